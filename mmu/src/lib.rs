@@ -1,1 +1,56 @@
-//! placeholder
+//! PV page tables under Xen's rule: a table is read-only once it is live.
+//!
+//! *What this is*: tables whose state is their type ([`Table`] as [`Draft`], [`Frozen`] or [`Live`]), entries that know
+//! their level, requests to Xen that only this crate can make, the direct map that grows chunk by chunk
+//! ([`DirectMap`]), the new address space ([`Ladder`]), and the regions of the address space ([`Settled`]).
+//!
+//! *What must hold*, and is kept by types:
+//! - a table is written only while it is a draft, which owns the frame, so nobody else can write it either;
+//! - an entry that leads to a table is made from a frozen or live one of the level below;
+//! - nothing is both writable and executable: [`Access`] has no such variant;
+//! - memory yields frames only after Xen accepted the tables that map it;
+//! - a fixmap slot needs the settled layout, and Xen's hole is in no region.
+//!
+//! *What types do not prove*, so tests and the toolstack's eyes must: that the builder left no second writable alias of a
+//! frame; that MFNs come from this domain; that an index meets the intended address; that a dropped frame is not missed;
+//! that Xen agrees.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod batch;
+mod builder_tables;
+mod direct_map;
+mod entry;
+mod error;
+mod fixmap;
+mod flush;
+mod hv;
+mod ladder;
+pub mod layout;
+mod level;
+mod modules;
+mod pool;
+mod release;
+mod table;
+mod view;
+
+pub use batch::Batch;
+pub use builder_tables::BuilderTables;
+pub use direct_map::DirectMap;
+pub use entry::{Access, Entry};
+pub use error::Error;
+pub use fixmap::{Fixmap, FixmapPage, Slot};
+pub use flush::Unflushed;
+pub use hv::{Errno, ExtOp, Hypervisor, Machine, Stopped, Update, VaUpdate};
+pub use ladder::Ladder;
+pub use layout::{LayoutPlan, Region, Settled};
+pub use level::{Inner, L1, L2, L3, L4, Level};
+pub use modules::{ModulePart, ModuleWindow, Reservation};
+pub use pool::Pool;
+pub use release::{OldList, Released, release};
+pub use table::{Draft, Frozen, Linkable, Live, Table};
+pub use view::View;

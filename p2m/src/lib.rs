@@ -1,1 +1,41 @@
-//! placeholder
+//! The guest's PFN to MFN map: over Xen's list, then revectored, then published.
+//!
+//! *What this is*: the builder's flat [`List`], a [`Tree`] built over it whose leaves are later copied into pages of our
+//! own ([`Tree::revector`]), the two forms the toolstack reads ([`Publication`]), the audit against Xen's M2P, and the
+//! right to use a page of memory at all ([`Frame`], [`Span`], [`FrameAllocator`]).
+//!
+//! *What must hold*: this crate turns no address into a pointer. Every access goes through [`Memory`], and a [`Word`] to
+//! access can be named only by who holds the frame, the list or a committed window.
+//!
+//! *What is not prevented*: committing a span to a [`Window`] that Xen has not mapped. `mmu::DirectMap` is the one caller
+//! and does so after Xen accepted the tables.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod alloc;
+mod entry;
+mod error;
+mod frame;
+mod list;
+mod m2p;
+mod memory;
+mod publish;
+mod revector;
+mod tree;
+mod window;
+
+pub use alloc::FrameAllocator;
+pub use entry::Entry;
+pub use error::Error;
+pub use frame::{Frame, Mapped, Span, Unmapped};
+pub use list::List;
+pub use m2p::{Audit, MachineToPhys, Mismatch, audit};
+pub use memory::{Memory, Word, WordMut};
+pub use publish::Publication;
+pub use revector::Revectored;
+pub use tree::{FrameSource, NewLeaf, Translate, Tree};
+pub use window::{SharedPage, Window};

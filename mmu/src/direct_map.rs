@@ -1,0 +1,381 @@
+//! All memory at `__va`, mapped chunk by chunk with tables from memory already mapped.
+//!
+//! *What this is*: the scheme of the 2012 thread. A chunk is what one L2 table covers, 1 GiB. Its tables are taken from the
+//! end of the chunk before, where they can be filled through their own mapping; then that mapping becomes read-only and
+//! one update hooks them. The first chunk takes its tables from the pages below the kernel, which the builder mapped.
+//!
+//! *What must hold*: a frame is handed out only after Xen accepted the tables that map it; pages that are live tables
+//! of the builder, or that the builder may have made tables, are mapped read-only until they are released; the kernel's
+//! text and constants are not writable here either.
+//!
+//! *What is not prevented*: Xen refusing half-way. The error says so, and nothing of the chunk is handed out.
+
+use core::cell::Cell;
+
+use arrayvec::ArrayVec;
+use p2m::{Frame, FrameAllocator, List, Mapped, Span, Translate, Unmapped, Window};
+use start_info::{BootFacts, ENTRIES, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use x86_64::VirtAddr;
+
+use crate::{
+    batch::Batch,
+    builder_tables::BuilderTables,
+    entry::{Access, Entry},
+    error::{Doing, Error},
+    hv::Machine,
+    layout::DIRECT_MAP,
+    level::{L1, L2, L3, L4, Level},
+    table::{Draft, Frozen, Table},
+    view::View,
+};
+
+/// Pages that one L1 table maps.
+const L1_PAGES: u64 = ENTRIES;
+/// Pages that one L2 table maps: a chunk.
+const L2_PAGES: u64 = ENTRIES * ENTRIES;
+/// Pages that one L3 table maps.
+const L3_PAGES: u64 = ENTRIES * ENTRIES * ENTRIES;
+
+/// The direct map, and the free frames in it.
+#[derive(Debug)]
+pub struct DirectMap {
+    view: View,
+    rest: Span<Unmapped>,
+    total: PageCount,
+    frames: FrameAllocator,
+    /// Pages that hold something and are handed out to nobody.
+    reserved: ArrayVec<PfnRange, 8>,
+    /// Pages mapped for reading only.
+    read_only: ArrayVec<PfnRange, 8>,
+    /// The chunk being mapped has pages without memory.
+    holes_seen: bool,
+}
+
+impl DirectMap {
+    /// Maps what the builder mapped once more at `__va`, with tables from the pages below the kernel.
+    ///
+    /// `constant` are the pages of the image that are not to be written.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there is no room below the kernel, [`Error::Refused`] when Xen refuses.
+    pub fn bootstrap<M: Machine>(
+        machine: &mut M,
+        list: &List,
+        facts: &BootFacts,
+        tables: &BuilderTables,
+        constant: PfnRange,
+    ) -> Result<Self, Error> {
+        let total = facts.nr_pages();
+        let builder = *tables.window();
+        let mut rest = Span::<Unmapped>::all_memory(total);
+        let first = rest.take_until(builder.frames().end());
+        let below_image = PfnRange::between(Pfn::new(1), frame(facts.image().start()));
+
+        let need = Needed::tables(first.range(), true, true);
+        let own = PfnRange::between(frame(below_image.end().saturating_sub(need)), frame(below_image.end()));
+        if own.len().get() < need || below_image.len().get() <= need {
+            return Err(Error::NoFrames { doing: Doing::DirectMap, mapped: builder.frames().len(), total });
+        }
+
+        let mut reserved = ArrayVec::new();
+        // Page 0 stays unused: a pseudo-physical address of 0 is never right.
+        reserved.push(PfnRange::first(PageCount::new(1)));
+        reserved.push(own);
+        reserved.push(PfnRange::between(frame(facts.image().start()), frame(facts.boot_stack().get() + 1)));
+        let mut read_only = ArrayVec::new();
+        read_only.push(own);
+        read_only.push(constant);
+        read_only.push(facts.page_tables().pfns);
+        if let P2mPlace::Own(frames) = facts.p2m_list().place {
+            reserved.push(frames);
+            read_only.push(frames);
+        }
+        if let Some(ramdisk) = facts.ramdisk() {
+            reserved.push(ramdisk.pfns);
+        }
+
+        let mut stock = FrameAllocator::new(builder);
+        stock.give(machine, builder.free_span(own));
+        let view = tables.view(Window::empty(DIRECT_MAP));
+        let mut map = Self { view, rest, total, frames: stock, reserved, read_only, holes_seen: false };
+        map.map_chunk(machine, list, first)?;
+        Ok(map)
+    }
+
+    /// Maps the next chunk; `false` when all memory is mapped.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when the mapped memory has no room for the tables, [`Error::Refused`] when Xen refuses.
+    pub fn grow<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<bool, Error> {
+        if self.rest.is_empty() {
+            return Ok(false);
+        }
+        let chunk_end = (self.rest.range().start() / L2_PAGES + 1) * L2_PAGES;
+        let chunk = self.rest.take_until(chunk_end);
+        self.map_chunk(machine, p2m, chunk)?;
+        Ok(true)
+    }
+
+    /// Takes a frame, mapping more memory if none is left.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when all memory is used, and as [`DirectMap::grow`].
+    pub fn take<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, Error> {
+        // A chunk's tables come from what is mapped, so mapping must go on before the last frame is gone.
+        while self.frames.free() <= Needed::MOST && self.grow(machine, p2m)? {}
+        self.take_mapped(machine, p2m, Doing::DirectMap)
+    }
+
+    /// Takes a run of adjacent frames, mapping more memory if need be.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when no run is as long, and as [`DirectMap::grow`].
+    pub fn take_span<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        len: PageCount,
+    ) -> Result<Span<Mapped>, Error> {
+        loop {
+            if let Some(span) = self.frames.take_span(machine, len) {
+                return Ok(span);
+            }
+            if !self.grow(machine, p2m)? {
+                return Err(self.no_frames(Doing::DirectMap));
+            }
+        }
+    }
+
+    /// Takes a frame back.
+    pub fn give<M: Machine>(&mut self, machine: &mut M, frame: Frame) {
+        self.frames.give_frame(machine, frame);
+    }
+
+    /// Returns the live address space.
+    #[must_use]
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    pub(crate) const fn view_mut(&mut self) -> &mut View {
+        &mut self.view
+    }
+
+    /// Returns how many frames are free and mapped.
+    #[must_use]
+    pub const fn free(&self) -> u64 {
+        self.frames.free()
+    }
+
+    /// Returns how many frames were taken so far.
+    #[must_use]
+    pub const fn taken(&self) -> u64 {
+        self.frames.taken()
+    }
+
+    /// Returns how many pages of the guest's memory are mapped.
+    #[must_use]
+    pub const fn mapped(&self) -> PageCount {
+        self.view.direct().frames().len()
+    }
+
+    /// Returns how many pages the guest has.
+    #[must_use]
+    pub const fn total(&self) -> PageCount {
+        self.total
+    }
+
+    pub(crate) fn no_frames(&self, doing: Doing) -> Error {
+        Error::NoFrames { doing, mapped: self.mapped(), total: self.total }
+    }
+
+    fn take_mapped<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        doing: Doing,
+    ) -> Result<Frame, Error> {
+        self.frames.take(machine, p2m).ok_or(Error::NoFrames { doing, mapped: self.mapped(), total: self.total })
+    }
+
+    /// Maps a chunk that lies under one L2 table (or several, if it is the first) and hands out what is free in it.
+    fn map_chunk<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        chunk: Span<Unmapped>,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::new(Doing::DirectMap);
+        let mut at = chunk.range().start();
+        while at < chunk.range().end() {
+            let end = chunk.range().end().min((at / L2_PAGES + 1) * L2_PAGES);
+            self.map_in_l2(machine, p2m, &mut batch, PfnRange::between(frame(at), frame_or_last(end)))?;
+            at = end;
+        }
+        batch.commit(machine)?.waive("hooks fill empty entries, and a frozen table is not written again");
+        self.hand_out(machine, p2m, chunk)
+    }
+
+    fn map_in_l2<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        batch: &mut Batch,
+        pages: PfnRange,
+    ) -> Result<(), Error> {
+        let address = direct_address(pages.start());
+        let live = self.view.l2(machine, address)?;
+        match live {
+            Some(mut l2) => {
+                for start in (pages.start()..pages.end()).step_by(L1_PAGES as usize) {
+                    let l1 = self.l1(machine, p2m, start, pages.end())?.freeze(machine, batch, &self.view)?;
+                    l2.attach(machine, batch, L2::index(direct_address(start)), l1)?;
+                }
+            }
+            None => {
+                let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
+                let mut l2 = Table::<L2, Draft>::empty(frame, machine);
+                for start in (pages.start()..pages.end()).step_by(L1_PAGES as usize) {
+                    let l1 = self.l1(machine, p2m, start, pages.end())?.freeze(machine, batch, &self.view)?;
+                    l2.set(machine, L2::index(direct_address(start)), Entry::link(&l1));
+                }
+                let l2 = l2.freeze(machine, batch, &self.view)?;
+                self.hook_l2(machine, p2m, batch, address, l2)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hook_l2<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        batch: &mut Batch,
+        address: VirtAddr,
+        l2: Table<L2, Frozen>,
+    ) -> Result<(), Error> {
+        if let Some(mut l3) = self.view.l3(machine, address)? {
+            l3.attach(machine, batch, L3::index(address), l2)?;
+            return Ok(());
+        }
+        let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
+        let mut l3 = Table::<L3, Draft>::empty(frame, machine);
+        l3.set(machine, L3::index(address), Entry::link(&l2));
+        let l3 = l3.freeze(machine, batch, &self.view)?;
+        self.view.root().attach(machine, batch, L4::index(address), l3)?;
+        // The next L2 of this chunk looks for the L3 in the live tables.
+        self.send(machine, batch)
+    }
+
+    fn send<M: Machine>(&self, machine: &mut M, batch: &mut Batch) -> Result<(), Error> {
+        core::mem::replace(batch, Batch::new(Doing::DirectMap))
+            .commit(machine)?
+            .waive("hooks fill empty entries, and a frozen table is not written again");
+        Ok(())
+    }
+
+    fn l1<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        start: u64,
+        end: u64,
+    ) -> Result<Table<L1, Draft>, Error> {
+        let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
+        let pages = PfnRange::between(self::frame(start), frame_or_last(end.min(start + L1_PAGES)));
+        let mixed = self.read_only.iter().any(|range| range.overlaps(pages));
+        let hole = Cell::new(false);
+        let table = Table::filled(frame, machine, |machine, index| {
+            let pfn = Pfn::try_new(start + u64::from(index.get())).ok().filter(|&pfn| pages.contains(pfn));
+            let Some(pfn) = pfn else { return Entry::EMPTY };
+            match p2m.entry(machine, pfn).ram() {
+                Some(mfn) => Entry::leaf(mfn, self.access(pfn, mixed)),
+                None => {
+                    hole.set(true);
+                    Entry::EMPTY
+                }
+            }
+        });
+        self.holes_seen |= hole.get();
+        Ok(table)
+    }
+
+    fn access(&self, pfn: Pfn, mixed: bool) -> Access {
+        if mixed && self.read_only.iter().any(|range| range.contains(pfn)) { Access::Read } else { Access::ReadWrite }
+    }
+
+    fn hand_out<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        chunk: Span<Unmapped>,
+    ) -> Result<(), Error> {
+        let start = chunk.range().start();
+        let mapped = self.view.direct_mut().extend(chunk).map_err(|_| Error::NoMemory { pfn: frame(start) })?;
+        self.frames.move_to(*self.view.direct());
+        let holes = core::mem::take(&mut self.holes_seen);
+        let frames = &mut self.frames;
+        mapped.without(&self.reserved, |free| {
+            if holes { give_runs(machine, frames, p2m, free) } else { frames.give(machine, free) }
+        });
+        Ok(())
+    }
+
+    /// Takes pages off the list of those that hold something, and gives them to the allocator.
+    pub(crate) fn give_released<M: Machine>(&mut self, machine: &mut M, pages: PfnRange) {
+        let span = self.view.direct().free_span(pages);
+        self.frames.give(machine, span);
+    }
+
+    /// Takes the pages that follow off the list of those mapped for reading only and of those held, because they are
+    /// released before the chunk that has them is mapped.
+    pub(crate) fn forget(&mut self, pages: PfnRange) {
+        self.reserved.retain(|range| *range != pages);
+        self.read_only.retain(|range| *range != pages);
+    }
+}
+
+/// How many tables a range takes.
+struct Needed;
+
+impl Needed {
+    /// The most tables that one chunk takes.
+    const MOST: u64 = ENTRIES + 2;
+
+    fn tables(range: PfnRange, l2: bool, l3: bool) -> u64 {
+        let l1s = range.end().div_ceil(L1_PAGES) - range.start() / L1_PAGES;
+        let l2s = if l2 { range.end().div_ceil(L2_PAGES) - range.start() / L2_PAGES } else { 0 };
+        let l3s = if l3 { range.end().div_ceil(L3_PAGES) - range.start() / L3_PAGES } else { 0 };
+        l1s + l2s + l3s
+    }
+}
+
+fn direct_address(pfn: u64) -> VirtAddr {
+    DIRECT_MAP + pfn * PAGE_SIZE
+}
+
+fn frame(number: u64) -> Pfn {
+    Pfn::try_new(number).unwrap_or(Pfn::new(0))
+}
+
+/// The end of a range as a frame number; the very last frame number has no successor and is left out.
+fn frame_or_last(number: u64) -> Pfn {
+    Pfn::try_new(number).unwrap_or(Pfn::new(start_info::MAX_FRAMES - 1))
+}
+
+/// Gives the parts of a span that have memory behind them.
+fn give_runs<M: Machine>(
+    machine: &mut M,
+    frames: &mut FrameAllocator,
+    p2m: &impl Translate,
+    mut span: Span<Mapped>,
+) {
+    while !span.is_empty() {
+        let range = span.range();
+        let has_memory = |machine: &M, pfn| p2m.entry(machine, pfn).ram().is_some();
+        let first = range.iter().find(|&pfn| has_memory(machine, pfn)).map_or(range.end(), Pfn::get);
+        let _hole = span.take_until(first);
+        let end = span.range().iter().find(|&pfn| !has_memory(machine, pfn)).map_or(range.end(), Pfn::get);
+        frames.give(machine, span.take_until(end));
+    }
+}

@@ -1,0 +1,166 @@
+//! What can go wrong with page tables.
+
+use core::fmt;
+
+use start_info::{PageCount, Pfn, PfnRange};
+
+use crate::{
+    hv::{Errno, Stopped},
+    layout::Region,
+};
+
+/// What was being done when Xen refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Mapping memory at `__va`.
+    DirectMap,
+    /// Building the new address space.
+    AddressSpace,
+    /// Pinning the new top-level table and switching to it.
+    Switch,
+    /// Giving back what the builder left.
+    Release,
+    /// Mapping a fixmap slot.
+    Fixmap,
+    /// Mapping a module.
+    Module,
+    /// Taking away the guard page of the stack.
+    Guard,
+    /// Flushing the TLB.
+    Flush,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DirectMap => "mapping memory at __va",
+            Self::AddressSpace => "building the address space",
+            Self::Switch => "switching to the new page tables",
+            Self::Release => "giving back the builder's pages",
+            Self::Fixmap => "mapping a fixmap page",
+            Self::Module => "mapping a module",
+            Self::Guard => "unmapping the stack's guard page",
+            Self::Flush => "flushing the TLB",
+        })
+    }
+}
+
+/// Why page tables could not be built or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Xen refused an operation.
+    Refused {
+        /// What was being done.
+        doing: Doing,
+        /// How many operations of it Xen carried out before.
+        done: usize,
+        /// Xen's reason.
+        errno: Errno,
+    },
+    /// No free frame was left for a table or a page.
+    NoFrames {
+        /// What the frame was for.
+        doing: Doing,
+        /// How much memory is mapped.
+        mapped: PageCount,
+        /// How much memory the guest has.
+        total: PageCount,
+    },
+    /// A P2M step failed.
+    P2m(p2m::Error),
+    /// An address has no table where there must be one.
+    NotMapped {
+        /// The address.
+        address: u64,
+        /// The level of the table that is absent.
+        level: u8,
+    },
+    /// A page that must have memory has none.
+    NoMemory {
+        /// The page.
+        pfn: Pfn,
+    },
+    /// The builder's mapping does not end where both builders end theirs.
+    BuilderEnd {
+        /// The first page that is not mapped.
+        found: u64,
+        /// The end that start_info implies.
+        least: u64,
+    },
+    /// Two regions of the address space overlap.
+    Overlap {
+        /// The region asked for.
+        wanted: Region,
+        /// The region that has the addresses already.
+        holder: Region,
+    },
+    /// No more room for regions in the layout.
+    TooManyRegions {
+        /// How many there is room for.
+        limit: usize,
+    },
+    /// The module window has no room.
+    WindowFull {
+        /// Pages asked for.
+        wanted: PageCount,
+        /// Pages left.
+        left: PageCount,
+        /// The window.
+        window: Region,
+    },
+    /// A page to be given back is a live page table.
+    StillLive {
+        /// The table.
+        table: Pfn,
+        /// The pages to be given back.
+        released: PfnRange,
+    },
+    /// Addresses must be mapped in ascending order while an address space is built.
+    OutOfOrder {
+        /// The address.
+        address: u64,
+    },
+}
+
+impl Error {
+    pub(crate) const fn refused(doing: Doing, stopped: Stopped) -> Self {
+        Self::Refused { doing, done: stopped.done, errno: stopped.errno }
+    }
+}
+
+impl From<p2m::Error> for Error {
+    fn from(error: p2m::Error) -> Self {
+        Self::P2m(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { doing, done, errno } => {
+                write!(f, "{doing}: Xen refused operation {done} with {errno}")
+            }
+            Self::NoFrames { doing, mapped, total } => {
+                write!(f, "{doing}: no free page left in {mapped} of {total} pages; give the guest more memory")
+            }
+            Self::P2m(error) => error.fmt(f),
+            Self::NotMapped { address, level } => write!(f, "{address:#x} has no L{level} table"),
+            Self::NoMemory { pfn } => write!(f, "pfn {pfn} has no memory behind it"),
+            Self::BuilderEnd { found, least } => write!(
+                f,
+                "the builder's mapping ends at pfn {found:#x}, not at {least:#x} or 4 MiB behind it as Xen's builders do"
+            ),
+            Self::Overlap { wanted, holder } => write!(f, "{wanted} overlaps {holder}"),
+            Self::TooManyRegions { limit } => write!(f, "the layout has room for {limit} regions, not more"),
+            Self::WindowFull { wanted, left, window } => {
+                write!(f, "{wanted} pages do not fit the {left} pages left in {window}; unload a module")
+            }
+            Self::StillLive { table, released } => {
+                write!(f, "pages {released} cannot be given back: {table} is a live page table")
+            }
+            Self::OutOfOrder { address } => write!(f, "{address:#x} was mapped after a higher address"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

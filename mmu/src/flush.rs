@@ -1,0 +1,29 @@
+//! A promise that stale translations will be dealt with.
+//!
+//! *What this is*: what a batch of accepted updates leaves behind. Xen flushes after changes of upper levels, not after
+//! changes of L1 entries (`mm.c`, `do_mmu_update`), so somebody must say what becomes of the old translation.
+//!
+//! *What must hold*: the promise is spent by a flush, or waived with the reason why no stale translation can be used.
+
+use crate::{
+    error::{Doing, Error},
+    hv::{ExtOp, Hypervisor},
+};
+
+/// Updates whose old translations may still be in the TLB.
+#[must_use = "a stale translation may be used: flush it, or waive the flush and say why"]
+#[derive(Debug)]
+pub struct Unflushed(pub(crate) ());
+
+impl Unflushed {
+    /// Flushes this processor's translations.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses the flush.
+    pub fn flush(self, hypervisor: &mut impl Hypervisor) -> Result<(), Error> {
+        hypervisor.mmuext_op(&[ExtOp::flush_local()]).map_err(|stopped| Error::refused(Doing::Flush, stopped))
+    }
+
+    /// Leaves the old translations alone, for a reason that is true.
+    pub const fn waive(self, _reason: &'static str) {}
+}

@@ -1,0 +1,198 @@
+//! The seam to the hypervisor: three page-table hypercalls, and requests only this crate can make.
+//!
+//! *What this is*: what real Xen (`xen-guest`) and the model (`tests/model`) implement.
+//!
+//! *What must hold*: [`Update`], [`ExtOp`] and [`VaUpdate`] have private fields, so a raw number cannot be fed to Xen;
+//! that is what lets the trait be safe. `Update` and `ExtOp` have the layout of Xen's own structures
+//! (`public/xen.h`, `mmu_update` and `mmuext_op`), so a slice of them is the argument.
+//!
+//! *What is not prevented*: Xen refusing. Every method says how far it got.
+
+use core::{fmt, mem::size_of};
+
+use p2m::{MachineToPhys, Memory};
+use start_info::{Maddr, Mfn};
+use x86_64::VirtAddr;
+
+use crate::{entry::Entry, level::L1};
+
+/// The number of an error that Xen returned, positive as in `public/errno.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub u16);
+
+impl Errno {
+    /// Not permitted: device memory without the right to it, or a call for the control domain.
+    pub const EPERM: Self = Self(1);
+    /// Out of memory.
+    pub const ENOMEM: Self = Self(12);
+    /// Bad pointer.
+    pub const EFAULT: Self = Self(14);
+    /// The frame is in use in another way, or not this domain's.
+    pub const EBUSY: Self = Self(16);
+    /// The entry, the table or the argument breaks a rule.
+    pub const EINVAL: Self = Self(22);
+    /// No such hypercall.
+    pub const ENOSYS: Self = Self(38);
+
+    const fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            1 => "EPERM",
+            2 => "ENOENT",
+            3 => "ESRCH",
+            7 => "E2BIG",
+            11 => "EAGAIN",
+            12 => "ENOMEM",
+            13 => "EACCES",
+            14 => "EFAULT",
+            16 => "EBUSY",
+            17 => "EEXIST",
+            22 => "EINVAL",
+            28 => "ENOSPC",
+            38 => "ENOSYS",
+            95 => "EOPNOTSUPP",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{name} (-{})", self.0),
+            None => write!(f, "error -{}", self.0),
+        }
+    }
+}
+
+/// A list of requests of which Xen refused one. Those before it are done, it and those after it are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// How many requests were carried out.
+    pub done: usize,
+    /// Why the next one was not.
+    pub errno: Errno,
+}
+
+/// A checked write of one page-table entry (`MMU_NORMAL_PT_UPDATE`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Update {
+    target: u64,
+    value: u64,
+}
+
+const _: () = assert!(size_of::<Update>() == size_of::<xen_sys::mmu_update>());
+const _: () = assert!(size_of::<ExtOp>() == size_of::<xen_sys::mmuext_op>());
+
+impl Update {
+    pub(crate) const fn new<L>(slot: Maddr, entry: Entry<L>) -> Self {
+        Self { target: slot.get() | xen_sys::MMU_NORMAL_PT_UPDATE as u64, value: entry.raw() }
+    }
+
+    /// Returns the machine address of the entry, with the kind of update in its low bits.
+    #[must_use]
+    pub const fn target(&self) -> u64 {
+        self.target
+    }
+
+    /// Returns the word to be written.
+    #[must_use]
+    pub const fn value(&self) -> u64 {
+        self.value
+    }
+}
+
+/// An extended operation on a table or the TLB (`public/xen.h`, `struct mmuext_op`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct ExtOp {
+    command: u32,
+    pad: u32,
+    first: u64,
+    second: u64,
+}
+
+impl ExtOp {
+    const fn on(command: u32, mfn: Mfn) -> Self {
+        Self { command, pad: 0, first: mfn.get(), second: 0 }
+    }
+
+    pub(crate) const fn pin_l4(mfn: Mfn) -> Self {
+        Self::on(xen_sys::MMUEXT_PIN_L4_TABLE, mfn)
+    }
+
+    pub(crate) const fn unpin(mfn: Mfn) -> Self {
+        Self::on(xen_sys::MMUEXT_UNPIN_TABLE, mfn)
+    }
+
+    pub(crate) const fn new_base(mfn: Mfn) -> Self {
+        Self::on(xen_sys::MMUEXT_NEW_BASEPTR, mfn)
+    }
+
+    pub(crate) const fn flush_local() -> Self {
+        Self { command: xen_sys::MMUEXT_TLB_FLUSH_LOCAL, pad: 0, first: 0, second: 0 }
+    }
+
+    /// Returns the operation's number, an `MMUEXT_` constant of `public/xen.h`.
+    #[must_use]
+    pub const fn command(&self) -> u32 {
+        self.command
+    }
+
+    /// Returns the first argument: a frame number, or an address to be flushed.
+    #[must_use]
+    pub const fn first(&self) -> u64 {
+        self.first
+    }
+}
+
+/// A change of one mapping of the current address space, with the flush of its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VaUpdate {
+    address: VirtAddr,
+    value: u64,
+}
+
+impl VaUpdate {
+    pub(crate) const fn new(address: VirtAddr, entry: Entry<L1>) -> Self {
+        Self { address, value: entry.raw() }
+    }
+
+    /// Returns the address whose mapping changes.
+    #[must_use]
+    pub const fn address(&self) -> VirtAddr {
+        self.address
+    }
+
+    /// Returns the new L1 entry.
+    #[must_use]
+    pub const fn value(&self) -> u64 {
+        self.value
+    }
+}
+
+/// The page-table hypercalls.
+pub trait Hypervisor {
+    /// Carries out entry updates in order.
+    ///
+    /// # Errors
+    /// [`Stopped`] at the first that Xen refuses.
+    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Stopped>;
+
+    /// Carries out extended operations in order.
+    ///
+    /// # Errors
+    /// [`Stopped`] at the first that Xen refuses.
+    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped>;
+
+    /// Changes one mapping and flushes its address (`UVMF_INVLPG`).
+    ///
+    /// # Errors
+    /// The errno, with nothing changed.
+    fn update_va_mapping(&mut self, update: VaUpdate) -> Result<(), Errno>;
+}
+
+/// All that page tables are built with: the hypercalls, words of memory, and Xen's M2P.
+pub trait Machine: Hypervisor + Memory + MachineToPhys {}
+
+impl<T: Hypervisor + Memory + MachineToPhys> Machine for T {}

@@ -1,0 +1,140 @@
+//! A new address space, built from the lowest address up.
+//!
+//! *What this is*: one open draft at each level, like rungs. Going on to an address under another table closes the rungs
+//! below: they are frozen and linked into their parents. At the end the top-level table is pinned, and Xen checks the
+//! whole tree.
+//!
+//! *What must hold*: addresses ascend, so every table is opened once. Nothing is live before [`Ladder::pin`].
+
+use p2m::Translate;
+use start_info::Index;
+use x86_64::VirtAddr;
+
+use crate::{
+    batch::Batch,
+    direct_map::DirectMap,
+    entry::Entry,
+    error::{Doing, Error},
+    hv::{ExtOp, Machine},
+    layout::{DIRECT_MAP, INIT_P2M},
+    level::{L1, L2, L3, L4, Level},
+    release::OldList,
+    table::{Draft, Live, Table},
+};
+
+/// An address space that is being built.
+#[derive(Debug)]
+pub struct Ladder {
+    l4: Table<L4, Draft>,
+    l3: Option<Table<L3, Draft>>,
+    l2: Option<Table<L2, Draft>>,
+    l1: Option<Table<L1, Draft>>,
+    /// The last address that was mapped.
+    at: VirtAddr,
+    batch: Batch,
+}
+
+impl Ladder {
+    /// Starts an address space that shares the direct map of the live one, and the builder's list while it is in use.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there is no frame for the top-level table.
+    pub fn start<M: Machine>(
+        machine: &mut M,
+        map: &mut DirectMap,
+        p2m: &impl Translate,
+        list: OldList,
+    ) -> Result<Self, Error> {
+        let frame = map.take(machine, p2m)?;
+        let mut l4 = Table::<L4, Draft>::empty(frame, machine);
+        let root = map.view().root();
+        let end = match list {
+            OldList::Unused => L4::index(INIT_P2M).get(),
+            OldList::InUse => L4::index(INIT_P2M).get() + 1,
+        };
+        for slot in L4::index(DIRECT_MAP).get()..end {
+            let slot = Index::containing(u64::from(slot));
+            if let Some(l3) = map.view().below(machine, &root, slot)? {
+                l4.set(machine, slot, Entry::link(&l3));
+            }
+        }
+        Ok(Self { l4, l3: None, l2: None, l1: None, at: VirtAddr::new(0), batch: Batch::new(Doing::AddressSpace) })
+    }
+
+    /// Maps one page; an empty entry makes the tables and maps nothing.
+    ///
+    /// # Errors
+    /// [`Error::OutOfOrder`] below an address that was mapped before, [`Error::NoFrames`] when there is no frame for a
+    /// table, [`Error::Refused`] when Xen refuses a change to read-only.
+    pub fn map<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &mut DirectMap,
+        p2m: &impl Translate,
+        address: VirtAddr,
+        entry: Entry<L1>,
+    ) -> Result<(), Error> {
+        if address < self.at {
+            return Err(Error::OutOfOrder { address: address.as_u64() });
+        }
+        self.close_up_to(machine, map, Some(address))?;
+        self.at = address;
+        if self.l3.is_none() {
+            self.l3 = Some(Table::empty(map.take(machine, p2m)?, machine));
+        }
+        if self.l2.is_none() {
+            self.l2 = Some(Table::empty(map.take(machine, p2m)?, machine));
+        }
+        if self.l1.is_none() {
+            self.l1 = Some(Table::empty(map.take(machine, p2m)?, machine));
+        }
+        if let Some(l1) = &mut self.l1 {
+            l1.set(machine, L1::index(address), entry);
+        }
+        Ok(())
+    }
+
+    /// Closes the address space and has Xen check and pin it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses a change to read-only or the pin.
+    pub fn pin<M: Machine>(mut self, machine: &mut M, map: &DirectMap) -> Result<Table<L4, Live>, Error> {
+        self.close_up_to(machine, map, None)?;
+        let l4 = self.l4.freeze(machine, &mut self.batch, map.view())?;
+        self.batch.commit(machine)?.waive("a frozen table is not written again");
+        machine
+            .mmuext_op(&[ExtOp::pin_l4(l4.mfn())])
+            .map_err(|stopped| Error::refused(Doing::AddressSpace, stopped))?;
+        Ok(l4.hooked())
+    }
+
+    /// Closes the tables that do not cover `next`; all of them for `None`.
+    fn close_up_to<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &DirectMap,
+        next: Option<VirtAddr>,
+    ) -> Result<(), Error> {
+        let leaves = |reach: u64| next.is_none_or(|next| next.as_u64() / reach != self.at.as_u64() / reach);
+        let (leave_l1, leave_l2, leave_l3) = (leaves(L2::REACH), leaves(L3::REACH), leaves(L4::REACH));
+        if leave_l1
+            && let Some(l1) = self.l1.take()
+            && let Some(l2) = &mut self.l2
+        {
+            let l1 = l1.freeze(machine, &mut self.batch, map.view())?;
+            l2.set(machine, L2::index(self.at), Entry::link(&l1));
+        }
+        if leave_l2
+            && let Some(l2) = self.l2.take()
+            && let Some(l3) = &mut self.l3
+        {
+            let l2 = l2.freeze(machine, &mut self.batch, map.view())?;
+            l3.set(machine, L3::index(self.at), Entry::link(&l2));
+        }
+        if leave_l3 && let Some(l3) = self.l3.take() {
+            let l3 = l3.freeze(machine, &mut self.batch, map.view())?;
+            self.l4.set(machine, L4::index(self.at), Entry::link(&l3));
+        }
+        Ok(())
+    }
+}

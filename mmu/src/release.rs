@@ -1,0 +1,127 @@
+//! Switches to the new page tables and gives back what the builder left.
+//!
+//! *What this is*: after the switch nothing uses the builder's tables, list and stack. Unpinning the old root makes its
+//! tables ordinary pages; they become writable in the direct map and go to the allocator.
+//!
+//! *What must hold*: a page that is given back is no live table. That is checked by walking all of them, and Xen checks it
+//! again: it refuses a writable mapping of a table.
+
+use arrayvec::ArrayVec;
+use p2m::Translate;
+use start_info::{BootFacts, P2mPlace, PageCount, Pfn, PfnRange};
+
+use crate::{
+    batch::Batch,
+    builder_tables::BuilderTables,
+    direct_map::DirectMap,
+    entry::{Access, Entry},
+    error::{Doing, Error},
+    hv::{ExtOp, Machine, Update},
+    table::{Live, Table},
+};
+
+/// What was given back.
+#[derive(Debug, Default)]
+pub struct Released {
+    /// The builder's page tables.
+    pub tables: PfnRange,
+    /// The builder's boot stack.
+    pub stack: PfnRange,
+    /// The builder's list; with INIT_P2M, the tables that mapped it too. Empty when it is still in use.
+    pub list: PfnRange,
+}
+
+impl Released {
+    /// Returns how many pages were given back.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        self.tables.len().get() + self.stack.len().get() + self.list.len().get()
+    }
+}
+
+/// Whether the builder's list is still looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldList {
+    /// The tree was revectored: the list's pages can go.
+    Unused,
+    /// The tree still leads there.
+    InUse,
+}
+
+/// Switches to `root`, and releases the builder's pages.
+///
+/// # Errors
+/// [`Error::Refused`] when Xen refuses the switch or a change, [`Error::StillLive`] when a page to be given back is a live
+/// table; it is then not given back, and neither is any other.
+pub fn release<M: Machine>(
+    machine: &mut M,
+    map: &mut DirectMap,
+    p2m: &impl Translate,
+    facts: &BootFacts,
+    builder: &BuilderTables,
+    root: &Table<crate::level::L4, Live>,
+    list: OldList,
+) -> Result<Released, Error> {
+    machine
+        .mmuext_op(&[ExtOp::new_base(root.mfn()), ExtOp::unpin(builder.root())])
+        .map_err(|stopped| Error::refused(Doing::Switch, stopped))?;
+    map.view_mut().switch_to(root);
+
+    let one = PageCount::new(1);
+    let released = Released {
+        tables: facts.page_tables().pfns,
+        stack: PfnRange::try_new(facts.boot_stack(), one).unwrap_or_default(),
+        list: match (list, facts.p2m_list().place) {
+            (OldList::Unused, P2mPlace::Image(range) | P2mPlace::Own(range)) => range,
+            (OldList::InUse, _) => PfnRange::default(),
+        },
+    };
+    let ranges: ArrayVec<PfnRange, 3> = [released.tables, released.stack, released.list].into();
+    map.view().each_table(machine, |_, table| match ranges.iter().find(|range| range.contains(table)) {
+        Some(&released) => Err(Error::StillLive { table, released }),
+        None => Ok(()),
+    })?;
+
+    let mut batch = Batch::new(Doing::Release);
+    for range in &ranges {
+        make_writable(machine, map, p2m, &mut batch, range.intersection(map.view().direct().frames()))?;
+    }
+    // A stale read-only translation would fault on the first write of a page given back.
+    batch.commit(machine)?.flush(machine)?;
+    for range in ranges {
+        map.forget(range);
+        map.give_released(machine, range);
+    }
+    Ok(released)
+}
+
+fn make_writable<M: Machine>(
+    machine: &mut M,
+    map: &DirectMap,
+    p2m: &impl Translate,
+    batch: &mut Batch,
+    pages: PfnRange,
+) -> Result<(), Error> {
+    for pfn in pages.iter() {
+        let address = map.view().direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
+        let (slot, entry) = map.view().leaf(machine, address)?;
+        if entry.is_present() && !entry.is_writable() {
+            let mfn = p2m.entry(machine, pfn).ram().ok_or(Error::NoMemory { pfn })?;
+            batch.push(machine, Update::new(slot, Entry::leaf(mfn, Access::ReadWrite)))?;
+        }
+    }
+    Ok(())
+}
+
+impl DirectMap {
+    /// Unmaps one page of the builder's mapping of the image, such as the guard page of a stack.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses.
+    pub fn unmap_image_page<M: Machine>(machine: &mut M, pfn: Pfn) -> Result<(), Error> {
+        let address = crate::layout::KERNEL_MAP + pfn.get() * start_info::PAGE_SIZE;
+        machine
+            .update_va_mapping(crate::hv::VaUpdate::new(address, Entry::EMPTY))
+            .map_err(|errno| Error::Refused { doing: Doing::Guard, done: 0, errno })
+    }
+}

@@ -1,0 +1,174 @@
+//! A page table, and who may store to it.
+//!
+//! *What this is*: Xen lets a frame be writable memory or a page table, never both. A [`Draft`] owns its frame and is
+//! written with plain stores; freezing gives up the writable mapping; a live table is changed by Xen only, on request.
+//!
+//! *What must hold*: freezing pushes the change to read-only into the batch before anything that could hook the table, and
+//! Xen carries a batch out in order (see [`crate::Batch`]).
+//!
+//! *What is not prevented*: a second writable mapping that is not in the [`View`]. Xen refuses the hook then.
+
+use core::marker::PhantomData;
+
+use p2m::{Frame, Memory};
+use start_info::{Index, Mfn, Pfn};
+
+use crate::{
+    batch::Batch,
+    entry::Entry,
+    error::Error,
+    hv::{Machine, Update},
+    level::{Inner, Level},
+    view::View,
+};
+
+/// A table that only we know.
+#[derive(Debug)]
+pub struct Draft(Frame);
+
+/// A table that nobody can write and no live table leads to yet.
+#[derive(Debug)]
+pub struct Frozen(Pfn, Mfn);
+
+/// A table that Xen has typed.
+#[derive(Debug)]
+pub struct Live(Pfn, Mfn);
+
+/// The states in which an entry may lead to a table.
+pub trait Linkable: sealed::Sealed {
+    /// Returns the table's machine frame.
+    fn machine_frame(&self) -> Mfn;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Frozen {}
+    impl Sealed for super::Live {}
+}
+
+impl Linkable for Frozen {
+    fn machine_frame(&self) -> Mfn {
+        self.1
+    }
+}
+
+impl Linkable for Live {
+    fn machine_frame(&self) -> Mfn {
+        self.1
+    }
+}
+
+/// A page table of level `L` in state `S`.
+#[derive(Debug)]
+pub struct Table<L, S> {
+    state: S,
+    level: PhantomData<L>,
+}
+
+impl<L, S> Table<L, S> {
+    const fn new(state: S) -> Self {
+        Self { state, level: PhantomData }
+    }
+}
+
+impl<L: Level> Table<L, Draft> {
+    /// Makes an empty table of a frame.
+    pub fn empty(mut frame: Frame, memory: &mut impl Memory) -> Self {
+        memory.fill(&mut frame, 0);
+        Self::new(Draft(frame))
+    }
+
+    /// Makes a table of a frame, with an entry for each of the 512 indices.
+    pub fn filled<M: Memory>(mut frame: Frame, memory: &mut M, entry: impl Fn(&M, Index) -> Entry<L>) -> Self {
+        for index in Index::all() {
+            let value = entry(memory, index).raw();
+            frame.set(memory, index, value);
+        }
+        Self::new(Draft(frame))
+    }
+
+    /// Writes an entry.
+    pub fn set(&mut self, memory: &mut impl Memory, index: Index, entry: Entry<L>) {
+        self.state.0.set(memory, index, entry.raw());
+    }
+
+    /// Gives up every writable mapping of the table, by way of the batch.
+    ///
+    /// # Errors
+    /// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::Refused`] when a full batch is sent.
+    pub fn freeze(
+        self,
+        machine: &mut impl Machine,
+        batch: &mut Batch,
+        view: &View,
+    ) -> Result<Table<L, Frozen>, Error> {
+        let (pfn, mfn) = (self.state.0.pfn(), self.state.0.mfn());
+        for address in view.aliases(pfn) {
+            let (slot, entry) = view.leaf(machine, address)?;
+            if entry.is_writable() {
+                batch.push(machine, Update::new(slot, entry.read_only()))?;
+            }
+        }
+        Ok(Table::new(Frozen(pfn, mfn)))
+    }
+}
+
+impl<L: Level, S: Linkable> Table<L, S> {
+    /// Returns the table's machine frame.
+    #[must_use]
+    pub fn mfn(&self) -> Mfn {
+        self.state.machine_frame()
+    }
+}
+
+impl<L: Level> Table<L, Frozen> {
+    /// Takes note that Xen has typed the table: a live table leads to it, or it is pinned.
+    pub(crate) const fn hooked(self) -> Table<L, Live> {
+        let Frozen(pfn, mfn) = self.state;
+        Table::new(Live(pfn, mfn))
+    }
+}
+
+impl<L: Level> Table<L, Live> {
+    /// Takes note of a table that was found by walking from a live root.
+    pub(crate) const fn found(pfn: Pfn, mfn: Mfn) -> Self {
+        Self::new(Live(pfn, mfn))
+    }
+
+    /// Returns the table's page.
+    #[must_use]
+    pub const fn pfn(&self) -> Pfn {
+        self.state.0
+    }
+
+    /// Asks Xen to change an entry.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a full batch is sent.
+    pub(crate) fn update(
+        &mut self,
+        machine: &mut impl Machine,
+        batch: &mut Batch,
+        index: Index,
+        entry: Entry<L>,
+    ) -> Result<(), Error> {
+        batch.push(machine, Update::new(self.mfn().maddr().entry(index), entry))
+    }
+}
+
+impl<L: Inner> Table<L, Live> {
+    /// Hooks a frozen table under this live one, by way of the batch. Xen checks and types it then.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a full batch is sent.
+    pub fn attach(
+        &mut self,
+        machine: &mut impl Machine,
+        batch: &mut Batch,
+        index: Index,
+        child: Table<L::Below, Frozen>,
+    ) -> Result<Table<L::Below, Live>, Error> {
+        self.update(machine, batch, index, Entry::link(&child))?;
+        Ok(child.hooked())
+    }
+}

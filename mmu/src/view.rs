@@ -1,0 +1,174 @@
+//! The address space as it is: where the tables are and how to read them.
+//!
+//! *What this is*: the live root, and the windows through which a page of memory, and so a table, is reached. Tables are
+//! found by walking, so nothing but the root needs to be kept.
+//!
+//! *What must hold*: a table's MFN leads back to its PFN by the M2P, and a window maps that page.
+//!
+//! *What is not prevented*: an entry that changes while it is read. Only Xen changes live entries, on our request.
+
+use p2m::{MachineToPhys, Memory, Window, Word};
+use start_info::{Index, Maddr, Mfn, Pfn};
+use x86_64::VirtAddr;
+
+use crate::{
+    entry::Entry,
+    error::Error,
+    level::{Inner, L1, L2, L3, L4, Level},
+    table::{Live, Table},
+};
+
+/// The live address space and the windows into memory.
+#[derive(Debug)]
+pub struct View {
+    root: (Pfn, Mfn),
+    direct: Window,
+    /// The builder's mapping, as long as its tables are live: a second, writable alias of what it covers.
+    builder: Option<Window>,
+}
+
+impl View {
+    pub(crate) const fn new(root: (Pfn, Mfn), direct: Window, builder: Option<Window>) -> Self {
+        Self { root, direct, builder }
+    }
+
+    /// Returns the top-level table.
+    #[must_use]
+    pub const fn root(&self) -> Table<L4, Live> {
+        Table::found(self.root.0, self.root.1)
+    }
+
+    /// Returns the direct map's window.
+    #[must_use]
+    pub const fn direct(&self) -> &Window {
+        &self.direct
+    }
+
+    pub(crate) const fn direct_mut(&mut self) -> &mut Window {
+        &mut self.direct
+    }
+
+    pub(crate) fn switch_to(&mut self, root: &Table<L4, Live>) {
+        self.root = (root.pfn(), root.mfn());
+        self.builder = None;
+    }
+
+    /// Returns every address at which `pfn` is mapped.
+    pub(crate) fn aliases(&self, pfn: Pfn) -> impl Iterator<Item = VirtAddr> + use<> {
+        [self.direct.address(pfn), self.builder.as_ref().and_then(|window| window.address(pfn))].into_iter().flatten()
+    }
+
+    fn word(&self, pfn: Pfn, index: Index) -> Option<Word> {
+        self.direct.word(pfn, index).or_else(|| self.builder.as_ref().and_then(|window| window.word(pfn, index)))
+    }
+
+    /// Reads an entry of a live table.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] when no window reaches the table.
+    pub(crate) fn read<L: Level>(
+        &self,
+        memory: &impl Memory,
+        table: &Table<L, Live>,
+        index: Index,
+    ) -> Result<Entry<L>, Error> {
+        let word = self.word(table.pfn(), index).ok_or(Error::NoMemory { pfn: table.pfn() })?;
+        Ok(Entry::read(memory.load(word)))
+    }
+
+    /// Returns the table below an entry, or `None` for an empty entry.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] when no window reaches the table that holds the entry.
+    pub(crate) fn below<L: Inner, M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        table: &Table<L, Live>,
+        index: Index,
+    ) -> Result<Option<Table<L::Below, Live>>, Error> {
+        let entry = self.read(machine, table, index)?;
+        Ok(entry.mfn().and_then(|mfn| machine.pfn_of(mfn).map(|pfn| Table::found(pfn, mfn))))
+    }
+
+    /// Returns the L3 table that covers `address`, if there is one.
+    ///
+    /// # Errors
+    /// As [`View::below`].
+    pub(crate) fn l3<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        address: VirtAddr,
+    ) -> Result<Option<Table<L3, Live>>, Error> {
+        self.below(machine, &self.root(), L4::index(address))
+    }
+
+    /// Returns the L2 table that covers `address`, if there is one.
+    ///
+    /// # Errors
+    /// As [`View::below`].
+    pub(crate) fn l2<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        address: VirtAddr,
+    ) -> Result<Option<Table<L2, Live>>, Error> {
+        match self.l3(machine, address)? {
+            Some(l3) => self.below(machine, &l3, L3::index(address)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the L1 table that covers `address`, if there is one.
+    ///
+    /// # Errors
+    /// As [`View::below`].
+    pub(crate) fn l1<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        address: VirtAddr,
+    ) -> Result<Option<Table<L1, Live>>, Error> {
+        match self.l2(machine, address)? {
+            Some(l2) => self.below(machine, &l2, L2::index(address)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the machine address of the L1 entry that maps `address`, and the entry.
+    ///
+    /// # Errors
+    /// [`Error::NotMapped`] when there is no L1 table there.
+    pub(crate) fn leaf<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        address: VirtAddr,
+    ) -> Result<(Maddr, Entry<L1>), Error> {
+        let l1 = self.l1(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })?;
+        let index = L1::index(address);
+        Ok((l1.mfn().maddr().entry(index), self.read(machine, &l1, index)?))
+    }
+
+    /// Calls `visit` with the page of every live table outside Xen's slots, the root first.
+    ///
+    /// # Errors
+    /// What `visit` returns, and [`Error::NoMemory`] when no window reaches a table.
+    pub fn each_table<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        mut visit: impl FnMut(u8, Pfn) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let root = self.root();
+        visit(L4::NUMBER, root.pfn())?;
+        for i4 in Index::all().filter(|&index| !crate::layout::is_xen_slot(index)) {
+            let Some(l3) = self.below(machine, &root, i4)? else { continue };
+            visit(L3::NUMBER, l3.pfn())?;
+            for i3 in Index::all() {
+                let Some(l2) = self.below(machine, &l3, i3)? else { continue };
+                visit(L2::NUMBER, l2.pfn())?;
+                for i2 in Index::all() {
+                    let Some(l1) = self.below(machine, &l2, i2)? else { continue };
+                    visit(L1::NUMBER, l1.pfn())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

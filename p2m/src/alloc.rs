@@ -1,0 +1,165 @@
+//! The one source of frames.
+//!
+//! *What this is*: a stack of free spans of the direct map. Frames are taken from the end of the span that was given
+//! last, so page tables come from the end of the chunk just mapped; freed frames go on top.
+//!
+//! *What must hold*: a span's description lives in the first page of the span itself, so any number of spans needs no
+//! memory. That page is free: nobody else writes it.
+//!
+//! *What is not prevented*: fragmentation. [`FrameAllocator::take_span`] looks through the spans, it does not join them.
+
+use start_info::{Index, PageCount, Pfn, PfnRange};
+
+use crate::{
+    Frame, Memory, Window,
+    frame::{Mapped, Span},
+    tree::Translate,
+};
+
+const LENGTH: Index = Index::new(0);
+const BELOW: Index = Index::new(1);
+const NOTHING: u64 = u64::MAX;
+
+/// The free frames of a window.
+#[derive(Debug)]
+pub struct FrameAllocator {
+    window: Window,
+    /// The span frames are taken from.
+    top: PfnRange,
+    /// The first frame of the next span, which describes itself.
+    below: Option<Pfn>,
+    free: u64,
+    taken: u64,
+}
+
+impl FrameAllocator {
+    /// Makes an allocator without frames for a window.
+    #[must_use]
+    pub const fn new(window: Window) -> Self {
+        Self { window, top: PfnRange::first(PageCount::ZERO), below: None, free: 0, taken: 0 }
+    }
+
+    /// Takes note of the window's new extent. Frames that were free in a window elsewhere are given up: memory is handed
+    /// out anew through the new one.
+    pub fn move_to(&mut self, window: Window) {
+        if self.window.base() != window.base() {
+            (self.top, self.below, self.free) = (PfnRange::default(), None, 0);
+        }
+        self.window = window;
+    }
+
+    /// Returns the window the frames are reached through.
+    #[must_use]
+    pub const fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// Returns how many frames are free, those in holes of the P2M included.
+    #[must_use]
+    pub const fn free(&self) -> u64 {
+        self.free
+    }
+
+    /// Returns how many frames were ever taken.
+    #[must_use]
+    pub const fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Adds a span of free frames.
+    pub fn give(&mut self, memory: &mut impl Memory, span: Span<Mapped>) {
+        if span.is_empty() {
+            return;
+        }
+        self.free += span.len().get();
+        self.push(memory, span.range());
+    }
+
+    /// Takes back a frame; its contents are lost.
+    pub fn give_frame(&mut self, memory: &mut impl Memory, frame: Frame) {
+        let one = PfnRange::try_new(frame.pfn(), PageCount::new(1)).unwrap_or_default();
+        self.give(memory, Span::mint(one));
+    }
+
+    /// Takes a frame; its contents are undefined. `None` when there are no more.
+    pub fn take(&mut self, memory: &impl Memory, p2m: &impl Translate) -> Option<Frame> {
+        loop {
+            let before = self.top.len().get();
+            let frame = self.window.take_last(&mut self.top, memory, p2m);
+            self.free -= before - self.top.len().get();
+            if frame.is_some() {
+                self.taken += 1;
+                return frame;
+            }
+            if !self.pop(memory) {
+                return None;
+            }
+        }
+    }
+
+    /// Takes a run of `len` adjacent frames; `None` when no span has as many.
+    pub fn take_span(&mut self, memory: &mut impl Memory, len: PageCount) -> Option<Span<Mapped>> {
+        let mut found = None;
+        let mut passed: Option<Pfn> = None;
+        loop {
+            if self.top.len() >= len {
+                let mut rest = Span::<Mapped>::mint(self.top);
+                let kept = rest.take_until(self.top.end() - len.get());
+                self.top = kept.range();
+                self.free -= len.get();
+                self.taken += len.get();
+                found = Some(rest);
+                break;
+            }
+            // Set the span aside on a chain of its own, then look at the next.
+            if let Ok(first) = Pfn::try_new(self.top.start())
+                && !self.top.is_empty()
+            {
+                self.describe(memory, first, self.top.len(), passed);
+                passed = Some(first);
+            }
+            self.top = PfnRange::default();
+            if !self.pop(memory) {
+                break;
+            }
+        }
+        while let Some(first) = passed {
+            let (range, next) = self.read_description(memory, first);
+            passed = next;
+            self.push(memory, range);
+        }
+        found
+    }
+
+    fn push(&mut self, memory: &mut impl Memory, range: PfnRange) {
+        if !self.top.is_empty()
+            && let Ok(first) = Pfn::try_new(self.top.start())
+        {
+            self.describe(memory, first, self.top.len(), self.below);
+            self.below = Some(first);
+        }
+        self.top = range;
+    }
+
+    fn pop(&mut self, memory: &impl Memory) -> bool {
+        let Some(first) = self.below else { return false };
+        (self.top, self.below) = self.read_description(memory, first);
+        true
+    }
+
+    fn describe(&self, memory: &mut impl Memory, first: Pfn, len: PageCount, below: Option<Pfn>) {
+        if let Some(page) = self.window.address(first) {
+            // The first page of a free span is ours to write; the machine number plays no part in a store.
+            let mut frame = Frame::mint(first, start_info::Mfn::new(0), page);
+            frame.set(memory, LENGTH, len.get());
+            frame.set(memory, BELOW, below.map_or(NOTHING, Pfn::get));
+        }
+    }
+
+    fn read_description(&self, memory: &impl Memory, first: Pfn) -> (PfnRange, Option<Pfn>) {
+        let read = |index| self.window.word(first, index).map_or(NOTHING, |word| memory.load(word));
+        let range =
+            PageCount::try_new(read(LENGTH)).and_then(|len| PfnRange::try_new(first, len)).unwrap_or_default();
+        (range, Pfn::try_new(read(BELOW)).ok())
+    }
+}

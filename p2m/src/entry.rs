@@ -1,0 +1,103 @@
+//! One P2M entry and its bits.
+//!
+//! *What this is*: what a PFN stands for, and the eight bytes that say so in a leaf page.
+//!
+//! *What must hold*: `Missing` is all ones, the value that Xen's M2P, the builders and the toolstack use for "no page".
+//! Bits 62 and 63 are the marks that Linux gives identity and foreign frames; a tool that compares whole words sees such
+//! an entry above the largest MFN and skips it as a hole.
+
+use start_info::{Mfn, Pfn};
+
+const FOREIGN: u64 = 1 << 63;
+const IDENTITY: u64 = 1 << 62;
+
+/// What a PFN stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A page of the guest's own memory.
+    Ram(Mfn),
+    /// No page.
+    Missing,
+    /// The machine frame of the same number: device memory or firmware tables, not RAM.
+    Identity,
+    /// Another domain's page, mapped by grant or as a foreign frame.
+    Foreign(Mfn),
+}
+
+impl Entry {
+    /// The word of a PFN without a page.
+    pub const MISSING: u64 = u64::MAX;
+
+    /// Reads the word of a leaf; a word that is no entry of ours reads as `Missing`.
+    #[must_use]
+    pub const fn decode(word: u64) -> Self {
+        if word == Self::MISSING {
+            return Self::Missing;
+        }
+        if word & IDENTITY != 0 && word & FOREIGN == 0 {
+            return Self::Identity;
+        }
+        match (Mfn::try_new(word & !FOREIGN), word & FOREIGN != 0) {
+            (Ok(mfn), true) => Self::Foreign(mfn),
+            (Ok(mfn), false) => Self::Ram(mfn),
+            (Err(_), _) => Self::Missing,
+        }
+    }
+
+    /// Returns the word that a leaf holds for this entry.
+    #[must_use]
+    pub const fn encode(self) -> u64 {
+        match self {
+            Self::Ram(mfn) => mfn.get(),
+            Self::Missing => Self::MISSING,
+            Self::Identity => IDENTITY,
+            Self::Foreign(mfn) => FOREIGN | mfn.get(),
+        }
+    }
+
+    /// Returns the machine frame behind `pfn`, if this entry gives it one.
+    #[must_use]
+    pub const fn mfn(self, pfn: Pfn) -> Option<Mfn> {
+        match self {
+            Self::Ram(mfn) | Self::Foreign(mfn) => Some(mfn),
+            Self::Identity => Some(Mfn::new(pfn.get())),
+            Self::Missing => None,
+        }
+    }
+
+    /// Returns the machine frame if the entry is the guest's own memory.
+    #[must_use]
+    pub const fn ram(self) -> Option<Mfn> {
+        match self {
+            Self::Ram(mfn) => Some(mfn),
+            Self::Missing | Self::Identity | Self::Foreign(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use start_info::MAX_FRAMES;
+
+    #[test]
+    fn every_kind_survives_its_word() {
+        for mfn in [0, 1, 511, 512, MAX_FRAMES - 1].map(Mfn::new) {
+            for entry in [Entry::Ram(mfn), Entry::Foreign(mfn), Entry::Missing, Entry::Identity] {
+                assert_eq!(Entry::decode(entry.encode()), entry);
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_entry_is_no_page() {
+        assert_eq!(Entry::decode(MAX_FRAMES), Entry::Missing);
+        assert_eq!(Entry::decode(u64::MAX - 1), Entry::Missing);
+    }
+
+    #[test]
+    fn an_identity_entry_is_the_frame_of_the_same_number() {
+        assert_eq!(Entry::Identity.mfn(Pfn::new(0xb8)), Some(Mfn::new(0xb8)));
+        assert_eq!(Entry::Identity.ram(), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! The flat PFN to MFN list that the domain builder left.
+//!
+//! *What this is*: `start_info.mfn_list`, one word a page, read in place.
+//!
+//! *What must hold*: the list is mapped for its whole length, which the start_info parser checked, until the tree has
+//! been revectored. Words behind the last page are undefined (dom0's builder leaves what the page held) and never read.
+
+use start_info::{BootFacts, PAGE_SIZE, PageCount, Pfn};
+use x86_64::VirtAddr;
+
+use crate::{
+    entry::Entry,
+    memory::{Memory, Word},
+    tree::Translate,
+};
+
+/// The domain builder's list, where the builder put it.
+#[derive(Clone, Copy, Debug)]
+pub struct List {
+    address: VirtAddr,
+    pages: PageCount,
+}
+
+impl List {
+    /// Returns the list that the checked start_info names.
+    #[must_use]
+    pub fn of(facts: &BootFacts) -> Self {
+        Self { address: facts.p2m_list().at, pages: facts.nr_pages() }
+    }
+
+    /// Returns where page `index` of the list is mapped.
+    pub(crate) fn page(&self, index: u64) -> VirtAddr {
+        self.address + index * PAGE_SIZE
+    }
+
+    /// Returns how many pages of memory the list describes.
+    #[must_use]
+    pub const fn pages(&self) -> PageCount {
+        self.pages
+    }
+}
+
+impl Translate for List {
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
+        if pfn.get() >= self.pages.get() {
+            return Entry::Missing;
+        }
+        Entry::decode(memory.load(Word::at(self.address + pfn.get() * 8)))
+    }
+}

@@ -1,0 +1,90 @@
+//! The check of the P2M against Xen's own table, the M2P.
+//!
+//! *What this is*: Xen keeps the PFN of every machine frame in a table the guest may read (`xen.h`, MACH2PHYS_VIRT_START).
+//! A P2M entry is right when the M2P leads back to it.
+//!
+//! *What must hold*: a foreign frame's M2P holds the owner's number, so only entries marked as own RAM are compared.
+
+use core::fmt;
+
+use start_info::{Mfn, PageCount, Pfn};
+
+use crate::{Entry, Memory, Translate};
+
+/// Xen's machine to pseudo-physical table.
+pub trait MachineToPhys {
+    /// Returns the table's word for `mfn`, or `None` where the table has no page for it.
+    fn machine_to_phys(&self, mfn: Mfn) -> Option<u64>;
+
+    /// Returns the PFN the table holds for `mfn`, if the word is one.
+    fn pfn_of(&self, mfn: Mfn) -> Option<Pfn> {
+        self.machine_to_phys(mfn).and_then(|word| Pfn::try_new(word).ok())
+    }
+}
+
+/// What the entries of a P2M were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Entries of own memory, each confirmed by the M2P.
+    pub ram: u64,
+    /// Entries without a page.
+    pub missing: u64,
+    /// Identity entries.
+    pub identity: u64,
+    /// Foreign entries.
+    pub foreign: u64,
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ram, missing, identity, foreign } = self;
+        write!(f, "{ram} pages confirmed by the M2P, {missing} missing, {identity} identity, {foreign} foreign")
+    }
+}
+
+/// A page whose two tables disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The page.
+    pub pfn: Pfn,
+    /// What the P2M holds for it.
+    pub mfn: Mfn,
+    /// What the M2P holds for that frame; `None` where the table has no page.
+    pub back: Option<u64>,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pfn, mfn, back } = self;
+        match back {
+            Some(back) => write!(f, "the P2M gives pfn {pfn} the frame {mfn}, but Xen's M2P gives that frame to pfn {back:#x}"),
+            None => write!(f, "the P2M gives pfn {pfn} the frame {mfn}, for which Xen's M2P has no entry"),
+        }
+    }
+}
+
+impl core::error::Error for Mismatch {}
+
+/// Compares the entries of the first `pages` pages with the M2P.
+///
+/// # Errors
+/// [`Mismatch`] for the first page on which they disagree.
+pub fn audit<M: Memory + MachineToPhys>(
+    p2m: &impl Translate,
+    machine: &M,
+    pages: PageCount,
+) -> Result<Audit, Mismatch> {
+    let mut audit = Audit::default();
+    for pfn in start_info::PfnRange::first(pages).iter() {
+        match p2m.entry(machine, pfn) {
+            Entry::Ram(mfn) => match machine.machine_to_phys(mfn) {
+                Some(back) if back == pfn.get() => audit.ram += 1,
+                back => return Err(Mismatch { pfn, mfn, back }),
+            },
+            Entry::Missing => audit.missing += 1,
+            Entry::Identity => audit.identity += 1,
+            Entry::Foreign(_) => audit.foreign += 1,
+        }
+    }
+    Ok(audit)
+}

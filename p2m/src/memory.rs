@@ -1,0 +1,80 @@
+//! The one way this crate and `mmu` touch guest memory: eight-byte words.
+//!
+//! *What this is*: the trait that a machine (real Xen, or the model in tests) implements, and the two kinds of words it
+//! is asked for.
+//!
+//! *What must hold*: a [`Word`] names mapped memory and a [`WordMut`] memory that is mapped writable and that nobody else
+//! holds. Both have private fields, so only [`crate::Frame`], [`crate::List`] and [`crate::Window`] make them, each from
+//! a right it owns. That is what lets the trait be safe.
+//!
+//! *What is not prevented*: Xen setting accessed and dirty bits in a page table that is read as words; hence volatile
+//! single-word access and no slices.
+
+use start_info::{ENTRIES, Index};
+use x86_64::VirtAddr;
+
+use crate::Frame;
+
+/// An eight-byte word of mapped memory that may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word(VirtAddr);
+
+impl Word {
+    pub(crate) const fn at(address: VirtAddr) -> Self {
+        Self(address)
+    }
+
+    /// Returns the virtual address of the word, 8-byte aligned.
+    #[must_use]
+    pub const fn address(self) -> VirtAddr {
+        self.0
+    }
+}
+
+/// An eight-byte word of a frame that its owner may write.
+#[derive(Debug)]
+pub struct WordMut<'f> {
+    address: VirtAddr,
+    frame: core::marker::PhantomData<&'f mut Frame>,
+}
+
+impl WordMut<'_> {
+    pub(crate) const fn at(address: VirtAddr) -> Self {
+        Self { address, frame: core::marker::PhantomData }
+    }
+
+    /// Returns the virtual address of the word, 8-byte aligned.
+    #[must_use]
+    pub const fn address(&self) -> VirtAddr {
+        self.address
+    }
+}
+
+/// Memory that can be read and written by words.
+pub trait Memory {
+    /// Reads a word.
+    fn load(&self, word: Word) -> u64;
+
+    /// Writes a word of an owned frame.
+    fn store(&mut self, word: WordMut<'_>, value: u64);
+
+    /// Writes the same value to all 512 words of a frame.
+    fn fill(&mut self, frame: &mut Frame, value: u64) {
+        for index in Index::all() {
+            self.store(frame.word_mut(index), value);
+        }
+    }
+
+    /// Copies the 512 words from `source` on, which must start a page, to a frame.
+    fn copy_page(&mut self, source: Word, target: &mut Frame) {
+        for index in Index::all() {
+            let value = self.load(Word(source.0 + index.offset()));
+            self.store(target.word_mut(index), value);
+        }
+    }
+}
+
+/// Returns `address` moved on by the eight-byte entry number `index`.
+pub(crate) fn entry_address(page: VirtAddr, index: u64) -> VirtAddr {
+    page + (index % ENTRIES) * 8
+}

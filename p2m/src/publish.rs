@@ -1,0 +1,108 @@
+//! What the toolstack reads: the three-level frame list, and where the linear list is mapped.
+//!
+//! *What this is*: `xl save`, `dump-core` and friends find the P2M through shared_info (`public/arch-x86/xen.h`,
+//! `struct arch_shared_info`): either by `pfn_to_mfn_frame_list_list`, three levels of pages that hold MFNs, or by an
+//! address range and the page tables that map it. This module builds the first from the tree; `mmu` maps the second.
+//!
+//! *What must hold*: both lead to the very leaves the guest uses, so a change of an entry needs no publishing, only a new
+//! leaf does. The three-level form ends at 2^27 pages (512 GiB); above, it is marked invalid and only the linear form
+//! remains.
+
+use start_info::{ENTRIES, Index, Mfn, PageCount};
+
+use crate::{Error, Frame, FrameSource, MachineToPhys, Memory, NewLeaf, Translate, Tree, Window, entry::Entry};
+
+/// The most pages that the three-level form can describe.
+const THREE_LEVEL_REACH: u64 = ENTRIES * ENTRIES * ENTRIES;
+
+/// The three-level frame list.
+#[derive(Debug)]
+pub struct Publication {
+    top: Option<Frame>,
+    pages: PageCount,
+}
+
+impl Publication {
+    /// Builds the frame list for a revectored tree.
+    ///
+    /// # Errors
+    /// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a leaf whose page is no RAM, and
+    /// the source's error when there is no frame for the list.
+    pub fn build<M: Memory, S: FrameSource<M>>(
+        tree: &Tree,
+        memory: &mut M,
+        source: &mut S,
+        window: &Window,
+    ) -> Result<Self, S::Error> {
+        let pages = tree.pages();
+        if pages.get() > THREE_LEVEL_REACH {
+            return Ok(Self { top: None, pages });
+        }
+        let mut top = source.take(memory)?;
+        memory.fill(&mut top, Entry::MISSING);
+        for middle in 0..tree.leaves().div_ceil(ENTRIES) {
+            let mut list = source.take(memory)?;
+            memory.fill(&mut list, Entry::MISSING);
+            for leaf in middle * ENTRIES..tree.leaves().min((middle + 1) * ENTRIES) {
+                let mfn = leaf_mfn(tree, memory, window, leaf)?;
+                list.set(memory, Index::containing(leaf), mfn.get());
+            }
+            top.set(memory, Index::containing(middle), list.mfn().get());
+        }
+        Ok(Self { top: Some(top), pages })
+    }
+
+    /// Returns what `pfn_to_mfn_frame_list_list` must hold: a frame, or all ones where the form does not reach.
+    #[must_use]
+    pub fn frame_list_list(&self) -> u64 {
+        self.top.as_ref().map_or(Entry::MISSING, |top| top.mfn().get())
+    }
+
+    /// Returns what `max_pfn` must hold: the number of entries.
+    #[must_use]
+    pub const fn max_pfn(&self) -> u64 {
+        self.pages.get()
+    }
+
+    /// Enters a leaf that [`Tree::set`] made. The linear form is the caller's to remap.
+    ///
+    /// # Errors
+    /// As [`Publication::build`].
+    pub fn replace<M: Memory + MachineToPhys>(
+        &mut self,
+        tree: &Tree,
+        memory: &mut M,
+        window: &Window,
+        new: NewLeaf,
+    ) -> Result<(), Error> {
+        let Some(top) = &self.top else { return Ok(()) };
+        let mfn = leaf_mfn(tree, memory, window, new.index)?;
+        let list = Mfn::try_new(memory.load(top.word(Index::containing(new.index / ENTRIES))))
+            .ok()
+            .and_then(|list| Some((list, memory.pfn_of(list)?)))
+            .and_then(|(list, pfn)| Some(Frame::mint(pfn, list, window.address(pfn)?)));
+        if let Some(mut list) = list {
+            list.set(memory, Index::containing(new.index), mfn.get());
+        }
+        Ok(())
+    }
+}
+
+/// Returns the machine frame of leaf `index`.
+///
+/// # Errors
+/// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a page that is no RAM.
+fn leaf_mfn(tree: &Tree, memory: &impl Memory, window: &Window, index: u64) -> Result<Mfn, Error> {
+    let pfn = tree.leaf_pfn(memory, window, index)?;
+    tree.entry(memory, pfn).ram().ok_or(Error::NoMachineFrame { pfn })
+}
+
+impl Tree {
+    /// Returns the machine frame of leaf `index`, which the linear form maps.
+    ///
+    /// # Errors
+    /// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a page that is no RAM.
+    pub fn leaf_mfn(&self, memory: &impl Memory, window: &Window, index: u64) -> Result<Mfn, Error> {
+        leaf_mfn(self, memory, window, index)
+    }
+}

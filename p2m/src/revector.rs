@@ -1,0 +1,65 @@
+//! Copies the builder's list into pages of our own and points the tree at them.
+//!
+//! *What this is*: the step of Linux's commit 357a3cfb. The list lies behind the kernel where the modules belong; once
+//! no leaf leads there, the range can be unmapped and its frames given back.
+//!
+//! *What must hold*: the new leaves are reached through the direct map, which stays. The words behind the last page, which
+//! the builder leaves undefined, become `Missing`, because the toolstack reads whole pages.
+
+use start_info::ENTRIES;
+
+use crate::{
+    Entry, Error, FrameSource, Memory, Tree, Window,
+    tree::{Page, blank_from, copy_of},
+};
+
+/// What revectoring did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Revectored {
+    /// Leaves copied into a page of their own.
+    pub copied: u64,
+    /// Leaves without a single page, which now share one.
+    pub missing: u64,
+}
+
+impl Tree {
+    /// Copies every leaf to a new page and repoints the tree. Progress is told after every leaf.
+    ///
+    /// # Errors
+    /// The source's error when there is no frame for a leaf; the leaves done so far stay repointed, the others stay where
+    /// they were, and every lookup still answers.
+    pub fn revector<M: Memory, S: FrameSource<M>>(
+        &mut self,
+        memory: &mut M,
+        source: &mut S,
+    ) -> Result<Revectored, S::Error> {
+        let mut done = Revectored::default();
+        for index in 0..self.leaves() {
+            let old = self.leaf(memory, index).unwrap_or(self.missing_leaf());
+            let used = (self.pages().get() - index * ENTRIES).min(ENTRIES);
+            let new = if is_missing(memory, old, used) {
+                done.missing += 1;
+                self.missing_leaf()
+            } else {
+                let new = copy_of(memory, source, old)?;
+                blank_from(memory, new, used);
+                done.copied += 1;
+                new
+            };
+            self.put_leaf(memory, source, index, new)?;
+        }
+        Ok(done)
+    }
+
+    /// Confirms that every leaf is reached through `window`.
+    ///
+    /// # Errors
+    /// [`Error::StrayLeaf`] for the first that is not.
+    pub fn confirm_leaves(&self, memory: &impl Memory, window: &Window) -> Result<(), Error> {
+        (0..self.leaves()).try_for_each(|index| self.leaf_pfn(memory, window, index).map(|_| ()))
+    }
+}
+
+fn is_missing(memory: &impl Memory, leaf: Page, used: u64) -> bool {
+    (0..used).all(|index| memory.load(leaf.word(index)) == Entry::MISSING)
+}

@@ -1,0 +1,273 @@
+//! The tree over the P2M: top, middle and leaf pages of 512 words.
+//!
+//! *What this is*: a radix tree whose inner words are the virtual addresses of the pages below and whose leaves hold
+//! [`Entry`] words. Two inner levels reach 2^27 pages (512 GiB); a third is added when the guest is larger.
+//!
+//! *What must hold*: a leaf is a page of the builder's list, a page of our own reached through the direct map, or one of
+//! the two shared leaves (all missing, all identity), which are never written after they were filled.
+//!
+//! *What is not prevented*: a set that the toolstack does not see. [`Tree::set`] returns the new leaf when it had to make
+//! one, and must-use reminds the caller to publish it.
+
+use start_info::{ENTRIES, PageCount, Pfn};
+use x86_64::VirtAddr;
+
+use crate::{
+    Error, Frame, List, Memory, Window,
+    entry::Entry,
+    memory::{Word, WordMut, entry_address},
+};
+
+/// Something that knows the entry of every page.
+pub trait Translate {
+    /// Returns the entry of `pfn`; `Missing` for a page behind the last one.
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry;
+}
+
+/// Something that frames are taken from.
+pub trait FrameSource<M> {
+    /// Why no frame could be had.
+    type Error: From<Error>;
+
+    /// Takes a frame; its contents are undefined.
+    ///
+    /// # Errors
+    /// When there is none left, or when mapping more memory failed.
+    fn take(&mut self, memory: &mut M) -> Result<Frame, Self::Error>;
+}
+
+/// A leaf that took the place of a shared one.
+#[must_use = "the toolstack reads the old leaf until the new one is published"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewLeaf {
+    /// Which leaf: the PFN of its first entry, divided by 512.
+    pub index: u64,
+}
+
+/// A page of the tree, at the address where it can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Page(VirtAddr);
+
+impl Page {
+    /// Gives the frame to the tree for good.
+    fn of(frame: Frame) -> Self {
+        Self(frame.address())
+    }
+
+    pub(crate) const fn address(self) -> VirtAddr {
+        self.0
+    }
+
+    pub(crate) fn word(self, index: u64) -> Word {
+        Word::at(entry_address(self.0, index))
+    }
+
+    fn load(self, memory: &impl Memory, index: u64) -> u64 {
+        memory.load(self.word(index))
+    }
+
+    fn store(self, memory: &mut impl Memory, index: u64, value: u64) {
+        memory.store(WordMut::at(entry_address(self.0, index)), value);
+    }
+
+    fn child(self, memory: &impl Memory, index: u64) -> Option<Self> {
+        match self.load(memory, index) {
+            0 => None,
+            address => Some(Self(VirtAddr::new_truncate(address))),
+        }
+    }
+}
+
+/// The P2M as a tree.
+#[derive(Debug)]
+pub struct Tree {
+    root: Page,
+    /// Inner levels, at least two.
+    inner: u32,
+    pages: PageCount,
+    missing: Page,
+    identity: Page,
+}
+
+impl Tree {
+    /// Builds a tree whose leaves are the pages of the builder's list.
+    ///
+    /// # Errors
+    /// When the source has no frame for an inner page.
+    pub fn over<M: Memory, S: FrameSource<M>>(list: &List, memory: &mut M, source: &mut S) -> Result<Self, S::Error> {
+        let inner = inner_levels(list.pages());
+        let root = new_page(memory, source, 0)?;
+        let missing = new_page(memory, source, Entry::MISSING)?;
+        let identity = new_page(memory, source, Entry::Identity.encode())?;
+        let tree = Self { root, inner, pages: list.pages(), missing, identity };
+        for index in 0..tree.leaves() {
+            tree.put_leaf(memory, source, index, Page(list.page(index)))?;
+        }
+        Ok(tree)
+    }
+
+    /// Returns how many pages of memory the tree describes.
+    #[must_use]
+    pub const fn pages(&self) -> PageCount {
+        self.pages
+    }
+
+    /// Returns how many leaves the tree has, the last perhaps used in part.
+    #[must_use]
+    pub const fn leaves(&self) -> u64 {
+        self.pages.get().div_ceil(ENTRIES)
+    }
+
+    /// Returns how many inner levels stand above the leaves.
+    #[must_use]
+    pub const fn inner_levels(&self) -> u32 {
+        self.inner
+    }
+
+    /// Changes the entry of a page. A shared leaf is first replaced by a copy of its own.
+    ///
+    /// # Errors
+    /// [`Error::Beyond`] for a page behind the last; the source's error when a leaf is needed and there is no frame.
+    pub fn set<M: Memory, S: FrameSource<M>>(
+        &mut self,
+        memory: &mut M,
+        source: &mut S,
+        pfn: Pfn,
+        entry: Entry,
+    ) -> Result<Option<NewLeaf>, S::Error> {
+        if pfn.get() >= self.pages.get() {
+            return Err(Error::Beyond { pfn, pages: self.pages }.into());
+        }
+        let index = pfn.get() / ENTRIES;
+        match self.leaf(memory, index) {
+            Some(leaf) if leaf != self.missing && leaf != self.identity => {
+                leaf.store(memory, pfn.get() % ENTRIES, entry.encode());
+                Ok(None)
+            }
+            shared => {
+                let shared = shared.unwrap_or(self.missing);
+                if shared.load(memory, 0) == entry.encode() {
+                    return Ok(None);
+                }
+                let leaf = copy_of(memory, source, shared)?;
+                leaf.store(memory, pfn.get() % ENTRIES, entry.encode());
+                self.put_leaf(memory, source, index, leaf)?;
+                Ok(Some(NewLeaf { index }))
+            }
+        }
+    }
+
+    /// Makes all 512 entries of leaf `index` identity entries, by pointing at the shared identity leaf.
+    ///
+    /// # Errors
+    /// The source's error when an inner page is needed and there is no frame.
+    pub fn set_identity_leaf<M: Memory, S: FrameSource<M>>(
+        &mut self,
+        memory: &mut M,
+        source: &mut S,
+        index: u64,
+    ) -> Result<NewLeaf, S::Error> {
+        self.put_leaf(memory, source, index, self.identity)?;
+        Ok(NewLeaf { index })
+    }
+
+    /// Returns the address of leaf `index`, if the tree has one there.
+    #[must_use]
+    pub fn leaf_address(&self, memory: &impl Memory, index: u64) -> Option<VirtAddr> {
+        self.leaf(memory, index).map(Page::address)
+    }
+
+    /// Returns the page that leaf `index` is, as the direct map `window` knows it.
+    ///
+    /// # Errors
+    /// [`Error::StrayLeaf`] for a leaf outside the window, such as one of the builder's list before the revectoring.
+    pub fn leaf_pfn(&self, memory: &impl Memory, window: &Window, index: u64) -> Result<Pfn, Error> {
+        let leaf = self.leaf(memory, index).unwrap_or(self.missing);
+        window.pfn(leaf.address()).ok_or(Error::StrayLeaf { address: leaf.address().as_u64() })
+    }
+
+    pub(crate) fn leaf(&self, memory: &impl Memory, index: u64) -> Option<Page> {
+        let mut page = self.root;
+        for level in (0..self.inner).rev() {
+            page = page.child(memory, inner_index(index, level))?;
+        }
+        Some(page)
+    }
+
+    pub(crate) fn put_leaf<M: Memory, S: FrameSource<M>>(
+        &self,
+        memory: &mut M,
+        source: &mut S,
+        index: u64,
+        leaf: Page,
+    ) -> Result<(), S::Error> {
+        let mut page = self.root;
+        for level in (1..self.inner).rev() {
+            let slot = inner_index(index, level);
+            page = match page.child(memory, slot) {
+                Some(child) => child,
+                None => {
+                    let child = new_page(memory, source, 0)?;
+                    page.store(memory, slot, child.address().as_u64());
+                    child
+                }
+            };
+        }
+        page.store(memory, inner_index(index, 0), leaf.address().as_u64());
+        Ok(())
+    }
+
+    pub(crate) const fn missing_leaf(&self) -> Page {
+        self.missing
+    }
+}
+
+impl Translate for Tree {
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
+        if pfn.get() >= self.pages.get() {
+            return Entry::Missing;
+        }
+        match self.leaf(memory, pfn.get() / ENTRIES) {
+            Some(leaf) => Entry::decode(leaf.load(memory, pfn.get() % ENTRIES)),
+            None => Entry::Missing,
+        }
+    }
+}
+
+/// Returns how many inner levels reach that many pages.
+const fn inner_levels(pages: PageCount) -> u32 {
+    let mut levels = 2;
+    let mut reach = ENTRIES * ENTRIES * ENTRIES;
+    while reach < pages.get() {
+        reach *= ENTRIES;
+        levels += 1;
+    }
+    levels
+}
+
+/// Returns the word that leads to leaf `index` in an inner page `level` levels above the lowest inner page.
+const fn inner_index(index: u64, level: u32) -> u64 {
+    (index >> (9 * level)) % ENTRIES
+}
+
+fn new_page<M: Memory, S: FrameSource<M>>(memory: &mut M, source: &mut S, value: u64) -> Result<Page, S::Error> {
+    let mut frame = source.take(memory)?;
+    memory.fill(&mut frame, value);
+    Ok(Page::of(frame))
+}
+
+pub(crate) fn copy_of<M: Memory, S: FrameSource<M>>(
+    memory: &mut M,
+    source: &mut S,
+    page: Page,
+) -> Result<Page, S::Error> {
+    let mut frame = source.take(memory)?;
+    memory.copy_page(page.word(0), &mut frame);
+    Ok(Page::of(frame))
+}
+
+pub(crate) fn blank_from(memory: &mut impl Memory, page: Page, first: u64) {
+    for index in first..ENTRIES {
+        page.store(memory, index, Entry::MISSING);
+    }
+}

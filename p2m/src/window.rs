@@ -1,0 +1,133 @@
+//! A stretch of pseudo-physical memory that is mapped at a fixed offset.
+//!
+//! *What this is*: frame number to virtual address and back, for the builder's mapping (`__ka`) and for the direct map
+//! (`__va`), each as far as it is really mapped.
+//!
+//! *What must hold*: every frame of the window is mapped at `base + pfn * 4096`, at least for reading. Which frames may be
+//! written is not the window's business but the [`Frame`]'s.
+
+use start_info::{Index, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use x86_64::VirtAddr;
+
+use crate::{
+    Frame,
+    entry::Entry,
+    frame::{Mapped, Span, Unmapped},
+    memory::{Memory, Word, entry_address},
+    tree::Translate,
+};
+
+/// The first frames of the guest, mapped one after the other from a base address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    base: VirtAddr,
+    pages: PageCount,
+}
+
+/// A page that another domain reads and writes too.
+#[derive(Debug)]
+pub struct SharedPage(VirtAddr);
+
+impl SharedPage {
+    /// Returns where the page is mapped.
+    #[must_use]
+    pub const fn address(&self) -> VirtAddr {
+        self.0
+    }
+}
+
+impl Window {
+    /// Describes a mapping the builder made: the guest's first `pages` frames from `base` on.
+    #[must_use]
+    pub const fn of_builder(base: VirtAddr, pages: PageCount) -> Self {
+        Self { base, pages }
+    }
+
+    /// Describes a mapping that has no pages yet.
+    #[must_use]
+    pub const fn empty(base: VirtAddr) -> Self {
+        Self { base, pages: PageCount::ZERO }
+    }
+
+    /// Takes note that Xen accepted the tables that map `span`, the frames that follow the window's, and returns the span
+    /// as mapped.
+    ///
+    /// # Errors
+    /// Gives the span back when it does not start where the window ends.
+    pub fn extend(&mut self, span: Span<Unmapped>) -> Result<Span<Mapped>, Span<Unmapped>> {
+        if span.range().start() != self.pages.get() {
+            return Err(span);
+        }
+        match PageCount::try_new(span.range().end()) {
+            Ok(pages) => self.pages = pages,
+            Err(_) => return Err(span),
+        }
+        Ok(Span::mint(span.range()))
+    }
+
+    /// Returns the free frames `range` of a mapping the builder made; empty where the window does not reach.
+    ///
+    /// The caller says, by start_info, that they hold nothing.
+    #[must_use]
+    pub fn free_span(&self, range: PfnRange) -> Span<Mapped> {
+        Span::mint(range.intersection(self.frames()))
+    }
+
+    /// Returns which frames the window maps.
+    #[must_use]
+    pub const fn frames(&self) -> PfnRange {
+        PfnRange::first(self.pages)
+    }
+
+    /// Returns the address of frame 0.
+    #[must_use]
+    pub const fn base(&self) -> VirtAddr {
+        self.base
+    }
+
+    /// Returns where the window maps `pfn`, if it does.
+    #[must_use]
+    pub fn address(&self, pfn: Pfn) -> Option<VirtAddr> {
+        self.frames().contains(pfn).then(|| self.base + pfn.get() * PAGE_SIZE)
+    }
+
+    /// Returns the frame that the window maps at `address`, if any.
+    #[must_use]
+    pub fn pfn(&self, address: VirtAddr) -> Option<Pfn> {
+        let offset = address.as_u64().checked_sub(self.base.as_u64())?;
+        Pfn::try_new(offset / PAGE_SIZE).ok().filter(|&pfn| self.frames().contains(pfn))
+    }
+
+    /// Names a word of a frame of the window for reading.
+    #[must_use]
+    pub fn word(&self, pfn: Pfn, index: Index) -> Option<Word> {
+        self.address(pfn).map(|page| Word::at(entry_address(page, u64::from(index.get()))))
+    }
+
+    /// Names a page of the window that is shared with another domain, such as the console ring.
+    ///
+    /// The caller says, by start_info, that the page is one; nothing else is ever kept in it.
+    #[must_use]
+    pub fn shared_page(&self, pfn: Pfn) -> Option<SharedPage> {
+        self.address(pfn).map(SharedPage)
+    }
+
+    /// Turns the last frame of a free span into an owned frame; `None` when the span is used up.
+    ///
+    /// Frames that the P2M calls missing are passed over: there is no memory to own.
+    pub(crate) fn take_last(
+        &self,
+        span: &mut PfnRange,
+        memory: &impl Memory,
+        p2m: &impl Translate,
+    ) -> Option<Frame> {
+        while !span.is_empty() {
+            let pfn = Pfn::try_new(span.end() - 1).ok()?;
+            *span = PfnRange::between(Pfn::try_new(span.start()).ok()?, pfn);
+            if let (Some(address), Entry::Ram(mfn)) = (self.address(pfn), p2m.entry(memory, pfn)) {
+                return Some(Frame::mint(pfn, mfn, address));
+            }
+        }
+        None
+    }
+}

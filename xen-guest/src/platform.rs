@@ -1,0 +1,46 @@
+//! What the boot needs of a machine besides its page tables.
+//!
+//! *What this is*: the second half of the seam whose first half is [`mmu::Machine`]. Real Xen implements it in `sys`, the
+//! model in `tests/model`; the boot is generic over it and so runs in `cargo test`.
+
+use mmu::{FixmapPage, Machine};
+use p2m::{SharedPage, Window};
+use start_info::Ramdisk;
+use x86_64::VirtAddr;
+
+/// What the toolstack is told about the P2M (`public/arch-x86/xen.h`, `struct arch_shared_info`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The number of P2M entries.
+    pub max_pfn: u64,
+    /// The machine frame of the top page of the three-level list, or all ones.
+    pub frame_list_list: u64,
+    /// The top-level page table that maps the linear list, as CR3 would hold it.
+    pub p2m_cr3: u64,
+    /// Where that table maps entry 0.
+    pub p2m_vaddr: VirtAddr,
+}
+
+/// A machine that a kernel can be booted on.
+pub trait Platform: Machine {
+    /// Writes text to every console there is: the hypervisor's and, once attached, the ring.
+    fn write_console(&mut self, text: &str);
+
+    /// Uses the console ring at `page` from now on; `port` tells the other side.
+    fn attach_console(&mut self, page: SharedPage, port: u32);
+
+    /// Uses the shared_info page from now on.
+    fn attach_shared_info(&mut self, page: FixmapPage);
+
+    /// Publishes the P2M in shared_info, which must be attached.
+    fn publish(&mut self, published: &Published);
+
+    /// Returns the bytes of the ramdisk through the direct map; `None` when they are not all mapped.
+    fn ramdisk<'r>(&'r self, window: &Window, ramdisk: &Ramdisk) -> Option<&'r [u8]>;
+
+    /// Returns how many hypercalls were made so far.
+    fn hypercalls(&self) -> u64;
+
+    /// Returns the time stamp counter.
+    fn ticks(&self) -> u64;
+}
