@@ -14,7 +14,7 @@ use core::cell::Cell;
 
 use arrayvec::ArrayVec;
 use p2m::{Frame, FrameAllocator, List, Mapped, Span, Translate, Unmapped, Window};
-use start_info::{BootFacts, ENTRIES, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use start_info::{BootFacts, Console, ENTRIES, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -36,6 +36,9 @@ const L2_PAGES: u64 = ENTRIES * ENTRIES;
 /// Pages that one L3 table maps.
 const L3_PAGES: u64 = ENTRIES * ENTRIES * ENTRIES;
 
+/// How many ranges start_info can name, and one for our own first tables.
+const MOST_RANGES: usize = 10;
+
 /// The direct map, and the free frames in it.
 #[derive(Debug)]
 pub struct DirectMap {
@@ -44,9 +47,9 @@ pub struct DirectMap {
     total: PageCount,
     frames: FrameAllocator,
     /// Pages that hold something and are handed out to nobody.
-    reserved: ArrayVec<PfnRange, 8>,
+    reserved: ArrayVec<PfnRange, MOST_RANGES>,
     /// Pages mapped for reading only.
-    read_only: ArrayVec<PfnRange, 8>,
+    read_only: ArrayVec<PfnRange, MOST_RANGES>,
     /// The chunk being mapped has pages without memory.
     holes_seen: bool,
 }
@@ -77,21 +80,14 @@ impl DirectMap {
             return Err(Error::NoFrames { doing: Doing::DirectMap, mapped: builder.frames().len(), total });
         }
 
-        let mut reserved = ArrayVec::new();
-        // Page 0 stays unused: a pseudo-physical address of 0 is never right.
-        reserved.push(PfnRange::first(PageCount::new(1)));
+        let mut reserved = in_use(machine, facts);
         reserved.push(own);
-        reserved.push(PfnRange::between(frame(facts.image().start()), frame(facts.boot_stack().get() + 1)));
         let mut read_only = ArrayVec::new();
         read_only.push(own);
         read_only.push(constant);
         read_only.push(facts.page_tables().pfns);
         if let P2mPlace::Own(frames) = facts.p2m_list().place {
-            reserved.push(frames);
             read_only.push(frames);
-        }
-        if let Some(ramdisk) = facts.ramdisk() {
-            reserved.push(ramdisk.pfns);
         }
 
         let mut stock = FrameAllocator::new(builder);
@@ -333,6 +329,27 @@ impl DirectMap {
         self.reserved.retain(|range| *range != pages);
         self.read_only.retain(|range| *range != pages);
     }
+}
+
+/// Returns the pages that hold something at entry. What lies between them, such as the builder's padding, is free.
+fn in_use<M: Machine>(machine: &M, facts: &BootFacts) -> ArrayVec<PfnRange, MOST_RANGES> {
+    let one = |pfn| PfnRange::try_new(pfn, PageCount::new(1)).unwrap_or_default();
+    let rings = match facts.console() {
+        Console::Ring(console) => [Some(console), facts.xenstore()],
+        Console::Hypervisor { .. } => [None, facts.xenstore()],
+    };
+    let (P2mPlace::Image(list) | P2mPlace::Own(list)) = facts.p2m_list().place;
+    let mut ranges = ArrayVec::new();
+    // Page 0 stays unused: a pseudo-physical address of 0 is never right.
+    ranges.push(PfnRange::first(PageCount::new(1)));
+    ranges.push(facts.image());
+    ranges.push(list);
+    ranges.push(one(facts.start_info_pfn()));
+    ranges.push(facts.page_tables().pfns);
+    ranges.push(one(facts.boot_stack()));
+    ranges.extend(facts.ramdisk().map(|ramdisk| ramdisk.pfns));
+    ranges.extend(rings.into_iter().flatten().filter_map(|ring| machine.pfn_of(ring.mfn)).map(one));
+    ranges
 }
 
 /// How many tables a range takes.

@@ -35,6 +35,7 @@ mod level;
 mod modules;
 mod pool;
 mod release;
+mod space;
 mod table;
 mod view;
 
@@ -52,5 +53,6 @@ pub use level::{Inner, L1, L2, L3, L4, Level};
 pub use modules::{ModulePart, ModuleWindow, Reservation};
 pub use pool::Pool;
 pub use release::{OldList, Released, release};
+pub use space::{ImagePart, build_space};
 pub use table::{Draft, Frozen, Linkable, Live, Table};
 pub use view::View;

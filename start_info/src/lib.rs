@@ -14,5 +14,24 @@
 extern crate std;
 
 mod addr;
+mod area;
+mod cmdline;
+mod error;
+mod flags;
+mod mapping;
+mod p2m_list;
+mod page;
+mod parse;
+mod ramdisk;
+mod ring;
 
 pub use addr::{ENTRIES, Index, MAX_FRAMES, Maddr, Mfn, OutOfRange, PAGE_SIZE, PageCount, Pfn, PfnRange};
+pub use area::Area;
+pub use cmdline::CommandLine;
+pub use error::Error;
+pub use flags::Flags;
+pub use mapping::{Entry, PageTables};
+pub use p2m_list::{P2mList, P2mPlace};
+pub use parse::BootFacts;
+pub use ramdisk::Ramdisk;
+pub use ring::{Console, Ring, RingName, VgaInfo};

@@ -1,1 +1,55 @@
-//! placeholder
+//! A boot layer for Xen PV guest kernels: from start_info to a loaded module.
+//!
+//! *What this is*: the stages of a boot ([`boot()`] runs them all, on real Xen or on a model), module loading, and, for
+//! the target without an operating system, the entry point and everything unsafe ([`sys`]).
+//!
+//! A kernel names its payload with [`entry!`] and gets a [`Guest`]: all memory mapped at `__va`, its own page tables, a
+//! frame allocator, the log on the console, and the module window.
+//!
+//! *What must hold*: the image is linked with this repository's `linker.ld`, without a red zone.
+//!
+//! *What is not prevented*: a payload that makes hypercalls of its own and breaks the tables' rules. Xen refuses those.
+
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod boot;
+mod image;
+mod load;
+pub mod module;
+mod options;
+mod picture;
+mod platform;
+#[cfg(any(target_os = "none", test))]
+mod refusal;
+mod report;
+mod stage;
+
+#[cfg(target_os = "none")]
+mod guest;
+#[cfg(target_os = "none")]
+pub mod sys;
+
+pub use boot::{Cause, Failure, boot, image_address};
+#[cfg(target_os = "none")]
+pub use guest::Guest;
+pub use image::Image;
+pub use load::{LoadError, Loaded};
+pub use options::{Mapping, Options, Revector, Then};
+pub use picture::Picture;
+pub use platform::{Platform, Published};
+pub use report::{Record, Report};
+pub use stage::{Running, Setting};
+
+/// Names the payload of a kernel: a function `fn(Guest) -> !` that runs when the boot is done.
+#[macro_export]
+macro_rules! entry {
+    ($payload:path) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn xen_guest_entered(start_info: u64) -> ! {
+            let payload: fn($crate::Guest) -> ! = $payload;
+            $crate::sys::entered(start_info, payload)
+        }
+    };
+}

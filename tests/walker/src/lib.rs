@@ -1,1 +1,44 @@
-//! placeholder
+//! A second opinion on a guest's page tables, taken from a core file.
+//!
+//! *What this is*: `xl dump-core` writes every page of a paused PV guest and the P2M the toolstack read. [`examine`] walks
+//! the page tables in that file from the vCPUs' CR3 and holds them against what the boot layer promises. It shares no code
+//! with the boot layer but the kinds of numbers, so an error in the layer's arithmetic is not repeated here.
+//!
+//! *What must hold*: the guest was paused while it was dumped (`xl dump-core` without `-L`), and the caller knows where
+//! image and modules end (the guest's log says it).
+//!
+//! *What is not prevented*: `.xen_p2m` is itself read through the guest's published list, so a list that is wrong in
+//! the same way as the direct map passes, as long as every frame in it belongs to the guest. `xen-mfndump` adds the types
+//! Xen itself keeps for those frames; pass its output along. Stale TLB entries are invisible.
+
+#![forbid(unsafe_code)]
+
+mod bytes;
+mod checks;
+mod core_file;
+mod entry;
+mod error;
+mod expected;
+mod finding;
+mod kernel;
+mod level;
+mod mfndump;
+mod published;
+mod region;
+mod report;
+mod vcpu;
+mod walk;
+
+pub use core_file::{CoreFile, P2mEntry};
+pub use entry::Entry;
+pub use error::Error;
+pub use expected::{Aliases, Expected};
+pub use finding::Finding;
+pub use kernel::{Access, Kernel, Segment};
+pub use level::Level;
+pub use mfndump::{MfnDump, MfnLine, PageType};
+pub use published::{ListForm, ListPart, Published};
+pub use region::Region;
+pub use report::{Report, Summary, examine};
+pub use vcpu::Vcpu;
+pub use walk::{Leaf, Slot};

@@ -1,0 +1,68 @@
+//! The address space the kernel runs in from the switch on.
+//!
+//! *What this is*: which pages are mapped where: the direct map as it is, our P2M leaves one after the other, the parts of
+//! the kernel image with the protection each needs, and an empty table for the fixmap. Nothing else: what the builder put
+//! behind the image is not mapped there any more.
+//!
+//! *What must hold*: addresses are mapped in ascending order, as [`Ladder`] demands; the regions are.
+
+use p2m::{Translate, Tree};
+use start_info::{BootFacts, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
+
+use crate::{
+    direct_map::DirectMap,
+    entry::{Access, Entry},
+    error::Error,
+    hv::Machine,
+    ladder::Ladder,
+    layout::{FIXMAP, KERNEL_MAP, LINEAR_P2M},
+    level::L4,
+    release::OldList,
+    table::{Live, Table},
+};
+
+/// Pages of the image that are mapped alike.
+#[derive(Clone, Copy, Debug)]
+pub struct ImagePart {
+    /// The pages.
+    pub pages: PfnRange,
+    /// What may be done with them.
+    pub access: Access,
+}
+
+/// Builds and pins the address space for a kernel whose image has these parts, in ascending order. `guard` stays unmapped.
+///
+/// # Errors
+/// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses a change or the pin,
+/// [`Error::NoMemory`] for a page of the image without memory, [`Error::P2m`] for a leaf outside the direct map.
+pub fn build_space<M: Machine>(
+    machine: &mut M,
+    map: &mut DirectMap,
+    tree: &Tree,
+    facts: &BootFacts,
+    parts: &[ImagePart],
+    guard: Pfn,
+    list: OldList,
+) -> Result<Table<L4, Live>, Error> {
+    let mut ladder = Ladder::start(machine, map, tree, list)?;
+    if list == OldList::Unused {
+        for index in 0..tree.leaves() {
+            let mfn = tree.leaf_mfn(machine, map.view().direct(), index)?;
+            let address = LINEAR_P2M + index * PAGE_SIZE;
+            ladder.map(machine, map, tree, address, Entry::leaf(mfn, Access::Read))?;
+        }
+    }
+    let kept = match (list, facts.p2m_list().place) {
+        (OldList::InUse, P2mPlace::Image(pages)) => Some(ImagePart { pages, access: Access::Read }),
+        _ => None,
+    };
+    for part in parts.iter().copied().chain(kept) {
+        for pfn in part.pages.iter().filter(|&pfn| pfn != guard) {
+            let mfn = tree.entry(machine, pfn).ram().ok_or(Error::NoMemory { pfn })?;
+            let address = KERNEL_MAP + pfn.get() * PAGE_SIZE;
+            ladder.map(machine, map, tree, address, Entry::leaf(mfn, part.access))?;
+        }
+    }
+    ladder.map(machine, map, tree, FIXMAP, Entry::EMPTY)?;
+    ladder.pin(machine, map)
+}

@@ -1,0 +1,60 @@
+//! Runs of pages that a field of start_info claims.
+//!
+//! *What this is*: a name for each such run, so that an [`Error`] can say whose pages are wrong, and the one check they
+//! all pass: to lie whole in the room the builder had for them.
+//!
+//! *What must hold*: rooms do not overlap, so only runs in the same room can meet: a ramdisk and a list. `ramdisk` compares them.
+
+use core::fmt;
+
+use crate::{Error, PageCount, Pfn, PfnRange};
+
+/// What the pages are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// A ramdisk in the boot mapping.
+    MappedRamdisk,
+    /// A ramdisk behind the boot mapping.
+    UnmappedRamdisk,
+    /// A list of machine frames in the boot mapping.
+    P2mList,
+    /// A list of machine frames at an address of its own, and its tables.
+    P2mFrames,
+}
+
+impl Area {
+    /// Returns the run of `pages` from `start`, if it lies in `room`. Takes bare numbers, because a field can hold any.
+    pub(crate) fn within(self, start: u64, pages: u64, room: PfnRange) -> Result<PfnRange, Error> {
+        let misplaced = Error::Misplaced { area: self, start, pages, room };
+        let fits = start >= room.start() && start.checked_add(pages).is_some_and(|end| end <= room.end());
+        match (Pfn::try_new(start), PageCount::try_new(pages)) {
+            (Ok(start), Ok(pages)) if fits => PfnRange::try_new(start, pages).map_err(|_| misplaced),
+            _ => Err(misplaced),
+        }
+    }
+
+    /// Says what the room is and what to do when the area does not fit.
+    pub(crate) const fn advice(self) -> &'static str {
+        match self {
+            Self::MappedRamdisk => "the room between the kernel and what follows it; check the ramdisk= file",
+            Self::UnmappedRamdisk => {
+                "the memory behind the boot mapping; give the guest more memory or a smaller ramdisk"
+            }
+            Self::P2mList => {
+                "the room between the kernel and start_info; check the kernel's linker symbols and VIRT_BASE"
+            }
+            Self::P2mFrames => "the memory behind the boot mapping; give the guest more memory",
+        }
+    }
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MappedRamdisk => "the mapped ramdisk",
+            Self::UnmappedRamdisk => "the unmapped ramdisk",
+            Self::P2mList => "the P2M list",
+            Self::P2mFrames => "the P2M list with its tables",
+        })
+    }
+}

@@ -1,0 +1,359 @@
+//! The ways a start_info page can contradict itself.
+//!
+//! *What this is*: one variant per contradiction with the numbers in it. Each prints as one line: what was found, what it
+//! was measured against, and what somebody at the host can change.
+//!
+//! *What is not prevented*: a wrong diagnosis. Of two numbers that disagree, the line can only name both.
+
+use core::fmt;
+
+use x86_64::VirtAddr;
+
+use crate::{Area, Mfn, PageCount, Pfn, PfnRange, RingName};
+
+/// Why start_info was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The page does not begin as start_info does.
+    Magic {
+        /// Its first bytes.
+        found: [u8; 4],
+    },
+    /// Flags that no known Xen sets.
+    UnknownFlags {
+        /// The whole word.
+        flags: u32,
+        /// The bits without a meaning.
+        unknown: u32,
+    },
+    /// The flags name the initial domain, but not a privileged one.
+    UnprivilegedDom0 {
+        /// The whole word.
+        flags: u32,
+    },
+    /// A size of memory no domain can have.
+    NrPages {
+        /// `nr_pages`.
+        found: u64,
+        /// The first number that is too large.
+        limit: u64,
+    },
+    /// The kernel's base address is not one a boot mapping can start at.
+    VirtBase {
+        /// The base.
+        found: VirtAddr,
+        /// What it has to be a multiple of.
+        alignment: u64,
+    },
+    /// The kernel's bounds are not whole pages above its base, in ascending order.
+    Image {
+        /// The first byte.
+        start: VirtAddr,
+        /// The first byte behind.
+        end: VirtAddr,
+        /// The base.
+        virt_base: VirtAddr,
+    },
+    /// start_info is not on a page boundary behind the kernel.
+    StartInfoAddress {
+        /// What rsi held.
+        found: VirtAddr,
+        /// The first byte behind the kernel.
+        image_end: VirtAddr,
+    },
+    /// The boot mapping would leave its half of the address space.
+    AddressSpace {
+        /// Its start.
+        virt_base: VirtAddr,
+        /// Where start_info is in it.
+        start_info: VirtAddr,
+    },
+    /// Memory is smaller than what is already mapped.
+    FewPages {
+        /// `nr_pages`.
+        nr_pages: PageCount,
+        /// The pages in the boot mapping.
+        needed: u64,
+    },
+    /// The page tables are not where they belong.
+    PageTableBase {
+        /// `pt_base`.
+        found: u64,
+        /// The first address behind start_info and the rings.
+        expected: VirtAddr,
+    },
+    /// The page tables are too few or too many.
+    PageTableCount {
+        /// `nr_pt_frames`.
+        found: u64,
+        /// What the mapping takes.
+        expected: u64,
+        /// The pages in the mapping.
+        mapped: u64,
+    },
+    /// The P2M list does not start on a page.
+    ListAddress {
+        /// `mfn_list`.
+        found: u64,
+    },
+    /// The P2M list is below the boot mapping, yet no pages of its own are named.
+    ListOutside {
+        /// `mfn_list`.
+        at: VirtAddr,
+        /// The start of the boot mapping.
+        virt_base: VirtAddr,
+    },
+    /// The P2M list in the boot mapping does not end where start_info begins.
+    ListEnd {
+        /// The pages of a list of `nr_pages` entries.
+        list: PfnRange,
+        /// `nr_pages`.
+        nr_pages: PageCount,
+        /// Where it should end.
+        start_info: Pfn,
+    },
+    /// The P2M list runs out of its half of the address space.
+    ListExtent {
+        /// `mfn_list`.
+        at: VirtAddr,
+        /// The pages of the list.
+        pages: u64,
+    },
+    /// The P2M list covers addresses that are Xen's.
+    ListInHole {
+        /// `mfn_list`.
+        at: VirtAddr,
+        /// The last byte of the list.
+        last: VirtAddr,
+        /// Xen's first and last byte.
+        hole: (VirtAddr, VirtAddr),
+    },
+    /// The P2M list has pages of its own, but its addresses are those of the boot mapping.
+    ListInMapping {
+        /// `mfn_list`.
+        at: VirtAddr,
+        /// The last byte of the list.
+        last: VirtAddr,
+        /// The first and last byte of the mapping.
+        mapping: (VirtAddr, VirtAddr),
+    },
+    /// The pages named for the P2M list cannot hold it.
+    FewListFrames {
+        /// `nr_p2m_frames`.
+        found: u64,
+        /// The pages of the list without its tables.
+        needed: u64,
+    },
+    /// Pages lie outside the room the builder had for them.
+    Misplaced {
+        /// Whose pages.
+        area: Area,
+        /// The first page.
+        start: u64,
+        /// How many.
+        pages: u64,
+        /// The room.
+        room: PfnRange,
+    },
+    /// A mapped ramdisk does not start on a page of the boot mapping.
+    RamdiskAddress {
+        /// `mod_start`.
+        found: u64,
+        /// The start of the boot mapping.
+        virt_base: VirtAddr,
+    },
+    /// The ramdisk and the P2M list have pages in common.
+    RamdiskInList {
+        /// The ramdisk's pages.
+        ramdisk: PfnRange,
+        /// The list's pages.
+        list: PfnRange,
+    },
+    /// The address of shared_info is not that of a page.
+    SharedInfo {
+        /// `shared_info`.
+        found: u64,
+    },
+    /// A ring has no machine frame, or one beyond 2^40.
+    RingFrame {
+        /// Which ring.
+        ring: RingName,
+        /// The frame number.
+        found: u64,
+    },
+    /// A ring has no event channel, or one that cannot exist yet.
+    RingPort {
+        /// Which ring.
+        ring: RingName,
+        /// The port.
+        found: u32,
+        /// The first number that is too large.
+        limit: u32,
+    },
+    /// Two of shared_info, xenstore's ring and the console's are the same page.
+    SharedFrame {
+        /// The later of the two.
+        ring: RingName,
+        /// The frame.
+        mfn: Mfn,
+    },
+    /// Both rings have the same event channel.
+    SharedPort {
+        /// The port.
+        port: u32,
+    },
+    /// dom0 has a ring to xenstore.
+    XenstoreInDom0 {
+        /// `store_mfn`.
+        mfn: u64,
+        /// `store_evtchn`.
+        port: u32,
+    },
+    /// The description of the screen is not between start_info and the end of the page.
+    VgaInfo {
+        /// `info_off`.
+        offset: u32,
+        /// `info_size`.
+        size: u32,
+        /// The first byte behind start_info.
+        first: usize,
+    },
+    /// The command line has no end.
+    CommandLine {
+        /// The bytes there are for it.
+        limit: usize,
+    },
+}
+
+impl core::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Magic { found } => write!(
+                f,
+                "the page begins with \"{}\", not with \"xen-\"; start the kernel as a PV guest (type=\"pv\") or as dom0",
+                found.escape_ascii()
+            ),
+            Self::UnknownFlags { flags, unknown } => write!(
+                f,
+                "flags {flags:#x} contain {unknown:#x}, which no Xen known to this kernel sets; update the kernel"
+            ),
+            Self::UnprivilegedDom0 { flags } => write!(
+                f,
+                "flags {flags:#x} name the initial domain (0x2) but not a privileged one (0x1); set both or neither"
+            ),
+            Self::NrPages { found, limit } => write!(
+                f,
+                "nr_pages is {found:#x}, but a domain has at least 1 page and fewer than {limit:#x}; change memory= or dom0_mem="
+            ),
+            Self::VirtBase { found, alignment } => write!(
+                f,
+                "VIRT_BASE {found:#x} is not a multiple of {alignment:#x}; change it in the kernel's linker script and notes"
+            ),
+            Self::Image { start, end, virt_base } => write!(
+                f,
+                "the kernel's bounds {start:#x}..{end:#x} are not whole pages above VIRT_BASE {virt_base:#x}; change its linker script"
+            ),
+            Self::StartInfoAddress { found, image_end } => write!(
+                f,
+                "start_info at {found:#x} is not on a page at or above the kernel's end {image_end:#x}; check that rsi is passed on and .bss is inside the kernel's bounds"
+            ),
+            Self::AddressSpace { virt_base, start_info } => write!(
+                f,
+                "a boot mapping from {virt_base:#x} with start_info at {start_info:#x} leaves the address space; use a smaller ramdisk, or INIT_P2M and MOD_START_PFN"
+            ),
+            Self::FewPages { nr_pages, needed } => write!(
+                f,
+                "{:#x} pages of memory are fewer than the {needed:#x} of the boot mapping; give the guest more memory",
+                nr_pages.get()
+            ),
+            Self::PageTableBase { found, expected } => write!(
+                f,
+                "pt_base is {found:#x}, but the pages before it end at {expected:#x}; build the domain with Xen's own tools"
+            ),
+            Self::PageTableCount { found, expected, mapped } => write!(
+                f,
+                "nr_pt_frames is {found:#x}, but a boot mapping of {mapped:#x} pages takes {expected:#x}; build the domain with Xen's own tools"
+            ),
+            Self::ListAddress { found } => write!(
+                f,
+                "mfn_list {found:#x} is not a multiple of 0x1000 in the address space; change INIT_P2M in the kernel's notes"
+            ),
+            Self::ListOutside { at, virt_base } => write!(
+                f,
+                "mfn_list {at:#x} is below the boot mapping at {virt_base:#x}, but nr_p2m_frames is 0; build the domain with Xen's own tools"
+            ),
+            Self::ListEnd { list, nr_pages, start_info } => write!(
+                f,
+                "a P2M list of {:#x} entries takes pfn {list}, but should end at start_info, pfn {start_info}; remove vnuma= from the guest's configuration",
+                nr_pages.get()
+            ),
+            Self::ListExtent { at, pages } => write!(
+                f,
+                "a P2M list of {pages:#x} pages at {at:#x} leaves the address space; change INIT_P2M in the kernel's notes"
+            ),
+            Self::ListInHole { at, last, hole } => write!(
+                f,
+                "the P2M list {at:#x}-{last:#x} covers Xen's addresses {:#x}-{:#x}; change INIT_P2M in the kernel's notes",
+                hole.0, hole.1
+            ),
+            Self::ListInMapping { at, last, mapping } => write!(
+                f,
+                "the P2M list {at:#x}-{last:#x} has pages of its own, but covers the boot mapping {:#x}-{:#x}; change INIT_P2M in the kernel's notes",
+                mapping.0, mapping.1
+            ),
+            Self::FewListFrames { found, needed } => write!(
+                f,
+                "nr_p2m_frames is {found:#x}, but the P2M list alone takes {needed:#x} pages; build the domain with Xen's own tools"
+            ),
+            Self::Misplaced { area, start, pages, room } => {
+                write!(
+                    f,
+                    "{area}, pfn {start:#x} + {pages:#x} pages, is not in pfn {room}, {}",
+                    area.advice()
+                )
+            }
+            Self::RamdiskAddress { found, virt_base } => write!(
+                f,
+                "mod_start {found:#x} is not on a page at or above VIRT_BASE {virt_base:#x}; change ramdisk=, or MOD_START_PFN in the kernel's notes"
+            ),
+            Self::RamdiskInList { ramdisk, list } => write!(
+                f,
+                "the ramdisk, pfn {ramdisk}, overlaps the P2M list, pfn {list}; start the guest without ramdisk= to see which is wrong"
+            ),
+            Self::SharedInfo { found } => write!(
+                f,
+                "shared_info {found:#x} is not the machine address of a page below 2^52; build the domain with Xen's own tools"
+            ),
+            Self::RingFrame { ring, found } => write!(
+                f,
+                "the {ring} ring is in machine frame {found:#x}, not in 1..0x10000000000; build the domain with Xen's own tools"
+            ),
+            Self::RingPort { ring, found, limit } => write!(
+                f,
+                "the {ring} ring has event channel {found}, not one of 1..{limit}; build the domain with Xen's own tools"
+            ),
+            Self::SharedFrame { ring, mfn } => write!(
+                f,
+                "the {ring} ring is in machine frame {mfn}, which is already taken; build the domain with Xen's own tools"
+            ),
+            Self::SharedPort { port } => write!(
+                f,
+                "xenstore and the console have the same event channel {port}; build the domain with Xen's own tools"
+            ),
+            Self::XenstoreInDom0 { mfn, port } => write!(
+                f,
+                "the initial domain has a xenstore ring (frame {mfn:#x}, event channel {port}); start it from Xen's boot line, not with xl"
+            ),
+            Self::VgaInfo { offset, size, first } => write!(
+                f,
+                "the screen's description, {size:#x} bytes at {offset:#x}, is not in {first:#x}..0x1000; boot Xen with vga=text-80x25"
+            ),
+            Self::CommandLine { limit } => write!(
+                f,
+                "the command line has no NUL in its {limit} bytes; shorten extra= or the dom0 kernel's line"
+            ),
+        }
+    }
+}

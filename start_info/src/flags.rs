@@ -1,0 +1,75 @@
+//! The flags word of start_info.
+//!
+//! *What this is*: the `SIF_*` bits of Xen's header as a typed set, and the processor-management byte among them.
+//!
+//! *What must hold*: a bit Xen has not defined refuses the boot. Such a bit means another page or another Xen, and a
+//! guess about either would be made before there is any way to report it.
+
+use bitflags::bitflags;
+
+use crate::Error;
+
+bitflags! {
+    /// What the builder says about the domain (xen.h, `SIF_*`).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Flags: u32 {
+        /// The domain may control the host.
+        const PRIVILEGED = xen_sys::SIF_PRIVILEGED;
+        /// The domain is the first one, built by Xen itself: dom0.
+        const INITDOMAIN = xen_sys::SIF_INITDOMAIN;
+        /// The ramdisk is a package of several modules with a table at its front.
+        const MULTIBOOT_MOD = xen_sys::SIF_MULTIBOOT_MOD;
+        /// The ramdisk is not mapped; `mod_start` is its first PFN.
+        const MOD_START_PFN = xen_sys::SIF_MOD_START_PFN;
+        /// The toolstack can follow a P2M through `p2m_cr3` and `p2m_vaddr`.
+        const VIRT_P2M_4TOOLS = xen_sys::SIF_VIRT_P2M_4TOOLS;
+        /// The byte that [`Flags::processor_management`] returns.
+        const PROCESSOR_MANAGEMENT = xen_sys::SIF_PM_MASK;
+    }
+}
+
+impl Flags {
+    /// Reads the flags word.
+    pub(crate) fn parse(word: u32) -> Result<Self, Error> {
+        let Some(flags) = Self::from_bits(word) else {
+            return Err(Error::UnknownFlags { flags: word, unknown: word & !Self::all().bits() });
+        };
+        if flags.contains(Self::INITDOMAIN) && !flags.contains(Self::PRIVILEGED) {
+            return Err(Error::UnprivilegedDom0 { flags: word });
+        }
+        Ok(flags)
+    }
+
+    /// Returns the power-management duties Xen leaves to dom0 (platform.h, `XEN_PROCESSOR_PM_*`).
+    #[must_use]
+    pub const fn processor_management(self) -> u8 {
+        (self.intersection(Self::PROCESSOR_MANAGEMENT).bits() >> xen_sys::SIF_PM_MASK.trailing_zeros()) as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_management_byte_is_taken_out_whole() {
+        // 0x303 is what Debian's Xen 4.17 gives dom0.
+        let flags = Flags::parse(0x303).unwrap();
+        assert_eq!(flags.processor_management(), 3);
+        assert_eq!(Flags::parse(0xff00).unwrap().processor_management(), 0xff);
+        assert!(flags.contains(Flags::PRIVILEGED | Flags::INITDOMAIN));
+        assert!(!flags.contains(Flags::MOD_START_PFN));
+    }
+
+    #[test]
+    fn every_bit_xen_has_not_defined_is_refused_by_itself() {
+        for bit in (0..32).map(|shift| 1 << shift) {
+            let expected = if 0xff1f & bit == 0 {
+                Err(Error::UnknownFlags { flags: bit | 1, unknown: bit })
+            } else {
+                Ok(Flags::from_bits_retain(bit | 1))
+            };
+            assert_eq!(Flags::parse(bit | 1), expected);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The start_info page as checked facts.
+//!
+//! *What this is*: the entrance of the crate. [`BootFacts::parse`] takes the page's bytes and what the kernel knows by
+//! itself, and gives facts or the first contradiction found.
+//!
+//! *What must hold*: a value of [`BootFacts`] exists only if its areas are disjoint and inside memory; nobody behind it
+//! checks again.
+//!
+//! *What is not prevented*: `nr_pages` wrong by less than a page of the list, frames that are not ours, a lie told
+//! consistently. The P2M, once read, is compared with all of these.
+
+use crate::mapping::Mapping;
+use crate::p2m_list::P2mList;
+use crate::page::Fields;
+use crate::ring;
+use crate::{
+    CommandLine, Console, Entry, Error, Flags, MAX_FRAMES, Maddr, PageCount, PageTables, Pfn, PfnRange,
+    Ramdisk, Ring,
+};
+
+/// What a domain knows about itself before it has touched anything.
+#[derive(Clone, Debug)]
+pub struct BootFacts {
+    nr_pages: PageCount,
+    shared_info: Maddr,
+    flags: Flags,
+    xenstore: Option<Ring>,
+    console: Console,
+    low_memory: PfnRange,
+    image: PfnRange,
+    ramdisk: Option<Ramdisk>,
+    p2m_list: P2mList,
+    start_info: Pfn,
+    page_tables: PageTables,
+    boot_stack: Pfn,
+    least_boot_end: Pfn,
+    command_line: CommandLine,
+}
+
+impl BootFacts {
+    /// Checks the page against itself and against what the kernel knows.
+    ///
+    /// Bytes no field covers are not looked at, neither are fields that mean nothing in the kind of domain the flags
+    /// name.
+    ///
+    /// # Errors
+    /// One variant of [`Error`] per contradiction; the first in the order of the calls below. Position comes before
+    /// content, so that a wrong `VIRT_BASE` is named as such and not as forty damaged fields.
+    pub fn parse(page: &[u8; 4096], entry: &Entry) -> Result<Self, Error> {
+        let fields = Fields::read(page);
+        check_magic(&fields.magic)?;
+        let flags = Flags::parse(fields.flags)?;
+        let nr_pages = nr_pages(fields.nr_pages)?;
+        let mapping = Mapping::locate(&fields, entry, flags, nr_pages)?;
+        let p2m_list = P2mList::parse(&fields, nr_pages, &mapping)?;
+        let ramdisk = Ramdisk::parse(&fields, flags, &mapping, &p2m_list)?;
+        let shared_info = ring::shared_info(&fields)?;
+        let (xenstore, console) = ring::rings(&fields, flags, shared_info)?;
+        let command_line = CommandLine::parse(&fields.cmd_line)?;
+        let Mapping { low_memory, image, start_info, page_tables, boot_stack, end: least_boot_end, .. } =
+            mapping;
+        Ok(Self {
+            nr_pages,
+            shared_info,
+            flags,
+            xenstore,
+            console,
+            low_memory,
+            image,
+            ramdisk,
+            p2m_list,
+            start_info,
+            page_tables,
+            boot_stack,
+            least_boot_end,
+            command_line,
+        })
+    }
+
+    /// Returns how many pages of memory the domain has: its PFNs are the numbers below.
+    #[must_use]
+    pub const fn nr_pages(&self) -> PageCount {
+        self.nr_pages
+    }
+
+    /// Returns the machine address of the shared_info page.
+    #[must_use]
+    pub const fn shared_info(&self) -> Maddr {
+        self.shared_info
+    }
+
+    /// Returns the flags.
+    #[must_use]
+    pub const fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    /// Tells whether this is the domain Xen itself built.
+    #[must_use]
+    pub const fn is_dom0(&self) -> bool {
+        self.flags.contains(Flags::INITDOMAIN)
+    }
+
+    /// Returns the ring to xenstore; dom0 has none.
+    #[must_use]
+    pub const fn xenstore(&self) -> Option<Ring> {
+        self.xenstore
+    }
+
+    /// Returns where console output goes.
+    #[must_use]
+    pub const fn console(&self) -> Console {
+        self.console
+    }
+
+    /// Returns the pages below the kernel: ordinary memory, mapped, with undefined content.
+    #[must_use]
+    pub const fn low_memory(&self) -> PfnRange {
+        self.low_memory
+    }
+
+    /// Returns the pages of the kernel.
+    #[must_use]
+    pub const fn image(&self) -> PfnRange {
+        self.image
+    }
+
+    /// Returns the ramdisk, if there is one.
+    #[must_use]
+    pub const fn ramdisk(&self) -> Option<Ramdisk> {
+        self.ramdisk
+    }
+
+    /// Returns the builder's list of machine frames.
+    #[must_use]
+    pub const fn p2m_list(&self) -> P2mList {
+        self.p2m_list
+    }
+
+    /// Returns the page this was parsed from.
+    #[must_use]
+    pub const fn start_info_pfn(&self) -> Pfn {
+        self.start_info
+    }
+
+    /// Returns the builder's page tables.
+    #[must_use]
+    pub const fn page_tables(&self) -> PageTables {
+        self.page_tables
+    }
+
+    /// Returns the page of the stack the domain is entered on, right behind the page tables.
+    #[must_use]
+    pub const fn boot_stack(&self) -> Pfn {
+        self.boot_stack
+    }
+
+    /// Returns the least page number at which the builder's mapping can end: the first multiple of 4 MiB that leaves
+    /// 512 KiB behind the boot stack.
+    ///
+    /// The ABI lets a builder map 4 MiB more, although those of Xen 4.17 and 4.22 never do. Whoever clears the mapping
+    /// finds its real end by walking the tables.
+    #[must_use]
+    pub const fn least_boot_end(&self) -> Pfn {
+        self.least_boot_end
+    }
+
+    /// Returns the command line.
+    #[must_use]
+    pub const fn command_line(&self) -> &CommandLine {
+        &self.command_line
+    }
+}
+
+/// Checks for the front part that all versions have in common: dom0's magic may end in `64p`.
+fn check_magic(magic: &[u8; 32]) -> Result<(), Error> {
+    if magic.starts_with(b"xen-") {
+        return Ok(());
+    }
+    let [a, b, c, d, ..] = *magic;
+    Err(Error::Magic { found: [a, b, c, d] })
+}
+
+fn nr_pages(found: u64) -> Result<PageCount, Error> {
+    // A count of 2^40 is a count, but its memory could not be followed by anything: ends of ranges are PFNs here.
+    match PageCount::try_new(found) {
+        Ok(pages) if found != 0 && found < MAX_FRAMES => Ok(pages),
+        _ => Err(Error::NrPages { found, limit: MAX_FRAMES }),
+    }
+}

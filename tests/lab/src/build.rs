@@ -1,0 +1,94 @@
+//! Builds the kernel in both variants, the modules and the ramdisk.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::cpio::Archive;
+use crate::{paths, process};
+
+const TRIPLE: &str = "x86_64-unknown-none";
+const LIMIT: Duration = Duration::from_secs(1200);
+
+/// Where the kernel for a mode lies.
+pub(crate) fn kernel(init_p2m: bool) -> PathBuf {
+    paths::target().join(if init_p2m { "xen-guest-initp2m.elf" } else { "xen-guest.elf" })
+}
+
+/// Where the ramdisk lies.
+pub(crate) fn ramdisk() -> PathBuf {
+    paths::target().join("ramdisk.cpio")
+}
+
+/// Builds both kernels.
+///
+/// # Errors
+/// The compiler refuses; its words are in the error.
+pub(crate) fn kernels() -> Result<()> {
+    // Two folders, so that the variants do not push each other out.
+    variant(&paths::target(), &[], &kernel(false))?;
+    variant(&paths::target().join("initp2m"), &["--features", "init-p2m"], &kernel(true))
+}
+
+fn variant(folder: &Path, features: &[&str], to: &Path) -> Result<()> {
+    let mut cargo = cargo();
+    cargo.args([
+        "build",
+        "--quiet",
+        "--release",
+        "--target",
+        TRIPLE,
+        "--package",
+        "xen-guest",
+        "--bin",
+        "demo",
+    ]);
+    cargo.args(features).arg("--target-dir").arg(folder);
+    process::run("building the kernel", &mut cargo, LIMIT)?;
+    let built = folder.join(TRIPLE).join("release/demo");
+    let content = std::fs::read(&built).with_context(|| built.display().to_string())?;
+    replace(to, &content)
+}
+
+/// Builds the modules and packs them into the ramdisk.
+///
+/// # Errors
+/// A module does not build.
+pub(crate) fn modules() -> Result<()> {
+    let script = paths::root().join("tests/modules/build");
+    if script.is_file() {
+        process::run("building the modules", Command::new(&script).env_remove("CARGO_TARGET_DIR"), LIMIT)?;
+    }
+    let folder = paths::target().join("modules");
+    std::fs::create_dir_all(&folder)?;
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "ko"));
+    files.sort();
+    let mut archive = Archive::default();
+    archive.folder("modules");
+    for file in files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        archive.file(&format!("modules/{name}"), 0o644, &std::fs::read(&file)?);
+    }
+    replace(&ramdisk(), &archive.finish())
+}
+
+/// Cargo of the pinned toolchain, at the root of the repository.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(paths::root());
+    cargo
+}
+
+/// Writes a file in one step, and only if it changes: others may be reading it.
+fn replace(file: &Path, content: &[u8]) -> Result<()> {
+    if std::fs::read(file).is_ok_and(|old| old == content) {
+        return Ok(());
+    }
+    let fresh = file.with_extension(format!("new{}", std::process::id()));
+    std::fs::write(&fresh, content)?;
+    std::fs::rename(&fresh, file)?;
+    Ok(())
+}

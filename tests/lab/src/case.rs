@@ -1,0 +1,137 @@
+//! One run on real Xen as the suite knows it: what is booted, how it must end, what must be true of it.
+//!
+//! For every run: no complaint of Xen. For every run that ends well: the module has spoken.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cpio::Archive;
+use crate::options::Options;
+use crate::outcome::{Outcome, Report};
+use crate::screen::Screen;
+use crate::setup::Parts;
+use crate::{boot, build, run};
+
+/// What the ramdisk holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ramdisk {
+    /// What `scripts/build` made.
+    Usual,
+    /// Only the first half of it.
+    Truncated,
+    /// An archive without a module.
+    Empty,
+    /// An archive whose module is a text.
+    NoElf,
+}
+
+/// Something that must be true of a run.
+pub(crate) type Proof = fn(&Evidence) -> Result<()>;
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// Arguments of `scripts/boot`.
+    pub(crate) line: &'static str,
+    /// As dom0: the kernel without the notes that dom0 gets by default.
+    pub(crate) plain: bool,
+    pub(crate) ramdisk: Ramdisk,
+    /// A script for dom0, by its text.
+    pub(crate) script: Option<&'static str>,
+    pub(crate) outcomes: &'static [Outcome],
+    pub(crate) proofs: &'static [Proof],
+}
+
+/// What a run leaves to be examined.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    pub(crate) report: Report,
+    pub(crate) kernel: PathBuf,
+    pub(crate) guest: String,
+    pub(crate) xl: String,
+}
+
+impl Case {
+    /// A good run with the usual ramdisk and nothing special to prove.
+    pub(crate) const fn good(name: &'static str, line: &'static str) -> Self {
+        Self {
+            name,
+            line,
+            plain: false,
+            ramdisk: Ramdisk::Usual,
+            script: None,
+            outcomes: &[Outcome::Success],
+            proofs: &[],
+        }
+    }
+
+    /// A run with bad input: a verdict of failure in one line, and a clean shutdown.
+    pub(crate) const fn bad(name: &'static str, ramdisk: Ramdisk, proofs: &'static [Proof]) -> Self {
+        Self { ramdisk, outcomes: &[Outcome::Failure], proofs, ..Self::good(name, "domu") }
+    }
+
+    /// Boots it with its logs in `out` and holds it against what it must be.
+    ///
+    /// # Errors
+    /// It could not be run, or something is not as it must be.
+    pub(crate) fn run(&self, parts: &Parts, out: &Path) -> Result<()> {
+        let out = boot::fresh(out)?;
+        let words = self.line.split_whitespace().map(Into::into);
+        let mut options = Options::parse(words)?.context("a case cannot ask for help")?;
+        // Two machines share the processors here.
+        options.timeout = Some(2 * options.patience());
+        if self.ramdisk != Ramdisk::Usual {
+            options.ramdisk = Some(out.join("ramdisk"));
+            std::fs::write(out.join("ramdisk"), self.ramdisk.content()?)?;
+        }
+        if let Some(script) = self.script {
+            options.in_dom0 = Some(out.join("in-dom0"));
+            std::fs::write(out.join("in-dom0"), script)?;
+        }
+        let kernel = build::kernel(options.mode == crate::options::Mode::Dom0 && !self.plain);
+        options.kernel = Some(kernel.clone());
+        let report = run::run(&options, parts, &out, Screen::Dark)?;
+        let read = |name: &str| {
+            std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
+        };
+        let evidence =
+            Evidence { guest: read("guest.log")?, xl: read("xl.log").unwrap_or_default(), kernel, report };
+        self.examine(&evidence)
+    }
+
+    fn examine(&self, evidence: &Evidence) -> Result<()> {
+        let Report { outcome, last, complaints, .. } = &evidence.report;
+        ensure!(self.outcomes.contains(outcome), "ended as {outcome:?}, not {:?}: {last}", self.outcomes);
+        if let Some(complaint) = complaints.first() {
+            anyhow::bail!("Xen complained: {complaint}");
+        }
+        if *outcome == Outcome::Success {
+            crate::proof::module_spoke(evidence)?;
+        }
+        self.proofs.iter().try_for_each(|proof| proof(evidence))
+    }
+}
+
+impl Ramdisk {
+    fn content(self) -> Result<Vec<u8>> {
+        let usual = std::fs::read(build::ramdisk())?;
+        Ok(match self {
+            Self::Usual => usual,
+            Self::Truncated => usual[..usual.len() / 2].to_vec(),
+            Self::Empty => {
+                let mut archive = Archive::default();
+                archive.folder("modules");
+                archive.file("readme", 0o644, b"no module here\n");
+                archive.finish()
+            }
+            Self::NoElf => {
+                let mut archive = Archive::default();
+                archive.folder("modules");
+                archive.file("modules/hello.ko", 0o644, b"This is a text, not an object file.\n");
+                archive.finish()
+            }
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Finds what Xen says against the guest in its log.
+//!
+//! A guest may reach its verdict although Xen refused something on the way: a release Xen returns an error number and at
+//! most one line. Any such line makes a run fail. Not seen here: what a release Xen does not print at all.
+
+use crate::options::Mode;
+
+/// Words Xen uses only when a domain did something it should not.
+const WORDS: [&str; 16] = [
+    "mm.c:",
+    "Error mfn",
+    "Error getting mfn",
+    "Bad ",
+    "L1TF-vulnerable",
+    "domain_crash",
+    "Unhandled",
+    "non-privileged",
+    "general protection fault",
+    "Attempt to create linear",
+    "Could not get page",
+    "Over-allocation",
+    "user mode with no user page tables",
+    "Fault while reading",
+    "emul-priv-op.c",
+    "Xen BUG",
+];
+
+/// The lines of Xen's log that complain about the guest, in order.
+///
+/// As a domU the guest is never d0: what Xen says about d0 is said to the Linux that serves it.
+pub(crate) fn complaints(log: &str, mode: Mode) -> Vec<&str> {
+    log.lines().filter(|line| complains(line, mode)).collect()
+}
+
+fn complains(line: &str, mode: Mode) -> bool {
+    let Some(said) = line.strip_prefix("(XEN) ") else { return false };
+    let domain = domain(said);
+    if mode == Mode::DomU && domain == Some(0) {
+        return false;
+    }
+    domain.is_some() || WORDS.iter().any(|word| said.contains(word))
+}
+
+/// The domain of the first `dNvM` in a line: how Xen names the virtual CPU it speaks about.
+fn domain(said: &str) -> Option<u32> {
+    said.split(|sign: char| !sign.is_ascii_alphanumeric()).find_map(|word| {
+        let (domain, cpu) = word.strip_prefix('d')?.split_once('v')?;
+        cpu.parse::<u32>().ok()?;
+        domain.parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complaints;
+    use crate::options::Mode;
+
+    const LOG: &str = "\
+(XEN) d0 has maximum 208 PIRQs
+(XEN) NX (Execute Disable) protection active
+(XEN) d0v0 Error mfn 1ee18: rd=d0 od=NULL caf=c00000000000000 taf=040000010007ffff
+hello d1v0
+(XEN) arch/x86/mm.c:2940:d1v0 Bad type (saw e400000000000001 != exp 2000000000000000) for mfn 1ee1d
+(XEN) d1v0 Unhandled: vec 14, #PF[0001]
+(XEN) domain_crash called from arch/x86/traps.c
+(XEN) *** Serial input to DOM0 (type 'CTRL-a' three times to switch input)
+(d1) verdict: SUCCESS
+";
+
+    #[test]
+    fn a_domu_answers_for_itself_only() {
+        let found = complaints(LOG, Mode::DomU);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found.iter().all(|line| !line.contains("d0")));
+    }
+
+    #[test]
+    fn dom0_answers_for_everything() {
+        assert_eq!(complaints(LOG, Mode::Dom0).len(), 4);
+    }
+
+    #[test]
+    fn a_quiet_log_has_none() {
+        let quiet =
+            "(XEN) Xen version 4.17.7\n(XEN) Dom0 has maximum 1 VCPUs\n(XEN) Freed 656kB init memory\n";
+        assert!(complaints(quiet, Mode::Dom0).is_empty());
+    }
+}

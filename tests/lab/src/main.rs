@@ -1,0 +1,63 @@
+//! The lab: boots real Xen in QEMU and a guest in it; what `scripts/` calls.
+//!
+//! Real Xen runs here without hardware for it: QEMU emulates the machine, Xen boots in it, and the guest either is dom0 or
+//! gets created by a small Linux dom0 with `xl`. Exit statuses are those of the project's interface; 2 is any error of the
+//! lab itself.
+
+mod boot;
+mod build;
+mod case;
+mod complaint;
+mod cpio;
+mod dom0;
+mod follow;
+mod image;
+mod inventory;
+mod machine;
+mod options;
+mod outcome;
+mod packages;
+mod paths;
+mod process;
+mod proof;
+mod run;
+mod screen;
+mod serial;
+mod setup;
+mod size;
+mod suite;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match command(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lab: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
+    if arguments.is_empty() {
+        bail!("which command? setup, build, boot, test, inventory");
+    }
+    let name = arguments.remove(0);
+    match name.to_str() {
+        Some("setup") => setup::ensure().map(|_| ExitCode::SUCCESS),
+        Some("build") => {
+            build::kernels()?;
+            build::modules()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some("boot") => boot::boot(arguments),
+        Some("test") => suite::test(&arguments),
+        Some("inventory") => inventory::inventory(),
+        _ => bail!("no command {}", name.display()),
+    }
+}

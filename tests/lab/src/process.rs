@@ -1,0 +1,136 @@
+//! Runs other programs quietly and within a time limit.
+//!
+//! A program that fails says why by its own last lines; one that takes long is reported every ten seconds, so that nobody
+//! wonders whether it still lives. Every program started here is waited for or killed by its own id.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// A program that is killed when it is let go of.
+#[derive(Debug)]
+pub(crate) struct Leashed(Child);
+
+impl Leashed {
+    /// Starts the program.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        Ok(Self(command.spawn().with_context(|| format!("cannot start {name}"))?))
+    }
+
+    /// The program, to take its pipes.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    /// Its exit status, once it has ended.
+    ///
+    /// # Errors
+    /// The system cannot tell.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.0.try_wait()?)
+    }
+}
+
+impl Drop for Leashed {
+    fn drop(&mut self) {
+        // Both fail only if the program has ended and was waited for: then there is nothing left to do.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Runs a program to its end and gives what it printed on standard output.
+///
+/// # Errors
+/// It cannot be started, takes more than `limit`, or fails; the error carries the end of what it said.
+pub(crate) fn run(what: &str, command: &mut Command, limit: Duration) -> Result<String> {
+    let folder = std::env::temp_dir();
+    let (mut said, mut complained) = (scratch(&folder, "out")?, scratch(&folder, "err")?);
+    command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(complained.try_clone()?);
+    let mut program = Leashed::start(command)?;
+    let started = Instant::now();
+    let mut reported = started;
+    let status = loop {
+        if let Some(status) = program.ended()? {
+            break status;
+        }
+        if started.elapsed() > limit {
+            bail!("{what}: not done after {} s", limit.as_secs());
+        }
+        if reported.elapsed() > Duration::from_secs(10) {
+            reported = Instant::now();
+            eprintln!("  {what}: {} s so far", started.elapsed().as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let said = content(&mut said)?;
+    if !status.success() {
+        let complained = content(&mut complained)?;
+        let reason = if complained.trim().is_empty() { &said } else { &complained };
+        let lines: Vec<&str> = reason.lines().collect();
+        bail!("{what} failed ({status}):\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+    }
+    Ok(said)
+}
+
+/// Whether a program of that name can be started from here.
+pub(crate) fn on_path(name: &str) -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(name).is_file())
+}
+
+/// A file without a name.
+fn scratch(folder: &Path, kind: &str) -> Result<File> {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let path = folder.join(format!("lab-{}-{count}-{kind}", std::process::id()));
+    let file = File::options().read(true).append(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
+
+fn content(file: &mut File) -> Result<String> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::{on_path, run};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn output_and_failure() {
+        assert_eq!(run("echo", Command::new("echo").arg("hello"), MINUTE).unwrap(), "hello\n");
+        let error =
+            run("it", Command::new("sh").args(["-c", "echo no such luck >&2; exit 3"]), MINUTE).unwrap_err();
+        assert!(error.to_string().contains("no such luck"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_killed() {
+        let started = Instant::now();
+        assert!(run("sleep", Command::new("sleep").arg("50"), Duration::from_millis(50)).is_err());
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn programs_on_the_path() {
+        assert!(on_path("sh"));
+        assert!(!on_path("no-such-program-anywhere"));
+    }
+}

@@ -1,0 +1,116 @@
+//! What must be true of a run besides its end.
+
+use anyhow::{Context, Result, ensure};
+use core_walk::{CoreFile, Expected, Kernel, MfnDump, examine};
+use x86_64::VirtAddr;
+
+use crate::case::Evidence;
+
+/// First address of the module window, and the first behind it.
+const WINDOW: (u64, u64) = (0xffff_ffff_a000_0000, 0xffff_ffff_ff00_0000);
+
+/// The module said its line, from inside the module window, with the right numbers in it.
+pub(crate) fn module_spoke(evidence: &Evidence) -> Result<()> {
+    let line = evidence.guest.lines().find(|line| line.contains("hello from a module at "));
+    let line = line.context("the module said nothing")?;
+    ensure!(line.contains("greeting 0x1001, weight 1027"), "the module counts wrong: {line}");
+    let inside = addresses(line).any(|address| (WINDOW.0..WINDOW.1).contains(&address));
+    ensure!(inside, "the module does not lie in the module window: {line}");
+    Ok(())
+}
+
+/// The builder put the P2M where the source document saw it.
+pub(crate) fn source_document_layout(evidence: &Evidence) -> Result<()> {
+    let line =
+        evidence.xl.lines().find(|line| line.contains("phys2mach")).context("xl.log shows no phys2mach")?;
+    let squeezed: String = line.split_whitespace().collect();
+    ensure!(
+        squeezed.contains("phys2mach:0xffffffff925c7000->0xffffffffa25c7000"),
+        "the P2M lies elsewhere: {line}"
+    );
+    Ok(())
+}
+
+/// One line of the guest names the module window's start and the range of the builder's P2M.
+pub(crate) fn both_ranges_named(evidence: &Evidence) -> Result<()> {
+    let named = |line: &str| {
+        let all: Vec<u64> = addresses(line).collect();
+        [WINDOW.0, 0xffff_ffff_925c_7000, 0xffff_ffff_a25c_7000].iter().all(|address| all.contains(address))
+    };
+    let count = evidence.guest.lines().filter(|line| named(line)).count();
+    ensure!(count > 0, "no line names the module's range and the P2M's");
+    Ok(())
+}
+
+/// The failure is told in the verdict, with a reason.
+pub(crate) fn reason_given(evidence: &Evidence) -> Result<()> {
+    let last = &evidence.report.last;
+    let reason =
+        last.strip_prefix("verdict: FAILURE").with_context(|| format!("no verdict of failure: {last}"))?;
+    ensure!(reason.trim().len() > 8, "the verdict gives no reason: {last}");
+    Ok(())
+}
+
+/// What refused, the builder or the guest, said why in one line.
+pub(crate) fn refused_in_one_line(evidence: &Evidence) -> Result<()> {
+    if evidence.report.last.starts_with("xl create refused: ") {
+        return Ok(());
+    }
+    let lines: Vec<&str> = evidence.guest.lines().filter(|line| line.contains("refus")).collect();
+    ensure!(lines.len() == 1, "{} lines of refusal instead of one", lines.len());
+    Ok(())
+}
+
+/// The dumped tables keep every promise.
+pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
+    let out = &evidence.report.out;
+    let core = CoreFile::open(&out.join("core"))?;
+    let kernel = Kernel::open(&evidence.kernel)?;
+    let listing = MfnDump::parse(&std::fs::read_to_string(out.join("p2m.txt"))?)?;
+    let image_end = image_end(&std::fs::read(&evidence.kernel)?)?;
+    let said = evidence.guest.lines().filter(|line| line.contains("module")).flat_map(addresses);
+    let module_end = said.filter(|address| (WINDOW.0..WINDOW.1).contains(address)).max();
+    let module_end = module_end.context("the guest's log does not say where the module ends")?;
+    let expected = Expected::new(VirtAddr::new_truncate(image_end), VirtAddr::new_truncate(module_end));
+    let report = examine(&core, &kernel, &expected, Some(&listing))?;
+    std::fs::write(out.join("walk.txt"), report.to_string())?;
+    ensure!(report.is_clean(), "the walker found something (walk.txt): {:?}", report.counts);
+    ensure!(report.summary.mappings > 0 && report.summary.mfndump_lines > 0, "the walker saw nothing");
+    std::fs::remove_file(out.join("core"))?;
+    Ok(())
+}
+
+/// Where the image in an ELF file ends: the end of its last loaded segment.
+fn image_end(elf: &[u8]) -> Result<u64> {
+    use object::read::elf::{FileHeader, ProgramHeader};
+    let header = object::elf::FileHeader64::<object::Endianness>::parse(elf)?;
+    let endian = header.endian()?;
+    let segments = header.program_headers(endian, elf)?.iter();
+    let loaded = segments.filter(|segment| segment.p_type(endian) == object::elf::PT_LOAD);
+    loaded.map(|segment| segment.p_vaddr(endian) + segment.p_memsz(endian)).max().context("no loaded segment")
+}
+
+/// All hexadecimal numbers with `0x` in a line.
+fn addresses(line: &str) -> impl Iterator<Item = u64> {
+    line.split("0x").skip(1).filter_map(|rest| {
+        let digits: String = rest
+            .chars()
+            .take_while(|sign| sign.is_ascii_hexdigit() || *sign == '_')
+            .filter(|sign| *sign != '_')
+            .collect();
+        u64::from_str_radix(&digits, 16).ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::addresses;
+
+    #[test]
+    fn numbers_in_a_line() {
+        let line =
+            "the module needs 0xffffffffa0000000..0xffffffffa0004000, the P2M has 0xffff_ffff_925c_7000 (0x)";
+        let all: Vec<u64> = addresses(line).collect();
+        assert_eq!(all, [0xffff_ffff_a000_0000, 0xffff_ffff_a000_4000, 0xffff_ffff_925c_7000]);
+    }
+}

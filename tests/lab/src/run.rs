@@ -1,0 +1,337 @@
+//! One run: starts the machine, follows what it says, and tells how it ended.
+//!
+//! As dom0 the guest speaks on the serial port. As a domU it speaks through files that the Linux dom0 writes into the shared
+//! folder: `events`, `guest.log`, `script.log`. The machine is always ended from here.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::complaint::complaints;
+use crate::follow::Follower;
+use crate::machine;
+use crate::options::{Mode, Options};
+use crate::outcome::{End, Report, judge};
+use crate::process::Leashed;
+use crate::screen::Screen;
+use crate::serial::{Line, Splitter};
+use crate::setup::Parts;
+use crate::size::GIB;
+
+/// How often the shared files are looked at.
+const STEP: Duration = Duration::from_millis(30);
+/// How long a guest may take from its verdict to its end, if it has one.
+const GRACE: Duration = Duration::from_secs(15);
+/// The same if it was asked to stay, or if the script is done.
+const SHORT: Duration = Duration::from_millis(1500);
+
+/// Runs the machine and gives its report.
+///
+/// # Errors
+/// The run could not be made: an input is missing, QEMU does not start, dom0 does not come up.
+pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) -> Result<Report> {
+    let mut machine = machine::prepare(options, parts, out)?;
+    if options.memory > 4 * GIB {
+        // QEMU asks for huge pages: every touched page would cost 2 MiB here. QEMU inherits this setting.
+        rustix::thread::disable_transparent_huge_pages(true)?;
+    }
+    let errors = File::create(out.join("qemu.log"))?;
+    machine.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+    screen.progress(&format!("booting Xen in QEMU (logs: {})", out.display()));
+    let mut qemu = Leashed::start(&mut machine.command)?;
+    let serial = listen(&mut qemu)?;
+    let mut watch = Watch::new(options, out, screen)?;
+    let end = watch.until_end(&serial)?;
+    drop(qemu);
+    watch.finish(&serial)?;
+    crate::packages::remove(&machine.inputs)?;
+
+    let log = std::fs::read_to_string(out.join("xen.log"))?;
+    let complaints: Vec<String> = complaints(&log, options.mode).into_iter().map(str::to_owned).collect();
+    let end = watch.explain(end, complaints.first());
+    let (outcome, last) = judge(&end, watch.verdict.as_deref(), watch.script)?;
+    Ok(Report { outcome, last, complaints, out: out.to_path_buf() })
+}
+
+/// Passes on what QEMU's serial port gives, until it closes.
+fn listen(qemu: &mut Leashed) -> Result<Receiver<Vec<u8>>> {
+    let mut port = qemu.child().stdout.take().context("QEMU has no serial port")?;
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 65536];
+        while let Ok(count @ 1..) = port.read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+struct Watch {
+    mode: Mode,
+    screen: Screen,
+    /// With a script in dom0, the run ends with that.
+    scripted: bool,
+    stays: bool,
+    deadline: Instant,
+    patience: u64,
+    splitter: Splitter,
+    xen_log: File,
+    dom0_log: File,
+    guest: Follower,
+    events: Follower,
+    script_log: Follower,
+    xl: Follower,
+    xl_path: PathBuf,
+    /// Xen has said something: what came before is the firmware's.
+    xen_speaks: bool,
+    /// What goes on, for the message about a time-out.
+    doing: String,
+    guest_said: Option<String>,
+    refusal: Option<String>,
+    verdict: Option<String>,
+    script: Option<i32>,
+    /// Set when there is nothing more to wait for.
+    end: Option<End>,
+    /// When to stop waiting for the guest's end.
+    until: Option<Instant>,
+}
+
+impl Watch {
+    fn new(options: &Options, out: &Path, screen: Screen) -> Result<Self> {
+        let patience = options.patience();
+        let dom0_log = if options.mode == Mode::Dom0 { "guest.log" } else { "dom0.log" };
+        let xl_path = out.join("xl.log");
+        Ok(Self {
+            mode: options.mode,
+            screen,
+            scripted: options.in_dom0.is_some(),
+            stays: options.cmdline.split_whitespace().any(|word| word == "then=idle"),
+            deadline: Instant::now() + Duration::from_secs(patience),
+            patience,
+            splitter: Splitter::default(),
+            xen_log: File::create(out.join("xen.log"))?,
+            dom0_log: File::create(out.join(dom0_log))?,
+            guest: Follower::new(out.join("guest.log")),
+            events: Follower::new(out.join("events")),
+            script_log: Follower::new(out.join("script.log")),
+            xl: Follower::new(xl_path.clone()),
+            xl_path,
+            xen_speaks: false,
+            doing: "Xen boots".to_owned(),
+            guest_said: None,
+            refusal: None,
+            verdict: None,
+            script: None,
+            end: None,
+            until: None,
+        })
+    }
+
+    fn until_end(&mut self, serial: &Receiver<Vec<u8>>) -> Result<End> {
+        let mut silent = 0;
+        loop {
+            match serial.recv_timeout(STEP) {
+                Ok(bytes) => {
+                    silent = 0;
+                    let lines = self.splitter.take(&bytes);
+                    self.lines(lines)?;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    silent += 1;
+                    if silent == 10 {
+                        let lines = self.splitter.idle(false);
+                        self.lines(lines)?;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let lines = self.splitter.idle(true);
+                    self.lines(lines)?;
+                    let ended = self.refusal.take().map_or_else(
+                        || {
+                            End::Broken(format!(
+                                "the machine ended by itself while {} (see qemu.log, xen.log)",
+                                self.doing
+                            ))
+                        },
+                        End::Refused,
+                    );
+                    return Ok(self.end.take().unwrap_or(ended));
+                }
+            }
+            self.files()?;
+            if let Some(end) = self.end.take() {
+                return Ok(end);
+            }
+            let now = Instant::now();
+            if self.until.is_some_and(|until| now > until) {
+                return Ok(End::Stays);
+            }
+            if now > self.deadline {
+                let said = self.guest_said.as_deref().unwrap_or("nothing");
+                return Ok(End::TimedOut(format!(
+                    "{} s, while {}; the guest's last line: {said}",
+                    self.patience, self.doing
+                )));
+            }
+        }
+    }
+
+    /// Takes what is still under way after the machine's end.
+    fn finish(&mut self, serial: &Receiver<Vec<u8>>) -> Result<()> {
+        while let Ok(bytes) = serial.recv_timeout(Duration::from_secs(1)) {
+            let lines = self.splitter.take(&bytes);
+            self.lines(lines)?;
+        }
+        let lines = self.splitter.idle(true);
+        self.lines(lines)?;
+        self.files()?;
+        if let Some(line) = self.guest.rest().filter(|_| self.mode == Mode::DomU) {
+            self.guest(&line);
+        }
+        Ok(())
+    }
+
+    fn lines(&mut self, lines: Vec<Line>) -> Result<()> {
+        for line in lines {
+            match line {
+                Line::Xen(text) => {
+                    self.xen_speaks = true;
+                    writeln!(self.xen_log, "{text}")?;
+                    self.screen.other(&text);
+                    self.xen(&text);
+                }
+                Line::Dom0(text) if !self.xen_speaks => self.screen.other(&text),
+                Line::Dom0(text) => {
+                    writeln!(self.dom0_log, "{text}")?;
+                    if self.mode == Mode::Dom0 {
+                        self.guest(&text);
+                    } else {
+                        self.screen.other(&text);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Xen's words that tell about the end of dom0, or of Xen.
+    fn xen(&mut self, line: &str) {
+        if line.contains("Panic on CPU") {
+            self.refusal = Some(String::new());
+        } else if let Some(refusal) = self.refusal.as_mut().filter(|words| words.is_empty()) {
+            // The reason stands on the line below.
+            *refusal = format!("Xen refused: {}", line.trim_start_matches("(XEN) "));
+            if self.guest_said.is_some() || self.mode == Mode::DomU {
+                self.end = Some(End::Crash(format!("Xen itself: {}", line.trim_start_matches("(XEN) "))));
+            } else {
+                self.end = self.refusal.clone().map(End::Refused);
+            }
+        }
+        let Some((_, said)) = line.split_once("Hardware Dom0 ") else { return };
+        if self.mode == Mode::DomU {
+            self.end = Some(End::Broken(format!("the Linux dom0 {said}")));
+        } else if said.starts_with("halted") {
+            self.end = Some(End::from_reason("0"));
+        } else if said.contains("rebooting") && said.starts_with("shutdown") {
+            self.end = Some(End::from_reason("1"));
+        } else {
+            self.end = Some(End::Crash(String::new()));
+        }
+    }
+
+    fn files(&mut self) -> Result<()> {
+        if self.mode == Mode::Dom0 {
+            return Ok(());
+        }
+        for line in self.xl.lines()? {
+            self.screen.other(&line);
+        }
+        // The guest first: what it said came before the event that tells of its end.
+        let events = self.events.lines()?;
+        for line in self.guest.lines()? {
+            self.guest(&line);
+        }
+        for line in self.script_log.lines()? {
+            self.screen.progress(&format!("script: {line}"));
+        }
+        for line in events {
+            self.event(&line)?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, line: &str) -> Result<()> {
+        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+        match name {
+            "up" => self.goes_on("dom0 is up; xl create…"),
+            "created" => self.goes_on(&format!("the guest runs as domain {value}")),
+            "refused" => self.end = Some(End::Refused(refusal(&std::fs::read_to_string(&self.xl_path)?))),
+            "script" => {
+                self.script = Some(value.parse()?);
+                self.until = Some(Instant::now() + SHORT);
+            }
+            "shutdown" => self.end = Some(End::from_reason(value)),
+            _ => self.end = Some(End::Broken(format!("dom0: {line}"))),
+        }
+        Ok(())
+    }
+
+    fn goes_on(&mut self, what: &str) {
+        what.clone_into(&mut self.doing);
+        self.screen.progress(what);
+    }
+
+    fn guest(&mut self, line: &str) {
+        if line.starts_with("verdict: ") {
+            // Shown at the very end, where it belongs.
+            self.verdict = Some(line.to_owned());
+            if !self.scripted {
+                self.until = Some(Instant::now() + if self.stays { SHORT } else { GRACE });
+            }
+        } else {
+            self.screen.guest(line);
+        }
+        if !line.trim().is_empty() {
+            if self.guest_said.is_none() {
+                "the guest runs".clone_into(&mut self.doing);
+            }
+            self.guest_said = Some(line.to_owned());
+        }
+    }
+
+    /// Puts the best reason known into a crash that has none.
+    fn explain(&self, end: End, complaint: Option<&String>) -> End {
+        match end {
+            End::Crash(why) if why.is_empty() => {
+                let said = complaint.or(self.guest_said.as_ref());
+                End::Crash(said.cloned().unwrap_or_else(|| "it never said a word".to_owned()))
+            }
+            other => other,
+        }
+    }
+}
+
+/// Why `xl create` did not want to, in its own words.
+fn refusal(log: &str) -> String {
+    let line = log.lines().find(|line| line.contains("error:")).or_else(|| log.lines().last());
+    format!("xl create refused: {}", line.unwrap_or("without a word").trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refusal;
+
+    #[test]
+    fn xls_own_words() {
+        let log = "xc: detail: x\nxc: error: panic: xg_dom_boot.c:114: cannot allocate\nlibxl: error: y\n";
+        assert_eq!(refusal(log), "xl create refused: xc: error: panic: xg_dom_boot.c:114: cannot allocate");
+        assert_eq!(refusal(""), "xl create refused: without a word");
+    }
+}

@@ -1,0 +1,210 @@
+//! `scripts/test`: the groups of tests and the table of runs on real Xen.
+//!
+//! One line for each run, with its time and, if it failed, the reason and where the logs are. At most two machines run at the
+//! same time: this is what two processors carry.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::case::{Case, Ramdisk};
+use crate::outcome::Outcome;
+use crate::setup::{self, Parts};
+use crate::{build, packages, paths, process, proof};
+
+const DUMP: &str = include_str!("../dom0/dump.sh");
+const SOURCE_DOCUMENT: &str = "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784";
+const SOURCE_DOCUMENT_OFF: &str =
+    "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
+
+/// The runs of the group `xen`.
+const XEN: [Case; 13] = [
+    Case::good("domu-64M", "domu"),
+    Case::good("domu-67M", "domu --memory 67M"),
+    Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
+    Case::good("domu-smallest", "domu --memory 21M"),
+    Case {
+        outcomes: &[Outcome::Failure, Outcome::Crashed],
+        proofs: &[proof::refused_in_one_line],
+        ..Case::good("domu-too-small", "domu --memory 17M")
+    },
+    Case { plain: true, ..Case::good("dom0-512M-plain", "dom0") },
+    Case::good("dom0-512M", "dom0"),
+    Case::good("dom0-2G-init-p2m", "dom0 --memory 2G"),
+    Case {
+        script: Some(DUMP),
+        proofs: &[proof::tables_walked],
+        ..Case::good("domu-64M-walked", "domu --cmdline then=idle")
+    },
+    Case {
+        script: Some(DUMP),
+        proofs: &[proof::tables_walked],
+        ..Case::good("domu-67M-walked", "domu --memory 67M --cmdline then=idle")
+    },
+    Case::bad("ramdisk-truncated", Ramdisk::Truncated, &[proof::reason_given]),
+    Case::bad("ramdisk-without-module", Ramdisk::Empty, &[proof::reason_given]),
+    Case::bad("module-is-no-elf", Ramdisk::NoElf, &[proof::reason_given]),
+];
+
+/// The runs of the group `large`.
+const LARGE: [Case; 2] = [
+    Case { proofs: &[proof::source_document_layout], ..Case::good("domu-128G", SOURCE_DOCUMENT) },
+    Case {
+        outcomes: &[Outcome::Failure],
+        proofs: &[proof::source_document_layout, proof::both_ranges_named, proof::reason_given],
+        ..Case::good("domu-128G-revector-off", SOURCE_DOCUMENT_OFF)
+    },
+];
+
+const LIMIT: Duration = Duration::from_secs(1800);
+const MACHINES: usize = 2;
+
+/// How many passed and failed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+}
+
+/// Runs the groups, or the single runs, that are named; all if none is.
+///
+/// # Errors
+/// A name is unknown, or the lab cannot be set up.
+pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
+    let mut names: Vec<&str> = arguments.iter().filter_map(|name| name.to_str()).collect();
+    let everything = names.is_empty();
+    if everything {
+        names = vec!["unit", "model", "xen", "large"];
+    }
+    let cases: Vec<Case> = XEN.into_iter().chain(LARGE).collect();
+    let known = |name: &str| {
+        ["unit", "model", "xen", "large"].contains(&name) || cases.iter().any(|case| case.name == name)
+    };
+    if names.len() < arguments.len() || !names.iter().all(|name| known(name)) {
+        let runs: Vec<&str> = cases.iter().map(|case| case.name).collect();
+        bail!("usage: scripts/test [unit|model|xen|large|RUN]…\nruns: {}", runs.join(" "));
+    }
+    let started = Instant::now();
+    let mut tally = Tally::default();
+    if everything {
+        tally.add(checked());
+    }
+    if names.contains(&"unit") {
+        tally.add(cargo_test("unit", &["--exclude", "xen-model", "--workspace", "--exclude", "hello"]));
+    }
+    if names.contains(&"model") {
+        tally.add(cargo_test("model", &["--package", "xen-model"]));
+    }
+    let xen = XEN.into_iter().filter(|case| names.contains(&"xen") || names.contains(&case.name));
+    let large = LARGE.into_iter().filter(|case| names.contains(&"large") || names.contains(&case.name));
+    let wanted: Vec<Case> = xen.chain(large).collect();
+    if !wanted.is_empty() {
+        let parts = setup::ensure()?;
+        eprintln!("test: building the kernel and the modules");
+        build::kernels()?;
+        build::modules()?;
+        tally.add(run_all(&wanted, &parts));
+    }
+    println!("all in {} s", started.elapsed().as_secs());
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Tally {
+    fn one(passed: bool) -> Self {
+        Self { passed: usize::from(passed), failed: usize::from(!passed) }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+fn checked() -> Tally {
+    let status = Command::new(paths::root().join("scripts/check")).status();
+    let passed = status.is_ok_and(|status| status.success());
+    println!("check: {}", if passed { "ok" } else { "FAILED" });
+    Tally::one(passed)
+}
+
+/// Runs host tests and counts them by cargo's own summary lines.
+fn cargo_test(group: &str, arguments: &[&str]) -> Tally {
+    let started = Instant::now();
+    let mut cargo = build::cargo();
+    cargo.args(["test", "--quiet", "--no-fail-fast"]).args(arguments);
+    let (said, error) = match process::run(&format!("{group} tests"), &mut cargo, LIMIT) {
+        Ok(said) => (said, None),
+        Err(error) => (String::new(), Some(error)),
+    };
+    let passed = said.lines().filter_map(passed_in).sum();
+    let seconds = started.elapsed().as_secs();
+    if let Some(error) = error {
+        println!("{group}: FAILED after {seconds} s\n{error:#}");
+        return Tally::one(false);
+    }
+    println!("{group}: ok, {passed} tests in {seconds} s");
+    Tally { passed, failed: 0 }
+}
+
+/// The number in `test result: ok. 12 passed; …`.
+fn passed_in(line: &str) -> Option<usize> {
+    line.strip_prefix("test result: ok. ")?.split_once(" passed")?.0.parse().ok()
+}
+
+/// Runs the cases, a few at a time, each printed as it ends.
+fn run_all(cases: &[Case], parts: &Parts) -> Tally {
+    let next = AtomicUsize::new(0);
+    let failed = AtomicUsize::new(0);
+    let work = || {
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let out = paths::lab().join("test").join(case.name);
+            let started = Instant::now();
+            let result = packages::remove(&out).and_then(|()| case.run(parts, &out));
+            let seconds = started.elapsed().as_secs();
+            match result {
+                Ok(()) => println!("{:24} {seconds:4} s  ok", case.name),
+                Err(error) => {
+                    failed.fetch_add(1, Ordering::Relaxed);
+                    println!("{:24} {seconds:4} s  FAILED: {error:#}\n  logs: {}", case.name, out.display());
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..MACHINES).for_each(|_| drop(scope.spawn(work))));
+    let failed = failed.into_inner();
+    Tally { passed: cases.len() - failed, failed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LARGE, XEN, passed_in, test};
+    use crate::options::Options;
+
+    #[test]
+    fn every_run_has_a_line_that_boot_understands() {
+        let cases: Vec<_> = XEN.into_iter().chain(LARGE).collect();
+        for case in &cases {
+            assert!(
+                Options::parse(case.line.split_whitespace().map(Into::into)).unwrap().is_some(),
+                "{}",
+                case.name
+            );
+            assert_eq!(cases.iter().filter(|other| other.name == case.name).count(), 1);
+        }
+    }
+
+    #[test]
+    fn cargos_summary() {
+        assert_eq!(passed_in("test result: ok. 12 passed; 0 failed; 0 ignored"), Some(12));
+        assert_eq!(passed_in("running 12 tests"), None);
+    }
+
+    #[test]
+    fn unknown_names_are_refused() {
+        assert!(test(&["xenn".into()]).is_err());
+    }
+}

@@ -1,0 +1,200 @@
+//! What the machine's frames hold, in little memory.
+//!
+//! *What this is*: 512 words a frame, kept only where they cannot be computed. A page of one value, a page of the P2M and
+//! a table that maps a block of the guest in order take a few bytes each.
+//!
+//! *What must hold*: how a page is kept never shows. A page nobody wrote holds arbitrary words, always the same ones: the
+//! builders promise nothing about it (xen.h, "Start-of-day memory layout"), and a guest that counts on zeros is wrong.
+
+use start_info::ENTRIES;
+
+use crate::frames::Frame;
+use crate::shuffle::{Shuffle, hash};
+
+const WORDS: usize = ENTRIES as usize;
+
+/// The words of a page.
+pub(crate) type Words = [u64; WORDS];
+
+/// What one frame holds.
+#[derive(Clone, Debug, Default)]
+enum Page {
+    /// What was there before.
+    #[default]
+    Undefined,
+    /// One value in every word.
+    Uniform(u64),
+    /// Word `i` is the machine frame of page `first + i`, shifted left, with `bits` set.
+    Map { first: u64, shift: u32, bits: u64 },
+    /// Anything.
+    Words(Box<Words>),
+}
+
+/// What all frames hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Contents {
+    shuffle: Shuffle,
+    seed: u64,
+    blocks: Vec<Option<Box<[Page]>>>,
+}
+
+impl Contents {
+    /// Makes a machine of `frames` frames that hold anything.
+    pub(crate) fn new(shuffle: Shuffle, frames: u64, seed: u64) -> Self {
+        let blocks = frames.div_ceil(ENTRIES);
+        Self { shuffle, seed, blocks: (0..blocks).map(|_| None).collect() }
+    }
+
+    /// Reads a word.
+    pub(crate) fn word(&self, frame: Frame, index: usize) -> u64 {
+        match self.page(frame) {
+            None | Some(Page::Undefined) => self.arbitrary(frame, index),
+            Some(Page::Uniform(value)) => *value,
+            Some(&Page::Map { first, shift, bits }) => self.mapped(first, shift, bits, index),
+            Some(Page::Words(words)) => words[index],
+        }
+    }
+
+    /// Writes a word.
+    pub(crate) fn set(&mut self, frame: Frame, index: usize, value: u64) {
+        if let Page::Words(words) = self.page_mut(frame) {
+            words[index] = value;
+            return;
+        }
+        if self.word(frame, index) == value {
+            return;
+        }
+        let mut words = Box::new(self.words(frame));
+        words[index] = value;
+        *self.page_mut(frame) = Page::Words(words);
+    }
+
+    /// Reads all words.
+    pub(crate) fn words(&self, frame: Frame) -> Words {
+        match self.page(frame) {
+            Some(Page::Words(words)) => **words,
+            _ => std::array::from_fn(|index| self.word(frame, index)),
+        }
+    }
+
+    /// Writes all words.
+    pub(crate) fn set_words(&mut self, frame: Frame, words: &Words) {
+        match self.page_mut(frame) {
+            Page::Words(old) => **old = *words,
+            page => *page = Page::Words(Box::new(*words)),
+        }
+    }
+
+    /// Writes one value to all words.
+    pub(crate) fn fill(&mut self, frame: Frame, value: u64) {
+        *self.page_mut(frame) = Page::Uniform(value);
+    }
+
+    /// Makes the page a list of machine frames: those of the 512 pages from `first` on.
+    pub(crate) fn list(&mut self, frame: Frame, first: u64) {
+        *self.page_mut(frame) = Page::Map { first, shift: 0, bits: 0 };
+    }
+
+    /// Copies a page.
+    pub(crate) fn copy(&mut self, source: Frame, target: Frame) {
+        let page = match self.page(source) {
+            None | Some(Page::Undefined) => Page::Words(Box::new(self.words(source))),
+            Some(page) => page.clone(),
+        };
+        *self.page_mut(target) = page;
+    }
+
+    /// Keeps a page in few bytes if its words allow.
+    pub(crate) fn compact(&mut self, frame: Frame) {
+        let Some(Page::Words(words)) = self.page(frame) else { return };
+        let compact = if words.iter().all(|&word| word == words[0]) {
+            Page::Uniform(words[0])
+        } else {
+            let mfn = (words[0] >> 12) & 0xff_ffff_ffff;
+            let range = self.shuffle.base()..self.shuffle.base() + self.shuffle.frames();
+            if !range.contains(&mfn) {
+                return;
+            }
+            let (first, bits) = (self.shuffle.pfn(mfn), words[0] & !(0xff_ffff_ffff << 12));
+            if first % ENTRIES != 0
+                || !words.iter().enumerate().all(|(i, &word)| word == self.mapped(first, 12, bits, i))
+            {
+                return;
+            }
+            Page::Map { first, shift: 12, bits }
+        };
+        *self.page_mut(frame) = compact;
+    }
+
+    /// Returns how many pages take their full size.
+    pub(crate) fn full_pages(&self) -> usize {
+        let full = |page: &&Page| matches!(page, Page::Words(_));
+        self.blocks.iter().flatten().map(|block| block.iter().filter(full).count()).sum()
+    }
+
+    fn mapped(&self, first: u64, shift: u32, bits: u64, index: usize) -> u64 {
+        self.shuffle.mfn(first + index as u64) << shift | bits
+    }
+
+    fn arbitrary(&self, frame: Frame, index: usize) -> u64 {
+        hash(self.seed, (frame.number() as u64) << 9 | index as u64)
+    }
+
+    fn page(&self, frame: Frame) -> Option<&Page> {
+        self.blocks[frame.number() / WORDS].as_ref().map(|block| &block[frame.number() % WORDS])
+    }
+
+    fn page_mut(&mut self, frame: Frame) -> &mut Page {
+        let block = self.blocks[frame.number() / WORDS]
+            .get_or_insert_with(|| (0..WORDS).map(|_| Page::Undefined).collect());
+        &mut block[frame.number() % WORDS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents() -> Contents {
+        let shuffle = Shuffle::new(2048, 1);
+        let frames = shuffle.frames();
+        Contents::new(shuffle, frames, 1)
+    }
+
+    #[test]
+    fn a_page_nobody_wrote_holds_something_and_keeps_it() {
+        let contents = contents();
+        let words = contents.words(Frame::numbered(3));
+        assert!(words.iter().all(|&word| word != 0));
+        assert_eq!(words, contents.words(Frame::numbered(3)));
+        assert_ne!(words, contents.words(Frame::numbered(4)));
+    }
+
+    #[test]
+    fn how_a_page_is_kept_does_not_show() {
+        let mut contents = contents();
+        let shuffle = contents.shuffle.clone();
+        let table: Words = std::array::from_fn(|i| shuffle.mfn(512 + i as u64) << 12 | 1 << 63 | 0x67);
+        let frame = Frame::numbered(7);
+        contents.set_words(frame, &table);
+        contents.compact(frame);
+        assert_eq!((contents.words(frame), contents.full_pages()), (table, 0));
+        contents.set(frame, 9, 0);
+        assert_eq!(contents.full_pages(), 1);
+        for (index, &word) in table.iter().enumerate() {
+            assert_eq!(contents.word(frame, index), if index == 9 { 0 } else { word });
+        }
+        contents.copy(frame, Frame::numbered(8));
+        assert_eq!(contents.words(Frame::numbered(8)), contents.words(frame));
+        contents.fill(frame, 5);
+        contents.set(frame, 0, 6);
+        assert_eq!((contents.word(frame, 0), contents.word(frame, 511)), (6, 5));
+    }
+
+    #[test]
+    fn a_list_names_the_frames_of_its_pages() {
+        let mut contents = contents();
+        contents.list(Frame::numbered(0), 1024);
+        assert_eq!(contents.word(Frame::numbered(0), 5), contents.shuffle.mfn(1029));
+    }
+}

@@ -1,0 +1,278 @@
+//! What Xen knows of each machine frame: whose it is, what it is used as, how often.
+//!
+//! *What this is*: Xen's `struct page_info` (asm/mm.h) in eight bytes. Blocks of 512 frames with the same record, as the
+//! direct map of a large guest leaves them, take no room of their own.
+//!
+//! *What must hold*: a frame has one type at a time; the type may change only while its count is zero (mm.c, "Reference
+//! counting of pages"; `types.rs` is the one place that changes it).
+
+use start_info::{ENTRIES, Mfn};
+
+const BLOCK: usize = ENTRIES as usize;
+const COUNT_BITS: u32 = 28;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+const REFERENCES_SHIFT: u32 = COUNT_BITS;
+const KIND_SHIFT: u32 = 2 * COUNT_BITS;
+const OWNER_SHIFT: u32 = KIND_SHIFT + 3;
+const PINNED: u64 = 1 << 63;
+
+/// A machine frame that the model keeps a record of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frame(u32);
+
+impl Frame {
+    pub(crate) const fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+
+    pub(crate) const fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a frame is used as (asm/mm.h, `PGT_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing yet.
+    None,
+    /// A page table of this level, 1 to 4.
+    Table(u8),
+    /// Memory with a writable mapping.
+    Writable,
+}
+
+/// Whose a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The guest's.
+    Guest,
+    /// Xen's own, lent to the guest: shared_info.
+    Lent,
+    /// Another domain's.
+    Other,
+    /// Nobody's: free.
+    Nobody,
+}
+
+/// What Xen knows of one frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Record(u64);
+
+impl Record {
+    const fn new(owner: Owner) -> Self {
+        Self((owner as u64) << OWNER_SHIFT)
+    }
+
+    /// Returns how often the frame is used as what it is.
+    #[must_use]
+    pub const fn count(self) -> u64 {
+        self.0 & COUNT_MASK
+    }
+
+    /// Returns how many mappings, hooks, pins and processors hold the frame.
+    #[must_use]
+    pub const fn references(self) -> u64 {
+        self.0 >> REFERENCES_SHIFT & COUNT_MASK
+    }
+
+    /// Returns what the frame is used as, or was used as last when the count is zero.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self.0 >> KIND_SHIFT & 7 {
+            0 => Kind::None,
+            level @ 1..=4 => Kind::Table(level as u8),
+            _ => Kind::Writable,
+        }
+    }
+
+    /// Returns whose the frame is.
+    #[must_use]
+    pub const fn owner(self) -> Owner {
+        match self.0 >> OWNER_SHIFT & 3 {
+            0 => Owner::Guest,
+            1 => Owner::Lent,
+            2 => Owner::Other,
+            _ => Owner::Nobody,
+        }
+    }
+
+    /// Tells whether the guest pinned the frame as a table.
+    #[must_use]
+    pub const fn is_pinned(self) -> bool {
+        self.0 & PINNED != 0
+    }
+
+    /// Tells whether the frame is a table now, and of which level.
+    #[must_use]
+    pub const fn table_level(self) -> Option<u8> {
+        match self.kind() {
+            Kind::Table(level) if self.count() > 0 => Some(level),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn used_once_as(self, kind: Kind) -> Self {
+        let kind = match kind {
+            Kind::None => 0,
+            Kind::Table(level) => level as u64,
+            Kind::Writable => 7,
+        };
+        Self(self.0 & !COUNT_MASK & !(7 << KIND_SHIFT) | kind << KIND_SHIFT | 1)
+    }
+
+    pub(crate) const fn used_once_more(self) -> Self {
+        assert!(self.count() < COUNT_MASK, "the model's type counts have 28 bits");
+        Self(self.0 + 1)
+    }
+
+    pub(crate) const fn used_once_less(self) -> Self {
+        assert!(self.count() > 0, "the model dropped a type reference it did not hold");
+        Self(self.0 - 1)
+    }
+
+    pub(crate) const fn held_once_more(self) -> Self {
+        assert!(self.references() < COUNT_MASK, "the model's reference counts have 28 bits");
+        Self(self.0 + (1 << REFERENCES_SHIFT))
+    }
+
+    pub(crate) const fn held_once_less(self) -> Self {
+        assert!(self.references() > 0, "the model dropped a reference it did not hold");
+        Self(self.0 - (1 << REFERENCES_SHIFT))
+    }
+
+    pub(crate) const fn pinned(self, pinned: bool) -> Self {
+        Self(if pinned { self.0 | PINNED } else { self.0 & !PINNED })
+    }
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pinned = if self.is_pinned() { ", pinned" } else { "" };
+        let (kind, count, references) = (self.kind(), self.count(), self.references());
+        write!(f, "{:?}: {kind:?} x{count}, {references} references{pinned}", self.owner())
+    }
+}
+
+/// What a machine frame number means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A frame with a record.
+    Frame(Frame),
+    /// Memory of some other domain or of Xen, below the guest's.
+    Elsewhere,
+    /// No memory: a device, or nothing.
+    NoMemory,
+}
+
+#[derive(Clone, Debug)]
+enum Block {
+    Same(Record),
+    Each(Box<[Record]>),
+}
+
+/// The records of all frames.
+#[derive(Clone, Debug)]
+pub(crate) struct Frames {
+    base: u64,
+    blocks: Vec<Block>,
+}
+
+impl Frames {
+    /// Makes records for `frames` frames from machine frame `base` on, all the guest's.
+    pub(crate) fn new(base: u64, frames: u64) -> Self {
+        let blocks = frames.div_ceil(ENTRIES);
+        Self { base, blocks: (0..blocks).map(|_| Block::Same(Record::new(Owner::Guest))).collect() }
+    }
+
+    /// Gives a frame to somebody.
+    pub(crate) fn give(&mut self, frame: Frame, owner: Owner) {
+        self.set(frame, Record::new(owner));
+    }
+
+    /// Finds the frame with a machine number.
+    pub(crate) fn find(&self, mfn: Mfn) -> Found {
+        match mfn.get().checked_sub(self.base) {
+            None => Found::Elsewhere,
+            Some(number) if number < self.len() as u64 => Found::Frame(Frame(number as u32)),
+            Some(_) => Found::NoMemory,
+        }
+    }
+
+    /// Returns the machine number of a frame.
+    pub(crate) fn mfn(&self, frame: Frame) -> Mfn {
+        Mfn::try_new(self.base + u64::from(frame.0)).unwrap_or(Mfn::new(0))
+    }
+
+    /// Returns how many frames have a record.
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.len() * BLOCK
+    }
+
+    /// Returns a frame's record.
+    pub(crate) fn get(&self, frame: Frame) -> Record {
+        match &self.blocks[frame.number() / BLOCK] {
+            Block::Same(record) => *record,
+            Block::Each(records) => records[frame.number() % BLOCK],
+        }
+    }
+
+    /// Changes a frame's record.
+    pub(crate) fn set(&mut self, frame: Frame, record: Record) {
+        let block = &mut self.blocks[frame.number() / BLOCK];
+        if let Block::Same(same) = block {
+            if *same == record {
+                return;
+            }
+            *block = Block::Each(vec![*same; BLOCK].into());
+        }
+        if let Block::Each(records) = block {
+            records[frame.number() % BLOCK] = record;
+        }
+    }
+
+    /// Gives up the room of the block around `frame` if its records are all the same.
+    pub(crate) fn compact(&mut self, frame: Frame) {
+        let block = &mut self.blocks[frame.number() / BLOCK];
+        if let Block::Each(records) = block
+            && records.iter().all(|&record| record == records[0])
+        {
+            *block = Block::Same(records[0]);
+        }
+    }
+
+    /// Returns all frames with a record.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Frame> + use<> {
+        (0..self.len() as u32).map(Frame)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_keeps_its_parts_apart() {
+        let record = Record::new(Owner::Other).used_once_as(Kind::Table(3)).held_once_more().pinned(true);
+        let more = record.used_once_more().held_once_more();
+        assert_eq!((more.count(), more.references(), more.kind()), (2, 2, Kind::Table(3)));
+        assert_eq!((more.owner(), more.is_pinned(), more.table_level()), (Owner::Other, true, Some(3)));
+        assert_eq!(more.used_once_less().held_once_less(), record);
+        assert_eq!(record.used_once_less().table_level(), None);
+        assert_eq!(record.pinned(false).used_once_as(Kind::Writable).kind(), Kind::Writable);
+        assert_eq!(size_of::<Record>(), 8);
+    }
+
+    #[test]
+    fn a_block_is_split_and_joined_unseen() {
+        let mut frames = Frames::new(4096, 1024);
+        let one = frames.get(Frame(600)).held_once_more();
+        frames.set(Frame(600), one);
+        assert_eq!((frames.get(Frame(600)), frames.get(Frame(601)).references()), (one, 0));
+        frames.set(Frame(600), one.held_once_less());
+        frames.compact(Frame(700));
+        assert!(matches!(frames.blocks[1], Block::Same(_)));
+        assert_eq!(frames.find(Mfn::new(4095)), Found::Elsewhere);
+        assert_eq!(frames.find(Mfn::new(4096 + 1023)), Found::Frame(Frame(1023)));
+        assert_eq!(frames.find(Mfn::new(4096 + 1024)), Found::NoMemory);
+    }
+}

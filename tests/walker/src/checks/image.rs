@@ -1,0 +1,79 @@
+//! Every page of the image is mapped as its segment says.
+//!
+//! *What must hold*: the image is where it was linked, so the PFN follows from the address. A page of code is readable and
+//! executable, of constants readable, of data readable and writable, each by all four levels together. Guard pages may be
+//! absent; between segments there is nothing.
+
+use start_info::PAGE_SIZE;
+use x86_64::VirtAddr;
+
+use crate::{
+    Access, Finding, Leaf, Region,
+    report::{Findings, View},
+};
+
+/// Which pages of the image were seen so far.
+#[derive(Debug)]
+pub(crate) struct Image<'v> {
+    view: &'v View<'v>,
+    seen: Vec<bool>,
+}
+
+impl<'v> Image<'v> {
+    pub(crate) fn new(view: &'v View<'v>) -> Self {
+        let image = &view.expected.image;
+        let pages = image.end.as_u64().saturating_sub(image.start.as_u64()) / PAGE_SIZE;
+        Self { view, seen: vec![false; pages as usize] }
+    }
+
+    pub(crate) fn check(&mut self, leaf: &Leaf, region: Region, found: &mut Findings) {
+        if region != Region::Image {
+            return;
+        }
+        let va = leaf.slot.va;
+        let page = (va.as_u64() - self.view.expected.image.start.as_u64()) / PAGE_SIZE;
+        if let Some(seen) = self.seen.get_mut(page as usize) {
+            *seen = true;
+        }
+        let Some(expected) = self.view.kernel.access(va) else {
+            found.push(Finding::Unexpected { leaf: *leaf, region });
+            return;
+        };
+        if !allows_just(leaf, expected) {
+            found.push(Finding::ImageAccess { leaf: *leaf, expected });
+        }
+        let number = va.as_u64().wrapping_sub(self.view.expected.kernel_map.as_u64()) / PAGE_SIZE;
+        let frame = self.view.core.mfn(number);
+        if frame != Some(leaf.mfn) {
+            found.push(Finding::ImageWrong { leaf: *leaf, expected: frame });
+        }
+    }
+
+    /// Returns how many guard pages were absent.
+    pub(crate) fn finish(self, found: &mut Findings) -> u64 {
+        let View { kernel, expected, .. } = self.view;
+        let end = kernel.end();
+        if end > expected.image.end {
+            found.push(Finding::ImageEnd { segments: end, given: expected.image.end });
+        }
+        let mut guards = 0;
+        for (page, seen) in (0..).zip(self.seen) {
+            let va = VirtAddr::new_truncate(expected.image.start.as_u64().wrapping_add(page * PAGE_SIZE));
+            match kernel.access(va) {
+                Some(_) if seen => {}
+                Some(_) if kernel.is_guard(va) => guards += 1,
+                Some(access) => found.push(Finding::ImageMissing { va, access }),
+                None => {}
+            }
+        }
+        guards
+    }
+}
+
+fn allows_just(leaf: &Leaf, access: Access) -> bool {
+    match access {
+        Access::Read => !leaf.writable && !leaf.executable,
+        Access::ReadWrite => leaf.writable && !leaf.executable,
+        Access::Execute => leaf.executable && !leaf.writable,
+    }
+}

@@ -1,0 +1,115 @@
+//! Both forms of the P2M the toolstack can read equal the one it did read.
+//!
+//! *What must hold*: shared_info names a three-level list by MFN and a linear one by CR3 and address. Every leaf is the
+//! guest's own page, an entry without a page and the rest of the last leaf are all ones, and the linear list starts a GiB:
+//! the tools' trimming of equal tails counts wrongly elsewhere (xg_core_x86.c, xc_core_arch_map_p2m_list_rw).
+//!
+//! *What is not prevented*: `xl` prefers the linear form, so that one agrees by construction unless the two walks differ.
+//! The three-level form and the direct map are the independent witnesses.
+
+use start_info::{ENTRIES, MAX_FRAMES, Maddr, Mfn, PAGE_SIZE, Pfn};
+use x86_64::VirtAddr;
+
+use crate::{CoreFile, Error, Finding, ListForm, ListPart, report::Findings, walk};
+
+const GIB: u64 = 1 << 30;
+const NO_FRAME: u64 = u64::MAX;
+
+pub(crate) fn check(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
+    let published = core.published();
+    if !published.p2m_generation.is_multiple_of(2) {
+        found.push(Finding::Generation { found: published.p2m_generation });
+    }
+    let max_pfn = published.max_pfn;
+    if max_pfn < core.pfn_end() || max_pfn == 0 || max_pfn > MAX_FRAMES {
+        found.push(Finding::MaxPfn { found: max_pfn, pages_end: core.pfn_end() });
+        return Ok(());
+    }
+    check_tree(core, found)?;
+    check_linear(core, found)
+}
+
+fn check_tree(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
+    let form = ListForm::Tree;
+    let published = core.published();
+    let Some(top) = read_page(core, form, ListPart::Top, published.frame_list_list, found)? else {
+        return Ok(());
+    };
+    let leaves = published.max_pfn.div_ceil(ENTRIES);
+    // The list ends at 512 GiB (xg_sr_save_x86_pv.c, map_p2m_tree); larger guests have the linear form only.
+    for (number, mid) in (0..leaves.div_ceil(ENTRIES)).zip(top) {
+        let Some(mid) = read_page(core, form, ListPart::Mid(number), mid, found)? else { continue };
+        for (leaf, mfn) in (number * ENTRIES..leaves).zip(mid) {
+            if let Some(entries) = read_page(core, form, ListPart::Leaf(leaf), mfn, found)? {
+                compare(core, form, leaf, &entries, found);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_linear(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
+    let form = ListForm::Linear;
+    let published = core.published();
+    let root = match Maddr::try_new(published.p2m_cr3) {
+        Ok(maddr) if maddr.get().is_multiple_of(PAGE_SIZE) && core.pfn(maddr.mfn()).is_some() => maddr.mfn(),
+        _ => {
+            let mfn = published.p2m_cr3 / PAGE_SIZE;
+            found.push(Finding::ListPage { form, part: ListPart::Top, mfn });
+            return Ok(());
+        }
+    };
+    let base = published.p2m_vaddr;
+    if VirtAddr::try_new(base).is_err() || !base.is_multiple_of(GIB) {
+        found.push(Finding::ListAddress { va: base });
+    }
+    for leaf in 0..published.max_pfn.div_ceil(ENTRIES) {
+        let va = VirtAddr::new_truncate(base.wrapping_add(leaf * PAGE_SIZE));
+        match walk::translate(core, root, va)? {
+            Some(mapped) => {
+                let mfn = mapped.mfn.get();
+                if let Some(entries) = read_page(core, form, ListPart::Leaf(leaf), mfn, found)? {
+                    compare(core, form, leaf, &entries, found);
+                }
+            }
+            None => {
+                if let Ok(pfn) = Pfn::try_new(leaf * ENTRIES) {
+                    found.push(Finding::ListUnmapped { va, pfn });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a page of a published form by the number that is published for it.
+fn read_page(
+    core: &CoreFile,
+    form: ListForm,
+    part: ListPart,
+    mfn: u64,
+    found: &mut Findings,
+) -> Result<Option<Vec<u64>>, Error> {
+    let page = match Mfn::try_new(mfn) {
+        Ok(mfn) => core.read_frame(mfn)?,
+        Err(_) => None,
+    };
+    if page.is_none() {
+        found.push(Finding::ListPage { form, part, mfn });
+    }
+    Ok(page)
+}
+
+fn compare(core: &CoreFile, form: ListForm, leaf: u64, entries: &[u64], found: &mut Findings) {
+    let max_pfn = core.published().max_pfn;
+    for (number, entry) in (leaf * ENTRIES..).zip(entries) {
+        let Ok(pfn) = Pfn::try_new(number) else { return };
+        let expected = core.mfn(number);
+        let due = expected.map_or(NO_FRAME, Mfn::get);
+        if number >= max_pfn && *entry != NO_FRAME {
+            found.push(Finding::ListTail { form, pfn, found: *entry });
+        } else if number < max_pfn && *entry != due {
+            found.push(Finding::ListEntry { form, pfn, found: *entry, expected });
+        }
+    }
+}

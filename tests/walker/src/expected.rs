@@ -1,0 +1,57 @@
+//! What the caller knows about the guest's address space.
+//!
+//! *What this is*: where the regions lie, with the values every guest of ours has as defaults. The ends of image and modules
+//! differ from boot to boot and must be given.
+
+use std::ops::Range;
+
+use start_info::PAGE_SIZE;
+use x86_64::VirtAddr;
+
+use crate::region::round_up;
+
+/// What a writable direct-map page of executable memory counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aliases {
+    /// It is counted in the summary.
+    Count,
+    /// It is a finding.
+    Refuse,
+}
+
+/// The regions a guest's mappings may lie in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Where PFN 0 is in the direct map.
+    pub direct_map: VirtAddr,
+    /// Where PFN 0 would be in the kernel mapping.
+    pub kernel_map: VirtAddr,
+    /// The image's pages.
+    pub image: Range<VirtAddr>,
+    /// The modules' pages, from the start of the module window.
+    pub modules: Range<VirtAddr>,
+    /// Addresses at which frames that are not the guest's may be mapped.
+    pub fixmap: Range<VirtAddr>,
+    /// Further ranges in which mappings are no finding by themselves.
+    pub allowed: Vec<Range<VirtAddr>>,
+    /// What a writable alias of executable memory counts as.
+    pub aliases: Aliases,
+}
+
+impl Expected {
+    /// Makes the layout of a guest of ours whose image and modules end at the given addresses.
+    #[must_use]
+    pub fn new(image_end: VirtAddr, module_end: VirtAddr) -> Self {
+        let at = VirtAddr::new_truncate;
+        let page_end = |end| round_up(end, PAGE_SIZE);
+        Self {
+            direct_map: at(0xffff_8800_0000_0000),
+            kernel_map: at(0xffff_ffff_8000_0000),
+            image: at(0xffff_ffff_8100_0000)..page_end(image_end),
+            modules: at(0xffff_ffff_a000_0000)..page_end(module_end),
+            fixmap: at(0xffff_ffff_ff00_0000)..at(0xffff_ffff_ff20_0000),
+            allowed: Vec::new(),
+            aliases: Aliases::Count,
+        }
+    }
+}

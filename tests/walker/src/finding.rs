@@ -1,0 +1,360 @@
+//! What a core shows that a guest of ours promised not to do.
+//!
+//! *What this is*: one variant per broken promise, with the numbers needed to find the place in the core. Each prints as one
+//! line that starts with its [`Finding::name`].
+
+use std::fmt;
+
+use start_info::{Mfn, Pfn};
+use x86_64::VirtAddr;
+
+use crate::{Access, Leaf, Level, ListForm, ListPart, PageType, Region, Slot};
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// A writable mapping of a page table.
+    WritableTable {
+        /// The mapping.
+        leaf: Leaf,
+        /// What the frame is.
+        table: Level,
+    },
+    /// A writable mapping of a page of a vCPU's descriptor table.
+    WritableGdt {
+        /// The mapping.
+        leaf: Leaf,
+    },
+    /// A page that is writable and executable.
+    WriteExecute {
+        /// The mapping.
+        leaf: Leaf,
+    },
+    /// An executable page where no code belongs.
+    Executable {
+        /// The mapping.
+        leaf: Leaf,
+        /// Where.
+        region: Region,
+    },
+    /// A direct-map page of executable memory is writable.
+    WritableAlias {
+        /// The direct-map mapping.
+        leaf: Leaf,
+        /// Where the frame is executable.
+        code: VirtAddr,
+    },
+    /// A page of RAM is not in the direct map.
+    DirectMapMissing {
+        /// Where it should be.
+        va: VirtAddr,
+        /// The page.
+        pfn: Pfn,
+        /// Its frame.
+        mfn: Mfn,
+    },
+    /// A page of the direct map is another frame than the P2M says; the guest owns no page there if it says none.
+    DirectMapWrong {
+        /// The mapping.
+        leaf: Leaf,
+        /// The P2M's entry for the address.
+        expected: Option<Mfn>,
+    },
+    /// A page of the image is not mapped and no guard.
+    ImageMissing {
+        /// The page.
+        va: VirtAddr,
+        /// What its segment is for.
+        access: Access,
+    },
+    /// A page of the image allows another access than its segment.
+    ImageAccess {
+        /// The mapping.
+        leaf: Leaf,
+        /// What its segment is for.
+        expected: Access,
+    },
+    /// A page of the image is another frame than the P2M says.
+    ImageWrong {
+        /// The mapping.
+        leaf: Leaf,
+        /// The P2M's entry for the address.
+        expected: Option<Mfn>,
+    },
+    /// The kernel's segments go on behind the end of the image that was given.
+    ImageEnd {
+        /// Where the segments end.
+        segments: VirtAddr,
+        /// Where the image was said to end.
+        given: VirtAddr,
+    },
+    /// Something is mapped where nothing may be.
+    Unexpected {
+        /// The mapping.
+        leaf: Leaf,
+        /// Where.
+        region: Region,
+    },
+    /// A frame that is not the guest's is mapped outside the fixmap.
+    ForeignFrame {
+        /// The mapping.
+        leaf: Leaf,
+        /// Where.
+        region: Region,
+    },
+    /// An entry leads to a table that is not the guest's page.
+    ForeignTable {
+        /// The entry.
+        slot: Slot,
+        /// The frame.
+        mfn: Mfn,
+    },
+    /// A table is used at two levels.
+    TwoLevels {
+        /// Where the walk met it the second time.
+        va: VirtAddr,
+        /// The table.
+        mfn: Mfn,
+        /// The guest's number for it.
+        pfn: Option<Pfn>,
+        /// The levels, in the order met.
+        levels: [Level; 2],
+    },
+    /// An entry of the guest in one of Xen's L4 slots.
+    EntryInHole {
+        /// The entry.
+        slot: Slot,
+        /// The guest's frame in it.
+        mfn: Mfn,
+        /// The guest's number for the frame.
+        pfn: Pfn,
+    },
+    /// An entry that is not present and not zero either.
+    AbsentNotZero {
+        /// The entry.
+        slot: Slot,
+        /// The table it is in.
+        table: Mfn,
+    },
+    /// An entry above L1 has bit 7 set.
+    LargePage {
+        /// The entry.
+        slot: Slot,
+        /// The frame in it.
+        mfn: Mfn,
+    },
+    /// Two PFNs have the same frame.
+    DuplicateFrame {
+        /// The frame.
+        mfn: Mfn,
+        /// The PFNs.
+        pfns: [Pfn; 2],
+    },
+    /// Xen counts pages for the domain that its P2M does not name.
+    UnlistedPages {
+        /// How many.
+        pages: u64,
+    },
+    /// The published number of entries is not above every PFN, or no number of pages at all.
+    MaxPfn {
+        /// The number.
+        found: u64,
+        /// One more than the highest PFN.
+        pages_end: u64,
+    },
+    /// The linear list's address does not start a GiB, or is none.
+    ListAddress {
+        /// The address.
+        va: u64,
+    },
+    /// The linear list is marked as being changed.
+    Generation {
+        /// The counter.
+        found: u64,
+    },
+    /// A page of a published form is not the guest's, or no frame at all.
+    ListPage {
+        /// Which form.
+        form: ListForm,
+        /// Which page.
+        part: ListPart,
+        /// The frame, as published.
+        mfn: u64,
+    },
+    /// A page of the linear list is not mapped.
+    ListUnmapped {
+        /// The page's address.
+        va: VirtAddr,
+        /// The first PFN whose entry is in it.
+        pfn: Pfn,
+    },
+    /// A published entry is not the P2M's.
+    ListEntry {
+        /// Which form.
+        form: ListForm,
+        /// The page.
+        pfn: Pfn,
+        /// The entry.
+        found: u64,
+        /// The P2M's frame; all ones are due if there is none.
+        expected: Option<Mfn>,
+    },
+    /// An entry behind the last one is not all ones.
+    ListTail {
+        /// Which form.
+        form: ListForm,
+        /// The number the entry would be for.
+        pfn: Pfn,
+        /// The entry.
+        found: u64,
+    },
+    /// `xen-mfndump` found another number of entries.
+    MfndumpSize {
+        /// The tool's number.
+        found: u64,
+        /// The number of lines it printed.
+        lines: u64,
+        /// The published number.
+        expected: u64,
+    },
+    /// `xen-mfndump` printed another frame.
+    MfndumpEntry {
+        /// The page.
+        pfn: u64,
+        /// The tool's frame.
+        found: u64,
+        /// The core's.
+        expected: Option<Mfn>,
+    },
+    /// Xen uses a frame for something else than the walk saw.
+    MfndumpType {
+        /// The page.
+        pfn: Pfn,
+        /// Its frame.
+        mfn: Mfn,
+        /// Xen's type.
+        found: PageType,
+        /// The table the walk saw; `None` for a plain page.
+        walked: Option<Level>,
+    },
+}
+
+impl Finding {
+    /// Returns the kind's short name, the same for every finding of a kind.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::WritableTable { .. } => "writable-table",
+            Self::WritableGdt { .. } => "writable-gdt",
+            Self::WriteExecute { .. } => "write-execute",
+            Self::Executable { .. } => "executable",
+            Self::WritableAlias { .. } => "writable-alias",
+            Self::DirectMapMissing { .. } => "direct-map-missing",
+            Self::DirectMapWrong { .. } => "direct-map-wrong",
+            Self::ImageMissing { .. } => "image-missing",
+            Self::ImageAccess { .. } => "image-access",
+            Self::ImageWrong { .. } => "image-wrong",
+            Self::ImageEnd { .. } => "image-end",
+            Self::Unexpected { .. } => "unexpected",
+            Self::ForeignFrame { .. } => "foreign-frame",
+            Self::ForeignTable { .. } => "foreign-table",
+            Self::TwoLevels { .. } => "two-levels",
+            Self::EntryInHole { .. } => "entry-in-hole",
+            Self::AbsentNotZero { .. } => "absent-not-zero",
+            Self::LargePage { .. } => "large-page",
+            Self::DuplicateFrame { .. } => "duplicate-frame",
+            Self::UnlistedPages { .. } => "unlisted-pages",
+            Self::MaxPfn { .. } => "max-pfn",
+            Self::ListAddress { .. } => "list-address",
+            Self::Generation { .. } => "generation",
+            Self::ListPage { .. } => "list-page",
+            Self::ListUnmapped { .. } => "list-unmapped",
+            Self::ListEntry { .. } => "list-entry",
+            Self::ListTail { .. } => "list-tail",
+            Self::MfndumpSize { .. } => "mfndump-size",
+            Self::MfndumpEntry { .. } => "mfndump-entry",
+            Self::MfndumpType { .. } => "mfndump-type",
+        }
+    }
+}
+
+/// A frame that may be absent, for messages.
+struct Maybe<T>(Option<T>);
+
+impl<T: fmt::Display> fmt::Display for Maybe<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => write!(f, "{value}"),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name())?;
+        match self {
+            Self::WritableTable { leaf, table } => write!(f, "{leaf} allows writing to an {table} table"),
+            Self::WritableGdt { leaf } => write!(f, "{leaf} allows writing to a descriptor table"),
+            Self::WriteExecute { leaf } => write!(f, "{leaf} is writable and executable"),
+            Self::Executable { leaf, region } => write!(f, "{leaf} is executable in {region}"),
+            Self::WritableAlias { leaf, code } => write!(f, "{leaf} is writable and executable at {code:#x}"),
+            Self::DirectMapMissing { va, pfn, mfn } => {
+                write!(f, "va {va:#x} is unmapped, pfn {pfn} mfn {mfn}")
+            }
+            Self::DirectMapWrong { leaf, expected } | Self::ImageWrong { leaf, expected } => {
+                write!(f, "{leaf}, but the P2M has mfn {} for the address", Maybe(*expected))
+            }
+            Self::ImageMissing { va, access } => write!(f, "va {va:#x} is unmapped in a {access} segment"),
+            Self::ImageAccess { leaf, expected } => write!(f, "{leaf} does not allow just {expected}"),
+            Self::ImageEnd { segments, given } => {
+                write!(f, "the segments end at {segments:#x}, the image was said to end at {given:#x}")
+            }
+            Self::Unexpected { leaf, region } => write!(f, "{leaf} in {region}"),
+            Self::ForeignFrame { leaf, region } => write!(f, "{leaf} in {region}"),
+            Self::ForeignTable { slot, mfn } => write!(f, "{slot} leads to mfn {mfn}, not the guest's"),
+            Self::TwoLevels { va, mfn, pfn, levels: [first, second] } => {
+                write!(f, "va {va:#x} table mfn {mfn} pfn {} is both {first} and {second}", Maybe(*pfn))
+            }
+            Self::EntryInHole { slot, mfn, pfn } => {
+                write!(f, "{slot} leads to the guest's mfn {mfn} pfn {pfn}")
+            }
+            Self::AbsentNotZero { slot, table } => write!(f, "{slot} of table mfn {table} is not present"),
+            Self::LargePage { slot, mfn } => write!(f, "{slot} maps a large page at mfn {mfn}"),
+            Self::DuplicateFrame { mfn, pfns: [first, second] } => {
+                write!(f, "mfn {mfn} is both pfn {first} and pfn {second}")
+            }
+            Self::UnlistedPages { pages } => write!(f, "{pages} pages of the domain are not in its P2M"),
+            Self::MaxPfn { found, pages_end } => {
+                write!(f, "published {found:#x}, the guest's pages end at {pages_end:#x}")
+            }
+            Self::ListAddress { va } => write!(f, "p2m_vaddr {va:#x} does not start a GiB"),
+            Self::Generation { found } => write!(f, "p2m_generation {found} is odd"),
+            Self::ListPage { form, part, mfn } => {
+                write!(f, "{part} of the {form}, mfn {mfn:#x}, is not the guest's")
+            }
+            Self::ListUnmapped { va, pfn } => {
+                write!(f, "va {va:#x} of the linear list, from pfn {pfn}, is unmapped")
+            }
+            Self::ListEntry { form, pfn, found, expected } => {
+                write!(f, "{form} has {found:#x} for pfn {pfn}, the P2M mfn {}", Maybe(*expected))
+            }
+            Self::ListTail { form, pfn, found } => {
+                write!(f, "{form} has {found:#x} behind its end, for pfn {pfn}")
+            }
+            Self::MfndumpSize { found, lines, expected } => {
+                write!(f, "{found} entries in {lines} lines, {expected} published")
+            }
+            Self::MfndumpEntry { pfn, found, expected } => {
+                write!(f, "mfn {found:#x} for pfn {pfn:#x}, the core has mfn {}", Maybe(*expected))
+            }
+            Self::MfndumpType { pfn, mfn, found, walked } => {
+                write!(f, "Xen has pfn {pfn} mfn {mfn} as {found}, the walk as ")?;
+                match walked {
+                    Some(level) => write!(f, "{level} table"),
+                    None => f.write_str("plain page"),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Which part of the address space a mapping lies in.
+//!
+//! *What this is*: one classification that every check uses, so that no two of them draw a border differently.
+
+use std::{fmt, ops::Range};
+
+use start_info::{ENTRIES, PAGE_SIZE};
+use x86_64::VirtAddr;
+
+use crate::{CoreFile, Expected};
+
+/// A part of the address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Region {
+    /// The first page, where null pointers lead.
+    PageZero,
+    /// A range the caller allows.
+    Allowed,
+    /// The direct map, from PFN 0 to the highest.
+    DirectMap,
+    /// The rest of the L4 slots the direct map reaches into.
+    BesideDirectMap,
+    /// The published linear list.
+    P2mList,
+    /// The kernel mapping below the image.
+    BelowImage,
+    /// The image.
+    Image,
+    /// Between the image and the module window, where the builder left its ramdisk, list and tables.
+    BehindImage,
+    /// The modules.
+    Modules,
+    /// The module window beyond the modules.
+    BehindModules,
+    /// The fixmap.
+    Fixmap,
+    /// Everything else.
+    Elsewhere,
+}
+
+impl Region {
+    /// Tells whether nothing at all may be mapped there.
+    #[must_use]
+    pub const fn is_forbidden(self) -> bool {
+        matches!(
+            self,
+            Self::PageZero
+                | Self::BesideDirectMap
+                | Self::BelowImage
+                | Self::BehindImage
+                | Self::BehindModules
+                | Self::Elsewhere
+        )
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PageZero => "page zero",
+            Self::Allowed => "an allowed range",
+            Self::DirectMap => "the direct map",
+            Self::BesideDirectMap => "the direct map's slots beside it",
+            Self::P2mList => "the published list",
+            Self::BelowImage => "the kernel mapping below the image",
+            Self::Image => "the image",
+            Self::BehindImage => "the kernel mapping behind the image",
+            Self::Modules => "the modules",
+            Self::BehindModules => "the module window behind the modules",
+            Self::Fixmap => "the fixmap",
+            Self::Elsewhere => "no region",
+        })
+    }
+}
+
+/// The borders between regions, for one core.
+#[derive(Debug)]
+pub(crate) struct Borders {
+    /// First match wins, so a range may lie inside another one that follows.
+    ranges: Vec<(Range<VirtAddr>, Region)>,
+}
+
+/// Bytes an L4 slot covers.
+const SLOT: u64 = 1 << 39;
+
+impl Borders {
+    pub(crate) fn new(core: &CoreFile, expected: &Expected) -> Self {
+        let Expected { direct_map, kernel_map, image, modules, fixmap, allowed, .. } = expected;
+        let direct_end = after(*direct_map, core.pfn_end().saturating_mul(PAGE_SIZE));
+        let slots = direct_map.align_down(SLOT)..round_up(direct_end, SLOT);
+        let mut ranges = vec![(VirtAddr::zero()..after(VirtAddr::zero(), PAGE_SIZE), Region::PageZero)];
+        ranges.extend(allowed.iter().map(|range| (range.clone(), Region::Allowed)));
+        ranges.extend([
+            (*direct_map..direct_end, Region::DirectMap),
+            (slots, Region::BesideDirectMap),
+            (*kernel_map..image.start, Region::BelowImage),
+            (image.clone(), Region::Image),
+            (image.end..modules.start, Region::BehindImage),
+            (modules.clone(), Region::Modules),
+            (modules.end..fixmap.start, Region::BehindModules),
+            (fixmap.clone(), Region::Fixmap),
+            // Last, because its place is the guest's own word: a list published behind the image is still behind the image.
+            (list_range(core), Region::P2mList),
+        ]);
+        Self { ranges }
+    }
+
+    pub(crate) fn region(&self, va: VirtAddr) -> Region {
+        self.ranges
+            .iter()
+            .find(|(range, _)| range.contains(&va))
+            .map_or(Region::Elsewhere, |(_, region)| *region)
+    }
+}
+
+/// The linear list's addresses. They count under every root: the one published may be another than the vCPUs', as in Linux.
+fn list_range(core: &CoreFile) -> Range<VirtAddr> {
+    let published = core.published();
+    let start = VirtAddr::new_truncate(published.p2m_vaddr);
+    start..after(start, published.max_pfn.div_ceil(ENTRIES).saturating_mul(PAGE_SIZE))
+}
+
+/// The highest page of the address space. No region of ours reaches it, so it serves as an end that cannot be passed.
+const LAST_PAGE: VirtAddr = VirtAddr::new_truncate(u64::MAX - (PAGE_SIZE - 1));
+
+/// The address `bytes` further on, or the last page.
+fn after(start: VirtAddr, bytes: u64) -> VirtAddr {
+    start.as_u64().checked_add(bytes).and_then(|end| VirtAddr::try_new(end).ok()).unwrap_or(LAST_PAGE)
+}
+
+/// The next multiple of `unit`, or the last page.
+pub(crate) fn round_up(va: VirtAddr, unit: u64) -> VirtAddr {
+    let end = va.as_u64().checked_next_multiple_of(unit);
+    end.and_then(|end| VirtAddr::try_new(end).ok()).unwrap_or(LAST_PAGE)
+}

@@ -1,0 +1,127 @@
+//! The boot from end to end: one stage after the other.
+//!
+//! *What this is*: the chain of stages, each of which consumes the one before, and the one error they share.
+
+use core::fmt;
+
+use mmu::layout::KERNEL_MAP;
+use p2m::Mismatch;
+use start_info::{BootFacts, Entry, PAGE_SIZE};
+use x86_64::VirtAddr;
+
+use crate::{
+    image::Image,
+    platform::Platform,
+    stage::{Parsed, Running},
+};
+
+/// Boots: reads start_info, builds the P2M and the page tables, and gives back what the builder left.
+///
+/// `page` is a copy of start_info, `entry` what the kernel knows by itself, `image` its parts.
+///
+/// # Errors
+/// [`Failure`], in one line, with nothing half-done that Xen would mind.
+pub fn boot<P: Platform>(
+    platform: &mut P,
+    page: &[u8; 4096],
+    entry: &Entry,
+    image: &Image,
+) -> Result<Running, Failure> {
+    Parsed::read(platform, page, entry, image)?
+        .translate(platform)?
+        .settle(platform)?
+        .map_memory(platform)?
+        .build_p2m(platform)?
+        .switch(platform)?
+        .arm(platform)
+}
+
+/// Returns the `__ka` address of a page of the image.
+#[must_use]
+pub fn image_address(pfn: u64) -> VirtAddr {
+    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(pfn.wrapping_mul(PAGE_SIZE)))
+}
+
+/// Why a boot ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    stage: &'static str,
+    cause: Cause,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once, shown once, never stored")]
+pub enum Cause {
+    /// start_info was refused.
+    StartInfo(start_info::Error),
+    /// The P2M and Xen's M2P disagree.
+    Mismatch(Mismatch),
+    /// Page tables or the P2M could not be built.
+    Mmu(mmu::Error),
+}
+
+impl Failure {
+    /// Notes in which stage something went wrong.
+    pub fn new(stage: &'static str, cause: impl Into<Cause>) -> Self {
+        Self { stage, cause: cause.into() }
+    }
+
+    /// Returns the stage.
+    #[must_use]
+    pub const fn stage(&self) -> &'static str {
+        self.stage
+    }
+
+    /// Returns what went wrong.
+    #[must_use]
+    pub const fn cause(&self) -> &Cause {
+        &self.cause
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stage, cause } = self;
+        match cause {
+            Cause::StartInfo(error) => write!(f, "{stage}: {error}"),
+            Cause::Mismatch(error) => write!(f, "{stage}: {error}"),
+            Cause::Mmu(error) => write!(f, "{stage}: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+impl From<start_info::Error> for Cause {
+    fn from(error: start_info::Error) -> Self {
+        Self::StartInfo(error)
+    }
+}
+
+impl From<Mismatch> for Cause {
+    fn from(error: Mismatch) -> Self {
+        Self::Mismatch(error)
+    }
+}
+
+impl From<mmu::Error> for Cause {
+    fn from(error: mmu::Error) -> Self {
+        Self::Mmu(error)
+    }
+}
+
+impl From<p2m::Error> for Cause {
+    fn from(error: p2m::Error) -> Self {
+        Self::Mmu(error.into())
+    }
+}
+
+/// Returns the facts about the console, as far as a page can be trusted that was refused: so that the refusal is seen.
+pub(crate) fn attach_console<P: Platform>(platform: &mut P, facts: &BootFacts, window: &p2m::Window) {
+    if let start_info::Console::Ring(ring) = facts.console()
+        && let Some(page) = platform.pfn_of(ring.mfn).and_then(|pfn| window.shared_page(pfn))
+    {
+        platform.attach_console(page, ring.port);
+    }
+}

@@ -1,0 +1,48 @@
+//! The parts of the kernel image.
+
+use mmu::{Access, ImagePart};
+use start_info::{Pfn, PfnRange};
+
+/// Where the parts of the kernel image lie, in pages.
+#[derive(Clone, Copy, Debug)]
+pub struct Image {
+    /// Code.
+    pub text: PfnRange,
+    /// Constants.
+    pub constant: PfnRange,
+    /// Variables, with and without initial values.
+    pub data: PfnRange,
+    /// The page below the stack, inside `data`, that stays unmapped.
+    pub guard: Pfn,
+}
+
+impl Image {
+    /// Returns all pages of the image.
+    #[must_use]
+    pub fn range(&self) -> PfnRange {
+        join(self.text, self.data)
+    }
+
+    /// Returns the pages that are never written.
+    #[must_use]
+    pub fn constant_pages(&self) -> PfnRange {
+        join(self.text, self.constant)
+    }
+
+    /// Returns the parts and how each is mapped, in ascending order.
+    #[must_use]
+    pub const fn parts(&self) -> [ImagePart; 3] {
+        [
+            ImagePart { pages: self.text, access: Access::Execute },
+            ImagePart { pages: self.constant, access: Access::Read },
+            ImagePart { pages: self.data, access: Access::ReadWrite },
+        ]
+    }
+}
+
+fn join(first: PfnRange, last: PfnRange) -> PfnRange {
+    match (Pfn::try_new(first.start()), Pfn::try_new(last.end())) {
+        (Ok(start), Ok(end)) => PfnRange::between(start, end),
+        _ => first,
+    }
+}

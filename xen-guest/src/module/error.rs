@@ -1,0 +1,377 @@
+//! Why a module is refused, in one line each.
+//!
+//! *What this is*: one flat enum for the whole loader. Every variant holds the values found and the limits they broke.
+//!
+//! *What must hold*: a line stays one line whatever bytes the module brings; [`Name`] sees to it.
+//!
+//! *What is not prevented*: two causes in one object. The first one found is named.
+
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+
+use start_info::PageCount;
+use x86_64::VirtAddr;
+
+use super::relocation::Kind;
+
+/// A name out of a module or archive, made fit for one line of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// The longest name kept; generics make Rust's symbols long, and a console line is not.
+    const LIMIT: usize = 96;
+
+    /// Makes a name from bytes nobody has checked: control characters are escaped, a long tail is cut.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut name = String::new();
+        for character in String::from_utf8_lossy(bytes.get(..Self::LIMIT).unwrap_or(bytes)).chars() {
+            if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+                name.extend(character.escape_default());
+            } else {
+                name.push(character);
+            }
+        }
+        if bytes.len() > Self::LIMIT {
+            name.push('…');
+        }
+        Self(name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why an archive or a module is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// Where an archive entry should start there is something else.
+    NotAnArchive {
+        /// Where, counted from the ramdisk's first byte.
+        offset: u64,
+        /// What is there instead of the magic number.
+        found: [u8; 6],
+    },
+    /// A field of an archive entry's header is no hexadecimal number.
+    ArchiveField {
+        /// Where the field starts.
+        offset: u64,
+        /// What it holds.
+        found: [u8; 8],
+    },
+    /// The archive ends inside an entry, or before its trailer.
+    TruncatedArchive {
+        /// Where the piece that is cut off starts.
+        offset: u64,
+        /// How many bytes it should have.
+        wanted: u64,
+        /// How many there are.
+        present: u64,
+    },
+    /// Two modules in the archive have the same name.
+    DuplicateModule {
+        /// The name.
+        module: Name,
+    },
+    /// The archive has no module of that name.
+    NoSuchModule {
+        /// The name asked for.
+        module: Name,
+        /// How many modules the archive has.
+        present: usize,
+    },
+    /// The bytes do not start like an ELF file.
+    NotElf {
+        /// The first four bytes.
+        found: [u8; 4],
+    },
+    /// A field of the ELF header says that this is no x86-64 relocatable object.
+    Header {
+        /// The field, by its name in the ELF specification.
+        field: &'static str,
+        /// What it holds.
+        found: u64,
+        /// What it must hold.
+        wanted: u64,
+    },
+    /// The file ends before one of its pieces does.
+    Truncated {
+        /// The piece: a table or a section.
+        piece: Name,
+        /// Where it ends.
+        end: u64,
+        /// How many bytes the file has.
+        present: u64,
+    },
+    /// The ELF crate found a table it cannot read.
+    Malformed(object::read::Error),
+    /// A table's size is no multiple of its entries' size.
+    TableSize {
+        /// The section that holds the table.
+        section: Name,
+        /// Its size in bytes.
+        size: u64,
+        /// The size of one entry.
+        entry: u64,
+    },
+    /// Two sections share bytes of the file.
+    Overlap {
+        /// The section that starts first.
+        first: Name,
+        /// The one that starts before the first has ended.
+        second: Name,
+        /// Where the second one starts in the file.
+        offset: u64,
+    },
+    /// A section is writable and executable.
+    WritableCode {
+        /// The section.
+        section: Name,
+    },
+    /// A section's alignment is no power of two, or larger than a module may ask for.
+    Alignment {
+        /// The section.
+        section: Name,
+        /// The alignment it asks for.
+        found: u64,
+    },
+    /// A section of a type or with flags the loader does not handle (constructors, thread-local, compressed).
+    SectionKind {
+        /// The section.
+        section: Name,
+        /// Its `sh_type`.
+        kind: u32,
+        /// Its `sh_flags`.
+        flags: u64,
+    },
+    /// The module does not fit into the room there is.
+    TooLarge {
+        /// The section that goes over the limit.
+        section: Name,
+        /// Its size in bytes.
+        size: u64,
+        /// The room for the whole module.
+        room: PageCount,
+    },
+    /// An index leads to no section.
+    SectionIndex {
+        /// The section or symbol that holds the index.
+        holder: Name,
+        /// The index.
+        index: u64,
+        /// How many sections there are.
+        sections: u64,
+    },
+    /// A relocation names a symbol the table does not have.
+    SymbolIndex {
+        /// The relocated section.
+        section: Name,
+        /// The index.
+        index: u64,
+        /// How many symbols there are.
+        symbols: u64,
+    },
+    /// A symbol of a kind that has no address here (thread-local, indirect, common).
+    SymbolKind {
+        /// The symbol.
+        symbol: Name,
+        /// Its type, `STT_*`.
+        kind: u8,
+        /// Its section index, `SHN_*` if reserved.
+        section: u16,
+    },
+    /// A symbol lies in a section that is not loaded.
+    NotLoaded {
+        /// The symbol.
+        symbol: Name,
+        /// The index of its section.
+        section: u64,
+    },
+    /// A symbol lies behind the end of its section.
+    SymbolOutside {
+        /// The symbol.
+        symbol: Name,
+        /// Its value.
+        value: u64,
+        /// The size of its section.
+        size: u64,
+    },
+    /// A section's relocations are in a form x86-64 does not use (`REL`, `RELR`, `CREL`).
+    RelocationForm {
+        /// The section that holds them.
+        section: Name,
+        /// Its `sh_type`.
+        kind: u32,
+    },
+    /// A relocation of a type the loader does not know.
+    RelocationType {
+        /// The relocated section.
+        section: Name,
+        /// Where in it.
+        offset: u64,
+        /// The type, `R_X86_64_*`.
+        kind: u32,
+    },
+    /// A relocation writes behind the end of its section.
+    RelocationOutside {
+        /// The relocated section.
+        section: Name,
+        /// Where in it.
+        offset: u64,
+        /// How many bytes it writes.
+        width: u64,
+        /// The size of the section.
+        size: u64,
+    },
+    /// The value of a relocation does not fit into its field.
+    Overflow {
+        /// The symbol it refers to.
+        symbol: Name,
+        /// What is computed.
+        kind: Kind,
+        /// Where the field is.
+        place: u64,
+        /// What would have to be stored.
+        value: u64,
+    },
+    /// The module calls for a symbol nobody exports.
+    Unresolved {
+        /// The symbol.
+        symbol: Name,
+    },
+    /// The module defines no entry function.
+    NoEntry {
+        /// The name it must have.
+        symbol: &'static str,
+    },
+    /// An entry function is not code.
+    EntryNotCode {
+        /// Its name.
+        symbol: &'static str,
+    },
+    /// The address offered is not aligned as the module needs, or the module does not fit behind it.
+    Base {
+        /// The address.
+        base: VirtAddr,
+        /// The alignment it needs.
+        alignment: u64,
+        /// The size of the module.
+        pages: PageCount,
+    },
+    /// The heap has no room for the plan itself.
+    NoMemory {
+        /// How many entries of a table were wanted.
+        entries: usize,
+    },
+}
+
+/// Bytes as they are, because they are no text.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_char(' ')?;
+            }
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnArchive { offset, found } => write!(
+                f,
+                "no archive entry at byte {offset:#x} of the ramdisk: found {}, a newc cpio has 30 37 30 37 30 31",
+                Hex(found)
+            ),
+            Self::ArchiveField { offset, found } => {
+                write!(f, "archive header field at byte {offset:#x} is no hexadecimal number: {}", Hex(found))
+            }
+            Self::TruncatedArchive { offset, wanted, present } => write!(
+                f,
+                "ramdisk archive is truncated: {wanted:#x} bytes wanted at byte {offset:#x}, {present:#x} present"
+            ),
+            Self::DuplicateModule { module } => write!(f, "the ramdisk has two modules named {module}"),
+            Self::NoSuchModule { module, present } => {
+                write!(f, "the ramdisk has no modules/{module}.ko among its {present} modules")
+            }
+            Self::NotElf { found } => write!(f, "no ELF file: starts with {}, not 7f 45 4c 46", Hex(found)),
+            Self::Header { field, found, wanted } => {
+                write!(f, "no x86-64 relocatable object: {field} is {found:#x}, must be {wanted:#x}")
+            }
+            Self::Truncated { piece, end, present } => {
+                write!(f, "object is truncated: {piece} ends at {end:#x}, the file at {present:#x}")
+            }
+            Self::Malformed(cause) => write!(f, "object is malformed: {cause}"),
+            Self::TableSize { section, size, entry } => {
+                write!(f, "section {section} is {size:#x} bytes, no multiple of its entries' {entry:#x}")
+            }
+            Self::Overlap { first, second, offset } => {
+                write!(f, "sections {first} and {second} overlap in the file at {offset:#x}")
+            }
+            Self::WritableCode { section } => write!(f, "section {section} is both writable and executable"),
+            Self::Alignment { section, found } => write!(
+                f,
+                "section {section} asks for alignment {found:#x}, must be a power of two up to {:#x}",
+                super::section::ALIGNMENT_LIMIT
+            ),
+            Self::SectionKind { section, kind, flags } => {
+                write!(f, "section {section} of type {kind:#x} with flags {flags:#x} cannot be loaded")
+            }
+            Self::TooLarge { section, size, room } => {
+                write!(f, "module is too large: section {section} of {size:#x} bytes goes over {room} pages")
+            }
+            Self::SectionIndex { holder, index, sections } => {
+                write!(f, "{holder} refers to section {index} of {sections}")
+            }
+            Self::SymbolIndex { section, index, symbols } => {
+                write!(f, "a relocation of section {section} refers to symbol {index} of {symbols}")
+            }
+            Self::SymbolKind { symbol, kind, section } => {
+                write!(f, "symbol {symbol} of type {kind} in section {section:#x} has no address in a module")
+            }
+            Self::NotLoaded { symbol, section } => {
+                write!(f, "symbol {symbol} lies in section {section}, which is not loaded")
+            }
+            Self::SymbolOutside { symbol, value, size } => {
+                write!(f, "symbol {symbol} is at {value:#x} of a section of {size:#x} bytes")
+            }
+            Self::RelocationForm { section, kind } => {
+                write!(
+                    f,
+                    "section {section} holds relocations of form {kind:#x}, only RELA (0x4) is used on x86-64"
+                )
+            }
+            Self::RelocationType { section, offset, kind } => {
+                write!(f, "relocation at {offset:#x} of section {section} has unknown type {kind}")
+            }
+            Self::RelocationOutside { section, offset, width, size } => write!(
+                f,
+                "relocation of {width} bytes at {offset:#x} is outside section {section} of {size:#x} bytes"
+            ),
+            Self::Overflow { symbol, kind, place, value } => {
+                write!(f, "{kind} relocation at {place:#x} to symbol {symbol} overflows: {value:#x}")
+            }
+            Self::Unresolved { symbol } => write!(f, "symbol {symbol} is exported by nobody"),
+            Self::NoEntry { symbol } => write!(f, "module defines no global function {symbol}"),
+            Self::EntryNotCode { symbol } => write!(f, "{symbol} does not lie in executable code"),
+            Self::Base { base, alignment, pages } => write!(
+                f,
+                "module of {pages} pages cannot lie at {:#x}: needs alignment {alignment:#x} and room behind it",
+                base.as_u64()
+            ),
+            Self::NoMemory { entries } => write!(f, "heap is full: no room for {entries} entries of a plan"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

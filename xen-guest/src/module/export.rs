@@ -1,0 +1,61 @@
+//! What the kernel lends to modules.
+//!
+//! *What this is*: a name and an address for each function a module may call. The kernel keeps a `static` slice of them,
+//! made by [`export!`](crate::export).
+//!
+//! *What must hold*: each name is the function's own, so that a module written in C finds it; each function has a C ABI
+//! and is safe to call with any arguments its documentation allows.
+//!
+//! *What is not prevented*: a module that declares another signature. Names carry no types.
+
+use x86_64::VirtAddr;
+
+/// A function of the kernel that modules may call.
+#[derive(Debug, Clone, Copy)]
+pub struct Export {
+    name: &'static str,
+    // A closure, because a function's address is no constant before the linker has run.
+    address: fn() -> VirtAddr,
+}
+
+impl Export {
+    /// Makes an export; [`export!`](crate::export) takes name and address from one identifier and is the better choice.
+    #[must_use]
+    pub const fn new(name: &'static str, address: fn() -> VirtAddr) -> Self {
+        Self { name, address }
+    }
+
+    /// Returns a function's address as the loader counts it; code always lies at a canonical address.
+    #[must_use]
+    pub fn locate(function: *const ()) -> VirtAddr {
+        VirtAddr::new_truncate(function as u64)
+    }
+
+    /// Returns the name modules know it by.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns where it is.
+    #[must_use]
+    pub fn address(&self) -> VirtAddr {
+        (self.address)()
+    }
+}
+
+/// Makes an [export](crate::module::Export) from a function's identifier, so that name and address cannot disagree.
+#[macro_export]
+macro_rules! export {
+    ($function:ident) => {
+        $crate::module::Export::new(stringify!($function), || {
+            $crate::module::Export::locate($function as *const ())
+        })
+    };
+}
+
+/// Returns the address of the export of that name.
+#[must_use]
+pub fn find(exports: &[Export], name: &str) -> Option<VirtAddr> {
+    exports.iter().find(|export| export.name == name).map(Export::address)
+}

@@ -1,0 +1,236 @@
+//! What loading a module will do, decided before anything is done.
+//!
+//! *What this is*: from an object's bytes, the pages it needs in three parts, which bytes go where, and, once its address
+//! is known, what the relocations store. All checks are made here: what the executor gets can be carried out blindly.
+//!
+//! *What must hold*: the frames are zero before the copies are made, since `.bss` and the gaps between sections are not
+//! copied; copies come before patches, for patches lie inside what was copied. A copy or patch may cross a page boundary.
+//!
+//! *What is not prevented*: loading one plan twice. Each address gets its own patches.
+
+use alloc::vec::Vec;
+
+use start_info::{PAGE_SIZE, PageCount};
+use x86_64::VirtAddr;
+
+use super::elf::Object;
+use super::error::{Error, Name};
+use super::relocation::{self, Kind, Relocation};
+use super::section::{self, Part, SLOT, Section};
+use super::symbol::{self, Place, Symbol};
+
+/// The function the loader calls once the module lies where it belongs: `extern "C" fn() -> i32`, zero for success.
+const INIT: &str = "module_init";
+
+/// The function the loader calls before it takes the module away, if there is one: `extern "C" fn()`.
+const EXIT: &str = "module_exit";
+
+/// A module ready to be placed at any address in reach of what it calls.
+#[derive(Debug, Clone)]
+pub struct Plan<'a> {
+    name: &'a str,
+    sections: Vec<Section<'a>>,
+    parts: [Part; 3],
+    pages: PageCount,
+    alignment: u64,
+    init: u64,
+    exit: Option<u64>,
+    // In the order of their index in the file, as are the sections: both are found by it.
+    symbols: Vec<Symbol<'a>>,
+    relocations: Vec<Relocation>,
+}
+
+/// Bytes a relocation stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patch {
+    offset: u64,
+    value: [u8; 8],
+    width: usize,
+}
+
+impl Patch {
+    /// Makes the patch that stores the low `width` bytes of `value`.
+    const fn new(offset: u64, value: u64, width: usize) -> Self {
+        Self { offset, value: value.to_le_bytes(), width }
+    }
+
+    /// Returns where the bytes go, counted from the module's first.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Returns the bytes to store: four or eight.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.value.get(..self.width).unwrap_or(&self.value)
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// Plans the loading of the object in `bytes` into at most `room` pages.
+    ///
+    /// # Errors
+    /// Every variant of [`Error`] that is about an object: the file, its sections, symbols and relocations;
+    /// [`Error::NoEntry`] without a `module_init`; [`Error::TooLarge`] if `room` does not do; [`Error::NoMemory`].
+    pub fn new(name: &'a str, bytes: &'a [u8], room: PageCount) -> Result<Self, Error> {
+        let object = Object::open(bytes)?;
+        let mut sections = section::collect(&object)?;
+        let relocations = relocation::collect(&object, &sections)?;
+
+        let used = symbols_of(&relocations, |_| true)?;
+        let slotted = symbols_of(&relocations, |kind| kind == Kind::Slot32)?;
+        let placed = section::place(&object, &mut sections, slotted.len() as u64, room)?;
+
+        let mut symbols = Vec::new();
+        symbols.try_reserve_exact(used.len()).map_err(|_| Error::NoMemory { entries: used.len() })?;
+        for index in used {
+            let mut symbol = Symbol::read(&object, &sections, index)?;
+            symbol.slot = slotted.binary_search(&index).ok().map(|rank| placed.slots + rank as u64 * SLOT);
+            symbols.push(symbol);
+        }
+        let init = symbol::entry(&object, &sections, INIT)?.ok_or(Error::NoEntry { symbol: INIT })?;
+        let exit = symbol::entry(&object, &sections, EXIT)?;
+        let alignment = sections.iter().map(|section| section.align).fold(PAGE_SIZE, u64::max);
+        let (parts, pages) = (placed.parts, placed.pages);
+        Ok(Self { name, sections, parts, pages, alignment, init, exit, symbols, relocations })
+    }
+
+    /// Returns the name it was given.
+    #[must_use]
+    pub const fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// Returns the three parts in the order they lie in; one may be empty.
+    #[must_use]
+    pub const fn parts(&self) -> &[Part; 3] {
+        &self.parts
+    }
+
+    /// Returns how many pages the module takes.
+    #[must_use]
+    pub const fn pages(&self) -> PageCount {
+        self.pages
+    }
+
+    /// Returns what the module's address must be a multiple of: a page, unless a section asks for more.
+    #[must_use]
+    pub const fn alignment(&self) -> u64 {
+        self.alignment
+    }
+
+    /// Returns the offset of `module_init`.
+    #[must_use]
+    pub const fn init(&self) -> u64 {
+        self.init
+    }
+
+    /// Returns the offset of `module_exit`, if the module has one.
+    #[must_use]
+    pub const fn exit(&self) -> Option<u64> {
+        self.exit
+    }
+
+    /// Returns the bytes to copy and the offset each run goes to; no two overlap.
+    pub fn copies(&self) -> impl Iterator<Item = (u64, &'a [u8])> {
+        let filled = self.sections.iter().filter(|section| !section.bytes.is_empty());
+        filled.map(|section| (section.offset, section.bytes))
+    }
+
+    /// Returns each loaded section's index in the file and its offset.
+    #[cfg(test)]
+    pub(super) fn placement(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.sections.iter().map(|section| (section.index, section.offset))
+    }
+
+    /// Returns the offset of the first slot.
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> Option<u64> {
+        self.symbols.iter().find_map(|symbol| symbol.slot)
+    }
+
+    /// Computes what the relocations store when the module lies at `base` and `exports` answers for other symbols.
+    ///
+    /// All of them are computed before any is handed out, so a module that is refused has changed nothing.
+    ///
+    /// # Errors
+    /// [`Error::Base`] for an address the module cannot have, [`Error::Unresolved`] for a symbol `exports` does not know,
+    /// [`Error::Overflow`] for a value its field cannot hold, [`Error::NoMemory`].
+    pub fn resolve(
+        &self,
+        base: VirtAddr,
+        exports: &dyn Fn(&str) -> Option<VirtAddr>,
+    ) -> Result<Vec<Patch>, Error> {
+        let start = self.check_base(base)?;
+        let entries = self.relocations.len() + self.symbols.len();
+        let mut patches = Vec::new();
+        patches.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+        let mut addresses = Vec::new();
+        addresses.try_reserve_exact(self.symbols.len()).map_err(|_| Error::NoMemory { entries })?;
+        for symbol in &self.symbols {
+            let address = address(symbol, start, exports)?;
+            addresses.push(address);
+            patches.extend(symbol.slot.map(|slot| Patch::new(slot, address, size_of_val(&address))));
+        }
+        for relocation in &self.relocations {
+            // Neither look-up can fail: both tables were made from these relocations. Skipping would be worse than saying so.
+            let found = self.symbols.binary_search_by_key(&relocation.symbol, |symbol| symbol.index).ok();
+            let symbol = found.and_then(|rank| Some((self.symbols.get(rank)?, *addresses.get(rank)?)));
+            let section = section::find(&self.sections, relocation.section);
+            let (Some((symbol, address)), Some(section)) = (symbol, section) else {
+                return Err(Error::Unresolved { symbol: Name::new(b"of a relocation") });
+            };
+            let target = match symbol.slot {
+                Some(slot) if relocation.kind == Kind::Slot32 => start + slot,
+                _ => address,
+            };
+            let (kind, offset) = (relocation.kind, section.offset + relocation.offset);
+            let value = kind.value(target, relocation.addend, start + offset).map_err(|value| {
+                Error::Overflow { symbol: Name::new(symbol.name), kind, place: start + offset, value }
+            })?;
+            patches.push(Patch::new(offset, value, kind.width()));
+        }
+        Ok(patches)
+    }
+
+    /// Checks that the module can lie at `base`, so that no sum of it and an offset overflows.
+    fn check_base(&self, base: VirtAddr) -> Result<u64, Error> {
+        let last = base.as_u64().checked_add(self.pages.bytes().saturating_sub(1));
+        let fits = last.is_some_and(|last| VirtAddr::try_new(last).is_ok());
+        if fits && base.is_aligned(self.alignment) {
+            Ok(base.as_u64())
+        } else {
+            Err(Error::Base { base, alignment: self.alignment, pages: self.pages })
+        }
+    }
+}
+
+/// Returns a symbol's address in a module that lies at `start`.
+fn address(
+    symbol: &Symbol<'_>,
+    start: u64,
+    exports: &dyn Fn(&str) -> Option<VirtAddr>,
+) -> Result<u64, Error> {
+    match symbol.place {
+        Place::Inside(offset) => Ok(start + offset),
+        Place::Absolute(value) => Ok(value),
+        Place::Import => core::str::from_utf8(symbol.name)
+            .ok()
+            .and_then(exports)
+            .map(VirtAddr::as_u64)
+            .ok_or_else(|| Error::Unresolved { symbol: Name::new(symbol.name) }),
+    }
+}
+
+/// Returns the symbols that relocations of some kinds refer to, each once, in the file's order.
+fn symbols_of(relocations: &[Relocation], wanted: impl Fn(Kind) -> bool) -> Result<Vec<u32>, Error> {
+    let mut symbols = Vec::new();
+    symbols
+        .try_reserve_exact(relocations.len())
+        .map_err(|_| Error::NoMemory { entries: relocations.len() })?;
+    symbols.extend(relocations.iter().filter(|one| wanted(one.kind)).map(|one| one.symbol));
+    symbols.sort_unstable();
+    symbols.dedup();
+    Ok(symbols)
+}

@@ -1,0 +1,103 @@
+//! The symbols a module's relocations refer to.
+//!
+//! *What this is*: a symbol's name and its [`Place`]: inside the module, at a fixed value, or wherever its exporter has it.
+//!
+//! *What must hold*: only symbols that something refers to are read; an object may carry others that mean nothing here.
+//!
+//! *What is not prevented*: a weak symbol nobody defines counts as unresolved. C would make it null; a module that can do
+//! without a function of the kernel is not a case we have.
+
+use object::elf::{SHN_ABS, SHN_UNDEF, STB_LOCAL, STT_GNU_IFUNC, STT_TLS};
+use object::read::SymbolIndex;
+use object::read::elf::Sym;
+
+use super::elf::{ENDIAN, Object};
+use super::error::{Error, Name};
+use super::section::{PartKind, Section, find};
+
+/// Where a symbol is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At an offset in the module.
+    Inside(u64),
+    /// At a value that does not move.
+    Absolute(u64),
+    /// With whoever exports it.
+    Import,
+}
+
+/// A symbol that a relocation refers to.
+#[derive(Debug, Clone)]
+pub(super) struct Symbol<'a> {
+    /// Its index in the file, by which relocations refer to it.
+    pub(super) index: u32,
+    /// Its name as the file has it; the section's, if it has none of its own.
+    pub(super) name: &'a [u8],
+    pub(super) place: Place,
+    /// The offset of the slot that holds its address, if some code reads it from one.
+    pub(super) slot: Option<u64>,
+}
+
+impl<'a> Symbol<'a> {
+    /// Reads the symbol of that index from the table.
+    pub(super) fn read(object: &Object<'a>, sections: &[Section<'a>], index: u32) -> Result<Self, Error> {
+        // The first symbol stands for "no symbol", value zero.
+        if index == 0 {
+            return Ok(Self { index, name: b"(none)", place: Place::Absolute(0), slot: None });
+        }
+        let table = object.symbols();
+        let at = SymbolIndex(index as usize);
+        let symbol = table.symbol(at).map_err(Error::Malformed)?;
+        let mut name = table.symbol_name(ENDIAN, symbol).map_err(Error::Malformed)?;
+        let kind = symbol.st_type();
+        let reserved = symbol.st_shndx(ENDIAN);
+        let refuse = || Error::SymbolKind { symbol: Name::new(name), kind: kind.0, section: reserved.0 };
+        if kind == STT_TLS || kind == STT_GNU_IFUNC {
+            return Err(refuse());
+        }
+        let value = symbol.st_value(ENDIAN);
+        let place = match table.symbol_section(ENDIAN, symbol, at).map_err(Error::Malformed)? {
+            Some(section) => {
+                let section = section.0;
+                let row = object.row(section as u64, || Name::new(name))?;
+                let home = find(sections, section)
+                    .ok_or_else(|| Error::NotLoaded { symbol: Name::new(name), section: section as u64 })?;
+                if name.is_empty() {
+                    name = object.raw_name(row);
+                }
+                // One past the end is allowed: that is where symbols that mark an end lie.
+                if value > home.size {
+                    return Err(Error::SymbolOutside { symbol: Name::new(name), value, size: home.size });
+                }
+                Place::Inside(home.offset + value)
+            }
+            None if reserved == SHN_ABS => Place::Absolute(value),
+            None if reserved == SHN_UNDEF => Place::Import,
+            None => return Err(refuse()),
+        };
+        Ok(Self { index, name, place, slot: None })
+    }
+}
+
+/// Finds a global function the loader itself calls, and returns its offset.
+pub(super) fn entry(
+    object: &Object<'_>,
+    sections: &[Section<'_>],
+    wanted: &'static str,
+) -> Result<Option<u64>, Error> {
+    let table = object.symbols();
+    for (index, symbol) in table.enumerate() {
+        let defined = symbol.st_bind() != STB_LOCAL && symbol.st_shndx(ENDIAN) != SHN_UNDEF;
+        if !defined || table.symbol_name(ENDIAN, symbol) != Ok(wanted.as_bytes()) {
+            continue;
+        }
+        let section = table.symbol_section(ENDIAN, symbol, index).map_err(Error::Malformed)?;
+        let home = section.and_then(|section| find(sections, section.0));
+        let value = symbol.st_value(ENDIAN);
+        return match home {
+            Some(home) if home.kind == PartKind::Text && value < home.size => Ok(Some(home.offset + value)),
+            _ => Err(Error::EntryNotCode { symbol: wanted }),
+        };
+    }
+    Ok(None)
+}

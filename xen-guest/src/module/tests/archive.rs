@@ -1,0 +1,157 @@
+//! What the archive reader finds, and what it says about what it does not.
+
+use std::string::{String, ToString};
+use std::vec::Vec;
+use std::{format, vec};
+
+use proptest::prelude::*;
+
+use super::super::{Archive, Error, Name};
+
+const FILE: u32 = 0o100_644;
+
+/// Appends one newc entry.
+fn entry(archive: &mut Vec<u8>, name: &str, mode: u32, bytes: &[u8]) {
+    let sizes = [1, mode, 0, 0, 1, 0, bytes.len() as u32, 0, 0, 0, 0, name.len() as u32 + 1, 0];
+    archive.extend(b"070701");
+    archive.extend(sizes.iter().flat_map(|field| format!("{field:08X}").into_bytes()));
+    archive.extend(name.bytes().chain([0]));
+    archive.resize(archive.len().next_multiple_of(4), 0);
+    archive.extend(bytes);
+    archive.resize(archive.len().next_multiple_of(4), 0);
+}
+
+/// Makes an archive of two modules among other things, as the ramdisk's tools do.
+fn sample() -> Vec<u8> {
+    let mut archive = Vec::new();
+    entry(&mut archive, "modules", 0o040_755, b"");
+    entry(&mut archive, "modules/one.ko", FILE, &[1; 301]);
+    entry(&mut archive, "./modules/two.ko", FILE, &[2; 77]);
+    entry(&mut archive, "modules/three.ko", 0o120_777, b"one.ko");
+    entry(&mut archive, "modules/deep/four.ko", FILE, b"no module of ours");
+    entry(&mut archive, "modules/.ko", FILE, b"no name");
+    entry(&mut archive, "etc/modules/five.ko", FILE, b"elsewhere");
+    entry(&mut archive, "TRAILER!!!", 0, b"");
+    archive
+}
+
+fn names(archive: &Archive<'_>) -> Vec<String> {
+    archive.modules().iter().map(|module| module.name.to_string()).collect()
+}
+
+#[test]
+fn finds_the_modules_and_nothing_else() {
+    let bytes = sample();
+    let archive = Archive::new(&bytes).unwrap();
+    assert_eq!(names(&archive), ["one", "two"]);
+    assert_eq!(archive.module("one").unwrap().bytes, [1; 301]);
+    assert_eq!(archive.module("two").unwrap().bytes, [2; 77]);
+}
+
+#[test]
+fn names_the_module_that_is_absent() {
+    let bytes = sample();
+    let error = Archive::new(&bytes).unwrap().module("three").unwrap_err();
+    assert_eq!(error.to_string(), "the ramdisk has no modules/three.ko among its 2 modules");
+}
+
+#[test]
+fn ignores_what_follows_the_trailer() {
+    let mut bytes = sample();
+    for padding in [1, 4096, 10 << 20] {
+        bytes.resize(bytes.len() + padding, 0);
+        assert_eq!(names(&Archive::new(&bytes).unwrap()), ["one", "two"]);
+    }
+    bytes.extend(b"070701 and then rubbish");
+    assert_eq!(names(&Archive::new(&bytes).unwrap()), ["one", "two"]);
+}
+
+#[test]
+fn tells_where_a_truncated_archive_ends() {
+    let bytes = sample();
+    // The padding behind the trailer's name is not needed.
+    let needed = bytes.len() - 3;
+    for len in 0..needed {
+        match Archive::new(&bytes[..len]) {
+            Err(Error::TruncatedArchive { offset, wanted, present }) => {
+                assert!(present < wanted, "cut at {len}");
+                assert_eq!(present, (len as u64).saturating_sub(offset), "cut at {len}");
+            }
+            other => panic!("cut at {len}: {other:?}"),
+        }
+    }
+    assert!(Archive::new(&bytes[..needed]).is_ok());
+    let error = Archive::new(&bytes[..1000]).unwrap_err().to_string();
+    assert!(error.starts_with("ramdisk archive is truncated: "), "{error}");
+}
+
+#[test]
+fn notices_a_cut_that_was_padded_to_a_page() {
+    let bytes = sample();
+    let trailer = bytes.len() - 124;
+    for len in 0..trailer {
+        let mut cut = bytes[..len].to_vec();
+        cut.resize(4096, 0);
+        assert!(Archive::new(&cut).is_err(), "cut at {len}");
+    }
+}
+
+#[test]
+fn shows_what_is_there_instead_of_an_archive() {
+    let error = Archive::new(b"\x1f\x8b\x08\0\0\0\0\0").unwrap_err();
+    assert_eq!(error, Error::NotAnArchive { offset: 0, found: [0x1f, 0x8b, 8, 0, 0, 0] });
+    let line = "no archive entry at byte 0x0 of the ramdisk: found 1f 8b 08 00 00 00, a newc cpio has 30 37 30 37 30 31";
+    assert_eq!(error.to_string(), line);
+}
+
+#[test]
+fn refuses_two_modules_of_one_name() {
+    let mut bytes = Vec::new();
+    entry(&mut bytes, "modules/one.ko", FILE, b"first");
+    entry(&mut bytes, "./modules/one.ko", FILE, b"second");
+    entry(&mut bytes, "TRAILER!!!", 0, b"");
+    assert_eq!(Archive::new(&bytes).unwrap_err(), Error::DuplicateModule { module: Name::new(b"one") });
+}
+
+#[test]
+fn takes_digits_only() {
+    for found in [*b"+000012D", *b"        ", *b"0000012\0", *b"0000012g"] {
+        let mut bytes = sample();
+        bytes[54..62].copy_from_slice(&found);
+        assert_eq!(Archive::new(&bytes).unwrap_err(), Error::ArchiveField { offset: 54, found });
+    }
+}
+
+#[test]
+fn survives_sizes_up_to_the_largest() {
+    for at in [54, 94] {
+        let mut bytes = sample();
+        bytes[at..at + 8].copy_from_slice(b"FFFFFFFF");
+        assert!(matches!(Archive::new(&bytes), Err(Error::TruncatedArchive { wanted: 0xffff_ffff, .. })));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_flipped_byte_makes_it_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5)) {
+        let mut bytes = sample();
+        for (index, byte) in flips {
+            let at = index.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Err(error) = Archive::new(&bytes) {
+            prop_assert!(!error.to_string().chars().any(char::is_control));
+        }
+    }
+
+    #[test]
+    fn no_rubbish_makes_it_panic(rubbish in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(Archive::new(&rubbish).is_err());
+        let mut headed = vec![];
+        headed.extend(b"070701");
+        headed.extend(rubbish);
+        prop_assert!(Archive::new(&headed).is_err());
+    }
+}

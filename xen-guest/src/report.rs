@@ -1,0 +1,105 @@
+//! What each stage of the boot cost.
+
+use core::fmt;
+
+use arrayvec::ArrayVec;
+
+use crate::platform::Platform;
+
+/// How many stages there are room for.
+const STAGES: usize = 12;
+
+/// The cost of one stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The stage's name.
+    pub stage: &'static str,
+    /// The time stamp counter at the stage's end.
+    pub ticks: u64,
+    /// Ticks since the stage before ended.
+    pub took: u64,
+    /// Hypercalls made in the stage.
+    pub hypercalls: u64,
+    /// Frames taken in the stage.
+    pub frames: u64,
+}
+
+/// The stages so far.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    records: ArrayVec<Record, STAGES>,
+    started: u64,
+    hypercalls: u64,
+    frames: u64,
+}
+
+impl Report {
+    /// Starts the clock.
+    pub fn start(platform: &impl Platform) -> Self {
+        Self {
+            records: ArrayVec::new(),
+            started: platform.ticks(),
+            hypercalls: platform.hypercalls(),
+            frames: 0,
+        }
+    }
+
+    /// Ends a stage; `frames` is how many were taken since the boot began.
+    pub fn end(&mut self, platform: &impl Platform, stage: &'static str, frames: u64) {
+        let (ticks, hypercalls) = (platform.ticks(), platform.hypercalls());
+        let before = self.records.last().map_or(self.started, |record| record.ticks);
+        let record = Record {
+            stage,
+            ticks,
+            took: ticks.saturating_sub(before),
+            hypercalls: hypercalls.saturating_sub(self.hypercalls),
+            frames: frames.saturating_sub(self.frames),
+        };
+        (self.hypercalls, self.frames) = (hypercalls, frames);
+        // A stage too many is left out of the report, nothing worse.
+        let _full = self.records.try_push(record);
+    }
+
+    /// Returns the stages in the order they ended.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Shows the stages as JSON, a line each.
+    #[must_use]
+    pub const fn json(&self) -> Json<'_> {
+        Json(self)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total: u64 = self.records.iter().map(|record| record.took).sum();
+        write!(f, "  stage         of all ticks  hypercalls  frames")?;
+        for Record { stage, took, hypercalls, frames, .. } in &self.records {
+            let share = took.saturating_mul(100) / total.max(1);
+            let bar = "####################".get(..(share / 5) as usize).unwrap_or_default();
+            write!(f, "\n  {stage:<12} {share:>3} % {took:>13}  {hypercalls:>9}  {frames:>6}  {bar}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A report as JSON lines.
+#[derive(Debug)]
+pub struct Json<'r>(&'r Report);
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, Record { stage, ticks, took, hypercalls, frames }) in self.0.records.iter().enumerate() {
+            let line_feed = if number == 0 { "" } else { "\n" };
+            write!(
+                f,
+                "{line_feed}@report {{\"stage\":\"{stage}\",\"tsc\":{ticks},\"took\":{took},\
+                 \"hypercalls\":{hypercalls},\"frames\":{frames}}}"
+            )?;
+        }
+        Ok(())
+    }
+}

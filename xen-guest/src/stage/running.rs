@@ -1,0 +1,71 @@
+//! The last stage: a kernel can run.
+
+use mmu::{DirectMap, ModuleWindow, Settled as Layout};
+use p2m::{Audit, Frame, Mapped, Mismatch, Publication, Span, Translate, Tree};
+use start_info::{PageCount, Pfn};
+
+use super::Setting;
+use crate::platform::Platform;
+
+/// A booted guest: all a payload needs.
+#[derive(Debug)]
+pub struct Running {
+    /// start_info, the image, the options and the report.
+    pub setting: Setting,
+    /// The regions of the address space.
+    pub layout: Layout,
+    /// Memory at `__va` and the free frames in it.
+    pub map: DirectMap,
+    /// The P2M.
+    pub p2m: Tree,
+    /// The three-level list the toolstack reads; `None` when the P2M was left where it was.
+    pub publication: Option<Publication>,
+    /// The module window.
+    pub window: ModuleWindow,
+}
+
+impl Running {
+    /// Takes a frame; its contents are undefined.
+    ///
+    /// # Errors
+    /// [`mmu::Error::NoFrames`] when there is none.
+    pub fn take_frame<P: Platform>(&mut self, platform: &mut P) -> Result<Frame, mmu::Error> {
+        self.map.take(platform, &self.p2m)
+    }
+
+    /// Gives a frame back.
+    pub fn give_frame<P: Platform>(&mut self, platform: &mut P, frame: Frame) {
+        self.map.give(platform, frame);
+    }
+
+    /// Takes a run of adjacent frames, for a heap.
+    ///
+    /// # Errors
+    /// [`mmu::Error::NoFrames`] when no run is as long.
+    pub fn take_span<P: Platform>(&mut self, platform: &mut P, len: PageCount) -> Result<Span<Mapped>, mmu::Error> {
+        self.map.take_span(platform, &self.p2m, len)
+    }
+
+    /// Compares every P2M entry with Xen's M2P.
+    ///
+    /// # Errors
+    /// [`Mismatch`] for the first page on which they disagree.
+    pub fn audit<P: Platform>(&self, platform: &P) -> Result<Audit, Mismatch> {
+        p2m::audit(&self.p2m, platform, self.p2m.pages())
+    }
+
+    /// Returns the bytes of the ramdisk, mapping them first if the map is lazy; `None` when there is no ramdisk.
+    ///
+    /// # Errors
+    /// As [`DirectMap::grow`].
+    pub fn ramdisk<'p, P: Platform>(&mut self, platform: &'p mut P) -> Result<Option<&'p [u8]>, mmu::Error> {
+        let Some(ramdisk) = self.setting.facts.ramdisk() else { return Ok(None) };
+        while self.map.mapped().get() < ramdisk.pfns.end() && self.map.grow(platform, &self.p2m)? {}
+        Ok(platform.ramdisk(self.map.view().direct(), &ramdisk))
+    }
+
+    /// Returns what stands for `pfn` in the P2M.
+    pub fn entry<P: Platform>(&self, platform: &P, pfn: Pfn) -> p2m::Entry {
+        self.p2m.entry(platform, pfn)
+    }
+}

@@ -1,0 +1,63 @@
+//! Stage 3: the layout is final; memory is mapped at `__va`.
+
+use mmu::{BuilderTables, DirectMap, Settled as Layout};
+use p2m::List;
+
+use super::{Setting, mapped::Mapped};
+use crate::{boot::Failure, options::Mapping, platform::Platform};
+
+/// The layout is decided.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    setting: Setting,
+    list: List,
+    layout: Layout,
+    builder: BuilderTables,
+}
+
+impl Settled {
+    pub(super) const fn new(setting: Setting, list: List, layout: Layout, builder: BuilderTables) -> Self {
+        Self { setting, list, layout, builder }
+    }
+
+    /// Maps memory: what the builder mapped and, unless the map is lazy, all the rest.
+    pub(crate) fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
+        let failure = |cause| Failure::new("direct map", cause);
+        let constant = self.setting.image.constant_pages();
+        let mut map = DirectMap::bootstrap(platform, &self.list, &self.setting.facts, &self.builder, constant)
+            .map_err(failure)?;
+        if self.setting.options.mapping == Mapping::Eager {
+            let mut progress = Progress::of(&map);
+            while map.grow(platform, &self.list).map_err(failure)? {
+                progress.tell(&map);
+            }
+        }
+        self.setting.report.end(platform, "direct map", map.taken());
+        Ok(Mapped::new(self.setting, self.list, self.layout, self.builder, map))
+    }
+}
+
+/// Says how far a long mapping is.
+struct Progress {
+    /// Pages between two lines.
+    step: u64,
+    next: u64,
+}
+
+impl Progress {
+    /// Below this many pages (8 GiB) it is over before it can be read.
+    const LONG: u64 = 1 << 21;
+
+    fn of(map: &DirectMap) -> Self {
+        let step = (map.total().get() / 8).max(Self::LONG);
+        Self { step, next: step }
+    }
+
+    fn tell(&mut self, map: &DirectMap) {
+        let (mapped, total) = (map.mapped(), map.total());
+        if mapped.get() >= self.next && mapped < total {
+            log::info!("mapping memory: {} of {} GiB", mapped.bytes() >> 30, total.bytes() >> 30);
+            self.next += self.step;
+        }
+    }
+}

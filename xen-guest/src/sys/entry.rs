@@ -1,0 +1,74 @@
+//! The first Rust code that runs.
+//!
+//! *What this is*: from `start.S` to the boot: traps, the guard page, a copy of start_info, then
+//! [`crate::boot`], and the payload that [`crate::entry!`] named.
+//!
+//! *What must hold*: nothing before the trap table can fault but the stack itself.
+
+use core::arch::global_asm;
+
+use mmu::layout::KERNEL_MAP;
+use x86_64::VirtAddr;
+
+use super::{
+    logger,
+    sched::{Reason, shutdown},
+    symbols, traps,
+    xen::Xen,
+};
+use crate::{
+    boot::{self, Cause, Failure},
+    guest::Guest,
+    refusal,
+    stage::Running,
+};
+
+global_asm!(include_str!("start.S"));
+global_asm!(include_str!("notes.S"));
+#[cfg(feature = "init-p2m")]
+global_asm!(include_str!("notes_init_p2m.S"));
+
+/// Boots and hands over to `payload`. [`crate::entry!`] calls this with what Xen left in rsi.
+pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
+    logger::init();
+    if let Err(errno) = traps::install() {
+        log::error!("fatal: entry: Xen refused the trap table with {errno}");
+        shutdown(Reason::Crash);
+    }
+    // SAFETY: this is the one call, from the entry point, with the builder's tables live.
+    let mut xen = unsafe { Xen::new() };
+    match start(&mut xen, start_info) {
+        Ok(running) => payload(Guest { xen, running }),
+        Err(failure) => {
+            log::error!("fatal: {failure}");
+            shutdown(Reason::Crash)
+        }
+    }
+}
+
+fn start(xen: &mut Xen, start_info: u64) -> Result<Running, Failure> {
+    let image = symbols::image();
+    mmu::DirectMap::unmap_image_page(xen, image.guard).map_err(|cause| Failure::new("entry", cause))?;
+    let entry = start_info::Entry {
+        start_info: VirtAddr::new_truncate(start_info),
+        virt_base: KERNEL_MAP,
+        image_start: boot::image_address(image.range().start()),
+        image_end: boot::image_address(image.range().end()),
+    };
+    if !entry.start_info.is_aligned(4096_u64) || entry.start_info < entry.image_end {
+        let (found, image_end) = (entry.start_info, entry.image_end);
+        return Err(Failure::new("entry", start_info::Error::StartInfoAddress { found, image_end }));
+    }
+    let pointer = entry.start_info.as_ptr::<[u8; 4096]>();
+    // SAFETY: the address starts a page behind the image, as just checked, where Xen's builders put start_info; should it
+    // not be mapped all the same, the page fault is reported.
+    let mut page = unsafe { pointer.read_volatile() };
+    refusal::provoke(&mut page);
+    let outcome = boot::boot(xen, &page, &entry, &image);
+    if let Err(failure) = &outcome
+        && let Cause::StartInfo(_) = failure.cause()
+    {
+        refusal::attach_console(xen, &page, &entry);
+    }
+    outcome
+}

@@ -1,0 +1,20 @@
+//! Event channels, as far as the console needs them.
+
+use super::hypercall::hypercall;
+
+#[repr(C)]
+struct Send {
+    port: u32,
+}
+
+/// Tells the other side of `port` that there is something for it. A refusal is no concern of the sender.
+pub(super) fn notify(port: u32) {
+    let send = Send { port };
+    // SAFETY: `struct evtchn_send` of public/event_channel.h is one u32; Xen reads it only.
+    let _refused = unsafe {
+        hypercall(
+            xen_sys::__HYPERVISOR_event_channel_op,
+            [u64::from(xen_sys::EVTCHNOP_send), &raw const send as u64, 0, 0],
+        )
+    };
+}

@@ -1,0 +1,53 @@
+//! Faults on purpose, so that the ways a kernel dies can be tried on real Xen.
+
+use mmu::layout::DIRECT_MAP;
+use start_info::CommandLine;
+
+use super::symbols;
+
+/// Does what `fail=NAME` on the command line asks for:
+///
+/// - `start_info`: done before the boot (see `refusal`)
+/// - `panic`: panics
+/// - `null`: reads address 0
+/// - `text`: writes to the kernel's text
+/// - `execute`: executes the direct map
+/// - `stack`: overflows the stack
+pub fn fail_as_asked(line: &CommandLine) {
+    match line.value_of("fail") {
+        Some("panic") => asked_to_panic(),
+        Some("null") => {
+            // SAFETY: not sound, and meant so: address 0 is not mapped, and the fault is what was asked for.
+            let word = unsafe { core::ptr::without_provenance::<u64>(8).read_volatile() };
+            log::error!("address 8 holds {word:#x}: it should not be mapped");
+        }
+        Some("text") => {
+            let address = symbols::text().as_mut_ptr::<u64>();
+            // SAFETY: not sound, and meant so: text is read-only, and the fault is what was asked for.
+            unsafe { address.write_volatile(0) };
+            log::error!("the kernel's text could be written");
+        }
+        Some("execute") => {
+            let pointer = (DIRECT_MAP + 0x1000).as_ptr::<()>();
+            // SAFETY: not sound, and meant so: the direct map is not executable, and the fault is what was asked for.
+            let function = unsafe { core::mem::transmute_copy::<*const (), extern "C" fn()>(&pointer) };
+            function();
+        }
+        Some("stack") => {
+            log::error!("the stack held {} calls", overflow(1));
+        }
+        _ => {}
+    }
+}
+
+#[expect(clippy::panic, reason = "this is the panic that was asked for")]
+fn asked_to_panic() {
+    panic!("fail=panic");
+}
+
+#[expect(unconditional_recursion, reason = "the overflow that was asked for")]
+#[inline(never)]
+fn overflow(depth: u64) -> u64 {
+    let page = core::hint::black_box([depth; 512]);
+    overflow(depth + 1) + page[0]
+}

@@ -1,0 +1,44 @@
+//! The hypercall instruction.
+//!
+//! *What this is*: one function for each number of arguments. In kernel mode any `syscall` enters Xen (entry.S,
+//! `lstar_enter`), so no page has to be filled first. `xen-sys` has calls of its own; they are not used because they pass
+//! a fifth argument in r9 where Xen reads r8.
+//!
+//! *What must hold*: Xen rewrites argument registers when it resumes a long call, and a debug build overwrites them, so all
+//! are declared changed; so are rcx and r11, which `syscall` itself overwrites.
+
+use core::arch::asm;
+
+/// Makes a hypercall with up to four arguments.
+///
+/// # Safety
+/// The call must be one that is sound with these arguments: pointers reach memory that Xen may read, or write where the
+/// call says so, and what the call does to the address space keeps Rust's memory intact.
+pub(super) unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
+    let [first, second, third, fourth] = arguments;
+    let result: i64;
+    // SAFETY: forwarded: the caller answers for the call; the clobbers are those of the module's head.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") u64::from(number) => result,
+            inlateout("rdi") first => _,
+            inlateout("rsi") second => _,
+            inlateout("rdx") third => _,
+            inlateout("r10") fourth => _,
+            lateout("r8") _,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Turns the result of a call into the errno it stands for, if it is one.
+pub(super) fn check(result: i64) -> Result<u64, mmu::Errno> {
+    match u64::try_from(result) {
+        Ok(value) => Ok(value),
+        Err(_) => Err(mmu::Errno(u16::try_from(result.unsigned_abs()).unwrap_or(u16::MAX))),
+    }
+}

@@ -1,0 +1,83 @@
+//! Giving the processor away, and ending the domain.
+
+use super::{
+    console,
+    hypercall::{check, hypercall},
+};
+
+/// Why a domain ends, as the toolstack sees it (`public/sched.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Reason {
+    /// Powered off.
+    Poweroff = xen_sys::SHUTDOWN_poweroff,
+    /// To be started again.
+    Reboot = xen_sys::SHUTDOWN_reboot,
+    /// Something went wrong.
+    Crash = xen_sys::SHUTDOWN_crash,
+}
+
+#[repr(C)]
+struct Shutdown {
+    reason: u32,
+}
+
+#[repr(C)]
+struct Poll {
+    ports: *const u32,
+    nr_ports: u32,
+    timeout: u64,
+}
+
+/// Ends the domain once the console's reader has everything.
+pub fn shutdown(reason: Reason) -> ! {
+    console::drain();
+    let shutdown = Shutdown { reason: reason as u32 };
+    loop {
+        // SAFETY: `struct sched_shutdown` of public/sched.h is one u32 reason; Xen reads it and ends the domain.
+        let _refused = unsafe {
+            hypercall(
+                xen_sys::__HYPERVISOR_sched_op,
+                [u64::from(xen_sys::SCHEDOP_shutdown), &raw const shutdown as u64, 0, 0],
+            )
+        };
+    }
+}
+
+/// Lets other domains run.
+pub(super) fn give_way() {
+    // SAFETY: SCHEDOP_yield has no argument and changes nothing of ours.
+    let _refused =
+        unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, [u64::from(xen_sys::SCHEDOP_yield), 0, 0, 0]) };
+}
+
+/// Stays up, blocked, for ever. Events stay masked, so none has to be handled.
+pub fn idle() -> ! {
+    stop_timer();
+    let port = console::port();
+    loop {
+        let poll = Poll {
+            ports: port.as_ref().map_or(core::ptr::null(), core::ptr::from_ref),
+            nr_ports: u32::from(port.is_some()),
+            timeout: 0,
+        };
+        // SAFETY: `struct sched_poll` of public/sched.h: a pointer to `nr_ports` port numbers, which Xen reads, and a
+        // timeout of 0 for none.
+        let result = check(unsafe {
+            hypercall(
+                xen_sys::__HYPERVISOR_sched_op,
+                [u64::from(xen_sys::SCHEDOP_poll), &raw const poll as u64, 0, 0],
+            )
+        });
+        if result.is_err() || port.is_none() {
+            give_way();
+        }
+    }
+}
+
+/// Stops the periodic timer that Xen starts for every PV processor (10 ms); nobody here listens to it.
+fn stop_timer() {
+    const VCPUOP_STOP_PERIODIC_TIMER: u64 = 7;
+    // SAFETY: the call has no argument but the processor's number, 0, and changes nothing in memory.
+    let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_vcpu_op, [VCPUOP_STOP_PERIODIC_TIMER, 0, 0, 0]) };
+}

@@ -1,0 +1,59 @@
+//! The bounds that `linker.ld` and `start.S` give.
+
+use start_info::{PAGE_SIZE, Pfn, PfnRange};
+use x86_64::VirtAddr;
+
+use mmu::layout::KERNEL_MAP;
+
+use crate::image::Image;
+
+unsafe extern "C" {
+    safe static image_start: u8;
+    safe static text_end: u8;
+    safe static constant_end: u8;
+    safe static image_end: u8;
+    safe static boot_stack_guard: u8;
+    safe static boot_stack: u8;
+    safe static boot_stack_end: u8;
+}
+
+fn address(symbol: &u8) -> VirtAddr {
+    VirtAddr::from_ptr(symbol)
+}
+
+fn pfn(symbol: &u8) -> Pfn {
+    // The linker script asserts that the image lies within 2 GiB of KERNEL_MAP.
+    Pfn::try_new((address(symbol) - KERNEL_MAP) / PAGE_SIZE).unwrap_or(Pfn::new(0))
+}
+
+/// Returns the parts of the kernel image.
+pub(super) fn image() -> Image {
+    Image {
+        text: PfnRange::between(pfn(&image_start), pfn(&text_end)),
+        constant: PfnRange::between(pfn(&text_end), pfn(&constant_end)),
+        data: PfnRange::between(pfn(&constant_end), pfn(&image_end)),
+        guard: pfn(&boot_stack_guard),
+    }
+}
+
+/// Tells whether `address` lies in the kernel's text.
+pub(super) fn is_text(at: u64) -> bool {
+    (address(&image_start).as_u64()..address(&text_end).as_u64()).contains(&at)
+}
+
+/// Tells whether an aligned pair of words at `at` lies on the boot stack.
+pub(super) fn is_on_stack(at: u64) -> bool {
+    at.is_multiple_of(8)
+        && (address(&boot_stack).as_u64()..address(&boot_stack_end).as_u64() - 15).contains(&at)
+}
+
+/// Returns the guard page below the stack, as first and last address.
+pub(super) fn guard() -> core::ops::RangeInclusive<u64> {
+    let start = address(&boot_stack_guard).as_u64();
+    start..=start + PAGE_SIZE - 1
+}
+
+/// Returns where the kernel's text starts.
+pub(super) fn text() -> VirtAddr {
+    address(&image_start)
+}

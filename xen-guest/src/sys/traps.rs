@@ -1,0 +1,129 @@
+//! Exceptions: set up before anything else, fatal but for one.
+//!
+//! *What this is*: the table given to Xen, the handler that shows registers and ends the domain, and the one load that may
+//! fault: Xen's M2P has no page where the machine has no memory.
+//!
+//! *What must hold*: the frame layout of `traps.S` and [`Registers`] agree.
+
+use core::arch::global_asm;
+
+use mmu::Errno;
+use x86_64::{VirtAddr, registers::control::Cr2};
+
+use super::{
+    console,
+    hypercall::{check, hypercall},
+    registers::Registers,
+    sched::{Reason, shutdown},
+    symbols,
+};
+
+global_asm!(include_str!("traps.S"));
+
+const ENTRIES: usize = 22;
+const PAGE_FAULT: u64 = 14;
+const KERNEL_CS: u16 = 0xe033;
+
+/// An entry of Xen's trap table (`public/arch-x86/xen.h`, `struct trap_info`).
+type TrapInfo = xen_sys::trap_info;
+
+const _: () = assert!(size_of::<TrapInfo>() == 16);
+
+/// What `load_word_or_none` returns in rax and rdx.
+#[repr(C)]
+struct Loaded {
+    word: u64,
+    present: u64,
+}
+
+unsafe extern "C" {
+    safe static trap_entries: [[u64; 2]; ENTRIES];
+    safe static load_word_at: u8;
+    safe static load_word_missing: u8;
+    fn load_word_or_none(address: u64) -> Loaded;
+}
+
+/// Gives Xen the trap table.
+pub(super) fn install() -> Result<(), Errno> {
+    // One entry more than there are traps: an address of 0 ends the table.
+    let mut table: [TrapInfo; ENTRIES + 1] =
+        core::array::from_fn(|_| TrapInfo { vector: 0, flags: 0, cs: KERNEL_CS, address: 0 });
+    for (entry, [vector, address]) in table.iter_mut().zip(&trap_entries) {
+        // int3 is meant to be executed by anybody; all vectors here are below 32.
+        entry.vector = u8::try_from(*vector).unwrap_or(u8::MAX);
+        entry.flags = if *vector == 3 { 3 } else { 0 };
+        entry.address = *address;
+    }
+    // SAFETY: Xen copies the table, which ends with an address of 0; each address is an entry of traps.S.
+    check(unsafe { hypercall(xen_sys::__HYPERVISOR_set_trap_table, [table.as_ptr() as u64, 0, 0, 0]) }).map(|_| ())
+}
+
+/// Reads a word at an address that may not be mapped.
+pub(super) fn load_or_none(address: VirtAddr) -> Option<u64> {
+    // SAFETY: a fault at the one load is caught by `xen_guest_trap`; the caller's address is in Xen's M2P, which the guest
+    // may read and nobody writes through a Rust reference.
+    let loaded = unsafe { load_word_or_none(address.as_u64()) };
+    (loaded.present != 0).then_some(loaded.word)
+}
+
+/// Where `traps.S` goes with every exception.
+#[unsafe(no_mangle)]
+extern "C" fn xen_guest_trap(registers: &mut Registers) {
+    let at = |symbol: &u8| VirtAddr::from_ptr(symbol).as_u64();
+    if registers.vector == PAGE_FAULT && registers.rip == at(&load_word_at) {
+        registers.rip = at(&load_word_missing);
+        return;
+    }
+    let name = name(registers.vector);
+    if registers.vector == PAGE_FAULT {
+        let address = Cr2::read_raw();
+        let access = Access(registers.code);
+        let guard = if symbols::guard().contains(&address) { ", the guard page of the stack" } else { "" };
+        log::error!("fatal: {name}: {access} {address:#x}{guard}\n{registers}");
+    } else {
+        log::error!("fatal: {name}, code {:#x}\n{registers}", registers.code);
+    }
+    console::drain();
+    shutdown(Reason::Crash)
+}
+
+/// A page fault's error code in words.
+struct Access(u64);
+
+impl core::fmt::Display for Access {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let what = if self.0 & 16 != 0 {
+            "executing"
+        } else if self.0 & 2 != 0 {
+            "writing"
+        } else {
+            "reading"
+        };
+        let why = if self.0 & 1 != 0 { "protected" } else { "unmapped" };
+        write!(f, "{what} {why} memory at")
+    }
+}
+
+const fn name(vector: u64) -> &'static str {
+    match vector {
+        0 => "division error",
+        1 => "debug trap",
+        2 => "non-maskable interrupt",
+        3 => "breakpoint",
+        4 => "overflow",
+        5 => "bound range",
+        6 => "invalid instruction",
+        7 => "device not available",
+        8 => "double fault",
+        10 => "invalid TSS",
+        11 => "segment not present",
+        12 => "stack fault",
+        13 => "general protection fault",
+        14 => "page fault",
+        16 | 19 => "floating point",
+        17 => "alignment check",
+        18 => "machine check",
+        21 => "control protection",
+        _ => "exception",
+    }
+}

@@ -1,0 +1,152 @@
+//! Real Xen, as the boot sees it.
+//!
+//! *What this is*: the implementation of the traits of `p2m`, `mmu` and [`crate::Platform`] by loads, stores and
+//! hypercalls.
+//!
+//! *What must hold*: there is one [`Xen`], made once at entry. Words and requests come only from their owners (see
+//! [`p2m::Memory`] and [`mmu::Hypervisor`]), which is why these methods are safe.
+
+use mmu::{Errno, ExtOp, FixmapPage, Hypervisor, Stopped, Update, VaUpdate};
+use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
+use start_info::{Index, Mfn, Pfn, Ramdisk};
+use x86_64::VirtAddr;
+
+use super::{
+    console,
+    hypercall::{check, hypercall},
+    shared_info::SharedInfo,
+};
+use crate::platform::{Platform, Published};
+
+/// Xen's table of the PFN of every machine frame (`xen.h`, MACH2PHYS_VIRT_START).
+const M2P: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);
+/// How many frames the table's addresses have room for (MACH2PHYS_VIRT_END).
+const M2P_ENTRIES: u64 = (0xffff_8040_0000_0000 - 0xffff_8000_0000_0000) / 8;
+const DOMID_SELF: u64 = 0x7ff0;
+const UVMF_INVLPG: u64 = 2;
+
+/// The hypervisor under us.
+#[derive(Debug)]
+pub struct Xen {
+    hypercalls: u64,
+    shared_info: Option<SharedInfo>,
+}
+
+impl Xen {
+    /// Takes possession of the hypervisor.
+    ///
+    /// # Safety
+    /// Called once in the life of the domain, on its first processor, with the builder's page tables still live.
+    pub(super) const unsafe fn new() -> Self {
+        Self { hypercalls: 0, shared_info: None }
+    }
+
+    fn count(&mut self) {
+        self.hypercalls += 1;
+    }
+}
+
+impl Memory for Xen {
+    fn load(&self, word: Word) -> u64 {
+        let pointer = word.address().as_ptr::<u64>();
+        // SAFETY: a `Word` names mapped memory (p2m::memory, "what must hold"); volatile, because Xen sets accessed and
+        // dirty bits in words that are table entries.
+        unsafe { pointer.read_volatile() }
+    }
+
+    fn store(&mut self, word: WordMut<'_>, value: u64) {
+        let pointer = word.address().as_mut_ptr::<u64>();
+        // SAFETY: a `WordMut` borrows its `Frame`, which is mapped writable and held by one owner (p2m::frame).
+        unsafe { pointer.write_volatile(value) }
+    }
+
+    fn copy_page(&mut self, source: Word, target: &mut Frame) {
+        let from = source.address().as_ptr::<[u64; 512]>();
+        let to = target.word_mut(Index::FIRST).address().as_mut_ptr::<[u64; 512]>();
+        // SAFETY: `source` starts a mapped page, by the method's contract; `target` is a whole frame held by one owner, so
+        // the two do not overlap.
+        unsafe { core::ptr::copy_nonoverlapping(from, to, 1) }
+    }
+}
+
+impl MachineToPhys for Xen {
+    fn machine_to_phys(&self, mfn: Mfn) -> Option<u64> {
+        (mfn.get() < M2P_ENTRIES).then(|| super::traps::load_or_none(M2P + mfn.get() * 8)).flatten()
+    }
+}
+
+impl Hypervisor for Xen {
+    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Stopped> {
+        self.count();
+        let mut done = 0_u32;
+        let arguments = [updates.as_ptr() as u64, updates.len() as u64, &raw mut done as u64, DOMID_SELF];
+        // SAFETY: `updates` is laid out as Xen's mmu_update (asserted in mmu::hv) and can be made by `mmu` only, which
+        // upholds the rules of tables by types; `done` is a u32 of ours.
+        let result = unsafe { hypercall(xen_sys::__HYPERVISOR_mmu_update, arguments) };
+        stopped(result, done, updates.len())
+    }
+
+    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped> {
+        self.count();
+        let mut done = 0_u32;
+        let arguments = [operations.as_ptr() as u64, operations.len() as u64, &raw mut done as u64, DOMID_SELF];
+        // SAFETY: as for mmu_update: `ExtOp` has Xen's layout and is made by `mmu` only.
+        let result = unsafe { hypercall(xen_sys::__HYPERVISOR_mmuext_op, arguments) };
+        stopped(result, done, operations.len())
+    }
+
+    fn update_va_mapping(&mut self, update: VaUpdate) -> Result<(), Errno> {
+        self.count();
+        let arguments = [update.address().as_u64(), update.value(), UVMF_INVLPG, 0];
+        // SAFETY: `VaUpdate` is made by `mmu` only: for fixmap slots and for the guard page, which nothing uses.
+        check(unsafe { hypercall(xen_sys::__HYPERVISOR_update_va_mapping, arguments) }).map(|_| ())
+    }
+}
+
+/// Reads the outcome of a call with a list: Xen says how many it did, and a short count is a refusal too.
+fn stopped(result: i64, done: u32, wanted: usize) -> Result<(), Stopped> {
+    let done = done as usize;
+    match check(result) {
+        Ok(_) if done == wanted => Ok(()),
+        Ok(_) => Err(Stopped { done, errno: Errno(0) }),
+        Err(errno) => Err(Stopped { done, errno }),
+    }
+}
+
+impl Platform for Xen {
+    fn write_console(&mut self, text: &str) {
+        console::write(text);
+    }
+
+    fn attach_console(&mut self, page: SharedPage, port: u32) {
+        console::attach(page, port);
+    }
+
+    fn attach_shared_info(&mut self, page: FixmapPage) {
+        self.shared_info = Some(SharedInfo::new(page));
+    }
+
+    fn publish(&mut self, published: &Published) {
+        if let Some(shared_info) = &mut self.shared_info {
+            shared_info.publish(published);
+        }
+    }
+
+    fn ramdisk<'r>(&'r self, window: &Window, ramdisk: &Ramdisk) -> Option<&'r [u8]> {
+        let start = window.address(Pfn::try_new(ramdisk.pfns.start()).ok()?)?;
+        let _end = window.address(Pfn::try_new(ramdisk.pfns.end().checked_sub(1)?).ok()?)?;
+        let len = usize::try_from(ramdisk.len.min(ramdisk.pfns.len().bytes())).ok()?;
+        // SAFETY: the window maps the first and the last page, checked above, and so all between; the pages are reserved in
+        // the direct map, so nobody writes them; `len` does not pass the last page.
+        Some(unsafe { core::slice::from_raw_parts(start.as_ptr(), len) })
+    }
+
+    fn hypercalls(&self) -> u64 {
+        self.hypercalls + console::hypercalls()
+    }
+
+    fn ticks(&self) -> u64 {
+        // SAFETY: rdtsc reads a counter; Xen lets a PV guest execute it or emulates it.
+        unsafe { core::arch::x86_64::_rdtsc() }
+    }
+}
