@@ -91,7 +91,7 @@ impl Region {
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the {} ({:#x}..{:#x})", self.name, self.start.as_u64(), self.last.wrapping_add(1))
+        write!(f, "{} {:#x}..{:#x}", self.name, self.start.as_u64(), self.last.wrapping_add(1))
     }
 }
 

@@ -75,16 +75,18 @@ impl ModuleWindow {
         self.next
     }
 
-    /// Reserves addresses for a module of so many pages.
+    /// Reserves addresses for a module of so many pages that must start on a multiple of `alignment` bytes, a power of two.
     ///
     /// # Errors
     /// [`Error::WindowFull`] with what is left, [`Error::Overlap`] when the builder's list is in the way.
-    pub fn reserve(&mut self, name: &'static str, pages: PageCount) -> Result<Reservation, Error> {
-        let left = PageCount::of_bytes(self.window.last() - self.next.as_u64() + 1).unwrap_or_default();
+    pub fn reserve(&mut self, pages: PageCount, alignment: u64) -> Result<Reservation, Error> {
+        let skip = self.next.as_u64().wrapping_neg() % alignment.max(PAGE_SIZE);
+        let left = (self.window.last() - self.next.as_u64() + 1).saturating_sub(skip);
+        let left = PageCount::of_bytes(left).unwrap_or_default();
         if pages > left || left == PageCount::ZERO {
             return Err(Error::WindowFull { wanted: pages, left, window: self.window });
         }
-        let region = Region::new(name, self.next, pages);
+        let region = Region::new("module", self.next + skip, pages);
         if let Some(holder) = self.occupied.filter(|occupied| occupied.overlaps(&region)) {
             return Err(Error::Overlap { wanted: region, holder });
         }

@@ -85,7 +85,7 @@ impl Running {
         exports: &dyn Fn(&str) -> Option<VirtAddr>,
     ) -> Result<Loaded, LoadError> {
         let plan = Plan::new(name, bytes, self.window.region().pages())?;
-        let reservation = self.window.reserve("module", plan.pages())?;
+        let reservation = self.window.reserve(plan.pages(), plan.alignment())?;
         let base = reservation.region().start();
         let patches = plan.resolve(base, exports)?;
 

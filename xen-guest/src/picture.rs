@@ -28,7 +28,7 @@ impl fmt::Display for Picture<'_> {
             writeln!(f, "  {:016x} .. {:016x}  {:<16} {pages} pages", region.start(), region.last(), region.name())?;
         }
         let (map, image) = (&running.map, running.layout.image());
-        write!(f, "  image ends at {:#x}, modules at {:#x}; ", image.last() + 1, running.window.end())?;
+        write!(f, "  image ends at {:#x}, modules end at {:#x}; ", image.last() + 1, running.window.end())?;
         write!(f, "{} of {} pages mapped, {} free", map.mapped(), map.total(), map.free())
     }
 }

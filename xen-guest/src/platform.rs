@@ -35,8 +35,9 @@ pub trait Platform: Machine {
     /// Publishes the P2M in shared_info, which must be attached.
     fn publish(&mut self, published: &Published);
 
-    /// Returns the bytes of the ramdisk through the direct map; `None` when they are not all mapped.
-    fn ramdisk<'r>(&'r self, window: &Window, ramdisk: &Ramdisk) -> Option<&'r [u8]>;
+    /// Returns the bytes of the ramdisk through the direct map; `None` when they are not all mapped. Its pages are given
+    /// back to nobody, so the bytes stay.
+    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]>;
 
     /// Returns how many hypercalls were made so far.
     fn hypercalls(&self) -> u64;

@@ -33,11 +33,11 @@ pub(crate) fn source_document_layout(evidence: &Evidence) -> Result<()> {
 
 /// One line of the guest names the module window's start and the range of the builder's P2M.
 pub(crate) fn both_ranges_named(evidence: &Evidence) -> Result<()> {
-    let named = |line: &str| {
+    let names_both = |line: &str| {
         let all: Vec<u64> = addresses(line).collect();
         [WINDOW.0, 0xffff_ffff_925c_7000, 0xffff_ffff_a25c_7000].iter().all(|address| all.contains(address))
     };
-    let count = evidence.guest.lines().filter(|line| named(line)).count();
+    let count = evidence.guest.lines().filter(|line| names_both(line)).count();
     ensure!(count > 0, "no line names the module's range and the P2M's");
     Ok(())
 }
@@ -68,9 +68,7 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     let kernel = Kernel::open(&evidence.kernel)?;
     let listing = MfnDump::parse(&std::fs::read_to_string(out.join("p2m.txt"))?)?;
     let image_end = image_end(&std::fs::read(&evidence.kernel)?)?;
-    let said = evidence.guest.lines().filter(|line| line.contains("module")).flat_map(addresses);
-    let module_end = said.filter(|address| (WINDOW.0..WINDOW.1).contains(address)).max();
-    let module_end = module_end.context("the guest's log does not say where the module ends")?;
+    let module_end = named(&evidence.guest, "modules end at ").context("the guest does not say where modules end")?;
     let expected = Expected::new(VirtAddr::new_truncate(image_end), VirtAddr::new_truncate(module_end));
     let report = examine(&core, &kernel, &expected, Some(&listing))?;
     std::fs::write(out.join("walk.txt"), report.to_string())?;
@@ -88,6 +86,11 @@ fn image_end(elf: &[u8]) -> Result<u64> {
     let segments = header.program_headers(endian, elf)?.iter();
     let loaded = segments.filter(|segment| segment.p_type(endian) == object::elf::PT_LOAD);
     loaded.map(|segment| segment.p_vaddr(endian) + segment.p_memsz(endian)).max().context("no loaded segment")
+}
+
+/// The first number that follows `words` in a text.
+fn named(text: &str, words: &str) -> Option<u64> {
+    text.lines().find_map(|line| addresses(line.split_once(words)?.1).next())
 }
 
 /// All hexadecimal numbers with `0x` in a line.

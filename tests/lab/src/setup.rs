@@ -139,15 +139,24 @@ pub(crate) fn gunzip(file: &Path) -> Result<Vec<u8>> {
 }
 
 /// The command that starts QEMU: the machine's own, or the one unpacked here.
+///
+/// `setpriv` lets the kernel end QEMU when the thread that started it is gone, however that came about.
 pub(crate) fn qemu() -> Command {
-    if process::on_path(QEMU) {
-        return Command::new(QEMU);
+    let own = process::on_path(QEMU);
+    let program = if own { PathBuf::from(QEMU) } else { paths::host().join("usr/bin").join(QEMU) };
+    let mut command = if process::on_path("setpriv") {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    if !own {
+        let host = paths::host();
+        let libraries = [host.join("usr/lib/x86_64-linux-gnu"), host.join("lib/x86_64-linux-gnu")];
+        let joined = std::env::join_paths(&libraries).unwrap_or_default();
+        command.env("LD_LIBRARY_PATH", joined).env("QEMU_MODULE_DIR", host.join("usr/lib/x86_64-linux-gnu/qemu"));
     }
-    let host = paths::host();
-    let mut command = Command::new(host.join("usr/bin").join(QEMU));
-    let libraries = [host.join("usr/lib/x86_64-linux-gnu"), host.join("lib/x86_64-linux-gnu")];
-    let joined = std::env::join_paths(&libraries).unwrap_or_default();
-    command.env("LD_LIBRARY_PATH", joined).env("QEMU_MODULE_DIR", host.join("usr/lib/x86_64-linux-gnu/qemu"));
     command
 }
 

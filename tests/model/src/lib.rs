@@ -1,1 +1,49 @@
-//! placeholder
+//! Xen for a PV guest, as a model that host tests boot on.
+//!
+//! *What this is*: a deterministic machine with one PV domain. [`Guest::build`] lays out memory as Xen's domain builders
+//! do; the [`Machine`] then is what the boot layer is generic over. [`audit`] looks at the result without using any code
+//! of the boot layer.
+//!
+//! *What must hold*: every rule names the Xen file it comes from (xen/arch/x86/mm.c where nothing else is said). Where the
+//! model refuses what Xen would let pass, because it is a bug in this guest all the same, the place says `stricter:`.
+//!
+//! *What is not known here*: stale translations (the TLB is empty after every change of a mapping), accessed and dirty
+//! bits, several processors, preempted hypercalls, segment descriptor pages, linear page tables (always refused), device
+//! memory of dom0 (always refused), user mode and its second top-level table, writable page-table emulation, grants,
+//! event channels, time.
+//!
+//! A mistake of the guest that no hypercall answers, such as a store to a page mapped read-only, ends the test with a
+//! panic that says what was done and shows the last hypercalls.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::panic, reason = "a bug of the guest under test ends the test, with the trace")]
+
+pub mod audit;
+mod builder;
+mod contents;
+mod frames;
+mod guest;
+mod hypercall;
+mod machine;
+mod memory;
+mod mmuext;
+mod plan;
+mod platform;
+pub mod pte;
+mod shuffle;
+mod start_of_day;
+mod tlb;
+pub mod toolstack;
+mod trace;
+mod types;
+mod update;
+mod walk;
+
+pub use builder::Built;
+pub use frames::{Frame, Kind, Owner, Record};
+pub use guest::{Domain, Guest, Ramdisk};
+pub use machine::Machine;
+pub use plan::{Places, TooSmall};
+pub use pte::Pte;
+pub use trace::{Call, Traced};
+pub use walk::{Leaf, Unmapped};

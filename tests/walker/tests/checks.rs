@@ -569,7 +569,8 @@ mod checks {
         let kernel = Kernel::parse(&domain_kernel()).unwrap();
         let refused = examine(&core, &kernel, &expected(), None);
         assert!(matches!(refused, Err(Error::RootNotDumped { .. })));
-        let no_vcpu = Domain { context: Vec::new(), ..domain.clone() };
+        let mut no_vcpu = domain.clone();
+        no_vcpu.context.clear();
         assert!(matches!(open(&no_vcpu.core()), Err(Error::NoVcpu)));
         for cr3 in [0, 0x123, u64::MAX] {
             let mut domain = domain.clone();

@@ -58,7 +58,7 @@ impl Running {
     ///
     /// # Errors
     /// As [`DirectMap::grow`].
-    pub fn ramdisk<'p, P: Platform>(&mut self, platform: &'p mut P) -> Result<Option<&'p [u8]>, mmu::Error> {
+    pub fn ramdisk<P: Platform>(&mut self, platform: &mut P) -> Result<Option<&'static [u8]>, mmu::Error> {
         let Some(ramdisk) = self.setting.facts.ramdisk() else { return Ok(None) };
         while self.map.mapped().get() < ramdisk.pfns.end() && self.map.grow(platform, &self.p2m)? {}
         Ok(platform.ramdisk(self.map.view().direct(), &ramdisk))

@@ -132,12 +132,12 @@ impl Platform for Xen {
         }
     }
 
-    fn ramdisk<'r>(&'r self, window: &Window, ramdisk: &Ramdisk) -> Option<&'r [u8]> {
+    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
         let start = window.address(Pfn::try_new(ramdisk.pfns.start()).ok()?)?;
         let _end = window.address(Pfn::try_new(ramdisk.pfns.end().checked_sub(1)?).ok()?)?;
         let len = usize::try_from(ramdisk.len.min(ramdisk.pfns.len().bytes())).ok()?;
         // SAFETY: the window maps the first and the last page, checked above, and so all between; the pages are reserved in
-        // the direct map, so nobody writes them; `len` does not pass the last page.
+        // the direct map for ever, so nobody writes them; `len` does not pass the last page.
         Some(unsafe { core::slice::from_raw_parts(start.as_ptr(), len) })
     }
 

@@ -18,6 +18,7 @@ const HEAP: PageCount = PageCount::new(1024);
 
 fn main(mut guest: Guest) -> ! {
     let verdict = demonstrate(&mut guest);
+    log::info!("{}", guest.running.picture());
     let setting = &guest.running.setting;
     log::info!("{}", setting.report);
     if setting.options.json {
@@ -40,7 +41,6 @@ fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     let len = HEAP.min(PageCount::try_new(running.map.free() / 4).unwrap_or_default());
     let span = running.take_span(xen, len).map_err(|error| format!("heap: {error}"))?;
     init_heap(running.map.view().direct(), span);
-    log::info!("{}", running.picture());
 
     let audit = running.audit(xen).map_err(|error| format!("audit: {error}"))?;
     log::info!("audit: {audit}");
@@ -55,8 +55,8 @@ fn load_modules(guest: &mut Guest) -> Result<(), String> {
         return Ok(());
     }
     let ramdisk = running.ramdisk(xen).map_err(|error| format!("ramdisk: {error}"))?;
-    let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?.to_vec();
-    let archive = Archive::new(&ramdisk).map_err(|error| format!("ramdisk: {error}"))?;
+    let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
+    let archive = Archive::new(ramdisk).map_err(|error| format!("ramdisk: {error}"))?;
     let names = archive.modules().iter().map(|module| module.name);
     let names: alloc::vec::Vec<&str> = if wanted == "all" { names.collect() } else { wanted.split(',').collect() };
     if names.is_empty() {
@@ -67,7 +67,7 @@ fn load_modules(guest: &mut Guest) -> Result<(), String> {
         let loaded = running
             .load_module(xen, name, module.bytes, &|symbol| find(exports(), symbol))
             .map_err(|error| format!("module {name}: {error}"))?;
-        log::info!("module {name}: loaded at {}", loaded.region());
+        log::info!("module {name}: {}", loaded.region());
         match start_module(&loaded) {
             0 => {}
             code => return Err(format!("module {name}: its init returned {code}")),

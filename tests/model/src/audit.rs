@@ -1,0 +1,165 @@
+//! A look at the machine that trusts nobody.
+//!
+//! *What this is*: reference counts counted again from all tables, and the rules that must hold of an address space. Tests
+//! call it after a boot, or after a boot that ended half-way.
+//!
+//! *What must hold*: it uses no code of the boot layer, and none of the code that takes and drops references.
+
+use std::fmt;
+
+use start_info::Mfn;
+
+use crate::frames::{Frame, Frames, Kind, Owner, Record};
+use crate::machine::Machine;
+use crate::pte::Pte;
+use crate::types::XEN_SLOTS;
+
+/// How many complaints are worth reading.
+const MOST: usize = 20;
+
+/// What is wrong; empty if nothing is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Complaints {
+    lines: Vec<String>,
+    more: usize,
+}
+
+impl Complaints {
+    /// Adds a complaint.
+    pub fn add(&mut self, line: impl FnOnce() -> String) {
+        if self.lines.len() < MOST {
+            self.lines.push(line());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Tells whether nothing is wrong.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Ends the test if something is wrong.
+    ///
+    /// # Panics
+    /// With all complaints.
+    pub fn assert_none(&self) {
+        assert!(self.is_empty(), "{self}");
+    }
+}
+
+impl fmt::Display for Complaints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        if self.more > 0 { writeln!(f, "and {} more", self.more) } else { Ok(()) }
+    }
+}
+
+/// Counts all references again and compares.
+#[must_use]
+pub fn references(machine: &Machine) -> Complaints {
+    let mut complaints = Complaints::default();
+    let counted = count(machine, &mut complaints);
+    for frame in machine.frames.all() {
+        let (kept, counted) = (machine.frames.get(frame), counted.get(frame));
+        let mfn = machine.frames.mfn(frame);
+        if kept.count() != counted.count() || kept.references() != counted.references() {
+            complaints.add(|| format!("mfn {mfn} has {kept:?}, but {counted:?} were counted"));
+        }
+        if counted.count() > 0 && kept.kind() != counted.kind() {
+            complaints.add(|| format!("mfn {mfn} is {kept:?}, but is used as {counted:?}"));
+        }
+        let used = kept.references() > 0 || kept.is_pinned();
+        if used && !matches!(kept.owner(), Owner::Guest | Owner::Lent) {
+            complaints.add(|| format!("mfn {mfn} is not the guest's and is used: {kept:?}"));
+        }
+    }
+    complaints
+}
+
+/// Walks every table there is and counts what it leads to.
+fn count(machine: &Machine, complaints: &mut Complaints) -> Frames {
+    let len = machine.frames.len() as u64;
+    let mut counted = Frames::new(machine.shuffle.base(), len);
+    let mut count = |mfn: Mfn, kind: Option<Kind>| match machine.frame(mfn) {
+        None => complaints.add(|| format!("mfn {mfn} is mapped and is no memory of the guest")),
+        Some(frame) => {
+            let held = counted.get(frame).held_once_more();
+            counted.set(frame, kind.map_or(held, |kind| used(held, kind)));
+        }
+    };
+    count(machine.shared_info(), Some(Kind::Writable));
+    if let Some(root) = machine.root() {
+        count(root, Some(Kind::Table(4)));
+    }
+    for frame in machine.frames.all() {
+        let record = machine.frames.get(frame);
+        let Some(level) = record.table_level() else { continue };
+        if record.is_pinned() {
+            count(machine.frames.mfn(frame), Some(Kind::Table(level)));
+        }
+        for pte in entries(machine, frame, level) {
+            let kind = match level {
+                1 => pte.is_writable().then_some(Kind::Writable),
+                _ => Some(Kind::Table(level - 1)),
+            };
+            count(pte.mfn(), kind);
+        }
+    }
+    counted
+}
+
+fn used(record: Record, kind: Kind) -> Record {
+    if record.count() == 0 { record.used_once_as(kind) } else { record.used_once_more() }
+}
+
+fn entries(machine: &Machine, table: Frame, level: u8) -> impl Iterator<Item = Pte> {
+    let words = machine.contents.words(table);
+    (0..words.len())
+        .filter(move |slot| level < 4 || !XEN_SLOTS.contains(slot))
+        .map(move |slot| Pte(words[slot]))
+        .filter(|pte| pte.is_present())
+}
+
+/// Checks every leaf of the live address space: nothing writable and executable, by one mapping or by two; no table
+/// writable; no page for user mode.
+#[must_use]
+pub fn protection(machine: &Machine) -> Complaints {
+    let mut complaints = Complaints::default();
+    let Some(root) = machine.root() else { return complaints };
+    let mut executable = Vec::new();
+    machine.each_leaf(root, |leaf| {
+        let (address, pte) = (leaf.address, leaf.pte);
+        if pte.is_executable() {
+            executable.push(pte.mfn());
+            if pte.is_writable() {
+                complaints.add(|| format!("{address:#x} is writable and executable"));
+            }
+        }
+        if pte.0 & crate::pte::GUEST_KERNEL == 0 {
+            complaints.add(|| format!("{address:#x} is a page for user mode: {:#x}", pte.0));
+        }
+        let record = machine.record(pte.mfn());
+        if let Some(level) = record.and_then(Record::table_level)
+            && pte.is_writable()
+        {
+            complaints.add(|| format!("{address:#x} maps a live L{level} table writable"));
+        }
+    });
+    for mfn in executable {
+        let record = machine.record(mfn);
+        if record.is_some_and(|record| record.kind() == Kind::Writable && record.count() > 0) {
+            complaints.add(|| format!("mfn {mfn} is executable and has a writable mapping: {record:?}"));
+        }
+    }
+    complaints
+}
+
+/// Returns every table that is in use, with its level.
+pub fn tables(machine: &Machine) -> impl Iterator<Item = (Mfn, u8)> {
+    machine.frames.all().filter_map(|frame| {
+        let level = machine.frames.get(frame).table_level()?;
+        Some((machine.frames.mfn(frame), level))
+    })
+}

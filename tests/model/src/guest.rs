@@ -1,0 +1,125 @@
+//! What a test asks a domain builder for.
+//!
+//! *What this is*: the sizes and ELF notes that decide where start-of-day memory lies.
+
+use std::ops::Range;
+
+/// Which of the two builders builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// The toolstack's (tools/libs/guest/xg_dom_core.c, xg_dom_x86.c).
+    Guest,
+    /// Xen's own (xen/arch/x86/pv/dom0_build.c).
+    Dom0,
+}
+
+/// A ramdisk.
+#[derive(Clone, Debug, Default)]
+pub struct Ramdisk {
+    /// The bytes at its start; the rest is zero.
+    pub content: Vec<u8>,
+    /// Its length.
+    pub len: u64,
+}
+
+impl Ramdisk {
+    /// Makes a ramdisk of exactly these bytes.
+    #[must_use]
+    pub fn of(content: Vec<u8>) -> Self {
+        let len = content.len() as u64;
+        Self { content, len }
+    }
+
+    /// Makes a ramdisk of zeros.
+    #[must_use]
+    pub const fn zeros(len: u64) -> Self {
+        Self { content: Vec::new(), len }
+    }
+}
+
+/// A guest to be built.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// Which builder builds it.
+    pub domain: Domain,
+    /// Its memory in pages, holes included.
+    pub pages: u64,
+    /// First page of the kernel image.
+    pub image_start: u64,
+    /// Pages of the kernel image.
+    pub image_pages: u64,
+    /// The ramdisk, if it has one.
+    pub ramdisk: Option<Ramdisk>,
+    /// The note MOD_START_PFN: the ramdisk is not mapped.
+    pub ramdisk_by_pfn: bool,
+    /// The note INIT_P2M: where the list is to be mapped.
+    pub init_p2m: Option<u64>,
+    /// The command line.
+    pub command_line: String,
+    /// Pages without memory, behind everything the builder puts.
+    pub holes: Vec<Range<u64>>,
+    /// Decides the machine frames and what undefined memory holds.
+    pub seed: u64,
+}
+
+impl Guest {
+    /// Describes a domU whose kernel has neither note.
+    #[must_use]
+    pub const fn new(pages: u64) -> Self {
+        Self {
+            domain: Domain::Guest,
+            pages,
+            image_start: 0x1000,
+            image_pages: 0x123,
+            ramdisk: None,
+            ramdisk_by_pfn: false,
+            init_p2m: None,
+            command_line: String::new(),
+            holes: Vec::new(),
+            seed: 1,
+        }
+    }
+
+    /// Describes dom0 with a kernel that has neither note.
+    #[must_use]
+    pub fn dom0(pages: u64) -> Self {
+        Self { domain: Domain::Dom0, ..Self::new(pages) }
+    }
+
+    /// Gives the kernel the notes MOD_START_PFN and INIT_P2M.
+    #[must_use]
+    pub const fn with_notes(mut self) -> Self {
+        self.ramdisk_by_pfn = true;
+        self.init_p2m = Some(mmu::layout::INIT_P2M.as_u64());
+        self
+    }
+
+    /// Gives it a ramdisk.
+    #[must_use]
+    pub fn with_ramdisk(mut self, ramdisk: Ramdisk) -> Self {
+        self.ramdisk = Some(ramdisk);
+        self
+    }
+
+    /// Gives it a command line.
+    #[must_use]
+    pub fn with_command_line(mut self, line: &str) -> Self {
+        self.command_line = line.into();
+        self
+    }
+
+    /// Makes other machine frames and other leftovers in memory.
+    #[must_use]
+    pub const fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Describes the guest of the source document (Linux 357a3cfb): 128 GiB, a ramdisk of 263 MiB, the P2M at
+    /// 0xffffffff925c7000..0xffffffffa25c7000.
+    #[must_use]
+    pub fn of_the_source_document() -> Self {
+        let ramdisk = Ramdisk::zeros(0x10784 * 4096);
+        Self { image_pages: 0xe43, ..Self::new(128 << 18) }.with_ramdisk(ramdisk)
+    }
+}

@@ -1,0 +1,88 @@
+//! The page-table hypercalls: from lists of requests to single ones.
+//!
+//! *What this is*: the loops of `do_mmu_update` and `do_mmuext_op` (mm.c), the count of calls, the trace, and refusals a
+//! test asked for.
+//!
+//! *What must hold*: requests are carried out in order up to the first refused; the ones before it stay done.
+
+use mmu::{Errno, ExtOp, Hypervisor, Stopped, Update, VaUpdate};
+
+use crate::machine::Machine;
+use crate::trace::{Call, Traced};
+
+/// A hypercall that is to be refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) at: u64,
+    pub(crate) done: usize,
+    pub(crate) errno: Errno,
+}
+
+impl Machine {
+    /// Makes the hypercall `mmu_update` with pairs of a machine address, its low bits the command, and a value.
+    ///
+    /// # Errors
+    /// [`Stopped`] at the first request that is refused.
+    pub fn update_entries(&mut self, requests: &[(u64, u64)]) -> Result<(), Stopped> {
+        let call = Call::Update { count: requests.len(), last: requests.last().copied().unwrap_or_default() };
+        self.carry_out(call, requests.len(), |machine, i| machine.update(requests[i].0, requests[i].1))
+    }
+
+    /// Makes the hypercall `mmuext_op` with pairs of a command and its first argument.
+    ///
+    /// # Errors
+    /// [`Stopped`] at the first operation that is refused.
+    pub fn extended_operations(&mut self, operations: &[(u32, u64)]) -> Result<(), Stopped> {
+        let call =
+            Call::Extended { count: operations.len(), first: operations.first().copied().unwrap_or_default() };
+        self.carry_out(call, operations.len(), |machine, i| machine.extended(operations[i].0, operations[i].1))
+    }
+
+    /// Makes the hypercall `update_va_mapping`.
+    ///
+    /// # Errors
+    /// Xen's reason, with nothing changed.
+    pub fn update_address(&mut self, address: u64, value: u64) -> Result<(), Errno> {
+        let call = Call::Mapping { address, value };
+        self.carry_out(call, 1, |machine, _| machine.update_mapping(address, value))
+            .map_err(|stopped| stopped.errno)
+    }
+
+    fn carry_out(
+        &mut self,
+        call: Call,
+        count: usize,
+        mut one: impl FnMut(&mut Self, usize) -> Result<(), Errno>,
+    ) -> Result<(), Stopped> {
+        let number = self.calls;
+        self.calls += 1;
+        let refusal = self.refusals.iter().find(|refusal| refusal.at == self.calls).copied();
+        let mut result = Ok(());
+        for i in 0..count {
+            let refused = refusal.filter(|refusal| refusal.done == i).map(|refusal| refusal.errno);
+            if let Err(errno) = refused.map_or_else(|| one(self, i), Err) {
+                result = Err(Stopped { done: i, errno });
+                break;
+            }
+        }
+        self.tlb.flush();
+        self.trace.add(Traced { number, call, result });
+        result
+    }
+}
+
+impl Hypervisor for Machine {
+    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Stopped> {
+        let requests: Vec<_> = updates.iter().map(|update| (update.target(), update.value())).collect();
+        self.update_entries(&requests)
+    }
+
+    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped> {
+        let operations: Vec<_> = operations.iter().map(|op| (op.command(), op.first())).collect();
+        self.extended_operations(&operations)
+    }
+
+    fn update_va_mapping(&mut self, update: VaUpdate) -> Result<(), Errno> {
+        self.update_address(update.address().as_u64(), update.value())
+    }
+}

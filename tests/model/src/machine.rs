@@ -1,0 +1,240 @@
+//! The machine: memory, what Xen knows of it, and one PV domain with one processor.
+//!
+//! *What this is*: the state that the hypercalls change, and what tests ask about it.
+//!
+//! *What must hold*: a machine frame number is the guest's, shared_info's, another domain's, a free frame's, or no memory
+//! at all, and the model can tell. Below the guest's frames all memory is another domain's, so that a page number used as
+//! a machine number is always somebody else's frame.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use mmu::Errno;
+use start_info::{ENTRIES, Mfn, Pfn};
+use xen_guest::Published;
+
+use crate::contents::Contents;
+use crate::frames::{Found, Frame, Frames, Owner, Record};
+use crate::hypercall::Refusal;
+use crate::shuffle::Shuffle;
+use crate::tlb::Tlb;
+use crate::trace::Trace;
+
+/// Frames behind the guest's: shared_info, then a few of another domain, then free ones.
+const EXTRA: u64 = ENTRIES;
+const OTHERS: Range<u64> = 1..9;
+
+/// A machine that runs one PV guest.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub(crate) shuffle: Shuffle,
+    pub(crate) pages: u64,
+    holes: Vec<Range<u64>>,
+    pub(crate) contents: Contents,
+    pub(crate) frames: Frames,
+    /// Entries of the M2P that the guest changed.
+    pub(crate) m2p: HashMap<u64, u64>,
+    pub(crate) root: Option<Frame>,
+    /// The domain builder works: what it maps may be writable and executable.
+    pub(crate) building: bool,
+    pub(crate) tlb: Tlb,
+    pub(crate) calls: u64,
+    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) trace: Trace,
+    pub(crate) console: String,
+    pub(crate) ring: Option<Mfn>,
+    pub(crate) ring_at: Option<u64>,
+    pub(crate) shared_info_at: Option<u64>,
+    pub(crate) published: Option<Published>,
+    /// Never freed, because the guest may keep it.
+    pub(crate) ramdisk: &'static [u8],
+    pub(crate) ramdisk_pages: Range<u64>,
+    pub(crate) ticks: std::cell::Cell<u64>,
+}
+
+impl Machine {
+    /// Makes a machine whose guest has `pages` pages, except those in `holes`. The domain builder is at work.
+    pub(crate) fn new(pages: u64, holes: &[Range<u64>], seed: u64) -> Self {
+        let shuffle = Shuffle::new(pages, seed);
+        let all = shuffle.frames() + EXTRA;
+        let mut frames = Frames::new(shuffle.base(), all);
+        let place = |number: u64| Frame::numbered(number as u32);
+        for extra in 0..EXTRA {
+            let owner = match extra {
+                0 => Owner::Lent,
+                _ if OTHERS.contains(&extra) => Owner::Other,
+                _ => Owner::Nobody,
+            };
+            frames.give(place(shuffle.frames() + extra), owner);
+        }
+        // What the shuffle has room for behind the last page, and holes, are nobody's frames.
+        let absent = (pages..shuffle.frames()).chain(holes.iter().cloned().flatten());
+        for pfn in absent {
+            frames.give(place(shuffle.mfn(pfn) - shuffle.base()), Owner::Nobody);
+        }
+        // shared_info is writable for ever (common/domain.c, share_xen_page_with_guest).
+        let shared_info = place(shuffle.frames());
+        let record = frames.get(shared_info).used_once_as(crate::Kind::Writable).held_once_more();
+        frames.set(shared_info, record);
+        let mut contents = Contents::new(shuffle.clone(), all, seed);
+        contents.fill(shared_info, 0);
+        Self {
+            shuffle,
+            pages,
+            holes: holes.to_vec(),
+            contents,
+            frames,
+            m2p: HashMap::new(),
+            root: None,
+            building: true,
+            tlb: Tlb::new(),
+            calls: 0,
+            refusals: Vec::new(),
+            trace: Trace::default(),
+            console: String::new(),
+            ring: None,
+            ring_at: None,
+            shared_info_at: None,
+            published: None,
+            ramdisk: &[],
+            ramdisk_pages: 0..0,
+            ticks: std::cell::Cell::new(0),
+        }
+    }
+
+    /// Returns how many pages the guest was built with, holes included.
+    #[must_use]
+    pub const fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// Returns the machine frame the builder put behind a page; `None` for a hole and behind the last page.
+    #[must_use]
+    pub fn built_mfn(&self, pfn: u64) -> Option<Mfn> {
+        if pfn >= self.pages || self.holes.iter().any(|hole| hole.contains(&pfn)) {
+            return None;
+        }
+        Mfn::try_new(self.shuffle.mfn(pfn)).ok()
+    }
+
+    /// Returns the page in front of a machine frame, as the builder put it.
+    #[must_use]
+    pub fn built_pfn(&self, mfn: Mfn) -> Option<Pfn> {
+        match self.frames.find(mfn) {
+            Found::Frame(frame)
+                if self.frames.get(frame).owner() == Owner::Guest
+                    && mfn.get() < self.shuffle.base() + self.shuffle.frames() =>
+            {
+                Pfn::try_new(self.shuffle.pfn(mfn.get())).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the machine frame of shared_info.
+    #[must_use]
+    pub fn shared_info(&self) -> Mfn {
+        Mfn::try_new(self.shuffle.base() + self.shuffle.frames()).unwrap_or(Mfn::new(0))
+    }
+
+    /// Returns a frame that belongs to another domain.
+    #[must_use]
+    pub fn other_domains_frame(&self) -> Mfn {
+        Mfn::try_new(self.shared_info().get() + OTHERS.start).unwrap_or(Mfn::new(0))
+    }
+
+    /// Returns a frame that belongs to nobody.
+    #[must_use]
+    pub fn free_frame(&self) -> Mfn {
+        Mfn::try_new(self.shared_info().get() + OTHERS.end).unwrap_or(Mfn::new(0))
+    }
+
+    /// Returns a machine frame number with no memory behind it.
+    #[must_use]
+    pub fn device_frame(&self) -> Mfn {
+        Mfn::try_new(self.shared_info().get() + EXTRA).unwrap_or(Mfn::new(0))
+    }
+
+    /// Returns what Xen knows of a frame; `None` if it is no memory of this machine that has a record.
+    #[must_use]
+    pub fn record(&self, mfn: Mfn) -> Option<Record> {
+        self.frame(mfn).map(|frame| self.frames.get(frame))
+    }
+
+    /// Reads a word of a machine frame, past all page tables.
+    #[must_use]
+    pub fn peek(&self, mfn: Mfn, index: usize) -> Option<u64> {
+        self.frame(mfn).map(|frame| self.contents.word(frame, index))
+    }
+
+    /// Writes a word of a machine frame, past all page tables and rules: for tests that damage things.
+    pub fn poke(&mut self, mfn: Mfn, index: usize, value: u64) {
+        if let Some(frame) = self.frame(mfn) {
+            self.contents.set(frame, index, value);
+            self.tlb.flush();
+        }
+    }
+
+    /// Returns the top-level table the processor uses.
+    #[must_use]
+    pub fn root(&self) -> Option<Mfn> {
+        self.root.map(|frame| self.frames.mfn(frame))
+    }
+
+    /// Returns all the guest wrote to its console.
+    #[must_use]
+    pub fn console(&self) -> &str {
+        &self.console
+    }
+
+    /// Returns what the guest published, if it did.
+    #[must_use]
+    pub const fn published(&self) -> Option<&Published> {
+        self.published.as_ref()
+    }
+
+    /// Returns the trace of the last hypercalls.
+    #[must_use]
+    pub const fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Returns how many hypercalls were made.
+    #[must_use]
+    pub const fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Returns how many pages the model keeps word by word: how much memory it takes.
+    #[must_use]
+    pub fn full_pages(&self) -> usize {
+        self.contents.full_pages()
+    }
+
+    /// Refuses the `n`-th hypercall from now on (1 is the next), with nothing of it done.
+    pub fn refuse_at(&mut self, n: u64, errno: Errno) {
+        self.cut_at(n, 0, errno);
+    }
+
+    /// Stops the `n`-th hypercall from now on after `done` of its requests, if it has as many.
+    pub fn cut_at(&mut self, n: u64, done: usize, errno: Errno) {
+        self.refusals.push(Refusal { at: self.calls + n, done, errno });
+    }
+
+    pub(crate) fn frame(&self, mfn: Mfn) -> Option<Frame> {
+        match self.frames.find(mfn) {
+            Found::Frame(frame) => Some(frame),
+            Found::Elsewhere | Found::NoMemory => None,
+        }
+    }
+
+    /// Returns the frame with that number if the guest may hold it (mm.c, `get_page_from_mfn`).
+    pub(crate) fn own_frame(&self, mfn: Mfn) -> Option<Frame> {
+        self.frame(mfn).filter(|&frame| matches!(self.frames.get(frame).owner(), Owner::Guest | Owner::Lent))
+    }
+
+    /// Ends the test with a message and the trace.
+    pub(crate) fn guest_bug(&self, what: &str) -> ! {
+        panic!("the guest {what}\nlast hypercalls:\n{}", self.trace);
+    }
+}

@@ -1,0 +1,103 @@
+//! The rest of what a boot needs of a machine.
+//!
+//! *What this is*: `xen_guest::Platform`: consoles, shared_info, the ramdisk, counters.
+//!
+//! *What must hold*: what the guest attaches is the page it says it is, at the address it says. A ramdisk that is read has
+//! not been written over.
+
+use mmu::{FixmapPage, layout::KERNEL_MAP};
+use p2m::{SharedPage, Window};
+use start_info::{Pfn, Ramdisk};
+use xen_guest::{Platform, Published};
+
+use crate::machine::Machine;
+
+/// Words of shared_info (arch-x86/xen.h, `struct arch_shared_info`, from byte 0xc10 on).
+pub(crate) const MAX_PFN: usize = 0xc10 / 8;
+pub(crate) const FRAME_LIST_LIST: usize = 0xc18 / 8;
+pub(crate) const P2M_CR3: usize = 0xc28 / 8;
+pub(crate) const P2M_VADDR: usize = 0xc30 / 8;
+pub(crate) const P2M_GENERATION: usize = 0xc38 / 8;
+
+impl Platform for Machine {
+    fn write_console(&mut self, text: &str) {
+        if let Some(at) = self.ring_at {
+            // The ring's producer index is written for every piece of text.
+            match self.live_leaf(at) {
+                Ok(leaf) if leaf.writable && Some(leaf.pte.mfn()) == self.ring => {}
+                other => self.guest_bug(&format!("wrote to the console ring at {at:#x}, which is {other:?}")),
+            }
+        }
+        self.console.push_str(text);
+    }
+
+    fn attach_console(&mut self, page: SharedPage, _port: u32) {
+        self.ring_at = Some(page.address().as_u64());
+        self.write_console("");
+    }
+
+    fn attach_shared_info(&mut self, page: FixmapPage) {
+        self.shared_info_at = Some(page.address().as_u64());
+    }
+
+    fn publish(&mut self, published: &Published) {
+        let Some(at) = self.shared_info_at else {
+            self.guest_bug("published the P2M before it attached shared_info");
+        };
+        match self.live_leaf(at) {
+            Ok(leaf) if leaf.pte.mfn() == self.shared_info() => {}
+            other => self.guest_bug(&format!("took {at:#x} for shared_info, but it is {other:?}")),
+        }
+        let generation = self.peek(self.shared_info(), P2M_GENERATION).unwrap_or_default();
+        for (word, value) in [
+            (MAX_PFN, published.max_pfn),
+            (FRAME_LIST_LIST, published.frame_list_list),
+            (P2M_VADDR, published.p2m_vaddr.as_u64()),
+            (P2M_GENERATION, generation + 2),
+            (P2M_CR3, published.p2m_cr3),
+        ] {
+            if let Err(errno) = self.write(at + word as u64 * 8, value) {
+                self.guest_bug(&format!("wrote to shared_info at {at:#x}: {errno}"));
+            }
+        }
+        self.published = Some(*published);
+    }
+
+    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
+        for pfn in ramdisk.pfns.iter() {
+            let address = window.address(pfn)?.as_u64();
+            self.check_ramdisk_page(pfn, address);
+        }
+        self.ramdisk.get(..ramdisk.len as usize)
+    }
+
+    fn hypercalls(&self) -> u64 {
+        self.calls
+    }
+
+    fn ticks(&self) -> u64 {
+        self.ticks.set(self.ticks.get() + 1);
+        self.ticks.get() + self.calls * 1000
+    }
+}
+
+impl Machine {
+    fn check_ramdisk_page(&self, pfn: Pfn, address: u64) {
+        let Some(offset) = pfn.get().checked_sub(self.ramdisk_pages.start) else {
+            self.guest_bug(&format!("took pfn {pfn} for the ramdisk's"));
+        };
+        let page = &self.ramdisk[offset as usize * 4096..][..4096];
+        for (index, word) in page.as_chunks::<8>().0.iter().enumerate() {
+            match self.read(address + index as u64 * 8) {
+                Ok(found) if found == u64::from_le_bytes(*word) => {}
+                other => self.guest_bug(&format!("destroyed the ramdisk at pfn {pfn}, {address:#x}: {other:x?}")),
+            }
+        }
+    }
+
+    /// Returns the address of the image's page 0, where the guest's VIRT_BASE note says.
+    #[must_use]
+    pub const fn virt_base() -> u64 {
+        KERNEL_MAP.as_u64()
+    }
+}

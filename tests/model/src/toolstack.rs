@@ -1,0 +1,98 @@
+//! The published P2M as the toolstack reads it.
+//!
+//! *What this is*: `map_p2m_tree` and `map_p2m_list` of tools/libs/guest/xg_sr_save_x86_pv.c: shared_info, then machine
+//! frames only.
+//!
+//! *What must hold*: what real tools would refuse is refused here with the tool's reason.
+
+use start_info::{ENTRIES, Mfn};
+
+use crate::machine::Machine;
+use crate::platform::{FRAME_LIST_LIST, MAX_PFN, P2M_CR3, P2M_GENERATION, P2M_VADDR};
+use crate::pte::Pte;
+use crate::walk::index;
+
+/// The most pages the three-level form describes.
+const THREE_LEVEL_REACH: u64 = ENTRIES * ENTRIES * ENTRIES;
+
+/// Compares both published forms with what the builder gave the guest, entry by entry.
+///
+/// # Errors
+/// The first thing the toolstack would stumble over, in words.
+pub fn check(machine: &Machine) -> Result<(), String> {
+    let info = |word: usize| machine.peek(machine.shared_info(), word).unwrap_or_default();
+    let max_pfn = info(MAX_PFN);
+    if max_pfn != machine.pages() {
+        return Err(format!("max_pfn is {max_pfn:#x}, the guest has {:#x} pages", machine.pages()));
+    }
+    if info(P2M_GENERATION) % 2 != 0 {
+        return Err("p2m_generation is odd: a change is going on".into());
+    }
+    three_levels(machine, info(FRAME_LIST_LIST))?;
+    linear(machine, info(P2M_CR3), info(P2M_VADDR))
+}
+
+fn three_levels(machine: &Machine, top: u64) -> Result<(), String> {
+    let pages = machine.pages();
+    if pages > THREE_LEVEL_REACH {
+        // Too large for it: it must not look valid.
+        return if top == u64::MAX { Ok(()) } else { Err(format!("Bad mfn {top:#x} for p2m frame list list")) };
+    }
+    let top = frame(machine, top, "frame list list")?;
+    for number in 0..pages.div_ceil(ENTRIES) {
+        let middle = machine.peek(top, (number / ENTRIES) as usize).unwrap_or_default();
+        let middle = frame(machine, middle, "frame list")?;
+        let leaf = machine.peek(middle, (number % ENTRIES) as usize).unwrap_or_default();
+        let leaf = frame(machine, leaf, "leaf")?;
+        leaf_is_right(machine, leaf, number)?;
+    }
+    Ok(())
+}
+
+fn linear(machine: &Machine, cr3: u64, start: u64) -> Result<(), String> {
+    let pages = machine.pages();
+    let leaves = pages.div_ceil(ENTRIES);
+    let last = start + leaves * 4096 - 1;
+    if start <= 0xffff_87ff_ffff_ffff && last >= 0xffff_8000_0000_0000 {
+        return Err(format!("Bad virtual p2m address range {start:#x}..{last:#x}"));
+    }
+    // The cut of equal tables at the end goes wrong elsewhere (xen-pv-abi.md 6.4).
+    if leaves > ENTRIES && start % (1 << 30) != 0 {
+        return Err(format!("p2m_vaddr {start:#x} is not on 1 GiB: the tools cut the list short"));
+    }
+    let root = frame(machine, cr3 >> 12, "p2m_cr3")?;
+    for number in 0..leaves {
+        let address = start + number * 4096;
+        let mut mfn = root;
+        for level in (1..=4).rev() {
+            let word = machine.peek(mfn, index(address, level)).unwrap_or_default();
+            mfn = Pte(word).mfn();
+            if mfn.get() == 0 {
+                return Err(format!("Bad mfn 0 during page table walk for {address:#x} at level {level}"));
+            }
+        }
+        let leaf = frame(machine, mfn.get(), "leaf of the linear list")?;
+        leaf_is_right(machine, leaf, number)?;
+    }
+    Ok(())
+}
+
+/// Confirms that a number is a frame the guest owns, known to the M2P.
+fn frame(machine: &Machine, number: u64, what: &str) -> Result<Mfn, String> {
+    Mfn::try_new(number)
+        .ok()
+        .filter(|&mfn| machine.built_pfn(mfn).is_some())
+        .ok_or_else(|| format!("Bad mfn {number:#x} for {what}"))
+}
+
+fn leaf_is_right(machine: &Machine, leaf: Mfn, number: u64) -> Result<(), String> {
+    for offset in 0..ENTRIES {
+        let pfn = number * ENTRIES + offset;
+        let expected = machine.built_mfn(pfn).map_or(u64::MAX, Mfn::get);
+        let found = machine.peek(leaf, offset as usize).unwrap_or_default();
+        if found != expected {
+            return Err(format!("leaf {number:#x} (mfn {leaf}) has {found:#x} for pfn {pfn:#x}, not {expected:#x}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The last hypercalls, for messages.
+//!
+//! *What this is*: a bounded list of what was asked and what came of it.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use mmu::Stopped;
+
+const KEPT: usize = 32;
+
+/// What was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// `mmu_update`.
+    Update {
+        /// How many requests.
+        count: usize,
+        /// The last one: address and value.
+        last: (u64, u64),
+    },
+    /// `mmuext_op`.
+    Extended {
+        /// How many operations.
+        count: usize,
+        /// The first one: command and argument.
+        first: (u32, u64),
+    },
+    /// `update_va_mapping`.
+    Mapping {
+        /// The address.
+        address: u64,
+        /// The new entry.
+        value: u64,
+    },
+}
+
+/// One hypercall and its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traced {
+    /// How many hypercalls came before.
+    pub number: u64,
+    /// What was asked.
+    pub call: Call,
+    /// What came of it.
+    pub result: Result<(), Stopped>,
+}
+
+impl fmt::Display for Traced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>6} ", self.number)?;
+        match self.call {
+            Call::Update { count, last: (address, value) } => {
+                write!(f, "mmu_update x{count}, the last {address:#x} := {value:#x}")?;
+            }
+            Call::Extended { count, first: (command, argument) } => {
+                write!(f, "mmuext_op x{count}, the first {command}({argument:#x})")?;
+            }
+            Call::Mapping { address, value } => write!(f, "update_va_mapping {address:#x} := {value:#x}")?,
+        }
+        match self.result {
+            Ok(()) => Ok(()),
+            Err(Stopped { done, errno }) => write!(f, ": {errno} after {done}"),
+        }
+    }
+}
+
+/// The last hypercalls.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    calls: VecDeque<Traced>,
+}
+
+impl Trace {
+    pub(crate) fn add(&mut self, traced: Traced) {
+        if self.calls.len() == KEPT {
+            self.calls.pop_front();
+        }
+        self.calls.push_back(traced);
+    }
+
+    /// Returns the last hypercalls, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Traced> {
+        self.calls.iter()
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.calls.iter().try_for_each(|call| writeln!(f, "{call}"))
+    }
+}

@@ -1,0 +1,186 @@
+//! The type of a frame: taken, checked, dropped.
+//!
+//! *What this is*: `_get_page_type`, `_put_page_type`, the `promote_` and `demote_` functions and `get_page_from_l1e` of
+//! mm.c. A frame becomes a table by being pinned, hooked under a live table or made the root; all its entries are checked
+//! then, those of tables below as well.
+//!
+//! *What must hold*: an operation that is refused leaves every count as it was. What it has adjusted in entries it looked
+//! at before stays adjusted, as with Xen.
+//!
+//! *What is not prevented*: linear page tables do not exist here. `stricter:` an entry that leads to a table of the wrong
+//! level is refused even where `get_l4_linear_pagetable` and its kin would let it pass; `pv-linear-pt=0` does the same.
+
+use mmu::Errno;
+use start_info::Mfn;
+
+use crate::frames::{Found, Frame, Kind, Owner, Record};
+use crate::machine::Machine;
+use crate::pte::Pte;
+
+/// The top-level entries that are Xen's (asm/config.h, `ROOT_PAGETABLE_FIRST_XEN_SLOT` and `_LAST_`).
+pub(crate) const XEN_SLOTS: std::ops::RangeInclusive<usize> = 256..=271;
+/// What get_page_from_l1e compares with for INVALID_MFN.
+const ALL_ONES: u64 = (1 << 40) - 1;
+
+impl Machine {
+    /// Takes a reference to a frame as a table of `level` (mm.c, `get_page_and_type_from_mfn`).
+    pub(crate) fn get_table(&mut self, mfn: Mfn, level: u8) -> Result<Frame, Errno> {
+        let frame = self.own_frame(mfn).ok_or(Errno::EINVAL)?;
+        self.get_type(frame, level)?;
+        self.change(frame, Record::held_once_more);
+        Ok(frame)
+    }
+
+    /// Drops a reference to a table.
+    pub(crate) fn put_table(&mut self, frame: Frame) {
+        self.change(frame, Record::held_once_less);
+        self.change(frame, Record::used_once_less);
+        let record = self.frames.get(frame);
+        if record.count() == 0
+            && let Kind::Table(level) = record.kind()
+        {
+            self.demote(frame, level);
+        }
+    }
+
+    /// Takes whatever references a present entry of a table of `level` needs.
+    pub(crate) fn get_entry(&mut self, level: u8, pte: Pte) -> Result<(), Errno> {
+        pte.check_flags(level)?;
+        if level == 1 { self.get_leaf(pte) } else { self.get_table(pte.mfn(), level - 1).map(|_| ()) }
+    }
+
+    /// Drops the references of a present entry.
+    pub(crate) fn put_entry(&mut self, level: u8, pte: Pte) {
+        let Some(frame) = self.frame(pte.mfn()) else { return };
+        if level > 1 {
+            self.put_table(frame);
+        } else {
+            let record = self.frames.get(frame).held_once_less();
+            self.frames.set(frame, if pte.is_writable() { record.used_once_less() } else { record });
+        }
+    }
+
+    /// Checks rules for entries that are not Xen's. An entry that maps nothing must be zero.
+    pub(crate) const fn check_strictly(&self, level: u8, pte: Pte) -> Result<(), Errno> {
+        let refused = if pte.is_present() {
+            // stricter: nothing is writable and executable. The builder's mapping is, and stays until it is dropped.
+            level == 1 && pte.is_writable() && pte.is_executable() && !self.building
+        } else {
+            // stricter: Xen looks at the address part only, and only on hosts with the flaw (asm/shadow.h, pv_l1tf_check);
+            // it crashes the domain then.
+            pte.0 != 0
+        };
+        if refused { Err(Errno::EINVAL) } else { Ok(()) }
+    }
+
+    /// Takes the references of a present L1 entry (mm.c, `get_page_from_l1e`).
+    fn get_leaf(&mut self, pte: Pte) -> Result<(), Errno> {
+        let mfn = pte.mfn();
+        let frame = match self.frames.find(mfn) {
+            Found::Frame(frame) => frame,
+            // Memory, but of somebody else.
+            Found::Elsewhere => return Err(Errno::EBUSY),
+            Found::NoMemory if mfn.get() == ALL_ONES => return Err(Errno::EINVAL),
+            // Device memory, without the right to it.
+            Found::NoMemory => return Err(Errno::EPERM),
+        };
+        let record = self.frames.get(frame);
+        if !matches!(record.owner(), Owner::Guest | Owner::Lent) {
+            return Err(Errno::EBUSY);
+        }
+        let held = record.held_once_more();
+        let taken = match (pte.is_writable(), record.count(), record.kind()) {
+            (false, ..) => held,
+            (true, 0, _) => held.used_once_as(Kind::Writable),
+            (true, _, Kind::Writable) => held.used_once_more(),
+            // "Could not get page type PGT_writable_page": a live table.
+            (true, ..) => return Err(Errno::EBUSY),
+        };
+        self.frames.set(frame, taken);
+        Ok(())
+    }
+
+    /// Takes a reference to a frame as a table (mm.c, `_get_page_type`).
+    fn get_type(&mut self, frame: Frame, level: u8) -> Result<(), Errno> {
+        let record = self.frames.get(frame);
+        if record.count() == 0 {
+            // The type changes first and the contents are checked then: a table that maps itself writable is caught.
+            self.frames.set(frame, record.used_once_as(Kind::Table(level)));
+            return self.promote(frame, level).inspect_err(|_| self.change(frame, Record::used_once_less));
+        }
+        if record.kind() != Kind::Table(level) {
+            return Err(Errno::EINVAL);
+        }
+        self.change(frame, Record::used_once_more);
+        Ok(())
+    }
+
+    /// Checks all entries of a table (mm.c, `promote_l1_table` to `promote_l4_table`).
+    fn promote(&mut self, frame: Frame, level: u8) -> Result<(), Errno> {
+        let mut words = self.contents.words(frame);
+        let mut refused = None;
+        for index in 0..words.len() {
+            // promote_l4_table does not look at Xen's slots.
+            if level == 4 && XEN_SLOTS.contains(&index) {
+                continue;
+            }
+            let pte = Pte(words[index]);
+            let checked = self.check_strictly(level, pte);
+            let taken = if pte.is_present() { checked.and_then(|()| self.get_entry(level, pte)) } else { checked };
+            match taken {
+                Ok(()) => words[index] = pte.adjusted(level).0,
+                Err(errno) => {
+                    refused = Some((index, errno));
+                    break;
+                }
+            }
+        }
+        if let Some((end, _)) = refused {
+            for index in (0..end).filter(|index| level < 4 || !XEN_SLOTS.contains(index)) {
+                if Pte(words[index]).is_present() {
+                    self.put_entry(level, Pte(words[index]));
+                }
+            }
+        } else if level == 4 {
+            self.fill_xen_slots(&mut words);
+        }
+        self.contents.set_words(frame, &words);
+        self.contents.compact(frame);
+        self.compact_around(level, &words);
+        refused.map_or(Ok(()), |(_, errno)| Err(errno))
+    }
+
+    /// Drops what a table's entries held (mm.c, `demote_l1_table` to `demote_l4_table`). The words stay.
+    fn demote(&mut self, frame: Frame, level: u8) {
+        let words = self.contents.words(frame);
+        for (index, &word) in words.iter().enumerate() {
+            if Pte(word).is_present() && (level < 4 || !XEN_SLOTS.contains(&index)) {
+                self.put_entry(level, Pte(word));
+            }
+        }
+        self.compact_around(level, &words);
+    }
+
+    /// Puts Xen's own entries into a top-level table (mm.c, `init_xen_l4_slots`). The frames are Xen's and have no record.
+    fn fill_xen_slots(&self, words: &mut crate::contents::Words) {
+        let first = self.device_frame().get() + 0x100;
+        for slot in XEN_SLOTS {
+            // The M2P may be read by the guest, the rest may not.
+            let flags = if slot == *XEN_SLOTS.start() { 0x25 } else { 0x8000_0000_0000_0063 };
+            words[slot] = (first + slot as u64) << 12 | flags;
+        }
+    }
+
+    fn compact_around(&mut self, level: u8, words: &crate::contents::Words) {
+        let first = words.iter().map(|&word| Pte(word)).find(|pte| pte.is_present());
+        if level == 1
+            && let Some(frame) = first.and_then(|pte| self.frame(pte.mfn()))
+        {
+            self.frames.compact(frame);
+        }
+    }
+
+    pub(crate) fn change(&mut self, frame: Frame, how: impl FnOnce(Record) -> Record) {
+        self.frames.set(frame, how(self.frames.get(frame)));
+    }
+}

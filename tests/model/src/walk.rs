@@ -1,0 +1,135 @@
+//! Translation by walking tables, as the processor does.
+//!
+//! *What this is*: from a top-level table and an address to the leaf, for loads and stores, for `update_va_mapping`, and
+//! for tests that look at an address space.
+//!
+//! *What must hold*: nothing is changed by a walk. The guest's code does not reach Xen's part of the address space here;
+//! it reads the M2P by `MachineToPhys`.
+
+use start_info::Mfn;
+use std::fmt;
+
+use crate::frames::Frame;
+use crate::machine::Machine;
+use crate::pte::Pte;
+use crate::types::XEN_SLOTS;
+
+/// Why an address has no leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmapped {
+    /// The address is in Xen's part of the address space.
+    Xens,
+    /// The address has too many bits.
+    NotCanonical,
+    /// The entry of this level is empty.
+    Empty(u8),
+    /// The entry of this level leads to no memory of the guest's.
+    Wild(u8),
+}
+
+impl fmt::Display for Unmapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Xens => f.write_str("it is Xen's"),
+            Self::NotCanonical => f.write_str("it is not canonical"),
+            Self::Empty(level) => write!(f, "its L{level} entry is empty"),
+            Self::Wild(level) => write!(f, "its L{level} entry leads to no memory"),
+        }
+    }
+}
+
+/// What maps an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// The first address of the page.
+    pub address: u64,
+    /// The L1 entry.
+    pub pte: Pte,
+    /// Whether all levels allow writing.
+    pub writable: bool,
+}
+
+/// Returns which entry of a table of `level` covers an address.
+pub(crate) const fn index(address: u64, level: u8) -> usize {
+    (address >> (12 + 9 * (level as u32 - 1))) as usize % 512
+}
+
+impl Machine {
+    /// Returns the leaf that maps `address` in the address space of the top-level table `root`.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn leaf(&self, root: Mfn, address: u64) -> Result<Leaf, Unmapped> {
+        let root = self.frame(root).ok_or(Unmapped::Wild(4))?;
+        self.walk(root, address)
+    }
+
+    /// Returns the leaf that maps `address` now.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn live_leaf(&self, address: u64) -> Result<Leaf, Unmapped> {
+        self.walk(self.root.ok_or(Unmapped::Wild(4))?, address)
+    }
+
+    pub(crate) fn walk(&self, root: Frame, address: u64) -> Result<Leaf, Unmapped> {
+        let (table, tables_writable) = self.descend(root, address)?;
+        let pte = Pte(self.contents.word(table, index(address, 1)));
+        if !pte.is_present() {
+            return Err(Unmapped::Empty(1));
+        }
+        Ok(Leaf { address: address & !0xfff, pte, writable: tables_writable && pte.is_writable() })
+    }
+
+    /// Returns the L1 table that covers `address`.
+    pub(crate) fn table_for(&self, root: Frame, address: u64) -> Result<Frame, Unmapped> {
+        self.descend(root, address).map(|(table, _)| table)
+    }
+
+    fn descend(&self, root: Frame, address: u64) -> Result<(Frame, bool), Unmapped> {
+        if (address as i64) << 16 >> 16 != address as i64 {
+            return Err(Unmapped::NotCanonical);
+        }
+        if XEN_SLOTS.contains(&index(address, 4)) {
+            return Err(Unmapped::Xens);
+        }
+        let (mut table, mut writable) = (root, true);
+        for level in (2..=4).rev() {
+            let pte = Pte(self.contents.word(table, index(address, level)));
+            if !pte.is_present() {
+                return Err(Unmapped::Empty(level));
+            }
+            table = self.frame(pte.mfn()).ok_or(Unmapped::Wild(level))?;
+            writable &= pte.is_writable();
+        }
+        Ok((table, writable))
+    }
+
+    /// Calls `visit` with every leaf of an address space outside Xen's slots, in ascending order.
+    pub fn each_leaf(&self, root: Mfn, mut visit: impl FnMut(Leaf)) {
+        if let Some(root) = self.frame(root) {
+            self.each_below(root, 4, 0, true, &mut visit);
+        }
+    }
+
+    fn each_below(&self, table: Frame, level: u8, base: u64, writable: bool, visit: &mut impl FnMut(Leaf)) {
+        for slot in 0..512 {
+            if level == 4 && XEN_SLOTS.contains(&slot) {
+                continue;
+            }
+            let pte = Pte(self.contents.word(table, slot));
+            if !pte.is_present() {
+                continue;
+            }
+            let offset = (slot as u64) << (12 + 9 * (u32::from(level) - 1));
+            let high = if level == 4 && slot >= 256 { 0xffff_0000_0000_0000 } else { 0 };
+            let address = base | offset | high;
+            let writable = writable && pte.is_writable();
+            if level == 1 {
+                visit(Leaf { address, pte, writable });
+            } else if let Some(below) = self.frame(pte.mfn()) {
+                self.each_below(below, level - 1, address, writable, visit);
+            }
+        }
+    }
+}
