@@ -27,13 +27,19 @@ impl BuilderTables {
     /// # Errors
     /// [`Error::NoMemory`] when the P2M gives the root no frame; [`Error::BuilderEnd`] when the mapping does not end where
     /// it must, by start_info.
-    pub fn adopt<M: Memory + MachineToPhys>(machine: &M, list: &List, facts: &BootFacts) -> Result<Self, Error> {
-        let pfn = Pfn::try_new(facts.page_tables().pfns.start()).map_err(|_| Error::NoMemory { pfn: Pfn::new(0) })?;
+    pub fn adopt<M: Memory + MachineToPhys>(
+        machine: &M,
+        list: &List,
+        facts: &BootFacts,
+    ) -> Result<Self, Error> {
+        let pfn = Pfn::try_new(facts.page_tables().pfns.start())
+            .map_err(|_| Error::NoMemory { pfn: Pfn::new(0) })?;
         let P2mEntry::Ram(mfn) = list.entry(machine, pfn) else { return Err(Error::NoMemory { pfn }) };
         let least = facts.least_boot_end().get();
         // All tables lie below the stack, so this window is enough to find how far it really goes.
         let pages = PageCount::try_new(least).unwrap_or_default();
-        let view = View::new((pfn, mfn), Window::empty(KERNEL_MAP), Some(Window::of_builder(KERNEL_MAP, pages)));
+        let view =
+            View::new((pfn, mfn), Window::empty(KERNEL_MAP), Some(Window::of_builder(KERNEL_MAP, pages)));
         let mut end = least;
         for _ in 0..2 {
             if !view.maps(machine, KERNEL_MAP + (end - 1) * 4096)? {

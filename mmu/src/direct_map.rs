@@ -191,7 +191,11 @@ impl DirectMap {
         p2m: &impl Translate,
         doing: Doing,
     ) -> Result<Frame, Error> {
-        self.frames.take(machine, p2m).ok_or(Error::NoFrames { doing, mapped: self.mapped(), total: self.total })
+        self.frames.take(machine, p2m).ok_or(Error::NoFrames {
+            doing,
+            mapped: self.mapped(),
+            total: self.total,
+        })
     }
 
     /// Maps a chunk that lies under one L2 table (or several, if it is the first) and hands out what is free in it.
@@ -297,7 +301,11 @@ impl DirectMap {
     }
 
     fn access(&self, pfn: Pfn, mixed: bool) -> Access {
-        if mixed && self.read_only.iter().any(|range| range.contains(pfn)) { Access::Read } else { Access::ReadWrite }
+        if mixed && self.read_only.iter().any(|range| range.contains(pfn)) {
+            Access::Read
+        } else {
+            Access::ReadWrite
+        }
     }
 
     fn hand_out<M: Machine>(
@@ -307,7 +315,8 @@ impl DirectMap {
         chunk: Span<Unmapped>,
     ) -> Result<(), Error> {
         let start = chunk.range().start();
-        let mapped = self.view.direct_mut().extend(chunk).map_err(|_| Error::NoMemory { pfn: frame(start) })?;
+        let mapped =
+            self.view.direct_mut().extend(chunk).map_err(|_| Error::NoMemory { pfn: frame(start) })?;
         self.frames.move_to(*self.view.direct());
         let holes = core::mem::take(&mut self.holes_seen);
         let frames = &mut self.frames;

@@ -144,7 +144,10 @@ mod tests {
         for access in [Access::Read, Access::ReadWrite, Access::Execute] {
             let flags = access.flags();
             assert!(!flags.contains(Flags::WRITABLE) || flags.contains(Flags::NO_EXECUTE), "{access:?}");
-            assert!(!flags.intersects(Flags::USER_ACCESSIBLE | Flags::GLOBAL | Flags::HUGE_PAGE), "{access:?}");
+            assert!(
+                !flags.intersects(Flags::USER_ACCESSIBLE | Flags::GLOBAL | Flags::HUGE_PAGE),
+                "{access:?}"
+            );
         }
     }
 

@@ -141,7 +141,10 @@ impl fmt::Display for Error {
                 write!(f, "{doing}: Xen refused operation {done} with {errno}")
             }
             Self::NoFrames { doing, mapped, total } => {
-                write!(f, "{doing}: no free page left in {mapped} of {total} pages; give the guest more memory")
+                write!(
+                    f,
+                    "{doing}: no free page left in {mapped} of {total} pages; give the guest more memory"
+                )
             }
             Self::P2m(error) => error.fmt(f),
             Self::NotMapped { address, level } => write!(f, "{address:#x} has no L{level} table"),

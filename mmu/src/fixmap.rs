@@ -52,7 +52,12 @@ impl<'l> Fixmap<'l> {
     ///
     /// # Errors
     /// [`Error::Refused`] when Xen refuses.
-    pub fn map(&mut self, hypervisor: &mut impl Hypervisor, slot: Slot, maddr: Maddr) -> Result<FixmapPage, Error> {
+    pub fn map(
+        &mut self,
+        hypervisor: &mut impl Hypervisor,
+        slot: Slot,
+        maddr: Maddr,
+    ) -> Result<FixmapPage, Error> {
         let address = FIXMAP + slot as u64 * PAGE_SIZE;
         hypervisor
             .update_va_mapping(VaUpdate::new(address, Entry::leaf(maddr.mfn(), Access::ReadWrite)))

@@ -58,7 +58,14 @@ impl Ladder {
                 l4.set(machine, slot, Entry::link(&l3));
             }
         }
-        Ok(Self { l4, l3: None, l2: None, l1: None, at: VirtAddr::new(0), batch: Batch::new(Doing::AddressSpace) })
+        Ok(Self {
+            l4,
+            l3: None,
+            l2: None,
+            l1: None,
+            at: VirtAddr::new(0),
+            batch: Batch::new(Doing::AddressSpace),
+        })
     }
 
     /// Maps one page; an empty entry makes the tables and maps nothing.

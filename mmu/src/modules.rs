@@ -139,7 +139,8 @@ fn open_table<M: Machine>(
     let frame = map.take(machine, p2m)?;
     let mut batch = Batch::new(Doing::Module);
     let l1 = Table::<L1, Draft>::empty(frame, machine).freeze(machine, &mut batch, map.view())?;
-    let mut l2 = map.view().l2(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 2 })?;
+    let mut l2 =
+        map.view().l2(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 2 })?;
     let l1 = l2.attach(machine, &mut batch, L2::index(address), l1)?;
     batch.commit(machine)?.waive("the entry was empty, and a frozen table is not written again");
     Ok(l1)

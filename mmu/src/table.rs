@@ -79,7 +79,11 @@ impl<L: Level> Table<L, Draft> {
     }
 
     /// Makes a table of a frame, with an entry for each of the 512 indices.
-    pub fn filled<M: Memory>(mut frame: Frame, memory: &mut M, entry: impl Fn(&M, Index) -> Entry<L>) -> Self {
+    pub fn filled<M: Memory>(
+        mut frame: Frame,
+        memory: &mut M,
+        entry: impl Fn(&M, Index) -> Entry<L>,
+    ) -> Self {
         for index in Index::all() {
             let value = entry(memory, index).raw();
             frame.set(memory, index, value);

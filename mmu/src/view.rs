@@ -55,11 +55,15 @@ impl View {
 
     /// Returns every address at which `pfn` is mapped.
     pub(crate) fn aliases(&self, pfn: Pfn) -> impl Iterator<Item = VirtAddr> + use<> {
-        [self.direct.address(pfn), self.builder.as_ref().and_then(|window| window.address(pfn))].into_iter().flatten()
+        [self.direct.address(pfn), self.builder.as_ref().and_then(|window| window.address(pfn))]
+            .into_iter()
+            .flatten()
     }
 
     fn word(&self, pfn: Pfn, index: Index) -> Option<Word> {
-        self.direct.word(pfn, index).or_else(|| self.builder.as_ref().and_then(|window| window.word(pfn, index)))
+        self.direct
+            .word(pfn, index)
+            .or_else(|| self.builder.as_ref().and_then(|window| window.word(pfn, index)))
     }
 
     /// Reads an entry of a live table.
@@ -141,7 +145,8 @@ impl View {
         machine: &M,
         address: VirtAddr,
     ) -> Result<(Maddr, Entry<L1>), Error> {
-        let l1 = self.l1(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })?;
+        let l1 =
+            self.l1(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })?;
         let index = L1::index(address);
         Ok((l1.mfn().maddr().entry(index), self.read(machine, &l1, index)?))
     }

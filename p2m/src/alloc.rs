@@ -158,8 +158,9 @@ impl FrameAllocator {
 
     fn read_description(&self, memory: &impl Memory, first: Pfn) -> (PfnRange, Option<Pfn>) {
         let read = |index| self.window.word(first, index).map_or(NOTHING, |word| memory.load(word));
-        let range =
-            PageCount::try_new(read(LENGTH)).and_then(|len| PfnRange::try_new(first, len)).unwrap_or_default();
+        let range = PageCount::try_new(read(LENGTH))
+            .and_then(|len| PfnRange::try_new(first, len))
+            .unwrap_or_default();
         (range, Pfn::try_new(read(BELOW)).ok())
     }
 }

@@ -38,7 +38,10 @@ pub struct Audit {
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { ram, missing, identity, foreign } = self;
-        write!(f, "{ram} pages confirmed by the M2P, {missing} missing, {identity} identity, {foreign} foreign")
+        write!(
+            f,
+            "{ram} pages confirmed by the M2P, {missing} missing, {identity} identity, {foreign} foreign"
+        )
     }
 }
 
@@ -57,7 +60,10 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pfn, mfn, back } = self;
         match back {
-            Some(back) => write!(f, "the P2M gives pfn {pfn} the frame {mfn}, but Xen's M2P gives that frame to pfn {back:#x}"),
+            Some(back) => write!(
+                f,
+                "the P2M gives pfn {pfn} the frame {mfn}, but Xen's M2P gives that frame to pfn {back:#x}"
+            ),
             None => write!(f, "the P2M gives pfn {pfn} the frame {mfn}, for which Xen's M2P has no entry"),
         }
     }

@@ -10,7 +10,9 @@
 
 use start_info::{ENTRIES, Index, Mfn, PageCount};
 
-use crate::{Error, Frame, FrameSource, MachineToPhys, Memory, NewLeaf, Translate, Tree, Window, entry::Entry};
+use crate::{
+    Error, Frame, FrameSource, MachineToPhys, Memory, NewLeaf, Translate, Tree, Window, entry::Entry,
+};
 
 /// The most pages that the three-level form can describe.
 const THREE_LEVEL_REACH: u64 = ENTRIES * ENTRIES * ENTRIES;

@@ -94,7 +94,11 @@ impl Tree {
     ///
     /// # Errors
     /// When the source has no frame for an inner page.
-    pub fn over<M: Memory, S: FrameSource<M>>(list: &List, memory: &mut M, source: &mut S) -> Result<Self, S::Error> {
+    pub fn over<M: Memory, S: FrameSource<M>>(
+        list: &List,
+        memory: &mut M,
+        source: &mut S,
+    ) -> Result<Self, S::Error> {
         let inner = inner_levels(list.pages());
         let root = new_page(memory, source, 0)?;
         let missing = new_page(memory, source, Entry::MISSING)?;
@@ -250,7 +254,11 @@ const fn inner_index(index: u64, level: u32) -> u64 {
     (index >> (9 * level)) % ENTRIES
 }
 
-fn new_page<M: Memory, S: FrameSource<M>>(memory: &mut M, source: &mut S, value: u64) -> Result<Page, S::Error> {
+fn new_page<M: Memory, S: FrameSource<M>>(
+    memory: &mut M,
+    source: &mut S,
+    value: u64,
+) -> Result<Page, S::Error> {
     let mut frame = source.take(memory)?;
     memory.fill(&mut frame, value);
     Ok(Page::of(frame))

@@ -51,7 +51,6 @@ pub struct Failure {
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "made once, shown once, never stored")]
 pub enum Cause {
     /// start_info was refused.
     StartInfo(start_info::Error),
@@ -117,7 +116,7 @@ impl From<p2m::Error> for Cause {
     }
 }
 
-/// Returns the facts about the console, as far as a page can be trusted that was refused: so that the refusal is seen.
+/// Uses the console ring, if the domain has one, where `window` maps it.
 pub(crate) fn attach_console<P: Platform>(platform: &mut P, facts: &BootFacts, window: &p2m::Window) {
     if let start_info::Console::Ring(ring) = facts.console()
         && let Some(page) = platform.pfn_of(ring.mfn).and_then(|pfn| window.shared_page(pfn))

@@ -1,9 +1,9 @@
 //! A boot layer for Xen PV guest kernels: from start_info to a loaded module.
 //!
 //! *What this is*: the stages of a boot ([`boot()`] runs them all, on real Xen or on a model), module loading, and, for
-//! the target without an operating system, the entry point and everything unsafe ([`sys`]).
+//! the target without an operating system, the entry point and everything unsafe (`sys`).
 //!
-//! A kernel names its payload with [`entry!`] and gets a [`Guest`]: all memory mapped at `__va`, its own page tables, a
+//! A kernel names its payload with [`entry!`] and gets a `Guest`: all memory mapped at `__va`, its own page tables, a
 //! frame allocator, the log on the console, and the module window.
 //!
 //! *What must hold*: the image is linked with this repository's `linker.ld`, without a red zone.
@@ -21,7 +21,6 @@ pub mod module;
 mod options;
 mod picture;
 mod platform;
-#[cfg(any(target_os = "none", test))]
 mod refusal;
 mod report;
 mod stage;

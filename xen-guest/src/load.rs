@@ -90,7 +90,9 @@ impl Running {
         let patches = plan.resolve(base, exports)?;
 
         let mut content = vec![0; plan.pages().bytes() as usize];
-        for (offset, bytes) in plan.copies().chain(patches.iter().map(|patch| (patch.offset(), patch.bytes()))) {
+        for (offset, bytes) in
+            plan.copies().chain(patches.iter().map(|patch| (patch.offset(), patch.bytes())))
+        {
             write(&mut content, offset, bytes);
         }
         let mut frames = Vec::new();

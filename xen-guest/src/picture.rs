@@ -25,7 +25,13 @@ impl fmt::Display for Picture<'_> {
         regions.sort_unstable_by_key(Region::start);
         for region in &regions {
             let pages = region.pages().get();
-            writeln!(f, "  {:016x} .. {:016x}  {:<16} {pages} pages", region.start(), region.last(), region.name())?;
+            writeln!(
+                f,
+                "  {:016x} .. {:016x}  {:<16} {pages} pages",
+                region.start(),
+                region.last(),
+                region.name()
+            )?;
         }
         let (map, image) = (&running.map, running.layout.image());
         write!(f, "  image ends at {:#x}, modules end at {:#x}; ", image.last() + 1, running.window.end())?;

@@ -15,14 +15,14 @@ use crate::platform::Platform;
 const FLAGS: usize = offset_of!(Layout, flags);
 const CONSOLE_MFN: usize = offset_of!(Layout, console);
 const CONSOLE_PORT: usize = CONSOLE_MFN + 8;
-const COMMAND_LINE: usize = offset_of!(Layout, cmd_line);
-const PT_BASE: usize = offset_of!(Layout, pt_base);
 const SIF_INITDOMAIN: u32 = 2;
 
 /// Attaches the console ring that a refused page names, if it can be one.
 pub(crate) fn attach_console<P: Platform>(platform: &mut P, page: &[u8; 4096], entry: &Entry) {
-    let word = |at: usize| page.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-    let half = |at: usize| page.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+    let word =
+        |at: usize| page.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+    let half =
+        |at: usize| page.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
     let is_domu = half(FLAGS).is_some_and(|flags| flags & SIF_INITDOMAIN == 0);
     // The builder puts the two rings right behind start_info (xen.h, "Start-of-day memory layout").
     let reach = (entry.start_info.as_u64().saturating_sub(KERNEL_MAP.as_u64())) / PAGE_SIZE + 3;
@@ -35,14 +35,5 @@ pub(crate) fn attach_console<P: Platform>(platform: &mut P, page: &[u8; 4096], e
         && let Some(ring) = Window::of_builder(KERNEL_MAP, pages).shared_page(pfn)
     {
         platform.attach_console(ring, port);
-    }
-}
-
-/// Spoils the page if its command line says `fail=start_info`, so that the refusal can be tried on real Xen.
-pub(crate) fn provoke(page: &mut [u8; 4096]) {
-    let line = page.get(COMMAND_LINE..COMMAND_LINE + 1024).unwrap_or_default();
-    let asked = line.split(|&byte| byte == b' ' || byte == 0).any(|word| word == b"fail=start_info");
-    if asked && let Some(byte) = page.get_mut(PT_BASE) {
-        *byte ^= 8;
     }
 }

@@ -102,6 +102,16 @@ fn a_length_of_zero_is_no_ramdisk_whatever_else_is_set() {
     }
 }
 
+#[test]
+fn memory_may_end_where_the_mapping_ends() {
+    for dom0 in [false, true] {
+        let fixture = Fixture { dom0, nr_pages: 0x400, image: (0x100, 0x80), ramdisk: 0, ..Fixture::dom_u() };
+        let built = fixture.build().unwrap();
+        assert_eq!(built.end, built.nr_pages);
+        check(&fixture, &built, &built.parse().unwrap());
+    }
+}
+
 /// The page alone cannot tell numbers whose lists have equally many pages.
 #[test]
 fn a_number_of_pages_is_known_to_a_page_of_the_list() {

@@ -89,9 +89,11 @@ fn memory(options: &Options) -> u64 {
     }
 }
 
-/// Bytes of memory the Linux dom0 gets.
+/// Bytes of memory the Linux dom0 gets; more if a script may want to put dumps of the guest there.
 fn dom0_memory(options: &Options) -> u64 {
-    if options.memory >= 8 * GIB { 3 * GIB } else { GIB }
+    let large = options.memory >= 8 * GIB;
+    let dumps = if options.in_dom0.is_some() && !large { 2 * options.memory } else { 0 };
+    dumps + if large { 3 * GIB } else { GIB }
 }
 
 /// Xen's command line.

@@ -25,11 +25,11 @@ const XEN: [Case; 13] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
-    Case::good("domu-smallest", "domu --memory 21M"),
+    Case::good("domu-smallest", "domu --memory 20M"),
     Case {
         outcomes: &[Outcome::Failure, Outcome::Crashed],
         proofs: &[proof::refused_in_one_line],
-        ..Case::good("domu-too-small", "domu --memory 17M")
+        ..Case::good("domu-too-small", "domu --memory 19M")
     },
     Case { plain: true, ..Case::good("dom0-512M-plain", "dom0") },
     Case::good("dom0-512M", "dom0"),

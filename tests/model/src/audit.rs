@@ -126,7 +126,7 @@ fn entries(machine: &Machine, table: Frame, level: u8) -> impl Iterator<Item = P
 /// writable; no page for user mode.
 #[must_use]
 pub fn protection(machine: &Machine) -> Complaints {
-    let mut complaints = Complaints::default();
+    let mut complaints = protection_of_tables(machine);
     let Some(root) = machine.root() else { return complaints };
     let mut executable = Vec::new();
     machine.each_leaf(root, |leaf| {
@@ -140,18 +140,29 @@ pub fn protection(machine: &Machine) -> Complaints {
         if pte.0 & crate::pte::GUEST_KERNEL == 0 {
             complaints.add(|| format!("{address:#x} is a page for user mode: {:#x}", pte.0));
         }
-        let record = machine.record(pte.mfn());
-        if let Some(level) = record.and_then(Record::table_level)
-            && pte.is_writable()
-        {
-            complaints.add(|| format!("{address:#x} maps a live L{level} table writable"));
-        }
     });
     for mfn in executable {
         let record = machine.record(mfn);
         if record.is_some_and(|record| record.kind() == Kind::Writable && record.count() > 0) {
             complaints.add(|| format!("mfn {mfn} is executable and has a writable mapping: {record:?}"));
         }
+    }
+    complaints
+}
+
+/// Checks that no live table has a writable mapping in the live address space.
+#[must_use]
+pub fn protection_of_tables(machine: &Machine) -> Complaints {
+    let mut complaints = Complaints::default();
+    if let Some(root) = machine.root() {
+        machine.each_leaf(root, |leaf| {
+            let record = machine.record(leaf.pte.mfn());
+            if let Some(level) = record.and_then(Record::table_level)
+                && leaf.pte.is_writable()
+            {
+                complaints.add(|| format!("{:#x} maps a live L{level} table writable", leaf.address));
+            }
+        });
     }
     complaints
 }

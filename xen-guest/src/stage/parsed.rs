@@ -10,6 +10,7 @@ use crate::{
     image::Image,
     options::Options,
     platform::Platform,
+    refusal,
     report::Report,
 };
 
@@ -27,7 +28,10 @@ impl Parsed {
         image: &Image,
     ) -> Result<Self, Failure> {
         let mut report = Report::start(platform);
-        let facts = BootFacts::parse(page, entry).map_err(|cause| Failure::new("start_info", cause))?;
+        let facts = BootFacts::parse(page, entry).map_err(|cause| {
+            refusal::attach_console(platform, page, entry);
+            Failure::new("start_info", cause)
+        })?;
         // The builder maps at least this much, so the ring's page can be reached long before we map anything.
         let pages = PageCount::try_new(facts.least_boot_end().get()).unwrap_or_default();
         attach_console(platform, &facts, &Window::of_builder(KERNEL_MAP, pages));
@@ -41,7 +45,8 @@ impl Parsed {
         let facts = &self.setting.facts;
         let list = List::of(facts);
         let last = facts.nr_pages().get() - 1;
-        let watched = [0, facts.image().start(), facts.image().end() - 1, facts.page_tables().pfns.start(), last];
+        let watched =
+            [0, facts.image().start(), facts.image().end() - 1, facts.page_tables().pfns.start(), last];
         for pfn in watched.into_iter().filter_map(|number| Pfn::try_new(number).ok()) {
             confirm(platform, &list, pfn).map_err(|cause| Failure::new("p2m", cause))?;
         }

@@ -42,7 +42,11 @@ impl Running {
     ///
     /// # Errors
     /// [`mmu::Error::NoFrames`] when no run is as long.
-    pub fn take_span<P: Platform>(&mut self, platform: &mut P, len: PageCount) -> Result<Span<Mapped>, mmu::Error> {
+    pub fn take_span<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        len: PageCount,
+    ) -> Result<Span<Mapped>, mmu::Error> {
         self.map.take_span(platform, &self.p2m, len)
     }
 

@@ -24,8 +24,9 @@ impl Settled {
     pub(crate) fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
         let failure = |cause| Failure::new("direct map", cause);
         let constant = self.setting.image.constant_pages();
-        let mut map = DirectMap::bootstrap(platform, &self.list, &self.setting.facts, &self.builder, constant)
-            .map_err(failure)?;
+        let mut map =
+            DirectMap::bootstrap(platform, &self.list, &self.setting.facts, &self.builder, constant)
+                .map_err(failure)?;
         if self.setting.options.mapping == Mapping::Eager {
             let mut progress = Progress::of(&map);
             while map.grow(platform, &self.list).map_err(failure)? {

@@ -1,6 +1,8 @@
 //! Stage 6: our own page tables are live; shared_info is mapped and the P2M published.
 
-use mmu::{DirectMap, Fixmap, L4, Live, ModuleWindow, Region, Settled as Layout, Slot, Table, layout::LINEAR_P2M};
+use mmu::{
+    DirectMap, Fixmap, L4, Live, ModuleWindow, Region, Settled as Layout, Slot, Table, layout::LINEAR_P2M,
+};
 use p2m::{Publication, Tree};
 use start_info::PageCount;
 

@@ -11,15 +11,14 @@ use mmu::layout::KERNEL_MAP;
 use x86_64::VirtAddr;
 
 use super::{
-    logger,
+    fail, logger,
     sched::{Reason, shutdown},
     symbols, traps,
     xen::Xen,
 };
 use crate::{
-    boot::{self, Cause, Failure},
+    boot::{self, Failure},
     guest::Guest,
-    refusal,
     stage::Running,
 };
 
@@ -63,12 +62,6 @@ fn start(xen: &mut Xen, start_info: u64) -> Result<Running, Failure> {
     // SAFETY: the address starts a page behind the image, as just checked, where Xen's builders put start_info; should it
     // not be mapped all the same, the page fault is reported.
     let mut page = unsafe { pointer.read_volatile() };
-    refusal::provoke(&mut page);
-    let outcome = boot::boot(xen, &page, &entry, &image);
-    if let Err(failure) = &outcome
-        && let Cause::StartInfo(_) = failure.cause()
-    {
-        refusal::attach_console(xen, &page, &entry);
-    }
-    outcome
+    fail::spoil_as_asked(&mut page);
+    boot::boot(xen, &page, &entry, &image)
 }

@@ -1,13 +1,18 @@
 //! Faults on purpose, so that the ways a kernel dies can be tried on real Xen.
 
+use core::mem::offset_of;
+
 use mmu::layout::DIRECT_MAP;
 use start_info::CommandLine;
 
 use super::symbols;
 
+const COMMAND_LINE: usize = offset_of!(xen_sys::start_info, cmd_line);
+const PT_BASE: usize = offset_of!(xen_sys::start_info, pt_base);
+
 /// Does what `fail=NAME` on the command line asks for:
 ///
-/// - `start_info`: done before the boot (see `refusal`)
+/// - `start_info`: spoils a field of start_info, done before the boot
 /// - `panic`: panics
 /// - `null`: reads address 0
 /// - `text`: writes to the kernel's text
@@ -50,4 +55,13 @@ fn asked_to_panic() {
 fn overflow(depth: u64) -> u64 {
     let page = core::hint::black_box([depth; 512]);
     overflow(depth + 1) + page[0]
+}
+
+/// Spoils the page if its command line says `fail=start_info`, so that the refusal can be tried on real Xen.
+pub(super) fn spoil_as_asked(page: &mut [u8; 4096]) {
+    let line = page.get(COMMAND_LINE..COMMAND_LINE + 1024).unwrap_or_default();
+    let asked = line.split(|&byte| byte == b' ' || byte == 0).any(|word| word == b"fail=start_info");
+    if asked && let Some(byte) = page.get_mut(PT_BASE) {
+        *byte ^= 8;
+    }
 }

@@ -55,7 +55,8 @@ pub(super) fn install() -> Result<(), Errno> {
         entry.address = *address;
     }
     // SAFETY: Xen copies the table, which ends with an address of 0; each address is an entry of traps.S.
-    check(unsafe { hypercall(xen_sys::__HYPERVISOR_set_trap_table, [table.as_ptr() as u64, 0, 0, 0]) }).map(|_| ())
+    check(unsafe { hypercall(xen_sys::__HYPERVISOR_set_trap_table, [table.as_ptr() as u64, 0, 0, 0]) })
+        .map(|_| ())
 }
 
 /// Reads a word at an address that may not be mapped.

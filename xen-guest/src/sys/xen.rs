@@ -89,7 +89,8 @@ impl Hypervisor for Xen {
     fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped> {
         self.count();
         let mut done = 0_u32;
-        let arguments = [operations.as_ptr() as u64, operations.len() as u64, &raw mut done as u64, DOMID_SELF];
+        let arguments =
+            [operations.as_ptr() as u64, operations.len() as u64, &raw mut done as u64, DOMID_SELF];
         // SAFETY: as for mmu_update: `ExtOp` has Xen's layout and is made by `mmu` only.
         let result = unsafe { hypercall(xen_sys::__HYPERVISOR_mmuext_op, arguments) };
         stopped(result, done, operations.len())

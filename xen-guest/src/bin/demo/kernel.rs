@@ -58,7 +58,8 @@ fn load_modules(guest: &mut Guest) -> Result<(), String> {
     let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
     let archive = Archive::new(ramdisk).map_err(|error| format!("ramdisk: {error}"))?;
     let names = archive.modules().iter().map(|module| module.name);
-    let names: alloc::vec::Vec<&str> = if wanted == "all" { names.collect() } else { wanted.split(',').collect() };
+    let names: alloc::vec::Vec<&str> =
+        if wanted == "all" { names.collect() } else { wanted.split(',').collect() };
     if names.is_empty() {
         return Err(String::from("modules: the ramdisk holds no modules/NAME.ko"));
     }

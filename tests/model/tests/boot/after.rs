@@ -1,0 +1,208 @@
+//! What must be true after every boot.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use mmu::layout::{DIRECT_MAP, FIXMAP, KERNEL_MAP, LINEAR_P2M};
+use p2m::Entry;
+use start_info::{Mfn, Pfn};
+use xen_guest::{Mapping, Revector, Running, boot};
+use xen_model::audit::{self, Complaints};
+use xen_model::{Built, Guest, Machine, Unmapped, toolstack};
+
+/// A guest that was booted.
+pub(crate) struct Booted {
+    pub(crate) guest: Guest,
+    pub(crate) built: Built,
+    pub(crate) running: Running,
+}
+
+/// Builds and boots a guest and checks everything.
+pub(crate) fn booted(guest: Guest) -> Booted {
+    let mut built = guest.build().unwrap();
+    let running = match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
+        Ok(running) => running,
+        Err(failure) => panic!("{failure}\n{}", built.machine.trace()),
+    };
+    let booted = Booted { guest, built, running };
+    booted.check();
+    booted
+}
+
+impl Booted {
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.built.machine
+    }
+
+    /// Checks the state of machine and guest. Can be called again after the payload did something.
+    pub(crate) fn check(&self) {
+        let machine = self.machine();
+        audit::references(machine).assert_none();
+        audit::protection(machine).assert_none();
+        self.direct_map().assert_none();
+        self.nothing_else_is_mapped().assert_none();
+        self.p2m_is_the_builders().assert_none();
+        if self.running.setting.options.revector == Revector::On {
+            toolstack::check(machine).unwrap();
+        }
+    }
+
+    /// Every page with memory is mapped once in the direct map, never executable, and nothing else is.
+    fn direct_map(&self) -> Complaints {
+        let mut complaints = Complaints::default();
+        let (machine, mapped) = (self.machine(), self.running.map.mapped().get());
+        if self.running.setting.options.mapping == Mapping::Eager && mapped != self.guest.pages {
+            complaints.add(|| format!("{mapped:#x} of {:#x} pages are mapped", self.guest.pages));
+        }
+        for pfn in 0..mapped {
+            let address = DIRECT_MAP.as_u64() + pfn * 4096;
+            match (machine.live_leaf(address), machine.built_mfn(pfn)) {
+                (Ok(leaf), Some(mfn)) if leaf.pte.mfn() == mfn && !leaf.pte.is_executable() => {}
+                (Err(Unmapped::Empty(_)), None) => {}
+                (leaf, mfn) => complaints.add(|| format!("pfn {pfn:#x} is mfn {mfn:?}, at {address:#x} {leaf:?}")),
+            }
+        }
+        complaints
+    }
+
+    /// Outside the direct map there is the image without its guard page, our P2M or the builder's, shared_info, modules.
+    fn nothing_else_is_mapped(&self) -> Complaints {
+        let mut complaints = Complaints::default();
+        let (machine, setting) = (self.machine(), &self.running.setting);
+        let places = &self.built.places;
+        let pages = |base: u64, pages: Range<u64>| base + pages.start * 4096..base + pages.end * 4096;
+        let leaves = self.guest.pages.div_ceil(512);
+        let old_list = match (setting.options.revector, self.guest.init_p2m) {
+            (Revector::On, _) => None,
+            (Revector::Off, None) => Some(pages(KERNEL_MAP.as_u64(), places.list.clone())),
+            (Revector::Off, Some(at)) => Some(pages(at, 0..places.list_pages)),
+        };
+        let linear = old_list.unwrap_or(pages(LINEAR_P2M.as_u64(), 0..leaves));
+        let image = pages(KERNEL_MAP.as_u64(), places.image.clone());
+        let guard = KERNEL_MAP.as_u64() + setting.image.guard.get() * 4096;
+        let modules = self.running.window.region().start().as_u64()..self.running.window.end().as_u64();
+        let shared_info = FIXMAP.as_u64();
+        let direct = pages(DIRECT_MAP.as_u64(), 0..self.running.map.mapped().get());
+        let (mut in_image, mut in_linear, mut in_fixmap) = (0, 0, 0);
+        machine.each_leaf(machine.root().unwrap(), |leaf| {
+            let address = leaf.address;
+            if direct.contains(&address) || modules.contains(&address) {
+            } else if image.contains(&address) && address != guard {
+                in_image += 1;
+                let pfn = Pfn::new((address - KERNEL_MAP.as_u64()) / 4096);
+                let image = &setting.image;
+                let expected =
+                    (image.text.contains(pfn), image.data.contains(pfn), machine.built_mfn(pfn.get()).unwrap());
+                if (leaf.pte.is_executable(), leaf.writable, leaf.pte.mfn()) != expected {
+                    complaints.add(|| format!("image page {pfn} is mapped {leaf:?}"));
+                }
+            } else if linear.contains(&address) {
+                in_linear += 1;
+            } else if address == shared_info && leaf.pte.mfn() == machine.shared_info() {
+                in_fixmap += 1;
+            } else {
+                complaints.add(|| format!("{address:#x} is mapped and should not be: {:?}", leaf.pte));
+            }
+        });
+        let counts = (in_image, in_linear, in_fixmap);
+        let expected = (self.guest.image_pages - 1, leaves, 1);
+        if counts != expected {
+            complaints.add(|| format!("pages mapped in image, P2M, fixmap: {counts:?}, not {expected:?}"));
+        }
+        complaints
+    }
+
+    fn p2m_is_the_builders(&self) -> Complaints {
+        let mut complaints = Complaints::default();
+        let machine = self.machine();
+        for pfn in 0..self.guest.pages {
+            let expected = machine.built_mfn(pfn).map_or(Entry::Missing, Entry::Ram);
+            let found = self.running.entry(machine, Pfn::new(pfn));
+            if found != expected {
+                complaints.add(|| format!("pfn {pfn:#x} is {found:?}, not {expected:?}"));
+            }
+        }
+        complaints
+    }
+
+    /// Takes every free frame and writes it: none may be a table, hold the image, or be handed out twice. Returns the
+    /// pages that were handed out.
+    pub(crate) fn take_all(&mut self) -> Vec<u64> {
+        let mut taken = Vec::new();
+        let machine = &mut self.built.machine;
+        while let Ok(mut frame) = self.running.take_frame(machine) {
+            frame.set(machine, start_info::Index::FIRST, frame.pfn().get());
+            taken.push(frame.pfn().get());
+        }
+        taken.sort_unstable();
+        taken
+    }
+}
+
+/// Accounting: whose each page is.
+impl Booted {
+    /// Returns the pages that are known to be in use, and for what.
+    pub(crate) fn owners(&self) -> HashMap<u64, &'static str> {
+        let mut owners = HashMap::new();
+        let (machine, places) = (self.machine(), &self.built.places);
+        let mut own = |pages: Range<u64>, what| {
+            for pfn in pages {
+                if let Some(other) = owners.insert(pfn, what) {
+                    panic!("pfn {pfn:#x} is used as {other} and as {what}");
+                }
+            }
+        };
+        own(0..1, "page 0");
+        own(places.image.clone(), "image");
+        own(places.start_info..places.start_info + 1, "start_info");
+        for ring in [places.xenstore, places.console].into_iter().flatten() {
+            own(ring..ring + 1, "ring");
+        }
+        own(places.ramdisk.clone().unwrap_or_default(), "ramdisk");
+        for (mfn, _) in audit::tables(machine) {
+            let pfn = machine.built_pfn(mfn).unwrap().get();
+            own(pfn..pfn + 1, "page table");
+        }
+        if self.running.publication.is_none() {
+            own(places.list.clone(), "builder's P2M");
+            return owners;
+        }
+        let mut leaves = HashSet::new();
+        for index in 0..self.guest.pages.div_ceil(512) {
+            leaves.insert(self.running.p2m.leaf_pfn(machine, self.running.map.view().direct(), index).unwrap());
+        }
+        for leaf in leaves {
+            own(leaf.get()..leaf.get() + 1, "P2M leaf");
+        }
+        for pfn in self.frame_list_pages() {
+            own(pfn..pfn + 1, "frame list");
+        }
+        owners
+    }
+
+    fn frame_list_pages(&self) -> Vec<u64> {
+        let machine = self.machine();
+        let top = machine.published().unwrap().frame_list_list;
+        let Ok(top) = Mfn::try_new(top) else { return Vec::new() };
+        let middles = (0..512).filter_map(|index| Mfn::try_new(machine.peek(top, index).unwrap()).ok());
+        std::iter::once(top).chain(middles).map(|mfn| machine.built_pfn(mfn).unwrap().get()).collect()
+    }
+
+    /// Returns how many pages the tree has besides its leaves: inner pages, and the shared leaves that are not in use.
+    pub(crate) fn tree_pages(&self) -> u64 {
+        let leaves = self.guest.pages.div_ceil(512);
+        let inner: u64 = (1..=self.running.p2m.inner_levels()).map(|level| leaves.div_ceil(512u64.pow(level))).sum();
+        let missing_is_used = (0..leaves).any(|leaf| {
+            let mut pages = leaf * 512..self.guest.pages.min(leaf * 512 + 512);
+            pages.all(|pfn| self.machine().built_mfn(pfn).is_none())
+        });
+        inner + 1 + u64::from(!missing_is_used)
+    }
+
+    /// Returns how many pages modules have.
+    pub(crate) fn module_pages(&self) -> u64 {
+        let window = &self.running.window;
+        let range = window.region().start().as_u64()..window.end().as_u64();
+        range.step_by(4096).filter(|&address| self.machine().live_leaf(address).is_ok()).count() as u64
+    }
+}

@@ -1,0 +1,178 @@
+//! Named guests.
+
+use mmu::{Access, Error, ModulePart};
+use p2m::Frame;
+use start_info::{Index, PageCount};
+use xen_guest::{Cause, boot};
+use xen_model::{Guest, Ramdisk, audit};
+
+use crate::after::{Booted, booted};
+
+const MIB: u64 = 256;
+
+fn small_ramdisk() -> Ramdisk {
+    Ramdisk::of((0..0x1_2345_u32).map(|i| (i * 7) as u8).collect())
+}
+
+/// Boots, uses all memory, and checks that no frame was lost or used twice.
+fn fully_used(guest: Guest) -> Booted {
+    let mut booted = booted(guest);
+    booted.read_ramdisk();
+    booted.load_module(5);
+    booted.check();
+    booted.use_all_memory();
+    booted.read_ramdisk();
+    booted.check();
+    booted
+}
+
+#[test]
+fn a_dom_u_of_64_mib() {
+    fully_used(Guest::new(64 * MIB));
+}
+
+#[test]
+fn a_dom_u_of_67_mib_whose_page_count_is_no_multiple_of_anything() {
+    fully_used(Guest::new(67 * MIB + 3).with_ramdisk(small_ramdisk()));
+}
+
+#[test]
+fn a_dom_u_of_a_gibibyte_with_a_ramdisk_of_64_mib() {
+    fully_used(Guest::new(1024 * MIB).with_ramdisk(Ramdisk::zeros(64 << 20)));
+}
+
+#[test]
+fn a_dom_u_whose_memory_ends_one_page_into_the_second_gibibyte() {
+    fully_used(Guest::new((1 << 18) + 1));
+    fully_used(Guest::new((1 << 18) - 1));
+}
+
+#[test]
+fn a_dom_u_with_the_notes() {
+    fully_used(Guest::new(1300 * MIB + 1).with_notes().with_ramdisk(small_ramdisk()));
+}
+
+#[test]
+fn a_dom_u_whose_ramdisk_is_behind_the_mapping() {
+    let guest = Guest { ramdisk_by_pfn: true, ..Guest::new(200 * MIB) };
+    fully_used(guest.with_ramdisk(small_ramdisk()));
+}
+
+#[test]
+fn dom0_without_the_notes() {
+    fully_used(Guest::dom0(400 * MIB + 17).with_ramdisk(small_ramdisk()));
+}
+
+#[test]
+fn dom0_with_the_notes() {
+    fully_used(Guest::dom0(1900 * MIB + 5).with_notes().with_ramdisk(small_ramdisk()));
+}
+
+#[test]
+fn holes_in_memory_are_mapped_nowhere_and_handed_out_to_nobody() {
+    let holes = vec![0x4000..0x4001, 0x4003..0x4a00, 0x5ffe..0x6200, (1 << 18) - 1..(1 << 18) + 700];
+    let guest = Guest { holes, ..Guest::new(1100 * MIB) };
+    fully_used(guest.clone());
+    fully_used(guest.with_notes().with_seed(9));
+}
+
+#[test]
+fn memory_is_mapped_only_as_it_is_needed_if_the_map_is_lazy() {
+    let guest = Guest::new(3000 * MIB).with_command_line("map=lazy").with_ramdisk(small_ramdisk());
+    let mut booted = booted(guest.clone());
+    assert!(booted.running.map.mapped().get() < guest.pages, "nothing needed all of it");
+    booted.read_ramdisk();
+    booted.use_all_memory();
+    assert_eq!(booted.running.map.mapped().get(), guest.pages);
+    booted.check();
+}
+
+#[test]
+fn a_p2m_left_where_it_was_stays_mapped() {
+    for guest in [Guest::new(300 * MIB), Guest::new(300 * MIB).with_notes(), Guest::dom0(300 * MIB).with_notes()] {
+        let booted = booted(guest.with_command_line("revector=off"));
+        assert!(booted.running.publication.is_none());
+        let at = booted.running.setting.facts.p2m_list().at.as_u64();
+        let machine = booted.machine();
+        for pfn in 0..booted.guest.pages {
+            assert_eq!(machine.read(at + pfn * 8).unwrap(), machine.built_mfn(pfn).unwrap().get());
+        }
+    }
+}
+
+#[test]
+fn too_little_memory_ends_the_boot_with_one_line_and_nothing_broken() {
+    for low in [1, 2, 3, 5, 8, 10, 12] {
+        let guest = Guest { image_start: low, ..Guest::new(20 * MIB) };
+        let mut built = guest.build().unwrap();
+        match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
+            Ok(_) => assert!(low > 8, "{low} pages below the kernel are too few for its tables"),
+            Err(failure) => assert!(matches!(failure.cause(), Cause::Mmu(Error::NoFrames { .. })), "{failure}"),
+        }
+        audit::references(&built.machine).assert_none();
+        audit::protection_of_tables(&built.machine).assert_none();
+    }
+}
+
+#[test]
+fn a_frame_of_somebody_else_in_the_list_is_noticed_before_anything_is_mapped() {
+    let mut built = Guest::new(64 * MIB).build().unwrap();
+    let list = built.machine.built_mfn(built.places.list.start).unwrap();
+    built.machine.poke(list, 0, built.machine.other_domains_frame().get());
+    let failure = boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap_err();
+    assert!(matches!(failure.cause(), Cause::Mismatch(_)), "{failure}");
+    assert_eq!(built.machine.calls(), 0);
+}
+
+impl Booted {
+    /// Reads the ramdisk and compares it with what the builder was given.
+    pub(crate) fn read_ramdisk(&mut self) {
+        let found = self.running.ramdisk(&mut self.built.machine).unwrap();
+        let Some(ramdisk) = &self.guest.ramdisk else { return assert_eq!(found, None) };
+        let found = found.unwrap();
+        assert!(found.starts_with(&ramdisk.content) && found.len() as u64 >= ramdisk.len);
+        assert!(found.len() as u64 - ramdisk.len < 4096);
+    }
+
+    /// Maps a module of three parts, as the loader does, and checks what may be done with each.
+    pub(crate) fn load_module(&mut self, part_pages: u64) {
+        let machine = &mut self.built.machine;
+        let reservation = self.running.window.reserve(PageCount::new(part_pages * 3), 4096).unwrap();
+        let kinds = [Access::Execute, Access::Read, Access::ReadWrite];
+        let mut parts = Vec::new();
+        for access in kinds {
+            let mut frames: Vec<Frame> = Vec::new();
+            for _ in 0..part_pages {
+                let mut frame = self.running.take_frame(machine).unwrap();
+                frame.set(machine, Index::FIRST, 0x1234);
+                frames.push(frame);
+            }
+            parts.push(ModulePart { frames, access });
+        }
+        let running = &mut self.running;
+        running.window.map(machine, &mut running.map, &running.p2m, &reservation, parts).unwrap();
+        let start = reservation.region().start().as_u64();
+        for page in 0..part_pages * 3 {
+            let leaf = machine.live_leaf(start + page * 4096).unwrap();
+            let access = kinds[(page / part_pages) as usize];
+            let expected = (access == Access::Execute, access == Access::ReadWrite);
+            assert_eq!((leaf.pte.is_executable(), leaf.writable), expected, "{leaf:?}");
+            assert_eq!(machine.read(leaf.address), Ok(0x1234));
+        }
+    }
+
+    /// Takes all free frames and accounts for every page of the guest.
+    pub(crate) fn use_all_memory(&mut self) {
+        let taken = self.take_all();
+        let owners = self.owners();
+        let mut free = vec![false; self.guest.pages as usize];
+        for &pfn in &taken {
+            assert!(!std::mem::replace(&mut free[pfn as usize], true), "pfn {pfn:#x} was handed out twice");
+            assert_eq!(owners.get(&pfn), None, "pfn {pfn:#x} was handed out and is in use");
+        }
+        let memory = (0..self.guest.pages).filter(|&pfn| self.machine().built_mfn(pfn).is_some());
+        let unaccounted: Vec<u64> =
+            memory.filter(|pfn| !free[*pfn as usize] && !owners.contains_key(pfn)).collect();
+        assert_eq!(unaccounted.len() as u64, self.tree_pages() + self.module_pages(), "{unaccounted:x?}");
+    }
+}

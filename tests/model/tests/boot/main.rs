@@ -1,0 +1,9 @@
+//! The whole boot on the model, from start_info to a guest that could run a kernel.
+//!
+//! *What this is*: guests of many shapes built as Xen's builders do, booted by `xen_guest::boot`, then looked at by code
+//! that shares nothing with the boot.
+
+mod after;
+mod domains;
+mod large;
+mod shapes;
