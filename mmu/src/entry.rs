@@ -1,17 +1,14 @@
 //! Page-table entries that know their level.
 //!
-//! *What this is*: eight bytes of a table of level `L`, made only from what it leads to.
+//! *What this is*: eight bytes of a table of level `L`, made only from what it leads to. The entries that map pages are
+//! made as [`crate::Leaf`].
 //!
 //! *What must hold*: an entry that maps nothing is zero, because Xen kills a domU whose not-present entry looks like L1TF
 //! (`pv_l1tf_check`, asm/shadow.h). The user and global bits and bit 52 stay clear: Xen adds the user bit and its own
 //! mark for a kernel page, and a clear pair is what makes it do so.
-//!
-//! *What is not prevented*: keeping a writable entry after its frame was given away. The frame is borrowed for the making
-//! of the entry only.
 
 use core::{fmt, marker::PhantomData};
 
-use p2m::Frame;
 use start_info::{Maddr, Mfn};
 use x86_64::structures::paging::PageTableFlags as Flags;
 
@@ -106,12 +103,6 @@ impl<L> Entry<L> {
 }
 
 impl Entry<L1> {
-    /// Maps a frame that the caller owns.
-    #[must_use]
-    pub fn of(frame: &Frame, access: Access) -> Self {
-        Self::leaf(frame.mfn(), access)
-    }
-
     /// Maps a machine frame. Inside this crate only: here the right to it comes from a span or from the layout.
     pub(crate) fn leaf(mfn: Mfn, access: Access) -> Self {
         Self::read(mfn.maddr().get() | access.flags().bits())

@@ -24,7 +24,7 @@ use crate::{
 
 /// An address space that is being built.
 #[derive(Debug)]
-pub struct Ladder {
+pub(crate) struct Ladder {
     l4: Table<L4, Draft>,
     l3: Option<Table<L3, Draft>>,
     l2: Option<Table<L2, Draft>>,
@@ -39,7 +39,7 @@ impl Ladder {
     ///
     /// # Errors
     /// [`Error::NoFrames`] when there is no frame for the top-level table.
-    pub fn start<M: Machine>(
+    pub(crate) fn start<M: Machine>(
         machine: &mut M,
         map: &mut DirectMap,
         p2m: &impl Translate,
@@ -73,7 +73,7 @@ impl Ladder {
     /// # Errors
     /// [`Error::OutOfOrder`] below an address that was mapped before, [`Error::NoFrames`] when there is no frame for a
     /// table, [`Error::Refused`] when Xen refuses a change to read-only.
-    pub fn map<M: Machine>(
+    pub(crate) fn map<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
@@ -96,7 +96,7 @@ impl Ladder {
             self.l1 = Some(Table::empty(map.take(machine, p2m)?, machine));
         }
         if let Some(l1) = &mut self.l1 {
-            l1.set(machine, L1::index(address), entry);
+            l1.put(machine, L1::index(address), entry);
         }
         Ok(())
     }
@@ -105,7 +105,11 @@ impl Ladder {
     ///
     /// # Errors
     /// [`Error::Refused`] when Xen refuses a change to read-only or the pin.
-    pub fn pin<M: Machine>(mut self, machine: &mut M, map: &DirectMap) -> Result<Table<L4, Live>, Error> {
+    pub(crate) fn pin<M: Machine>(
+        mut self,
+        machine: &mut M,
+        map: &DirectMap,
+    ) -> Result<Table<L4, Live>, Error> {
         self.close_up_to(machine, map, None)?;
         let l4 = self.l4.freeze(machine, &mut self.batch, map.view())?;
         self.batch.commit(machine)?.waive("a frozen table is not written again");

@@ -2,11 +2,12 @@
 //!
 //! *What this is*: tables whose state is their type ([`Table`] as [`Draft`], [`Frozen`] or [`Live`]), entries that know
 //! their level, requests to Xen that only this crate can make, the direct map that grows chunk by chunk
-//! ([`DirectMap`]), the new address space ([`Ladder`]), and the regions of the address space ([`Settled`]).
+//! ([`DirectMap`]), the new address space ([`build_space`]), and the regions of the address space ([`Settled`]).
 //!
 //! *What must hold*, and is kept by types:
 //! - a table is written only while it is a draft, which owns the frame, so nobody else can write it either;
 //! - an entry that leads to a table is made from a frozen or live one of the level below;
+//! - a frame has one role at a time: free, data, sealed, or table ([`p2m::Frame`]), and a [`Leaf`] cannot outlive it;
 //! - nothing is both writable and executable: [`Access`] has no such variant;
 //! - memory yields frames only after Xen accepted the tables that map it;
 //! - a fixmap slot needs the settled layout, and Xen's hole is in no region.
@@ -31,6 +32,7 @@ mod flush;
 mod hv;
 mod ladder;
 pub mod layout;
+mod leaf;
 mod level;
 mod modules;
 mod pool;
@@ -47,8 +49,8 @@ pub use error::Error;
 pub use fixmap::{Fixmap, FixmapPage, Slot};
 pub use flush::Unflushed;
 pub use hv::{Errno, ExtOp, Hypervisor, Machine, Stopped, Update, VaUpdate};
-pub use ladder::Ladder;
 pub use layout::{LayoutPlan, Region, Settled};
+pub use leaf::{Leaf, seal};
 pub use level::{Inner, L1, L2, L3, L4, Level};
 pub use modules::{ModulePart, ModuleWindow, Reservation};
 pub use pool::Pool;

@@ -15,10 +15,11 @@ use x86_64::VirtAddr;
 use crate::{
     batch::Batch,
     direct_map::DirectMap,
-    entry::{Access, Entry},
+    entry::Access,
     error::{Doing, Error},
-    hv::{Machine, Update},
+    hv::Machine,
     layout::{Region, Settled},
+    leaf::{Leaf, seal},
     level::{L1, L2, Level},
     table::{Draft, Table},
 };
@@ -106,25 +107,28 @@ impl ModuleWindow {
         reservation: &Reservation,
         parts: impl IntoIterator<Item = ModulePart<I>>,
     ) -> Result<(), Error> {
-        let mut seal = Batch::new(Doing::Module);
-        let mut hook = Batch::new(Doing::Module);
+        // One batch, so that a page's writable mapping is gone before its executable one is there.
+        let mut batch = Batch::new(Doing::Module);
         let mut address = reservation.region.start();
         for part in parts {
             for frame in part.frames {
-                if part.access != Access::ReadWrite {
-                    let (slot, entry) = map.view().leaf(machine, frame.address())?;
-                    seal.push(machine, Update::new(slot, entry.read_only()))?;
-                }
                 let mut l1 = match map.view().l1(machine, address)? {
                     Some(l1) => l1,
                     None => open_table(machine, map, p2m, address)?,
                 };
-                l1.update(machine, &mut hook, L1::index(address), Entry::of(&frame, part.access))?;
+                let entry = match part.access {
+                    Access::ReadWrite => Leaf::writable(&mut frame.into_data()).entry(),
+                    Access::Read => Leaf::read_only(&seal(machine, &mut batch, map.view(), frame)?).entry(),
+                    Access::Execute => {
+                        Leaf::executable(&seal(machine, &mut batch, map.view(), frame)?).entry()
+                    }
+                };
+                l1.update(machine, &mut batch, L1::index(address), entry)?;
                 address += PAGE_SIZE;
             }
         }
-        seal.commit(machine)?.flush(machine)?;
-        hook.commit(machine)?.waive("the entries were empty");
+        // The stale translations are the writable ones of the pages just sealed.
+        batch.commit(machine)?.flush(machine)?;
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! A page table, and who may store to it.
 //!
 //! *What this is*: Xen lets a frame be writable memory or a page table, never both. A [`Draft`] owns its frame and is
-//! written with plain stores; freezing gives up the writable mapping; a live table is changed by Xen only, on request.
+//! written with plain stores; freezing gives up the writable mapping; a live table is changed by Xen only, on request. The
+//! way back is detach, then thaw.
 //!
 //! *What must hold*: freezing pushes the change to read-only into the batch before anything that could hook the table, and
 //! Xen carries a batch out in order (see [`crate::Batch`]).
@@ -18,7 +19,8 @@ use crate::{
     entry::Entry,
     error::Error,
     hv::{Machine, Update},
-    level::{Inner, Level},
+    leaf::{Leaf, seal},
+    level::{Inner, L1, Level},
     view::View,
 };
 
@@ -79,7 +81,7 @@ impl<L: Level> Table<L, Draft> {
     }
 
     /// Makes a table of a frame, with an entry for each of the 512 indices.
-    pub fn filled<M: Memory>(
+    pub(crate) fn filled<M: Memory>(
         mut frame: Frame,
         memory: &mut M,
         entry: impl Fn(&M, Index) -> Entry<L>,
@@ -91,8 +93,7 @@ impl<L: Level> Table<L, Draft> {
         Self::new(Draft(frame))
     }
 
-    /// Writes an entry.
-    pub fn set(&mut self, memory: &mut impl Memory, index: Index, entry: Entry<L>) {
+    pub(crate) fn put(&mut self, memory: &mut impl Memory, index: Index, entry: Entry<L>) {
         self.state.0.set(memory, index, entry.raw());
     }
 
@@ -106,14 +107,22 @@ impl<L: Level> Table<L, Draft> {
         batch: &mut Batch,
         view: &View,
     ) -> Result<Table<L, Frozen>, Error> {
-        let (pfn, mfn) = (self.state.0.pfn(), self.state.0.mfn());
-        for address in view.aliases(pfn) {
-            let (slot, entry) = view.leaf(machine, address)?;
-            if entry.is_writable() {
-                batch.push(machine, Update::new(slot, entry.read_only()))?;
-            }
-        }
-        Ok(Table::new(Frozen(pfn, mfn)))
+        let sealed = seal(machine, batch, view, self.state.0)?;
+        Ok(Table::new(Frozen(sealed.pfn(), sealed.mfn())))
+    }
+}
+
+impl<L: Inner> Table<L, Draft> {
+    /// Writes an entry that leads to a table.
+    pub fn set(&mut self, memory: &mut impl Memory, index: Index, entry: Entry<L>) {
+        self.put(memory, index, entry);
+    }
+}
+
+impl Table<L1, Draft> {
+    /// Writes an entry that maps a page.
+    pub fn map(&mut self, memory: &mut impl Memory, index: Index, leaf: &Leaf<'_>) {
+        self.put(memory, index, leaf.entry());
     }
 }
 
@@ -130,6 +139,18 @@ impl<L: Level> Table<L, Frozen> {
     pub(crate) const fn hooked(self) -> Table<L, Live> {
         let Frozen(pfn, mfn) = self.state;
         Table::new(Live(pfn, mfn))
+    }
+
+    /// Makes the table an ordinary, writable page again.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses, which it does while any live table leads to this one.
+    pub fn thaw<M: Machine>(self, machine: &mut M, view: &View) -> Result<Frame, (Self, Error)> {
+        let Frozen(pfn, mfn) = self.state;
+        match view.make_writable(machine, pfn, mfn) {
+            Ok(frame) => Ok(frame),
+            Err(error) => Err((self, error)),
+        }
     }
 }
 
@@ -174,5 +195,20 @@ impl<L: Inner> Table<L, Live> {
     ) -> Result<Table<L::Below, Live>, Error> {
         self.update(machine, batch, index, Entry::link(&child))?;
         Ok(child.hooked())
+    }
+
+    /// Unhooks a table from this one, by way of the batch. Nothing else may lead to it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a full batch is sent.
+    pub fn detach(
+        &mut self,
+        machine: &mut impl Machine,
+        batch: &mut Batch,
+        index: Index,
+        child: Table<L::Below, Live>,
+    ) -> Result<Table<L::Below, Frozen>, Error> {
+        self.update(machine, batch, index, Entry::EMPTY)?;
+        Ok(Table::new(Frozen(child.state.0, child.state.1)))
     }
 }

@@ -7,13 +7,14 @@
 //!
 //! *What is not prevented*: an entry that changes while it is read. Only Xen changes live entries, on our request.
 
-use p2m::{MachineToPhys, Memory, Window, Word};
+use p2m::{Frame, MachineToPhys, Memory, Window, Word};
 use start_info::{Index, Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    entry::Entry,
-    error::Error,
+    entry::{Access, Entry},
+    error::{Doing, Error},
+    hv::{Machine, VaUpdate},
     level::{Inner, L1, L2, L3, L4, Level},
     table::{Live, Table},
 };
@@ -149,6 +150,26 @@ impl View {
             self.l1(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })?;
         let index = L1::index(address);
         Ok((l1.mfn().maddr().entry(index), self.read(machine, &l1, index)?))
+    }
+
+    /// Makes a page that is no live table any more writable in the direct map.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] for a page outside the direct map, [`Error::Refused`] when Xen refuses.
+    pub(crate) fn make_writable<M: Machine>(
+        &self,
+        machine: &mut M,
+        pfn: Pfn,
+        mfn: Mfn,
+    ) -> Result<Frame, Error> {
+        let address = self.direct.address(pfn).ok_or(Error::NoMemory { pfn })?;
+        let update = VaUpdate::new(address, Entry::leaf(mfn, Access::ReadWrite));
+        machine.update_va_mapping(update).map_err(|errno| Error::Refused {
+            doing: Doing::Release,
+            done: 0,
+            errno,
+        })?;
+        self.direct.thawed(pfn, mfn).ok_or(Error::NoMemory { pfn })
     }
 
     /// Calls `visit` with the page of every live table outside Xen's slots, the root first.

@@ -1,10 +1,12 @@
 //! The right to use a page of memory, or a run of them.
 //!
-//! *What this is*: [`Frame`] is one page that its holder, and nobody else, may write; [`Span`] a run of PFNs that is not
-//! yet mapped, or mapped and free. Neither can be copied or made outside this crate.
+//! *What this is*: [`Frame`] is one page with one role at a time, as Xen wants it: free, memory ([`Data`]), sealed, or,
+//! inside an `mmu::Table`, a page table. [`Span`] is a run of PFNs that is not yet mapped, or mapped and free. Neither can
+//! be copied or made outside this crate.
 //!
 //! *What must hold*: a frame or span is in exactly one place: the allocator, a table, a tree, or the payload. They are
-//! moved, so the compiler keeps this.
+//! moved, so the compiler keeps this. A frame that was mapped writable elsewhere is not free before that mapping is gone;
+//! the count says so, as Xen's own does.
 //!
 //! *What is not prevented*: dropping one. That loses memory and breaks nothing.
 
@@ -18,19 +20,81 @@ use crate::{
     memory::{Word, WordMut, entry_address},
 };
 
-/// A page of the guest's memory, mapped writable, held by one owner.
+/// The state of a frame that nothing but the direct map maps: it may become a table, data, or be given back.
 #[derive(Debug)]
-pub struct Frame {
+pub struct Free(());
+
+/// The state of a frame that may be mapped writable elsewhere, and how many such mappings were made.
+#[derive(Debug)]
+pub struct Data {
+    mappings: u32,
+}
+
+/// The state of a frame that nobody can write any more, so that it may be mapped executable.
+#[derive(Debug)]
+pub struct Sealed(());
+
+/// The states in which the holder may write a frame.
+pub trait Writable: private::Private {}
+impl Writable for Free {}
+impl Writable for Data {}
+
+mod private {
+    pub trait Private {}
+    impl Private for super::Free {}
+    impl Private for super::Data {}
+}
+
+/// A page of the guest's memory, held by one owner.
+#[derive(Debug)]
+pub struct Frame<S = Free> {
     pfn: Pfn,
     mfn: Mfn,
     address: VirtAddr,
+    state: S,
 }
 
 impl Frame {
     pub(crate) const fn mint(pfn: Pfn, mfn: Mfn, address: VirtAddr) -> Self {
-        Self { pfn, mfn, address }
+        Self { pfn, mfn, address, state: Free(()) }
     }
 
+    /// Decides that the page is memory to be mapped writable, and not a table.
+    #[must_use]
+    pub fn into_data(self) -> Frame<Data> {
+        let Self { pfn, mfn, address, .. } = self;
+        Frame { pfn, mfn, address, state: Data { mappings: 0 } }
+    }
+
+    /// Decides that the page is written no more. `mmu` calls this when it takes the writable mapping away.
+    #[must_use]
+    pub fn into_sealed(self) -> Frame<Sealed> {
+        let Self { pfn, mfn, address, .. } = self;
+        Frame { pfn, mfn, address, state: Sealed(()) }
+    }
+}
+
+impl Frame<Data> {
+    /// Counts one more writable mapping, about to be made.
+    pub const fn count_mapping(&mut self) {
+        self.state.mappings += 1;
+    }
+
+    /// Counts one mapping less. `mmu` calls this when Xen has taken it away.
+    pub const fn discount_mapping(&mut self) {
+        self.state.mappings = self.state.mappings.saturating_sub(1);
+    }
+
+    /// Makes the page free again.
+    ///
+    /// # Errors
+    /// Gives the page back while it is still mapped elsewhere.
+    pub fn into_free(self) -> Result<Frame, Self> {
+        if self.state.mappings == 0 { Ok(Frame::mint(self.pfn, self.mfn, self.address)) } else { Err(self) }
+    }
+}
+
+impl<S> Frame<S> {
     /// Returns the page's pseudo-physical number.
     #[must_use]
     pub const fn pfn(&self) -> Pfn {
@@ -43,7 +107,7 @@ impl Frame {
         self.mfn
     }
 
-    /// Returns the virtual address at which the page is mapped writable.
+    /// Returns the virtual address at which the direct map, or at first the builder, maps the page.
     #[must_use]
     pub const fn address(&self) -> VirtAddr {
         self.address
@@ -54,7 +118,9 @@ impl Frame {
     pub fn word(&self, index: Index) -> Word {
         Word::at(entry_address(self.address, u64::from(index.get())))
     }
+}
 
+impl<S: Writable> Frame<S> {
     /// Names a word of the page for writing.
     pub fn word_mut(&mut self, index: Index) -> WordMut<'_> {
         WordMut::at(entry_address(self.address, u64::from(index.get())))

@@ -31,7 +31,7 @@ mod window;
 pub use alloc::FrameAllocator;
 pub use entry::Entry;
 pub use error::Error;
-pub use frame::{Frame, Mapped, Span, Unmapped};
+pub use frame::{Data, Frame, Free, Mapped, Sealed, Span, Unmapped, Writable};
 pub use list::List;
 pub use m2p::{Audit, MachineToPhys, Mismatch, audit};
 pub use memory::{Memory, Word, WordMut};

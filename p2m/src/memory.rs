@@ -10,6 +10,8 @@
 //! *What is not prevented*: Xen setting accessed and dirty bits in a page table that is read as words; hence volatile
 //! single-word access and no slices.
 
+use core::marker::PhantomData;
+
 use start_info::{ENTRIES, Index};
 use x86_64::VirtAddr;
 
@@ -35,12 +37,12 @@ impl Word {
 #[derive(Debug)]
 pub struct WordMut<'f> {
     address: VirtAddr,
-    frame: core::marker::PhantomData<&'f mut Frame>,
+    frame: PhantomData<&'f mut u64>,
 }
 
 impl WordMut<'_> {
     pub(crate) const fn at(address: VirtAddr) -> Self {
-        Self { address, frame: core::marker::PhantomData }
+        Self { address, frame: PhantomData }
     }
 
     /// Returns the virtual address of the word, 8-byte aligned.

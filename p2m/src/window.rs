@@ -6,7 +6,7 @@
 //! *What must hold*: every frame of the window is mapped at `base + pfn * 4096`, at least for reading. Which frames may be
 //! written is not the window's business but the [`Frame`]'s.
 
-use start_info::{Index, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -110,6 +110,12 @@ impl Window {
     #[must_use]
     pub fn shared_page(&self, pfn: Pfn) -> Option<SharedPage> {
         self.address(pfn).map(SharedPage)
+    }
+
+    /// Owns a frame anew that was a page table and has just become writable here. Only `mmu` can tell when that is so.
+    #[must_use]
+    pub fn thawed(&self, pfn: Pfn, mfn: Mfn) -> Option<Frame> {
+        self.address(pfn).map(|address| Frame::mint(pfn, mfn, address))
     }
 
     /// Turns the last frame of a free span into an owned frame; `None` when the span is used up.

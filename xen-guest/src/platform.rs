@@ -42,6 +42,9 @@ pub trait Platform: Machine {
     /// Returns how many hypercalls were made so far.
     fn hypercalls(&self) -> u64;
 
+    /// Returns how many of them were refused, `console_io` apart.
+    fn refused(&self) -> u64;
+
     /// Returns the time stamp counter.
     fn ticks(&self) -> u64;
 }

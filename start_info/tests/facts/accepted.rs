@@ -112,6 +112,14 @@ fn memory_may_end_where_the_mapping_ends() {
     }
 }
 
+/// With mappings of 1 GiB in a table the boot mapping has already, a list needs no table of its own.
+#[test]
+fn a_list_may_take_no_more_than_its_own_pages() {
+    let mut built = Fixture::dom0_init_p2m().build().unwrap();
+    built.long(0x488, (built.nr_pages * 8).div_ceil(4096));
+    assert!(built.parse().is_ok());
+}
+
 /// The page alone cannot tell numbers whose lists have equally many pages.
 #[test]
 fn a_number_of_pages_is_known_to_a_page_of_the_list() {

@@ -7,7 +7,18 @@
 //! *What must hold*: Xen rewrites argument registers when it resumes a long call, and a debug build overwrites them, so all
 //! are declared changed; so are rcx and r11, which `syscall` itself overwrites.
 
-use core::arch::asm;
+use core::{
+    arch::asm,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Hypercalls that Xen refused, those to its console apart: a release Xen lets only dom0 use that.
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+/// Returns how many hypercalls Xen refused.
+pub(super) fn refused() -> u64 {
+    REFUSED.load(Ordering::Relaxed)
+}
 
 /// Makes a hypercall with up to four arguments.
 ///
@@ -31,6 +42,9 @@ pub(super) unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
             lateout("r11") _,
             options(nostack),
         );
+    }
+    if result < 0 && number != xen_sys::__HYPERVISOR_console_io {
+        REFUSED.fetch_add(1, Ordering::Relaxed);
     }
     result
 }

@@ -146,6 +146,10 @@ impl Platform for Xen {
         self.hypercalls + console::hypercalls()
     }
 
+    fn refused(&self) -> u64 {
+        super::hypercall::refused()
+    }
+
     fn ticks(&self) -> u64 {
         // SAFETY: rdtsc reads a counter; Xen lets a PV guest execute it or emulates it.
         unsafe { core::arch::x86_64::_rdtsc() }

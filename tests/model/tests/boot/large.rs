@@ -21,7 +21,7 @@ fn the_source_documents_guest_loads_a_module() {
 #[test]
 fn the_source_documents_guest_loads_no_module_if_its_list_stays() {
     let mut booted = booted(Guest::of_the_source_document().with_command_line("revector=off"));
-    let error = booted.running.window.reserve("module", PageCount::new(1)).unwrap_err();
+    let error = booted.running.window.reserve(PageCount::new(1), 4096).unwrap_err();
     let Error::Overlap { wanted, holder } = error else { panic!("{error}") };
     assert_eq!(wanted.start().as_u64(), 0xffff_ffff_a000_0000);
     assert_eq!((holder.start().as_u64(), holder.last()), (0xffff_ffff_925c_7000, 0xffff_ffff_a25c_6fff));

@@ -38,7 +38,7 @@ fn guests() -> impl Strategy<Value = Guest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_guest_of_any_shape_boots_or_says_that_memory_is_wanting(guest in guests()) {

@@ -6,7 +6,7 @@ use alloc::{format, string::String};
 
 use start_info::PageCount;
 use xen_guest::{
-    Guest, Then, entry,
+    Guest, Platform, Then, entry,
     module::{Archive, find},
     sys::{Reason, exports, idle, init_heap, shutdown, start_module},
 };
@@ -21,6 +21,7 @@ fn main(mut guest: Guest) -> ! {
     log::info!("{}", guest.running.picture());
     let setting = &guest.running.setting;
     log::info!("{}", setting.report);
+    log::info!("hypercalls: {} made, {} refused", guest.xen.hypercalls(), guest.xen.refused());
     if setting.options.json {
         log::info!("{}", setting.report.json());
     }

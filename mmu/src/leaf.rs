@@ -1,0 +1,78 @@
+//! The entry that maps a page, bound to the right to map it so.
+//!
+//! *What this is*: what a payload maps pages with. A writable leaf needs the frame as [`Data`], an executable one needs it
+//! [`Sealed`]; so no frame can be a table or code and writable memory at once.
+//!
+//! *What must hold*: a leaf borrows its frame and cannot be copied, so it cannot be kept until the frame is something
+//! else; what a table has taken in is counted in the frame.
+//!
+//! *What is not prevented*: making a leaf and not using it. The frame then counts a mapping that is not there and stays
+//! data for ever.
+
+use core::marker::PhantomData;
+
+use p2m::{Data, Frame, Sealed};
+
+use crate::{
+    batch::Batch,
+    entry::{Access, Entry},
+    error::Error,
+    hv::{Machine, Update},
+    level::L1,
+    view::View,
+};
+
+/// An L1 entry that maps a frame, as long as the frame is borrowed.
+#[derive(Debug)]
+pub struct Leaf<'f> {
+    entry: Entry<L1>,
+    frame: PhantomData<&'f ()>,
+}
+
+impl<'f> Leaf<'f> {
+    /// Maps a page for reading and writing.
+    #[must_use]
+    pub fn writable(frame: &'f mut Frame<Data>) -> Self {
+        frame.count_mapping();
+        Self::new(frame, Access::ReadWrite)
+    }
+
+    /// Maps a page for reading.
+    #[must_use]
+    pub fn read_only<S>(frame: &'f Frame<S>) -> Self {
+        Self::new(frame, Access::Read)
+    }
+
+    /// Maps a page that nobody can write for reading and executing.
+    #[must_use]
+    pub fn executable(frame: &'f Frame<Sealed>) -> Self {
+        Self::new(frame, Access::Execute)
+    }
+
+    fn new<S>(frame: &'f Frame<S>, access: Access) -> Self {
+        Self { entry: Entry::leaf(frame.mfn(), access), frame: PhantomData }
+    }
+
+    pub(crate) const fn entry(&self) -> Entry<L1> {
+        self.entry
+    }
+}
+
+/// Takes the writable mappings of a frame away, by way of the batch.
+///
+/// # Errors
+/// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::Refused`] when a full batch is sent.
+pub fn seal<M: Machine>(
+    machine: &mut M,
+    batch: &mut Batch,
+    view: &View,
+    frame: Frame,
+) -> Result<Frame<Sealed>, Error> {
+    for address in view.aliases(frame.pfn()) {
+        let (slot, entry) = view.leaf(machine, address)?;
+        if entry.is_writable() {
+            batch.push(machine, Update::new(slot, entry.read_only()))?;
+        }
+    }
+    Ok(frame.into_sealed())
+}
