@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::packages::Apt;
 use crate::{dom0, packages, paths, process};
 
 /// What dom0 is made of, besides the kernel that `linux-image-amd64` stands for.
@@ -40,8 +41,6 @@ const PARTS: [&str; 24] = [
     "zlib1g",
 ];
 const KERNEL: &str = "linux-image-amd64";
-/// What the machine itself needs.
-const MACHINE: [&str; 2] = ["qemu-system-x86", "ovmf"];
 const QEMU: &str = "qemu-system-x86_64";
 
 /// The parts a run needs.
@@ -62,31 +61,84 @@ pub(crate) fn ensure() -> Result<Parts> {
     std::fs::create_dir_all(&lab)?;
     let lock = File::create(lab.join("lock"))?;
     lock.lock().context("another set-up holds target/lab/lock")?;
-    machine(&lab)?;
     let parts = Parts {
         xen: lab.join("xen.elf"),
         xen_efi: lab.join("xen.efi"),
         linux: lab.join("vmlinuz"),
         root: lab.join("dom0.cpio"),
     };
-    toolstack(&lab, &parts)?;
+    let made = parts.made_from_now(&lab);
+    let machine = machine_lacks();
+    let tree = !made && !stamp_fits(&lab.join("tree.stamp"), &tree_content());
+    if !machine.is_empty() || tree {
+        let dom0 = if tree { &PARTS[..] } else { &[] };
+        let kernel = if tree { &[KERNEL][..] } else { &[] };
+        let lacking = [&machine[..], dom0, kernel].concat();
+        eprintln!("setup: this machine lacks {}", lacking.join(" "));
+        let apt = Apt::for_packages(&lacking)?;
+        if !machine.is_empty() {
+            get_machine(&apt, &machine, &lab)?;
+        }
+        if tree {
+            get_tree(&apt, &lab)?;
+        }
+    }
+    if !made {
+        eprintln!("setup: making the dom0 root");
+        parts.make(&lab)?;
+        eprintln!("setup: ready");
+    }
     Ok(parts)
 }
 
-/// A QEMU that can be started, and firmware for EFI.
-fn machine(lab: &Path) -> Result<()> {
-    let wanted: Vec<&str> = MACHINE
-        .into_iter()
-        .filter(|name| if *name == "ovmf" { !has_firmware() } else { !has_qemu() })
-        .collect();
-    if wanted.is_empty() {
-        return Ok(());
+impl Parts {
+    /// What the parts are made from; they are made anew when this changes.
+    fn content() -> String {
+        format!("{}\n{}\n{}", tree_content(), dom0::CONTENT, dom0::INIT)
     }
-    eprintln!("setup: this machine lacks {}", wanted.join(" "));
-    let all = packages::missing(&wanted)?;
+
+    fn made_from_now(&self, lab: &Path) -> bool {
+        let files = [&self.xen, &self.xen_efi, &self.linux, &self.root];
+        files.iter().all(|file| file.is_file()) && stamp_fits(&lab.join("stamp"), &Self::content())
+    }
+
+    fn make(&self, lab: &Path) -> Result<()> {
+        let boot = lab.join("tree/boot");
+        std::fs::copy(boot.join("xen-4.17-amd64.efi"), &self.xen_efi)?;
+        std::fs::write(&self.xen, gunzip(&boot.join("xen-4.17-amd64.gz"))?)?;
+        let mut files = std::fs::read_dir(&boot)?.flatten();
+        let linux = files.find(|file| file.file_name().as_encoded_bytes().starts_with(b"vmlinuz-"));
+        std::fs::copy(linux.context("the kernel package has no vmlinuz")?.path(), &self.linux)?;
+        std::fs::write(&self.root, dom0::archive(&lab.join("tree"))?)?;
+        std::fs::write(lab.join("stamp"), Self::content())?;
+        Ok(())
+    }
+}
+
+fn tree_content() -> String {
+    format!("{PARTS:?} {KERNEL}")
+}
+
+fn stamp_fits(stamp: &Path, content: &str) -> bool {
+    std::fs::read_to_string(stamp).is_ok_and(|old| old == content)
+}
+
+/// The packages without which no machine can be started here.
+fn machine_lacks() -> Vec<&'static str> {
+    let unpacked = paths::host().join("usr/bin").join(QEMU).is_file();
+    match (process::on_path(QEMU), unpacked, firmware("OVMF_CODE_4M.fd").is_some()) {
+        (true, _, true) | (_, true, true) => Vec::new(),
+        (true, _, false) => vec!["ovmf"],
+        // What is unpacked is replaced as a whole.
+        (false, _, _) => vec!["qemu-system-x86", "ovmf"],
+    }
+}
+
+/// Unpacks QEMU and firmware with all they need that this machine has not.
+fn get_machine(apt: &Apt, wanted: &[&str], lab: &Path) -> Result<()> {
     let fresh = lab.join("host.new");
     packages::remove(&fresh)?;
-    packages::unpack(&all, &fresh)?;
+    apt.unpack(&apt.missing(wanted)?, &fresh)?;
     packages::remove(&paths::host())?;
     std::fs::rename(&fresh, paths::host())?;
     process::run(QEMU, qemu().arg("--version"), Duration::from_secs(60))
@@ -94,37 +146,13 @@ fn machine(lab: &Path) -> Result<()> {
     Ok(())
 }
 
-fn toolstack(lab: &Path, parts: &Parts) -> Result<()> {
-    let stamp = lab.join("stamp");
-    let made_from = format!("{PARTS:?}\n{KERNEL}\n{}\n{}", dom0::INIT, dom0::CONTENT);
-    let made = [&parts.xen, &parts.xen_efi, &parts.linux, &parts.root];
-    if made.iter().all(|file| file.is_file())
-        && std::fs::read_to_string(&stamp).is_ok_and(|old| old == made_from)
-    {
-        return Ok(());
-    }
-    let tree = lab.join("tree");
-    let tree_stamp = lab.join("tree.stamp");
-    let list = format!("{PARTS:?} {KERNEL}");
-    if !std::fs::read_to_string(&tree_stamp).is_ok_and(|old| old == list) || !tree.is_dir() {
-        let mut names: Vec<String> = PARTS.map(str::to_owned).to_vec();
-        packages::require_apt(&names)?;
-        names.push(packages::real(KERNEL)?);
-        packages::remove(&tree)?;
-        packages::unpack(&names, &tree)?;
-        std::fs::write(&tree_stamp, list)?;
-    }
-    eprintln!("setup: making the dom0 root");
-    let boot = tree.join("boot");
-    std::fs::copy(boot.join("xen-4.17-amd64.efi"), &parts.xen_efi)?;
-    std::fs::write(&parts.xen, gunzip(&boot.join("xen-4.17-amd64.gz"))?)?;
-    let linux = std::fs::read_dir(&boot)?
-        .flatten()
-        .find(|file| file.file_name().as_encoded_bytes().starts_with(b"vmlinuz-"));
-    std::fs::copy(linux.context("the kernel package has no vmlinuz")?.path(), &parts.linux)?;
-    std::fs::write(&parts.root, dom0::archive(&tree)?)?;
-    std::fs::write(stamp, made_from)?;
-    eprintln!("setup: ready");
+/// Unpacks what dom0 is made of.
+fn get_tree(apt: &Apt, lab: &Path) -> Result<()> {
+    let mut names = PARTS.map(str::to_owned).to_vec();
+    names.push(apt.real(KERNEL)?);
+    packages::remove(&lab.join("tree"))?;
+    apt.unpack(&names, &lab.join("tree"))?;
+    std::fs::write(lab.join("tree.stamp"), tree_content())?;
     Ok(())
 }
 
@@ -155,17 +183,11 @@ pub(crate) fn qemu() -> Command {
         let host = paths::host();
         let libraries = [host.join("usr/lib/x86_64-linux-gnu"), host.join("lib/x86_64-linux-gnu")];
         let joined = std::env::join_paths(&libraries).unwrap_or_default();
-        command.env("LD_LIBRARY_PATH", joined).env("QEMU_MODULE_DIR", host.join("usr/lib/x86_64-linux-gnu/qemu"));
+        command
+            .env("LD_LIBRARY_PATH", joined)
+            .env("QEMU_MODULE_DIR", host.join("usr/lib/x86_64-linux-gnu/qemu"));
     }
     command
-}
-
-fn has_qemu() -> bool {
-    process::on_path(QEMU) || paths::host().join("usr/bin").join(QEMU).is_file()
-}
-
-fn has_firmware() -> bool {
-    firmware("OVMF_CODE_4M.fd").is_some()
 }
 
 /// A file of the EFI firmware.
