@@ -40,15 +40,3 @@ pub use picture::Picture;
 pub use platform::{Platform, Published};
 pub use report::{Record, Report};
 pub use stage::{Running, Setting};
-
-/// Names the payload of a kernel: a function `fn(Guest) -> !` that runs when the boot is done.
-#[macro_export]
-macro_rules! entry {
-    ($payload:path) => {
-        #[unsafe(no_mangle)]
-        extern "C" fn xen_guest_entered(start_info: u64) -> ! {
-            let payload: fn($crate::Guest) -> ! = $payload;
-            $crate::sys::entered(start_info, payload)
-        }
-    };
-}

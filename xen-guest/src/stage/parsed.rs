@@ -47,8 +47,13 @@ impl Parsed {
         let last = facts.nr_pages().get() - 1;
         let watched =
             [0, facts.image().start(), facts.image().end() - 1, facts.page_tables().pfns.start(), last];
-        for pfn in watched.into_iter().filter_map(|number| Pfn::try_new(number).ok()) {
-            confirm(platform, &list, pfn).map_err(|cause| Failure::new("p2m", cause))?;
+        // The builder puts the rings right behind start_info; wherever their frames lead must lead back to them.
+        let rings = if facts.is_dom0() { 0 } else { 2 };
+        let behind = facts.start_info_pfn().get();
+        for pfn in
+            watched.into_iter().chain(behind..=behind + rings).filter_map(|number| Pfn::try_new(number).ok())
+        {
+            confirm(platform, &list, pfn).map_err(|cause| Failure::new("p2m check", cause))?;
         }
         self.setting.report.end(platform, "p2m check", 0);
         Ok(Translated::new(self.setting, list))

@@ -7,7 +7,7 @@
 //!
 //! *What is not prevented*: text of a panic inside the writer. It goes out by `console_io` only.
 
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
 use p2m::SharedPage;
 use spin::Mutex;
@@ -29,7 +29,7 @@ const CONSOLEIO_WRITE: u64 = 0;
 static RING: Mutex<Option<Ring>> = Mutex::new(None);
 static HYPERCALLS: AtomicU64 = AtomicU64::new(0);
 /// Set once Xen refused `console_io`: it will not change its mind.
-static REFUSED: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+static REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// The output half of the console ring.
 #[derive(Debug)]

@@ -5,7 +5,10 @@
 //!
 //! *What must hold*: nothing before the trap table can fault but the stack itself.
 
-use core::arch::global_asm;
+use core::{
+    arch::global_asm,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use mmu::layout::KERNEL_MAP;
 use x86_64::VirtAddr;
@@ -27,6 +30,20 @@ global_asm!(include_str!("notes.S"));
 #[cfg(feature = "init-p2m")]
 global_asm!(include_str!("notes_init_p2m.S"));
 
+/// Names the payload of a kernel: a function `fn(Guest) -> !` that runs when the boot is done.
+#[macro_export]
+macro_rules! entry {
+    ($payload:path) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn xen_guest_entered(start_info: u64) -> ! {
+            let payload: fn($crate::Guest) -> ! = $payload;
+            $crate::sys::entered(start_info, payload)
+        }
+    };
+}
+
+static ENTERED: AtomicBool = AtomicBool::new(false);
+
 /// Boots and hands over to `payload`. [`crate::entry!`] calls this with what Xen left in rsi.
 pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
     logger::init();
@@ -34,7 +51,11 @@ pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
         log::error!("fatal: entry: Xen refused the trap table with {errno}");
         shutdown(Reason::Crash);
     }
-    // SAFETY: this is the one call, from the entry point, with the builder's tables live.
+    if ENTERED.swap(true, Ordering::Relaxed) {
+        log::error!("fatal: entry: the boot was entered a second time");
+        shutdown(Reason::Crash);
+    }
+    // SAFETY: this is the one call, as ENTERED says, and the builder's tables are live: the boot has not run.
     let mut xen = unsafe { Xen::new() };
     match start(&mut xen, start_info) {
         Ok(running) => payload(Guest { xen, running }),
