@@ -9,24 +9,14 @@ use crate::{boot::Failure, options::Revector, platform::Platform};
 /// Memory can be used at `__va`.
 #[derive(Debug)]
 pub(crate) struct Mapped {
-    setting: Setting,
-    list: List,
-    layout: Layout,
-    builder: BuilderTables,
-    map: DirectMap,
+    pub(super) setting: Setting,
+    pub(super) list: List,
+    pub(super) layout: Layout,
+    pub(super) builder: BuilderTables,
+    pub(super) map: DirectMap,
 }
 
 impl Mapped {
-    pub(super) const fn new(
-        setting: Setting,
-        list: List,
-        layout: Layout,
-        builder: BuilderTables,
-        map: DirectMap,
-    ) -> Self {
-        Self { setting, list, layout, builder, map }
-    }
-
     /// Builds the tree and, unless told not to, moves its leaves into pages of our own.
     pub(crate) fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
         let failure = |cause: mmu::Error| Failure::new("p2m", cause);
@@ -43,6 +33,7 @@ impl Mapped {
             log::info!("P2M: left at {:#x} as the builder put it", self.setting.facts.p2m_list().at.as_u64());
         }
         self.setting.report.end(platform, "p2m", self.map.taken());
-        Ok(WithP2m::new(self.setting, self.layout, self.builder, self.map, tree, publication))
+        let Self { setting, layout, builder, map, .. } = self;
+        Ok(WithP2m { setting, layout, builder, map, tree, publication })
     }
 }

@@ -56,7 +56,7 @@ impl Parsed {
             confirm(platform, &list, pfn).map_err(|cause| Failure::new("p2m check", cause))?;
         }
         self.setting.report.end(platform, "p2m check", 0);
-        Ok(Translated::new(self.setting, list))
+        Ok(Translated { setting: self.setting, list })
     }
 }
 

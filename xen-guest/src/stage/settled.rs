@@ -9,17 +9,13 @@ use crate::{boot::Failure, options::Mapping, platform::Platform};
 /// The layout is decided.
 #[derive(Debug)]
 pub(crate) struct Settled {
-    setting: Setting,
-    list: List,
-    layout: Layout,
-    builder: BuilderTables,
+    pub(super) setting: Setting,
+    pub(super) list: List,
+    pub(super) layout: Layout,
+    pub(super) builder: BuilderTables,
 }
 
 impl Settled {
-    pub(super) const fn new(setting: Setting, list: List, layout: Layout, builder: BuilderTables) -> Self {
-        Self { setting, list, layout, builder }
-    }
-
     /// Maps memory: what the builder mapped and, unless the map is lazy, all the rest.
     pub(crate) fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
         let failure = |cause| Failure::new("direct map", cause);
@@ -34,7 +30,8 @@ impl Settled {
             }
         }
         self.setting.report.end(platform, "direct map", map.taken());
-        Ok(Mapped::new(self.setting, self.list, self.layout, self.builder, map))
+        let Self { setting, list, layout, builder } = self;
+        Ok(Mapped { setting, list, layout, builder, map })
     }
 }
 

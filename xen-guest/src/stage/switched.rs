@@ -15,26 +15,15 @@ use crate::{
 /// The builder's tables are gone.
 #[derive(Debug)]
 pub(crate) struct Switched {
-    setting: Setting,
-    layout: Layout,
-    map: DirectMap,
-    tree: Tree,
-    publication: Option<Publication>,
-    root: Table<L4, Live>,
+    pub(super) setting: Setting,
+    pub(super) layout: Layout,
+    pub(super) map: DirectMap,
+    pub(super) tree: Tree,
+    pub(super) publication: Option<Publication>,
+    pub(super) root: Table<L4, Live>,
 }
 
 impl Switched {
-    pub(super) const fn new(
-        setting: Setting,
-        layout: Layout,
-        map: DirectMap,
-        tree: Tree,
-        publication: Option<Publication>,
-        root: Table<L4, Live>,
-    ) -> Self {
-        Self { setting, layout, map, tree, publication, root }
-    }
-
     /// Maps shared_info, tells the toolstack where the P2M is, and opens the module window.
     pub(crate) fn arm<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
         let facts = &self.setting.facts;
@@ -58,13 +47,7 @@ impl Switched {
         };
         let window = ModuleWindow::new(&self.layout, occupied);
         self.setting.report.end(platform, "shared_info", self.map.taken());
-        Ok(Running {
-            setting: self.setting,
-            layout: self.layout,
-            map: self.map,
-            p2m: self.tree,
-            publication: self.publication,
-            window,
-        })
+        let Self { setting, layout, map, tree, publication, .. } = self;
+        Ok(Running { setting, layout, map, p2m: tree, publication, window })
     }
 }

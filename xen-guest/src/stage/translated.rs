@@ -9,15 +9,11 @@ use crate::{boot::Failure, platform::Platform};
 /// The builder's list is trusted.
 #[derive(Debug)]
 pub(crate) struct Translated {
-    setting: Setting,
-    list: List,
+    pub(super) setting: Setting,
+    pub(super) list: List,
 }
 
 impl Translated {
-    pub(super) const fn new(setting: Setting, list: List) -> Self {
-        Self { setting, list }
-    }
-
     /// Decides the layout for good, and finds how far the builder's mapping reaches.
     pub(crate) fn settle<P: Platform>(mut self, platform: &mut P) -> Result<Settled, Failure> {
         let Setting { facts, .. } = &self.setting;
@@ -27,6 +23,6 @@ impl Translated {
         let builder = BuilderTables::adopt(platform, &self.list, facts)
             .map_err(|cause| Failure::new("builder's tables", cause))?;
         self.setting.report.end(platform, "layout", 0);
-        Ok(Settled::new(self.setting, self.list, layout, builder))
+        Ok(Settled { setting: self.setting, list: self.list, layout, builder })
     }
 }

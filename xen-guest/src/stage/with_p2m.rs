@@ -12,27 +12,16 @@ use crate::{
 /// The tree answers every lookup.
 #[derive(Debug)]
 pub(crate) struct WithP2m {
-    setting: Setting,
-    layout: Layout,
-    builder: BuilderTables,
-    map: DirectMap,
-    tree: Tree,
+    pub(super) setting: Setting,
+    pub(super) layout: Layout,
+    pub(super) builder: BuilderTables,
+    pub(super) map: DirectMap,
+    pub(super) tree: Tree,
     /// `None` when the P2M was left where it was.
-    publication: Option<Publication>,
+    pub(super) publication: Option<Publication>,
 }
 
 impl WithP2m {
-    pub(super) const fn new(
-        setting: Setting,
-        layout: Layout,
-        builder: BuilderTables,
-        map: DirectMap,
-        tree: Tree,
-        publication: Option<Publication>,
-    ) -> Self {
-        Self { setting, layout, builder, map, tree, publication }
-    }
-
     /// Builds the address space, switches to it, and releases what the builder left.
     pub(crate) fn switch<P: Platform>(mut self, platform: &mut P) -> Result<Switched, Failure> {
         let list = if self.publication.is_some() { OldList::Unused } else { OldList::InUse };
@@ -52,6 +41,7 @@ impl WithP2m {
             released.list
         );
         report.end(platform, "release", map.taken());
-        Ok(Switched::new(self.setting, self.layout, self.map, self.tree, self.publication, root))
+        let Self { setting, layout, map, tree, publication, .. } = self;
+        Ok(Switched { setting, layout, map, tree, publication, root })
     }
 }
