@@ -20,12 +20,14 @@ pub(super) fn refused() -> u64 {
     REFUSED.load(Ordering::Relaxed)
 }
 
-/// Makes a hypercall with up to four arguments.
+/// Makes a hypercall with up to four arguments: for what this layer does not do.
+///
+/// The number is a `__HYPERVISOR_` constant of `public/xen.h`; the result is what Xen left in rax.
 ///
 /// # Safety
 /// The call must be one that is sound with these arguments: pointers reach memory that Xen may read, or write where the
 /// call says so, and what the call does to the address space keeps Rust's memory intact.
-pub(super) unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
+pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
     let [first, second, third, fourth] = arguments;
     let result: i64;
     // SAFETY: forwarded: the caller answers for the call; the clobbers are those of the module's head.

@@ -26,6 +26,7 @@ mod xen;
 pub use entry::entered;
 pub use fail::fail_as_asked;
 pub use heap::init as init_heap;
+pub use hypercall::hypercall;
 pub use module::{exports, start as start_module};
 pub use sched::{Reason, idle, shutdown};
 pub use xen::Xen;
