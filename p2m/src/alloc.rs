@@ -83,6 +83,9 @@ impl FrameAllocator {
 
     /// Takes a frame; its contents are undefined. `None` when there are no more.
     pub fn take(&mut self, memory: &impl Memory, p2m: &impl Translate) -> Option<Frame> {
+        if memory.denies_frame() {
+            return None;
+        }
         loop {
             let before = self.top.len().get();
             let frame = self.window.take_last(&mut self.top, memory, p2m);
@@ -99,6 +102,9 @@ impl FrameAllocator {
 
     /// Takes a run of `len` adjacent frames; `None` when no span has as many.
     pub fn take_span(&mut self, memory: &mut impl Memory, len: PageCount) -> Option<Span<Mapped>> {
+        if memory.denies_frame() {
+            return None;
+        }
         let mut found = None;
         let mut passed: Option<Pfn> = None;
         loop {

@@ -60,6 +60,12 @@ pub trait Memory {
     /// Writes a word of an owned frame.
     fn store(&mut self, word: WordMut<'_>, value: u64);
 
+    /// Tells whether a frame is to be denied although there is one. Real machines never do; the model does, to try what
+    /// follows.
+    fn denies_frame(&self) -> bool {
+        false
+    }
+
     /// Writes the same value to all 512 words of a frame.
     fn fill(&mut self, frame: &mut Frame, value: u64) {
         for index in Index::all() {
