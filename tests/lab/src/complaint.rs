@@ -6,7 +6,7 @@
 use crate::options::Mode;
 
 /// Words Xen uses only when a domain did something it should not.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 19] = [
     "mm.c:",
     "Error mfn",
     "Error getting mfn",
@@ -23,6 +23,9 @@ const WORDS: [&str; 16] = [
     "Fault while reading",
     "emul-priv-op.c",
     "Xen BUG",
+    "Xen WARN",
+    "Assertion ",
+    "Panic on CPU",
 ];
 
 /// The lines of Xen's log that complain about the guest, in order.

@@ -47,11 +47,41 @@ impl Drop for Leashed {
     }
 }
 
+/// What a program that has ended leaves.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) status: ExitStatus,
+    /// Its standard output.
+    pub(crate) said: String,
+    /// Its standard error.
+    pub(crate) complained: String,
+}
+
+impl Output {
+    /// The last lines of all it printed.
+    pub(crate) fn tail(&self) -> String {
+        let lines: Vec<&str> = self.said.lines().chain(self.complained.lines()).collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+}
+
 /// Runs a program to its end and gives what it printed on standard output.
 ///
 /// # Errors
 /// It cannot be started, takes more than `limit`, or fails; the error carries the end of what it said.
 pub(crate) fn run(what: &str, command: &mut Command, limit: Duration) -> Result<String> {
+    let output = output(what, command, limit)?;
+    if !output.status.success() {
+        bail!("{what} failed ({}):\n{}", output.status, output.tail());
+    }
+    Ok(output.said)
+}
+
+/// Runs a program to its end, well or not.
+///
+/// # Errors
+/// It cannot be started or takes more than `limit`.
+pub(crate) fn output(what: &str, command: &mut Command, limit: Duration) -> Result<Output> {
     let folder = std::env::temp_dir();
     let (mut said, mut complained) = (scratch(&folder, "out")?, scratch(&folder, "err")?);
     command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(complained.try_clone()?);
@@ -71,14 +101,7 @@ pub(crate) fn run(what: &str, command: &mut Command, limit: Duration) -> Result<
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    let said = content(&mut said)?;
-    if !status.success() {
-        let complained = content(&mut complained)?;
-        let reason = if complained.trim().is_empty() { &said } else { &complained };
-        let lines: Vec<&str> = reason.lines().collect();
-        bail!("{what} failed ({status}):\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
-    }
-    Ok(said)
+    Ok(Output { status, said: content(&mut said)?, complained: content(&mut complained)? })
 }
 
 /// Whether a program of that name can be started from here.

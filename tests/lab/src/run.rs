@@ -94,7 +94,9 @@ struct Watch {
     /// What goes on, for the message about a time-out.
     doing: String,
     guest_said: Option<String>,
-    refusal: Option<String>,
+    /// Xen's last line, and whether it was the head of a panic.
+    xen_said: String,
+    panics: bool,
     verdict: Option<String>,
     script: Option<i32>,
     /// Set when there is nothing more to wait for.
@@ -126,7 +128,8 @@ impl Watch {
             xen_speaks: false,
             doing: "Xen boots".to_owned(),
             guest_said: None,
-            refusal: None,
+            xen_said: String::new(),
+            panics: false,
             verdict: None,
             script: None,
             end: None,
@@ -153,16 +156,13 @@ impl Watch {
                 Err(RecvTimeoutError::Disconnected) => {
                     let lines = self.splitter.idle(true);
                     self.lines(lines)?;
-                    let ended = self.refusal.take().map_or_else(
-                        || {
-                            End::Broken(format!(
-                                "the machine ended by itself while {} (see qemu.log, xen.log)",
-                                self.doing
-                            ))
-                        },
-                        End::Refused,
-                    );
-                    return Ok(self.end.take().unwrap_or(ended));
+                    let ended = || {
+                        End::Broken(format!(
+                            "the machine ended by itself while {} (see qemu.log, xen.log)",
+                            self.doing
+                        ))
+                    };
+                    return Ok(self.end.take().unwrap_or_else(ended));
                 }
             }
             self.files()?;
@@ -223,16 +223,20 @@ impl Watch {
 
     /// Xen's words that tell about the end of dom0, or of Xen.
     fn xen(&mut self, line: &str) {
-        if line.contains("Panic on CPU") {
-            self.refusal = Some(String::new());
-        } else if let Some(refusal) = self.refusal.as_mut().filter(|words| words.is_empty()) {
-            // The reason stands on the line below.
-            *refusal = format!("Xen refused: {}", line.trim_start_matches("(XEN) "));
-            if self.guest_said.is_some() || self.mode == Mode::DomU {
-                self.end = Some(End::Crash(format!("Xen itself: {}", line.trim_start_matches("(XEN) "))));
+        let said = line.trim_start_matches("(XEN) ").trim();
+        if said.starts_with("Panic on CPU") {
+            self.panics = true;
+        } else if self.panics {
+            // The reason stands on the line below; what led to it often on the one above.
+            self.panics = false;
+            let before = &self.xen_said;
+            self.end = Some(if self.mode == Mode::Dom0 && self.guest_said.is_none() {
+                End::Refused(format!("Xen refused: {said} ({before})"))
             } else {
-                self.end = self.refusal.clone().map(End::Refused);
-            }
+                End::Crash(format!("Xen itself: {said} ({before})"))
+            });
+        } else if !said.trim_matches('*').is_empty() {
+            said.clone_into(&mut self.xen_said);
         }
         let Some((_, said)) = line.split_once("Hardware Dom0 ") else { return };
         if self.mode == Mode::DomU {

@@ -74,8 +74,8 @@ pub(crate) fn ensure() -> Result<Parts> {
         let dom0 = if tree { &PARTS[..] } else { &[] };
         let kernel = if tree { &[KERNEL][..] } else { &[] };
         let lacking = [&machine[..], dom0, kernel].concat();
-        eprintln!("setup: this machine lacks {}", lacking.join(" "));
         let apt = Apt::for_packages(&lacking)?;
+        eprintln!("setup: this machine lacks {}", lacking.join(" "));
         if !machine.is_empty() {
             get_machine(&apt, &machine, &lab)?;
         }

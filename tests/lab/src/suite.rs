@@ -136,23 +136,33 @@ fn cargo_test(group: &str, arguments: &[&str]) -> Tally {
     let started = Instant::now();
     let mut cargo = build::cargo();
     cargo.args(["test", "--quiet", "--no-fail-fast"]).args(arguments);
-    let (said, error) = match process::run(&format!("{group} tests"), &mut cargo, LIMIT) {
-        Ok(said) => (said, None),
-        Err(error) => (String::new(), Some(error)),
+    let what = format!("{group} tests");
+    let output = match process::output(&what, &mut cargo, LIMIT) {
+        Ok(output) => output,
+        Err(error) => {
+            println!("{group}: FAILED: {error:#}");
+            return Tally::one(false);
+        }
     };
-    let passed = said.lines().filter_map(passed_in).sum();
+    let mut tally = Tally::default();
+    output.said.lines().filter_map(counted).for_each(|counts| tally.add(counts));
     let seconds = started.elapsed().as_secs();
-    if let Some(error) = error {
-        println!("{group}: FAILED after {seconds} s\n{error:#}");
-        return Tally::one(false);
+    if output.status.success() {
+        println!("{group}: ok, {} tests in {seconds} s", tally.passed);
+    } else {
+        // What did not compile has no count.
+        tally.failed = tally.failed.max(1);
+        println!("{}\n{group}: FAILED after {seconds} s", output.tail());
     }
-    println!("{group}: ok, {passed} tests in {seconds} s");
-    Tally { passed, failed: 0 }
+    tally
 }
 
-/// The number in `test result: ok. 12 passed; …`.
-fn passed_in(line: &str) -> Option<usize> {
-    line.strip_prefix("test result: ok. ")?.split_once(" passed")?.0.parse().ok()
+/// The numbers in `test result: ok. 12 passed; 0 failed; …`.
+fn counted(line: &str) -> Option<Tally> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let (passed, rest) = counts.split_once(" passed; ")?;
+    let (failed, _) = rest.split_once(" failed")?;
+    Some(Tally { passed: passed.parse().ok()?, failed: failed.parse().ok()? })
 }
 
 /// Runs the cases, a few at a time, each printed as it ends.
@@ -181,7 +191,7 @@ fn run_all(cases: &[Case], parts: &Parts) -> Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{LARGE, XEN, passed_in, test};
+    use super::{LARGE, Tally, XEN, counted, test};
     use crate::options::Options;
 
     #[test]
@@ -199,8 +209,9 @@ mod tests {
 
     #[test]
     fn cargos_summary() {
-        assert_eq!(passed_in("test result: ok. 12 passed; 0 failed; 0 ignored"), Some(12));
-        assert_eq!(passed_in("running 12 tests"), None);
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured";
+        assert_eq!(counted(line), Some(Tally { passed: 12, failed: 3 }));
+        assert_eq!(counted("running 12 tests"), None);
     }
 
     #[test]
