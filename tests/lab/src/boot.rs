@@ -7,9 +7,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
-use crate::options::{Options, USAGE};
+use crate::options::{Mode, Options, USAGE};
 use crate::screen::Screen;
-use crate::{build, packages, paths, run, setup};
+use crate::{backtrace, build, packages, paths, run, setup};
 
 /// How many runs without `--out` are kept.
 const KEPT: usize = 8;
@@ -44,6 +44,11 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
     for complaint in report.complaints.iter().take(1) {
         let more = report.complaints.len() - 1;
         eprintln!("boot: Xen complained ({more} more in xen.log): {complaint}");
+    }
+    let log = std::fs::read_to_string(out.join("guest.log")).unwrap_or_default();
+    let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
+    for line in backtrace::named(&log, &kernel)? {
+        eprintln!("  {line}");
     }
     screen.guest(&report.last);
     Ok(ExitCode::from(report.outcome as u8))

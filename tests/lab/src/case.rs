@@ -109,6 +109,7 @@ impl Case {
         }
         if *outcome == Outcome::Success {
             crate::proof::module_spoke(evidence)?;
+            crate::proof::nothing_refused(evidence)?;
         }
         self.proofs.iter().try_for_each(|proof| proof(evidence))
     }

@@ -4,6 +4,7 @@
 //! gets created by a small Linux dom0 with `xl`. Exit statuses are those of the project's interface; 2 is any error of the
 //! lab itself.
 
+mod backtrace;
 mod boot;
 mod build;
 mod case;

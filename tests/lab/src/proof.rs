@@ -1,6 +1,6 @@
 //! What must be true of a run besides its end.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use core_walk::{CoreFile, Expected, Kernel, MfnDump, examine};
 use x86_64::VirtAddr;
 
@@ -16,6 +16,31 @@ pub(crate) fn module_spoke(evidence: &Evidence) -> Result<()> {
     ensure!(line.contains("greeting 0x1001, weight 1027"), "the module counts wrong: {line}");
     let inside = addresses(line).any(|address| (WINDOW.0..WINDOW.1).contains(&address));
     ensure!(inside, "the module does not lie in the module window: {line}");
+    Ok(())
+}
+
+/// Every hypercall of the guest was accepted, by its own count.
+pub(crate) fn nothing_refused(evidence: &Evidence) -> Result<()> {
+    let line = evidence.guest.lines().find(|line| line.starts_with("hypercalls: "));
+    let line = line.context("the guest did not count its hypercalls")?;
+    ensure!(line.ends_with(" made, 0 refused"), "Xen refused something: {line}");
+    Ok(())
+}
+
+/// A spoilt start_info was refused in one line that says what was found.
+pub(crate) fn start_info_refused(evidence: &Evidence) -> Result<()> {
+    let lines: Vec<&str> = evidence.guest.lines().filter(|line| line.starts_with("fatal:")).collect();
+    let [line] = lines[..] else { bail!("{} fatal lines instead of one", lines.len()) };
+    ensure!(line.starts_with("fatal: start_info: pt_base is 0x"), "another refusal: {line}");
+    Ok(())
+}
+
+/// A trap told the access, the address, the registers and the way there.
+pub(crate) fn trap_shown(evidence: &Evidence) -> Result<()> {
+    let first = "fatal: page fault: writing protected memory at 0xffffffff81000000";
+    for part in [first, "  rip ffffffff81", "  backtrace: 0xffffffff81"] {
+        ensure!(evidence.guest.lines().any(|line| line.starts_with(part)), "no line starts with {part:?}");
+    }
     Ok(())
 }
 

@@ -306,7 +306,10 @@ impl Watch {
             if self.guest_said.is_none() {
                 "the guest runs".clone_into(&mut self.doing);
             }
-            self.guest_said = Some(line.to_owned());
+            // What comes after a fatal line (registers, addresses) says less than it.
+            if !self.guest_said.as_deref().is_some_and(|said| said.starts_with("fatal:")) {
+                self.guest_said = Some(line.to_owned());
+            }
         }
     }
 

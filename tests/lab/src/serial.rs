@@ -20,6 +20,8 @@ pub(crate) struct Splitter {
     rest: Vec<u8>,
     /// The part of dom0's line that came before Xen spoke.
     interrupted: String,
+    /// A line of Xen was given out before its end had come: what follows up to the end of line is Xen's too.
+    unfinished: bool,
 }
 
 impl Splitter {
@@ -40,7 +42,9 @@ impl Splitter {
         if self.rest.starts_with(XEN.as_bytes()) || end {
             let line = std::mem::take(&mut self.rest);
             if !line.is_empty() {
+                self.unfinished = false;
                 self.line(&line, &mut lines);
+                self.unfinished = !end;
             }
         }
         if end && !self.interrupted.is_empty() {
@@ -52,6 +56,10 @@ impl Splitter {
     fn line(&mut self, line: &[u8], lines: &mut Vec<Line>) {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_end_matches(['\n', '\r']);
+        if std::mem::take(&mut self.unfinished) && !text.contains(XEN) {
+            lines.push(Line::Xen(format!("{XEN}… {text}")));
+            return;
+        }
         match text.find(XEN) {
             Some(at) => {
                 self.interrupted.push_str(&text[..at]);
@@ -72,6 +80,14 @@ mod tests {
 
     fn dom0(text: &str) -> Line {
         Line::Dom0(text.to_owned())
+    }
+
+    #[test]
+    fn a_countdown_of_xen_stays_xens() {
+        let mut splitter = Splitter::default();
+        assert!(splitter.take(b"(XEN) 3... ").is_empty());
+        assert_eq!(splitter.idle(false), [xen("(XEN) 3... ")]);
+        assert_eq!(splitter.take(b"2... 1... \nhello\n"), [xen("(XEN) … 2... 1... "), dom0("hello")]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ const SOURCE_DOCUMENT_OFF: &str =
     "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
 
 /// The runs of the group `xen`.
-const XEN: [Case; 13] = [
+const XEN: [Case; 17] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
@@ -43,6 +43,18 @@ const XEN: [Case; 13] = [
         script: Some(DUMP),
         proofs: &[proof::tables_walked],
         ..Case::good("domu-67M-walked", "domu --memory 67M --cmdline then=idle")
+    },
+    Case::good("dom0-map-lazy", "dom0 --cmdline map=lazy"),
+    Case { plain: true, ..Case::good("dom0-revector-off", "dom0 --cmdline revector=off") },
+    Case {
+        outcomes: &[Outcome::Crashed],
+        proofs: &[proof::start_info_refused],
+        ..Case::good("domu-start-info-refused", "domu --cmdline fail=start_info")
+    },
+    Case {
+        outcomes: &[Outcome::Crashed],
+        proofs: &[proof::trap_shown],
+        ..Case::good("dom0-text-written", "dom0 --cmdline fail=text")
     },
     Case::bad("ramdisk-truncated", Ramdisk::Truncated, &[proof::reason_given]),
     Case::bad("ramdisk-without-module", Ramdisk::Empty, &[proof::reason_given]),

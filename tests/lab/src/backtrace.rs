@@ -1,0 +1,72 @@
+//! Names for the addresses of a backtrace.
+//!
+//! The kernel prints return addresses only; its ELF file has the symbols and lines. Addresses of modules have no names here.
+
+use std::path::Path;
+
+use addr2line::Loader;
+use anyhow::{Result, anyhow};
+
+/// What a line of addresses starts with.
+const MARK: &str = "backtrace:";
+
+/// Names the functions of every backtrace in a guest's log, innermost first.
+///
+/// # Errors
+/// The kernel's file cannot be read as ELF with debug information.
+pub(crate) fn named(log: &str, kernel: &Path) -> Result<Vec<String>> {
+    let traces: Vec<&str> = log.lines().filter_map(|line| line.trim().strip_prefix(MARK)).collect();
+    if traces.is_empty() {
+        return Ok(Vec::new());
+    }
+    let loader = Loader::new(kernel).map_err(|error| anyhow!("{}: {error}", kernel.display()))?;
+    let words = traces.iter().flat_map(|trace| trace.split_whitespace());
+    let addresses = words.filter_map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+    // A return address may be the first byte of what follows the call, in another line or function.
+    Ok(addresses.flat_map(|address| frames(&loader, address - 1)).collect())
+}
+
+/// The functions that `address` lies in: one, and those inlined around it.
+fn frames(loader: &Loader, address: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Ok(mut frames) = loader.find_frames(address) {
+        while let Ok(Some(frame)) = frames.next() {
+            let name = frame.function.as_ref().and_then(|name| name.demangle().ok());
+            let place = frame.location.and_then(|place| Some((place.file?, place.line?)));
+            let name = name.as_deref().unwrap_or("?");
+            lines.push(match place {
+                Some((file, line)) => format!("{address:#x} {name} at {file}:{line}"),
+                None => format!("{address:#x} {name}"),
+            });
+        }
+    }
+    if lines.is_empty() {
+        let symbol = loader.find_symbol(address).unwrap_or("no symbol");
+        lines.push(format!("{address:#x} {symbol}"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_this_program_gets_its_name() {
+        let program = std::env::current_exe().unwrap();
+        let loader = Loader::new(&program).unwrap();
+        // The program may be relocated: its own file's symbol table knows the unrelocated address.
+        let bytes = std::fs::read(&program).unwrap();
+        let file = object::File::parse(&*bytes).unwrap();
+        let symbol = object::Object::symbols(&file)
+            .find(|symbol| object::ObjectSymbol::name(symbol).is_ok_and(|name| name.contains("fresh")))
+            .unwrap();
+        let address = object::ObjectSymbol::address(&symbol);
+        assert!(frames(&loader, address)[0].contains("fresh"), "{:?}", frames(&loader, address));
+    }
+
+    #[test]
+    fn a_log_without_a_backtrace_needs_no_kernel() {
+        assert_eq!(named("verdict: SUCCESS\n", Path::new("/nonexistent")).unwrap(), Vec::<String>::new());
+    }
+}
