@@ -8,7 +8,8 @@
 //! of the builder, or that the builder may have made tables, are mapped read-only until they are released; the kernel's
 //! text and constants are not writable here either.
 //!
-//! *What is not prevented*: Xen refusing half-way. The error says so, and nothing of the chunk is handed out.
+//! *What is not prevented*: Xen refusing half-way. The error says so, and nothing of the chunk is handed out; it can be tried
+//! again with the frames that are left.
 
 use core::cell::Cell;
 
@@ -70,11 +71,11 @@ impl DirectMap {
     ) -> Result<Self, Error> {
         let total = facts.nr_pages();
         let builder = *tables.window();
-        let mut rest = Span::<Unmapped>::all_memory(total);
-        let first = rest.take_until(builder.frames().end());
+        let rest = Span::<Unmapped>::all_memory(total);
+        let first = builder.frames().intersection(rest.range());
         let below_image = PfnRange::between(Pfn::new(1), frame(facts.image().start()));
 
-        let need = Needed::tables(first.range(), true, true);
+        let need = Needed::tables(first);
         let own = PfnRange::between(frame(below_image.end().saturating_sub(need)), frame(below_image.end()));
         if own.len().get() < need || below_image.len().get() <= need {
             return Err(Error::NoFrames { doing: Doing::DirectMap, mapped: builder.frames().len(), total });
@@ -106,9 +107,9 @@ impl DirectMap {
         if self.rest.is_empty() {
             return Ok(false);
         }
-        let chunk_end = (self.rest.range().start() / L2_PAGES + 1) * L2_PAGES;
-        let chunk = self.rest.take_until(chunk_end);
-        self.map_chunk(machine, p2m, chunk)?;
+        let start = self.rest.range().start();
+        let end = self.rest.range().end().min((start / L2_PAGES + 1) * L2_PAGES);
+        self.map_chunk(machine, p2m, PfnRange::between(frame(start), frame_or_last(end)))?;
         Ok(true)
     }
 
@@ -132,6 +133,7 @@ impl DirectMap {
         p2m: &impl Translate,
         len: PageCount,
     ) -> Result<Span<Mapped>, Error> {
+        while self.frames.free() <= len.get() + Needed::MOST && self.grow(machine, p2m)? {}
         loop {
             if let Some(span) = self.frames.take_span(machine, len) {
                 return Ok(span);
@@ -203,16 +205,17 @@ impl DirectMap {
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
-        chunk: Span<Unmapped>,
+        chunk: PfnRange,
     ) -> Result<(), Error> {
         let mut batch = Batch::new(Doing::DirectMap);
-        let mut at = chunk.range().start();
-        while at < chunk.range().end() {
-            let end = chunk.range().end().min((at / L2_PAGES + 1) * L2_PAGES);
+        let mut at = chunk.start();
+        while at < chunk.end() {
+            let end = chunk.end().min((at / L2_PAGES + 1) * L2_PAGES);
             self.map_in_l2(machine, p2m, &mut batch, PfnRange::between(frame(at), frame_or_last(end)))?;
             at = end;
         }
         batch.commit(machine)?.waive("hooks fill empty entries, and a frozen table is not written again");
+        let chunk = self.rest.take_until(chunk.end());
         self.hand_out(machine, p2m, chunk)
     }
 
@@ -368,11 +371,9 @@ impl Needed {
     /// The most tables that one chunk takes.
     const MOST: u64 = ENTRIES + 2;
 
-    fn tables(range: PfnRange, l2: bool, l3: bool) -> u64 {
-        let l1s = range.end().div_ceil(L1_PAGES) - range.start() / L1_PAGES;
-        let l2s = if l2 { range.end().div_ceil(L2_PAGES) - range.start() / L2_PAGES } else { 0 };
-        let l3s = if l3 { range.end().div_ceil(L3_PAGES) - range.start() / L3_PAGES } else { 0 };
-        l1s + l2s + l3s
+    fn tables(range: PfnRange) -> u64 {
+        let of = |reach: u64| range.end().div_ceil(reach) - range.start() / reach;
+        of(L1_PAGES) + of(L2_PAGES) + of(L3_PAGES)
     }
 }
 

@@ -156,7 +156,7 @@ impl fmt::Display for Error {
             Self::Overlap { wanted, holder } => write!(f, "{wanted} overlaps {holder}"),
             Self::TooManyRegions { limit } => write!(f, "the layout has room for {limit} regions, not more"),
             Self::WindowFull { wanted, left, window } => {
-                write!(f, "{wanted} pages do not fit the {left} pages left in {window}; unload a module")
+                write!(f, "{wanted} pages do not fit the {left} pages left in {window}; load fewer modules")
             }
             Self::StillLive { table, released } => {
                 write!(f, "pages {released} cannot be given back: {table} is a live page table")

@@ -67,6 +67,10 @@ pub fn release<M: Machine>(
         .map_err(|stopped| Error::refused(Doing::Switch, stopped))?;
     map.view_mut().switch_to(root);
 
+    if let (OldList::InUse, P2mPlace::Own(range)) = (list, facts.p2m_list().place) {
+        // The list's tables stay live, and the check below reads every live table.
+        while map.mapped().get() < range.end() && map.grow(machine, p2m)? {}
+    }
     let one = PageCount::new(1);
     let released = Released {
         tables: facts.page_tables().pfns,

@@ -53,7 +53,7 @@ pub fn build_space<M: Machine>(
         }
     }
     let kept = match (list, facts.p2m_list().place) {
-        (OldList::InUse, P2mPlace::Image(pages)) => Some(ImagePart { pages, access: Access::Read }),
+        (OldList::InUse, P2mPlace::Image(pages)) => Some(ImagePart { pages, access: Access::ReadWrite }),
         _ => None,
     };
     for part in parts.iter().copied().chain(kept) {

@@ -54,7 +54,7 @@ impl FrameAllocator {
         &self.window
     }
 
-    /// Returns how many frames are free, those in holes of the P2M included.
+    /// Returns how many frames are free.
     #[must_use]
     pub const fn free(&self) -> u64 {
         self.free

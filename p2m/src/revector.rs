@@ -23,7 +23,7 @@ pub struct Revectored {
 }
 
 impl Tree {
-    /// Copies every leaf to a new page and repoints the tree. Progress is told after every leaf.
+    /// Copies every leaf to a new page and repoints the tree.
     ///
     /// # Errors
     /// The source's error when there is no frame for a leaf; the leaves done so far stay repointed, the others stay where

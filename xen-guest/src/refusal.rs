@@ -1,7 +1,7 @@
 //! A refused start_info, and how its refusal is still seen.
 //!
 //! *What this is*: when the page cannot be trusted there is no console either. On a release Xen a domU's words then reach
-//! nobody, so the ring is looked for in the raw bytes: if the M2P says its frame is one of the first pages, it is used.
+//! nobody, so the ring is looked for in the raw bytes: if the M2P says its frame is one of the two pages right behind start_info, it is used.
 
 use core::mem::offset_of;
 

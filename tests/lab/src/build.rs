@@ -1,4 +1,4 @@
-//! Builds the kernel in both variants, the modules and the ramdisk.
+//! Builds the kernel in both variants, the probe guest, the modules and the ramdisk.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +17,11 @@ pub(crate) fn kernel(init_p2m: bool) -> PathBuf {
     paths::target().join(if init_p2m { "xen-guest-initp2m.elf" } else { "xen-guest.elf" })
 }
 
+/// Where the guest that runs the probes of `tests/conformance` lies.
+pub(crate) fn probe() -> PathBuf {
+    paths::target().join("probe.elf")
+}
+
 /// Where the ramdisk lies.
 pub(crate) fn ramdisk() -> PathBuf {
     paths::target().join("ramdisk.cpio")
@@ -28,26 +33,25 @@ pub(crate) fn ramdisk() -> PathBuf {
 /// The compiler refuses; its words are in the error.
 pub(crate) fn kernels() -> Result<()> {
     // Two folders, so that the variants do not push each other out.
-    variant(&paths::target(), &[], &kernel(false))?;
-    variant(&paths::target().join("initp2m"), &["--features", "init-p2m"], &kernel(true))
+    let demo = ("xen-guest", "demo");
+    variant(&paths::target(), demo, &[], &kernel(false))?;
+    variant(&paths::target().join("initp2m"), demo, &["--features", "init-p2m"], &kernel(true))
 }
 
-fn variant(folder: &Path, features: &[&str], to: &Path) -> Result<()> {
+/// Builds the probe guest.
+///
+/// # Errors
+/// The compiler refuses; its words are in the error.
+pub(crate) fn probe_guest() -> Result<()> {
+    variant(&paths::target(), ("probe", "probe"), &[], &probe())
+}
+
+fn variant(folder: &Path, (package, bin): (&str, &str), features: &[&str], to: &Path) -> Result<()> {
     let mut cargo = cargo();
-    cargo.args([
-        "build",
-        "--quiet",
-        "--release",
-        "--target",
-        TRIPLE,
-        "--package",
-        "xen-guest",
-        "--bin",
-        "demo",
-    ]);
+    cargo.args(["build", "--quiet", "--release", "--target", TRIPLE, "--package", package, "--bin", bin]);
     cargo.args(features).arg("--target-dir").arg(folder);
     process::run("building the kernel", &mut cargo, LIMIT)?;
-    let built = folder.join(TRIPLE).join("release/demo");
+    let built = folder.join(TRIPLE).join("release").join(bin);
     let content = std::fs::read(&built).with_context(|| built.display().to_string())?;
     replace(to, &content)
 }

@@ -1,11 +1,16 @@
 //! What must be true of a run besides its end.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail, ensure};
 use core_walk::{CoreFile, Expected, Kernel, MfnDump, examine};
 use x86_64::VirtAddr;
 
 use crate::case::Evidence;
+use crate::{build, process};
 
+/// How long the model may take, its building included.
+const COMPARISON: Duration = Duration::from_secs(600);
 /// First address of the module window, and the first behind it.
 const WINDOW: (u64, u64) = (0xffff_ffff_a000_0000, 0xffff_ffff_ff00_0000);
 
@@ -24,6 +29,25 @@ pub(crate) fn nothing_refused(evidence: &Evidence) -> Result<()> {
     let line = evidence.guest.lines().find(|line| line.starts_with("hypercalls: "));
     let line = line.context("the guest did not count its hypercalls")?;
     ensure!(line.ends_with(" made, 0 refused"), "Xen refused something: {line}");
+    Ok(())
+}
+
+/// Real Xen answered the probes in a domU as the model does.
+pub(crate) fn model_conforms_in_domu(evidence: &Evidence) -> Result<()> {
+    model_conforms("domu", evidence)
+}
+
+/// Real Xen answered the probes in dom0 as the model does.
+pub(crate) fn model_conforms_in_dom0(evidence: &Evidence) -> Result<()> {
+    model_conforms("dom0", evidence)
+}
+
+fn model_conforms(domain: &str, evidence: &Evidence) -> Result<()> {
+    let out = &evidence.report.out;
+    let mut cargo = build::cargo();
+    cargo.args(["run", "--quiet", "--package", "conformance", "--", domain]).arg(out.join("guest.log"));
+    let said = process::run("the comparison with the model", &mut cargo, COMPARISON)?;
+    std::fs::write(out.join("conformance.txt"), said)?;
     Ok(())
 }
 

@@ -21,7 +21,7 @@ const SOURCE_DOCUMENT_OFF: &str =
     "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
 
 /// The runs of the group `xen`.
-const XEN: [Case; 17] = [
+const XEN: [Case; 19] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
@@ -59,6 +59,8 @@ const XEN: [Case; 17] = [
     Case::bad("ramdisk-truncated", Ramdisk::Truncated, &[proof::reason_given]),
     Case::bad("ramdisk-without-module", Ramdisk::Empty, &[proof::reason_given]),
     Case::bad("module-is-no-elf", Ramdisk::NoElf, &[proof::reason_given]),
+    Case::probes("conformance-domu", "domu", &[proof::model_conforms_in_domu]),
+    Case::probes("conformance-dom0", "dom0", &[proof::model_conforms_in_dom0]),
 ];
 
 /// The runs of the group `large`.
@@ -118,6 +120,9 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
         eprintln!("test: building the kernel and the modules");
         build::kernels()?;
         build::modules()?;
+        if wanted.iter().any(|case| case.probe) {
+            build::probe_guest()?;
+        }
         tally.add(run_all(&wanted, &parts));
     }
     println!("all in {} s", started.elapsed().as_secs());

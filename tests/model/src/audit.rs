@@ -6,6 +6,7 @@
 //! *What must hold*: it uses no code of the boot layer, and none of the code that takes and drops references.
 
 use std::fmt;
+use std::ops::Range;
 
 use start_info::Mfn;
 
@@ -123,15 +124,15 @@ fn entries(machine: &Machine, table: Frame, level: u8) -> impl Iterator<Item = P
 }
 
 /// Checks every leaf of the live address space: nothing writable and executable, by one mapping or by two; no table
-/// writable; no page for user mode.
+/// writable; no page for user mode. Leaves in `except` may be writable and executable, as the builder made them.
 #[must_use]
-pub fn protection(machine: &Machine) -> Complaints {
+pub fn protection(machine: &Machine, except: Range<u64>) -> Complaints {
     let mut complaints = protection_of_tables(machine);
     let Some(root) = machine.root() else { return complaints };
     let mut executable = Vec::new();
     machine.each_leaf(root, |leaf| {
         let (address, pte) = (leaf.address, leaf.pte);
-        if pte.is_executable() {
+        if pte.is_executable() && !except.contains(&address) {
             executable.push(pte.mfn());
             if pte.is_writable() {
                 complaints.add(|| format!("{address:#x} is writable and executable"));

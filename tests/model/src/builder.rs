@@ -23,10 +23,10 @@ use crate::walk::index;
 pub(crate) const VIRT_BASE: u64 = mmu::layout::KERNEL_MAP.as_u64();
 /// What the tools write into the entries of tables above the lowest.
 const TABLE: u64 = 0x67;
-/// The entry of an ordinary page, as it reads back.
-const PAGE: u64 = 1 << 52 | 0x67;
+/// The entry of an ordinary page. Xen marks it as the kernel's.
+const PAGE: u64 = 0x63;
 /// The entry of a page table.
-const READ_ONLY: u64 = 0x25;
+const READ_ONLY: u64 = 0x21;
 /// What dom0's builder leaves behind the last entry of the list is what was there; the tools leave zero.
 const BEHIND_THE_LIST: u64 = 0;
 
@@ -64,7 +64,7 @@ impl Guest {
         }
         work.rings_and_ramdisk();
         let page = start_of_day::page(self, &work.places, &work.machine);
-        work.copy_in(work.places.start_info, &*page);
+        work.copy_in(work.places.start_info, &page);
         let Work { mut machine, places, .. } = work;
         machine.start(root);
         let address = |pfn: u64| VirtAddr::new(VIRT_BASE + pfn * 4096);
@@ -226,7 +226,8 @@ impl Work<'_> {
         }
         self.machine.ring = self.places.console.map(|console| self.mfn(console));
         let (Some(ramdisk), Some(pages)) = (&self.guest.ramdisk, self.places.ramdisk.clone()) else { return };
-        for (pfn, bytes) in pages.clone().zip(ramdisk.content.chunks(4096).chain(std::iter::repeat(&[][..]))) {
+        for (pfn, bytes) in pages.clone().zip(ramdisk.content.chunks(4096).chain(std::iter::repeat(&[][..])))
+        {
             let mut page = [0; 4096];
             page[..bytes.len()].copy_from_slice(bytes);
             self.copy_in(pfn, &page);
@@ -239,7 +240,9 @@ impl Work<'_> {
     fn copy_in(&mut self, pfn: u64, page: &[u8; 4096]) {
         let frame = self.frame(pfn);
         let (words, _) = page.as_chunks::<8>();
-        self.machine.contents.set_words(frame, &std::array::from_fn(|index| u64::from_le_bytes(words[index])));
+        self.machine
+            .contents
+            .set_words(frame, &std::array::from_fn(|index| u64::from_le_bytes(words[index])));
         self.machine.contents.compact(frame);
     }
 }
@@ -259,5 +262,6 @@ fn image_of(pages: &Range<u64>) -> Image {
 
 /// Returns how many tables below the root a mapping that goes up from `start` opens when it reaches `address`.
 fn tables_opened(start: u64, address: u64) -> u64 {
-    [39, 30, 21].iter().filter(|&&reach| address == start || address % (1 << reach) == 0).count() as u64
+    [39, 30, 21].iter().filter(|&&reach| address == start || address.is_multiple_of(1 << reach)).count()
+        as u64
 }

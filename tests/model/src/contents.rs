@@ -24,8 +24,8 @@ enum Page {
     Undefined,
     /// One value in every word.
     Uniform(u64),
-    /// Word `i` is the machine frame of page `first + i`, shifted left, with `bits` set.
-    Map { first: u64, shift: u32, bits: u64 },
+    /// Word `i` is the frame of the `i`-th page of those with machine block `block`, shifted left, with `bits` set.
+    Map { block: u64, shift: u32, bits: u64 },
     /// Anything.
     Words(Box<Words>),
 }
@@ -50,7 +50,7 @@ impl Contents {
         match self.page(frame) {
             None | Some(Page::Undefined) => self.arbitrary(frame, index),
             Some(Page::Uniform(value)) => *value,
-            Some(&Page::Map { first, shift, bits }) => self.mapped(first, shift, bits, index),
+            Some(&Page::Map { block, shift, bits }) => self.mapped(block, shift, bits, index),
             Some(Page::Words(words)) => words[index],
         }
     }
@@ -73,6 +73,10 @@ impl Contents {
     pub(crate) fn words(&self, frame: Frame) -> Words {
         match self.page(frame) {
             Some(Page::Words(words)) => **words,
+            Some(&Page::Uniform(value)) => [value; WORDS],
+            Some(&Page::Map { block, shift, bits }) => {
+                std::array::from_fn(|index| self.mapped(block, shift, bits, index))
+            }
             _ => std::array::from_fn(|index| self.word(frame, index)),
         }
     }
@@ -92,7 +96,7 @@ impl Contents {
 
     /// Makes the page a list of machine frames: those of the 512 pages from `first` on.
     pub(crate) fn list(&mut self, frame: Frame, first: u64) {
-        *self.page_mut(frame) = Page::Map { first, shift: 0, bits: 0 };
+        *self.page_mut(frame) = Page::Map { block: self.shuffle.block(first / ENTRIES), shift: 0, bits: 0 };
     }
 
     /// Copies a page.
@@ -115,13 +119,12 @@ impl Contents {
             if !range.contains(&mfn) {
                 return;
             }
-            let (first, bits) = (self.shuffle.pfn(mfn), words[0] & !(0xff_ffff_ffff << 12));
-            if first % ENTRIES != 0
-                || !words.iter().enumerate().all(|(i, &word)| word == self.mapped(first, 12, bits, i))
-            {
+            let block = (mfn - self.shuffle.base()) / ENTRIES;
+            let bits = words[0] & !(0xff_ffff_ffff << 12);
+            if !words.iter().enumerate().all(|(i, &word)| word == self.mapped(block, 12, bits, i)) {
                 return;
             }
-            Page::Map { first, shift: 12, bits }
+            Page::Map { block, shift: 12, bits }
         };
         *self.page_mut(frame) = compact;
     }
@@ -132,8 +135,8 @@ impl Contents {
         self.blocks.iter().flatten().map(|block| block.iter().filter(full).count()).sum()
     }
 
-    fn mapped(&self, first: u64, shift: u32, bits: u64, index: usize) -> u64 {
-        self.shuffle.mfn(first + index as u64) << shift | bits
+    const fn mapped(&self, block: u64, shift: u32, bits: u64, index: usize) -> u64 {
+        self.shuffle.mfn_in(block, index as u64) << shift | bits
     }
 
     fn arbitrary(&self, frame: Frame, index: usize) -> u64 {

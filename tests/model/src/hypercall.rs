@@ -33,9 +33,13 @@ impl Machine {
     /// # Errors
     /// [`Stopped`] at the first operation that is refused.
     pub fn extended_operations(&mut self, operations: &[(u32, u64)]) -> Result<(), Stopped> {
-        let call =
-            Call::Extended { count: operations.len(), first: operations.first().copied().unwrap_or_default() };
-        self.carry_out(call, operations.len(), |machine, i| machine.extended(operations[i].0, operations[i].1))
+        let call = Call::Extended {
+            count: operations.len(),
+            first: operations.first().copied().unwrap_or_default(),
+        };
+        self.carry_out(call, operations.len(), |machine, i| {
+            machine.extended(operations[i].0, operations[i].1)
+        })
     }
 
     /// Makes the hypercall `update_va_mapping`.
@@ -65,6 +69,7 @@ impl Machine {
                 break;
             }
         }
+        self.refused += u64::from(result.is_err());
         self.tlb.flush();
         self.trace.add(Traced { number, call, result });
         result

@@ -39,6 +39,7 @@ pub struct Machine {
     pub(crate) building: bool,
     pub(crate) tlb: Tlb,
     pub(crate) calls: u64,
+    pub(crate) refused: u64,
     pub(crate) refusals: Vec<Refusal>,
     pub(crate) trace: Trace,
     pub(crate) console: String,
@@ -68,7 +69,8 @@ impl Machine {
             frames.give(place(shuffle.frames() + extra), owner);
         }
         // What the shuffle has room for behind the last page, and holes, are nobody's frames.
-        let absent = (pages..shuffle.frames()).chain(holes.iter().cloned().flatten());
+        let in_holes = holes.iter().cloned().flatten().filter(|&pfn| pfn < pages);
+        let absent = (pages..shuffle.frames()).chain(in_holes);
         for pfn in absent {
             frames.give(place(shuffle.mfn(pfn) - shuffle.base()), Owner::Nobody);
         }
@@ -89,6 +91,7 @@ impl Machine {
             building: true,
             tlb: Tlb::new(),
             calls: 0,
+            refused: 0,
             refusals: Vec::new(),
             trace: Trace::default(),
             console: String::new(),

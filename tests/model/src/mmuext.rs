@@ -26,7 +26,9 @@ impl Machine {
             }
             // The number of an operation that Xen once had.
             14 => Err(Errno::ENOSYS),
-            ..20 => self.guest_bug(&format!("made extended operation {command}, which the model does not know")),
+            12..20 => {
+                self.guest_bug(&format!("made extended operation {command}, which the model does not know"))
+            }
             _ => Err(Errno::ENOSYS),
         }
     }

@@ -164,7 +164,7 @@ mod tests {
     fn the_mapping_ends_on_4_mib_with_512_kib_behind_the_stack() {
         for image_pages in 1..3000 {
             let places = Places::of(&Guest { image_pages, ..Guest::new(1 << 16) }).unwrap();
-            assert!(places.end % 1024 == 0 && places.end - places.stack > 128);
+            assert!(places.end.is_multiple_of(1024) && places.end - places.stack > 128);
             assert!(places.end - places.stack <= 128 + 1024);
             assert_eq!(places.tables.end - places.tables.start, 3 + places.end.div_ceil(512));
         }

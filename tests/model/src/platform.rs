@@ -75,6 +75,10 @@ impl Platform for Machine {
         self.calls
     }
 
+    fn refused(&self) -> u64 {
+        self.refused
+    }
+
     fn ticks(&self) -> u64 {
         self.ticks.set(self.ticks.get() + 1);
         self.ticks.get() + self.calls * 1000
@@ -90,7 +94,9 @@ impl Machine {
         for (index, word) in page.as_chunks::<8>().0.iter().enumerate() {
             match self.read(address + index as u64 * 8) {
                 Ok(found) if found == u64::from_le_bytes(*word) => {}
-                other => self.guest_bug(&format!("destroyed the ramdisk at pfn {pfn}, {address:#x}: {other:x?}")),
+                other => {
+                    self.guest_bug(&format!("destroyed the ramdisk at pfn {pfn}, {address:#x}: {other:x?}"))
+                }
             }
         }
     }

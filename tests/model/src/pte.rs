@@ -116,9 +116,13 @@ mod tests {
 
     #[test]
     fn flags_of_devices_and_large_pages_are_refused() {
-        for (flag, lowest, others) in
-            [(1 << 3, false, false), (1 << 4, false, false), (1 << 7, false, false), (1 << 8, true, false), (1 << 9, true, true)]
-        {
+        for (flag, lowest, others) in [
+            (1 << 3, false, false),
+            (1 << 4, false, false),
+            (1 << 7, false, false),
+            (1 << 8, true, false),
+            (1 << 9, true, true),
+        ] {
             let entry = Pte(0x5000 | PRESENT | flag);
             assert_eq!(entry.check_flags(1).is_ok(), lowest, "{flag:#x}");
             for level in 2..=4 {

@@ -57,9 +57,17 @@ impl Shuffle {
 
     /// Returns the number of the machine frame behind page `pfn`.
     pub(crate) const fn mfn(&self, pfn: u64) -> u64 {
-        let block = (pfn / ENTRIES * self.stride + self.shift) % self.blocks;
-        let inside = (pfn % ENTRIES * self.step + self.turn_of(block)) % ENTRIES;
-        self.base + block * ENTRIES + inside
+        self.mfn_in(self.block(pfn / ENTRIES), pfn % ENTRIES)
+    }
+
+    /// Returns the machine block of a block of pages.
+    pub(crate) const fn block(&self, page_block: u64) -> u64 {
+        (page_block * self.stride + self.shift) % self.blocks
+    }
+
+    /// Returns the number of the machine frame behind page number `offset` of the pages that have machine block `block`.
+    pub(crate) const fn mfn_in(&self, block: u64, offset: u64) -> u64 {
+        self.base + block * ENTRIES + (offset * self.step + self.turn_of(block)) % ENTRIES
     }
 
     /// Returns the number of the page in front of machine frame `mfn`, which must be one of this map's.

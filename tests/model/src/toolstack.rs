@@ -36,7 +36,11 @@ fn three_levels(machine: &Machine, top: u64) -> Result<(), String> {
     let pages = machine.pages();
     if pages > THREE_LEVEL_REACH {
         // Too large for it: it must not look valid.
-        return if top == u64::MAX { Ok(()) } else { Err(format!("Bad mfn {top:#x} for p2m frame list list")) };
+        return if top == u64::MAX {
+            Ok(())
+        } else {
+            Err(format!("Bad mfn {top:#x} for p2m frame list list"))
+        };
     }
     let top = frame(machine, top, "frame list list")?;
     for number in 0..pages.div_ceil(ENTRIES) {
@@ -57,7 +61,7 @@ fn linear(machine: &Machine, cr3: u64, start: u64) -> Result<(), String> {
         return Err(format!("Bad virtual p2m address range {start:#x}..{last:#x}"));
     }
     // The cut of equal tables at the end goes wrong elsewhere (xen-pv-abi.md 6.4).
-    if leaves > ENTRIES && start % (1 << 30) != 0 {
+    if leaves > ENTRIES && !start.is_multiple_of(1 << 30) {
         return Err(format!("p2m_vaddr {start:#x} is not on 1 GiB: the tools cut the list short"));
     }
     let root = frame(machine, cr3 >> 12, "p2m_cr3")?;
@@ -91,7 +95,9 @@ fn leaf_is_right(machine: &Machine, leaf: Mfn, number: u64) -> Result<(), String
         let expected = machine.built_mfn(pfn).map_or(u64::MAX, Mfn::get);
         let found = machine.peek(leaf, offset as usize).unwrap_or_default();
         if found != expected {
-            return Err(format!("leaf {number:#x} (mfn {leaf}) has {found:#x} for pfn {pfn:#x}, not {expected:#x}"));
+            return Err(format!(
+                "leaf {number:#x} (mfn {leaf}) has {found:#x} for pfn {pfn:#x}, not {expected:#x}"
+            ));
         }
     }
     Ok(())

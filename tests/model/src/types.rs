@@ -119,16 +119,17 @@ impl Machine {
     fn promote(&mut self, frame: Frame, level: u8) -> Result<(), Errno> {
         let mut words = self.contents.words(frame);
         let mut refused = None;
-        for index in 0..words.len() {
+        for (index, word) in words.iter_mut().enumerate() {
             // promote_l4_table does not look at Xen's slots.
             if level == 4 && XEN_SLOTS.contains(&index) {
                 continue;
             }
-            let pte = Pte(words[index]);
+            let pte = Pte(*word);
             let checked = self.check_strictly(level, pte);
-            let taken = if pte.is_present() { checked.and_then(|()| self.get_entry(level, pte)) } else { checked };
+            let taken =
+                if pte.is_present() { checked.and_then(|()| self.get_entry(level, pte)) } else { checked };
             match taken {
-                Ok(()) => words[index] = pte.adjusted(level).0,
+                Ok(()) => *word = pte.adjusted(level).0,
                 Err(errno) => {
                     refused = Some((index, errno));
                     break;

@@ -78,11 +78,6 @@ pub(super) fn drain() {
     }
 }
 
-/// Returns the ring's event channel, if there is a ring.
-pub(super) fn port() -> Option<u32> {
-    RING.try_lock().and_then(|ring| ring.as_ref().map(|ring| ring.port))
-}
-
 fn write_hypervisor(text: &str) {
     if REFUSED.load(Ordering::Relaxed) || text.is_empty() {
         return;

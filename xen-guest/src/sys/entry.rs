@@ -26,9 +26,9 @@ use crate::{
 };
 
 global_asm!(include_str!("start.S"));
-global_asm!(include_str!("notes.S"));
+global_asm!(include_str!("notes.S"), virt_base = const KERNEL_MAP.as_u64());
 #[cfg(feature = "init-p2m")]
-global_asm!(include_str!("notes_init_p2m.S"));
+global_asm!(include_str!("notes_init_p2m.S"), init_p2m = const mmu::layout::INIT_P2M.as_u64());
 
 /// Names the payload of a kernel: a function `fn(Guest) -> !` that runs when the boot is done.
 #[macro_export]

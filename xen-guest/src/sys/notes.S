@@ -31,7 +31,7 @@
     .quad hypercall_page
     xen_note_end
     xen_note 3      // VIRT_BASE
-    .quad 0xffffffff80000000
+    .quad {virt_base}
     xen_note_end
     xen_note 4      // PADDR_OFFSET
     .quad 0

@@ -49,7 +49,7 @@ impl fmt::Display for Registers {
     }
 }
 
-/// The return addresses above a frame; `scripts/symbolise` gives them names.
+/// The return addresses above a frame; `scripts/boot` gives them names.
 #[derive(Debug)]
 pub(super) struct Backtrace {
     pub(super) rip: u64,

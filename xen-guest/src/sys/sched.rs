@@ -1,9 +1,6 @@
 //! Giving the processor away, and ending the domain.
 
-use super::{
-    console,
-    hypercall::{check, hypercall},
-};
+use super::{console, hypercall::hypercall};
 
 /// Why a domain ends, as the toolstack sees it (`public/sched.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,27 +48,19 @@ pub(super) fn give_way() {
         unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, [u64::from(xen_sys::SCHEDOP_yield), 0, 0, 0]) };
 }
 
-/// Stays up, blocked, for ever. Events stay masked, so none has to be handled.
+/// Stays up, blocked, for ever: a poll of no ports without a timeout never ends. The toolstack can pause, dump and destroy
+/// the domain; requests through xenstore are not answered.
 pub fn idle() -> ! {
     stop_timer();
-    let port = console::port();
+    let poll = Poll { ports: core::ptr::null(), nr_ports: 0, timeout: 0 };
     loop {
-        let poll = Poll {
-            ports: port.as_ref().map_or(core::ptr::null(), core::ptr::from_ref),
-            nr_ports: u32::from(port.is_some()),
-            timeout: 0,
-        };
-        // SAFETY: `struct sched_poll` of public/sched.h: a pointer to `nr_ports` port numbers, which Xen reads, and a
-        // timeout of 0 for none.
-        let result = check(unsafe {
+        // SAFETY: `struct sched_poll` of public/sched.h: no port numbers to read, and a timeout of 0 for none.
+        let _refused = unsafe {
             hypercall(
                 xen_sys::__HYPERVISOR_sched_op,
                 [u64::from(xen_sys::SCHEDOP_poll), &raw const poll as u64, 0, 0],
             )
-        });
-        if result.is_err() || port.is_none() {
-            give_way();
-        }
+        };
     }
 }
 

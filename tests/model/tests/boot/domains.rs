@@ -89,7 +89,9 @@ fn memory_is_mapped_only_as_it_is_needed_if_the_map_is_lazy() {
 
 #[test]
 fn a_p2m_left_where_it_was_stays_mapped() {
-    for guest in [Guest::new(300 * MIB), Guest::new(300 * MIB).with_notes(), Guest::dom0(300 * MIB).with_notes()] {
+    for guest in
+        [Guest::new(300 * MIB), Guest::new(300 * MIB).with_notes(), Guest::dom0(300 * MIB).with_notes()]
+    {
         let booted = booted(guest.with_command_line("revector=off"));
         assert!(booted.running.publication.is_none());
         let at = booted.running.setting.facts.p2m_list().at.as_u64();
@@ -100,14 +102,33 @@ fn a_p2m_left_where_it_was_stays_mapped() {
     }
 }
 
+/// The builder maps the list of INIT_P2M writable and executable, and with `revector=off` its tables stay.
+#[test]
+#[ignore = "known: nothing protects a list with INIT_P2M that stays; for the owner of mmu"]
+fn a_list_that_stays_at_an_address_of_its_own_is_neither_writable_nor_executable() {
+    let booted = booted(Guest::new(300 * MIB).with_notes().with_command_line("revector=off"));
+    audit::protection(booted.machine(), 0..0).assert_none();
+}
+
+/// The new address space keeps the tables that map such a list, and a lazy map reaches none of them.
+#[test]
+#[ignore = "known: the boot ends in `release` with NoMemory; for the owner of mmu"]
+fn a_list_that_stays_at_an_address_of_its_own_needs_no_eager_map() {
+    booted(Guest::new(3000 * MIB).with_notes().with_command_line("map=lazy revector=off"));
+}
+
 #[test]
 fn too_little_memory_ends_the_boot_with_one_line_and_nothing_broken() {
     for low in [1, 2, 3, 5, 8, 10, 12] {
         let guest = Guest { image_start: low, ..Guest::new(20 * MIB) };
         let mut built = guest.build().unwrap();
         match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
-            Ok(_) => assert!(low > 8, "{low} pages below the kernel are too few for its tables"),
-            Err(failure) => assert!(matches!(failure.cause(), Cause::Mmu(Error::NoFrames { .. })), "{failure}"),
+            // Two L1 tables, an L2 and an L3; page 0 and one page more stay free.
+            Ok(_) => assert!(low >= 6, "{low} pages below the kernel are too few for its tables"),
+            Err(failure) => {
+                assert!(low < 6, "{low}: {failure}");
+                assert!(matches!(failure.cause(), Cause::Mmu(Error::NoFrames { .. })), "{failure}");
+            }
         }
         audit::references(&built.machine).assert_none();
         audit::protection_of_tables(&built.machine).assert_none();
@@ -128,7 +149,9 @@ impl Booted {
     /// Reads the ramdisk and compares it with what the builder was given.
     pub(crate) fn read_ramdisk(&mut self) {
         let found = self.running.ramdisk(&mut self.built.machine).unwrap();
-        let Some(ramdisk) = self.guest.ramdisk.as_ref().filter(|ramdisk| ramdisk.len > 0) else { return assert_eq!(found, None) };
+        let Some(ramdisk) = self.guest.ramdisk.as_ref().filter(|ramdisk| ramdisk.len > 0) else {
+            return assert_eq!(found, None);
+        };
         let found = found.unwrap();
         assert!(found.starts_with(&ramdisk.content) && found.len() as u64 >= ramdisk.len);
         assert!(found.len() as u64 - ramdisk.len < 4096);

@@ -15,7 +15,11 @@ fn the_source_documents_guest_loads_a_module() {
     booted.read_ramdisk();
     booted.load_module(3);
     booted.check();
-    assert!(booted.machine().full_pages() < 10_000, "the model keeps {} whole pages", booted.machine().full_pages());
+    assert!(
+        booted.machine().full_pages() < 10_000,
+        "the model keeps {} whole pages",
+        booted.machine().full_pages()
+    );
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! *What this is*: guests of many shapes built as Xen's builders do, booted by `xen_guest::boot`, then looked at by code
 //! that shares nothing with the boot.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
+
 mod after;
 mod domains;
 mod large;

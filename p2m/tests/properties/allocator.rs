@@ -1,0 +1,160 @@
+//! The source of frames.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use p2m::{Entry, Frame, FrameAllocator, Memory, Translate};
+use start_info::{Index, PageCount, Pfn, PfnRange};
+
+use crate::paper::{AllMemory, blank, machine_frame, window};
+
+#[derive(Clone, Debug)]
+enum Action {
+    /// Give the next run of so many frames, none of which was given before.
+    Give(u64),
+    Take,
+    /// Give back the frame taken at this place of those held.
+    GiveBack(usize),
+    TakeSpan(u64),
+}
+
+fn actions() -> impl Strategy<Value = Vec<Action>> {
+    let action = prop_oneof![
+        2 => (1_u64..20).prop_map(Action::Give),
+        6 => Just(Action::Take),
+        3 => any::<usize>().prop_map(Action::GiveBack),
+        2 => (1_u64..24).prop_map(Action::TakeSpan),
+    ];
+    prop::collection::vec(action, 0..120)
+}
+
+fn run(start: u64, len: u64) -> PfnRange {
+    PfnRange::try_new(Pfn::new(start), PageCount::new(len)).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_frame_is_handed_out_twice_and_none_is_lost(actions in actions()) {
+        let mut paper = blank();
+        let mut frames = FrameAllocator::new(window());
+        // The spans there are, in no order: which one a frame comes from is seen from the frame.
+        let mut spans: Vec<(u64, u64)> = Vec::new();
+        let mut held: Vec<Frame> = Vec::new();
+        let mut in_spans: Vec<PfnRange> = Vec::new();
+        let (mut next, mut taken) = (100, 0);
+        for action in actions {
+            match action {
+                Action::Give(len) => {
+                    frames.give(&mut paper, window().free_span(run(next, len)));
+                    spans.push((next, len));
+                    // Spans do not touch, so that two cannot look like one.
+                    next += len + 1;
+                }
+                Action::Take => match frames.take(&paper, &AllMemory) {
+                    Some(mut frame) => {
+                        let pfn = frame.pfn().get();
+                        let place = spans.iter().position(|&(start, len)| start + len - 1 == pfn);
+                        prop_assert!(place.is_some(), "{pfn:#x} is not the end of a free span: {spans:x?}");
+                        let span = &mut spans[place.unwrap()];
+                        span.1 -= 1;
+                        spans.retain(|&(_, len)| len > 0);
+                        prop_assert_eq!(frame.mfn(), machine_frame(pfn));
+                        // A frame is its owner's: what is written to it disturbs nothing.
+                        for index in Index::all() {
+                            frame.set(&mut paper, index, u64::MAX - pfn);
+                        }
+                        held.push(frame);
+                        taken += 1;
+                    }
+                    None => prop_assert!(spans.is_empty(), "{spans:x?}"),
+                },
+                Action::GiveBack(which) if !held.is_empty() => {
+                    let frame = held.swap_remove(which % held.len());
+                    spans.push((frame.pfn().get(), 1));
+                    frames.give_frame(&mut paper, frame);
+                }
+                Action::GiveBack(_) => {}
+                Action::TakeSpan(len) => match frames.take_span(&mut paper, PageCount::new(len)) {
+                    Some(span) => {
+                        let (start, end) = (span.range().start(), span.range().end());
+                        prop_assert_eq!(end - start, len);
+                        let place = spans.iter().position(|&(first, len)| first + len == end && first <= start);
+                        prop_assert!(place.is_some(), "{start:#x}..{end:#x} is not the end of any of {spans:x?}");
+                        spans[place.unwrap()].1 -= len;
+                        spans.retain(|&(_, len)| len > 0);
+                        in_spans.push(span.range());
+                        taken += len;
+                    }
+                    None => prop_assert!(spans.iter().all(|span| span.1 < len), "{len} of {spans:x?}"),
+                },
+            }
+            prop_assert_eq!(frames.free(), spans.iter().map(|span| span.1).sum::<u64>());
+            prop_assert_eq!(frames.taken(), taken);
+        }
+        // Nobody else wrote to a frame while it was held, and no two holders have the same.
+        let mut all = BTreeSet::new();
+        for frame in &held {
+            let pfn = frame.pfn();
+            prop_assert_eq!(paper.load(frame.word(Index::new(1))), u64::MAX - pfn.get());
+            prop_assert!(all.insert(pfn));
+        }
+        for pfn in in_spans.iter().flat_map(|range| range.iter()) {
+            prop_assert!(all.insert(pfn));
+        }
+        while let Some(frame) = frames.take(&paper, &AllMemory) {
+            prop_assert!(all.insert(frame.pfn()));
+        }
+        prop_assert_eq!(frames.free(), 0);
+    }
+
+    #[test]
+    fn frames_come_from_the_end_of_the_newest_span(lens in prop::collection::vec(1_u64..30, 1..10)) {
+        let mut paper = blank();
+        let mut frames = FrameAllocator::new(window());
+        let mut expected = Vec::new();
+        for (number, &len) in lens.iter().enumerate() {
+            let start = 100 * (number as u64 + 1);
+            frames.give(&mut paper, window().free_span(run(start, len)));
+            expected.extend(start..start + len);
+        }
+        let taken: Vec<u64> =
+            std::iter::from_fn(|| frames.take(&paper, &AllMemory)).map(|frame| frame.pfn().get()).collect();
+        expected.reverse();
+        prop_assert_eq!(taken, expected);
+    }
+}
+
+/// Memory with gaps.
+struct Gaps;
+
+impl Translate for Gaps {
+    fn entry(&self, _memory: &impl Memory, pfn: Pfn) -> Entry {
+        if pfn.get().is_multiple_of(3) { Entry::Missing } else { Entry::Ram(machine_frame(pfn.get())) }
+    }
+}
+
+#[test]
+fn pages_without_memory_are_passed_over() {
+    let mut paper = blank();
+    let mut frames = FrameAllocator::new(window());
+    frames.give(&mut paper, window().free_span(run(10, 12)));
+    let taken: Vec<u64> =
+        std::iter::from_fn(|| frames.take(&paper, &Gaps)).map(|frame| frame.pfn().get()).collect();
+    assert_eq!(taken, [20, 19, 17, 16, 14, 13, 11, 10]);
+    assert_eq!((frames.free(), frames.taken()), (0, 8));
+}
+
+#[test]
+fn frames_of_another_window_are_given_up_and_those_of_a_grown_one_kept() {
+    let mut paper = blank();
+    let mut frames = FrameAllocator::new(window());
+    frames.give(&mut paper, window().free_span(run(10, 12)));
+    frames.move_to(p2m::Window::of_builder(window().base(), PageCount::new(1 << 31)));
+    assert_eq!(frames.free(), 12);
+    frames.move_to(p2m::Window::empty(window().base() + (1_u64 << 40)));
+    assert_eq!(frames.free(), 0);
+    assert!(frames.take(&paper, &AllMemory).is_none());
+}

@@ -1,0 +1,17 @@
+//! A batch is gone once it is committed.
+//!
+//! On Xen: what is pushed behind the last commit is never sent, and a table stays unhooked that the kernel believes in.
+
+use mmu::{Batch, Draft, Error, Frozen, L1, Machine, Table, View};
+
+pub fn freeze_late(
+    machine: &mut impl Machine,
+    view: &View,
+    mut first: Batch,
+    second: &mut Batch,
+    table: Table<L1, Draft>,
+) -> Result<Table<L1, Frozen>, Error> {
+    first.commit(machine)?.flush(machine)?;
+    table.freeze(machine, second, view) //~ TWIN
+    table.freeze(machine, &mut first, view) //~ FAIL E0382
+}

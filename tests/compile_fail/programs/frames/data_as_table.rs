@@ -1,0 +1,11 @@
+//! Memory that may be mapped writable becomes no table.
+//!
+//! On Xen: a writable mapping somewhere keeps the frame's type at "writable", and hooking it as a table is refused.
+
+use mmu::{Draft, L1, Machine, Table};
+use p2m::{Data, Frame};
+
+pub fn table_of(machine: &mut impl Machine, frame: Frame, data: Frame<Data>) -> Table<L1, Draft> {
+    Table::empty(frame, machine) //~ TWIN
+    Table::empty(data, machine) //~ FAIL E0308
+}

@@ -1,0 +1,14 @@
+//! A frame that became a table is no frame any more.
+//!
+//! On Xen: the page would be a table and writable memory at once, the one thing Xen's frame types exist to prevent. It
+//! refuses whichever comes second.
+
+use mmu::{Draft, L1, Machine, Table};
+use p2m::{Data, Frame};
+
+pub fn both(machine: &mut impl Machine, frame: Frame, another: Frame) -> (Table<L1, Draft>, Frame<Data>) {
+    let table = Table::<L1, Draft>::empty(frame, machine);
+    let data = another.into_data(); //~ TWIN
+    let data = frame.into_data(); //~ FAIL E0382
+    (table, data)
+}

@@ -1,0 +1,15 @@
+//! The right to store to a word ends with the right to its frame.
+//!
+//! On Xen: the store would reach a draft behind its owner's back, or fault once the table is frozen.
+
+use mmu::{Draft, L1, Machine, Table};
+use p2m::Frame;
+use start_info::Index;
+
+pub fn store_late(machine: &mut impl Machine, mut frame: Frame, another: Frame) -> Table<L1, Draft> {
+    let word = frame.word_mut(Index::FIRST);
+    let table = Table::<L1, Draft>::empty(another, machine); //~ TWIN
+    let table = Table::<L1, Draft>::empty(frame, machine); //~ FAIL E0505
+    machine.store(word, 1);
+    table
+}

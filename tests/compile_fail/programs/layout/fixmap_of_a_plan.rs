@@ -1,0 +1,11 @@
+//! There is no fixmap before the layout is settled.
+//!
+//! On Xen: a region reserved later may take the slot's address, and shared_info is unmapped under its reader. The order
+//! is that of source document 1.
+
+use mmu::{Fixmap, LayoutPlan, Settled};
+
+pub fn open<'l>(plan: &'l LayoutPlan, settled: &'l Settled) -> Fixmap<'l> {
+    Fixmap::new(settled) //~ TWIN
+    Fixmap::new(plan) //~ FAIL E0308
+}

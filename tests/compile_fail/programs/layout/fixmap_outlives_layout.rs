@@ -1,0 +1,18 @@
+//! The fixmap does not outlive the layout it belongs to.
+//!
+//! On Xen: a layout made anew may have the slots elsewhere; what is mapped through the old fixmap lands in its regions.
+
+use mmu::{Error, Fixmap, FixmapPage, Hypervisor, Settled, Slot};
+use start_info::Maddr;
+
+pub fn map(
+    xen: &mut impl Hypervisor,
+    layout: Settled,
+    other: Settled,
+    at: Maddr,
+) -> Result<FixmapPage, Error> {
+    let mut fixmap = Fixmap::new(&layout);
+    drop(other); //~ TWIN
+    drop(layout); //~ FAIL E0505
+    fixmap.map(xen, Slot::SharedInfo, at)
+}

@@ -1,0 +1,14 @@
+//! Nothing is reserved once the layout is settled.
+//!
+//! On Xen: tables have been built for the layout by then, and the new region meets one of them.
+
+use mmu::{Error, LayoutPlan, Region, Settled};
+
+pub fn reserve_late(mut plan: LayoutPlan, mut next: LayoutPlan, region: Region) -> Result<Settled, Error> {
+    plan.reserve(region)?;
+    next.reserve(region)?;
+    let settled = plan.settle();
+    next.reserve(region)?; //~ TWIN
+    plan.reserve(region)?; //~ FAIL E0382
+    Ok(settled)
+}

@@ -1,0 +1,11 @@
+//! There is no module window before the layout is settled.
+//!
+//! On Xen: a module would be mapped at addresses that a region reserved later claims too; the second mapping replaces
+//! running code.
+
+use mmu::{LayoutPlan, ModuleWindow, Settled};
+
+pub fn open(plan: &LayoutPlan, settled: &Settled) -> ModuleWindow {
+    ModuleWindow::new(settled, None) //~ TWIN
+    ModuleWindow::new(plan, None) //~ FAIL E0308
+}

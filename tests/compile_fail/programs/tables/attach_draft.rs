@@ -1,0 +1,18 @@
+//! Only a frozen table is hooked under a live one.
+//!
+//! On Xen: the update is refused, because the frame to be typed as a table is still mapped writable; and it stays
+//! half-done, with the updates before it in the batch carried out.
+
+use mmu::{Batch, Draft, Error, Frozen, L1, L2, Live, Machine, Table};
+use start_info::Index;
+
+pub fn hook(
+    machine: &mut impl Machine,
+    batch: &mut Batch,
+    parent: &mut Table<L2, Live>,
+    frozen: Table<L1, Frozen>,
+    draft: Table<L1, Draft>,
+) -> Result<Table<L1, Live>, Error> {
+    parent.attach(machine, batch, Index::FIRST, frozen) //~ TWIN
+    parent.attach(machine, batch, Index::FIRST, draft) //~ FAIL E0308
+}

@@ -1,0 +1,11 @@
+//! There are four levels of tables and no more.
+//!
+//! On Xen: the number of a level becomes the type that a frame is given; Xen knows four, and the index of an address is
+//! cut from bits that a fifth level does not have.
+
+use mmu::Level;
+
+pub enum L5 {}
+
+impl L5 { const NUMBER: u8 = 5; } //~ TWIN
+impl Level for L5 { const NUMBER: u8 = 5; } //~ FAIL E0277

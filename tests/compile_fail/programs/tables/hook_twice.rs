@@ -1,0 +1,20 @@
+//! A frozen table is hooked in one place.
+//!
+//! On Xen: two live entries would lead to it. Detaching one would give it back as frozen, and thawing it then fails:
+//! Xen still counts the other.
+
+use mmu::{Batch, Error, Frozen, L1, L2, Live, Machine, Table};
+use start_info::Index;
+
+pub fn hook_both(
+    machine: &mut impl Machine,
+    batch: &mut Batch,
+    parent: &mut Table<L2, Live>,
+    child: Table<L1, Frozen>,
+    another: Table<L1, Frozen>,
+) -> Result<(), Error> {
+    parent.attach(machine, batch, Index::new(0), child)?;
+    parent.attach(machine, batch, Index::new(1), another)?; //~ TWIN
+    parent.attach(machine, batch, Index::new(1), child)?; //~ FAIL E0382
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! A live table is detached before it is made writable.
+//!
+//! On Xen: a writable mapping of a frame that is typed as a table is refused. If it were not, the guest could give
+//! itself any frame of the machine.
+
+use mmu::{Frozen, L1, Live, Machine, Table, View};
+use p2m::Frame;
+
+pub fn take_back(
+    machine: &mut impl Machine,
+    view: &View,
+    detached: Table<L1, Frozen>,
+    live: Table<L1, Live>,
+) -> Option<Frame> {
+    detached.thaw(machine, view).ok() //~ TWIN
+    live.thaw(machine, view).ok() //~ FAIL E0599
+}

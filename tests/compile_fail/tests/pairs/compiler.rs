@@ -1,0 +1,90 @@
+//! rustc, and what it says about a program.
+
+use std::{env, fs, path::Path, process::Command};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::{
+    crates::{Crates, SCRATCH, root},
+    program::Program,
+};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Severity {
+    /// The program is refused.
+    Error,
+    /// It is not.
+    Warning,
+}
+
+/// What the compiler has to say about a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Remark {
+    pub(crate) severity: Severity,
+    /// An error's code or a lint's name; some errors have neither.
+    pub(crate) code: Option<String>,
+    /// The lines that are the cause; a macro's are those where it was called.
+    pub(crate) lines: Vec<usize>,
+    pub(crate) text: String,
+}
+
+/// Compiles a text as far as the borrow checker goes. `variant` keeps the files of the two programs apart.
+///
+/// # Errors
+/// When the compiler cannot be run or ends in another way than by its remarks.
+pub(crate) fn run(crates: &Crates, program: &Program, variant: &str, text: &str) -> Result<Vec<Remark>> {
+    let crate_name = program.name().replace('/', "_");
+    let folder = Path::new(SCRATCH).join(variant);
+    fs::create_dir_all(&folder)?;
+    let file = folder.join(&crate_name).with_extension("rs");
+    fs::write(&file, text)?;
+
+    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.current_dir(root()).args(["--edition", "2024", "--crate-type", "lib", "--error-format", "json"]);
+    rustc.args(["--emit", "metadata", "--crate-name", &crate_name]).arg("--out-dir").arg(&folder);
+    // What one of the two programs uses is spare in the other.
+    rustc.args(["-A", "unused_variables", "-A", "unused_mut", "-A", "unused_imports", "-A", "dead_code"]);
+    let output = rustc.args(crates.arguments()).arg(&file).output().context("rustc")?;
+    let messages = String::from_utf8(output.stderr)?;
+    let mut remarks = Vec::new();
+    for line in messages.lines() {
+        let message: Value = serde_json::from_str(line).with_context(|| format!("rustc said: {messages}"))?;
+        remarks.extend(Remark::of(&message));
+    }
+    let refused = remarks.iter().any(|remark| remark.severity == Severity::Error);
+    ensure!(refused != output.status.success(), "rustc ended with {}: {messages}", output.status);
+    Ok(remarks)
+}
+
+impl Remark {
+    /// Reads a message of the compiler; `None` for notes and for the count of errors at the end.
+    fn of(message: &Value) -> Option<Self> {
+        let severity = match message["level"].as_str()? {
+            "error" => Severity::Error,
+            "warning" => Severity::Warning,
+            _ => return None,
+        };
+        let code = message["code"]["code"].as_str().map(str::to_owned);
+        let spans = message["spans"].as_array()?;
+        if code.is_none() && spans.is_empty() && message["message"].as_str()?.starts_with("aborting due to") {
+            return None;
+        }
+        let lines = spans
+            .iter()
+            .filter(|span| span["is_primary"].as_bool() == Some(true))
+            .filter_map(|span| outermost(span)["line_start"].as_u64()?.try_into().ok())
+            .collect();
+        let text = message["rendered"].as_str().unwrap_or_default().to_owned();
+        Some(Self { severity, code, lines, text })
+    }
+}
+
+/// Returns where the macro was called that a span lies in, if it lies in one.
+fn outermost(mut span: &Value) -> &Value {
+    while span["expansion"]["span"].is_object() {
+        span = &span["expansion"]["span"];
+    }
+    span
+}

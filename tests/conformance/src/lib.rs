@@ -1,0 +1,30 @@
+//! One table of probes of Xen's rules for page tables, for two subjects: the model, and real Xen.
+//!
+//! *What this is*: a [`Probe`] is a few operations on spare frames of a booted guest and the transcript they must give.
+//! The guest `tests/guests/probe` runs all of them on real Xen, this crate's tests on the model, and the program
+//! `conformance` holds the guest's log against the model.
+//!
+//! *What must hold*: a transcript holds nothing that differs from boot to boot, such as a machine frame number. Every probe
+//! leaves the spare frames as it found them, so their order does not matter. Nothing but spare frames is changed: of the
+//! live tables only the entries that map these frames.
+//!
+//! *What is not prevented*: the same mistake in the table, the model and Xen. `multicall` has no probe: the layer makes
+//! none.
+
+#![cfg_attr(target_os = "none", no_std)]
+
+mod bench;
+#[cfg(not(target_os = "none"))]
+pub mod model;
+mod probe;
+mod probes;
+mod request;
+mod subject;
+mod transcript;
+
+pub use bench::{Bench, PAGES};
+pub use probe::{Domain, Expected, Probe, run_all};
+pub use probes::all;
+pub use request::{Change, Flush, Operation, Request};
+pub use subject::{ALL_ONES, Answer, BEYOND, Call, Special, Subject};
+pub use transcript::Transcript;

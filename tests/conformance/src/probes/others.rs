@@ -1,0 +1,182 @@
+//! Flushes, other extended operations, and other hypercalls the layer makes.
+
+use crate::{
+    bench::{RO, RW},
+    probe::{Expected, Probe},
+    request::Operation,
+    subject::Call,
+};
+
+const UNKNOWN: &str = "the model does not know the call: no page-table rule is in it";
+
+pub(super) const PROBES: &[Probe] = &[
+    Probe::new(
+        "flush",
+        "Flushes of the own processor and of all are always done, whatever the address.",
+        Expected::always("op6=ok op7=ok op7=ok op7=ok op10=ok op11=ok"),
+        |bench| {
+            let page = bench.page();
+            bench.extended(xen_sys::MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
+            bench.extended(xen_sys::MMUEXT_INVLPG_LOCAL, bench.address(page), 0);
+            bench.extended(xen_sys::MMUEXT_INVLPG_LOCAL, 0xffff_8000_0000_0000, 0);
+            bench.extended(xen_sys::MMUEXT_INVLPG_LOCAL, 0x8000_0000_0000, 0);
+            bench.extended(xen_sys::MMUEXT_TLB_FLUSH_ALL, 0, 0);
+            bench.extended(xen_sys::MMUEXT_INVLPG_ALL, bench.address(page), 0);
+        },
+    ),
+    Probe::new(
+        "flush-without-processors",
+        "A flush of listed processors needs the list.",
+        Expected::always("op8=EINVAL op9=EINVAL"),
+        |bench| {
+            bench.extended(xen_sys::MMUEXT_TLB_FLUSH_MULTI, 0, 0);
+            bench.extended(xen_sys::MMUEXT_INVLPG_MULTI, 0, 0);
+        },
+    ),
+    Probe::new(
+        "operations-unknown",
+        "Operations that do not exist, and one that is no longer supported.",
+        Expected::always("op14=ENOSYS op21=ENOSYS op99=ENOSYS op20=EOPNOTSUPP"),
+        |bench| [14, 21, 99, 20].into_iter().for_each(|command| bench.extended(command, 0, 0)),
+    ),
+    Probe::new(
+        "operation-mark-superpage",
+        "Superpages are no longer supported.",
+        Expected::always("op19=EOPNOTSUPP").stricter("op19=unknown", UNKNOWN),
+        |bench| bench.extended(19, 0, 0),
+    ),
+    Probe::new(
+        "operations-partial",
+        "The first refusal ends a list of operations; what came before is done.",
+        Expected::always("ops=EINVAL/2 unpin=ok unpin=EINVAL"),
+        |bench| {
+            let (first, second) = (bench.table(&[]), bench.table(&[]));
+            let pin = |mfn| Operation::new(xen_sys::MMUEXT_PIN_L2_TABLE, mfn, 0);
+            let flush = Operation::new(xen_sys::MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
+            let (one, two) = (pin(bench.mfn(first)), pin(bench.mfn(second)));
+            bench.extended_list(&[one, flush, one, two]);
+            bench.unpin(first);
+            bench.unpin(second);
+        },
+    ),
+    Probe::new("operations-empty", "A list of no operations is done.", Expected::always("ops=ok"), |bench| {
+        bench.extended_list(&[]);
+    }),
+    Probe::new(
+        "clear-page",
+        "CLEAR_PAGE is refused for a table and done for a page.",
+        Expected::always("op16=EINVAL op16=ok zero=yes")
+            .stricter("op16=unknown op16=unknown zero=no", "the layer clears pages itself"),
+        |bench| {
+            let (table, page) = (bench.pinned(1, &[]), bench.page());
+            bench.store(page, 9, 5);
+            bench.extended(xen_sys::MMUEXT_CLEAR_PAGE, bench.mfn(table), 0);
+            bench.extended(xen_sys::MMUEXT_CLEAR_PAGE, bench.mfn(page), 0);
+            bench.note("zero", bench.word(page, 9) == 0);
+        },
+    ),
+    Probe::new(
+        "copy-page",
+        "COPY_PAGE may read a table and not write one.",
+        Expected::always("op17=EINVAL op17=ok same=yes")
+            .stricter("op17=unknown op17=unknown same=no", "the layer copies pages itself"),
+        |bench| {
+            let (leaf, page) = (bench.page(), bench.page());
+            let table = bench.pinned(1, &[(9, bench.entry(leaf, RO))]);
+            bench.extended(xen_sys::MMUEXT_COPY_PAGE, bench.mfn(table), bench.mfn(page));
+            bench.extended(xen_sys::MMUEXT_COPY_PAGE, bench.mfn(page), bench.mfn(table));
+            bench.note("same", bench.word(page, 9) == bench.word(table, 9));
+        },
+    ),
+    Probe::new(
+        "flush-cache",
+        "Caches are flushed for domains that own devices.",
+        Expected::by_domain("op12=EACCES op18=EINVAL", "op12=ok op18=ok")
+            .stricter("op12=unknown op18=unknown", UNKNOWN),
+        |bench| {
+            bench.extended(xen_sys::MMUEXT_FLUSH_CACHE, 0, 0);
+            bench.extended(xen_sys::MMUEXT_FLUSH_CACHE_GLOBAL, 0, 0);
+        },
+    ),
+    Probe::new(
+        "freed-order",
+        "A table is written only after its hook and its pin are gone, whichever goes last.",
+        Expected::always("put=ok rw=EBUSY clear=ok rw=EBUSY unpin=ok rw=ok pin1=EINVAL ro=ok pin1=ok"),
+        |bench| {
+            let (l2, l1) = (bench.pinned(2, &[]), bench.pinned(1, &[]));
+            bench.put(l2, 0, bench.entry(l1, 0x67));
+            bench.rw(l1);
+            bench.clear(l2, 0);
+            bench.rw(l1);
+            bench.unpin(l1);
+            bench.rw(l1);
+            bench.pin(1, l1);
+            bench.ro(l1);
+            bench.pin(1, l1);
+        },
+    ),
+    Probe::new(
+        "freed-parent-first",
+        "A hooked table is let go by the end of its parent.",
+        Expected::always("put=ok rw=EBUSY unpin=ok rw=ok rw=ok map=ok"),
+        |bench| {
+            let (l2, l1) = (bench.pinned(2, &[]), bench.table(&[]));
+            bench.put(l2, 0, bench.entry(l1, 0x67));
+            bench.rw(l1);
+            bench.unpin(l2);
+            bench.rw(l1);
+            bench.rw(l2);
+            bench.map(bench.entry(l1, RW));
+        },
+    ),
+    Probe::new(
+        "calls-unknown",
+        "Hypercalls that do not exist.",
+        Expected::always("gone=ENOSYS none=ENOSYS").stricter("gone=unknown none=unknown", UNKNOWN),
+        |bench| {
+            bench.call("gone", Call::Gone);
+            bench.call("none", Call::Unknown);
+        },
+    ),
+    Probe::new(
+        "call-console",
+        "A release Xen lets only dom0 use its console.",
+        Expected::by_domain("write=EPERM", "write=ok").stricter("write=unknown", UNKNOWN),
+        |bench| bench.call("write", Call::ConsoleWrite),
+    ),
+    Probe::new(
+        "call-trap-table",
+        "A handler at an address that is not canonical is refused.",
+        Expected::always("traps=EINVAL").stricter("traps=unknown", UNKNOWN),
+        |bench| bench.call("traps", Call::TrapNotCanonical),
+    ),
+    Probe::new(
+        "call-commands",
+        "Commands, processors and ports that do not exist.",
+        Expected::always("sched=ENOSYS memory=ENOSYS processor=ENOENT port=EINVAL")
+            .stricter("sched=unknown memory=unknown processor=unknown port=unknown", UNKNOWN),
+        |bench| {
+            bench.call("sched", Call::SchedUnknown);
+            bench.call("memory", Call::MemoryUnknown);
+            bench.call("processor", Call::NoSuchProcessor);
+            bench.call("port", Call::NoSuchPort);
+        },
+    ),
+    Probe::new(
+        "call-bad-lists",
+        "A list that Xen may not read, and a domain that cannot be.",
+        Expected::always("unmapped=EFAULT xens=EFAULT domain=ESRCH")
+            .stricter("unmapped=unknown xens=unknown domain=unknown", UNKNOWN),
+        |bench| {
+            bench.call("unmapped", Call::ListUnmapped);
+            bench.call("xens", Call::ListXens);
+            bench.call("domain", Call::NoSuchDomain);
+        },
+    ),
+    Probe::new(
+        "call-reservation",
+        "The domain has as many pages as start_info says.",
+        Expected::always("pages-as-in-start_info=yes").stricter("pages=unknown", UNKNOWN),
+        |bench| bench.count_pages(),
+    ),
+];

@@ -1,0 +1,125 @@
+//! What can be asked of a booted guest's hypervisor.
+//!
+//! *What this is*: the three page-table hypercalls without any of the layer's types in between, and a few other calls.
+//!
+//! *What must hold*: requests can be made by this crate only, see [`crate::Request`]; that is what lets the trait be safe.
+
+use core::fmt;
+
+use mmu::Errno;
+
+use crate::request::{Change, Operation, Request};
+
+/// How a hypercall with a list ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// How many requests were made.
+    pub wanted: usize,
+    /// How many were carried out.
+    pub done: usize,
+    /// Why the next was not; 0 if there was no refusal.
+    pub errno: Errno,
+}
+
+impl Answer {
+    /// Describes a call with one request.
+    #[must_use]
+    pub const fn single(errno: Errno) -> Self {
+        Self { wanted: 1, done: if errno.0 == 0 { 1 } else { 0 }, errno }
+    }
+
+    /// Tells whether all was carried out.
+    #[must_use]
+    pub const fn is_ok(self) -> bool {
+        self.errno.0 == 0 && self.done == self.wanted
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, done, errno } = *self;
+        if self.is_ok() {
+            return f.write_str("ok");
+        }
+        name(errno, f)?;
+        if wanted > 1 || done > 0 { write!(f, "/{done}") } else { Ok(()) }
+    }
+}
+
+/// Writes the name of an error without its number.
+fn name(errno: Errno, out: &mut dyn fmt::Write) -> fmt::Result {
+    let mut text = arrayvec::ArrayString::<32>::new();
+    fmt::Write::write_fmt(&mut text, format_args!("{errno}"))?;
+    out.write_str(text.split(" (").next().unwrap_or_default())
+}
+
+/// A machine frame of a special kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    /// The shared_info page.
+    SharedInfo,
+    /// A frame of another domain, or of Xen itself if there is no other.
+    Other,
+    /// A frame that is no domain's.
+    Nobody,
+    /// The local APIC's page, which Xen gives to nobody.
+    Device,
+    /// The screen's text page, which dom0 may map.
+    Screen,
+    /// Frame 2^39: a number too large for any memory.
+    Beyond,
+    /// The largest number an entry has room for.
+    AllOnes,
+}
+
+/// Frame number 2^39.
+pub const BEYOND: u64 = 1 << 39;
+/// The largest frame number of an entry.
+pub const ALL_ONES: u64 = (1 << 40) - 1;
+
+/// A hypercall that has nothing to do with tables, or cannot be made with a list of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Hypercall 63, which there is not.
+    Unknown,
+    /// Hypercall 11, which there is no more.
+    Gone,
+    /// `console_io`: writes no bytes.
+    ConsoleWrite,
+    /// `sched_op` with command 99.
+    SchedUnknown,
+    /// `set_trap_table` with a handler at an address that is not canonical.
+    TrapNotCanonical,
+    /// `memory_op`: how many pages the domain has.
+    Reservation,
+    /// `memory_op` with command 63.
+    MemoryUnknown,
+    /// `mmu_update` with a list at an address that is not mapped.
+    ListUnmapped,
+    /// `mmu_update` with a list in Xen's part of the address space.
+    ListXens,
+    /// `mmu_update` on behalf of a domain that cannot be.
+    NoSuchDomain,
+    /// `vcpu_op` for processor 99.
+    NoSuchProcessor,
+    /// `event_channel_op`: sends to a port that is not open.
+    NoSuchPort,
+}
+
+/// A booted guest's hypervisor.
+pub trait Subject: p2m::Memory + p2m::MachineToPhys + fmt::Debug {
+    /// Makes the hypercall `mmu_update`.
+    fn update_entries(&mut self, requests: &[Request]) -> Answer;
+
+    /// Makes the hypercall `mmuext_op`; `None` if the subject does not know the operation.
+    fn extended(&mut self, operations: &[Operation]) -> Option<Answer>;
+
+    /// Makes the hypercall `update_va_mapping`.
+    fn update_address(&mut self, change: Change) -> Answer;
+
+    /// Makes another hypercall and returns what it returned; `None` if the subject does not know it.
+    fn call(&mut self, call: Call) -> Option<i64>;
+
+    /// Returns the number of a special machine frame.
+    fn special(&self, special: Special) -> u64;
+}

@@ -1,0 +1,11 @@
+//! Every rule of the model, seen to refuse and seen to allow.
+//!
+//! *What this is*: raw hypercalls on a guest as the builder left it. No code of `mmu` takes part, so requests can be made
+//! that the boot layer cannot even name. Section numbers are those of xen-pv-abi.md.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
+
+mod entries;
+mod guest;
+mod start;
+mod tables;

@@ -1,0 +1,175 @@
+//! What the builder leaves (2.1, 2.3, 2.4), and what ends a test.
+
+use mmu::layout::{INIT_P2M, KERNEL_MAP};
+use p2m::{MachineToPhys, Memory, Window};
+use start_info::{BootFacts, Index, P2mPlace, PageCount, Pfn};
+use xen_model::{Guest, Kind, Ramdisk, Unmapped, audit};
+
+use crate::guest::BASE;
+
+fn guests() -> [Guest; 6] {
+    let ramdisk = || Ramdisk::of(vec![0x5a; 0x1_2345]);
+    [
+        Guest::new(64 << 8),
+        Guest::new((67 << 8) + 3).with_ramdisk(ramdisk()),
+        Guest { ramdisk_by_pfn: true, ..Guest::new(1 << 18) }.with_ramdisk(ramdisk()),
+        Guest::new(1300 << 8).with_ramdisk(ramdisk()).with_notes(),
+        Guest::dom0(0x1_8765).with_ramdisk(ramdisk()),
+        Guest::dom0(0x8_4321).with_ramdisk(ramdisk()).with_notes(),
+    ]
+}
+
+#[test]
+fn start_info_is_accepted_and_says_where_everything_is() {
+    for guest in guests() {
+        let built = guest.build().unwrap();
+        let facts = BootFacts::parse(&built.page, &built.entry).unwrap();
+        let places = &built.places;
+        let list = match facts.p2m_list().place {
+            P2mPlace::Image(pages) | P2mPlace::Own(pages) => pages,
+        };
+        assert_eq!((list.start(), list.end()), (places.list.start, places.list.end));
+        let ramdisk = facts.ramdisk().map(|ramdisk| (ramdisk.pfns.start(), ramdisk.pfns.end()));
+        assert_eq!(ramdisk, places.ramdisk.as_ref().map(|pages| (pages.start, pages.end)));
+        assert_eq!(facts.boot_stack().get(), places.stack);
+        assert_eq!(facts.least_boot_end().get(), places.end);
+        let words: Vec<u64> =
+            (0..512).map(|i| built.machine.read(places.start_info * 4096 + BASE + i * 8).unwrap()).collect();
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(bytes, *built.page);
+    }
+}
+
+#[test]
+fn the_boot_mapping_is_writable_but_for_its_tables_and_ends_where_it_should() {
+    for guest in guests() {
+        let built = guest.build().unwrap();
+        audit::references(&built.machine).assert_none();
+        for pfn in 0..built.places.end {
+            let leaf = built.machine.live_leaf(BASE + pfn * 4096).unwrap();
+            assert_eq!(Some(leaf.pte.mfn()), built.machine.built_mfn(pfn));
+            let flags = leaf.pte.0 & 0xfff0_0000_0000_0fff;
+            let table = built.places.tables.contains(&pfn);
+            let expected = if table { 0x10_0000_0000_0025 } else { 0x10_0000_0000_0067 };
+            assert_eq!(flags, expected, "{pfn:#x}");
+        }
+        let end = built.machine.live_leaf(BASE + built.places.end * 4096);
+        assert!(matches!(end, Err(Unmapped::Empty(_))), "{end:?}");
+    }
+}
+
+#[test]
+fn only_the_root_is_pinned_and_tables_are_in_each_builders_order() {
+    for guest in guests() {
+        let built = guest.build().unwrap();
+        let record = |pfn: u64| built.machine.record(built.machine.built_mfn(pfn).unwrap()).unwrap();
+        let kinds: Vec<Kind> = built.places.tables.clone().map(|pfn| record(pfn).kind()).collect();
+        let order = match guest.domain {
+            xen_model::Domain::Guest => [4, 3, 2, 1],
+            xen_model::Domain::Dom0 => [4, 1, 2, 3],
+        };
+        assert_eq!(kinds[..4], order.map(Kind::Table));
+        assert!(kinds[4..].iter().all(|&kind| matches!(kind, Kind::Table(1 | 2))));
+        for pfn in 0..guest.pages {
+            assert_eq!(record(pfn).is_pinned(), pfn == built.places.tables.start, "{pfn:#x}");
+        }
+    }
+}
+
+#[test]
+fn the_list_names_every_page_and_the_m2p_agrees() {
+    for guest in guests() {
+        let holes = vec![0xa000..0xa001, 0xa400..0xa800];
+        let built = Guest { holes: holes.clone(), ..guest.clone() }.build().unwrap();
+        let at =
+            if guest.init_p2m.is_some() { INIT_P2M.as_u64() } else { BASE + built.places.list.start * 4096 };
+        for pfn in 0..guest.pages {
+            let word = built.machine.read(at + pfn * 8).unwrap();
+            if holes.iter().any(|hole| hole.contains(&pfn)) {
+                assert_eq!(word, u64::MAX);
+            } else {
+                assert_eq!(built.machine.machine_to_phys(start_info::Mfn::new(word)), Some(pfn));
+            }
+        }
+        let behind =
+            (guest.pages..guest.pages.next_multiple_of(512)).map(|pfn| built.machine.read(at + pfn * 8));
+        for word in behind {
+            let zero = guest.domain == xen_model::Domain::Guest;
+            assert_eq!(word == Ok(0), zero, "the tools leave zero, Xen what was there");
+        }
+    }
+}
+
+#[test]
+fn the_tables_of_a_list_at_its_own_address_are_mapped_nowhere() {
+    for guest in guests().into_iter().filter(|guest| guest.init_p2m.is_some()) {
+        let built = guest.build().unwrap();
+        let tables: Vec<u64> = (built.places.list.clone())
+            .filter(|&pfn| {
+                built.machine.record(built.machine.built_mfn(pfn).unwrap()).unwrap().table_level().is_some()
+            })
+            .collect();
+        assert_eq!(
+            tables.len() as u64,
+            built.places.list.end - built.places.list.start - built.places.list_pages
+        );
+        for pfn in tables {
+            let record = built.machine.record(built.machine.built_mfn(pfn).unwrap()).unwrap();
+            assert_eq!((record.count(), record.references()), (1, 1), "hooked once and mapped nowhere");
+        }
+    }
+}
+
+#[test]
+fn memory_the_builder_does_not_promise_holds_leftovers() {
+    let built = Guest::new(64 << 8).build().unwrap();
+    for pfn in [1, built.places.stack, built.places.end - 1] {
+        let words = (0..512).map(|i| built.machine.read(BASE + pfn * 4096 + i * 8).unwrap());
+        assert!(words.filter(|&word| word == 0).count() == 0);
+    }
+}
+
+fn window(pages: u64) -> Window {
+    Window::of_builder(KERNEL_MAP, PageCount::new(pages))
+}
+
+#[test]
+fn a_load_goes_through_the_live_tables() {
+    let built = Guest::new(64 << 8).build().unwrap();
+    let word = window(0x4000).word(Pfn::new(built.places.start_info), Index::new(4)).unwrap();
+    assert_eq!(built.machine.load(word), 64 << 8);
+}
+
+#[test]
+#[should_panic(expected = "which is not mapped: its L2 entry is empty")]
+fn a_load_from_nowhere_ends_the_test() {
+    let built = Guest::new(64 << 8).build().unwrap();
+    built.machine.load(window(0x4000).word(Pfn::new(0x3fff), Index::FIRST).unwrap());
+}
+
+#[test]
+#[should_panic(expected = "mapped for reading only")]
+fn a_store_to_a_live_table_ends_the_test_which_is_stricter_than_xen() {
+    let mut built = Guest::new(64 << 8).build().unwrap();
+    let mut frames = p2m::FrameAllocator::new(window(0x4000));
+    let tables = built.places.tables.clone();
+    let range = start_info::PfnRange::between(Pfn::new(tables.start), Pfn::new(tables.end));
+    // The model is told a lie: that the builder's tables are free.
+    let list = p2m::List::of(&BootFacts::parse(&built.page, &built.entry).unwrap());
+    let span = window(0x4000).free_span(range);
+    frames.give(&mut built.machine, span);
+    let mut frame = frames.take(&built.machine, &list).unwrap();
+    frame.set(&mut built.machine, Index::FIRST, 0);
+}
+
+#[test]
+#[should_panic(expected = "destroyed the ramdisk")]
+fn a_ramdisk_that_was_written_over_ends_the_test() {
+    use xen_guest::Platform;
+    let mut built = Guest::new(64 << 8).with_ramdisk(Ramdisk::of(vec![1; 9000])).build().unwrap();
+    let facts = BootFacts::parse(&built.page, &built.entry).unwrap();
+    let ramdisk = facts.ramdisk().unwrap();
+    assert_eq!(built.machine.ramdisk(&window(0x4000), &ramdisk).unwrap(), [1; 9000]);
+    built.machine.write(BASE + (ramdisk.pfns.start() + 2) * 4096, 0).unwrap();
+    built.machine.ramdisk(&window(0x4000), &ramdisk);
+}
