@@ -5,19 +5,20 @@
 //!
 //! *What must hold*: the tables are read through the mapping they themselves make.
 
-use p2m::{Entry as P2mEntry, List, MachineToPhys, Memory, Translate, Window};
-use start_info::{BootFacts, Mfn, PageCount, Pfn};
+use p2m::{Authority, Entry as P2mEntry, List, MachineToPhys, Memory, Translate, Window};
+use start_info::{BootFacts, PAGE_SIZE, PageCount, Pfn};
+use x86_64::VirtAddr;
 
 use crate::{
     error::Error,
-    layout::{BUILDER_ALIGNMENT, KERNEL_MAP},
+    layout::{BUILDER_ALIGNMENT, DIRECT_MAP, KERNEL_MAP},
     view::View,
 };
 
 /// The builder's live tables.
 #[derive(Debug)]
 pub struct BuilderTables {
-    root: (Pfn, Mfn),
+    view: View,
     window: Window,
 }
 
@@ -28,6 +29,7 @@ impl BuilderTables {
     /// [`Error::NoMemory`] when the P2M gives the root no frame; [`Error::BuilderEnd`] when the mapping does not end where
     /// it must, by start_info.
     pub fn adopt<M: Memory + MachineToPhys>(
+        authority: Authority,
         machine: &M,
         list: &List,
         facts: &BootFacts,
@@ -38,22 +40,24 @@ impl BuilderTables {
         let least = facts.least_boot_end().get();
         // All tables lie below the stack, so this window is enough to find how far it really goes.
         let pages = PageCount::try_new(least).unwrap_or_default();
-        let view =
-            View::new((pfn, mfn), Window::empty(KERNEL_MAP), Some(Window::of_builder(KERNEL_MAP, pages)));
-        let mut end = least;
-        for _ in 0..2 {
-            if !view.maps(machine, KERNEL_MAP + (end - 1) * 4096)? {
+        let window = Window::of_builder(&authority, KERNEL_MAP, pages);
+        let mut view = View::new(authority, (pfn, mfn), Window::empty(DIRECT_MAP), Some(window));
+        for end in [least, least + BUILDER_ALIGNMENT] {
+            let is_mapped = |number: u64| match KERNEL_MAP.as_u64().checked_add(number * PAGE_SIZE) {
+                Some(address) => view.maps(machine, VirtAddr::new_truncate(address)),
+                None => Ok(false),
+            };
+            if !is_mapped(end - 1)? {
                 return Err(Error::BuilderEnd { found: end - 1, least });
             }
-            let more = KERNEL_MAP.as_u64().checked_add(end * 4096).is_some()
-                && view.maps(machine, KERNEL_MAP + end * 4096)?;
-            if !more {
+            if !is_mapped(end)? {
                 let pages = PageCount::try_new(end).unwrap_or_default();
-                return Ok(Self { root: (pfn, mfn), window: Window::of_builder(KERNEL_MAP, pages) });
+                let window = Window::of_builder(view.authority(), KERNEL_MAP, pages);
+                view.set_builder(window);
+                return Ok(Self { view, window });
             }
-            end += BUILDER_ALIGNMENT;
         }
-        Err(Error::BuilderEnd { found: end, least })
+        Err(Error::BuilderEnd { found: least + 2 * BUILDER_ALIGNMENT, least })
     }
 
     /// Returns the window that the builder's mapping is.
@@ -62,20 +66,15 @@ impl BuilderTables {
         &self.window
     }
 
-    /// Returns the root's machine frame.
-    #[must_use]
-    pub const fn root(&self) -> Mfn {
-        self.root.1
-    }
-
-    pub(crate) const fn view(&self, direct: Window) -> View {
-        View::new(self.root, direct, Some(self.window))
+    /// Returns the view of the builder's tables, which becomes the direct map's.
+    pub(crate) fn into_view(self) -> View {
+        self.view
     }
 }
 
 impl View {
     /// Tells whether a page is mapped at `address`.
-    fn maps<M: Memory + MachineToPhys>(&self, machine: &M, address: x86_64::VirtAddr) -> Result<bool, Error> {
+    fn maps<M: Memory + MachineToPhys>(&self, machine: &M, address: VirtAddr) -> Result<bool, Error> {
         match self.leaf(machine, address) {
             Ok((_, entry)) => Ok(entry.is_present()),
             Err(Error::NotMapped { .. }) => Ok(false),

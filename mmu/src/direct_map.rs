@@ -14,7 +14,7 @@
 use core::cell::Cell;
 
 use arrayvec::ArrayVec;
-use p2m::{Frame, FrameAllocator, List, Mapped, Span, Translate, Unmapped, Window};
+use p2m::{Frame, FrameAllocator, List, Mapped, SharedPage, Span, Translate, Unmapped};
 use start_info::{BootFacts, Console, ENTRIES, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
@@ -66,12 +66,13 @@ impl DirectMap {
         machine: &mut M,
         list: &List,
         facts: &BootFacts,
-        tables: &BuilderTables,
+        tables: BuilderTables,
         constant: PfnRange,
     ) -> Result<Self, Error> {
         let total = facts.nr_pages();
         let builder = *tables.window();
-        let rest = Span::<Unmapped>::all_memory(total);
+        let view = tables.into_view();
+        let rest = Span::<Unmapped>::all_memory(view.authority(), total);
         let first = builder.frames().intersection(rest.range());
         let below_image = PfnRange::between(Pfn::new(1), frame(facts.image().start()));
 
@@ -92,8 +93,7 @@ impl DirectMap {
         }
 
         let mut stock = FrameAllocator::new(builder);
-        stock.give(machine, builder.free_span(own));
-        let view = tables.view(Window::empty(DIRECT_MAP));
+        stock.give(machine, builder.free_span(view.authority(), own));
         let mut map = Self { view, rest, total, frames: stock, reserved, read_only, holes_seen: false };
         map.map_chunk(machine, list, first)?;
         Ok(map)
@@ -157,6 +157,12 @@ impl DirectMap {
 
     pub(crate) const fn view_mut(&mut self) -> &mut View {
         &mut self.view
+    }
+
+    /// Names a page that is shared with another domain, where the direct map has it.
+    #[must_use]
+    pub fn shared_page(&self, pfn: Pfn) -> Option<SharedPage> {
+        self.view.direct().shared_page(self.view.authority(), pfn)
     }
 
     /// Returns how many frames are free and mapped.
@@ -240,7 +246,7 @@ impl DirectMap {
                 let mut l2 = Table::<L2, Draft>::empty(frame, machine);
                 for start in (pages.start()..pages.end()).step_by(L1_PAGES as usize) {
                     let l1 = self.l1(machine, p2m, start, pages.end())?.freeze(machine, batch, &self.view)?;
-                    l2.set(machine, L2::index(direct_address(start)), Entry::link(&l1));
+                    l2.link(machine, L2::index(direct_address(start)), l1);
                 }
                 let l2 = l2.freeze(machine, batch, &self.view)?;
                 self.hook_l2(machine, p2m, batch, address, l2)?;
@@ -263,7 +269,7 @@ impl DirectMap {
         }
         let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
         let mut l3 = Table::<L3, Draft>::empty(frame, machine);
-        l3.set(machine, L3::index(address), Entry::link(&l2));
+        l3.link(machine, L3::index(address), l2);
         let l3 = l3.freeze(machine, batch, &self.view)?;
         self.view.root().attach(machine, batch, L4::index(address), l3)?;
         // The next L2 of this chunk looks for the L3 in the live tables.
@@ -318,8 +324,7 @@ impl DirectMap {
         chunk: Span<Unmapped>,
     ) -> Result<(), Error> {
         let start = chunk.range().start();
-        let mapped =
-            self.view.direct_mut().extend(chunk).map_err(|_| Error::NoMemory { pfn: frame(start) })?;
+        let mapped = self.view.extend(chunk).map_err(|_| Error::NoMemory { pfn: frame(start) })?;
         self.frames.move_to(*self.view.direct());
         let holes = core::mem::take(&mut self.holes_seen);
         let frames = &mut self.frames;
@@ -331,7 +336,7 @@ impl DirectMap {
 
     /// Takes pages off the list of those that hold something, and gives them to the allocator.
     pub(crate) fn give_released<M: Machine>(&mut self, machine: &mut M, pages: PfnRange) {
-        let span = self.view.direct().free_span(pages);
+        let span = self.view.direct().free_span(self.view.authority(), pages);
         self.frames.give(machine, span);
     }
 

@@ -55,7 +55,7 @@ impl Ladder {
         for slot in L4::index(DIRECT_MAP).get()..end {
             let slot = Index::containing(u64::from(slot));
             if let Some(l3) = map.view().below(machine, &root, slot)? {
-                l4.set(machine, slot, Entry::link(&l3));
+                l4.share(machine, slot, &l3);
             }
         }
         Ok(Self {
@@ -133,18 +133,18 @@ impl Ladder {
             && let Some(l2) = &mut self.l2
         {
             let l1 = l1.freeze(machine, &mut self.batch, map.view())?;
-            l2.set(machine, L2::index(self.at), Entry::link(&l1));
+            l2.link(machine, L2::index(self.at), l1);
         }
         if leave_l2
             && let Some(l2) = self.l2.take()
             && let Some(l3) = &mut self.l3
         {
             let l2 = l2.freeze(machine, &mut self.batch, map.view())?;
-            l3.set(machine, L3::index(self.at), Entry::link(&l2));
+            l3.link(machine, L3::index(self.at), l2);
         }
         if leave_l3 && let Some(l3) = self.l3.take() {
             let l3 = l3.freeze(machine, &mut self.batch, map.view())?;
-            self.l4.set(machine, L4::index(self.at), Entry::link(&l3));
+            self.l4.link(machine, L4::index(self.at), l3);
         }
         Ok(())
     }

@@ -74,5 +74,5 @@ pub fn seal<M: Machine>(
             batch.push(machine, Update::new(slot, entry.read_only()))?;
         }
     }
-    Ok(frame.into_sealed())
+    Ok(frame.into_sealed(view.authority()))
 }

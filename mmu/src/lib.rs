@@ -55,6 +55,6 @@ pub use level::{Inner, L1, L2, L3, L4, Level};
 pub use modules::{ModulePart, ModuleWindow, Reservation};
 pub use pool::Pool;
 pub use release::{OldList, Released, release};
-pub use space::{ImagePart, build_space};
+pub use space::{ImagePart, build_space, map_leaf};
 pub use table::{Draft, Frozen, Linkable, Live, Table};
 pub use view::View;

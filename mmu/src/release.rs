@@ -6,17 +6,19 @@
 //! *What must hold*: a page that is given back is no live table. That is checked by walking all of them, and Xen checks it
 //! again: it refuses a writable mapping of a table.
 
+use core::fmt;
+
 use arrayvec::ArrayVec;
 use p2m::Translate;
 use start_info::{BootFacts, P2mPlace, PageCount, Pfn, PfnRange};
 
 use crate::{
     batch::Batch,
-    builder_tables::BuilderTables,
     direct_map::DirectMap,
     entry::{Access, Entry},
     error::{Doing, Error},
     hv::{ExtOp, Machine, Update},
+    level::L4,
     table::{Live, Table},
 };
 
@@ -39,6 +41,13 @@ impl Released {
     }
 }
 
+impl fmt::Display for Released {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "page tables {}, boot stack {}, ", self.tables, self.stack)?;
+        if self.list.is_empty() { f.write_str("no P2M list") } else { write!(f, "P2M list {}", self.list) }
+    }
+}
+
 /// Whether the builder's list is still looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OldList {
@@ -58,14 +67,13 @@ pub fn release<M: Machine>(
     map: &mut DirectMap,
     p2m: &impl Translate,
     facts: &BootFacts,
-    builder: &BuilderTables,
-    root: &Table<crate::level::L4, Live>,
+    root: Table<L4, Live>,
     list: OldList,
 ) -> Result<Released, Error> {
     machine
-        .mmuext_op(&[ExtOp::new_base(root.mfn()), ExtOp::unpin(builder.root())])
+        .mmuext_op(&[ExtOp::new_base(root.mfn()), ExtOp::unpin(map.view().root().mfn())])
         .map_err(|stopped| Error::refused(Doing::Switch, stopped))?;
-    map.view_mut().switch_to(root);
+    map.view_mut().switch_to(&root);
 
     if let (OldList::InUse, P2mPlace::Own(range)) = (list, facts.p2m_list().place) {
         // The list's tables stay live, and the check below reads every live table.

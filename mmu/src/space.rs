@@ -6,14 +6,14 @@
 //!
 //! *What must hold*: addresses are mapped in ascending order, as [`Ladder`] demands; the regions are.
 
-use p2m::{Translate, Tree};
+use p2m::{NewLeaf, Translate, Tree};
 use start_info::{BootFacts, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
     direct_map::DirectMap,
     entry::{Access, Entry},
-    error::Error,
-    hv::Machine,
+    error::{Doing, Error},
+    hv::{Machine, VaUpdate},
     ladder::Ladder,
     layout::{FIXMAP, KERNEL_MAP, LINEAR_P2M},
     level::L4,
@@ -65,4 +65,21 @@ pub fn build_space<M: Machine>(
     }
     ladder.map(machine, map, tree, FIXMAP, Entry::EMPTY)?;
     ladder.pin(machine, map)
+}
+
+/// Maps a leaf that took the place of another in the linear P2M.
+///
+/// # Errors
+/// [`Error::P2m`] for a leaf outside the direct map, [`Error::Refused`] when Xen refuses.
+pub fn map_leaf<M: Machine>(
+    machine: &mut M,
+    map: &DirectMap,
+    tree: &Tree,
+    new: &NewLeaf,
+) -> Result<(), Error> {
+    let mfn = tree.leaf_mfn(machine, map.view().direct(), new.index())?;
+    let address = LINEAR_P2M + new.index() * PAGE_SIZE;
+    machine
+        .update_va_mapping(VaUpdate::new(address, Entry::leaf(mfn, Access::Read)))
+        .map_err(|errno| Error::Refused { doing: Doing::AddressSpace, done: 0, errno })
 }

@@ -113,9 +113,14 @@ impl<L: Level> Table<L, Draft> {
 }
 
 impl<L: Inner> Table<L, Draft> {
-    /// Writes an entry that leads to a table.
-    pub fn set(&mut self, memory: &mut impl Memory, index: Index, entry: Entry<L>) {
-        self.put(memory, index, entry);
+    /// Leads to a table of the level below, which from now on belongs to this one.
+    pub fn link(&mut self, memory: &mut impl Memory, index: Index, child: Table<L::Below, Frozen>) {
+        self.put(memory, index, Entry::link(&child));
+    }
+
+    /// Leads to a live table that other tables lead to as well.
+    pub fn share(&mut self, memory: &mut impl Memory, index: Index, child: &Table<L::Below, Live>) {
+        self.put(memory, index, Entry::link(child));
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! *What is not prevented*: an entry that changes while it is read. Only Xen changes live entries, on our request.
 
-use p2m::{Frame, MachineToPhys, Memory, Window, Word};
+use p2m::{Authority, Frame, MachineToPhys, Mapped, Memory, Span, Unmapped, Window, Word};
 use start_info::{Index, Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
@@ -22,6 +22,7 @@ use crate::{
 /// The live address space and the windows into memory.
 #[derive(Debug)]
 pub struct View {
+    authority: Authority,
     root: (Pfn, Mfn),
     direct: Window,
     /// The builder's mapping, as long as its tables are live: a second, writable alias of what it covers.
@@ -29,8 +30,17 @@ pub struct View {
 }
 
 impl View {
-    pub(crate) const fn new(root: (Pfn, Mfn), direct: Window, builder: Option<Window>) -> Self {
-        Self { root, direct, builder }
+    pub(crate) const fn new(
+        authority: Authority,
+        root: (Pfn, Mfn),
+        direct: Window,
+        builder: Option<Window>,
+    ) -> Self {
+        Self { authority, root, direct, builder }
+    }
+
+    pub(crate) const fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Returns the top-level table.
@@ -45,8 +55,13 @@ impl View {
         &self.direct
     }
 
-    pub(crate) const fn direct_mut(&mut self) -> &mut Window {
-        &mut self.direct
+    /// Takes note that Xen accepted the tables that map `span` in the direct map.
+    pub(crate) fn extend(&mut self, span: Span<Unmapped>) -> Result<Span<Mapped>, Span<Unmapped>> {
+        self.direct.extend(&self.authority, span)
+    }
+
+    pub(crate) const fn set_builder(&mut self, window: Window) {
+        self.builder = Some(window);
     }
 
     pub(crate) fn switch_to(&mut self, root: &Table<L4, Live>) {
@@ -169,7 +184,7 @@ impl View {
             done: 0,
             errno,
         })?;
-        self.direct.thawed(pfn, mfn).ok_or(Error::NoMemory { pfn })
+        self.direct.thawed(&self.authority, pfn, mfn).ok_or(Error::NoMemory { pfn })
     }
 
     /// Calls `visit` with the page of every live table outside Xen's slots, the root first.

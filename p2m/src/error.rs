@@ -7,11 +7,8 @@ use start_info::{PageCount, Pfn};
 /// Why a P2M could not be built or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// No free frame was left.
-    NoFrames {
-        /// How many pages the P2M describes.
-        pages: PageCount,
-    },
+    /// More frames were needed than had been set aside.
+    NoFrames,
     /// The page lies behind the last one the tree has room for.
     Beyond {
         /// The page.
@@ -34,9 +31,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoFrames { pages } => {
-                write!(f, "no free memory left for the P2M of {pages} pages; give the guest more memory")
-            }
+            Self::NoFrames => f.write_str("a change of the P2M took more pages than were set aside for it"),
             Self::Beyond { pfn, pages } => write!(f, "pfn {pfn} is behind the {pages} pages of the P2M"),
             Self::StrayLeaf { address } => write!(f, "P2M leaf at {address:#x} lies outside the direct map"),
             Self::NoMachineFrame { pfn } => write!(f, "pfn {pfn} has no machine frame behind it"),

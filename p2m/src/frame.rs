@@ -16,7 +16,7 @@ use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
-    Memory,
+    Authority, Memory,
     memory::{Word, WordMut, entry_address},
 };
 
@@ -68,7 +68,7 @@ impl Frame {
 
     /// Decides that the page is written no more. `mmu` calls this when it takes the writable mapping away.
     #[must_use]
-    pub fn into_sealed(self) -> Frame<Sealed> {
+    pub fn into_sealed(self, _: &Authority) -> Frame<Sealed> {
         let Self { pfn, mfn, address, .. } = self;
         Frame { pfn, mfn, address, state: Sealed(()) }
     }
@@ -81,7 +81,7 @@ impl Frame<Data> {
     }
 
     /// Counts one mapping less. `mmu` calls this when Xen has taken it away.
-    pub const fn discount_mapping(&mut self) {
+    pub const fn discount_mapping(&mut self, _: &Authority) {
         self.state.mappings = self.state.mappings.saturating_sub(1);
     }
 
@@ -205,7 +205,7 @@ impl Span<Unmapped> {
     ///
     /// Called once per boot, with the count that start_info gives.
     #[must_use]
-    pub const fn all_memory(pages: PageCount) -> Self {
+    pub const fn all_memory(_: &Authority, pages: PageCount) -> Self {
         Self::mint(PfnRange::first(pages))
     }
 }

@@ -5,10 +5,11 @@
 //! right to use a page of memory at all ([`Frame`], [`Span`], [`FrameAllocator`]).
 //!
 //! *What must hold*: this crate turns no address into a pointer. Every access goes through [`Memory`], and a [`Word`] to
-//! access can be named only by who holds the frame, the list or a committed window.
+//! access can be named only by who holds the frame, the list or a committed window. Windows and spans are made with the
+//! [`Authority`], of which a kernel has one.
 //!
-//! *What is not prevented*: committing a span to a [`Window`] that Xen has not mapped. `mmu::DirectMap` is the one caller
-//! and does so after Xen accepted the tables.
+//! *What is not prevented*: whoever holds the authority committing a span that Xen has not mapped. `mmu::DirectMap` holds
+//! it, and does so after Xen accepted the tables.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@
 extern crate std;
 
 mod alloc;
+mod authority;
 mod entry;
 mod error;
 mod frame;
@@ -29,6 +31,7 @@ mod tree;
 mod window;
 
 pub use alloc::FrameAllocator;
+pub use authority::Authority;
 pub use entry::Entry;
 pub use error::Error;
 pub use frame::{Data, Frame, Free, Mapped, Sealed, Span, Unmapped, Writable};
@@ -37,5 +40,5 @@ pub use m2p::{Audit, MachineToPhys, Mismatch, audit};
 pub use memory::{Memory, Word, WordMut};
 pub use publish::Publication;
 pub use revector::Revectored;
-pub use tree::{FrameSource, NewLeaf, Translate, Tree};
+pub use tree::{FrameSource, NewLeaf, Set, Translate, Tree};
 pub use window::{SharedPage, Window};

@@ -26,6 +26,12 @@ impl Word {
         Self(address)
     }
 
+    /// Returns the first word of the page that a word lies in.
+    #[must_use]
+    pub fn of_page(self) -> Self {
+        Self(self.0.align_down(start_info::PAGE_SIZE))
+    }
+
     /// Returns the virtual address of the word, 8-byte aligned.
     #[must_use]
     pub const fn address(self) -> VirtAddr {
@@ -73,8 +79,9 @@ pub trait Memory {
         }
     }
 
-    /// Copies the 512 words from `source` on, which must start a page, to a frame.
+    /// Copies the 512 words of the page that `source` lies in to a frame.
     fn copy_page(&mut self, source: Word, target: &mut Frame) {
+        let source = source.of_page();
         for index in Index::all() {
             let value = self.load(Word(source.0 + index.offset()));
             self.store(target.word_mut(index), value);

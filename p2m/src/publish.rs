@@ -66,7 +66,7 @@ impl Publication {
         self.pages.get()
     }
 
-    /// Enters a leaf that [`Tree::set`] made. The linear form is the caller's to remap.
+    /// Enters a leaf that [`Tree::set`] made. The linear form is remapped by `mmu::map_leaf`.
     ///
     /// # Errors
     /// As [`Publication::build`].
@@ -75,16 +75,16 @@ impl Publication {
         tree: &Tree,
         memory: &mut M,
         window: &Window,
-        new: NewLeaf,
+        new: &NewLeaf,
     ) -> Result<(), Error> {
         let Some(top) = &self.top else { return Ok(()) };
-        let mfn = leaf_mfn(tree, memory, window, new.index)?;
-        let list = Mfn::try_new(memory.load(top.word(Index::containing(new.index / ENTRIES))))
+        let mfn = leaf_mfn(tree, memory, window, new.index())?;
+        let list = Mfn::try_new(memory.load(top.word(Index::containing(new.index() / ENTRIES))))
             .ok()
             .and_then(|list| Some((list, memory.pfn_of(list)?)))
             .and_then(|(list, pfn)| Some(Frame::mint(pfn, list, window.address(pfn)?)));
         if let Some(mut list) = list {
-            list.set(memory, Index::containing(new.index), mfn.get());
+            list.set(memory, Index::containing(new.index()), mfn.get());
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 //! the two shared leaves (all missing, all identity), which are never written after they were filled.
 //!
 //! *What is not prevented*: a set that the toolstack does not see. [`Tree::set`] returns the new leaf when it had to make
-//! one, and must-use reminds the caller to publish it.
+//! one, and must-use reminds the caller to publish it ([`crate::Publication::replace`], `mmu::map_leaf`).
 
 use start_info::{ENTRIES, PageCount, Pfn};
 use x86_64::VirtAddr;
@@ -38,10 +38,27 @@ pub trait FrameSource<M> {
 
 /// A leaf that took the place of a shared one.
 #[must_use = "the toolstack reads the old leaf until the new one is published"]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct NewLeaf {
-    /// Which leaf: the PFN of its first entry, divided by 512.
-    pub index: u64,
+    index: u64,
+}
+
+impl NewLeaf {
+    /// Returns which leaf it is: the PFN of its first entry, divided by 512.
+    #[must_use]
+    pub const fn index(&self) -> u64 {
+        self.index
+    }
+}
+
+/// What setting an entry did.
+#[must_use = "the toolstack reads the old leaf until the new one is published"]
+#[derive(Debug, PartialEq, Eq)]
+pub enum Set {
+    /// The entry was changed in its leaf, which the toolstack reads already.
+    InPlace,
+    /// A leaf had to be made.
+    New(NewLeaf),
 }
 
 /// A page of the tree, at the address where it can be written.
@@ -138,7 +155,7 @@ impl Tree {
         source: &mut S,
         pfn: Pfn,
         entry: Entry,
-    ) -> Result<Option<NewLeaf>, S::Error> {
+    ) -> Result<Set, S::Error> {
         if pfn.get() >= self.pages.get() {
             return Err(Error::Beyond { pfn, pages: self.pages }.into());
         }
@@ -146,17 +163,17 @@ impl Tree {
         match self.leaf(memory, index) {
             Some(leaf) if leaf != self.missing && leaf != self.identity => {
                 leaf.store(memory, pfn.get() % ENTRIES, entry.encode());
-                Ok(None)
+                Ok(Set::InPlace)
             }
             shared => {
                 let shared = shared.unwrap_or(self.missing);
                 if shared.load(memory, 0) == entry.encode() {
-                    return Ok(None);
+                    return Ok(Set::InPlace);
                 }
                 let leaf = copy_of(memory, source, shared)?;
                 leaf.store(memory, pfn.get() % ENTRIES, entry.encode());
                 self.put_leaf(memory, source, index, leaf)?;
-                Ok(Some(NewLeaf { index }))
+                Ok(Set::New(NewLeaf { index }))
             }
         }
     }

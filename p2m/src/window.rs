@@ -10,7 +10,7 @@ use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
-    Frame,
+    Authority, Frame,
     entry::Entry,
     frame::{Mapped, Span, Unmapped},
     memory::{Memory, Word, entry_address},
@@ -39,7 +39,7 @@ impl SharedPage {
 impl Window {
     /// Describes a mapping the builder made: the guest's first `pages` frames from `base` on.
     #[must_use]
-    pub const fn of_builder(base: VirtAddr, pages: PageCount) -> Self {
+    pub const fn of_builder(_: &Authority, base: VirtAddr, pages: PageCount) -> Self {
         Self { base, pages }
     }
 
@@ -54,7 +54,7 @@ impl Window {
     ///
     /// # Errors
     /// Gives the span back when it does not start where the window ends.
-    pub fn extend(&mut self, span: Span<Unmapped>) -> Result<Span<Mapped>, Span<Unmapped>> {
+    pub fn extend(&mut self, _: &Authority, span: Span<Unmapped>) -> Result<Span<Mapped>, Span<Unmapped>> {
         if span.range().start() != self.pages.get() {
             return Err(span);
         }
@@ -69,7 +69,7 @@ impl Window {
     ///
     /// The caller says, by start_info, that they hold nothing.
     #[must_use]
-    pub fn free_span(&self, range: PfnRange) -> Span<Mapped> {
+    pub fn free_span(&self, _: &Authority, range: PfnRange) -> Span<Mapped> {
         Span::mint(range.intersection(self.frames()))
     }
 
@@ -108,13 +108,13 @@ impl Window {
     ///
     /// The caller says, by start_info, that the page is one; nothing else is ever kept in it.
     #[must_use]
-    pub fn shared_page(&self, pfn: Pfn) -> Option<SharedPage> {
+    pub fn shared_page(&self, _: &Authority, pfn: Pfn) -> Option<SharedPage> {
         self.address(pfn).map(SharedPage)
     }
 
     /// Owns a frame anew that was a page table and has just become writable here. Only `mmu` can tell when that is so.
     #[must_use]
-    pub fn thawed(&self, pfn: Pfn, mfn: Mfn) -> Option<Frame> {
+    pub fn thawed(&self, _: &Authority, pfn: Pfn, mfn: Mfn) -> Option<Frame> {
         self.address(pfn).map(|address| Frame::mint(pfn, mfn, address))
     }
 

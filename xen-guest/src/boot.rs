@@ -5,8 +5,8 @@
 use core::fmt;
 
 use mmu::layout::KERNEL_MAP;
-use p2m::Mismatch;
-use start_info::{BootFacts, Entry, PAGE_SIZE};
+use p2m::{Mismatch, SharedPage};
+use start_info::{BootFacts, Entry, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -58,6 +58,8 @@ pub enum Cause {
     Mismatch(Mismatch),
     /// Page tables or the P2M could not be built.
     Mmu(mmu::Error),
+    /// The boot was run before: memory has an owner already.
+    Again,
 }
 
 impl Failure {
@@ -86,6 +88,7 @@ impl fmt::Display for Failure {
             Cause::StartInfo(error) => write!(f, "{stage}: {error}"),
             Cause::Mismatch(error) => write!(f, "{stage}: {error}"),
             Cause::Mmu(error) => write!(f, "{stage}: {error}"),
+            Cause::Again => write!(f, "{stage}: the boot has run before; call it once"),
         }
     }
 }
@@ -116,10 +119,14 @@ impl From<p2m::Error> for Cause {
     }
 }
 
-/// Uses the console ring, if the domain has one, where `window` maps it.
-pub(crate) fn attach_console<P: Platform>(platform: &mut P, facts: &BootFacts, window: &p2m::Window) {
+/// Uses the console ring, if the domain has one, where `page_of` says its page is mapped.
+pub(crate) fn attach_console<P: Platform>(
+    platform: &mut P,
+    facts: &BootFacts,
+    page_of: impl FnOnce(Pfn) -> Option<SharedPage>,
+) {
     if let start_info::Console::Ring(ring) = facts.console()
-        && let Some(page) = platform.pfn_of(ring.mfn).and_then(|pfn| window.shared_page(pfn))
+        && let Some(page) = platform.pfn_of(ring.mfn).and_then(page_of)
     {
         platform.attach_console(page, ring.port);
     }

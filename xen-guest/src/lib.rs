@@ -23,7 +23,7 @@ mod picture;
 mod platform;
 mod refusal;
 mod report;
-mod stage;
+pub mod stage;
 
 #[cfg(target_os = "none")]
 mod guest;

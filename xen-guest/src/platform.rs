@@ -5,7 +5,7 @@
 
 use mmu::{FixmapPage, Machine};
 use p2m::{SharedPage, Window};
-use start_info::Ramdisk;
+use start_info::BootFacts;
 use x86_64::VirtAddr;
 
 /// What the toolstack is told about the P2M (`public/arch-x86/xen.h`, `struct arch_shared_info`).
@@ -35,9 +35,9 @@ pub trait Platform: Machine {
     /// Publishes the P2M in shared_info, which must be attached.
     fn publish(&mut self, published: &Published);
 
-    /// Returns the bytes of the ramdisk through the direct map; `None` when they are not all mapped. Its pages are given
+    /// Returns the bytes of the ramdisk through the direct map; `None` when there is none or it is not all mapped. Its pages are given
     /// back to nobody, so the bytes stay.
-    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]>;
+    fn ramdisk(&self, window: &Window, facts: &BootFacts) -> Option<&'static [u8]>;
 
     /// Returns how many hypercalls were made so far.
     fn hypercalls(&self) -> u64;

@@ -6,7 +6,7 @@
 use core::mem::offset_of;
 
 use mmu::layout::KERNEL_MAP;
-use p2m::Window;
+use p2m::{Authority, Window};
 use start_info::{Entry, Mfn, PAGE_SIZE, PageCount};
 use xen_sys::start_info as Layout;
 
@@ -18,7 +18,12 @@ const CONSOLE_PORT: usize = CONSOLE_MFN + 8;
 const SIF_INITDOMAIN: u32 = 2;
 
 /// Attaches the console ring that a refused page names, if it can be one.
-pub(crate) fn attach_console<P: Platform>(platform: &mut P, page: &[u8; 4096], entry: &Entry) {
+pub(crate) fn attach_console<P: Platform>(
+    platform: &mut P,
+    authority: &Authority,
+    page: &[u8; 4096],
+    entry: &Entry,
+) {
     let word =
         |at: usize| page.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
     let half =
@@ -32,7 +37,7 @@ pub(crate) fn attach_console<P: Platform>(platform: &mut P, page: &[u8; 4096], e
         && let Ok(pages) = PageCount::try_new(reach)
         && let Some(pfn) = platform.pfn_of(mfn)
         && pfn.get() + 3 > reach
-        && let Some(ring) = Window::of_builder(KERNEL_MAP, pages).shared_page(pfn)
+        && let Some(ring) = Window::of_builder(authority, KERNEL_MAP, pages).shared_page(authority, pfn)
     {
         platform.attach_console(ring, port);
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use p2m::{Entry, Frame, FrameAllocator, Memory, Translate};
 use start_info::{Index, PageCount, Pfn, PfnRange};
 
-use crate::paper::{AllMemory, blank, machine_frame, window};
+use crate::paper::{AllMemory, authority, blank, machine_frame, window};
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -48,7 +48,7 @@ proptest! {
         for action in actions {
             match action {
                 Action::Give(len) => {
-                    frames.give(&mut paper, window().free_span(run(next, len)));
+                    frames.give(&mut paper, window().free_span(&authority(), run(next, len)));
                     spans.push((next, len));
                     // Spans do not touch, so that two cannot look like one.
                     next += len + 1;
@@ -117,7 +117,7 @@ proptest! {
         let mut expected = Vec::new();
         for (number, &len) in lens.iter().enumerate() {
             let start = 100 * (number as u64 + 1);
-            frames.give(&mut paper, window().free_span(run(start, len)));
+            frames.give(&mut paper, window().free_span(&authority(), run(start, len)));
             expected.extend(start..start + len);
         }
         let taken: Vec<u64> =
@@ -140,7 +140,7 @@ impl Translate for Gaps {
 fn pages_without_memory_are_passed_over() {
     let mut paper = blank();
     let mut frames = FrameAllocator::new(window());
-    frames.give(&mut paper, window().free_span(run(10, 12)));
+    frames.give(&mut paper, window().free_span(&authority(), run(10, 12)));
     let taken: Vec<u64> =
         std::iter::from_fn(|| frames.take(&paper, &Gaps)).map(|frame| frame.pfn().get()).collect();
     assert_eq!(taken, [20, 19, 17, 16, 14, 13, 11, 10]);
@@ -151,8 +151,8 @@ fn pages_without_memory_are_passed_over() {
 fn frames_of_another_window_are_given_up_and_those_of_a_grown_one_kept() {
     let mut paper = blank();
     let mut frames = FrameAllocator::new(window());
-    frames.give(&mut paper, window().free_span(run(10, 12)));
-    frames.move_to(p2m::Window::of_builder(window().base(), PageCount::new(1 << 31)));
+    frames.give(&mut paper, window().free_span(&authority(), run(10, 12)));
+    frames.move_to(p2m::Window::of_builder(&authority(), window().base(), PageCount::new(1 << 31)));
     assert_eq!(frames.free(), 12);
     frames.move_to(p2m::Window::empty(window().base() + (1_u64 << 40)));
     assert_eq!(frames.free(), 0);

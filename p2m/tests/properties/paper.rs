@@ -160,13 +160,18 @@ impl FrameSource<Paper> for Stock {
     type Error = Error;
 
     fn take(&mut self, memory: &mut Paper) -> Result<Frame, Error> {
-        self.frames.take(memory, &AllMemory).ok_or(Error::NoFrames { pages: PageCount::new(0) })
+        self.frames.take(memory, &AllMemory).ok_or(Error::NoFrames)
     }
 }
 
+/// Returns the authority, which a host has as often as it wants.
+pub(crate) fn authority() -> p2m::Authority {
+    p2m::Authority::take().unwrap()
+}
+
 /// Returns the window all frames are reached through.
-pub(crate) const fn window() -> Window {
-    Window::of_builder(VirtAddr::new(WINDOW), PageCount::new(1 << 30))
+pub(crate) fn window() -> Window {
+    Window::of_builder(&authority(), VirtAddr::new(WINDOW), PageCount::new(1 << 30))
 }
 
 /// Where the stock starts; it ends below the middle of the guest, where tests have their holes.
@@ -181,7 +186,7 @@ pub(crate) fn tree(pages: u64, frames: u64, holes: &[std::ops::Range<u64>]) -> (
     let mut stock = Stock { frames: FrameAllocator::new(window()) };
     let frames = frames.min(pages / 2 - 10 - STOCK);
     let range = PfnRange::try_new(Pfn::new(STOCK), PageCount::new(frames)).unwrap();
-    stock.frames.give(&mut paper, window().free_span(range));
+    stock.frames.give(&mut paper, window().free_span(&authority(), range));
     let tree = Tree::over(&List::of(&facts), &mut paper, &mut stock).unwrap();
     (paper, stock, tree)
 }

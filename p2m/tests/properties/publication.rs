@@ -72,8 +72,9 @@ fn a_new_leaf_is_entered() {
         published(1 << 19, from_ref(&((1 << 18)..(1 << 18) + 2048)));
     let pfn = Pfn::new((1 << 18) + 700);
     let before = read(&paper, &publication, (1 << 9) + 1);
-    let new = tree.set(&mut paper, &mut stock, pfn, Entry::Ram(Mfn::new(77))).unwrap().unwrap();
-    publication.replace(&tree, &mut paper, &window(), new).unwrap();
+    let set = tree.set(&mut paper, &mut stock, pfn, Entry::Ram(Mfn::new(77))).unwrap();
+    let p2m::Set::New(new) = set else { panic!("the shared leaf was written") };
+    publication.replace(&tree, &mut paper, &window(), &new).unwrap();
     let after = read(&paper, &publication, (1 << 9) + 1);
     assert_ne!(before, after);
     let leaf = paper.pfn_of(Mfn::new(after)).unwrap();

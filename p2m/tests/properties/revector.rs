@@ -4,7 +4,7 @@ use p2m::{Entry, Error};
 use start_info::{PageCount, Pfn};
 
 use crate::COUNTS;
-use crate::paper::{machine_frame, peek, tree, window};
+use crate::paper::{authority, machine_frame, peek, tree, window};
 use crate::tree::check;
 
 #[test]
@@ -70,7 +70,7 @@ fn a_leaf_outside_the_window_is_named() {
     // The first frames taken were the tree's own; then the four leaves, downward.
     let leaves = [0, 1, 2, 3].map(|leaf| tree.leaf_pfn(&paper, &window(), leaf).unwrap());
     assert_eq!(leaves, [111, 110, 109, 108].map(Pfn::new));
-    let shorter = |pages| p2m::Window::of_builder(window().base(), PageCount::new(pages));
+    let shorter = |pages| p2m::Window::of_builder(&authority(), window().base(), PageCount::new(pages));
     tree.confirm_leaves(&paper, &shorter(112)).unwrap();
     tree.confirm_leaves(&paper, &shorter(111)).unwrap_err();
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use p2m::{Entry, Error, Translate, Tree};
+use p2m::{Entry, Error, Set, Translate, Tree};
 use start_info::{Mfn, Pfn};
 
 use crate::COUNTS;
@@ -83,7 +83,7 @@ proptest! {
             let leaf = pfn / 512;
             let Some(entry) = entry else {
                 let new = tree.set_identity_leaf(&mut paper, &mut stock, leaf).unwrap();
-                prop_assert_eq!(new.index, leaf);
+                prop_assert_eq!(new.index(), leaf);
                 let all = leaf * 512..pages.min(leaf * 512 + 512);
                 all.for_each(|pfn| { paper.oracle.changed.insert(pfn, Entry::Identity); });
                 shared[leaf as usize] = true;
@@ -92,7 +92,11 @@ proptest! {
             let changes_nothing = paper.oracle.entry_of(pfn) == entry;
             let new = tree.set(&mut paper, &mut stock, Pfn::new(pfn), entry).unwrap();
             let must_be_new = shared[leaf as usize] && !changes_nothing;
-            prop_assert_eq!(new.map(|new| new.index), must_be_new.then_some(leaf));
+            let made = match new {
+                Set::InPlace => None,
+                Set::New(new) => Some(new.index()),
+            };
+            prop_assert_eq!(made, must_be_new.then_some(leaf));
             prop_assert_eq!(stock.frames.taken() - taken, u64::from(must_be_new));
             shared[leaf as usize] &= !must_be_new;
             paper.oracle.changed.insert(pfn, entry);
@@ -107,7 +111,7 @@ fn pages_of_a_shared_leaf_are_never_written() {
     tree.revector(&mut paper, &mut stock).unwrap();
     let shared = tree.leaf_pfn(&paper, &window(), 4).unwrap();
     let ram = Entry::Ram(Mfn::new(5));
-    assert!(tree.set(&mut paper, &mut stock, Pfn::new(1500), ram).unwrap().is_some());
+    assert!(matches!(tree.set(&mut paper, &mut stock, Pfn::new(1500), ram).unwrap(), Set::New(_)));
     paper.oracle.changed.insert(1500, ram);
     check(&tree, &paper);
     let leaves = [2, 3, 4, 5].map(|leaf| tree.leaf_pfn(&paper, &window(), leaf).unwrap() == shared);

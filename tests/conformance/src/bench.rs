@@ -111,7 +111,7 @@ impl<'a> Bench<'a> {
     /// Copies the entries of the live top-level table.
     pub(crate) fn copy_root(&mut self, page: Page) {
         for index in Index::all() {
-            let word = self.running.map.view().direct().word(self.running.map.view().root().pfn(), index);
+            let word = self.view().direct().word(self.view().root().pfn(), index);
             let value = word.map_or(0, |word| self.subject.load(word));
             self.subject.store(self.frames[page.0].word_mut(index), value);
         }
@@ -132,7 +132,7 @@ impl<'a> Bench<'a> {
     }
 
     pub(crate) fn root(&self) -> u64 {
-        self.running.map.view().root().mfn().get()
+        self.view().root().mfn().get()
     }
 
     pub(crate) fn entry(&self, page: Page, flags: u64) -> u64 {
@@ -155,11 +155,11 @@ impl<'a> Bench<'a> {
     /// Returns the machine address of the entry that maps a page in the direct map.
     pub(crate) fn own_slot(&self, page: Page) -> u64 {
         let address = self.address(page);
-        let mut table = self.running.map.view().root().mfn();
+        let mut table = self.view().root().mfn();
         for shift in [39, 30, 21] {
             let pfn = self.subject.pfn_of(table);
             let index = Index::containing(address >> shift);
-            let word = pfn.and_then(|pfn| self.running.map.view().direct().word(pfn, index));
+            let word = pfn.and_then(|pfn| self.view().direct().word(pfn, index));
             let value = word.map_or(0, |word| self.subject.load(word));
             table = Mfn::try_new((value & ADDRESS) >> 12).unwrap_or(Mfn::new(0));
         }
@@ -324,6 +324,10 @@ impl<'a> Bench<'a> {
     }
 
     // Below.
+
+    fn view(&self) -> &mmu::View {
+        self.running.map.view()
+    }
 
     fn note_known(&mut self, what: impl core::fmt::Display, answer: Option<Answer>) {
         match answer {

@@ -208,6 +208,12 @@ impl Machine {
         self.calls
     }
 
+    /// Returns how many hypercalls were refused.
+    #[must_use]
+    pub const fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// Returns how many pages the model keeps word by word: how much memory it takes.
     #[must_use]
     pub fn full_pages(&self) -> usize {

@@ -10,6 +10,8 @@ use start_info::Mfn;
 use crate::frames::Record;
 use crate::machine::Machine;
 
+const EOPNOTSUPP: Errno = Errno(95);
+
 impl Machine {
     /// Carries out one extended operation.
     pub(crate) fn extended(&mut self, command: u32, first: u64) -> Result<(), Errno> {
@@ -20,10 +22,14 @@ impl Machine {
             }
             xen_sys::MMUEXT_UNPIN_TABLE => self.unpin(frame_number(first)?),
             xen_sys::MMUEXT_NEW_BASEPTR => self.new_root(frame_number(first)?),
+            // No list of processors can be given here, and without one Xen refuses.
+            xen_sys::MMUEXT_TLB_FLUSH_MULTI | xen_sys::MMUEXT_INVLPG_MULTI => Err(Errno::EINVAL),
             xen_sys::MMUEXT_TLB_FLUSH_LOCAL..=xen_sys::MMUEXT_INVLPG_ALL => {
                 self.tlb.flush();
                 Ok(())
             }
+            // Superpages of PV guests are gone.
+            20 => Err(EOPNOTSUPP),
             // The number of an operation that Xen once had.
             14 => Err(Errno::ENOSYS),
             12..20 => {

@@ -7,7 +7,7 @@
 
 use mmu::{FixmapPage, layout::KERNEL_MAP};
 use p2m::{SharedPage, Window};
-use start_info::{Pfn, Ramdisk};
+use start_info::{BootFacts, Pfn};
 use xen_guest::{Platform, Published};
 
 use crate::machine::Machine;
@@ -63,7 +63,8 @@ impl Platform for Machine {
         self.published = Some(*published);
     }
 
-    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
+    fn ramdisk(&self, window: &Window, facts: &BootFacts) -> Option<&'static [u8]> {
+        let ramdisk = facts.ramdisk()?;
         for pfn in ramdisk.pfns.iter() {
             let address = window.address(pfn)?.as_u64();
             self.check_ramdisk_page(pfn, address);

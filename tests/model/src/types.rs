@@ -19,6 +19,8 @@ use crate::pte::Pte;
 
 /// The top-level entries that are Xen's (asm/config.h, `ROOT_PAGETABLE_FIRST_XEN_SLOT` and `_LAST_`).
 pub(crate) const XEN_SLOTS: std::ops::RangeInclusive<usize> = 256..=271;
+/// Of these, the one that the guest may read (xen.h, MACH2PHYS_VIRT_START).
+const M2P_SLOT: usize = 256;
 /// What get_page_from_l1e compares with for INVALID_MFN.
 const ALL_ONES: u64 = (1 << 40) - 1;
 
@@ -163,13 +165,22 @@ impl Machine {
     }
 
     /// Puts Xen's own entries into a top-level table (mm.c, `init_xen_l4_slots`). The frames are Xen's and have no record.
+    /// The M2P's slot is emptied: it is filled when the table is used, by [`Self::fill_m2p_slot`].
     fn fill_xen_slots(&self, words: &mut crate::contents::Words) {
-        let first = self.device_frame().get() + 0x100;
         for slot in XEN_SLOTS {
-            // The M2P may be read by the guest, the rest may not.
-            let flags = if slot == *XEN_SLOTS.start() { 0x25 } else { 0x8000_0000_0000_0063 };
-            words[slot] = (first + slot as u64) << 12 | flags;
+            words[slot] = self.xens_frame(slot) << 12 | 0x8000_0000_0000_0063;
         }
+        words[M2P_SLOT] = 0;
+    }
+
+    /// Gives a top-level table its M2P, for reading (mm.c, `fill_ro_mpt`).
+    pub(crate) fn fill_m2p_slot(&mut self, root: Frame) {
+        let word = self.xens_frame(M2P_SLOT) << 12 | 0x8000_0000_0000_0025;
+        self.contents.set(root, M2P_SLOT, word);
+    }
+
+    fn xens_frame(&self, slot: usize) -> u64 {
+        self.device_frame().get() + 0x100 + slot as u64
     }
 
     fn compact_around(&mut self, level: u8, words: &crate::contents::Words) {

@@ -89,6 +89,7 @@ impl Machine {
             return Ok(());
         }
         let new = self.get_table(mfn, 4)?;
+        self.fill_m2p_slot(new);
         if let Some(old) = self.root.replace(new) {
             self.put_table(old);
         }

@@ -1,6 +1,6 @@
 //! Stage 4: memory is mapped; the P2M tree is built over the list, copied and revectored.
 
-use mmu::{BuilderTables, DirectMap, Pool, Settled as Layout};
+use mmu::{DirectMap, Pool, Settled as Layout};
 use p2m::{List, Publication, Tree};
 
 use super::{Setting, with_p2m::WithP2m};
@@ -8,17 +8,19 @@ use crate::{boot::Failure, options::Revector, platform::Platform};
 
 /// Memory can be used at `__va`.
 #[derive(Debug)]
-pub(crate) struct Mapped {
+pub struct Mapped {
     pub(super) setting: Setting,
     pub(super) list: List,
     pub(super) layout: Layout,
-    pub(super) builder: BuilderTables,
     pub(super) map: DirectMap,
 }
 
 impl Mapped {
     /// Builds the tree and, unless told not to, moves its leaves into pages of our own.
-    pub(crate) fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
+    ///
+    /// # Errors
+    /// [`Failure`] when there is no memory for the tree or its leaves, or Xen refuses to map more.
+    pub fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
         let failure = |cause: mmu::Error| Failure::new("p2m", cause);
         let mut pool = Pool { map: &mut self.map, p2m: &self.list };
         let mut tree = Tree::over(&self.list, platform, &mut pool).map_err(failure)?;
@@ -33,7 +35,7 @@ impl Mapped {
             log::info!("P2M: left at {:#x} as the builder put it", self.setting.facts.p2m_list().at.as_u64());
         }
         self.setting.report.end(platform, "p2m", self.map.taken());
-        let Self { setting, layout, builder, map, .. } = self;
-        Ok(WithP2m { setting, layout, builder, map, tree, publication })
+        let Self { setting, layout, map, .. } = self;
+        Ok(WithP2m { setting, layout, map, tree, publication })
     }
 }

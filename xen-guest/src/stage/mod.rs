@@ -1,7 +1,7 @@
 //! The stages of the boot, one struct each.
 //!
 //! *What this is*: a stage owns what is valid at its time and nothing else; a transition consumes it and makes the next.
-//! [`crate::boot()`] is the chain.
+//! [`crate::boot()`] is the chain; a kernel that wants something between two stages writes its own.
 
 mod mapped;
 mod parsed;
@@ -13,8 +13,13 @@ mod with_p2m;
 
 use start_info::BootFacts;
 
-pub(crate) use parsed::Parsed;
+pub use mapped::Mapped;
+pub use parsed::Parsed;
 pub use running::Running;
+pub use settled::Settled;
+pub use switched::Switched;
+pub use translated::Translated;
+pub use with_p2m::WithP2m;
 
 use crate::{image::Image, options::Options, report::Report};
 

@@ -1,12 +1,12 @@
 //! Stage 1: start_info is checked and the console speaks.
 
-use mmu::layout::KERNEL_MAP;
-use p2m::{List, Mismatch, Translate, Window};
+use mmu::{LayoutPlan, layout::KERNEL_MAP};
+use p2m::{Authority, List, Mismatch, Translate, Window};
 use start_info::{BootFacts, Entry, PageCount, Pfn};
 
 use super::{Setting, translated::Translated};
 use crate::{
-    boot::{Failure, attach_console},
+    boot::{Cause, Failure, attach_console},
     image::Image,
     options::Options,
     platform::Platform,
@@ -16,32 +16,42 @@ use crate::{
 
 /// start_info is known to be consistent.
 #[derive(Debug)]
-pub(crate) struct Parsed {
+pub struct Parsed {
     setting: Setting,
+    authority: Authority,
 }
 
 impl Parsed {
-    pub(crate) fn read<P: Platform>(
+    /// Checks a copy of start_info and finds the console.
+    ///
+    /// # Errors
+    /// [`Failure`] when a field contradicts another; the refusal can be seen on the console then.
+    pub fn read<P: Platform>(
         platform: &mut P,
         page: &[u8; 4096],
         entry: &Entry,
         image: &Image,
     ) -> Result<Self, Failure> {
         let mut report = Report::start(platform);
+        let authority = Authority::take().ok_or(Failure::new("start_info", Cause::Again))?;
         let facts = BootFacts::parse(page, entry).map_err(|cause| {
-            refusal::attach_console(platform, page, entry);
+            refusal::attach_console(platform, &authority, page, entry);
             Failure::new("start_info", cause)
         })?;
         // The builder maps at least this much, so the ring's page can be reached long before we map anything.
         let pages = PageCount::try_new(facts.least_boot_end().get()).unwrap_or_default();
-        attach_console(platform, &facts, &Window::of_builder(KERNEL_MAP, pages));
+        let window = Window::of_builder(&authority, KERNEL_MAP, pages);
+        attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn));
         let options = Options::of(facts.command_line());
         report.end(platform, "start_info", 0);
-        Ok(Self { setting: Setting { facts, image: *image, options, report } })
+        Ok(Self { setting: Setting { facts, image: *image, options, report }, authority })
     }
 
     /// Compares the builder's list with Xen's M2P where it matters most: the pages this boot builds on.
-    pub(crate) fn translate<P: Platform>(mut self, platform: &mut P) -> Result<Translated, Failure> {
+    ///
+    /// # Errors
+    /// [`Failure`] with the page on which list and M2P disagree, or with the regions that overlap.
+    pub fn translate<P: Platform>(mut self, platform: &mut P) -> Result<Translated, Failure> {
         let facts = &self.setting.facts;
         let list = List::of(facts);
         let last = facts.nr_pages().get() - 1;
@@ -55,8 +65,10 @@ impl Parsed {
         {
             confirm(platform, &list, pfn).map_err(|cause| Failure::new("p2m check", cause))?;
         }
+        let plan = LayoutPlan::new(facts.nr_pages(), facts.image())
+            .map_err(|cause| Failure::new("layout", cause))?;
         self.setting.report.end(platform, "p2m check", 0);
-        Ok(Translated { setting: self.setting, list })
+        Ok(Translated { setting: self.setting, authority: self.authority, list, plan })
     }
 }
 

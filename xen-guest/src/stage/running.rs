@@ -1,7 +1,7 @@
 //! The last stage: a kernel can run.
 
 use mmu::{DirectMap, ModuleWindow, Settled as Layout};
-use p2m::{Audit, Frame, Mapped, Mismatch, Publication, Span, Translate, Tree};
+use p2m::{Audit, Frame, FrameSource, Mapped, Mismatch, Publication, Set, Span, Translate, Tree};
 use start_info::{PageCount, Pfn};
 
 use super::Setting;
@@ -65,11 +65,49 @@ impl Running {
     pub fn ramdisk<P: Platform>(&mut self, platform: &mut P) -> Result<Option<&'static [u8]>, mmu::Error> {
         let Some(ramdisk) = self.setting.facts.ramdisk() else { return Ok(None) };
         while self.map.mapped().get() < ramdisk.pfns.end() && self.map.grow(platform, &self.p2m)? {}
-        Ok(platform.ramdisk(self.map.view().direct(), &ramdisk))
+        Ok(platform.ramdisk(self.map.view().direct(), &self.setting.facts))
+    }
+
+    /// Changes what stands for `pfn`, in the P2M and in both forms the toolstack reads.
+    ///
+    /// # Errors
+    /// [`mmu::Error::P2m`] for a page behind the last, [`mmu::Error::NoFrames`] when a leaf is needed and there is no
+    /// frame, [`mmu::Error::Refused`] when Xen refuses to map the leaf.
+    pub fn set_entry<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        pfn: Pfn,
+        entry: p2m::Entry,
+    ) -> Result<(), mmu::Error> {
+        // While the tree changes, the direct map may have to grow, and grows by entries the change does not touch.
+        let mut frames = [self.map.take(platform, &self.p2m)?, self.map.take(platform, &self.p2m)?].map(Some);
+        let mut source = Spare(&mut frames);
+        let set = self.p2m.set(platform, &mut source, pfn, entry);
+        for frame in frames.into_iter().flatten() {
+            self.map.give(platform, frame);
+        }
+        if let Set::New(leaf) = set?
+            && let Some(publication) = &mut self.publication
+        {
+            publication.replace(&self.p2m, platform, self.map.view().direct(), &leaf)?;
+            mmu::map_leaf(platform, &self.map, &self.p2m, &leaf)?;
+        }
+        Ok(())
     }
 
     /// Returns what stands for `pfn` in the P2M.
     pub fn entry<P: Platform>(&self, platform: &P, pfn: Pfn) -> p2m::Entry {
         self.p2m.entry(platform, pfn)
+    }
+}
+
+/// Frames set aside for a change of the tree: at most a leaf and an inner page for it.
+struct Spare<'f>(&'f mut [Option<Frame>; 2]);
+
+impl<M> FrameSource<M> for Spare<'_> {
+    type Error = mmu::Error;
+
+    fn take(&mut self, _machine: &mut M) -> Result<Frame, mmu::Error> {
+        self.0.iter_mut().find_map(Option::take).ok_or(mmu::Error::P2m(p2m::Error::NoFrames))
     }
 }

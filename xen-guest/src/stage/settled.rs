@@ -8,7 +8,7 @@ use crate::{boot::Failure, options::Mapping, platform::Platform};
 
 /// The layout is decided.
 #[derive(Debug)]
-pub(crate) struct Settled {
+pub struct Settled {
     pub(super) setting: Setting,
     pub(super) list: List,
     pub(super) layout: Layout,
@@ -17,12 +17,14 @@ pub(crate) struct Settled {
 
 impl Settled {
     /// Maps memory: what the builder mapped and, unless the map is lazy, all the rest.
-    pub(crate) fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
+    ///
+    /// # Errors
+    /// [`Failure`] when there is no memory for the tables or Xen refuses one.
+    pub fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
         let failure = |cause| Failure::new("direct map", cause);
         let constant = self.setting.image.constant_pages();
-        let mut map =
-            DirectMap::bootstrap(platform, &self.list, &self.setting.facts, &self.builder, constant)
-                .map_err(failure)?;
+        let mut map = DirectMap::bootstrap(platform, &self.list, &self.setting.facts, self.builder, constant)
+            .map_err(failure)?;
         if self.setting.options.mapping == Mapping::Eager {
             let mut progress = Progress::of(&map);
             while map.grow(platform, &self.list).map_err(failure)? {
@@ -30,8 +32,8 @@ impl Settled {
             }
         }
         self.setting.report.end(platform, "direct map", map.taken());
-        let Self { setting, list, layout, builder } = self;
-        Ok(Mapped { setting, list, layout, builder, map })
+        let Self { setting, list, layout, .. } = self;
+        Ok(Mapped { setting, list, layout, map })
     }
 }
 

@@ -1,10 +1,8 @@
 //! Stage 6: our own page tables are live; shared_info is mapped and the P2M published.
 
-use mmu::{
-    DirectMap, Fixmap, L4, Live, ModuleWindow, Region, Settled as Layout, Slot, Table, layout::LINEAR_P2M,
-};
+use mmu::{DirectMap, Fixmap, ModuleWindow, Region, Settled as Layout, Slot, layout::LINEAR_P2M};
 use p2m::{Publication, Tree};
-use start_info::PageCount;
+use start_info::{Mfn, PageCount};
 
 use super::{Setting, running::Running};
 use crate::{
@@ -14,18 +12,21 @@ use crate::{
 
 /// The builder's tables are gone.
 #[derive(Debug)]
-pub(crate) struct Switched {
+pub struct Switched {
     pub(super) setting: Setting,
     pub(super) layout: Layout,
     pub(super) map: DirectMap,
     pub(super) tree: Tree,
     pub(super) publication: Option<Publication>,
-    pub(super) root: Table<L4, Live>,
+    pub(super) root: Mfn,
 }
 
 impl Switched {
     /// Maps shared_info, tells the toolstack where the P2M is, and opens the module window.
-    pub(crate) fn arm<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
+    ///
+    /// # Errors
+    /// [`Failure`] when Xen refuses to map shared_info.
+    pub fn arm<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
         let facts = &self.setting.facts;
         let page = Fixmap::new(&self.layout)
             .map(platform, Slot::SharedInfo, facts.shared_info())
@@ -35,7 +36,7 @@ impl Switched {
         platform.publish(&Published {
             max_pfn: facts.nr_pages().get(),
             frame_list_list: self.publication.as_ref().map_or(u64::MAX, Publication::frame_list_list),
-            p2m_cr3: self.root.mfn().maddr().get(),
+            p2m_cr3: self.root.maddr().get(),
             p2m_vaddr: if self.publication.is_some() { LINEAR_P2M } else { list.at },
         });
         let occupied = match self.publication {

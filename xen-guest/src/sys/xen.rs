@@ -8,7 +8,7 @@
 
 use mmu::{Errno, ExtOp, FixmapPage, Hypervisor, Stopped, Update, VaUpdate};
 use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
-use start_info::{Index, Mfn, Pfn, Ramdisk};
+use start_info::{BootFacts, Index, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use super::{
@@ -61,9 +61,10 @@ impl Memory for Xen {
     }
 
     fn copy_page(&mut self, source: Word, target: &mut Frame) {
+        let source = source.of_page();
         let from = source.address().as_ptr::<[u64; 512]>();
         let to = target.word_mut(Index::FIRST).address().as_mut_ptr::<[u64; 512]>();
-        // SAFETY: `source` starts a mapped page, by the method's contract; `target` is a whole frame held by one owner, so
+        // SAFETY: `source` starts the page of a word, and a word's page is mapped as a whole; `target` is a whole frame held by one owner, so
         // the two do not overlap.
         unsafe { core::ptr::copy_nonoverlapping(from, to, 1) }
     }
@@ -133,7 +134,8 @@ impl Platform for Xen {
         }
     }
 
-    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
+    fn ramdisk(&self, window: &Window, facts: &BootFacts) -> Option<&'static [u8]> {
+        let ramdisk = facts.ramdisk()?;
         let start = window.address(Pfn::try_new(ramdisk.pfns.start()).ok()?)?;
         let _end = window.address(Pfn::try_new(ramdisk.pfns.end().checked_sub(1)?).ok()?)?;
         let len = usize::try_from(ramdisk.len.min(ramdisk.pfns.len().bytes())).ok()?;

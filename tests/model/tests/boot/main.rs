@@ -7,5 +7,6 @@
 
 mod after;
 mod domains;
+mod faults;
 mod large;
 mod shapes;

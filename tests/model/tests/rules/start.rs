@@ -129,8 +129,12 @@ fn memory_the_builder_does_not_promise_holds_leftovers() {
     }
 }
 
+fn authority() -> p2m::Authority {
+    p2m::Authority::take().unwrap()
+}
+
 fn window(pages: u64) -> Window {
-    Window::of_builder(KERNEL_MAP, PageCount::new(pages))
+    Window::of_builder(&authority(), KERNEL_MAP, PageCount::new(pages))
 }
 
 #[test]
@@ -156,7 +160,7 @@ fn a_store_to_a_live_table_ends_the_test_which_is_stricter_than_xen() {
     let range = start_info::PfnRange::between(Pfn::new(tables.start), Pfn::new(tables.end));
     // The model is told a lie: that the builder's tables are free.
     let list = p2m::List::of(&BootFacts::parse(&built.page, &built.entry).unwrap());
-    let span = window(0x4000).free_span(range);
+    let span = window(0x4000).free_span(&authority(), range);
     frames.give(&mut built.machine, span);
     let mut frame = frames.take(&built.machine, &list).unwrap();
     frame.set(&mut built.machine, Index::FIRST, 0);
@@ -169,7 +173,7 @@ fn a_ramdisk_that_was_written_over_ends_the_test() {
     let mut built = Guest::new(64 << 8).with_ramdisk(Ramdisk::of(vec![1; 9000])).build().unwrap();
     let facts = BootFacts::parse(&built.page, &built.entry).unwrap();
     let ramdisk = facts.ramdisk().unwrap();
-    assert_eq!(built.machine.ramdisk(&window(0x4000), &ramdisk).unwrap(), [1; 9000]);
+    assert_eq!(built.machine.ramdisk(&window(0x4000), &facts).unwrap(), [1; 9000]);
     built.machine.write(BASE + (ramdisk.pfns.start() + 2) * 4096, 0).unwrap();
-    built.machine.ramdisk(&window(0x4000), &ramdisk);
+    built.machine.ramdisk(&window(0x4000), &facts);
 }
