@@ -118,6 +118,11 @@ impl Entry<L1> {
 }
 
 impl<L: Inner> Entry<L> {
+    /// The same entry, through which nothing can be executed.
+    pub(crate) fn without_execution(self) -> Self {
+        Self::read(self.raw | Flags::NO_EXECUTE.bits())
+    }
+
     /// Leads to a table that nobody can write any more.
     pub(crate) fn link<S: Linkable>(table: &Table<L::Below, S>) -> Self {
         let flags = Flags::PRESENT | Flags::WRITABLE | Flags::ACCESSED | Flags::DIRTY;

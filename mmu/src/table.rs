@@ -118,9 +118,10 @@ impl<L: Inner> Table<L, Draft> {
         self.put(memory, index, Entry::link(&child));
     }
 
-    /// Leads to a live table that other tables lead to as well.
+    /// Leads to a live table that other tables lead to as well. Nothing below it can be executed through this entry: what
+    /// is shared is memory and the builder's list, and the builder knows no protection.
     pub fn share(&mut self, memory: &mut impl Memory, index: Index, child: &Table<L::Below, Live>) {
-        self.put(memory, index, Entry::link(child));
+        self.put(memory, index, Entry::link(child).without_execution());
     }
 }
 

@@ -132,7 +132,7 @@ pub fn protection(machine: &Machine, except: Range<u64>) -> Complaints {
     let mut executable = Vec::new();
     machine.each_leaf(root, |leaf| {
         let (address, pte) = (leaf.address, leaf.pte);
-        if pte.is_executable() && !except.contains(&address) {
+        if leaf.executable && !except.contains(&address) {
             executable.push(pte.mfn());
             if pte.is_writable() {
                 complaints.add(|| format!("{address:#x} is writable and executable"));

@@ -47,6 +47,8 @@ pub struct Leaf {
     pub pte: Pte,
     /// Whether all levels allow writing.
     pub writable: bool,
+    /// Whether all levels allow executing.
+    pub executable: bool,
 }
 
 /// Returns which entry of a table of `level` covers an address.
@@ -73,12 +75,13 @@ impl Machine {
     }
 
     pub(crate) fn walk(&self, root: Frame, address: u64) -> Result<Leaf, Unmapped> {
-        let (table, tables_writable) = self.descend(root, address)?;
+        let (table, (writable, executable)) = self.descend(root, address)?;
         let pte = Pte(self.contents.word(table, index(address, 1)));
         if !pte.is_present() {
             return Err(Unmapped::Empty(1));
         }
-        Ok(Leaf { address: address & !0xfff, pte, writable: tables_writable && pte.is_writable() })
+        let (writable, executable) = (writable && pte.is_writable(), executable && pte.is_executable());
+        Ok(Leaf { address: address & !0xfff, pte, writable, executable })
     }
 
     /// Returns the L1 table that covers `address`.
@@ -86,14 +89,15 @@ impl Machine {
         self.descend(root, address).map(|(table, _)| table)
     }
 
-    fn descend(&self, root: Frame, address: u64) -> Result<(Frame, bool), Unmapped> {
+    /// Returns the L1 table, and whether the levels above it allow writing and executing.
+    fn descend(&self, root: Frame, address: u64) -> Result<(Frame, (bool, bool)), Unmapped> {
         if (address as i64) << 16 >> 16 != address as i64 {
             return Err(Unmapped::NotCanonical);
         }
         if XEN_SLOTS.contains(&index(address, 4)) {
             return Err(Unmapped::Xens);
         }
-        let (mut table, mut writable) = (root, true);
+        let (mut table, mut writable, mut executable) = (root, true, true);
         for level in (2..=4).rev() {
             let pte = Pte(self.contents.word(table, index(address, level)));
             if !pte.is_present() {
@@ -101,18 +105,26 @@ impl Machine {
             }
             table = self.frame(pte.mfn()).ok_or(Unmapped::Wild(level))?;
             writable &= pte.is_writable();
+            executable &= pte.is_executable();
         }
-        Ok((table, writable))
+        Ok((table, (writable, executable)))
     }
 
     /// Calls `visit` with every leaf of an address space outside Xen's slots, in ascending order.
     pub fn each_leaf(&self, root: Mfn, mut visit: impl FnMut(Leaf)) {
         if let Some(root) = self.frame(root) {
-            self.each_below(root, 4, 0, true, &mut visit);
+            self.each_below(root, 4, 0, (true, true), &mut visit);
         }
     }
 
-    fn each_below(&self, table: Frame, level: u8, base: u64, writable: bool, visit: &mut impl FnMut(Leaf)) {
+    fn each_below(
+        &self,
+        table: Frame,
+        level: u8,
+        base: u64,
+        (writable, executable): (bool, bool),
+        visit: &mut impl FnMut(Leaf),
+    ) {
         for slot in 0..512 {
             if level == 4 && XEN_SLOTS.contains(&slot) {
                 continue;
@@ -125,10 +137,11 @@ impl Machine {
             let high = if level == 4 && slot >= 256 { 0xffff_0000_0000_0000 } else { 0 };
             let address = base | offset | high;
             let writable = writable && pte.is_writable();
+            let executable = executable && pte.is_executable();
             if level == 1 {
-                visit(Leaf { address, pte, writable });
+                visit(Leaf { address, pte, writable, executable });
             } else if let Some(below) = self.frame(pte.mfn()) {
-                self.each_below(below, level - 1, address, writable, visit);
+                self.each_below(below, level - 1, address, (writable, executable), visit);
             }
         }
     }

@@ -104,7 +104,6 @@ fn a_p2m_left_where_it_was_stays_mapped() {
 
 /// The builder maps the list of INIT_P2M writable and executable, and with `revector=off` its tables stay.
 #[test]
-#[ignore = "known: nothing protects a list with INIT_P2M that stays; for the owner of mmu"]
 fn a_list_that_stays_at_an_address_of_its_own_is_neither_writable_nor_executable() {
     let booted = booted(Guest::new(300 * MIB).with_notes().with_command_line("revector=off"));
     audit::protection(booted.machine(), 0..0).assert_none();
@@ -112,7 +111,6 @@ fn a_list_that_stays_at_an_address_of_its_own_is_neither_writable_nor_executable
 
 /// The new address space keeps the tables that map such a list, and a lazy map reaches none of them.
 #[test]
-#[ignore = "known: the boot ends in `release` with NoMemory; for the owner of mmu"]
 fn a_list_that_stays_at_an_address_of_its_own_needs_no_eager_map() {
     booted(Guest::new(3000 * MIB).with_notes().with_command_line("map=lazy revector=off"));
 }

@@ -26,10 +26,6 @@ fn guests() -> impl Strategy<Value = Guest> {
                 .with_seed(seed);
             guest.ramdisk_by_pfn = notes[0];
             guest.init_p2m = notes[1].then_some(mmu::layout::INIT_P2M.as_u64());
-            if guest.init_p2m.is_some() && line == "map=lazy revector=off" {
-                // Known to fail: see the ignored test in domains.rs.
-                guest.command_line = "revector=off".into();
-            }
             // Builders put nothing into holes; the last page has memory.
             let used = guest.build().map_or(pages, |built| built.places.used_end());
             guest.holes = (holes.into_iter())

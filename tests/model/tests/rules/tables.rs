@@ -259,7 +259,7 @@ fn a_draft_under_a_live_table_that_maps_it_is_frozen_before_it_is_hooked_in_one_
 
 impl Small {
     /// Returns the machine address of the boot mapping's entry for a page.
-    fn slot_of(&self, pfn: u64) -> u64 {
+    pub(crate) fn slot_of(&self, pfn: u64) -> u64 {
         let mut table = self.machine.root().unwrap();
         for shift in [39, 30, 21] {
             let index = ((BASE + pfn * 4096) >> shift) as usize % 512;
