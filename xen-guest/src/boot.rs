@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use mmu::layout::KERNEL_MAP;
+use mmu::{Errno, layout::KERNEL_MAP};
 use p2m::{Mismatch, SharedPage};
 use start_info::{BootFacts, Entry, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
@@ -60,6 +60,8 @@ pub enum Cause {
     Mmu(mmu::Error),
     /// The boot was run before: memory has an owner already.
     Again,
+    /// Xen refused the trap table.
+    Traps(Errno),
 }
 
 impl Failure {
@@ -88,6 +90,7 @@ impl fmt::Display for Failure {
             Cause::StartInfo(error) => write!(f, "{stage}: {error}"),
             Cause::Mismatch(error) => write!(f, "{stage}: {error}"),
             Cause::Mmu(error) => write!(f, "{stage}: {error}"),
+            Cause::Traps(errno) => write!(f, "{stage}: Xen refused the trap table with {errno}"),
             Cause::Again => write!(f, "{stage}: the boot has run before; call it once"),
         }
     }

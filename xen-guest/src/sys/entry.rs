@@ -10,7 +10,8 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use mmu::layout::KERNEL_MAP;
+use mmu::{DirectMap, Errno, layout::KERNEL_MAP};
+use p2m::Authority;
 use x86_64::VirtAddr;
 
 use super::{
@@ -20,8 +21,9 @@ use super::{
     xen::Xen,
 };
 use crate::{
-    boot::{self, Failure},
+    boot::{self, Cause, Failure},
     guest::Guest,
+    refusal,
     stage::Running,
 };
 
@@ -47,17 +49,14 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 /// Boots and hands over to `payload`. [`crate::entry!`] calls this with what Xen left in rsi.
 pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
     logger::init();
-    if let Err(errno) = traps::install() {
-        log::error!("fatal: entry: Xen refused the trap table with {errno}");
-        shutdown(Reason::Crash);
-    }
+    let traps = traps::install();
     if ENTERED.swap(true, Ordering::Relaxed) {
         log::error!("fatal: entry: the boot was entered a second time");
         shutdown(Reason::Crash);
     }
     // SAFETY: this is the one call, as ENTERED says, and the builder's tables are live: the boot has not run.
     let mut xen = unsafe { Xen::new() };
-    match start(&mut xen, start_info) {
+    match start(&mut xen, start_info, traps) {
         Ok(running) => payload(Guest { xen, running }),
         Err(failure) => {
             log::error!("fatal: {failure}");
@@ -66,9 +65,8 @@ pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
     }
 }
 
-fn start(xen: &mut Xen, start_info: u64) -> Result<Running, Failure> {
+fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Running, Failure> {
     let image = symbols::image();
-    mmu::DirectMap::unmap_image_page(xen, image.guard).map_err(|cause| Failure::new("entry", cause))?;
     let entry = start_info::Entry {
         start_info: VirtAddr::new_truncate(start_info),
         virt_base: KERNEL_MAP,
@@ -84,5 +82,15 @@ fn start(xen: &mut Xen, start_info: u64) -> Result<Running, Failure> {
     // not be mapped all the same, the page fault is reported.
     let mut page = unsafe { pointer.read_volatile() };
     fail::spoil_as_asked(&mut page);
+    let early = traps.map_err(|errno| Failure::new("entry", Cause::Traps(errno))).and_then(|()| {
+        DirectMap::unmap_image_page(xen, image.guard).map_err(|cause| Failure::new("entry", cause))
+    });
+    if early.is_err()
+        && let Some(authority) = Authority::take()
+    {
+        // Nothing will attach the console in the ordinary way any more.
+        refusal::attach_console(xen, &authority, &page, &entry);
+    }
+    early?;
     boot::boot(xen, &page, &entry, &image)
 }

@@ -18,7 +18,7 @@ pub fn identity(
     unpublished.push(tree.set_identity_leaf(machine, pool, 7)?); //~ TWIN
     tree.set_identity_leaf(machine, pool, 7)?; //~ FAIL unused_must_use
     for new in unpublished {
-        publication.replace(tree, machine, window, new)?;
+        publication.replace(tree, machine, window, &new)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use mmu::{Draft, Entry, L1, Leaf, Machine, Table};
 use start_info::Index;
 
-pub fn map(machine: &mut impl Machine, l1: &mut Table<L1, Draft>, leaf: &Leaf<'_>, kept: Entry<L1>) {
+pub fn map(machine: &mut impl Machine, l1: &mut Table<L1, Draft>, leaf: &Leaf<'_>, kept: &Entry<L1>) {
     l1.map(machine, Index::FIRST, leaf); //~ TWIN
-    l1.set(machine, Index::FIRST, kept); //~ FAIL E0599
+    l1.map(machine, Index::FIRST, kept); //~ FAIL E0308
 }

@@ -3,15 +3,15 @@
 //! On Xen: the L1 table would be checked as an L2, each page it maps taken for a table. Xen refuses that; a processor
 //! without Xen would walk data as page tables.
 
-use mmu::{Draft, Entry, Frozen, L1, L2, L3, Machine, Table};
+use mmu::{Draft, Frozen, L1, L2, L3, Machine, Table};
 use start_info::Index;
 
 pub fn link(
     machine: &mut impl Machine,
     l3: &mut Table<L3, Draft>,
-    l2: &Table<L2, Frozen>,
-    l1: &Table<L1, Frozen>,
+    l2: Table<L2, Frozen>,
+    l1: Table<L1, Frozen>,
 ) {
-    l3.set(machine, Index::FIRST, Entry::<L3>::link(l2)); //~ TWIN
-    l3.set(machine, Index::FIRST, Entry::<L3>::link(l1)); //~ FAIL E0308
+    l3.link(machine, Index::FIRST, l2); //~ TWIN
+    l3.link(machine, Index::FIRST, l1); //~ FAIL E0308
 }

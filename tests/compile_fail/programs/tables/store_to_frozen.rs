@@ -3,10 +3,15 @@
 //! On Xen: its frame is mapped read-only, so the store faults. A frozen table is thawed first, which Xen allows only
 //! when nothing leads to it.
 
-use mmu::{Draft, Entry, Frozen, L2, Machine, Table};
+use mmu::{Draft, Frozen, L1, Leaf, Machine, Table};
 use start_info::Index;
 
-pub fn clear(machine: &mut impl Machine, draft: &mut Table<L2, Draft>, frozen: &mut Table<L2, Frozen>) {
-    draft.set(machine, Index::FIRST, Entry::EMPTY); //~ TWIN
-    frozen.set(machine, Index::FIRST, Entry::EMPTY); //~ FAIL E0599
+pub fn store(
+    machine: &mut impl Machine,
+    draft: &mut Table<L1, Draft>,
+    frozen: &mut Table<L1, Frozen>,
+    leaf: &Leaf<'_>,
+) {
+    draft.map(machine, Index::FIRST, leaf); //~ TWIN
+    frozen.map(machine, Index::FIRST, leaf); //~ FAIL E0599
 }

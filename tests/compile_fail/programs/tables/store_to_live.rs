@@ -3,7 +3,7 @@
 //! On Xen: a live table is mapped read-only, so a plain store faults. Xen may carry out such a store all the same, one
 //! entry at a time and slowly; this layer never relies on it.
 
-use mmu::{Batch, Entry, Error, Frozen, L2, L3, Live, Machine, Table};
+use mmu::{Batch, Error, Frozen, L2, L3, Live, Machine, Table};
 use start_info::Index;
 
 pub fn hook(
@@ -13,6 +13,6 @@ pub fn hook(
     child: Table<L2, Frozen>,
 ) -> Result<(), Error> {
     parent.attach(machine, batch, Index::FIRST, child)?; //~ TWIN
-    parent.set(machine, Index::FIRST, Entry::link(&child)); //~ FAIL E0599
+    parent.link(machine, Index::FIRST, child); //~ FAIL E0599
     Ok(())
 }

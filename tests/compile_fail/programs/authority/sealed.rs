@@ -1,0 +1,17 @@
+//! A page is sealed by taking its writable mappings away, or with the authority.
+//!
+//! On Xen: nothing stops it. The page is still writable in the direct map, and what is mapped executable can be
+//! changed.
+
+use mmu::{Batch, Error, Machine, View, seal};
+use p2m::{Frame, Sealed};
+
+pub fn code(
+    machine: &mut impl Machine,
+    batch: &mut Batch,
+    view: &View,
+    frame: Frame,
+) -> Result<Frame<Sealed>, Error> {
+    seal(machine, batch, view, frame) //~ TWIN
+    Ok(frame.into_sealed()) //~ FAIL E0061
+}

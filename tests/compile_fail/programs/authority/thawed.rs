@@ -1,0 +1,19 @@
+//! A frame is taken from the direct map, or thawed with the authority.
+//!
+//! On Xen: a live table that is called thawed is still read-only, and a store to the frame faults; any other page gets
+//! a second owner.
+
+use mmu::{DirectMap, Machine};
+use p2m::{Frame, Translate};
+use start_info::{Mfn, Pfn};
+
+pub fn frame(
+    machine: &mut impl Machine,
+    map: &mut DirectMap,
+    p2m: &impl Translate,
+    pfn: Pfn,
+    mfn: Mfn,
+) -> Option<Frame> {
+    map.take(machine, p2m).ok() //~ TWIN
+    map.view().direct().thawed(pfn, mfn) //~ FAIL E0061
+}

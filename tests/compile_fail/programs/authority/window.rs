@@ -1,0 +1,13 @@
+//! A window of the builder's is described with the authority.
+//!
+//! On Xen: the frames it names words of are not mapped at its base, and a load from one faults.
+
+use mmu::BuilderTables;
+use p2m::Window;
+use start_info::PageCount;
+use x86_64::VirtAddr;
+
+pub fn window(tables: &BuilderTables, base: VirtAddr, pages: PageCount) -> Window {
+    *tables.window() //~ TWIN
+    Window::of_builder(base, pages) //~ FAIL E0061
+}

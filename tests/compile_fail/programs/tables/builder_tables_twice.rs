@@ -1,0 +1,22 @@
+//! The builder's tables are mapped over once.
+//!
+//! On Xen: a second direct map takes its first tables from the pages below the kernel, where those of the first are
+//! live: they are mapped read-only, and filling them faults.
+
+use mmu::{BuilderTables, DirectMap, Error, Machine};
+use p2m::List;
+use start_info::{BootFacts, PfnRange};
+
+pub fn map_both(
+    machine: &mut impl Machine,
+    list: &List,
+    facts: &BootFacts,
+    tables: BuilderTables,
+    another: BuilderTables,
+) -> Result<[DirectMap; 2], Error> {
+    let constant = PfnRange::default();
+    let map = DirectMap::bootstrap(machine, list, facts, tables, constant)?;
+    let second = DirectMap::bootstrap(machine, list, facts, another, constant)?; //~ TWIN
+    let second = DirectMap::bootstrap(machine, list, facts, tables, constant)?; //~ FAIL E0382
+    Ok([map, second])
+}

@@ -1,0 +1,12 @@
+//! A live table is shared, not owned by a second parent.
+//!
+//! On Xen: both parents lead to it, each as if it were alone. What one detaches and thaws is refused, because Xen still
+//! counts the other.
+
+use mmu::{Draft, L2, L3, Live, Machine, Table};
+use start_info::Index;
+
+pub fn lead_to(machine: &mut impl Machine, parent: &mut Table<L3, Draft>, child: Table<L2, Live>) {
+    parent.share(machine, Index::FIRST, &child); //~ TWIN
+    parent.link(machine, Index::FIRST, child); //~ FAIL E0308
+}

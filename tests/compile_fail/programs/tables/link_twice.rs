@@ -1,0 +1,18 @@
+//! A linked table belongs to its parent.
+//!
+//! On Xen: a second entry that leads to the table makes its pages appear at two addresses, and detaching one of the two
+//! leaves it live: thawing it is refused.
+
+use mmu::{Draft, Frozen, L1, L2, Machine, Table};
+use start_info::Index;
+
+pub fn link_both(
+    machine: &mut impl Machine,
+    parent: &mut Table<L2, Draft>,
+    child: Table<L1, Frozen>,
+    another: Table<L1, Frozen>,
+) {
+    parent.link(machine, Index::new(0), child);
+    parent.link(machine, Index::new(1), another); //~ TWIN
+    parent.link(machine, Index::new(1), child); //~ FAIL E0382
+}

@@ -1,0 +1,17 @@
+//! A shared table is of the next level down, too.
+//!
+//! On Xen: as in `tables/skip_a_level`, but later: the L1 table is typed already, and the type it is asked for now is
+//! another, so the new root is refused when it is pinned.
+
+use mmu::{Draft, L1, L2, L3, Live, Machine, Table};
+use start_info::Index;
+
+pub fn share(
+    machine: &mut impl Machine,
+    l3: &mut Table<L3, Draft>,
+    l2: &Table<L2, Live>,
+    l1: &Table<L1, Live>,
+) {
+    l3.share(machine, Index::FIRST, l2); //~ TWIN
+    l3.share(machine, Index::FIRST, l1); //~ FAIL E0308
+}

@@ -1,0 +1,20 @@
+//! A table is not thawed once a parent leads to it.
+//!
+//! On Xen: the table is written to again while its parent is not yet hooked, which nothing forbids; hooking the parent
+//! is refused, and whoever froze it cannot see why.
+
+use mmu::{Draft, Frozen, L1, L2, Machine, Table, View};
+use p2m::Frame;
+use start_info::Index;
+
+pub fn link_and_thaw(
+    machine: &mut impl Machine,
+    view: &View,
+    parent: &mut Table<L2, Draft>,
+    child: Table<L1, Frozen>,
+    another: Table<L1, Frozen>,
+) -> Option<Frame> {
+    parent.link(machine, Index::FIRST, child);
+    another.thaw(machine, view).ok() //~ TWIN
+    child.thaw(machine, view).ok() //~ FAIL E0382
+}
