@@ -43,9 +43,14 @@ impl View {
         &self.authority
     }
 
-    /// Returns the top-level table.
+    /// Returns the page and the machine frame of the top-level table.
     #[must_use]
-    pub const fn root(&self) -> Table<L4, Live> {
+    pub const fn root_frame(&self) -> (Pfn, Mfn) {
+        self.root
+    }
+
+    /// Returns the top-level table.
+    pub(crate) const fn root(&self) -> Table<L4, Live> {
         Table::found(self.root.0, self.root.1)
     }
 

@@ -181,13 +181,18 @@ impl Tree {
     /// Makes all 512 entries of leaf `index` identity entries, by pointing at the shared identity leaf.
     ///
     /// # Errors
-    /// The source's error when an inner page is needed and there is no frame.
+    /// [`Error::Beyond`] for a leaf behind the last, the source's error when an inner page is needed and there is no frame.
     pub fn set_identity_leaf<M: Memory, S: FrameSource<M>>(
         &mut self,
         memory: &mut M,
         source: &mut S,
         index: u64,
     ) -> Result<NewLeaf, S::Error> {
+        if index >= self.leaves() {
+            let pfn = index.checked_mul(ENTRIES).and_then(|number| Pfn::try_new(number).ok());
+            let pfn = pfn.unwrap_or(Pfn::new(start_info::MAX_FRAMES - 1));
+            return Err(Error::Beyond { pfn, pages: self.pages }.into());
+        }
         self.put_leaf(memory, source, index, self.identity)?;
         Ok(NewLeaf { index })
     }

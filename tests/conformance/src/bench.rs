@@ -111,7 +111,7 @@ impl<'a> Bench<'a> {
     /// Copies the entries of the live top-level table.
     pub(crate) fn copy_root(&mut self, page: Page) {
         for index in Index::all() {
-            let word = self.view().direct().word(self.view().root().pfn(), index);
+            let word = self.view().direct().word(self.view().root_frame().0, index);
             let value = word.map_or(0, |word| self.subject.load(word));
             self.subject.store(self.frames[page.0].word_mut(index), value);
         }
@@ -132,7 +132,7 @@ impl<'a> Bench<'a> {
     }
 
     pub(crate) fn root(&self) -> u64 {
-        self.view().root().mfn().get()
+        self.view().root_frame().1.get()
     }
 
     pub(crate) fn entry(&self, page: Page, flags: u64) -> u64 {
@@ -155,7 +155,7 @@ impl<'a> Bench<'a> {
     /// Returns the machine address of the entry that maps a page in the direct map.
     pub(crate) fn own_slot(&self, page: Page) -> u64 {
         let address = self.address(page);
-        let mut table = self.view().root().mfn();
+        let mut table = self.view().root_frame().1;
         for shift in [39, 30, 21] {
             let pfn = self.subject.pfn_of(table);
             let index = Index::containing(address >> shift);

@@ -7,8 +7,7 @@
 //! *What must hold*: every rule names the Xen file it comes from (xen/arch/x86/mm.c where nothing else is said). Where the
 //! model refuses what Xen would let pass, because it is a bug in this guest all the same, the place says `stricter:`.
 //!
-//! *What is not known here*: stale translations (the TLB is empty after every change of a mapping), accessed and dirty
-//! bits, several processors, preempted hypercalls, segment descriptor pages, linear page tables (always refused), device
+//! *What is not known here*: accessed and dirty bits, several processors, preempted hypercalls, segment descriptor pages, linear page tables (always refused), device
 //! memory of dom0 (always refused), user mode and its second top-level table, writable page-table emulation, grants,
 //! event channels, time.
 //!
@@ -31,6 +30,7 @@ mod plan;
 mod platform;
 pub mod pte;
 mod shuffle;
+mod stale;
 mod start_of_day;
 mod tlb;
 pub mod toolstack;

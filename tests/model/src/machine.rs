@@ -17,6 +17,7 @@ use crate::contents::Contents;
 use crate::frames::{Found, Frame, Frames, Owner, Record};
 use crate::hypercall::Refusal;
 use crate::shuffle::Shuffle;
+use crate::stale::Stale;
 use crate::tlb::Tlb;
 use crate::trace::Trace;
 
@@ -38,9 +39,13 @@ pub struct Machine {
     /// The domain builder works: what it maps may be writable and executable.
     pub(crate) building: bool,
     pub(crate) tlb: Tlb,
+    pub(crate) stale: Stale,
     pub(crate) calls: u64,
     pub(crate) refused: u64,
     pub(crate) refusals: Vec<Refusal>,
+    /// How often a frame was asked for, and the requests that are denied.
+    pub(crate) frames_asked: std::cell::Cell<u64>,
+    pub(crate) denials: Vec<u64>,
     pub(crate) trace: Trace,
     pub(crate) console: String,
     pub(crate) ring: Option<Mfn>,
@@ -90,9 +95,12 @@ impl Machine {
             root: None,
             building: true,
             tlb: Tlb::new(),
+            stale: Stale::default(),
             calls: 0,
             refused: 0,
             refusals: Vec::new(),
+            frames_asked: std::cell::Cell::new(0),
+            denials: Vec::new(),
             trace: Trace::default(),
             console: String::new(),
             ring: None,
@@ -228,6 +236,17 @@ impl Machine {
     /// Stops the `n`-th hypercall from now on after `done` of its requests, if it has as many.
     pub fn cut_at(&mut self, n: u64, done: usize, errno: Errno) {
         self.refusals.push(Refusal { at: self.calls + n, done, errno });
+    }
+
+    /// Denies the `n`-th frame the guest takes from now on (1 is the next), as if there were none.
+    pub fn deny_frame_at(&mut self, n: u64) {
+        self.denials.push(self.frames_asked.get() + n);
+    }
+
+    /// Returns how often the guest asked its allocator for a frame or a run of frames.
+    #[must_use]
+    pub const fn frames_asked(&self) -> u64 {
+        self.frames_asked.get()
     }
 
     pub(crate) fn frame(&self, mfn: Mfn) -> Option<Frame> {

@@ -13,7 +13,7 @@ use start_info::{Index, Mfn};
 use crate::frames::{Found, Frame, Owner};
 use crate::machine::Machine;
 use crate::tlb::Translation;
-use crate::walk::Unmapped;
+use crate::walk::{Unmapped, index};
 
 /// What the M2P holds for a frame that is nobody's page (`INVALID_M2P_ENTRY`).
 const NO_PAGE: u64 = u64::MAX;
@@ -34,7 +34,7 @@ impl Machine {
     /// `EFAULT` if the address is not mapped, or not for writing.
     pub fn write(&mut self, address: u64, value: u64) -> Result<(), Errno> {
         match self.translate(address) {
-            Ok(Translation { frame, writable: true }) => {
+            Ok(Translation { frame, writable: true, .. }) => {
                 self.contents.set(frame, word_of(address), value);
                 Ok(())
             }
@@ -46,15 +46,20 @@ impl Machine {
         if let Some(found) = self.tlb.find(address >> 12) {
             return Ok(found);
         }
-        let leaf = self.walk(self.root.ok_or(Unmapped::Wild(4))?, address)?;
+        let root = self.root.ok_or(Unmapped::Wild(4))?;
+        let leaf = self.walk(root, address)?;
+        let old = self.stale.old(self.table_for(root, address)?, index(address, 1));
         let frame = self.frame(leaf.pte.mfn()).ok_or(Unmapped::Wild(1))?;
-        let translation = Translation { frame, writable: leaf.writable };
+        let translation = Translation { frame, writable: leaf.writable, old };
         self.tlb.remember(address >> 12, translation);
         Ok(translation)
     }
 
     fn source(&self, address: u64) -> Frame {
         match self.translate(address) {
+            Ok(Translation { frame, old: Some(old), .. }) if old.mfn() != self.frames.mfn(frame) => {
+                self.guest_bug(&format!("read {address:#x} by a translation that was not flushed: {old:?}"))
+            }
             Ok(translation) => translation.frame,
             Err(why) => self.guest_bug(&format!("read {address:#x}, which is not mapped: {why}")),
         }
@@ -62,7 +67,9 @@ impl Machine {
 
     fn target(&self, address: u64) -> Frame {
         match self.translate(address) {
-            Ok(Translation { frame, writable: true }) => frame,
+            Ok(Translation { old: Some(old), .. }) => self
+                .guest_bug(&format!("wrote to {address:#x} by a translation that was not flushed: {old:?}")),
+            Ok(Translation { frame, writable: true, .. }) => frame,
             Ok(Translation { frame, .. }) => {
                 let (mfn, record) = (self.frames.mfn(frame), self.frames.get(frame));
                 self.guest_bug(&format!(
@@ -87,6 +94,11 @@ impl Memory for Machine {
     fn store(&mut self, word: WordMut<'_>, value: u64) {
         let address = word.address().as_u64();
         self.contents.set(self.target(address), word_of(address), value);
+    }
+
+    fn denies_frame(&self) -> bool {
+        self.frames_asked.set(self.frames_asked.get() + 1);
+        self.denials.contains(&self.frames_asked.get())
     }
 
     fn fill(&mut self, frame: &mut OwnedFrame, value: u64) {

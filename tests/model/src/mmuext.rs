@@ -9,6 +9,7 @@ use start_info::Mfn;
 
 use crate::frames::Record;
 use crate::machine::Machine;
+use crate::walk::index;
 
 const EOPNOTSUPP: Errno = Errno(95);
 
@@ -24,7 +25,14 @@ impl Machine {
             xen_sys::MMUEXT_NEW_BASEPTR => self.new_root(frame_number(first)?),
             // No list of processors can be given here, and without one Xen refuses.
             xen_sys::MMUEXT_TLB_FLUSH_MULTI | xen_sys::MMUEXT_INVLPG_MULTI => Err(Errno::EINVAL),
+            xen_sys::MMUEXT_INVLPG_LOCAL | xen_sys::MMUEXT_INVLPG_ALL => {
+                if let Some(Ok(table)) = self.root.map(|root| self.table_for(root, first)) {
+                    self.stale.flush_entry(table, index(first, 1));
+                }
+                Ok(())
+            }
             xen_sys::MMUEXT_TLB_FLUSH_LOCAL..=xen_sys::MMUEXT_INVLPG_ALL => {
+                self.stale.flush();
                 self.tlb.flush();
                 Ok(())
             }

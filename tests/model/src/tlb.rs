@@ -2,12 +2,13 @@
 //!
 //! *What this is*: a direct-mapped cache of the leaves that loads and stores went through.
 //!
-//! *What must hold*: for now it is emptied whenever a mapping changes, so it never shows. Entries that stay until the
-//! guest flushes them, as in a real processor, come with the strict model.
+//! *What must hold*: it is emptied whenever a mapping changes, so it never shows. What a real processor would remember is in
+//! [`crate::stale`].
 
 use std::cell::Cell;
 
 use crate::frames::Frame;
+use crate::pte::Pte;
 
 const ENTRIES: usize = 1024;
 
@@ -16,6 +17,8 @@ const ENTRIES: usize = 1024;
 pub(crate) struct Translation {
     pub(crate) frame: Frame,
     pub(crate) writable: bool,
+    /// What a processor may still go by instead.
+    pub(crate) old: Option<Pte>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +38,7 @@ pub(crate) struct Tlb {
 impl Tlb {
     /// Makes a TLB that remembers nothing.
     pub(crate) fn new() -> Self {
-        let translation = Translation { frame: Frame::numbered(0), writable: false };
+        let translation = Translation { frame: Frame::numbered(0), writable: false, old: None };
         let entry = Entry { page: 0, generation: 0, translation };
         Self { entries: (0..ENTRIES).map(|_| Cell::new(entry)).collect(), generation: 1 }
     }
@@ -69,7 +72,7 @@ mod tests {
     fn what_was_flushed_is_forgotten() {
         let mut tlb = Tlb::new();
         assert!(tlb.find(0).is_none());
-        tlb.remember(5, Translation { frame: Frame::numbered(9), writable: true });
+        tlb.remember(5, Translation { frame: Frame::numbered(9), writable: true, old: None });
         assert_eq!(tlb.find(5).map(|found| found.frame), Some(Frame::numbered(9)));
         assert!(tlb.find(5 + ENTRIES as u64).is_none());
         tlb.flush();

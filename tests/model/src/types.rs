@@ -106,6 +106,10 @@ impl Machine {
     fn get_type(&mut self, frame: Frame, level: u8) -> Result<(), Errno> {
         let record = self.frames.get(frame);
         if record.count() == 0 {
+            if record.kind() == Kind::Writable {
+                // Xen flushes where a writable translation of what becomes a table may be left.
+                self.stale.flush();
+            }
             // The type changes first and the contents are checked then: a table that maps itself writable is caught.
             self.frames.set(frame, record.used_once_as(Kind::Table(level)));
             return self.promote(frame, level).inspect_err(|_| self.change(frame, Record::used_once_less));

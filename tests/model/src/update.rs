@@ -42,6 +42,8 @@ impl Machine {
         let root = self.root.ok_or(Errno::EINVAL)?;
         let table = self.table_for(root, address).map_err(|_| Errno::EINVAL)?;
         self.modify(1, table, index(address, 1), Pte(value))?;
+        // UVMF_INVLPG, which every request has.
+        self.stale.flush_entry(table, index(address, 1));
         self.tlb.flush();
         Ok(())
     }
@@ -77,6 +79,12 @@ impl Machine {
             self.get_entry(level, new)?;
         }
         self.contents.set(table, index, new.0);
+        if level == 1 {
+            self.stale.note(table, index, old, new);
+        } else {
+            // "Force other vCPU-s of the affected guest to pick up L4 entry changes" and the like: Xen flushes.
+            self.stale.flush();
+        }
         if old.is_present() {
             self.put_entry(level, old);
         }
@@ -90,6 +98,7 @@ impl Machine {
         }
         let new = self.get_table(mfn, 4)?;
         self.fill_m2p_slot(new);
+        self.stale.flush();
         if let Some(old) = self.root.replace(new) {
             self.put_table(old);
         }

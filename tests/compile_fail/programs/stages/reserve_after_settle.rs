@@ -3,7 +3,10 @@
 //! On Xen: as in `layout/reserve_after_settle`: tables are built for the layout, and the new region meets one of them.
 
 use mmu::{Error, Region};
-use xen_guest::{Failure, Platform, stage::{Settled, Translated}};
+use xen_guest::{
+    Failure, Platform,
+    stage::{Settled, Translated},
+};
 
 pub fn reserve_late(
     platform: &mut impl Platform,

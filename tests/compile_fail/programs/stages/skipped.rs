@@ -3,7 +3,10 @@
 //! On Xen: nobody has found where the builder's mapping ends, so the first tables are taken from pages that may not be
 //! mapped, and filling them faults.
 
-use xen_guest::{Failure, Platform, stage::{Mapped, Translated}};
+use xen_guest::{
+    Failure, Platform,
+    stage::{Mapped, Translated},
+};
 
 pub fn map(platform: &mut impl Platform, translated: Translated) -> Result<Mapped, Failure> {
     translated.settle(platform)?.map_memory(platform) //~ TWIN

@@ -3,7 +3,10 @@
 //! On Xen: a second direct map takes its first tables where those of the first are live: they are mapped read-only, and
 //! filling them faults.
 
-use xen_guest::{Failure, Platform, stage::{Mapped, Settled}};
+use xen_guest::{
+    Failure, Platform,
+    stage::{Mapped, Settled},
+};
 
 pub fn map_both(
     platform: &mut impl Platform,

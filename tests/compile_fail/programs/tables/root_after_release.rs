@@ -13,8 +13,9 @@ pub fn switch(
     tree: &Tree,
     facts: &BootFacts,
     root: Table<L4, Live>,
+    another: Table<L4, Live>,
 ) -> Result<(Released, Table<L4, Live>), Error> {
     let released = release(machine, map, tree, facts, root, OldList::Unused)?;
-    Ok((released, map.view().root())) //~ TWIN
+    Ok((released, another)) //~ TWIN
     Ok((released, root)) //~ FAIL E0382
 }

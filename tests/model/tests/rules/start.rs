@@ -177,3 +177,21 @@ fn a_ramdisk_that_was_written_over_ends_the_test() {
     built.machine.write(BASE + (ramdisk.pfns.start() + 2) * 4096, 0).unwrap();
     built.machine.ramdisk(&window(0x4000), &facts);
 }
+
+#[test]
+#[should_panic(expected = "by a translation that was not flushed")]
+fn a_store_before_the_flush_ends_the_test_which_is_stricter_than_xen() {
+    let mut built = Guest::new(64 << 8).build().unwrap();
+    let mut frames = p2m::FrameAllocator::new(window(0x4000));
+    let list = p2m::List::of(&BootFacts::parse(&built.page, &built.entry).unwrap());
+    let pfn = Pfn::new(0x20);
+    let range = start_info::PfnRange::try_new(pfn, PageCount::new(1)).unwrap();
+    frames.give(&mut built.machine, window(0x4000).free_span(&authority(), range));
+    let mut frame = frames.take(&built.machine, &list).unwrap();
+    frame.set(&mut built.machine, Index::FIRST, 1);
+    let table = built.machine.built_mfn(built.places.tables.start + 3).unwrap();
+    let (target, entry) = (table.maddr().get() + 0x20 * 8, frame.mfn().maddr().get());
+    // Read-only and writable again: a processor may still hold the first change.
+    built.machine.update_entries(&[(target, entry | 0x61), (target, entry | 0x8000_0000_0000_0063)]).unwrap();
+    frame.set(&mut built.machine, Index::FIRST, 2);
+}

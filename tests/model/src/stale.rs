@@ -1,0 +1,43 @@
+//! L1 entries that were changed while a processor may still hold the old translation.
+//!
+//! *What this is*: `do_mmu_update` flushes after changes of upper levels, not after changes of L1 entries (mm.c). Until the
+//! guest flushes, or Xen does for a reason of its own, an access may go by the old entry or the new one.
+//!
+//! *What must hold*: the guest makes no access whose outcome depends on which. `stricter:` a real processor has usually
+//! forgotten the old entry, and then nothing is noticed; here such an access ends the test.
+
+use std::collections::HashMap;
+
+use crate::frames::Frame;
+use crate::pte::Pte;
+
+/// The old values of changed entries, by table and index.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stale {
+    entries: HashMap<(Frame, usize), Pte>,
+}
+
+impl Stale {
+    /// Takes note that an L1 entry changed. The oldest value counts: it is what a processor may have seen.
+    pub(crate) fn note(&mut self, table: Frame, index: usize, old: Pte, new: Pte) {
+        let same = old.mfn() == new.mfn() && old.is_writable() == new.is_writable();
+        if old.is_present() && !same {
+            self.entries.entry((table, index)).or_insert(old);
+        }
+    }
+
+    /// Forgets one entry: its address was flushed.
+    pub(crate) fn flush_entry(&mut self, table: Frame, index: usize) {
+        self.entries.remove(&(table, index));
+    }
+
+    /// Forgets everything: the processor's translations were flushed.
+    pub(crate) fn flush(&mut self) {
+        self.entries.clear();
+    }
+
+    /// Returns what a processor may still hold in place of an entry.
+    pub(crate) fn old(&self, table: Frame, index: usize) -> Option<Pte> {
+        if self.entries.is_empty() { None } else { self.entries.get(&(table, index)).copied() }
+    }
+}
