@@ -3,7 +3,7 @@
 //! *What this is*: the stages of a boot ([`boot()`] runs them all, on real Xen or on a model), module loading, and, for
 //! the target without an operating system, the entry point and everything unsafe (`sys`).
 //!
-//! A kernel names its payload with [`entry!`] and gets a `Guest`: all memory mapped at `__va`, its own page tables, a
+//! A kernel names its payload with `entry!` and gets a `Guest`: all memory mapped at `__va`, its own page tables, a
 //! frame allocator, the log on the console, and the module window.
 //!
 //! *What must hold*: the image is linked with this repository's `linker.ld`, without a red zone.
