@@ -1,0 +1,70 @@
+//! Hypercalls refused whole, and lists cut short.
+
+use mmu::{Errno, Error};
+use xen_guest::Cause;
+use xen_model::{Built, Call, Guest, Machine};
+
+use crate::guests::{guests, try_boot};
+
+const ERRNOS: [Errno; 3] = [Errno::EINVAL, Errno::ENOMEM, Errno::EBUSY];
+
+/// Returns how many requests hypercall `number` had, if it is among the last.
+pub(crate) fn requests(machine: &Machine, number: u64) -> usize {
+    let traced = machine.trace().iter().find(|traced| traced.number == number).unwrap();
+    match traced.call {
+        Call::Update { count, .. } | Call::Extended { count, .. } => count,
+        Call::Mapping { .. } => 1,
+    }
+}
+
+/// Boots with hypercall `call` stopped after `done` requests, and returns how many it has.
+fn stopped(name: &str, built: &Built, call: u64, done: usize, errno: Errno) -> usize {
+    let tried = try_boot(built, |built| built.machine.cut_at(call, done, errno));
+    let line = tried.line().unwrap_or_else(|| panic!("{name}: call {call} was refused and not missed"));
+    assert!(line.contains(&errno.to_string()), "{name}: {line:?} does not name {errno}");
+    let cause = tried.result.as_ref().unwrap_err().cause();
+    let Cause::Mmu(Error::Refused { errno: said, .. }) = *cause else { panic!("{name}: {line}") };
+    assert_eq!(said, errno);
+    let machine = &tried.built.machine;
+    assert_eq!((machine.calls(), machine.refused()), (call, 1), "{name}: {line}: it went on");
+    tried.audit();
+    requests(machine, call - 1)
+}
+
+/// Calls `each` with every hypercall of every guest's boot.
+fn each_call(mut each: impl FnMut(&str, &Guest, &Built, u64)) {
+    for (name, guest) in guests() {
+        let built = guest.build().unwrap();
+        let booted = try_boot(&built, |_| {});
+        assert_eq!(booted.line(), None, "{name}");
+        booted.audit();
+        let calls = booted.built.machine.calls();
+        assert!(calls >= 5, "{name}: {calls} hypercalls are too few to be a boot");
+        (1..=calls).for_each(|call| each(name, &guest, &built, call));
+    }
+}
+
+#[test]
+fn every_hypercall_refused_once_ends_the_boot_with_one_line_and_breaks_nothing() {
+    each_call(|name, _, built, call| {
+        for errno in ERRNOS {
+            stopped(name, built, call, 0, errno);
+        }
+    });
+}
+
+#[test]
+fn every_list_cut_once_ends_the_boot_with_one_line_and_breaks_nothing() {
+    let mut cut = 0;
+    each_call(|name, _, built, call| {
+        let len = stopped(name, built, call, 0, Errno::EINVAL);
+        for (place, done) in [1, len / 2, len - 1].into_iter().enumerate() {
+            if (1..len).contains(&done) {
+                let again = stopped(name, built, call, done, ERRNOS[place]);
+                assert_eq!(again, len);
+                cut += 1;
+            }
+        }
+    });
+    assert!(cut > 20, "only {cut} lists were long enough to be cut");
+}

@@ -1,0 +1,50 @@
+//! The smallest object that is a module: code, constants, variables with and without values.
+
+/// What the parts hold.
+pub(crate) const TEXT: u8 = 0x90;
+pub(crate) const RODATA: u8 = 0x11;
+pub(crate) const DATA: u8 = 0x22;
+/// Bytes of the variables without values.
+const BSS: u64 = 0x2000;
+/// Bytes of each other part.
+const LEN: u64 = 32;
+
+/// Name, kind, flags, offset, size, link to another section, and what it counts (gabi, "Section Header").
+type Row = (u32, u32, u64, u64, u64, u32, u32);
+
+/// Writes the object. It has no relocations, so that nothing but memory can go wrong.
+pub(crate) fn module() -> Vec<u8> {
+    const STRINGS: &[u8] = b"\0module_init\0.text\0";
+    let (parts, symbols) = (64 + 64 * 7, 64 + 64 * 7 + 3 * LEN);
+    let strings = symbols + 48;
+    let rows: [Row; 7] = [
+        (0, 0, 0, 0, 0, 0, 0),
+        (13, 1, 2 | 4, parts, LEN, 0, 0),
+        (0, 1, 2, parts + LEN, LEN, 0, 0),
+        (0, 1, 2 | 1, parts + 2 * LEN, LEN, 0, 0),
+        (0, 8, 2 | 1, symbols, BSS, 0, 0),
+        (0, 2, 0, symbols, 48, 6, 1),
+        (0, 3, 0, strings, STRINGS.len() as u64, 0, 0),
+    ];
+    let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    file.extend([1, 0, 62, 0, 1, 0, 0, 0]);
+    file.extend([0, 0, 64_u64].map(u64::to_le_bytes).as_flattened());
+    file.extend([0; 4]);
+    file.extend([64, 0, 0, 64, rows.len() as u16, 6].map(u16::to_le_bytes).as_flattened());
+    for (name, kind, flags, offset, size, link, info) in rows {
+        let entry = if kind == 2 { 24 } else { 0 };
+        file.extend([name, kind].map(u32::to_le_bytes).as_flattened());
+        file.extend([flags, 0, offset, size].map(u64::to_le_bytes).as_flattened());
+        file.extend([link, info].map(u32::to_le_bytes).as_flattened());
+        file.extend([16, entry].map(u64::to_le_bytes).as_flattened());
+    }
+    for byte in [TEXT, RODATA, DATA] {
+        file.extend([byte; LEN as usize]);
+    }
+    // A global function in section 1, behind the null symbol.
+    file.extend([0; 24]);
+    file.extend([1, 0, 0, 0, 0x12, 0, 1, 0]);
+    file.extend([0; 16]);
+    file.extend(STRINGS);
+    file
+}

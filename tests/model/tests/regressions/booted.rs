@@ -1,0 +1,61 @@
+//! A guest that was booted, and what most tests ask of it.
+
+use mmu::layout::{FIXMAP, KERNEL_MAP, MODULES};
+use start_info::Pfn;
+use xen_guest::{Running, boot};
+use xen_model::{Built, Guest, Leaf, Machine, audit, toolstack};
+
+use crate::object::{TEXT, module};
+
+pub(crate) struct Booted {
+    pub(crate) guest: Guest,
+    pub(crate) built: Built,
+    pub(crate) running: Running,
+}
+
+pub(crate) fn booted(guest: Guest) -> Booted {
+    let mut built = guest.build().unwrap();
+    match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
+        Ok(running) => Booted { guest, built, running },
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+impl Booted {
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.built.machine
+    }
+
+    pub(crate) fn audit(&self) {
+        audit::references(self.machine()).assert_none();
+        audit::protection(self.machine(), 0..0).assert_none();
+        toolstack::check(self.machine()).unwrap();
+    }
+
+    /// Asks the P2M and Xen for every page.
+    pub(crate) fn every_page_round_trips(&self) {
+        for pfn in 0..self.guest.pages {
+            let entry = self.running.entry(self.machine(), Pfn::new(pfn));
+            assert_eq!(entry.ram(), self.machine().built_mfn(pfn), "{pfn:#x} of {:#x}", self.guest.pages);
+        }
+        let counted = self.running.audit(self.machine()).unwrap();
+        assert_eq!(counted.ram + counted.missing, self.guest.pages);
+    }
+
+    /// Returns what is mapped from one page of the kernel's 2 GiB to another.
+    pub(crate) fn mapped(&self, pages: std::ops::Range<u64>) -> Vec<Leaf> {
+        pages.filter_map(|page| self.machine().live_leaf(KERNEL_MAP.as_u64() + page * 4096).ok()).collect()
+    }
+
+    /// Nothing stands in the module window, and a module loads there.
+    pub(crate) fn a_module_loads(&mut self) {
+        let page = |address: u64| (address - KERNEL_MAP.as_u64()) / 4096;
+        assert_eq!(self.mapped(page(MODULES.as_u64())..page(FIXMAP.as_u64())), [], "left in the window");
+        let machine = &mut self.built.machine;
+        let loaded = self.running.load_module(machine, "small", &module(), &|_| None).unwrap();
+        assert_eq!(loaded.region().start(), MODULES);
+        let leaf = self.machine().live_leaf(loaded.init().as_u64()).unwrap();
+        assert!(leaf.executable && !leaf.writable);
+        assert_eq!(self.machine().read(leaf.address), Ok(u64::from_le_bytes([TEXT; 8])));
+    }
+}
