@@ -24,6 +24,10 @@ const CAPACITY: usize = 256;
 
 /// Where updates wait: in place, which needs no heap, or in a heap that holds all there will be.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the long variant exists only for a moment, the short one must need no heap"
+)]
 enum Queue {
     Short(ArrayVec<Update, CAPACITY>),
     Long(Vec<Update>),

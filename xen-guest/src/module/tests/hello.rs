@@ -14,6 +14,7 @@ use object::endian::LittleEndian;
 use object::read::SectionIndex;
 use object::read::elf::{FileHeader, SectionHeader};
 use proptest::prelude::*;
+use start_info::PageCount;
 use x86_64::VirtAddr;
 
 use super::{BASE, LOG, ROOM, exports, load};
@@ -39,12 +40,13 @@ fn hello() -> &'static [u8] {
 #[test]
 fn uses_all_three_parts() {
     let plan = Plan::new("hello", hello(), ROOM).unwrap();
-    let [text, rodata, data] = plan.parts();
+    let [text, rodata, data, ..] = plan.parts();
     let kinds = plan.parts().map(|part| part.kind);
     assert_eq!(kinds, PartKind::ALL);
     assert_eq!(text.start.get() + text.pages.get(), rodata.start.get());
     assert_eq!(rodata.start.get() + rodata.pages.get(), data.start.get());
     assert_eq!(data.start.get() + data.pages.get(), plan.pages().get());
+    assert_eq!(plan.kept(), plan.pages());
     // `.bss` is more than a page, and nothing is copied there.
     assert!(text.pages.get() >= 1 && rodata.pages.get() >= 1 && data.pages.get() >= 2);
     assert!(plan.init() < rodata.start.bytes() && plan.exit().is_some());
@@ -94,8 +96,11 @@ fn check(bytes: &[u8]) {
     copies.sort_unstable();
     assert!(copies.iter().all(|(_, end)| *end <= size));
     assert!(copies.windows(2).all(|pair| pair[0].1 <= pair[1].0));
-    if let Ok(patches) = plan.resolve(VirtAddr::new(BASE), &exports) {
+    if let Ok(content) = plan.resolve(VirtAddr::new(BASE), &exports) {
+        let patches = content.patches();
         assert!(patches.iter().all(|patch| patch.offset() + patch.bytes().len() as u64 <= size));
+        let mut page = [0; 4096];
+        assert!((0..plan.pages().get()).filter(|number| content.write(*number, &mut page)).count() < 2000);
     }
 }
 
@@ -167,7 +172,12 @@ fn equals_what_gnu_ld_makes_of_it() {
     for (offset, name) in placed {
         writeln!(script, "\"{name}\" {:#x} : {{ *(\"{name}\") }}", BASE + offset).unwrap();
     }
-    writeln!(script, ".got {:#x} : {{ *(.got) }}\n}}", BASE + plan.slots().unwrap()).unwrap();
+    writeln!(
+        script,
+        ".got {:#x} : {{ *(.got) }}\n/DISCARD/ : {{ *(.modinfo) }}\n}}",
+        BASE + plan.slots().unwrap()
+    )
+    .unwrap();
 
     let folder = modules().join("differential");
     fs::create_dir_all(&folder).unwrap();
@@ -177,7 +187,7 @@ fn equals_what_gnu_ld_makes_of_it() {
     fs::write(&object_at, &object).unwrap();
     let status = Command::new("ld")
         .args(["-static", "--no-relax", "-z", "noseparate-code", "--entry=module_init"])
-        .arg(std::format!("--defsym=xen_guest_log={LOG:#x}"))
+        .args(["xen_guest_log", "xen_guest_fatal"].map(|name| std::format!("--defsym={name}={LOG:#x}")))
         .arg("--script")
         .arg(&script_at)
         .arg("-o")
@@ -206,4 +216,32 @@ fn equals_what_gnu_ld_makes_of_it() {
     let expected: usize = plan.copies().map(|(_, bytes)| bytes.len()).sum();
     assert_eq!(compared, expected + slots);
     assert!(slots > 0, "hello.ko reads memset's address from a slot");
+}
+
+#[test]
+fn what_the_compilers_make_is_understood() {
+    for (name, needs, exported) in [
+        ("base", &[][..], &["base_add"][..]),
+        ("client", &["base"], &[]),
+        ("counter", &[], &[]),
+        ("plainc", &[], &[]),
+        ("large", &[], &[]),
+        ("mebibyte", &[], &[]),
+    ] {
+        let bytes = fs::read(modules().join(std::format!("{name}.ko"))).unwrap();
+        let plan = Plan::new(name, &bytes, PageCount::new(4096)).unwrap();
+        assert_eq!((plan.info().name, plan.info().needs.as_slice()), (name, needs));
+        assert!(plan.exports().map(|(symbol, _)| symbol).eq(exported.iter().copied()));
+        let any = |symbol: &str| {
+            let known = symbol.starts_with("xen_guest_") || symbol.starts_with("mem") || symbol == "base_add";
+            known.then(|| VirtAddr::new(LOG))
+        };
+        plan.resolve(VirtAddr::new(BASE), &any).unwrap();
+        match name {
+            "mebibyte" => assert_eq!(plan.pages(), PageCount::new(256)),
+            "large" => assert!(plan.pages().bytes() > 5 << 20 && plan.relocations() > 49_000),
+            "counter" | "client" | "plainc" => assert!(plan.kept() < plan.pages()),
+            _ => assert_eq!(plan.kept(), plan.pages()),
+        }
+    }
 }
