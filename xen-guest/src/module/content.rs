@@ -70,7 +70,8 @@ fn overlay(page: &mut [u8; PAGE_SIZE as usize], start: u64, offset: u64, bytes: 
     let skipped = start.saturating_sub(offset) as usize;
     let at = offset.saturating_sub(start) as usize;
     let (Some(target), Some(source)) = (page.get_mut(at..), bytes.get(skipped..)) else { return };
-    for (to, from) in target.iter_mut().zip(source) {
-        *to = *from;
+    let len = target.len().min(source.len());
+    if let (Some(target), Some(source)) = (target.get_mut(..len), source.get(..len)) {
+        target.copy_from_slice(source);
     }
 }
