@@ -3,6 +3,7 @@
 mod archive;
 mod bad;
 mod export;
+mod fuzz;
 mod hello;
 mod info;
 mod object;

@@ -21,7 +21,7 @@ use super::{BASE, LOG, ROOM, exports, load};
 use crate::module::{Error, PartKind, Plan};
 
 /// Builds the modules once, with the command the project itself uses, and returns where they are.
-fn modules() -> &'static Path {
+pub(super) fn modules() -> &'static Path {
     static MODULES: OnceLock<PathBuf> = OnceLock::new();
     MODULES.get_or_init(|| {
         let build =
@@ -87,7 +87,7 @@ fn is_refused_when_cut_anywhere() {
 }
 
 /// What must be true of any plan, however wrong the object was it came from.
-fn check(bytes: &[u8]) {
+pub(super) fn check(bytes: &[u8]) {
     let Ok(plan) = Plan::new("flipped", bytes, ROOM) else { return };
     let size = plan.pages().bytes();
     assert!(plan.pages() <= ROOM && plan.init() < size);
