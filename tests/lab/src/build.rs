@@ -27,6 +27,11 @@ pub(crate) fn ramdisk() -> PathBuf {
     paths::target().join("ramdisk.cpio")
 }
 
+/// Where a module lies.
+pub(crate) fn module(name: &str) -> PathBuf {
+    paths::target().join("modules").join(format!("{name}.ko"))
+}
+
 /// Builds both kernels.
 ///
 /// # Errors
