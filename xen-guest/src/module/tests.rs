@@ -34,7 +34,16 @@ fn exports(name: &str) -> Option<VirtAddr> {
 
 /// Does what the executor does: one page after the other.
 fn load(plan: &Plan<'_>, base: u64) -> Result<Vec<u8>, Error> {
-    let content = plan.resolve(VirtAddr::new(base), &exports)?;
+    load_with(plan, base, &exports)
+}
+
+/// Does the same with the exports of another kernel.
+fn load_with(
+    plan: &Plan<'_>,
+    base: u64,
+    exports: &dyn Fn(&str) -> Option<VirtAddr>,
+) -> Result<Vec<u8>, Error> {
+    let content = plan.resolve(VirtAddr::new(base), exports)?;
     let mut image = Vec::new();
     for number in 0..plan.pages().get() {
         let mut page = [0xff; 4096];
