@@ -8,8 +8,10 @@
 //! page that is mapped executable is read-only in the direct map from before that until the mapping is gone and flushed.
 //! The number of hypercalls does not depend on the number of pages.
 //!
-//! *What is not prevented*: Xen refusing half-way. The error says so; the pages and addresses of that module are lost.
-//! Dropping [`Mapped`] loses its pages too, and leaves them mapped.
+//! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the writable
+//! translation of a page that is executable by then; nothing but this function runs meanwhile. Xen refusing half-way: the
+//! error says so, and the pages and addresses of that module are lost. Dropping [`Mapped`] loses its pages too, and leaves
+//! them mapped.
 
 use alloc::vec::Vec;
 

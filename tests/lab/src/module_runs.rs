@@ -30,8 +30,10 @@ pub(crate) const MODULES: [Case; 12] = [
         script: Some(DUMP),
         ..Case::words("modules-walked", "domu", "modules=all then=idle", &[all_loaded, proof::tables_walked])
     },
+    // Dumped when it is dead; the lab may hear of the dump's end before it hears of the death.
     Case {
         script: Some(DUMP),
+        outcomes: &[Outcome::Crashed, Outcome::Failure],
         ..Case::dies(
             "module-writes-text",
             "domu",
