@@ -1,12 +1,15 @@
 //! Gathers entry updates and sends them to Xen many at a time.
 //!
 //! *What this is*: an ordered queue in front of `mmu_update`. When it is full it is sent; [`Batch::commit`] sends the rest.
+//! A module's updates are sent all at once: Xen takes any number (`mm.c`, `do_mmu_update`, goes on where it was preempted).
 //!
 //! *What must hold*: Xen carries updates out in order, so what a table must go through before it is hooked (its writable
 //! mapping taken away) is pushed before the hook. Xen stops at the first refusal, and so does the batch: nothing behind
 //! it is sent.
 //!
 //! *What is not prevented*: two updates of one entry. The later one wins, as with single updates.
+
+use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
 
@@ -19,11 +22,52 @@ use crate::{
 /// How many updates go to Xen at a time: one page of them.
 const CAPACITY: usize = 256;
 
+/// Where updates wait: in place, which needs no heap, or in a heap that holds all there will be.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the long variant exists only for a moment, the short one must need no heap"
+)]
+enum Queue {
+    Short(ArrayVec<Update, CAPACITY>),
+    Long(Vec<Update>),
+}
+
+impl Queue {
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Short(queue) => queue.is_full(),
+            Self::Long(queue) => queue.len() == queue.capacity(),
+        }
+    }
+
+    fn push(&mut self, update: Update) {
+        match self {
+            Self::Short(queue) => queue.push(update),
+            Self::Long(queue) => queue.push(update),
+        }
+    }
+
+    fn updates(&self) -> &[Update] {
+        match self {
+            Self::Short(queue) => queue,
+            Self::Long(queue) => queue,
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Short(queue) => queue.clear(),
+            Self::Long(queue) => queue.clear(),
+        }
+    }
+}
+
 /// Updates on their way to Xen.
 #[derive(Debug)]
 #[must_use = "updates are sent only when the batch is committed"]
 pub struct Batch {
-    queue: ArrayVec<Update, CAPACITY>,
+    queue: Queue,
     sent: usize,
     doing: Doing,
 }
@@ -31,7 +75,20 @@ pub struct Batch {
 impl Batch {
     /// Makes an empty batch; `doing` names it in an error.
     pub(crate) const fn new(doing: Doing) -> Self {
-        Self { queue: ArrayVec::new_const(), sent: 0, doing }
+        Self { queue: Queue::Short(ArrayVec::new_const()), sent: 0, doing }
+    }
+
+    /// Makes an empty batch that sends up to `most` updates at once, however many that is.
+    ///
+    /// # Errors
+    /// [`Error::HeapFull`] when the heap has no room for them.
+    pub(crate) fn for_updates(doing: Doing, most: usize) -> Result<Self, Error> {
+        if most <= CAPACITY {
+            return Ok(Self::new(doing));
+        }
+        let mut queue = Vec::new();
+        queue.try_reserve_exact(most).map_err(|_| Error::HeapFull { doing })?;
+        Ok(Self { queue: Queue::Long(queue), sent: 0, doing })
     }
 
     /// Adds an update, sending the queue first if it is full.
@@ -53,12 +110,13 @@ impl Batch {
     }
 
     fn send(&mut self, hypervisor: &mut impl Hypervisor) -> Result<(), Error> {
-        if !self.queue.is_empty() {
-            hypervisor.mmu_update(&self.queue).map_err(|mut stopped| {
+        let updates = self.queue.updates();
+        if !updates.is_empty() {
+            hypervisor.mmu_update(updates).map_err(|mut stopped| {
                 stopped.done += self.sent;
                 Error::refused(self.doing, stopped)
             })?;
-            self.sent += self.queue.len();
+            self.sent += updates.len();
             self.queue.clear();
         }
         Ok(())

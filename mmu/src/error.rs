@@ -105,8 +105,15 @@ pub enum Error {
         wanted: PageCount,
         /// Pages left.
         left: PageCount,
+        /// The most that are left in one piece with the alignment asked for.
+        largest: PageCount,
         /// The window.
         window: Region,
+    },
+    /// The heap has no room for what must be remembered.
+    HeapFull {
+        /// What was being done.
+        doing: Doing,
     },
     /// A page to be given back is a live page table.
     StillLive {
@@ -155,9 +162,11 @@ impl fmt::Display for Error {
             ),
             Self::Overlap { wanted, holder } => write!(f, "{wanted} overlaps {holder}"),
             Self::TooManyRegions { limit } => write!(f, "the layout has room for {limit} regions, not more"),
-            Self::WindowFull { wanted, left, window } => {
-                write!(f, "{wanted} pages do not fit the {left} pages left in {window}; load fewer modules")
-            }
+            Self::WindowFull { wanted, left, largest, window } => write!(
+                f,
+                "window full: {wanted} pages wanted, {left} left ({largest} in one piece) of {window}; unload a module"
+            ),
+            Self::HeapFull { doing } => write!(f, "{doing}: the heap is full"),
             Self::StillLive { table, released } => {
                 write!(f, "pages {released} cannot be given back: {table} is a live page table")
             }

@@ -82,6 +82,12 @@ impl Region {
         PageCount::of_bytes(self.last - self.start.as_u64() + 1).unwrap_or_default()
     }
 
+    /// Returns the address of each page, in ascending order.
+    pub fn addresses(&self) -> impl Iterator<Item = VirtAddr> + use<> {
+        let start = self.start;
+        (0..self.pages().get()).map(move |page| VirtAddr::new_truncate(start.as_u64() + page * PAGE_SIZE))
+    }
+
     /// Tells whether the two share an address.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -12,6 +12,7 @@
 use core::marker::PhantomData;
 
 use p2m::{Data, Frame, Sealed};
+use start_info::{Mfn, Pfn};
 
 use crate::{
     batch::Batch,
@@ -75,4 +76,30 @@ pub fn seal<M: Machine>(
         }
     }
     Ok(frame.into_sealed(view.authority()))
+}
+
+/// Lets a frame that nothing maps any more be written through the direct map again, by way of the batch. Once that is
+/// committed, the direct map's window gives it out as free.
+///
+/// # Errors
+/// [`Error::NotMapped`] when the direct map has no table for it, [`Error::Refused`] when a full batch is sent.
+pub(crate) fn unseal<M: Machine>(
+    machine: &mut M,
+    batch: &mut Batch,
+    view: &View,
+    frame: &Frame<Sealed>,
+) -> Result<(), Error> {
+    unseal_page(machine, batch, view, frame.pfn(), frame.mfn())
+}
+
+pub(crate) fn unseal_page<M: Machine>(
+    machine: &mut M,
+    batch: &mut Batch,
+    view: &View,
+    pfn: Pfn,
+    mfn: Mfn,
+) -> Result<(), Error> {
+    let address = view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
+    let (slot, _) = view.leaf(machine, address)?;
+    batch.push(machine, Update::new(slot, Entry::leaf(mfn, Access::ReadWrite)))
 }

@@ -19,6 +19,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
@@ -52,7 +53,7 @@ pub use hv::{Errno, ExtOp, Hypervisor, Machine, Stopped, Update, VaUpdate};
 pub use layout::{LayoutPlan, Region, Settled};
 pub use leaf::{Leaf, seal};
 pub use level::{Inner, L1, L2, L3, L4, Level};
-pub use modules::{ModulePart, ModuleWindow, Reservation};
+pub use modules::{Mapped, ModulePart, ModuleWindow, Reservation};
 pub use pool::Pool;
 pub use release::{OldList, Released, release};
 pub use space::{ImagePart, build_space, map_leaf};

@@ -1,52 +1,56 @@
-//! Carries out the plan of a module: pages, bytes, protection.
+//! Loads and unloads modules: pages, bytes, protection, start and end.
 //!
-//! *What this is*: the half of module loading that uses memory. It stays pure: bytes go into frames word by word through
-//! [`p2m::Memory`], and `mmu` seals and maps the pages.
+//! *What this is*: the half of module loading that uses memory. It stays safe code: bytes go into frames word by word
+//! through [`p2m::Memory`], `mmu` seals and maps the pages, and the jump into a module is the platform's.
 //!
-//! *What must hold*: a module that is refused has changed nothing but the addresses given out.
+//! *What must hold*: a module that is refused, or that fails to start, leaves everything as it was: frames, addresses,
+//! page tables and symbols.
+//!
+//! *What is not prevented*: Xen refusing half-way; see `mmu`'s module window.
 
-use alloc::{vec, vec::Vec};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::fmt;
 
-use mmu::{Access, ModulePart, Region};
+use mmu::{Access, ModulePart, Reservation};
 use p2m::Frame;
 use start_info::Index;
 use x86_64::VirtAddr;
 
 use crate::{
-    module::{self, PartKind, Plan},
-    platform::Platform,
+    loaded::{Cost, Loaded},
+    module::{self, Content, Export, PartKind, Plan},
+    platform::{EntryPoint, Platform},
     stage::Running,
 };
 
-/// A module that is mapped and may be started.
-#[derive(Debug)]
-pub struct Loaded {
-    region: Region,
-    init: VirtAddr,
-}
-
-impl Loaded {
-    /// Returns the module's addresses.
-    #[must_use]
-    pub const fn region(&self) -> Region {
-        self.region
-    }
-
-    /// Returns the address of its init function.
-    #[must_use]
-    pub const fn init(&self) -> VirtAddr {
-        self.init
-    }
-}
-
-/// Why a module was not loaded.
-#[derive(Debug)]
+/// Why a module was not loaded, or not unloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoadError {
     /// The object was refused.
     Module(module::Error),
     /// There were no pages or no addresses for it.
     Mmu(mmu::Error),
+    /// A module of that name is loaded.
+    AlreadyLoaded,
+    /// A module it needs is not loaded.
+    NeedNotLoaded {
+        /// That module.
+        need: String,
+    },
+    /// Its init function returned something else than zero.
+    Init {
+        /// What it returned.
+        code: i32,
+    },
+    /// There is no module of that name to be unloaded.
+    NotLoaded,
+    /// Other modules use it.
+    InUse {
+        /// How many.
+        users: usize,
+        /// The first of them.
+        user: String,
+    },
 }
 
 impl fmt::Display for LoadError {
@@ -54,6 +58,14 @@ impl fmt::Display for LoadError {
         match self {
             Self::Module(error) => error.fmt(f),
             Self::Mmu(error) => error.fmt(f),
+            Self::AlreadyLoaded => write!(f, "a module of that name is loaded already"),
+            Self::NeedNotLoaded { need } => write!(f, "module {need}, which it needs, is not loaded"),
+            Self::Init { code } => write!(f, "its init returned {code}; it was taken out again"),
+            Self::NotLoaded => write!(f, "no module of that name is loaded"),
+            Self::InUse { users: 1, user } => write!(f, "module {user} uses it; unload that first"),
+            Self::InUse { users, user } => {
+                write!(f, "{users} modules use it, {user} among them; unload those first")
+            }
         }
     }
 }
@@ -73,58 +85,183 @@ impl From<mmu::Error> for LoadError {
 }
 
 impl Running {
-    /// Places a module in the window, relocates it, and maps it protected. Its code has not run then.
+    /// Loads a module: checks it, places it in the window, relocates it, maps it protected, and calls its init function.
+    ///
+    /// What it wants from others comes from `kernel`, the functions the kernel lends, or from modules loaded before.
     ///
     /// # Errors
-    /// [`LoadError`] for an object that is refused, and when pages or addresses are wanting.
+    /// [`LoadError`]; nothing is left of the module then.
     pub fn load_module<P: Platform>(
         &mut self,
         platform: &mut P,
         name: &str,
         bytes: &[u8],
-        exports: &dyn Fn(&str) -> Option<VirtAddr>,
-    ) -> Result<Loaded, LoadError> {
+        kernel: &[Export],
+    ) -> Result<&Loaded, LoadError> {
+        let mut meter = Meter::start(platform, self);
         let plan = Plan::new(name, bytes, self.window.region().pages())?;
+        let uses = self.modules.admit(name, &plan, kernel)?;
         let reservation = self.window.reserve(plan.pages(), plan.alignment())?;
         let base = reservation.region().start();
-        let patches = plan.resolve(base, exports)?;
-
-        let mut content = vec![0; plan.pages().bytes() as usize];
-        for (offset, bytes) in
-            plan.copies().chain(patches.iter().map(|patch| (patch.offset(), patch.bytes())))
-        {
-            write(&mut content, offset, bytes);
-        }
-        let mut frames = Vec::new();
-        for page in content.chunks_exact(4096) {
-            frames.push(self.filled_frame(platform, page)?);
-        }
+        meter.cost.plan = meter.lap(platform);
+        let exports = |symbol: &str| self.modules.resolve(kernel, symbol);
+        let content = match plan.resolve(base, &exports) {
+            Ok(content) => content,
+            Err(error) => return self.refuse(platform, reservation, error),
+        };
+        meter.cost.relocate = meter.lap(platform);
+        let frames = match self.prepare(platform, &reservation, &content) {
+            Ok(frames) => frames,
+            Err(error) => return self.refuse(platform, reservation, error),
+        };
+        drop(content);
         let mut frames = frames.into_iter();
         let parts = plan.parts().map(|part| ModulePart {
             frames: frames.by_ref().take(part.pages.get() as usize).collect::<Vec<Frame>>(),
-            access: match part.kind {
-                PartKind::Text => Access::Execute,
-                PartKind::Rodata => Access::Read,
-                PartKind::Data => Access::ReadWrite,
-            },
+            access: access(part.kind),
         });
-        self.window.map(platform, &mut self.map, &self.p2m, &reservation, parts)?;
-        Ok(Loaded { region: reservation.region(), init: base + plan.init() })
+        let mapped = self.window.map(platform, &mut self.map, &self.p2m, &reservation, parts)?;
+        meter.end(platform, self, plan.pages().get());
+
+        let info = plan.info();
+        let loaded = Loaded {
+            name: name.to_owned(),
+            version: info.version.to_owned(),
+            license: info.license.to_owned(),
+            mapped,
+            pages: plan.pages(),
+            size: bytes.len(),
+            relocations: plan.relocations(),
+            symbols: plan.symbols(),
+            exit: plan.exit().map(|offset| base + offset),
+            exports: plan.exports().map(|(symbol, offset)| (symbol.to_owned(), base + offset)).collect(),
+            uses,
+            cost: meter.cost,
+        };
+        self.start_module(platform, loaded, base + plan.init(), plan.kept())
     }
 
-    fn filled_frame<P: Platform>(&mut self, platform: &mut P, page: &[u8]) -> Result<Frame, mmu::Error> {
-        let mut frame = self.map.take(platform, &self.p2m)?;
-        for (index, word) in Index::all().zip(page.as_chunks::<8>().0) {
-            frame.set(platform, index, u64::from_le_bytes(*word));
+    /// Calls a module's init function, and gives back what only that needed.
+    fn start_module<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        mut loaded: Loaded,
+        init: VirtAddr,
+        kept: start_info::PageCount,
+    ) -> Result<&Loaded, LoadError> {
+        platform.note_module(&loaded.name, loaded.region());
+        let code = platform.start_module(EntryPoint::new(init));
+        if code != 0 {
+            platform.forget_module(loaded.region());
+            self.window.unmap(platform, &mut self.map, loaded.mapped)?;
+            return Err(LoadError::Init { code });
         }
-        Ok(frame)
+        platform.forget_module(loaded.region());
+        self.window.shrink(platform, &mut self.map, &mut loaded.mapped, kept)?;
+        platform.note_module(&loaded.name, loaded.region());
+        let name = loaded.name.clone();
+        self.modules.add(loaded);
+        self.modules.get(&name).ok_or(LoadError::NotLoaded)
+    }
+
+    /// Unloads a module that no other one uses: calls its exit function, and gives back its pages and addresses.
+    ///
+    /// # Errors
+    /// [`LoadError::NotLoaded`], [`LoadError::InUse`], and what `mmu` says when Xen refuses.
+    pub fn unload_module<P: Platform>(&mut self, platform: &mut P, name: &str) -> Result<(), LoadError> {
+        let loaded = self.modules.remove(name)?;
+        if let Some(exit) = loaded.exit {
+            platform.end_module(EntryPoint::new(exit));
+        }
+        platform.forget_module(loaded.region());
+        self.window.unmap(platform, &mut self.map, loaded.mapped)?;
+        Ok(())
+    }
+
+    /// Gives the addresses of a module back that is refused.
+    fn refuse<P: Platform, T>(
+        &mut self,
+        platform: &mut P,
+        reservation: Reservation,
+        error: impl Into<LoadError>,
+    ) -> Result<T, LoadError> {
+        self.window.cancel(platform, &mut self.map, reservation)?;
+        Err(error.into())
+    }
+
+    /// Takes the frames of a module and fills them; takes none if there are not enough.
+    fn prepare<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        reservation: &Reservation,
+        content: &Content<'_>,
+    ) -> Result<Vec<Frame>, LoadError> {
+        self.window.open(platform, &mut self.map, &self.p2m, reservation)?;
+        let pages = reservation.region().pages().get();
+        let mut frames = Vec::new();
+        let entries = pages as usize;
+        frames.try_reserve_exact(entries).map_err(|_| module::Error::NoMemory { entries })?;
+        for number in 0..pages {
+            match self.map.take(platform, &self.p2m) {
+                Ok(mut frame) => {
+                    fill(platform, content, number, &mut frame);
+                    frames.push(frame);
+                }
+                Err(error) => {
+                    while let Some(frame) = frames.pop() {
+                        self.map.give(platform, frame);
+                    }
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(frames)
     }
 }
 
-fn write(content: &mut [u8], offset: u64, bytes: &[u8]) {
-    let start = offset as usize;
-    // The plan keeps every copy and patch inside its pages.
-    if let Some(target) = content.get_mut(start..start.saturating_add(bytes.len())) {
-        target.copy_from_slice(bytes);
+fn fill<P: Platform>(platform: &mut P, content: &Content<'_>, number: u64, frame: &mut Frame) {
+    let mut page = [0; 4096];
+    if content.write(number, &mut page) {
+        for (index, word) in Index::all().zip(page.as_chunks::<8>().0) {
+            frame.set(platform, index, u64::from_le_bytes(*word));
+        }
+    } else {
+        platform.fill(frame, 0);
+    }
+}
+
+const fn access(kind: PartKind) -> Access {
+    match kind {
+        PartKind::Text | PartKind::InitText => Access::Execute,
+        PartKind::Rodata => Access::Read,
+        PartKind::Data | PartKind::InitData => Access::ReadWrite,
+    }
+}
+
+/// Measures what loading a module costs.
+struct Meter {
+    cost: Cost,
+    lap: u64,
+    hypercalls: u64,
+    taken: u64,
+}
+
+impl Meter {
+    fn start(platform: &impl Platform, running: &Running) -> Self {
+        let (lap, hypercalls, taken) = (platform.ticks(), platform.hypercalls(), running.map.taken());
+        Self { cost: Cost::default(), lap, hypercalls, taken }
+    }
+
+    /// Returns the ticks since the lap before.
+    fn lap(&mut self, platform: &impl Platform) -> u64 {
+        let now = platform.ticks();
+        now.saturating_sub(core::mem::replace(&mut self.lap, now))
+    }
+
+    fn end(&mut self, platform: &impl Platform, running: &Running, pages: u64) {
+        self.cost.map = self.lap(platform);
+        self.cost.at = self.lap;
+        self.cost.hypercalls = platform.hypercalls().saturating_sub(self.hypercalls);
+        self.cost.tables = running.map.taken().saturating_sub(self.taken).saturating_sub(pages);
     }
 }

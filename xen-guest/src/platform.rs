@@ -3,7 +3,7 @@
 //! *What this is*: the second half of the seam whose first half is [`mmu::Machine`]. Real Xen implements it in `sys`, the
 //! model in `tests/model`; the boot is generic over it and so runs in `cargo test`.
 
-use mmu::{FixmapPage, Machine};
+use mmu::{FixmapPage, Machine, Region};
 use p2m::{SharedPage, Window};
 use start_info::BootFacts;
 use x86_64::VirtAddr;
@@ -19,6 +19,22 @@ pub struct Published {
     pub p2m_cr3: u64,
     /// Where that table maps entry 0.
     pub p2m_vaddr: VirtAddr,
+}
+
+/// An address at which a loaded module may be entered. Only the loader makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryPoint(VirtAddr);
+
+impl EntryPoint {
+    pub(crate) const fn new(address: VirtAddr) -> Self {
+        Self(address)
+    }
+
+    /// Returns the address.
+    #[must_use]
+    pub const fn address(self) -> VirtAddr {
+        self.0
+    }
 }
 
 /// A machine that a kernel can be booted on.
@@ -38,6 +54,21 @@ pub trait Platform: Machine {
     /// Returns the bytes of the ramdisk through the direct map; `None` when there is none or it is not all mapped. Its pages are given
     /// back to nobody, so the bytes stay.
     fn ramdisk(&self, window: &Window, facts: &BootFacts) -> Option<&'static [u8]>;
+
+    /// Calls a module's init function, `extern "C" fn() -> i32`, and returns what it returned. A machine that executes
+    /// nothing says 0.
+    fn start_module(&mut self, _init: EntryPoint) -> i32 {
+        0
+    }
+
+    /// Calls a module's exit function, `extern "C" fn()`.
+    fn end_module(&mut self, _exit: EntryPoint) {}
+
+    /// Takes note of a module's addresses, so that a fault there can be told with its name.
+    fn note_module(&mut self, _name: &str, _region: Region) {}
+
+    /// Forgets the addresses of a module.
+    fn forget_module(&mut self, _region: Region) {}
 
     /// Returns how many hypercalls were made so far.
     fn hypercalls(&self) -> u64;

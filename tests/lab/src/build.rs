@@ -27,6 +27,11 @@ pub(crate) fn ramdisk() -> PathBuf {
     paths::target().join("ramdisk.cpio")
 }
 
+/// Where a module lies.
+pub(crate) fn module(name: &str) -> PathBuf {
+    paths::target().join("modules").join(format!("{name}.ko"))
+}
+
 /// Builds both kernels.
 ///
 /// # Errors
@@ -67,16 +72,24 @@ pub(crate) fn modules() -> Result<()> {
     }
     let folder = paths::target().join("modules");
     std::fs::create_dir_all(&folder)?;
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "ko"));
-    files.sort();
     let mut archive = Archive::default();
-    archive.folder("modules");
-    for file in files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        archive.file(&format!("modules/{name}"), 0o644, &std::fs::read(&file)?);
+    for (folder, inside) in [(folder.clone(), "modules"), (folder.join("extra"), "modules-extra")] {
+        archive.folder(inside);
+        for file in objects(&folder)? {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            archive.file(&format!("{inside}/{name}"), 0o644, &std::fs::read(&file)?);
+        }
     }
     replace(&ramdisk(), &archive.finish())
+}
+
+/// The modules in a folder, in the order of their names.
+fn objects(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "ko"));
+    files.sort();
+    Ok(files)
 }
 
 /// Cargo of the pinned toolchain, at the root of the repository.

@@ -25,6 +25,8 @@ pub(crate) enum Ramdisk {
     Empty,
     /// An archive whose module is a text.
     NoElf,
+    /// The module hello and no other: the usual one has some MiB.
+    Hello,
 }
 
 /// Something that must be true of a run.
@@ -43,6 +45,8 @@ pub(crate) struct Case {
     pub(crate) ramdisk: Ramdisk,
     /// A script for dom0, by its text.
     pub(crate) script: Option<&'static str>,
+    /// The guest's command line, if it is more than one word and so not in `line`.
+    pub(crate) cmdline: &'static str,
     pub(crate) outcomes: &'static [Outcome],
     pub(crate) proofs: &'static [Proof],
 }
@@ -66,6 +70,7 @@ impl Case {
             probe: false,
             ramdisk: Ramdisk::Usual,
             script: None,
+            cmdline: "",
             outcomes: &[Outcome::Success],
             proofs: &[],
         }
@@ -74,6 +79,26 @@ impl Case {
     /// A run with bad input: a verdict of failure in one line, and a clean shutdown.
     pub(crate) const fn bad(name: &'static str, ramdisk: Ramdisk, proofs: &'static [Proof]) -> Self {
         Self { ramdisk, outcomes: &[Outcome::Failure], proofs, ..Self::good(name, "domu") }
+    }
+
+    /// A run with a command line of several words.
+    pub(crate) const fn words(
+        name: &'static str,
+        line: &'static str,
+        cmdline: &'static str,
+        proofs: &'static [Proof],
+    ) -> Self {
+        Self { cmdline, proofs, ..Self::good(name, line) }
+    }
+
+    /// A run in which a module does what it may not: the guest dies, and says which module did what, where.
+    pub(crate) const fn dies(
+        name: &'static str,
+        line: &'static str,
+        cmdline: &'static str,
+        proofs: &'static [Proof],
+    ) -> Self {
+        Self { cmdline, outcomes: &[Outcome::Crashed], proofs, ..Self::good(name, line) }
     }
 
     /// A run of the probe guest.
@@ -89,6 +114,9 @@ impl Case {
         let out = boot::fresh(out)?;
         let words = self.line.split_whitespace().map(Into::into);
         let mut options = Options::parse(words)?.context("a case cannot ask for help")?;
+        if !self.cmdline.is_empty() {
+            options.cmdline = self.cmdline.to_owned();
+        }
         // Two machines share the processors here.
         options.timeout = Some(2 * options.patience());
         if self.ramdisk != Ramdisk::Usual {
@@ -139,6 +167,12 @@ impl Ramdisk {
                 let mut archive = Archive::default();
                 archive.folder("modules");
                 archive.file("readme", 0o644, b"no module here\n");
+                archive.finish()
+            }
+            Self::Hello => {
+                let mut archive = Archive::default();
+                archive.folder("modules");
+                archive.file("modules/hello.ko", 0o644, &std::fs::read(build::module("hello"))?);
                 archive.finish()
             }
             Self::NoElf => {

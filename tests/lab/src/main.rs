@@ -15,6 +15,7 @@ mod follow;
 mod image;
 mod inventory;
 mod machine;
+mod module_runs;
 mod options;
 mod outcome;
 mod packages;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::case::{Case, Ramdisk};
+use crate::module_runs::{MODULES, all_loaded};
 use crate::outcome::Outcome;
 use crate::setup::{self, Parts};
 use crate::{build, packages, paths, process, proof};
@@ -25,10 +26,11 @@ const XEN: [Case; 19] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
-    Case::good("domu-smallest", "domu --memory 20M"),
+    Case { ramdisk: Ramdisk::Hello, ..Case::good("domu-smallest", "domu --memory 20M") },
     Case {
         outcomes: &[Outcome::Failure, Outcome::Crashed],
         proofs: &[proof::refused_in_one_line],
+        ramdisk: Ramdisk::Hello,
         ..Case::good("domu-too-small", "domu --memory 19M")
     },
     Case { plain: true, ..Case::good("dom0-512M-plain", "dom0") },
@@ -65,7 +67,7 @@ const XEN: [Case; 19] = [
 
 /// The runs of the group `large`.
 const LARGE: [Case; 2] = [
-    Case { proofs: &[proof::source_document_layout], ..Case::good("domu-128G", SOURCE_DOCUMENT) },
+    Case { proofs: &[proof::source_document_layout, all_loaded], ..Case::good("domu-128G", SOURCE_DOCUMENT) },
     Case {
         outcomes: &[Outcome::Failure],
         proofs: &[proof::source_document_layout, proof::both_ranges_named, proof::reason_given],
@@ -93,7 +95,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     if everything {
         names = vec!["unit", "model", "xen", "large"];
     }
-    let cases: Vec<Case> = XEN.into_iter().chain(LARGE).collect();
+    let cases: Vec<Case> = XEN.into_iter().chain(MODULES).chain(LARGE).collect();
     let known = |name: &str| {
         ["unit", "model", "xen", "large"].contains(&name) || cases.iter().any(|case| case.name == name)
     };
@@ -107,12 +109,13 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
         tally.add(checked());
     }
     if names.contains(&"unit") {
-        tally.add(cargo_test("unit", &["--exclude", "xen-model", "--workspace", "--exclude", "hello"]));
+        tally.add(cargo_test("unit", &["--exclude", "xen-model", "--workspace"]));
     }
     if names.contains(&"model") {
         tally.add(cargo_test("model", &["--package", "xen-model"]));
     }
-    let xen = XEN.into_iter().filter(|case| names.contains(&"xen") || names.contains(&case.name));
+    let xen =
+        XEN.into_iter().chain(MODULES).filter(|case| names.contains(&"xen") || names.contains(&case.name));
     let large = LARGE.into_iter().filter(|case| names.contains(&"large") || names.contains(&case.name));
     let wanted: Vec<Case> = xen.chain(large).collect();
     if !wanted.is_empty() {
@@ -208,12 +211,12 @@ fn run_all(cases: &[Case], parts: &Parts) -> Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{LARGE, Tally, XEN, counted, test};
+    use super::{LARGE, MODULES, Tally, XEN, counted, test};
     use crate::options::Options;
 
     #[test]
     fn every_run_has_a_line_that_boot_understands() {
-        let cases: Vec<_> = XEN.into_iter().chain(LARGE).collect();
+        let cases: Vec<_> = XEN.into_iter().chain(MODULES).chain(LARGE).collect();
         for case in &cases {
             assert!(
                 Options::parse(case.line.split_whitespace().map(Into::into)).unwrap().is_some(),

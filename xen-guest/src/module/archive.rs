@@ -31,10 +31,21 @@ const TRAILER: &[u8] = b"TRAILER!!!";
 /// A module in the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Module<'a> {
-    /// NAME, where the file is `modules/NAME.ko`.
+    /// NAME, where the file is `modules/NAME.ko` or `modules-extra/NAME.ko`.
     pub name: &'a str,
+    /// Where it lies.
+    pub shelf: Shelf,
     /// The content of the file.
     pub bytes: &'a [u8],
+}
+
+/// The folder a module lies in, which decides whether "all" includes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shelf {
+    /// `modules`: one of all.
+    All,
+    /// `modules-extra`: only when it is named, or needed by another.
+    Named,
 }
 
 /// The modules of one ramdisk, in the archive's order.
@@ -57,12 +68,12 @@ impl<'a> Archive<'a> {
             if entry.name == TRAILER {
                 return Ok(Self { modules });
             }
-            if let Some(name) = entry.module() {
+            if let Some((name, shelf)) = entry.module() {
                 if modules.iter().any(|other| other.name == name) {
                     return Err(Error::DuplicateModule { module: Name::new(name.as_bytes()) });
                 }
                 modules.try_reserve(1).map_err(|_| Error::NoMemory { entries: modules.len() + 1 })?;
-                modules.push(Module { name, bytes: entry.bytes });
+                modules.push(Module { name, shelf, bytes: entry.bytes });
             }
             offset = entry.end;
         }
@@ -119,15 +130,18 @@ impl<'a> Entry<'a> {
         Ok(Self { mode, name, bytes, end })
     }
 
-    /// Returns NAME if this is a regular file `modules/NAME.ko`.
-    fn module(&self) -> Option<&'a str> {
+    /// Returns NAME if this is a regular file `modules/NAME.ko`, or one of `modules-extra`.
+    fn module(&self) -> Option<(&'a str, Shelf)> {
         const FILE_KIND: u64 = 0o170_000;
         const REGULAR: u64 = 0o100_000;
         let path = core::str::from_utf8(self.name).ok()?;
         // `find .` writes the names with the dot, other tools without.
         let path = path.strip_prefix("./").or_else(|| path.strip_prefix('/')).unwrap_or(path);
-        let name = path.strip_prefix("modules/")?.strip_suffix(".ko")?;
-        (self.mode & FILE_KIND == REGULAR && !name.is_empty() && !name.contains('/')).then_some(name)
+        let shelves = [("modules/", Shelf::All), ("modules-extra/", Shelf::Named)];
+        let found = shelves.iter().find_map(|(folder, shelf)| Some((path.strip_prefix(folder)?, *shelf)));
+        let (name, shelf) = found?;
+        let name = name.strip_suffix(".ko")?;
+        (self.mode & FILE_KIND == REGULAR && !name.is_empty() && !name.contains('/')).then_some((name, shelf))
     }
 }
 

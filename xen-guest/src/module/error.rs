@@ -6,7 +6,7 @@
 //!
 //! *What is not prevented*: two causes in one object. The first one found is named.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use core::fmt::{self, Write as _};
 
 use start_info::PageCount;
@@ -263,11 +263,86 @@ pub enum Error {
         /// The size of the module.
         pages: PageCount,
     },
+    /// A module says nothing about itself under a key.
+    NoInfo {
+        /// The key.
+        key: &'static str,
+    },
+    /// A module has two values for a key.
+    InfoTwice {
+        /// The key.
+        key: &'static str,
+    },
+    /// A module's value for a key is none.
+    InfoValue {
+        /// The key.
+        key: &'static str,
+        /// The value.
+        found: Name,
+    },
+    /// A module was built for another kernel.
+    Abi {
+        /// The version of the ABI it was built for.
+        built: u32,
+        /// The kernel's.
+        kernel: u32,
+    },
+    /// A file is named otherwise than its module.
+    OtherName {
+        /// The name by the file.
+        file: Name,
+        /// The name by the module itself.
+        module: Name,
+    },
+    /// A module that another one needs is not there.
+    NoSuchNeed {
+        /// The module.
+        module: Name,
+        /// What it needs.
+        need: Name,
+    },
+    /// Modules need each other.
+    Circle {
+        /// All of them, the first one twice.
+        members: Name,
+    },
+    /// What a module exports is no symbol it defines, global, and for as long as it is loaded.
+    ExportKind {
+        /// The symbol.
+        symbol: Name,
+    },
+    /// A symbol is exported already.
+    ExportTwice {
+        /// The symbol.
+        symbol: Name,
+        /// Who exports it.
+        holder: Name,
+    },
+    /// Two relocations store at the same place.
+    PatchesMeet {
+        /// Where, counted from the module's first byte.
+        offset: u64,
+    },
+    /// What is wrong, and with which module.
+    OfModule {
+        /// The module.
+        module: Name,
+        /// What is wrong.
+        cause: Box<Error>,
+    },
     /// The heap has no room for the plan itself.
     NoMemory {
         /// How many entries of a table were wanted.
         entries: usize,
     },
+}
+
+impl Error {
+    /// Says which module it is about.
+    #[must_use]
+    pub fn of_module(self, module: &str) -> Self {
+        Self::OfModule { module: Name::new(module.as_bytes()), cause: Box::new(self) }
+    }
 }
 
 /// Bytes as they are, because they are no text.
@@ -369,6 +444,27 @@ impl fmt::Display for Error {
                 "module of {pages} pages cannot lie at {:#x}: needs alignment {alignment:#x} and room behind it",
                 base.as_u64()
             ),
+            Self::NoInfo { key } => write!(f, "module says no {key}= in its section .modinfo"),
+            Self::InfoTwice { key } => write!(f, "module says {key}= twice in its section .modinfo"),
+            Self::InfoValue { key, found } => write!(f, "module says {key}={found}, which cannot be"),
+            Self::Abi { built, kernel } => {
+                write!(f, "module was built for ABI {built} of the kernel, this kernel has ABI {kernel}")
+            }
+            Self::OtherName { file, module } => {
+                write!(f, "modules/{file}.ko calls itself {module}; name the file {module}.ko")
+            }
+            Self::NoSuchNeed { module, need } => {
+                write!(f, "module {module} needs {need}, which the ramdisk does not have")
+            }
+            Self::Circle { members } => write!(f, "modules need each other: {members}"),
+            Self::ExportKind { symbol } => {
+                write!(f, "export {symbol} is no global symbol that the module defines and keeps")
+            }
+            Self::ExportTwice { symbol, holder } => {
+                write!(f, "symbol {symbol} is exported by {holder} already")
+            }
+            Self::PatchesMeet { offset } => write!(f, "two relocations store at {offset:#x} of the module"),
+            Self::OfModule { module, cause } => write!(f, "module {module}: {cause}"),
             Self::NoMemory { entries } => write!(f, "heap is full: no room for {entries} entries of a plan"),
         }
     }

@@ -1,10 +1,10 @@
 //! What loading a module will do, decided before anything is done.
 //!
-//! *What this is*: from an object's bytes, the pages it needs in three parts, which bytes go where, and, once its address
+//! *What this is*: from an object's bytes, the pages it needs in parts, which bytes go where, and, once its address
 //! is known, what the relocations store. All checks are made here: what the executor gets can be carried out blindly.
 //!
-//! *What must hold*: the frames are zero before the copies are made, since `.bss` and the gaps between sections are not
-//! copied; copies come before patches, for patches lie inside what was copied. A copy or patch may cross a page boundary.
+//! *What must hold*: what is not copied, `.bss` and the gaps between sections, is zero; patches lie inside what was copied.
+//! [`Content`] sees to both. A copy or patch may cross a page boundary.
 //!
 //! *What is not prevented*: loading one plan twice. Each address gets its own patches.
 
@@ -13,11 +13,13 @@ use alloc::vec::Vec;
 use start_info::{PAGE_SIZE, PageCount};
 use x86_64::VirtAddr;
 
+use super::content::Content;
 use super::elf::Object;
 use super::error::{Error, Name};
+use super::info::Info;
 use super::relocation::{self, Kind, Relocation};
-use super::section::{self, Part, SLOT, Section};
-use super::symbol::{self, Place, Symbol};
+use super::section::{self, PARTS, Part, PartKind, SLOT, Section};
+use super::symbol::{self, Exported, Place, Symbol};
 
 /// The function the loader calls once the module lies where it belongs: `extern "C" fn() -> i32`, zero for success.
 const INIT: &str = "module_init";
@@ -30,7 +32,8 @@ const EXIT: &str = "module_exit";
 pub struct Plan<'a> {
     name: &'a str,
     sections: Vec<Section<'a>>,
-    parts: [Part; 3],
+    info: Info<'a>,
+    parts: [Part; PARTS],
     pages: PageCount,
     alignment: u64,
     init: u64,
@@ -38,6 +41,7 @@ pub struct Plan<'a> {
     // In the order of their index in the file, as are the sections: both are found by it.
     symbols: Vec<Symbol<'a>>,
     relocations: Vec<Relocation>,
+    exports: Vec<Exported<'a>>,
 }
 
 /// Bytes a relocation stores.
@@ -75,6 +79,7 @@ impl<'a> Plan<'a> {
     /// [`Error::NoEntry`] without a `module_init`; [`Error::TooLarge`] if `room` does not do; [`Error::NoMemory`].
     pub fn new(name: &'a str, bytes: &'a [u8], room: PageCount) -> Result<Self, Error> {
         let object = Object::open(bytes)?;
+        let info = Info::read(&object)?;
         let mut sections = section::collect(&object)?;
         let relocations = relocation::collect(&object, &sections)?;
 
@@ -89,11 +94,13 @@ impl<'a> Plan<'a> {
             symbol.slot = slotted.binary_search(&index).ok().map(|rank| placed.slots + rank as u64 * SLOT);
             symbols.push(symbol);
         }
-        let init = symbol::entry(&object, &sections, INIT)?.ok_or(Error::NoEntry { symbol: INIT })?;
-        let exit = symbol::entry(&object, &sections, EXIT)?;
+        let exports = symbol::exports(&object, &sections)?;
+        let init = symbol::entry(&object, &sections, INIT, PartKind::is_code)?;
+        let init = init.ok_or(Error::NoEntry { symbol: INIT })?;
+        let exit = symbol::entry(&object, &sections, EXIT, |kind| kind == PartKind::Text)?;
         let alignment = sections.iter().map(|section| section.align).fold(PAGE_SIZE, u64::max);
         let (parts, pages) = (placed.parts, placed.pages);
-        Ok(Self { name, sections, parts, pages, alignment, init, exit, symbols, relocations })
+        Ok(Self { name, sections, info, parts, pages, alignment, init, exit, symbols, relocations, exports })
     }
 
     /// Returns the name it was given.
@@ -102,10 +109,46 @@ impl<'a> Plan<'a> {
         self.name
     }
 
-    /// Returns the three parts in the order they lie in; one may be empty.
+    /// Returns what the module says about itself.
     #[must_use]
-    pub const fn parts(&self) -> &[Part; 3] {
+    pub const fn info(&self) -> &Info<'a> {
+        &self.info
+    }
+
+    /// Returns the parts in the order they lie in; one may be empty.
+    #[must_use]
+    pub const fn parts(&self) -> &[Part; PARTS] {
         &self.parts
+    }
+
+    /// Returns how many pages stay once the module has started; those of its init parts come last.
+    #[must_use]
+    pub fn kept(&self) -> PageCount {
+        let first = self.parts.iter().find(|part| part.kind.is_init());
+        first.map_or(self.pages, |part| part.start)
+    }
+
+    /// Returns the symbols the module wants from others.
+    pub fn imports(&self) -> impl Iterator<Item = &'a str> {
+        let imports = self.symbols.iter().filter(|symbol| symbol.place == Place::Import);
+        imports.filter_map(|symbol| core::str::from_utf8(symbol.name).ok())
+    }
+
+    /// Returns the symbols the module lends to others, by name in ascending order, each with its offset.
+    pub fn exports(&self) -> impl Iterator<Item = (&'a str, u64)> {
+        self.exports.iter().map(|export| (export.name, export.offset))
+    }
+
+    /// Returns how many relocations the module has.
+    #[must_use]
+    pub fn relocations(&self) -> usize {
+        self.relocations.len()
+    }
+
+    /// Returns to how many symbols its relocations refer.
+    #[must_use]
+    pub fn symbols(&self) -> usize {
+        self.symbols.len()
     }
 
     /// Returns how many pages the module takes.
@@ -150,14 +193,23 @@ impl<'a> Plan<'a> {
         self.symbols.iter().find_map(|symbol| symbol.slot)
     }
 
-    /// Computes what the relocations store when the module lies at `base` and `exports` answers for other symbols.
+    /// Decides what the pages hold when the module lies at `base` and `exports` answers for other symbols.
     ///
     /// All of them are computed before any is handed out, so a module that is refused has changed nothing.
     ///
     /// # Errors
     /// [`Error::Base`] for an address the module cannot have, [`Error::Unresolved`] for a symbol `exports` does not know,
-    /// [`Error::Overflow`] for a value its field cannot hold, [`Error::NoMemory`].
+    /// [`Error::Overflow`] for a value its field cannot hold, [`Error::PatchesMeet`], [`Error::NoMemory`].
     pub fn resolve(
+        &self,
+        base: VirtAddr,
+        exports: &dyn Fn(&str) -> Option<VirtAddr>,
+    ) -> Result<Content<'a>, Error> {
+        Content::new(self, self.patches(base, exports)?)
+    }
+
+    /// Computes what the relocations store.
+    fn patches(
         &self,
         base: VirtAddr,
         exports: &dyn Fn(&str) -> Option<VirtAddr>,

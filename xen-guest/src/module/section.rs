@@ -1,4 +1,4 @@
-//! The sections that are loaded, and the three parts they are sorted into.
+//! The sections that are loaded, and the parts they are sorted into.
 //!
 //! *What this is*: every section of the file with the ALLOC flag, and [`place`], which gives each an offset. Parts follow
 //! each other in the order of [`PartKind::ALL`]; each starts on a page of its own, so each can have its own protection.
@@ -18,6 +18,8 @@ use start_info::{PAGE_SIZE, PageCount};
 
 use super::elf::{ENDIAN, Object, Row};
 use super::error::{Error, Name};
+use super::info::INFO;
+use super::symbol::EXPORTS;
 
 /// The largest alignment a section may ask for: a large page, the most a mapping could keep.
 pub(super) const ALIGNMENT_LIMIT: u64 = 2 << 20;
@@ -34,12 +36,34 @@ pub enum PartKind {
     Rodata,
     /// Variables, with initial bytes or zero: read and write.
     Data,
+    /// Code that is not needed once the module has started, `.init.text`: read and execute, then gone.
+    InitText,
+    /// Constants and variables that go with it, `.init.data` and the like: read and write, then gone.
+    InitData,
 }
 
 impl PartKind {
     /// All parts in the order they lie in.
-    pub const ALL: [Self; 3] = [Self::Text, Self::Rodata, Self::Data];
+    pub const ALL: [Self; PARTS] = [Self::Text, Self::Rodata, Self::Data, Self::InitText, Self::InitData];
+
+    /// Tells whether the part is given back once the module has started.
+    #[must_use]
+    pub const fn is_init(self) -> bool {
+        matches!(self, Self::InitText | Self::InitData)
+    }
+
+    /// Tells whether the part is code.
+    #[must_use]
+    pub const fn is_code(self) -> bool {
+        matches!(self, Self::Text | Self::InitText)
+    }
 }
+
+/// How many parts a module has.
+pub(super) const PARTS: usize = 5;
+
+/// What the names of sections start with that are not needed once the module has started.
+const INIT: &[u8] = b".init.";
 
 /// A run of pages with one protection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +93,9 @@ pub(super) struct Section<'a> {
 /// Collects the sections to load, in the file's order.
 pub(super) fn collect<'a>(object: &Object<'a>) -> Result<Vec<Section<'a>>, Error> {
     let mut sections = Vec::new();
-    let loaded = || object.rows().filter(|(_, row)| row.sh_flags(ENDIAN).contains(SHF_ALLOC));
+    // What is for the loader stays with the loader.
+    let ours = |row: &Row| matches!(object.raw_name(row), INFO | EXPORTS);
+    let loaded = || object.rows().filter(|(_, row)| row.sh_flags(ENDIAN).contains(SHF_ALLOC) && !ours(row));
     let entries = loaded().count();
     sections.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
     for (index, row) in loaded() {
@@ -92,8 +118,11 @@ fn kind(object: &Object<'_>, row: &Row) -> Result<PartKind, Error> {
     if !known || flags.contains(SHF_TLS) || flags.contains(SHF_COMPRESSED) {
         return Err(Error::SectionKind { section: object.name(row), kind: kind.0, flags: flags.0 });
     }
+    let init = object.raw_name(row).starts_with(INIT);
     match (flags.contains(SHF_WRITE), flags.contains(SHF_EXECINSTR)) {
         (true, true) => Err(Error::WritableCode { section: object.name(row) }),
+        (false, true) if init => Ok(PartKind::InitText),
+        (_, false) if init => Ok(PartKind::InitData),
         (false, true) => Ok(PartKind::Text),
         (false, false) => Ok(PartKind::Rodata),
         (true, false) => Ok(PartKind::Data),
@@ -102,7 +131,7 @@ fn kind(object: &Object<'_>, row: &Row) -> Result<PartKind, Error> {
 
 /// What [`place`] decided.
 pub(super) struct Placed {
-    pub(super) parts: [Part; 3],
+    pub(super) parts: [Part; PARTS],
     pub(super) pages: PageCount,
     /// Where the slots for symbols' addresses start.
     pub(super) slots: u64,

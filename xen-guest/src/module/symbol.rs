@@ -7,9 +7,12 @@
 //! *What is not prevented*: a weak symbol nobody defines counts as unresolved. C would make it null; a module that can do
 //! without a function of the kernel is not a case we have.
 
-use object::elf::{SHN_ABS, SHN_UNDEF, STB_LOCAL, STT_GNU_IFUNC, STT_TLS};
+use alloc::vec::Vec;
+
+use object::elf::{Rela64, SHN_ABS, SHN_UNDEF, SHT_RELA, STB_GLOBAL, STB_LOCAL, STT_GNU_IFUNC, STT_TLS};
+use object::endian::LittleEndian;
 use object::read::SymbolIndex;
-use object::read::elf::Sym;
+use object::read::elf::{Rela, SectionHeader, Sym};
 
 use super::elf::{ENDIAN, Object};
 use super::error::{Error, Name};
@@ -79,11 +82,65 @@ impl<'a> Symbol<'a> {
     }
 }
 
+/// The section that holds an address of each symbol a module exports; its relocations name them.
+pub(super) const EXPORTS: &[u8] = b".modexport";
+
+/// A symbol that a module lends to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Exported<'a> {
+    pub(super) name: &'a str,
+    /// Where it is, counted from the module's first byte.
+    pub(super) offset: u64,
+}
+
+/// Collects what a module exports: what the relocations of its export section refer to.
+pub(super) fn exports<'a>(object: &Object<'a>, sections: &[Section<'a>]) -> Result<Vec<Exported<'a>>, Error> {
+    let mut exports: Vec<Exported<'a>> = Vec::new();
+    let table = object.symbols();
+    for (_, row) in object.rows().filter(|(_, row)| row.sh_type(ENDIAN) == SHT_RELA) {
+        let target = row.sh_info(ENDIAN).into();
+        if object.raw_name(object.row(target, || object.name(row))?) != EXPORTS {
+            continue;
+        }
+        object.check_entries(row, size_of::<Rela64<LittleEndian>>() as u64)?;
+        let Some((entries, _)) = row.rela(ENDIAN, object.file()).map_err(Error::Malformed)? else { continue };
+        exports.try_reserve(entries.len()).map_err(|_| Error::NoMemory { entries: entries.len() })?;
+        for entry in entries {
+            let (index, symbols) = (entry.r_sym(ENDIAN, false), table.len() as u64);
+            if u64::from(index) >= symbols {
+                return Err(Error::SymbolIndex { section: Name::new(EXPORTS), index: index.into(), symbols });
+            }
+            let at = SymbolIndex(index as usize);
+            let row = table.symbol(at).map_err(Error::Malformed)?;
+            let symbol = Symbol::read(object, sections, index)?;
+            let refuse = || Error::ExportKind { symbol: Name::new(symbol.name) };
+            let named = entry.r_addend(ENDIAN) == 0 && row.st_bind() == STB_GLOBAL;
+            let (Place::Inside(offset), true) = (symbol.place, named) else { return Err(refuse()) };
+            let home = table.symbol_section(ENDIAN, row, at).map_err(Error::Malformed)?;
+            let home = home.and_then(|section| find(sections, section.0));
+            if home.is_none_or(|section| section.kind.is_init()) {
+                return Err(refuse());
+            }
+            let name = core::str::from_utf8(symbol.name).map_err(|_| refuse())?;
+            exports.push(Exported { name, offset });
+        }
+    }
+    exports.sort_unstable_by_key(|export| export.name);
+    for (before, after) in exports.iter().zip(exports.iter().skip(1)) {
+        if before.name == after.name {
+            let symbol = Name::new(after.name.as_bytes());
+            return Err(Error::ExportTwice { symbol, holder: Name::new(b"the module itself") });
+        }
+    }
+    Ok(exports)
+}
+
 /// Finds a global function the loader itself calls, and returns its offset.
 pub(super) fn entry(
     object: &Object<'_>,
     sections: &[Section<'_>],
     wanted: &'static str,
+    allowed: impl Fn(PartKind) -> bool,
 ) -> Result<Option<u64>, Error> {
     let table = object.symbols();
     for (index, symbol) in table.enumerate() {
@@ -95,7 +152,7 @@ pub(super) fn entry(
         let home = section.and_then(|section| find(sections, section.0));
         let value = symbol.st_value(ENDIAN);
         return match home {
-            Some(home) if home.kind == PartKind::Text && value < home.size => Ok(Some(home.offset + value)),
+            Some(home) if allowed(home.kind) && value < home.size => Ok(Some(home.offset + value)),
             _ => Err(Error::EntryNotCode { symbol: wanted }),
         };
     }

@@ -3,11 +3,14 @@
 mod archive;
 mod bad;
 mod export;
+mod fuzz;
 mod hello;
+mod info;
 mod object;
+mod order;
+mod parts;
 mod relocation;
 
-use std::vec;
 use std::vec::Vec;
 
 use start_info::PageCount;
@@ -26,17 +29,27 @@ const LOG: u64 = 0xffff_ffff_8100_1230;
 
 /// Answers for the kernel of the tests.
 fn exports(name: &str) -> Option<VirtAddr> {
-    (name == "xen_guest_log").then(|| VirtAddr::new(LOG))
+    matches!(name, "xen_guest_log" | "xen_guest_fatal").then(|| VirtAddr::new(LOG))
 }
 
-/// Does what the executor does: zeroed pages, copies, patches.
+/// Does what the executor does: one page after the other.
 fn load(plan: &Plan<'_>, base: u64) -> Result<Vec<u8>, Error> {
-    let mut image = vec![0; plan.pages().bytes() as usize];
-    for (offset, bytes) in plan.copies() {
-        image[offset as usize..][..bytes.len()].copy_from_slice(bytes);
-    }
-    for patch in plan.resolve(VirtAddr::new(base), &exports)? {
-        image[patch.offset() as usize..][..patch.bytes().len()].copy_from_slice(patch.bytes());
+    load_with(plan, base, &exports)
+}
+
+/// Does the same with the exports of another kernel.
+fn load_with(
+    plan: &Plan<'_>,
+    base: u64,
+    exports: &dyn Fn(&str) -> Option<VirtAddr>,
+) -> Result<Vec<u8>, Error> {
+    let content = plan.resolve(VirtAddr::new(base), exports)?;
+    let mut image = Vec::new();
+    for number in 0..plan.pages().get() {
+        let mut page = [0xff; 4096];
+        let any = content.write(number, &mut page);
+        assert!(any || page == [0; 4096]);
+        image.extend(page);
     }
     Ok(image)
 }

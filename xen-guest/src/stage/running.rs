@@ -5,7 +5,7 @@ use p2m::{Audit, Frame, FrameSource, Mapped, Mismatch, Publication, Set, Span, T
 use start_info::{PageCount, Pfn};
 
 use super::Setting;
-use crate::platform::Platform;
+use crate::{loaded::ModuleTable, platform::Platform};
 
 /// A booted guest: all a payload needs.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Running {
     pub publication: Option<Publication>,
     /// The module window.
     pub window: ModuleWindow,
+    /// The modules in it.
+    pub modules: ModuleTable,
 }
 
 impl Running {

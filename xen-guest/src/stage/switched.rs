@@ -7,6 +7,7 @@ use start_info::{Mfn, PageCount};
 use super::{Setting, running::Running};
 use crate::{
     boot::Failure,
+    loaded::ModuleTable,
     platform::{Platform, Published},
 };
 
@@ -49,6 +50,6 @@ impl Switched {
         let window = ModuleWindow::new(&self.layout, occupied);
         self.setting.report.end(platform, "shared_info", self.map.taken());
         let Self { setting, layout, map, tree, publication, .. } = self;
-        Ok(Running { setting, layout, map, p2m: tree, publication, window })
+        Ok(Running { setting, layout, map, p2m: tree, publication, window, modules: ModuleTable::new() })
     }
 }

@@ -22,3 +22,9 @@ pub fn init(window: &Window, span: Span<Mapped>) {
         unsafe { heap.init(start.as_mut_ptr(), bytes) };
     }
 }
+
+/// Returns how many bytes of the heap are in use.
+#[must_use]
+pub fn used() -> usize {
+    HEAP.lock().used()
+}

@@ -16,6 +16,7 @@ mod heap;
 mod hypercall;
 mod logger;
 mod module;
+mod modules;
 mod registers;
 mod sched;
 mod shared_info;
@@ -25,8 +26,8 @@ mod xen;
 
 pub use entry::entered;
 pub use fail::fail_as_asked;
-pub use heap::init as init_heap;
+pub use heap::{init as init_heap, used as heap_used};
 pub use hypercall::hypercall;
-pub use module::{exports, start as start_module};
+pub use module::exports;
 pub use sched::{Reason, idle, shutdown};
 pub use xen::Xen;

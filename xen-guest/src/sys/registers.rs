@@ -2,7 +2,10 @@
 
 use core::fmt;
 
-use super::symbols;
+use super::{
+    modules::{self, Place},
+    symbols,
+};
 
 /// The frame `traps.S` builds, lowest address first.
 #[derive(Debug)]
@@ -33,6 +36,18 @@ pub(super) struct Registers {
 }
 
 const _: () = assert!(size_of::<Registers>() == 22 * 8);
+
+impl Registers {
+    /// Returns the module that was running: where the instruction pointer is, or else the innermost caller that is in one.
+    pub(super) fn module(&self) -> Option<Place> {
+        let callers = Callers { frame: self.rbp };
+        // After a call to where nothing is, the return address lies on top of the stack, and no frame was made for it.
+        let called_nowhere = !symbols::is_text(self.rip);
+        let top = words(self.rsp).filter(|_| called_nowhere).map(|[word, _]| word);
+        let mut places = [self.rip].into_iter().chain(top).chain(callers).filter_map(modules::place);
+        places.find(Place::is_module)
+    }
+}
 
 impl fmt::Display for Registers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,24 +88,37 @@ impl fmt::Display for Backtrace {
         if self.rip != 0 {
             write!(f, " {:#x}", self.rip)?;
         }
-        let mut frame = self.rbp;
-        for _ in 0..32 {
-            if !symbols::is_on_stack(frame) {
-                break;
-            }
-            let pointer = frame as *const [u64; 2];
-            // SAFETY: `is_on_stack` says the two words lie on our stack, which is always mapped; they are read once, and a
-            // wrong frame pointer gives wrong numbers only.
-            let [caller, return_address] = unsafe { pointer.read_volatile() };
-            if !symbols::is_text(return_address) {
-                break;
-            }
+        for return_address in (Callers { frame: self.rbp }).take(32) {
             write!(f, " {return_address:#x}")?;
-            if caller <= frame {
-                break;
-            }
-            frame = caller;
         }
         Ok(())
+    }
+}
+
+/// Reads two words of the stack; `None` elsewhere.
+fn words(at: u64) -> Option<[u64; 2]> {
+    if !symbols::is_on_stack(at) {
+        return None;
+    }
+    let pointer = at as *const [u64; 2];
+    // SAFETY: `is_on_stack` says the two words lie on our stack, which is always mapped; they are read once, and a wrong
+    // frame pointer gives wrong numbers only.
+    Some(unsafe { pointer.read_volatile() })
+}
+
+/// The return addresses above a frame, as far as they lie in the kernel's or a module's code.
+struct Callers {
+    frame: u64,
+}
+
+impl Iterator for Callers {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        let [caller, return_address] = words(self.frame)?;
+        let known = symbols::is_text(return_address) || modules::place(return_address).is_some();
+        // Frames lie one above the other, or there is no end to them.
+        self.frame = if caller > self.frame { caller } else { 0 };
+        known.then_some(return_address)
     }
 }

@@ -13,6 +13,8 @@ use x86_64::{VirtAddr, registers::control::Cr2};
 use super::{
     console,
     hypercall::{check, hypercall},
+    modules,
+    modules::Place,
     registers::Registers,
     sched::{Reason, shutdown},
     symbols,
@@ -76,16 +78,46 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
         return;
     }
     let name = name(registers.vector);
+    let culprit = Culprit(registers.module());
     if registers.vector == PAGE_FAULT {
         let address = Cr2::read_raw();
         let access = Access(registers.code);
         let guard = if symbols::guard().contains(&address) { ", the guard page of the stack" } else { "" };
-        log::error!("fatal: {name}: {access} {address:#x}{guard}\n{registers}");
+        let place = Whose(modules::place(address));
+        log::error!("fatal: {name}: {culprit}{access} {address:#x}{guard}{place}\n{registers}");
     } else {
-        log::error!("fatal: {name}, code {:#x}\n{registers}", registers.code);
+        log::error!(
+            "fatal: {name}: {culprit}code {:#x} at {:#x}\n{registers}",
+            registers.code,
+            registers.rip
+        );
     }
     console::drain();
     shutdown(Reason::Crash)
+}
+
+/// The module that was running, if one was.
+struct Culprit(Option<Place>);
+
+impl core::fmt::Display for Culprit {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match &self.0 {
+            Some(place) => write!(f, "{place} "),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The module an address belongs to, if any.
+struct Whose(Option<Place>);
+
+impl core::fmt::Display for Whose {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match &self.0 {
+            Some(place) => write!(f, ", in {place}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A page fault's error code in words.

@@ -6,7 +6,7 @@
 //! *What must hold*: there is one [`Xen`], made once at entry. Words and requests come only from their owners (see
 //! [`p2m::Memory`] and [`mmu::Hypervisor`]), which is why these methods are safe.
 
-use mmu::{Errno, ExtOp, FixmapPage, Hypervisor, Stopped, Update, VaUpdate};
+use mmu::{Errno, ExtOp, FixmapPage, Hypervisor, Region, Stopped, Update, VaUpdate};
 use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
 use start_info::{BootFacts, Index, Mfn, Pfn};
 use x86_64::VirtAddr;
@@ -14,9 +14,10 @@ use x86_64::VirtAddr;
 use super::{
     console,
     hypercall::{check, hypercall},
+    module, modules,
     shared_info::SharedInfo,
 };
-use crate::platform::{Platform, Published};
+use crate::platform::{EntryPoint, Platform, Published};
 
 /// Xen's table of the PFN of every machine frame (`xen.h`, MACH2PHYS_VIRT_START).
 const M2P: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);
@@ -142,6 +143,22 @@ impl Platform for Xen {
         // SAFETY: the window maps the first and the last page, checked above, and so all between; the pages are reserved in
         // the direct map for ever, so nobody writes them; `len` does not pass the last page.
         Some(unsafe { core::slice::from_raw_parts(start.as_ptr(), len) })
+    }
+
+    fn start_module(&mut self, init: EntryPoint) -> i32 {
+        module::start(init)
+    }
+
+    fn end_module(&mut self, exit: EntryPoint) {
+        module::end(exit);
+    }
+
+    fn note_module(&mut self, name: &str, region: Region) {
+        modules::note(name, region);
+    }
+
+    fn forget_module(&mut self, region: Region) {
+        modules::forget(region);
     }
 
     fn hypercalls(&self) -> u64 {

@@ -9,4 +9,5 @@ mod after;
 mod domains;
 mod faults;
 mod large;
+mod modules;
 mod shapes;

@@ -1,20 +1,19 @@
 //! The payload.
 
-extern crate alloc;
-
 use alloc::{format, string::String};
 
 use start_info::PageCount;
 use xen_guest::{
     Guest, Platform, Then, entry,
-    module::{Archive, find},
-    sys::{Reason, exports, idle, init_heap, shutdown, start_module},
+    sys::{Reason, idle, init_heap, shutdown},
 };
+
+use crate::modules;
 
 entry!(main);
 
-/// The heap: 4 MiB, or a quarter of what is free.
-const HEAP: PageCount = PageCount::new(1024);
+/// The heap: 32 MiB, or a quarter of what is free.
+const HEAP: PageCount = PageCount::new(8192);
 
 fn main(mut guest: Guest) -> ! {
     let verdict = demonstrate(&mut guest);
@@ -22,8 +21,15 @@ fn main(mut guest: Guest) -> ! {
     let setting = &guest.running.setting;
     log::info!("{}", setting.report);
     log::info!("hypercalls: {} made, {} refused", guest.xen.hypercalls(), guest.xen.refused());
+    let modules = &guest.running.modules;
+    if !modules.loaded().is_empty() {
+        log::info!("{modules}");
+    }
     if setting.options.json {
         log::info!("{}", setting.report.json());
+        if !modules.loaded().is_empty() {
+            log::info!("{}", modules.json());
+        }
     }
     match &verdict {
         Ok(()) => log::info!("verdict: SUCCESS"),
@@ -46,34 +52,5 @@ fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     let audit = running.audit(xen).map_err(|error| format!("audit: {error}"))?;
     log::info!("audit: {audit}");
     xen_guest::sys::fail_as_asked(running.setting.facts.command_line());
-    load_modules(guest)
-}
-
-fn load_modules(guest: &mut Guest) -> Result<(), String> {
-    let Guest { xen, running } = guest;
-    let wanted = String::from(running.setting.facts.command_line().value_of("modules").unwrap_or("all"));
-    if wanted == "none" {
-        return Ok(());
-    }
-    let ramdisk = running.ramdisk(xen).map_err(|error| format!("ramdisk: {error}"))?;
-    let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
-    let archive = Archive::new(ramdisk).map_err(|error| format!("ramdisk: {error}"))?;
-    let names = archive.modules().iter().map(|module| module.name);
-    let names: alloc::vec::Vec<&str> =
-        if wanted == "all" { names.collect() } else { wanted.split(',').collect() };
-    if names.is_empty() {
-        return Err(String::from("modules: the ramdisk holds no modules/NAME.ko"));
-    }
-    for name in names {
-        let module = archive.module(name).map_err(|error| format!("module {name}: {error}"))?;
-        let loaded = running
-            .load_module(xen, name, module.bytes, &|symbol| find(exports(), symbol))
-            .map_err(|error| format!("module {name}: {error}"))?;
-        log::info!("module {name}: {}", loaded.region());
-        match start_module(&loaded) {
-            0 => {}
-            code => return Err(format!("module {name}: its init returned {code}")),
-        }
-    }
-    Ok(())
+    modules::demonstrate(guest)
 }

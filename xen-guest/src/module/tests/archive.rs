@@ -21,6 +21,16 @@ fn entry(archive: &mut Vec<u8>, name: &str, mode: u32, bytes: &[u8]) {
     archive.resize(archive.len().next_multiple_of(4), 0);
 }
 
+/// Makes an archive of files.
+pub(super) fn archive_of(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (name, bytes) in files {
+        entry(&mut archive, &name, FILE, &bytes);
+    }
+    entry(&mut archive, "TRAILER!!!", 0, b"");
+    archive
+}
+
 /// Makes an archive of two modules among other things, as the ramdisk's tools do.
 fn sample() -> Vec<u8> {
     let mut archive = Vec::new();

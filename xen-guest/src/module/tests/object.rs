@@ -19,6 +19,11 @@ pub(super) const NOBITS: u32 = 8;
 pub(super) const TEXT: u16 = 1;
 pub(super) const RODATA: u16 = 2;
 pub(super) const DATA: u16 = 3;
+/// `.modinfo`; the next section that is added comes behind it.
+pub(super) const SAYS: u16 = 5;
+
+/// What a good module says about itself.
+pub(super) const INFO: &[u8] = b"name=good\0version=1.0\0license=MIT\0abi=1\0";
 
 /// A symbol.
 #[derive(Clone)]
@@ -57,7 +62,16 @@ impl Object {
         object.section(".rodata", PROGBITS, ALLOC, &[0x11; 32]);
         object.section(".data", PROGBITS, ALLOC | WRITE, &[0x22; 32]);
         object.section(".bss", NOBITS, ALLOC | WRITE, &[]).size = 0x2000;
+        object.section(".modinfo", PROGBITS, 0, INFO);
         object.symbol("module_init", 0x12, TEXT, 16);
+        object
+    }
+
+    /// Makes an object that says something else about itself.
+    pub(super) fn saying(info: &[u8]) -> Self {
+        let mut object = Self::new();
+        object.sections[usize::from(SAYS) - 1].bytes = info.to_vec();
+        object.sections[usize::from(SAYS) - 1].size = info.len() as u64;
         object
     }
 

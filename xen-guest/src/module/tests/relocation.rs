@@ -24,11 +24,17 @@ fn stored(section: u16, kind: u64, symbol: (&str, u8, u16, u64), addend: i64) ->
 }
 
 #[test]
-fn sorts_the_sections_into_three_parts() {
+fn sorts_the_sections_into_parts() {
     let bytes = Object::new().bytes();
     let plan = Plan::new("good", &bytes, ROOM).unwrap();
     let part = |kind, start, pages| Part { kind, start: PageCount::new(start), pages: PageCount::new(pages) };
-    let parts = [part(PartKind::Text, 0, 1), part(PartKind::Rodata, 1, 1), part(PartKind::Data, 2, 3)];
+    let parts = [
+        part(PartKind::Text, 0, 1),
+        part(PartKind::Rodata, 1, 1),
+        part(PartKind::Data, 2, 3),
+        part(PartKind::InitText, 5, 0),
+        part(PartKind::InitData, 5, 0),
+    ];
     assert_eq!(plan.parts(), &parts);
     assert_eq!(
         (plan.pages(), plan.init(), plan.exit(), plan.alignment()),

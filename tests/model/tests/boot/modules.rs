@@ -1,0 +1,151 @@
+//! Modules come and go on the model, and leave nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use mmu::layout::{FIXMAP, MODULES};
+use start_info::PageCount;
+use x86_64::VirtAddr;
+use xen_guest::{LoadError, module::Export};
+use xen_model::Guest;
+
+use crate::after::{Booted, booted};
+
+/// What a kernel would lend; nothing calls it, for the model executes nothing.
+fn kernel() -> Vec<Export> {
+    let names = ["xen_guest_log", "xen_guest_fatal", "xen_guest_alloc", "xen_guest_free", "memset", "memcpy"];
+    names.map(|name| Export::new(name, || VirtAddr::new(0xffff_ffff_8100_0040))).to_vec()
+}
+
+/// Builds the modules once, with the command the project itself uses, and reads one.
+fn object(name: &str) -> Vec<u8> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+        assert!(Command::new(root.join("tests/modules/build")).status().unwrap().success());
+        root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into())).join("modules")
+    });
+    std::fs::read(folder.join(format!("{name}.ko"))).unwrap()
+}
+
+impl Booted {
+    fn load(&mut self, name: &str, bytes: &[u8]) -> Result<(), LoadError> {
+        self.running.load_module(&mut self.built.machine, name, bytes, &kernel()).map(|_| ())
+    }
+
+    fn unload(&mut self, name: &str) -> Result<(), LoadError> {
+        self.running.unload_module(&mut self.built.machine, name)
+    }
+
+    /// What must be the same before and after: frames, end of the window, modules.
+    fn state(&self) -> (u64, VirtAddr, usize) {
+        let running = &self.running;
+        (running.map.free(), running.window.end(), running.modules.loaded().len())
+    }
+}
+
+const MIB: u64 = 256;
+
+#[test]
+fn a_module_leaves_when_nobody_uses_it() {
+    let mut booted = booted(Guest::new(64 * MIB));
+    let before = booted.state();
+    let (base, client) = (object("base"), object("client"));
+    let refused = booted.load("client", &client).unwrap_err();
+    assert_eq!(refused.to_string(), "module base, which it needs, is not loaded");
+    booted.load("base", &base).unwrap();
+    booted.load("client", &client).unwrap();
+    booted.check();
+    assert_eq!(booted.load("base", &base), Err(LoadError::AlreadyLoaded));
+    assert_eq!(
+        booted.load("other", &base).unwrap_err().to_string(),
+        "symbol base_add is exported by base already"
+    );
+    assert_eq!(booted.unload("base").unwrap_err().to_string(), "module client uses it; unload that first");
+    booted.unload("client").unwrap();
+    booted.unload("base").unwrap();
+    assert_eq!(booted.unload("base"), Err(LoadError::NotLoaded));
+    assert_eq!(booted.state(), before);
+    booted.check();
+    booted.use_all_memory();
+}
+
+#[test]
+fn a_thousand_rounds_leave_nothing() {
+    let mut booted = booted(Guest::new(64 * MIB));
+    let before = booted.state();
+    let names = ["hello", "base", "client"];
+    let objects = names.map(object);
+    for _ in 0..1000 {
+        for (name, bytes) in names.iter().zip(&objects) {
+            booted.load(name, bytes).unwrap();
+        }
+        for name in names.iter().rev() {
+            booted.unload(name).unwrap();
+        }
+        assert_eq!(booted.state(), before);
+    }
+    booted.check();
+    booted.use_all_memory();
+}
+
+#[test]
+fn hypercalls_do_not_grow_with_the_pages() {
+    let mut booted = booted(Guest::new(64 * MIB));
+    for name in ["hello", "mebibyte", "large"] {
+        booted.load(name, &object(name)).unwrap();
+        let cost = booted.running.modules.get(name).unwrap().cost();
+        assert!(cost.hypercalls <= 3, "{name}: {cost:?}");
+    }
+    let calls = booted.machine().calls();
+    booted.unload("large").unwrap();
+    assert_eq!(booted.machine().calls() - calls, 4);
+    // The gap is given out again.
+    booted.load("counter", &object("counter")).unwrap();
+    booted.load("large", &object("large")).unwrap();
+    booted.check();
+}
+
+#[test]
+fn a_module_without_frames_leaves_nothing() {
+    let mut booted = booted(Guest::new(20 * MIB));
+    let large = object("large");
+    // With ever fewer frames: none for the pages, for the second table, for the first.
+    while booted.running.map.free() > 1400 {
+        booted.running.take_frame(&mut booted.built.machine).unwrap();
+    }
+    booted.load("large", &large).unwrap();
+    booted.unload("large").unwrap();
+    while booted.running.map.free() > 0 {
+        let before = booted.state();
+        if before.0 < 1340 {
+            let refused = booted.load("large", &large).unwrap_err();
+            assert!(matches!(refused, LoadError::Mmu(mmu::Error::NoFrames { .. })), "{refused}");
+            assert_eq!(booted.state(), before);
+        }
+        let step = if before.0 > 8 { before.0 / 2 } else { 1 };
+        for _ in 0..step {
+            booted.running.take_frame(&mut booted.built.machine).unwrap();
+        }
+    }
+    assert_eq!(booted.running.window.end(), MODULES);
+    booted.check();
+}
+
+#[test]
+fn the_window_is_full_at_the_fixmap() {
+    let mut booted = booted(Guest::new(64 * MIB));
+    let rest = PageCount::of_bytes(FIXMAP - MODULES).unwrap().get() - 5;
+    booted.running.window.reserve(PageCount::new(rest), 4096).unwrap();
+    booted.load("hello", &object("hello")).unwrap();
+    assert_eq!(booted.running.window.end(), FIXMAP);
+    let before = booted.state();
+    let refused = booted.load("base", &object("base")).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("window full: 4 pages wanted, 0 left (0 in one piece) of module window"),
+        "{refused}"
+    );
+    assert_eq!(booted.state(), before);
+    booted.check();
+}

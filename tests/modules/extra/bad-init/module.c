@@ -1,0 +1,18 @@
+/* Fails its init: it must be taken out again without its exit being called. */
+#include "module.h"
+
+MODULE("bad-init", "1.0", "MIT OR Apache-2.0", "");
+
+static volatile u32 zeroed[5000];
+
+INIT int module_init(void)
+{
+    zeroed[4999] = 1;
+    SAY("bad-init: I will not start");
+    return -7;
+}
+
+void module_exit(void)
+{
+    SAY("bad-init: the exit of a module that never started was called");
+}

@@ -1,0 +1,177 @@
+//! What the demonstration does with modules; `docs/modules.md` lists the words of the command line.
+
+use alloc::{format, string::String, vec::Vec};
+
+use log::LevelFilter;
+use mmu::layout::FIXMAP;
+use start_info::PageCount;
+use x86_64::VirtAddr;
+use xen_guest::{
+    Guest, LoadError,
+    module::{self, Archive, Shelf, order},
+    sys::{exports, heap_used},
+};
+
+/// Does what the command line asks for.
+pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
+    let line = guest.running.setting.facts.command_line().clone();
+    let wanted = line.value_of("modules").unwrap_or("all");
+    if wanted == "none" {
+        return Ok(());
+    }
+    let ramdisk = guest.running.ramdisk(&mut guest.xen).map_err(|error| format!("ramdisk: {error}"))?;
+    let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
+    let archive = Archive::new(ramdisk).map_err(|error| format!("ramdisk: {error}"))?;
+    let names: Vec<&str> = match wanted {
+        "all" => {
+            let all = archive.modules().iter().filter(|module| module.shelf == Shelf::All);
+            all.map(|module| module.name).collect()
+        }
+        names => names.split(',').collect(),
+    };
+    if names.is_empty() {
+        return Err(String::from("modules: the ramdisk holds no modules/NAME.ko"));
+    }
+    let mut demo = Demo { guest, archive: &archive };
+    if let Some(rounds) = line.value_of("rounds").and_then(|rounds| rounds.parse().ok()) {
+        demo.rounds(&names, rounds)?;
+    }
+    if let Some(name) = line.value_of("fill") {
+        demo.fill(name)?;
+    }
+    demo.load_all(&names)?;
+    for name in line.value_of("refuse").into_iter().flat_map(|names| names.split(',')) {
+        demo.refuse(name)?;
+    }
+    Ok(())
+}
+
+struct Demo<'g, 'a> {
+    guest: &'g mut Guest,
+    archive: &'g Archive<'a>,
+}
+
+/// What must be the same before and after a module was there.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    frames: u64,
+    mapped: PageCount,
+    end: VirtAddr,
+    modules: usize,
+}
+
+impl Demo<'_, '_> {
+    fn state(&self) -> State {
+        let running = &self.guest.running;
+        State {
+            frames: running.map.free(),
+            mapped: running.map.mapped(),
+            end: running.window.end(),
+            modules: running.modules.loaded().len(),
+        }
+    }
+
+    /// Loads modules and what they need, but for what is loaded.
+    fn load_all(&mut self, names: &[&str]) -> Result<(), String> {
+        let modules = order(self.archive, names).map_err(|error| no_module(&error))?;
+        for module in modules {
+            if self.guest.running.modules.get(module.name).is_none() {
+                self.load(module.name, module.bytes)
+                    .map_err(|error| format!("module {}: {error}", module.name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, name: &str, bytes: &[u8]) -> Result<(), LoadError> {
+        let Guest { xen, running } = &mut *self.guest;
+        let before = (running.map.free(), running.map.mapped(), running.window.end());
+        match running.load_module(xen, name, bytes, exports()) {
+            Ok(loaded) => log::info!("module {name} {}: {}", loaded.version(), loaded.region()),
+            Err(error) => {
+                let after = (running.map.free(), running.map.mapped(), running.window.end());
+                if after != before {
+                    log::error!("module {name} left something behind: {before:?} became {after:?}");
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn unload_all(&mut self) -> Result<(), String> {
+        let Guest { xen, running } = &mut *self.guest;
+        while let Some(last) = running.modules.loaded().last() {
+            let name = String::from(last.name());
+            running.unload_module(xen, &name).map_err(|error| format!("module {name}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// Loads and unloads the modules many times; nothing may be left of them.
+    fn rounds(&mut self, names: &[&str], rounds: u32) -> Result<(), String> {
+        let before = self.state();
+        let level = log::max_level();
+        let mut heap = 0;
+        for round in 0..rounds {
+            self.load_all(names)?;
+            self.unload_all()?;
+            if round == 0 {
+                heap = heap_used();
+                log::set_max_level(LevelFilter::Warn);
+            }
+            let after = self.state();
+            if after != before || heap_used() != heap {
+                log::set_max_level(level);
+                let used = heap_used();
+                return Err(format!("round {round}: {before:?}, heap {heap} became {after:?}, heap {used}"));
+            }
+        }
+        log::set_max_level(level);
+        let State { frames, .. } = before;
+        log::info!(
+            "rounds: {rounds} times {names:?} loaded and unloaded: {frames} frames free before and after"
+        );
+        Ok(())
+    }
+
+    /// Loads one module under many names until the window is full.
+    fn fill(&mut self, name: &str) -> Result<(), String> {
+        let before = self.state();
+        let module = self.archive.module(name).map_err(|error| no_module(&error))?;
+        let mut count = 0;
+        let full = loop {
+            match self.load(&format!("{name}-{count}"), module.bytes) {
+                Ok(()) => count += 1,
+                Err(error) => break error,
+            }
+        };
+        let end = self.guest.running.window.end();
+        log::info!("fill: {count} modules up to {end:#x}, then {full}");
+        if !matches!(full, LoadError::Mmu(mmu::Error::WindowFull { .. })) || end != FIXMAP {
+            return Err(format!("fill: {count} modules up to {end:#x}, then {full}"));
+        }
+        self.unload_all()?;
+        let after = self.state();
+        if after == before { Ok(()) } else { Err(format!("fill: {before:?} became {after:?}")) }
+    }
+
+    /// Tries a module that must be refused, with nothing changed.
+    fn refuse(&mut self, name: &str) -> Result<(), String> {
+        let before = self.state();
+        let error = match self.load_all(&[name]) {
+            Err(error) => error,
+            Ok(()) => return Err(format!("module {name} was loaded, which should have been refused")),
+        };
+        log::info!("refused: {error}");
+        let after = self.state();
+        if after == before { Ok(()) } else { Err(format!("module {name}: {before:?} became {after:?}")) }
+    }
+}
+
+fn no_module(error: &module::Error) -> String {
+    match error {
+        module::Error::OfModule { .. } => format!("{error}"),
+        error => format!("modules: {error}"),
+    }
+}

@@ -1,0 +1,77 @@
+//! What the pages of a placed module hold.
+//!
+//! *What this is*: copies and patches of a plan, both in ascending order, so that one page after the other can be made:
+//! no memory for the whole module is needed besides its own.
+//!
+//! *What must hold*: copies lie apart (the plan places sections so), and so do patches, which is checked here: the order
+//! in which a page gets them does not matter then.
+
+use alloc::vec::Vec;
+
+use start_info::PAGE_SIZE;
+
+use super::error::Error;
+use super::plan::{Patch, Plan};
+
+/// A module's bytes at the address it was resolved for.
+#[derive(Debug)]
+pub struct Content<'a> {
+    copies: Vec<(u64, &'a [u8])>,
+    patches: Vec<Patch>,
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn new(plan: &Plan<'a>, mut patches: Vec<Patch>) -> Result<Self, Error> {
+        let entries = plan.copies().count();
+        let mut copies = Vec::new();
+        copies.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+        copies.extend(plan.copies());
+        copies.sort_unstable_by_key(|(offset, _)| *offset);
+        patches.sort_unstable_by_key(Patch::offset);
+        for (before, after) in patches.iter().zip(patches.iter().skip(1)) {
+            if end(before) > after.offset() {
+                return Err(Error::PatchesMeet { offset: after.offset() });
+            }
+        }
+        Ok(Self { copies, patches })
+    }
+
+    /// Writes the page that `before` pages precede; tells whether there is anything but zeros to it.
+    #[must_use]
+    pub fn write(&self, before: u64, page: &mut [u8; PAGE_SIZE as usize]) -> bool {
+        page.fill(0);
+        let start = before * PAGE_SIZE;
+        let behind = start + PAGE_SIZE;
+        let first = self.copies.partition_point(|(offset, bytes)| offset + bytes.len() as u64 <= start);
+        let copies = self.copies.iter().skip(first).take_while(|(offset, _)| *offset < behind);
+        let first = self.patches.partition_point(|patch| end(patch) <= start);
+        let patches = self.patches.iter().skip(first).take_while(|patch| patch.offset() < behind);
+        let mut any = false;
+        for (offset, bytes) in copies.copied().chain(patches.map(|patch| (patch.offset(), patch.bytes()))) {
+            overlay(page, start, offset, bytes);
+            any = true;
+        }
+        any
+    }
+
+    /// Returns what the relocations store, in ascending order.
+    #[must_use]
+    pub fn patches(&self) -> &[Patch] {
+        &self.patches
+    }
+}
+
+fn end(patch: &Patch) -> u64 {
+    patch.offset() + patch.bytes().len() as u64
+}
+
+/// Writes those of the bytes for `offset` that lie in the page that starts at `start`.
+fn overlay(page: &mut [u8; PAGE_SIZE as usize], start: u64, offset: u64, bytes: &[u8]) {
+    let skipped = start.saturating_sub(offset) as usize;
+    let at = offset.saturating_sub(start) as usize;
+    let (Some(target), Some(source)) = (page.get_mut(at..), bytes.get(skipped..)) else { return };
+    let len = target.len().min(source.len());
+    if let (Some(target), Some(source)) = (target.get_mut(..len), source.get(..len)) {
+        target.copy_from_slice(source);
+    }
+}
