@@ -14,10 +14,12 @@ type Row = (u32, u32, u64, u64, u64, u32, u32);
 
 /// Writes the object. It has no relocations, so that nothing but memory can go wrong.
 pub(crate) fn module() -> Vec<u8> {
-    const STRINGS: &[u8] = b"\0module_init\0.text\0";
-    let (parts, symbols) = (64 + 64 * 7, 64 + 64 * 7 + 3 * LEN);
+    const STRINGS: &[u8] = b"\0module_init\0.text\0.modinfo\0";
+    let info = format!("name=small\0version=1\0license=MIT\0abi={}\0", xen_guest::module::ABI);
+    let (parts, symbols) = (64 + 64 * 8, 64 + 64 * 8 + 3 * LEN);
     let strings = symbols + 48;
-    let rows: [Row; 7] = [
+    let info_at = strings + STRINGS.len() as u64;
+    let rows: [Row; 8] = [
         (0, 0, 0, 0, 0, 0, 0),
         (13, 1, 2 | 4, parts, LEN, 0, 0),
         (0, 1, 2, parts + LEN, LEN, 0, 0),
@@ -25,6 +27,7 @@ pub(crate) fn module() -> Vec<u8> {
         (0, 8, 2 | 1, symbols, BSS, 0, 0),
         (0, 2, 0, symbols, 48, 6, 1),
         (0, 3, 0, strings, STRINGS.len() as u64, 0, 0),
+        (19, 1, 0, info_at, info.len() as u64, 0, 0),
     ];
     let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     file.extend([1, 0, 62, 0, 1, 0, 0, 0]);
@@ -46,5 +49,6 @@ pub(crate) fn module() -> Vec<u8> {
     file.extend([1, 0, 0, 0, 0x12, 0, 1, 0]);
     file.extend([0; 16]);
     file.extend(STRINGS);
+    file.extend(info.as_bytes());
     file
 }

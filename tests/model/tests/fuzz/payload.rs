@@ -69,10 +69,7 @@ impl Subject {
                 Err(error) => Some(error.to_string()),
             },
             6 => running.map.grow(machine, &running.p2m).err().map(|error| error.to_string()),
-            7 => {
-                let name = |_: &str| None;
-                running.load_module(machine, "fuzz", &module(), &name).err().map(|error| error.to_string())
-            }
+            7 => running.load_module(machine, "small", &module(), &[]).err().map(|error| error.to_string()),
             _ => {
                 // A page of a hole becomes somebody else's and a hole again.
                 let pfn = Pfn::new(HOLE.start + random.below(HOLE.end - HOLE.start));

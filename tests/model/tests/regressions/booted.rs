@@ -52,9 +52,9 @@ impl Booted {
         let page = |address: u64| (address - KERNEL_MAP.as_u64()) / 4096;
         assert_eq!(self.mapped(page(MODULES.as_u64())..page(FIXMAP.as_u64())), [], "left in the window");
         let machine = &mut self.built.machine;
-        let loaded = self.running.load_module(machine, "small", &module(), &|_| None).unwrap();
-        assert_eq!(loaded.region().start(), MODULES);
-        let leaf = self.machine().live_leaf(loaded.init().as_u64()).unwrap();
+        let region = self.running.load_module(machine, "small", &module(), &[]).unwrap().region();
+        assert_eq!(region.start(), MODULES);
+        let leaf = self.machine().live_leaf(region.start().as_u64()).unwrap();
         assert!(leaf.executable && !leaf.writable);
         assert_eq!(self.machine().read(leaf.address), Ok(u64::from_le_bytes([TEXT; 8])));
     }
