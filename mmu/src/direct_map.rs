@@ -118,8 +118,7 @@ impl DirectMap {
     /// # Errors
     /// [`Error::NoFrames`] when all memory is used, and as [`DirectMap::grow`].
     pub fn take<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, Error> {
-        // A chunk's tables come from what is mapped, so mapping must go on before the last frame is gone.
-        while self.frames.free() <= Needed::MOST && self.grow(machine, p2m)? {}
+        while self.frames.free() <= self.reserve() && self.grow(machine, p2m)? {}
         self.take_mapped(machine, p2m, Doing::DirectMap)
     }
 
@@ -133,7 +132,7 @@ impl DirectMap {
         p2m: &impl Translate,
         len: PageCount,
     ) -> Result<Span<Mapped>, Error> {
-        while self.frames.free() <= len.get() + Needed::MOST && self.grow(machine, p2m)? {}
+        while self.frames.free() <= len.get() + self.reserve() && self.grow(machine, p2m)? {}
         loop {
             if let Some(span) = self.frames.take_span(machine, len) {
                 return Ok(span);
@@ -142,6 +141,14 @@ impl DirectMap {
                 return Err(self.no_frames(Doing::DirectMap));
             }
         }
+    }
+
+    /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so mapping must go on
+    /// before the last frame is gone; a chunk may yield none, if it holds the ramdisk or the builder's list.
+    fn reserve(&self) -> u64 {
+        let unmapped = self.rest.range();
+        let barren = |range: &PfnRange| Needed::tables(range.intersection(unmapped)) + Needed::EDGES;
+        Needed::MOST + self.reserved.iter().filter(|range| range.overlaps(unmapped)).map(barren).sum::<u64>()
     }
 
     /// Takes a frame back.
@@ -237,19 +244,31 @@ impl DirectMap {
         match live {
             Some(mut l2) => {
                 for start in (pages.start()..pages.end()).step_by(L1_PAGES as usize) {
-                    let l1 = self.l1(machine, p2m, start, pages.end())?.freeze(machine, batch, &self.view)?;
-                    l2.attach(machine, batch, L2::index(direct_address(start)), l1)?;
+                    if let Some(l1) = self.l1(machine, p2m, start, pages.end())? {
+                        let l1 = l1.freeze(machine, batch, &self.view)?;
+                        l2.attach(machine, batch, L2::index(direct_address(start)), l1)?;
+                    }
                 }
             }
             None => {
-                let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
-                let mut l2 = Table::<L2, Draft>::empty(frame, machine);
+                let mut l2 = None;
                 for start in (pages.start()..pages.end()).step_by(L1_PAGES as usize) {
-                    let l1 = self.l1(machine, p2m, start, pages.end())?.freeze(machine, batch, &self.view)?;
-                    l2.link(machine, L2::index(direct_address(start)), l1);
+                    let Some(l1) = self.l1(machine, p2m, start, pages.end())? else { continue };
+                    let mut table = match l2.take() {
+                        Some(table) => table,
+                        None => {
+                            let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
+                            Table::<L2, Draft>::empty(frame, machine)
+                        }
+                    };
+                    let l1 = l1.freeze(machine, batch, &self.view)?;
+                    table.link(machine, L2::index(direct_address(start)), l1);
+                    l2 = Some(table);
                 }
-                let l2 = l2.freeze(machine, batch, &self.view)?;
-                self.hook_l2(machine, p2m, batch, address, l2)?;
+                if let Some(l2) = l2 {
+                    let l2 = l2.freeze(machine, batch, &self.view)?;
+                    self.hook_l2(machine, p2m, batch, address, l2)?;
+                }
             }
         }
         Ok(())
@@ -283,15 +302,20 @@ impl DirectMap {
         Ok(())
     }
 
+    /// Makes the table for the pages from `start` on; none where no page has memory.
     fn l1<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
         start: u64,
         end: u64,
-    ) -> Result<Table<L1, Draft>, Error> {
-        let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
+    ) -> Result<Option<Table<L1, Draft>>, Error> {
         let pages = PfnRange::between(self::frame(start), frame_or_last(end.min(start + L1_PAGES)));
+        if !pages.iter().any(|pfn| p2m.entry(machine, pfn).ram().is_some()) {
+            self.holes_seen = true;
+            return Ok(None);
+        }
+        let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
         let mixed = self.read_only.iter().any(|range| range.overlaps(pages));
         let hole = Cell::new(false);
         let table = Table::filled(frame, machine, |machine, index| {
@@ -306,7 +330,7 @@ impl DirectMap {
             }
         });
         self.holes_seen |= hole.get();
-        Ok(table)
+        Ok(Some(table))
     }
 
     fn access(&self, pfn: Pfn, mixed: bool) -> Access {
@@ -375,6 +399,9 @@ struct Needed;
 impl Needed {
     /// The most tables that one chunk takes.
     const MOST: u64 = ENTRIES + 2;
+
+    /// How many more a range may take because its first and last tables are shared with what lies around it.
+    const EDGES: u64 = 2 * (ENTRIES + 2);
 
     fn tables(range: PfnRange) -> u64 {
         let of = |reach: u64| range.end().div_ceil(reach) - range.start() / reach;

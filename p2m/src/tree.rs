@@ -181,14 +181,15 @@ impl Tree {
     /// Makes all 512 entries of leaf `index` identity entries, by pointing at the shared identity leaf.
     ///
     /// # Errors
-    /// [`Error::Beyond`] for a leaf behind the last, the source's error when an inner page is needed and there is no frame.
+    /// [`Error::Beyond`] for a leaf that does not have all its 512 pages, the source's error when an inner page is needed and there is no frame.
     pub fn set_identity_leaf<M: Memory, S: FrameSource<M>>(
         &mut self,
         memory: &mut M,
         source: &mut S,
         index: u64,
     ) -> Result<NewLeaf, S::Error> {
-        if index >= self.leaves() {
+        // A leaf that is used in part would have identity entries behind the last page.
+        if index >= self.pages.get() / ENTRIES {
             let pfn = index.checked_mul(ENTRIES).and_then(|number| Pfn::try_new(number).ok());
             let pfn = pfn.unwrap_or(Pfn::new(start_info::MAX_FRAMES - 1));
             return Err(Error::Beyond { pfn, pages: self.pages }.into());
@@ -213,6 +214,9 @@ impl Tree {
     }
 
     pub(crate) fn leaf(&self, memory: &impl Memory, index: u64) -> Option<Page> {
+        if index >= self.leaves() {
+            return None;
+        }
         let mut page = self.root;
         for level in (0..self.inner).rev() {
             page = page.child(memory, inner_index(index, level))?;

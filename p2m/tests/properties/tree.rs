@@ -82,7 +82,12 @@ proptest! {
             let (pfn, taken) = (pfn % pages, stock.frames.taken());
             let leaf = pfn / 512;
             let Some(entry) = entry else {
-                let new = tree.set_identity_leaf(&mut paper, &mut stock, leaf).unwrap();
+                let set = tree.set_identity_leaf(&mut paper, &mut stock, leaf);
+                if leaf == pages / 512 {
+                    prop_assert!(matches!(set, Err(Error::Beyond { .. })), "a leaf that is used in part");
+                    continue;
+                }
+                let new = set.unwrap();
                 prop_assert_eq!(new.index(), leaf);
                 let all = leaf * 512..pages.min(leaf * 512 + 512);
                 all.for_each(|pfn| { paper.oracle.changed.insert(pfn, Entry::Identity); });

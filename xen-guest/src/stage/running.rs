@@ -82,7 +82,16 @@ impl Running {
         entry: p2m::Entry,
     ) -> Result<(), mmu::Error> {
         // While the tree changes, the direct map may have to grow, and grows by entries the change does not touch.
-        let mut frames = [self.map.take(platform, &self.p2m)?, self.map.take(platform, &self.p2m)?].map(Some);
+        let mut frames = [Some(self.map.take(platform, &self.p2m)?), None];
+        match self.map.take(platform, &self.p2m) {
+            Ok(frame) => frames[1] = Some(frame),
+            // An entry that needs no leaf needs no frame either.
+            Err(mmu::Error::NoFrames { .. }) => {}
+            Err(error) => {
+                frames.into_iter().flatten().for_each(|frame| self.map.give(platform, frame));
+                return Err(error);
+            }
+        }
         let mut source = Spare(&mut frames);
         let set = self.p2m.set(platform, &mut source, pfn, entry);
         for frame in frames.into_iter().flatten() {

@@ -13,6 +13,7 @@ mod account;
 mod calls;
 mod frames;
 mod guests;
+mod kept;
 mod modules;
 mod object;
 mod pages;

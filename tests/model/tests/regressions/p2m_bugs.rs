@@ -65,7 +65,7 @@ fn v2_memset_the_tail_of_the_last_leaf_is_missing_and_not_frame_0() {
 /// tree that looked valid could not be saved, or was saved in part.
 #[test]
 fn above_512_gb_the_linear_form_is_published_and_the_tree_is_invalid() {
-    let mut booted = booted(Guest::new(513 << 18).with_command_line("map=lazy"));
+    let mut booted = booted(Guest::new(513 << 18).with_notes().with_command_line("map=lazy"));
     let published = *booted.machine().published().unwrap();
     assert_eq!((published.max_pfn, published.frame_list_list), (513 << 18, u64::MAX));
     assert_ne!(published.p2m_cr3, 0);
