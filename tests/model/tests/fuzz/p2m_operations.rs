@@ -72,8 +72,13 @@ impl Subject {
         if leaf >= self.tree.leaves() {
             return;
         }
-        let new = self.tree.set_identity_leaf(&mut self.paper, &mut self.stock, leaf).unwrap();
-        let all = leaf * 512..self.pages.min(leaf * 512 + 512);
+        let set = self.tree.set_identity_leaf(&mut self.paper, &mut self.stock, leaf);
+        if leaf == self.pages / 512 {
+            assert!(matches!(set, Err(p2m::Error::Beyond { .. })), "a leaf that is used in part");
+            return;
+        }
+        let new = set.unwrap();
+        let all = leaf * 512..leaf * 512 + 512;
         self.changed.extend(all.map(|pfn| (pfn, Entry::Identity)));
         self.replace(&new);
     }
