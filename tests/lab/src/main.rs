@@ -16,6 +16,7 @@ mod image;
 mod inventory;
 mod machine;
 mod module_runs;
+mod mutations;
 mod options;
 mod outcome;
 mod packages;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? setup, build, boot, test, inventory");
+        bail!("which command? setup, build, boot, test, mutations, inventory");
     }
     let name = arguments.remove(0);
     match name.to_str() {
@@ -59,6 +60,7 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         }
         Some("boot") => boot::boot(arguments),
         Some("test") => suite::test(&arguments),
+        Some("mutations") => mutations::mutations(&arguments),
         Some("inventory") => inventory::inventory(),
         _ => bail!("no command {}", name.display()),
     }

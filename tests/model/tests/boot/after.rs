@@ -6,7 +6,7 @@ use std::ops::Range;
 use mmu::layout::{DIRECT_MAP, FIXMAP, KERNEL_MAP, LINEAR_P2M};
 use p2m::{Entry, Memory};
 use start_info::{Mfn, Pfn};
-use xen_guest::{Mapping, Revector, Running, boot};
+use xen_guest::{Mapping, Platform, Revector, Running, boot};
 use xen_model::audit::{self, Complaints};
 use xen_model::{Built, Guest, Machine, Unmapped, toolstack};
 
@@ -24,6 +24,8 @@ pub(crate) fn booted(guest: Guest) -> Booted {
         Ok(running) => running,
         Err(failure) => panic!("{failure}\n{}", built.machine.trace()),
     };
+    // The model looks where the ring is mapped: the old mapping is gone.
+    built.machine.write_console("booted\n");
     let booted = Booted { guest, built, running };
     booted.check();
     booted
