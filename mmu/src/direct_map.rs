@@ -119,7 +119,7 @@ impl DirectMap {
     /// [`Error::NoFrames`] when all memory is used, and as [`DirectMap::grow`].
     pub fn take<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, Error> {
         while self.frames.free() <= self.reserve() && self.grow(machine, p2m)? {}
-        self.take_mapped(machine, p2m, Doing::DirectMap)
+        self.take_mapped(machine, p2m)
     }
 
     /// Takes a run of adjacent frames, mapping more memory if need be.
@@ -138,7 +138,7 @@ impl DirectMap {
                 return Ok(span);
             }
             if !self.grow(machine, p2m)? {
-                return Err(self.no_frames(Doing::DirectMap));
+                return Err(self.no_frames());
             }
         }
     }
@@ -196,21 +196,12 @@ impl DirectMap {
         self.total
     }
 
-    pub(crate) fn no_frames(&self, doing: Doing) -> Error {
-        Error::NoFrames { doing, mapped: self.mapped(), total: self.total }
+    fn no_frames(&self) -> Error {
+        Error::NoFrames { doing: Doing::DirectMap, mapped: self.mapped(), total: self.total }
     }
 
-    fn take_mapped<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        doing: Doing,
-    ) -> Result<Frame, Error> {
-        self.frames.take(machine, p2m).ok_or(Error::NoFrames {
-            doing,
-            mapped: self.mapped(),
-            total: self.total,
-        })
+    fn take_mapped<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, Error> {
+        self.frames.take(machine, p2m).ok_or_else(|| self.no_frames())
     }
 
     /// Maps a chunk that lies under one L2 table (or several, if it is the first) and hands out what is free in it.
@@ -227,7 +218,7 @@ impl DirectMap {
             self.map_in_l2(machine, p2m, &mut batch, PfnRange::between(frame(at), frame_or_last(end)))?;
             at = end;
         }
-        batch.commit(machine)?.waive("hooks fill empty entries, and a frozen table is not written again");
+        self.send(machine, &mut batch)?;
         let chunk = self.rest.take_until(chunk.end());
         self.hand_out(machine, p2m, chunk)
     }
@@ -257,7 +248,7 @@ impl DirectMap {
                     let mut table = match l2.take() {
                         Some(table) => table,
                         None => {
-                            let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
+                            let frame = self.take_mapped(machine, p2m)?;
                             Table::<L2, Draft>::empty(frame, machine)
                         }
                     };
@@ -286,7 +277,7 @@ impl DirectMap {
             l3.attach(machine, batch, L3::index(address), l2)?;
             return Ok(());
         }
-        let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
+        let frame = self.take_mapped(machine, p2m)?;
         let mut l3 = Table::<L3, Draft>::empty(frame, machine);
         l3.link(machine, L3::index(address), l2);
         let l3 = l3.freeze(machine, batch, &self.view)?;
@@ -315,7 +306,7 @@ impl DirectMap {
             self.holes_seen = true;
             return Ok(None);
         }
-        let frame = self.take_mapped(machine, p2m, Doing::DirectMap)?;
+        let frame = self.take_mapped(machine, p2m)?;
         let mixed = self.read_only.iter().any(|range| range.overlaps(pages));
         let hole = Cell::new(false);
         let table = Table::filled(frame, machine, |machine, index| {
