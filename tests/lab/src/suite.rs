@@ -22,7 +22,7 @@ const SOURCE_DOCUMENT_OFF: &str =
     "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
 
 /// The runs of the group `xen`.
-const XEN: [Case; 18] = [
+const XEN: [Case; 19] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
@@ -62,6 +62,7 @@ const XEN: [Case; 18] = [
     Case::bad("ramdisk-without-module", Ramdisk::Empty, &[proof::reason_given]),
     Case::bad("module-is-no-elf", Ramdisk::NoElf, &[proof::reason_given]),
     Case::probes("conformance-domu", "domu", &[proof::model_conforms_in_domu]),
+    Case::probes("conformance-dom0", "dom0", &[proof::model_conforms_in_dom0]),
 ];
 
 /// The runs of the group `large`.

@@ -1,5 +1,7 @@
 //! The payload.
 
+use core::fmt;
+
 use arrayvec::ArrayVec;
 use conformance::{Domain, PAGES, run_all};
 use p2m::Frame;
@@ -21,21 +23,47 @@ fn main(guest: Guest) -> ! {
         Ok((probes, differ)) => {
             log::info!("verdict: FAILURE {differ} of {probes} probes not as the table says")
         }
-        Err(error) => log::info!("verdict: FAILURE no spare frames: {error}"),
+        Err(reason) => log::info!("verdict: FAILURE {reason}"),
     }
     shutdown(Reason::Poweroff)
 }
 
+/// Why the probes could not be run.
+enum Unready {
+    /// There is no memory for spare frames.
+    Spare(mmu::Error),
+    /// Fewer spare frames than asked for.
+    TooFew,
+    /// The M2P shows no frame that belongs to no domain.
+    NobodysFrame,
+}
+
+impl fmt::Display for Unready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spare(error) => write!(f, "no spare frames: {error}"),
+            Self::TooFew => write!(f, "fewer than {PAGES} spare frames"),
+            Self::NobodysFrame => write!(f, "the M2P shows no frame of nobody's"),
+        }
+    }
+}
+
+impl From<mmu::Error> for Unready {
+    fn from(error: mmu::Error) -> Self {
+        Self::Spare(error)
+    }
+}
+
 /// Runs all probes; returns how many there are, and how many gave something else than the table says.
-fn probe(guest: Guest) -> Result<(usize, usize), mmu::Error> {
+fn probe(guest: Guest) -> Result<(usize, usize), Unready> {
     let Guest { mut xen, mut running } = guest;
     let mut frames = ArrayVec::<Frame, PAGES>::new();
     for _ in 0..PAGES {
         frames.push(running.take_frame(&mut xen)?);
     }
-    let Ok(mut frames) = frames.into_inner() else { return Ok((0, 1)) };
+    let mut frames = frames.into_inner().map_err(|_| Unready::TooFew)?;
     let domain = if running.setting.facts.is_dom0() { Domain::Dom0 } else { Domain::DomU };
-    let mut live = Live::new(xen, &running, frames[0].mfn());
+    let mut live = Live::new(xen, &running, frames[0].mfn()).ok_or(Unready::NobodysFrame)?;
     log::info!("{live}");
     let (mut probes, mut differ) = (0, 0);
     run_all(&mut live, &running, &mut frames, |probe, transcript| {

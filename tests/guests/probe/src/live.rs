@@ -43,23 +43,28 @@ struct TrapInfo {
 pub(crate) struct Live {
     xen: Xen,
     shared_info: Mfn,
-    other: Option<u64>,
-    nobody: Option<u64>,
+    other: u64,
+    nobody: u64,
 }
 
 impl Live {
-    /// Looks for frames of others below `own`, a frame of ours.
-    pub(crate) fn new(xen: Xen, running: &Running, own: Mfn) -> Self {
+    /// Looks for frames of others below `own`, a frame of ours, and then above it, up to shared_info, which is Xen's memory.
+    /// `None` if a frame of nobody is not found: another frame in its place could be one that may be mapped.
+    pub(crate) fn new(xen: Xen, running: &Running, own: Mfn) -> Option<Self> {
         let shared_info = running.setting.facts.shared_info().mfn();
         let held = |mfn: u64| Mfn::try_new(mfn).ok().and_then(|mfn| xen.machine_to_phys(mfn));
         let ours = |mfn: u64, pfn: u64| {
             let entry = Pfn::try_new(pfn).map(|pfn| running.entry(&xen, pfn));
             matches!(entry, Ok(Entry::Ram(found)) if found.get() == mfn)
         };
-        let below = || (MEMORY..own.get()).rev().filter(|&mfn| mfn != shared_info.get());
-        let other = below().find(|&mfn| held(mfn).is_some_and(|pfn| pfn != u64::MAX && !ours(mfn, pfn)));
-        let nobody = below().find(|&mfn| held(mfn) == Some(u64::MAX));
-        Self { xen, shared_info, other, nobody }
+        let memory = || {
+            let (below, above) = (MEMORY..own.get(), own.get()..shared_info.get());
+            below.rev().chain(above.rev()).filter(|&mfn| mfn != shared_info.get())
+        };
+        let nobody = memory().find(|&mfn| held(mfn) == Some(u64::MAX))?;
+        let other = memory().find(|&mfn| held(mfn).is_some_and(|pfn| pfn != u64::MAX && !ours(mfn, pfn)));
+        // Without another domain, a frame of Xen's.
+        Some(Self { xen, shared_info, other: other.unwrap_or(nobody), nobody })
     }
 
     /// Makes a hypercall whose arguments are numbers or point to what the caller holds.
@@ -74,7 +79,7 @@ impl Live {
 impl fmt::Display for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { shared_info, other, nobody, .. } = self;
-        write!(f, "frames: shared_info {shared_info}, another's {other:x?}, nobody's {nobody:x?}")
+        write!(f, "frames: shared_info {shared_info}, another's {other:#x}, nobody's {nobody:#x}")
     }
 }
 
@@ -166,9 +171,8 @@ impl Subject for Live {
     fn special(&self, special: Special) -> u64 {
         match special {
             Special::SharedInfo => self.shared_info.get(),
-            // Without another domain, a frame of Xen's.
-            Special::Other => self.other.or(self.nobody).unwrap_or_default(),
-            Special::Nobody => self.nobody.unwrap_or_default(),
+            Special::Other => self.other,
+            Special::Nobody => self.nobody,
             Special::Device => DEVICE,
             Special::Screen => SCREEN,
             Special::Beyond => conformance::BEYOND,
