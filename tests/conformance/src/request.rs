@@ -63,6 +63,12 @@ impl Operation {
     pub const fn first(&self) -> u64 {
         self.first
     }
+
+    /// Returns the second argument.
+    #[must_use]
+    pub const fn second(&self) -> u64 {
+        self.second
+    }
 }
 
 /// What `update_va_mapping` is to flush (`public/xen.h`, `UVMF_*`).

@@ -111,8 +111,8 @@ pub trait Subject: p2m::Memory + p2m::MachineToPhys + fmt::Debug {
     /// Makes the hypercall `mmu_update`.
     fn update_entries(&mut self, requests: &[Request]) -> Answer;
 
-    /// Makes the hypercall `mmuext_op`; `None` if the subject does not know the operation.
-    fn extended(&mut self, operations: &[Operation]) -> Option<Answer>;
+    /// Makes the hypercall `mmuext_op`.
+    fn extended(&mut self, operations: &[Operation]) -> Answer;
 
     /// Makes the hypercall `update_va_mapping`.
     fn update_address(&mut self, change: Change) -> Answer;

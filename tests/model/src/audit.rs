@@ -91,9 +91,10 @@ fn count(machine: &Machine, complaints: &mut Complaints) -> Frames {
         }
     };
     count(machine.shared_info(), Some(Kind::Writable));
-    if let Some(root) = machine.root() {
-        count(root, Some(Kind::Table(4)));
+    for root in [machine.root, machine.user_root].into_iter().flatten() {
+        count(machine.frames.mfn(root), Some(Kind::Table(4)));
     }
+    machine.gdt().for_each(|mfn| count(mfn, Some(Kind::Descriptors)));
     for frame in machine.frames.all() {
         let record = machine.frames.get(frame);
         let Some(level) = record.table_level() else { continue };

@@ -55,7 +55,7 @@ impl Guest {
     /// When Xen's rules refuse the builder's own tables: a bug of the model.
     pub fn build(&self) -> Result<Built, TooSmall> {
         let places = Places::of(self)?;
-        let machine = Machine::new(self.pages, &self.holes, self.seed);
+        let machine = Machine::new(self.domain, self.pages, &self.holes, self.seed);
         let mut work = Work { guest: self, places, machine };
         work.list();
         let root = work.boot_tables();
@@ -83,8 +83,8 @@ impl Machine {
     /// Pins the root and lets the guest run on it.
     fn start(&mut self, root: Frame) {
         let mfn = self.frames.mfn(root);
-        let pinned = self.extended(xen_sys::MMUEXT_PIN_L4_TABLE, mfn.get());
-        let used = self.extended(xen_sys::MMUEXT_NEW_BASEPTR, mfn.get());
+        let pinned = self.extended(xen_sys::MMUEXT_PIN_L4_TABLE, mfn.get(), 0);
+        let used = self.extended(xen_sys::MMUEXT_NEW_BASEPTR, mfn.get(), 0);
         assert!(pinned.is_ok() && used.is_ok(), "the builder's own tables were refused: {pinned:?} {used:?}");
         self.building = false;
     }

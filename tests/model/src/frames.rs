@@ -37,6 +37,8 @@ pub enum Kind {
     None,
     /// A page table of this level, 1 to 4.
     Table(u8),
+    /// Segment descriptors.
+    Descriptors,
     /// Memory with a writable mapping.
     Writable,
 }
@@ -81,6 +83,7 @@ impl Record {
         match self.0 >> KIND_SHIFT & 7 {
             0 => Kind::None,
             level @ 1..=4 => Kind::Table(level as u8),
+            5 => Kind::Descriptors,
             _ => Kind::Writable,
         }
     }
@@ -115,6 +118,7 @@ impl Record {
         let kind = match kind {
             Kind::None => 0,
             Kind::Table(level) => level as u64,
+            Kind::Descriptors => 5,
             Kind::Writable => 7,
         };
         Self(self.0 & !COUNT_MASK & !(7 << KIND_SHIFT) | kind << KIND_SHIFT | 1)
@@ -258,7 +262,9 @@ mod tests {
         assert_eq!((more.owner(), more.is_pinned(), more.table_level()), (Owner::Other, true, Some(3)));
         assert_eq!(more.used_once_less().held_once_less(), record);
         assert_eq!(record.used_once_less().table_level(), None);
-        assert_eq!(record.pinned(false).used_once_as(Kind::Writable).kind(), Kind::Writable);
+        for kind in [Kind::None, Kind::Descriptors, Kind::Writable] {
+            assert_eq!(record.pinned(false).used_once_as(kind).kind(), kind);
+        }
         assert_eq!(size_of::<Record>(), 8);
     }
 

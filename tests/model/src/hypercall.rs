@@ -1,7 +1,7 @@
 //! The page-table hypercalls: from lists of requests to single ones.
 //!
-//! *What this is*: the loops of `do_mmu_update` and `do_mmuext_op` (mm.c), the count of calls, the trace, and refusals a
-//! test asked for.
+//! *What this is*: the loops of `do_mmu_update` and `do_mmuext_op` (mm.c), and for every call the count, the trace and
+//! refusals a test asked for.
 //!
 //! *What must hold*: requests are carried out in order up to the first refused; the ones before it stay done.
 
@@ -28,17 +28,16 @@ impl Machine {
         self.carry_out(call, requests.len(), |machine, i| machine.update(requests[i].0, requests[i].1))
     }
 
-    /// Makes the hypercall `mmuext_op` with pairs of a command and its first argument.
+    /// Makes the hypercall `mmuext_op` with commands and both arguments of each.
     ///
     /// # Errors
     /// [`Stopped`] at the first operation that is refused.
-    pub fn extended_operations(&mut self, operations: &[(u32, u64)]) -> Result<(), Stopped> {
-        let call = Call::Extended {
-            count: operations.len(),
-            first: operations.first().copied().unwrap_or_default(),
-        };
+    pub fn extended_operations(&mut self, operations: &[(u32, u64, u64)]) -> Result<(), Stopped> {
+        let (command, first, _) = operations.first().copied().unwrap_or_default();
+        let call = Call::Extended { count: operations.len(), first: (command, first) };
         self.carry_out(call, operations.len(), |machine, i| {
-            machine.extended(operations[i].0, operations[i].1)
+            let (command, first, second) = operations[i];
+            machine.extended(command, first, second)
         })
     }
 
@@ -48,11 +47,20 @@ impl Machine {
     /// Xen's reason, with nothing changed.
     pub fn update_address(&mut self, address: u64, value: u64) -> Result<(), Errno> {
         let call = Call::Mapping { address, value };
-        self.carry_out(call, 1, |machine, _| machine.update_mapping(address, value))
-            .map_err(|stopped| stopped.errno)
+        self.carry_out_one(call, |machine| machine.update_mapping(address, value))
     }
 
-    fn carry_out(
+    /// Carries out a call that is one request.
+    pub(crate) fn carry_out_one(
+        &mut self,
+        call: Call,
+        one: impl Fn(&mut Self) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        self.carry_out(call, 1, |machine, _| one(machine)).map_err(|stopped| stopped.errno)
+    }
+
+    /// Carries out a call that is a list of requests.
+    pub(crate) fn carry_out(
         &mut self,
         call: Call,
         count: usize,
@@ -83,7 +91,7 @@ impl Hypervisor for Machine {
     }
 
     fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped> {
-        let operations: Vec<_> = operations.iter().map(|op| (op.command(), op.first())).collect();
+        let operations: Vec<_> = operations.iter().map(|op| (op.command(), op.first(), 0)).collect();
         self.extended_operations(&operations)
     }
 

@@ -7,9 +7,9 @@
 //! *What must hold*: every rule names the Xen file it comes from (xen/arch/x86/mm.c where nothing else is said). Where the
 //! model refuses what Xen would let pass, because it is a bug in this guest all the same, the place says `stricter:`.
 //!
-//! *What is not known here*: accessed and dirty bits, several processors, preempted hypercalls, segment descriptor pages, linear page tables (always refused), device
-//! memory of dom0 (always refused), user mode and its second top-level table, writable page-table emulation, grants,
-//! event channels, time.
+//! *What is not known here*: accessed and dirty bits, several processors, preempted hypercalls, the use of selectors (so a
+//! local descriptor table is only named), linear page tables (always refused), device memory of dom0 (always refused), user
+//! mode, writable page-table emulation, grants, event channels, time.
 //!
 //! A mistake of the guest that no hypercall answers, such as a store to a page mapped read-only, ends the test with a
 //! panic that says what was done and shows the last hypercalls.
@@ -20,12 +20,16 @@
 pub mod audit;
 mod builder;
 mod contents;
+mod descriptor;
+mod errno;
 mod frames;
+mod gdt;
 mod guest;
 mod hypercall;
 mod machine;
 mod memory;
 mod mmuext;
+mod page;
 mod plan;
 mod platform;
 pub mod pte;
@@ -41,6 +45,7 @@ mod walk;
 
 pub use builder::Built;
 pub use frames::{Frame, Kind, Owner, Record};
+pub use gdt::LocalTable;
 pub use guest::{Domain, Guest, Ramdisk};
 pub use machine::Machine;
 pub use plan::{Places, TooSmall};

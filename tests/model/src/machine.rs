@@ -15,6 +15,8 @@ use xen_guest::Published;
 
 use crate::contents::Contents;
 use crate::frames::{Found, Frame, Frames, Owner, Record};
+use crate::gdt::LocalTable;
+use crate::guest::Domain;
 use crate::hypercall::Refusal;
 use crate::shuffle::Shuffle;
 use crate::stale::Stale;
@@ -28,6 +30,7 @@ const OTHERS: Range<u64> = 1..9;
 /// A machine that runs one PV guest.
 #[derive(Clone, Debug)]
 pub struct Machine {
+    pub(crate) domain: Domain,
     pub(crate) shuffle: Shuffle,
     pub(crate) pages: u64,
     holes: Vec<Range<u64>>,
@@ -36,6 +39,9 @@ pub struct Machine {
     /// Entries of the M2P that the guest changed.
     pub(crate) m2p: HashMap<u64, u64>,
     pub(crate) root: Option<Frame>,
+    pub(crate) user_root: Option<Frame>,
+    pub(crate) gdt: Vec<Frame>,
+    pub(crate) ldt: Option<LocalTable>,
     /// The domain builder works: what it maps may be writable and executable.
     pub(crate) building: bool,
     pub(crate) tlb: Tlb,
@@ -60,7 +66,7 @@ pub struct Machine {
 
 impl Machine {
     /// Makes a machine whose guest has `pages` pages, except those in `holes`. The domain builder is at work.
-    pub(crate) fn new(pages: u64, holes: &[Range<u64>], seed: u64) -> Self {
+    pub(crate) fn new(domain: Domain, pages: u64, holes: &[Range<u64>], seed: u64) -> Self {
         let shuffle = Shuffle::new(pages, seed);
         let all = shuffle.frames() + EXTRA;
         let mut frames = Frames::new(shuffle.base(), all);
@@ -86,6 +92,7 @@ impl Machine {
         let mut contents = Contents::new(shuffle.clone(), all, seed);
         contents.fill(shared_info, 0);
         Self {
+            domain,
             shuffle,
             pages,
             holes: holes.to_vec(),
@@ -93,6 +100,9 @@ impl Machine {
             frames,
             m2p: HashMap::new(),
             root: None,
+            user_root: None,
+            gdt: Vec::new(),
+            ldt: None,
             building: true,
             tlb: Tlb::new(),
             stale: Stale::default(),

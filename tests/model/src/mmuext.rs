@@ -1,21 +1,21 @@
-//! Extended operations: pins, the root, flushes.
+//! Extended operations: pins, roots, flushes, and the others by their names.
 //!
-//! *What this is*: the commands of `do_mmuext_op` (mm.c) that a boot uses.
+//! *What this is*: the commands of `do_mmuext_op` (mm.c).
 //!
 //! *What must hold*: a pin is a flag, not a count: it holds one reference and is refused a second time.
 
 use mmu::Errno;
 use start_info::Mfn;
 
+use crate::errno::{EACCES, EOPNOTSUPP};
 use crate::frames::Record;
+use crate::guest::Domain;
 use crate::machine::Machine;
 use crate::walk::index;
 
-const EOPNOTSUPP: Errno = Errno(95);
-
 impl Machine {
     /// Carries out one extended operation.
-    pub(crate) fn extended(&mut self, command: u32, first: u64) -> Result<(), Errno> {
+    pub(crate) fn extended(&mut self, command: u32, first: u64, second: u64) -> Result<(), Errno> {
         match command {
             xen_sys::MMUEXT_PIN_L1_TABLE..=xen_sys::MMUEXT_PIN_L4_TABLE => {
                 let level = (command - xen_sys::MMUEXT_PIN_L1_TABLE + 1) as u8;
@@ -23,6 +23,7 @@ impl Machine {
             }
             xen_sys::MMUEXT_UNPIN_TABLE => self.unpin(frame_number(first)?),
             xen_sys::MMUEXT_NEW_BASEPTR => self.new_root(frame_number(first)?),
+            xen_sys::MMUEXT_NEW_USER_BASEPTR => self.new_user_root(frame_number(first)?),
             // No list of processors can be given here, and without one Xen refuses.
             xen_sys::MMUEXT_TLB_FLUSH_MULTI | xen_sys::MMUEXT_INVLPG_MULTI => Err(Errno::EINVAL),
             xen_sys::MMUEXT_INVLPG_LOCAL | xen_sys::MMUEXT_INVLPG_ALL => {
@@ -36,21 +37,32 @@ impl Machine {
                 self.tlb.flush();
                 Ok(())
             }
+            // Caches are for domains with device memory (asm/iocap.h, cache_flush_permitted).
+            xen_sys::MMUEXT_FLUSH_CACHE => self.only_dom0(EACCES),
+            xen_sys::MMUEXT_FLUSH_CACHE_GLOBAL => self.only_dom0(Errno::EINVAL),
+            // The number of entries has 32 bits.
+            xen_sys::MMUEXT_SET_LDT => self.set_ldt(first, second as u32),
+            xen_sys::MMUEXT_CLEAR_PAGE => self.clear_page(frame_number(first)?),
+            xen_sys::MMUEXT_COPY_PAGE => self.copy_whole_page(frame_number(first)?, frame_number(second)?),
             // Superpages of PV guests are gone.
-            20 => Err(EOPNOTSUPP),
-            // The number of an operation that Xen once had.
-            14 => Err(Errno::ENOSYS),
-            12..20 => {
-                self.guest_bug(&format!("made extended operation {command}, which the model does not know"))
-            }
+            xen_sys::MMUEXT_MARK_SUPER | xen_sys::MMUEXT_UNMARK_SUPER => Err(EOPNOTSUPP),
+            // The number 14 is that of an operation that Xen once had.
             _ => Err(Errno::ENOSYS),
+        }
+    }
+
+    /// Does nothing for dom0 and refuses everybody else.
+    pub(crate) const fn only_dom0(&self, errno: Errno) -> Result<(), Errno> {
+        match self.domain {
+            Domain::Dom0 => Ok(()),
+            Domain::Guest => Err(errno),
         }
     }
 
     fn pin(&mut self, mfn: Mfn, level: u8) -> Result<(), Errno> {
         let frame = self.get_table(mfn, level)?;
         if self.frames.get(frame).is_pinned() {
-            self.put_table(frame);
+            self.put_used(frame);
             return Err(Errno::EINVAL);
         }
         self.change(frame, |record| record.pinned(true));
@@ -63,7 +75,7 @@ impl Machine {
             return Err(Errno::EINVAL);
         }
         self.change(frame, |record: Record| record.pinned(false));
-        self.put_table(frame);
+        self.put_used(frame);
         Ok(())
     }
 }

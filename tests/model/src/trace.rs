@@ -33,6 +33,18 @@ pub enum Call {
         /// The new entry.
         value: u64,
     },
+    /// `set_gdt`.
+    Gdt {
+        /// How many descriptors.
+        entries: u32,
+    },
+    /// `update_descriptor`.
+    Descriptor {
+        /// The machine address.
+        address: u64,
+        /// The descriptor.
+        value: u64,
+    },
 }
 
 /// One hypercall and its result.
@@ -57,6 +69,10 @@ impl fmt::Display for Traced {
                 write!(f, "mmuext_op x{count}, the first {command}({argument:#x})")?;
             }
             Call::Mapping { address, value } => write!(f, "update_va_mapping {address:#x} := {value:#x}")?,
+            Call::Gdt { entries } => write!(f, "set_gdt with {entries} descriptors")?,
+            Call::Descriptor { address, value } => {
+                write!(f, "update_descriptor {address:#x} := {value:#x}")?;
+            }
         }
         match self.result {
             Ok(()) => Ok(()),

@@ -27,15 +27,19 @@ const ALL_ONES: u64 = (1 << 40) - 1;
 impl Machine {
     /// Takes a reference to a frame as a table of `level` (mm.c, `get_page_and_type_from_mfn`).
     pub(crate) fn get_table(&mut self, mfn: Mfn, level: u8) -> Result<Frame, Errno> {
+        self.get_used(mfn, Kind::Table(level))
+    }
+
+    /// Takes a reference to a frame that is to be used as something.
+    pub(crate) fn get_used(&mut self, mfn: Mfn, kind: Kind) -> Result<Frame, Errno> {
         let frame = self.own_frame(mfn).ok_or(Errno::EINVAL)?;
-        self.get_type(frame, level)?;
+        self.get_type(frame, kind)?;
         self.change(frame, Record::held_once_more);
         Ok(frame)
     }
 
-    /// Drops a reference to a table.
-    pub(crate) fn put_table(&mut self, frame: Frame) {
-        self.change(frame, Record::held_once_less);
+    /// Drops what [`Self::get_used`] took (mm.c, `put_page_and_type`).
+    pub(crate) fn put_used(&mut self, frame: Frame) {
         self.change(frame, Record::used_once_less);
         let record = self.frames.get(frame);
         if record.count() == 0
@@ -43,6 +47,12 @@ impl Machine {
         {
             self.demote(frame, level);
         }
+        self.put(frame);
+    }
+
+    /// Drops a reference (mm.c, `put_page`).
+    fn put(&mut self, frame: Frame) {
+        self.change(frame, Record::held_once_less);
     }
 
     /// Takes whatever references a present entry of a table of `level` needs.
@@ -54,11 +64,10 @@ impl Machine {
     /// Drops the references of a present entry.
     pub(crate) fn put_entry(&mut self, level: u8, pte: Pte) {
         let Some(frame) = self.frame(pte.mfn()) else { return };
-        if level > 1 {
-            self.put_table(frame);
+        if level > 1 || pte.is_writable() {
+            self.put_used(frame);
         } else {
-            let record = self.frames.get(frame).held_once_less();
-            self.frames.set(frame, if pte.is_writable() { record.used_once_less() } else { record });
+            self.put(frame);
         }
     }
 
@@ -95,26 +104,31 @@ impl Machine {
             (false, ..) => held,
             (true, 0, _) => held.used_once_as(Kind::Writable),
             (true, _, Kind::Writable) => held.used_once_more(),
-            // "Could not get page type PGT_writable_page": a live table.
+            // "Could not get page type PGT_writable_page": a live table, or descriptors in use.
             (true, ..) => return Err(Errno::EBUSY),
         };
         self.frames.set(frame, taken);
         Ok(())
     }
 
-    /// Takes a reference to a frame as a table (mm.c, `_get_page_type`).
-    fn get_type(&mut self, frame: Frame, level: u8) -> Result<(), Errno> {
+    /// Counts one more use of a frame as something (mm.c, `_get_page_type`).
+    fn get_type(&mut self, frame: Frame, kind: Kind) -> Result<(), Errno> {
         let record = self.frames.get(frame);
         if record.count() == 0 {
-            if record.kind() == Kind::Writable {
+            if record.kind() == Kind::Writable && kind != Kind::Writable {
                 // Xen flushes where a writable translation of what becomes a table may be left.
                 self.stale.flush();
             }
             // The type changes first and the contents are checked then: a table that maps itself writable is caught.
-            self.frames.set(frame, record.used_once_as(Kind::Table(level)));
-            return self.promote(frame, level).inspect_err(|_| self.change(frame, Record::used_once_less));
+            self.frames.set(frame, record.used_once_as(kind));
+            let checked = match kind {
+                Kind::Table(level) => self.promote(frame, level),
+                Kind::Descriptors => self.check_descriptors(frame),
+                Kind::Writable | Kind::None => Ok(()),
+            };
+            return checked.inspect_err(|_| self.change(frame, Record::used_once_less));
         }
-        if record.kind() != Kind::Table(level) {
+        if record.kind() != kind {
             return Err(Errno::EINVAL);
         }
         self.change(frame, Record::used_once_more);

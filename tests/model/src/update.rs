@@ -100,7 +100,20 @@ impl Machine {
         self.fill_m2p_slot(new);
         self.stale.flush();
         if let Some(old) = self.root.replace(new) {
-            self.put_table(old);
+            self.put_used(old);
+        }
+        Ok(())
+    }
+
+    /// Makes `mfn` the top-level table of user mode; frame 0 is none (mm.c, `do_mmuext_op`).
+    pub(crate) fn new_user_root(&mut self, mfn: Mfn) -> Result<(), Errno> {
+        let old = self.user_root;
+        if old.map_or(0, |old| self.frames.mfn(old).get()) == mfn.get() {
+            return Ok(());
+        }
+        self.user_root = if mfn.get() == 0 { None } else { Some(self.get_table(mfn, 4)?) };
+        if let Some(old) = old {
+            self.put_used(old);
         }
         Ok(())
     }

@@ -119,12 +119,12 @@ impl Subject for Live {
         answer(result, done, requests.len())
     }
 
-    fn extended(&mut self, operations: &[Operation]) -> Option<Answer> {
+    fn extended(&mut self, operations: &[Operation]) -> Answer {
         let mut done = 0_u32;
         let arguments =
             [operations.as_ptr() as u64, operations.len() as u64, &raw mut done as u64, DOMID_SELF];
         let result = Self::make(xen_sys::__HYPERVISOR_mmuext_op, arguments);
-        Some(answer(result, done, operations.len()))
+        answer(result, done, operations.len())
     }
 
     fn update_address(&mut self, change: Change) -> Answer {

@@ -115,12 +115,12 @@ impl Subject {
             Action::Pin(page, level) => {
                 let mfn = maddr(machine, page) / 4096;
                 machine
-                    .extended_operations(&[(PIN_L1 + u32::from(level) - 1, mfn)])
+                    .extended_operations(&[(PIN_L1 + u32::from(level) - 1, mfn, 0)])
                     .map_err(|stopped| stopped.errno)
             }
             Action::Unpin(page) => {
                 let mfn = maddr(machine, page) / 4096;
-                machine.extended_operations(&[(UNPIN, mfn)]).map_err(|stopped| stopped.errno)
+                machine.extended_operations(&[(UNPIN, mfn, 0)]).map_err(|stopped| stopped.errno)
             }
             Action::Update(page, slot, value) => {
                 let target = maddr(machine, page) + slot * 8;

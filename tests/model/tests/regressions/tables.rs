@@ -35,7 +35,7 @@ fn pgd_alloc_what_is_pinned_is_one_page_with_nothing_in_it_that_is_not_meant() {
     let (page, at) = (built.machine.built_mfn(5).unwrap(), 5);
     let read_only = page.maddr().get() | 0x8000_0000_0000_0061;
     built.machine.update_address(xen_model::Machine::virt_base() + at * 4096, read_only).unwrap();
-    let stopped = built.machine.extended_operations(&[(3, page.get())]).unwrap_err();
+    let stopped = built.machine.extended_operations(&[(3, page.get(), 0)]).unwrap_err();
     assert_eq!(stopped.errno, Errno::EINVAL);
 }
 

@@ -66,7 +66,7 @@ impl Small {
     }
 
     pub(crate) fn extended(&mut self, command: u32, mfn: Mfn) -> Result<(), Errno> {
-        self.machine.extended_operations(&[(command, mfn.get())]).map_err(|stopped: Stopped| stopped.errno)
+        self.machine.extended_operations(&[(command, mfn.get(), 0)]).map_err(|stopped: Stopped| stopped.errno)
     }
 
     pub(crate) fn pin(&mut self, level: u32, pfn: u64) -> Result<(), Errno> {

@@ -6,7 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
 
 mod audits;
+mod descriptors;
 mod entries;
 mod guest;
+mod operations;
 mod start;
 mod tables;

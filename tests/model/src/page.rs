@@ -1,0 +1,30 @@
+//! Whole pages, by the hypervisor's hand.
+//!
+//! *What this is*: `MMUEXT_CLEAR_PAGE` and `MMUEXT_COPY_PAGE` (mm.c, `do_mmuext_op`).
+//!
+//! *What must hold*: what is written to is an own page that may be written; what is read may be any own page, a table too.
+
+use mmu::Errno;
+use start_info::Mfn;
+
+use crate::frames::Kind;
+use crate::machine::Machine;
+
+impl Machine {
+    /// Fills a page with zeros.
+    pub(crate) fn clear_page(&mut self, mfn: Mfn) -> Result<(), Errno> {
+        let page = self.get_used(mfn, Kind::Writable)?;
+        self.contents.fill(page, 0);
+        self.put_used(page);
+        Ok(())
+    }
+
+    /// Copies a page. The source is looked at first.
+    pub(crate) fn copy_whole_page(&mut self, target: Mfn, source: Mfn) -> Result<(), Errno> {
+        let source = self.own_frame(source).ok_or(Errno::EINVAL)?;
+        let target = self.get_used(target, Kind::Writable)?;
+        self.contents.copy(source, target);
+        self.put_used(target);
+        Ok(())
+    }
+}
