@@ -55,7 +55,8 @@ impl Guest {
     /// When Xen's rules refuse the builder's own tables: a bug of the model.
     pub fn build(&self) -> Result<Built, TooSmall> {
         let places = Places::of(self)?;
-        let machine = Machine::new(self.domain, self.pages, &self.holes, self.seed);
+        let mut machine = Machine::new(self.domain, self.pages, &self.holes, self.seed);
+        machine.set_maps(&self.memory_map, &self.machine_map);
         let mut work = Work { guest: self, places, machine };
         work.list();
         let root = work.boot_tables();

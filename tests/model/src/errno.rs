@@ -2,6 +2,10 @@
 
 use mmu::Errno;
 
+/// No such frame.
+pub(crate) const ENXIO: Errno = Errno(6);
+/// More than allowed.
+pub(crate) const E2BIG: Errno = Errno(7);
 /// Not allowed.
 pub(crate) const EACCES: Errno = Errno(13);
 /// Not done for this kind of guest.

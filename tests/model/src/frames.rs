@@ -14,6 +14,7 @@ const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 const REFERENCES_SHIFT: u32 = COUNT_BITS;
 const KIND_SHIFT: u32 = 2 * COUNT_BITS;
 const OWNER_SHIFT: u32 = KIND_SHIFT + 3;
+const LEAVING: u64 = 1 << 62;
 const PINNED: u64 = 1 << 63;
 
 /// A machine frame that the model keeps a record of.
@@ -105,6 +106,12 @@ impl Record {
         self.0 & PINNED != 0
     }
 
+    /// Tells whether the guest gave the frame back, and only references still keep it.
+    #[must_use]
+    pub const fn is_leaving(self) -> bool {
+        self.0 & LEAVING != 0
+    }
+
     /// Tells whether the frame is a table now, and of which level.
     #[must_use]
     pub const fn table_level(self) -> Option<u8> {
@@ -147,13 +154,19 @@ impl Record {
     pub(crate) const fn pinned(self, pinned: bool) -> Self {
         Self(if pinned { self.0 | PINNED } else { self.0 & !PINNED })
     }
+
+    /// The frame without the hold that its owner has on it (`PGC_allocated`).
+    pub(crate) const fn leaving(self) -> Self {
+        Self(self.0 | LEAVING)
+    }
 }
 
 impl std::fmt::Debug for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let pinned = if self.is_pinned() { ", pinned" } else { "" };
+        let leaving = if self.is_leaving() { ", given back" } else { "" };
         let (kind, count, references) = (self.kind(), self.count(), self.references());
-        write!(f, "{:?}: {kind:?} x{count}, {references} references{pinned}", self.owner())
+        write!(f, "{:?}: {kind:?} x{count}, {references} references{pinned}{leaving}", self.owner())
     }
 }
 
@@ -244,6 +257,29 @@ impl Frames {
         }
     }
 
+    /// Returns the first of 2^`order` frames that are all nobody's, from frame number `from` on. Its machine number is a
+    /// multiple of as many.
+    pub(crate) fn find_free(&self, from: usize, order: u32) -> Option<Frame> {
+        let (step, base) = (1_usize << order, self.base as usize);
+        let mut number = (base + from).next_multiple_of(step) - base;
+        while number + step <= self.len() {
+            match &self.blocks[number / BLOCK] {
+                Block::Same(record) if record.owner() != Owner::Nobody => {
+                    number = (base + number + 1).next_multiple_of(step.max(BLOCK)) - base;
+                }
+                _ if (number..number + step).all(|number| self.is_free(number)) => {
+                    return Some(Frame(number as u32));
+                }
+                _ => number += step,
+            }
+        }
+        None
+    }
+
+    fn is_free(&self, number: usize) -> bool {
+        self.get(Frame(number as u32)).owner() == Owner::Nobody
+    }
+
     /// Returns all frames with a record.
     pub(crate) fn all(&self) -> impl Iterator<Item = Frame> + use<> {
         (0..self.len() as u32).map(Frame)
@@ -265,7 +301,30 @@ mod tests {
         for kind in [Kind::None, Kind::Descriptors, Kind::Writable] {
             assert_eq!(record.pinned(false).used_once_as(kind).kind(), kind);
         }
+        let leaving = more.leaving();
+        assert_eq!((leaving.is_leaving(), more.is_leaving(), leaving.owner()), (true, false, Owner::Other));
+        assert_eq!((leaving.count(), leaving.references(), leaving.is_pinned()), (2, 2, true));
         assert_eq!(size_of::<Record>(), 8);
+    }
+
+    #[test]
+    fn neighbours_that_are_free_are_found() {
+        let mut frames = Frames::new(4096, 2048);
+        assert_eq!(frames.find_free(0, 0), None);
+        (1027..1600).for_each(|number| frames.give(Frame(number), Owner::Nobody));
+        for (from, order, found) in [
+            (0, 0, Some(1027)),
+            (1028, 0, Some(1028)),
+            (1600, 0, None),
+            (0, 1, Some(1028)),
+            (0, 6, Some(1088)),
+            (1100, 6, Some(1152)),
+            (0, 9, None),
+        ] {
+            assert_eq!(frames.find_free(from, order), found.map(Frame), "{from} {order}");
+        }
+        (1024..1027).for_each(|number| frames.give(Frame(number), Owner::Nobody));
+        assert_eq!((frames.find_free(0, 9), frames.find_free(1, 10)), (Some(Frame(1024)), None));
     }
 
     #[test]

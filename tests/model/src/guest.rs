@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use crate::memory_map::MapEntry;
+
 /// Which of the two builders builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Domain {
@@ -58,6 +60,10 @@ pub struct Guest {
     pub command_line: String,
     /// Pages without memory, behind everything the builder puts.
     pub holes: Vec<Range<u64>>,
+    /// What `XENMEM_memory_map` says; a domU has it if its configuration says `e820_host=1`.
+    pub memory_map: Vec<MapEntry>,
+    /// What `XENMEM_machine_memory_map` says to dom0; empty for the map of the model's own machine.
+    pub machine_map: Vec<MapEntry>,
     /// Decides the machine frames and what undefined memory holds.
     pub seed: u64,
 }
@@ -76,6 +82,8 @@ impl Guest {
             init_p2m: None,
             command_line: String::new(),
             holes: Vec::new(),
+            memory_map: Vec::new(),
+            machine_map: Vec::new(),
             seed: 1,
         }
     }

@@ -59,8 +59,20 @@ impl Machine {
         self.carry_out(call, 1, |machine, _| one(machine)).map_err(|stopped| stopped.errno)
     }
 
-    /// Carries out a call that is a list of requests.
+    /// Carries out a call that is a list of requests and answers with an error at the first that is refused.
     pub(crate) fn carry_out(
+        &mut self,
+        call: Call,
+        count: usize,
+        one: impl FnMut(&mut Self, usize) -> Result<(), Errno>,
+    ) -> Result<(), Stopped> {
+        let result = self.carry_out_some(call, count, one);
+        self.refused += u64::from(result.is_err());
+        result
+    }
+
+    /// Carries out a call that is a list of requests and answers with a number of them, whether all are done or not.
+    pub(crate) fn carry_out_some(
         &mut self,
         call: Call,
         count: usize,
@@ -77,7 +89,6 @@ impl Machine {
                 break;
             }
         }
-        self.refused += u64::from(result.is_err());
         self.tlb.flush();
         self.trace.add(Traced { number, call, result });
         result

@@ -6,7 +6,7 @@
 //! at all, and the model can tell. Below the guest's frames all memory is another domain's, so that a page number used as
 //! a machine number is always somebody else's frame.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use mmu::Errno;
@@ -17,14 +17,16 @@ use crate::contents::Contents;
 use crate::frames::{Found, Frame, Frames, Owner, Record};
 use crate::gdt::LocalTable;
 use crate::guest::Domain;
+use crate::heap::Heap;
 use crate::hypercall::Refusal;
+use crate::memory_map::Maps;
 use crate::shuffle::Shuffle;
 use crate::stale::Stale;
 use crate::tlb::Tlb;
 use crate::trace::Trace;
 
 /// Frames behind the guest's: shared_info, then a few of another domain, then free ones.
-const EXTRA: u64 = ENTRIES;
+const EXTRA: u64 = 4 * ENTRIES;
 const OTHERS: Range<u64> = 1..9;
 
 /// A machine that runs one PV guest.
@@ -34,10 +36,14 @@ pub struct Machine {
     pub(crate) shuffle: Shuffle,
     pub(crate) pages: u64,
     holes: Vec<Range<u64>>,
+    pub(crate) heap: Heap,
+    pub(crate) maps: Maps,
     pub(crate) contents: Contents,
     pub(crate) frames: Frames,
-    /// Entries of the M2P that the guest changed.
+    /// Entries of the M2P that are not as the builder left them.
     pub(crate) m2p: HashMap<u64, u64>,
+    /// The frames that came to be a page's that way, by page.
+    pub(crate) moved: HashMap<u64, u64>,
     pub(crate) root: Option<Frame>,
     pub(crate) user_root: Option<Frame>,
     pub(crate) gdt: Vec<Frame>,
@@ -85,6 +91,8 @@ impl Machine {
         for pfn in absent {
             frames.give(place(shuffle.mfn(pfn) - shuffle.base()), Owner::Nobody);
         }
+        let missing: HashSet<_> = holes.iter().cloned().flatten().filter(|&pfn| pfn < pages).collect();
+        let held = pages - missing.len() as u64;
         // shared_info is writable for ever (common/domain.c, share_xen_page_with_guest).
         let shared_info = place(shuffle.frames());
         let record = frames.get(shared_info).used_once_as(crate::Kind::Writable).held_once_more();
@@ -96,9 +104,12 @@ impl Machine {
             shuffle,
             pages,
             holes: holes.to_vec(),
+            heap: Heap::new(domain, held),
+            maps: Maps::default(),
             contents,
             frames,
             m2p: HashMap::new(),
+            moved: HashMap::new(),
             root: None,
             user_root: None,
             gdt: Vec::new(),
@@ -164,7 +175,7 @@ impl Machine {
         Mfn::try_new(self.shared_info().get() + OTHERS.start).unwrap_or(Mfn::new(0))
     }
 
-    /// Returns a frame that belongs to nobody.
+    /// Returns a frame that belongs to nobody, and is given to nobody.
     #[must_use]
     pub fn free_frame(&self) -> Mfn {
         Mfn::try_new(self.shared_info().get() + OTHERS.end).unwrap_or(Mfn::new(0))

@@ -3,7 +3,8 @@
 //! *What this is*: `map_p2m_tree` and `map_p2m_list` of tools/libs/guest/xg_sr_save_x86_pv.c: shared_info, then machine
 //! frames only.
 //!
-//! *What must hold*: what real tools would refuse is refused here with the tool's reason.
+//! *What must hold*: what real tools would refuse is refused here with the tool's reason. What a page's frame is, the M2P
+//! says: the guest may have given frames back and taken others.
 
 use start_info::{ENTRIES, Mfn};
 
@@ -15,7 +16,7 @@ use crate::walk::index;
 /// The most pages the three-level form describes.
 const THREE_LEVEL_REACH: u64 = ENTRIES * ENTRIES * ENTRIES;
 
-/// Compares both published forms with what the builder gave the guest, entry by entry.
+/// Compares both published forms with the frames the guest has, entry by entry.
 ///
 /// # Errors
 /// The first thing the toolstack would stumble over, in words.
@@ -85,14 +86,14 @@ fn linear(machine: &Machine, cr3: u64, start: u64) -> Result<(), String> {
 fn frame(machine: &Machine, number: u64, what: &str) -> Result<Mfn, String> {
     Mfn::try_new(number)
         .ok()
-        .filter(|&mfn| machine.built_pfn(mfn).is_some())
+        .filter(|&mfn| machine.held_pfn(mfn).is_some())
         .ok_or_else(|| format!("Bad mfn {number:#x} for {what}"))
 }
 
 fn leaf_is_right(machine: &Machine, leaf: Mfn, number: u64) -> Result<(), String> {
     for offset in 0..ENTRIES {
         let pfn = number * ENTRIES + offset;
-        let expected = machine.built_mfn(pfn).map_or(u64::MAX, Mfn::get);
+        let expected = machine.held_mfn(pfn).map_or(u64::MAX, Mfn::get);
         let found = machine.peek(leaf, offset as usize).unwrap_or_default();
         if found != expected {
             return Err(format!(

@@ -45,6 +45,32 @@ pub enum Call {
         /// The descriptor.
         value: u64,
     },
+    /// `memory_op`.
+    Memory {
+        /// The command.
+        command: MemoryCommand,
+        /// How many extents.
+        count: usize,
+    },
+}
+
+/// A command of `memory_op` (`public/memory.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryCommand {
+    /// Frames are given back.
+    DecreaseReservation = 1,
+    /// How many frames the domain has.
+    CurrentReservation = 3,
+    /// How many it may have.
+    MaximumReservation = 4,
+    /// Frames are taken for pages.
+    PopulatePhysmap = 6,
+    /// The domain's map of its memory.
+    MemoryMap = 9,
+    /// The machine's map of its memory.
+    MachineMemoryMap = 10,
+    /// Frames are exchanged for others.
+    Exchange = 11,
 }
 
 /// One hypercall and its result.
@@ -70,6 +96,7 @@ impl fmt::Display for Traced {
             }
             Call::Mapping { address, value } => write!(f, "update_va_mapping {address:#x} := {value:#x}")?,
             Call::Gdt { entries } => write!(f, "set_gdt with {entries} descriptors")?,
+            Call::Memory { command, count } => write!(f, "memory_op {command:?} x{count}")?,
             Call::Descriptor { address, value } => {
                 write!(f, "update_descriptor {address:#x} := {value:#x}")?;
             }

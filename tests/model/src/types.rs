@@ -50,9 +50,13 @@ impl Machine {
         self.put(frame);
     }
 
-    /// Drops a reference (mm.c, `put_page`).
+    /// Drops a reference (mm.c, `put_page`). The last one to a frame that was given back frees it.
     fn put(&mut self, frame: Frame) {
         self.change(frame, Record::held_once_less);
+        let record = self.frames.get(frame);
+        if record.is_leaving() && record.references() == 0 {
+            self.free(frame);
+        }
     }
 
     /// Takes whatever references a present entry of a table of `level` needs.

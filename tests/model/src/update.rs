@@ -30,7 +30,7 @@ impl Machine {
             PRESERVE_AD => self.update_table(address, value, true),
             MACHPHYS => {
                 self.own_frame(address.mfn()).ok_or(Errno::EINVAL)?;
-                self.m2p.insert(address.mfn().get(), value);
+                self.set_page(address.mfn(), value);
                 Ok(())
             }
             _ => Err(Errno::ENOSYS),

@@ -13,6 +13,7 @@ pub(crate) fn requests(machine: &Machine, number: u64) -> usize {
     let traced = machine.trace().iter().find(|traced| traced.number == number).unwrap();
     match traced.call {
         Call::Update { count, .. } | Call::Extended { count, .. } => count,
+        Call::Memory { count, .. } => count,
         Call::Mapping { .. } | Call::Gdt { .. } | Call::Descriptor { .. } => 1,
     }
 }

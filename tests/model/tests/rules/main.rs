@@ -10,5 +10,6 @@ mod descriptors;
 mod entries;
 mod guest;
 mod operations;
+mod reservation;
 mod start;
 mod tables;

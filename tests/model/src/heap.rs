@@ -1,0 +1,119 @@
+//! Frames that are nobody's, and how they change hands.
+//!
+//! *What this is*: what common/page_alloc.c does for one domain (`alloc_domheap_pages`, `assign_pages`,
+//! `free_domheap_pages`), and `guest_physmap_add_page` (mm/physmap.c).
+//!
+//! *What must hold*: a frame that is freed has no reference and no type, and its entry in the M2P is empty. What it held
+//! stays in it. `stricter:` two frames taken one after the other are not neighbours, unless one extent asked for both.
+
+use mmu::Errno;
+use start_info::{Mfn, Pfn};
+
+use crate::frames::{Frame, Owner};
+use crate::guest::Domain;
+use crate::machine::Machine;
+
+/// What the tools add to a domU's memory for its ceiling, in pages (libxl_internal.h, `LIBXL_MAXMEM_CONSTANT`).
+const SLACK: u64 = 256;
+/// From one frame taken to where the search for the next begins.
+const STRIDE: usize = 3;
+
+/// The domain's account of frames, and where to look for the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Heap {
+    pub(crate) held: u64,
+    pub(crate) most: u64,
+    next: usize,
+}
+
+impl Heap {
+    /// Makes the account of a domain that has `held` frames. dom0 has no ceiling unless the command line of Xen has one.
+    pub(crate) const fn new(domain: Domain, held: u64) -> Self {
+        let most = match domain {
+            Domain::Guest => held + SLACK,
+            Domain::Dom0 => u32::MAX as u64,
+        };
+        Self { held, most, next: 0 }
+    }
+}
+
+/// Returns the frames of an extent.
+fn extent(first: Frame, order: u32) -> impl Iterator<Item = Frame> {
+    let first = first.number() as u32;
+    (first..first + (1 << order)).map(Frame::numbered)
+}
+
+impl Machine {
+    /// Sets how many frames the guest may have, as `xl mem-max` and `dom0_mem=max:` do.
+    pub const fn limit_pages(&mut self, most: u64) {
+        self.heap.most = most;
+    }
+
+    /// Takes 2^`order` neighbouring frames out of the heap; returns the first. They are no domain's yet.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there are none.
+    pub(crate) fn allocate(&mut self, order: u32) -> Result<Frame, Errno> {
+        let found = self.find_for_guest(self.heap.next, order).or_else(|| self.find_for_guest(0, order));
+        let first = found.ok_or(Errno::ENOMEM)?;
+        extent(first, order).for_each(|frame| self.frames.give(frame, Owner::Other));
+        self.heap.next = first.number() + (1 << order) - 1 + STRIDE;
+        Ok(first)
+    }
+
+    /// Puts frames that were not assigned back.
+    pub(crate) fn unallocate(&mut self, first: Frame, order: u32) {
+        extent(first, order).for_each(|frame| self.frames.give(frame, Owner::Nobody));
+    }
+
+    /// Gives the guest 2^`order` frames as the pages from `pfn` on; returns the first one's number.
+    pub(crate) fn assign_extent(&mut self, first: Frame, pfn: u64, order: u32) -> u64 {
+        for (frame, pfn) in extent(first, order).zip(pfn..) {
+            self.frames.give(frame, Owner::Guest);
+            self.frames.compact(frame);
+            self.set_page(self.frames.mfn(frame), pfn);
+        }
+        self.heap.held += 1 << order;
+        self.frames.mfn(first).get()
+    }
+
+    /// Looks for free frames, but for the one that is free for ever.
+    fn find_for_guest(&self, from: usize, order: u32) -> Option<Frame> {
+        let kept = self.frame(self.free_frame())?.number();
+        let found = self.frames.find_free(from, order)?;
+        if (found.number()..found.number() + (1 << order)).contains(&kept) {
+            return self.frames.find_free(kept + 1, order);
+        }
+        Some(found)
+    }
+
+    /// Takes a frame that nothing refers to from the guest.
+    pub(crate) fn free(&mut self, frame: Frame) {
+        self.frames.give(frame, Owner::Nobody);
+        self.frames.compact(frame);
+        self.heap.held -= 1;
+        self.m2p.remove(&self.frames.mfn(frame).get());
+    }
+
+    /// Sets the entry of the M2P for a frame.
+    pub(crate) fn set_page(&mut self, mfn: Mfn, pfn: u64) {
+        self.m2p.insert(mfn.get(), pfn);
+        self.moved.insert(pfn, mfn.get());
+    }
+
+    /// Returns the frame the guest has now for a page, by the M2P; `None` if it has none.
+    #[must_use]
+    pub fn held_mfn(&self, pfn: u64) -> Option<Mfn> {
+        let moved = self.moved.get(&pfn).and_then(|&mfn| Mfn::try_new(mfn).ok());
+        let page = Pfn::try_new(pfn).ok()?;
+        [moved, self.built_mfn(pfn)].into_iter().flatten().find(|&mfn| self.held_pfn(mfn) == Some(page))
+    }
+
+    /// Returns the page that a frame of the guest's is now, by the M2P; `None` if it is not the guest's or no page.
+    #[must_use]
+    pub fn held_pfn(&self, mfn: Mfn) -> Option<Pfn> {
+        let owner = self.record(mfn)?.owner();
+        let pfn = p2m::MachineToPhys::machine_to_phys(self, mfn)?;
+        if owner == Owner::Guest { Pfn::try_new(pfn).ok() } else { None }
+    }
+}

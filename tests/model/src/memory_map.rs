@@ -1,0 +1,78 @@
+//! Maps of memory.
+//!
+//! *What this is*: `XENMEM_memory_map` and `XENMEM_machine_memory_map` (mm.c, `arch_memory_op`).
+//!
+//! *What must hold*: a domain without a map of its own is told that the call does not exist; dom0 is one. Only dom0 is told
+//! the machine's.
+//!
+//! *What is not prevented*: the machine's map is what a test says, and what it calls a hole or reserved may be memory to
+//! [`Machine`] all the same. Xen adds entries for device memory that dom0 has no right to; a test adds them itself.
+
+use mmu::Errno;
+
+use crate::machine::Machine;
+use crate::trace::{Call, MemoryCommand};
+
+/// Usable memory (asm/e820.h, `E820_RAM`).
+const RAM: u32 = 1;
+/// Not to be used (`E820_RESERVED`).
+const RESERVED: u32 = 2;
+const MIB: u64 = 1 << 20;
+
+/// A run of addresses (asm/e820.h, `struct e820entry`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapEntry {
+    /// The first address.
+    pub address: u64,
+    /// How many bytes.
+    pub len: u64,
+    /// What they are: 1 memory, 2 reserved, 3 and 4 ACPI's, 5 unusable.
+    pub kind: u32,
+}
+
+/// Both maps. The first is empty for a domain that has none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Maps {
+    own: Vec<MapEntry>,
+    machine: Vec<MapEntry>,
+}
+
+impl Machine {
+    pub(crate) fn set_maps(&mut self, own: &[MapEntry], machine: &[MapEntry]) {
+        let machine = if machine.is_empty() { self.default_map() } else { machine.to_vec() };
+        self.maps = Maps { own: own.to_vec(), machine };
+    }
+
+    /// Returns a map of memory up to the first frame that is none, with the PC's hole below 1 MiB.
+    fn default_map(&self) -> Vec<MapEntry> {
+        let end = self.device_frame().maddr().get();
+        [(0, 0x9_f000, RAM), (0x9_f000, MIB, RESERVED), (MIB, end, RAM), (end, end + MIB, RESERVED)]
+            .map(|(start, end, kind)| MapEntry { address: start, len: end - start, kind })
+            .into()
+    }
+
+    /// Returns the domain's map of its memory, as much of it as there is room for.
+    ///
+    /// # Errors
+    /// `ENOSYS` if it has none.
+    pub fn memory_map(&mut self, room: usize) -> Result<Vec<MapEntry>, Errno> {
+        let missing = self.maps.own.is_empty();
+        let call = Call::Memory { command: MemoryCommand::MemoryMap, count: room };
+        self.carry_out_one(call, |_| if missing { Err(Errno::ENOSYS) } else { Ok(()) })?;
+        Ok(self.maps.own.iter().copied().take(room).collect())
+    }
+
+    /// Returns the machine's map of its memory; without room for anything it is only counted.
+    ///
+    /// # Errors
+    /// `EPERM` in a domU, `EINVAL` if there is no room for one entry more than there are.
+    pub fn machine_memory_map(&mut self, room: Option<usize>) -> Result<Vec<MapEntry>, Errno> {
+        let entries = self.maps.machine.len();
+        let call = Call::Memory { command: MemoryCommand::MachineMemoryMap, count: room.unwrap_or_default() };
+        self.carry_out_one(call, |machine| {
+            machine.only_dom0(Errno::EPERM)?;
+            if room.is_some_and(|room| room <= entries) { Err(Errno::EINVAL) } else { Ok(()) }
+        })?;
+        Ok(self.maps.machine.clone())
+    }
+}
