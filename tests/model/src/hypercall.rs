@@ -7,8 +7,16 @@
 
 use mmu::{Errno, ExtOp, Hypervisor, Stopped, Update, VaUpdate};
 
+use crate::errno::ESRCH;
+use crate::gdt::may_be_the_guests;
 use crate::machine::Machine;
 use crate::trace::{Call, Traced};
+
+/// The domain that asks (xen.h).
+const DOMID_SELF: u16 = 0x7ff0;
+/// The owner of device memory, and Xen.
+const DOMID_IO: u16 = 0x7ff1;
+const DOMID_XEN: u16 = 0x7ff2;
 
 /// A hypercall that is to be refused.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +34,41 @@ impl Machine {
     pub fn update_entries(&mut self, requests: &[(u64, u64)]) -> Result<(), Stopped> {
         let call = Call::Update { count: requests.len(), last: requests.last().copied().unwrap_or_default() };
         self.carry_out(call, requests.len(), |machine, i| machine.update(requests[i].0, requests[i].1))
+    }
+
+    /// Makes the hypercall `mmu_update` for a domain, by its number.
+    ///
+    /// # Errors
+    /// `ESRCH` if there is none with that number (common/page_alloc.c, `get_pg_owner`); else as
+    /// [`Self::update_entries`].
+    pub fn update_entries_for(&mut self, domain: u16, requests: &[(u64, u64)]) -> Result<(), Stopped> {
+        match domain {
+            DOMID_SELF => self.update_entries(requests),
+            DOMID_IO | DOMID_XEN => self
+                .guest_bug(&format!("updated entries for domain {domain:#x}, which the model does not know")),
+            _ => {
+                let call = Call::Update { count: requests.len(), last: (0, domain.into()) };
+                self.carry_out(call, 1, |_, _| Err(ESRCH))
+            }
+        }
+    }
+
+    /// Makes the hypercall `mmu_update` with a list at an address of the guest's.
+    ///
+    /// # Errors
+    /// `EFAULT` if the list lies in Xen's part (x86_64/uaccess.h, `array_access_ok`), or at the first request that cannot
+    /// be read; else as [`Self::update_entries`].
+    pub fn update_entries_at(&mut self, address: u64, count: usize) -> Result<(), Stopped> {
+        let call = Call::Update { count, last: (address, 0) };
+        self.carry_out(call, count, |machine, i| {
+            let at = address.wrapping_add(i as u64 * 16);
+            let word = |at: u64| machine.read(at).map_err(|_| Errno::EFAULT);
+            if !may_be_the_guests(address) {
+                return Err(Errno::EFAULT);
+            }
+            let (target, value) = (word(at)?, word(at.wrapping_add(8))?);
+            machine.update(target, value)
+        })
     }
 
     /// Makes the hypercall `mmuext_op` with commands and both arguments of each.
@@ -67,8 +110,13 @@ impl Machine {
         one: impl FnMut(&mut Self, usize) -> Result<(), Errno>,
     ) -> Result<(), Stopped> {
         let result = self.carry_out_some(call, count, one);
-        self.refused += u64::from(result.is_err());
+        self.refused += u64::from(result.is_err() && !self.within_multicall);
         result
+    }
+
+    /// Returns the refusal a test asked for this call, if it did.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.refusals.iter().find(|refusal| refusal.at == self.calls).copied()
     }
 
     /// Carries out a call that is a list of requests and answers with a number of them, whether all are done or not.
@@ -79,8 +127,8 @@ impl Machine {
         mut one: impl FnMut(&mut Self, usize) -> Result<(), Errno>,
     ) -> Result<(), Stopped> {
         let number = self.calls;
-        self.calls += 1;
-        let refusal = self.refusals.iter().find(|refusal| refusal.at == self.calls).copied();
+        self.calls += u64::from(!self.within_multicall);
+        let refusal = if self.within_multicall { None } else { self.refusal() };
         let mut result = Ok(());
         for i in 0..count {
             let refused = refusal.filter(|refusal| refusal.done == i).map(|refusal| refusal.errno);

@@ -6,7 +6,7 @@
 //! at all, and the model can tell. Below the guest's frames all memory is another domain's, so that a page number used as
 //! a machine number is always somebody else's frame.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use mmu::Errno;
@@ -59,7 +59,11 @@ pub struct Machine {
     pub(crate) frames_asked: std::cell::Cell<u64>,
     pub(crate) denials: Vec<u64>,
     pub(crate) trace: Trace,
+    pub(crate) within_multicall: bool,
+    pub(crate) traps: BTreeMap<u8, u64>,
+    pub(crate) stopped: Option<u8>,
     pub(crate) console: String,
+    pub(crate) xens_console: String,
     pub(crate) ring: Option<Mfn>,
     pub(crate) ring_at: Option<u64>,
     pub(crate) shared_info_at: Option<u64>,
@@ -123,7 +127,11 @@ impl Machine {
             frames_asked: std::cell::Cell::new(0),
             denials: Vec::new(),
             trace: Trace::default(),
+            within_multicall: false,
+            traps: BTreeMap::new(),
+            stopped: None,
             console: String::new(),
+            xens_console: String::new(),
             ring: None,
             ring_at: None,
             shared_info_at: None,

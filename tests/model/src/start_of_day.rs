@@ -9,8 +9,8 @@ use crate::guest::{Domain, Guest};
 use crate::machine::Machine;
 use crate::plan::Places;
 
-const XENSTORE_PORT: u64 = 1;
-const CONSOLE_PORT: u64 = 2;
+pub(crate) const XENSTORE_PORT: u64 = 1;
+pub(crate) const CONSOLE_PORT: u64 = 2;
 /// `SIF_VIRT_P2M_4TOOLS`.
 const FLAGS_OF_DOM_U: u64 = 0x10;
 /// Privileged, initial domain, and the processor management of Debian's Xen.

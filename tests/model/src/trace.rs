@@ -52,6 +52,37 @@ pub enum Call {
         /// How many extents.
         count: usize,
     },
+    /// `multicall`; the entries come before it.
+    Multicall {
+        /// How many entries.
+        count: usize,
+    },
+    /// A hypercall that changes no memory.
+    Plain {
+        /// Which.
+        call: Plain,
+        /// Its command, or its number if Xen has no such call.
+        command: u32,
+    },
+}
+
+/// A hypercall that changes no memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plain {
+    /// `set_trap_table`.
+    SetTrapTable,
+    /// `memory_op`, with a command that Xen has not.
+    MemoryOp,
+    /// `console_io`.
+    ConsoleIo,
+    /// `vcpu_op`.
+    VcpuOp,
+    /// `sched_op`.
+    SchedOp,
+    /// `event_channel_op`.
+    EventChannelOp,
+    /// One that Xen has not.
+    None,
 }
 
 /// A command of `memory_op` (`public/memory.h`).
@@ -97,6 +128,8 @@ impl fmt::Display for Traced {
             Call::Mapping { address, value } => write!(f, "update_va_mapping {address:#x} := {value:#x}")?,
             Call::Gdt { entries } => write!(f, "set_gdt with {entries} descriptors")?,
             Call::Memory { command, count } => write!(f, "memory_op {command:?} x{count}")?,
+            Call::Multicall { count } => write!(f, "multicall x{count}")?,
+            Call::Plain { call, command } => write!(f, "{call:?} {command}")?,
             Call::Descriptor { address, value } => {
                 write!(f, "update_descriptor {address:#x} := {value:#x}")?;
             }

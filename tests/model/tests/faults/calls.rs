@@ -13,8 +13,8 @@ pub(crate) fn requests(machine: &Machine, number: u64) -> usize {
     let traced = machine.trace().iter().find(|traced| traced.number == number).unwrap();
     match traced.call {
         Call::Update { count, .. } | Call::Extended { count, .. } => count,
-        Call::Memory { count, .. } => count,
-        Call::Mapping { .. } | Call::Gdt { .. } | Call::Descriptor { .. } => 1,
+        Call::Memory { count, .. } | Call::Multicall { count } => count,
+        Call::Plain { .. } | Call::Mapping { .. } | Call::Gdt { .. } | Call::Descriptor { .. } => 1,
     }
 }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
 
 mod audits;
+mod calls;
 mod descriptors;
 mod entries;
 mod guest;

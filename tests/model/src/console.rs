@@ -1,0 +1,39 @@
+//! Xen's own console.
+//!
+//! *What this is*: `console_io` (drivers/char/console.c, `do_console_io`; include/xsm/dummy.h, `xsm_console_io`) of a
+//! release Xen.
+//!
+//! *What must hold*: only dom0 may use it. What it writes is kept apart from what a domU writes to its ring.
+
+use mmu::Errno;
+
+use crate::machine::Machine;
+use crate::trace::{Call, Plain};
+
+const WRITE: u32 = 0;
+const READ: u32 = 1;
+
+impl Machine {
+    /// Makes the hypercall `console_io` with a command and a text.
+    ///
+    /// # Errors
+    /// `EPERM` in a domU, whatever the command; `ENOSYS` for a command that there is not.
+    pub fn console_io(&mut self, command: u32, text: &str) -> Result<(), Errno> {
+        self.carry_out_one(Call::Plain { call: Plain::ConsoleIo, command }, |machine| {
+            machine.only_dom0(Errno::EPERM)?;
+            match command {
+                WRITE => machine.xens_console.push_str(text),
+                // Nobody types.
+                READ => {}
+                _ => return Err(Errno::ENOSYS),
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns all that dom0 wrote to Xen's console.
+    #[must_use]
+    pub fn xens_console(&self) -> &str {
+        &self.xens_console
+    }
+}

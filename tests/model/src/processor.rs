@@ -1,0 +1,57 @@
+//! Operations on processors.
+//!
+//! *What this is*: `vcpu_op` (x86/domain.c, `do_vcpu_op`; common/domain.c, `common_vcpu_op`) for the one processor there is.
+//!
+//! *What must hold*: a processor that is not is `ENOENT`, before the command is looked at.
+
+use mmu::Errno;
+
+use crate::errno::{EEXIST, ENOENT};
+use crate::machine::Machine;
+use crate::sched::POWEROFF;
+use crate::trace::{Call, Plain};
+
+/// Commands (public/vcpu.h, `VCPUOP_*`).
+const INITIALISE: u32 = 0;
+const UP: u32 = 1;
+const DOWN: u32 = 2;
+const IS_UP: u32 = 3;
+const SET_PERIODIC_TIMER: u32 = 6;
+const STOP_PERIODIC_TIMER: u32 = 7;
+const STOP_SINGLESHOT_TIMER: u32 = 9;
+const GET_PHYSICAL_NUMBER: u32 = 12;
+const LAST: u32 = 13;
+/// The shortest period of a timer, in nanoseconds.
+const SHORTEST: u64 = 1_000_000;
+
+impl Machine {
+    /// Makes the hypercall `vcpu_op` with a command, a processor and a number, and returns the answer.
+    ///
+    /// # Errors
+    /// `ENOENT` for another processor than 0, `EEXIST` if it is to be made, `EINVAL` for a period that is too short or its
+    /// physical number, `ENOSYS` for a command that there is not.
+    pub fn processor_operation(&mut self, command: u32, processor: u32, argument: u64) -> Result<u64, Errno> {
+        let call = Call::Plain { call: Plain::VcpuOp, command };
+        self.carry_out_one(call, |machine| {
+            if processor != 0 {
+                return Err(ENOENT);
+            }
+            match command {
+                INITIALISE => Err(EEXIST),
+                UP | IS_UP | STOP_PERIODIC_TIMER | STOP_SINGLESHOT_TIMER => Ok(()),
+                DOWN => {
+                    // It is the last one.
+                    machine.stopped = Some(POWEROFF);
+                    Ok(())
+                }
+                SET_PERIODIC_TIMER if argument < SHORTEST => Err(Errno::EINVAL),
+                SET_PERIODIC_TIMER => Ok(()),
+                // For a dom0 whose processors are pinned.
+                GET_PHYSICAL_NUMBER => Err(Errno::EINVAL),
+                command if command <= LAST => machine.not_taught(Plain::VcpuOp, command),
+                _ => Err(Errno::ENOSYS),
+            }
+        })?;
+        Ok(u64::from(command == IS_UP))
+    }
+}

@@ -1,0 +1,55 @@
+//! Yielding, waiting and ending.
+//!
+//! *What this is*: `sched_op` (common/sched/core.c, `do_sched_op` and `do_poll`).
+//!
+//! *What must hold*: the reason of a shutdown has eight bits.
+//!
+//! *What is not prevented*: there is no time and no event, so a guest that waits goes on at once, and one that has ended
+//! can still make calls.
+
+use mmu::Errno;
+
+use crate::event::VALID_PORTS;
+use crate::machine::Machine;
+use crate::trace::{Call, Plain};
+
+/// Commands (public/sched.h, `SCHEDOP_*`).
+const LAST: u32 = xen_sys::SCHEDOP_pin_override;
+/// The reason of a guest that ended well.
+pub(crate) const POWEROFF: u8 = 0;
+/// The most ports one can wait for.
+const MOST_PORTS: usize = 128;
+
+impl Machine {
+    /// Makes the hypercall `sched_op` with a command and, for a shutdown, its reason.
+    ///
+    /// # Errors
+    /// `ENOSYS` for a command that there is not.
+    pub fn sched_operation(&mut self, command: u32, reason: u32) -> Result<(), Errno> {
+        self.carry_out_one(Call::Plain { call: Plain::SchedOp, command }, |machine| match command {
+            xen_sys::SCHEDOP_yield | xen_sys::SCHEDOP_block => Ok(()),
+            xen_sys::SCHEDOP_shutdown => {
+                machine.stopped = Some(reason as u8);
+                Ok(())
+            }
+            command if command <= LAST => machine.not_taught(Plain::SchedOp, command),
+            _ => Err(Errno::ENOSYS),
+        })
+    }
+
+    /// Makes the hypercall `sched_op` to wait for one of some ports.
+    ///
+    /// # Errors
+    /// `EINVAL` for too many ports, or one that Xen has no record of.
+    pub fn poll(&mut self, ports: &[u32]) -> Result<(), Errno> {
+        let call = Call::Plain { call: Plain::SchedOp, command: xen_sys::SCHEDOP_poll };
+        let valid = ports.len() <= MOST_PORTS && ports.iter().all(|&port| port < VALID_PORTS);
+        self.carry_out_one(call, |_| if valid { Ok(()) } else { Err(Errno::EINVAL) })
+    }
+
+    /// Returns the reason for which the guest ended, if it did.
+    #[must_use]
+    pub const fn shutdown_reason(&self) -> Option<u8> {
+        self.stopped
+    }
+}
