@@ -3,16 +3,19 @@
 //! *What this is*: each action makes one hypercall and writes down the answer. Preparations write down only what went
 //! wrong.
 //!
-//! *What must hold*: at the start of a probe every spare frame is zero and mapped writable by the direct map alone;
-//! [`Bench::finish`] makes it so again and writes down where it could not.
+//! *What must hold*: at the start of a probe every spare frame is zero and mapped writable by the direct map alone, and
+//! the guest has no descriptor table and no root for user mode; [`Bench::finish`] makes it so again, gives back what frames
+//! the probe took, and writes down where it could not.
 
-use mmu::Errno;
 use p2m::Frame;
 use start_info::{Index, Mfn};
 use xen_guest::Running;
 
 use crate::{
     request::{Change, Flush, Operation, Request},
+    requests::Step,
+    reserve::Taken,
+    segments::Tables,
     subject::{Answer, Call, Special, Subject},
     transcript::Transcript,
 };
@@ -40,13 +43,15 @@ const WINDOW: Page = Page(0);
 /// What a probe works with.
 #[derive(Debug)]
 pub struct Bench<'a> {
-    subject: &'a mut dyn Subject,
-    running: &'a Running,
+    pub(crate) subject: &'a mut dyn Subject,
+    pub(crate) running: &'a Running,
     frames: &'a mut [Frame; PAGES],
     used: usize,
     pinned: [bool; PAGES],
     switched: bool,
-    transcript: Transcript,
+    pub(crate) tables: Tables,
+    pub(crate) taken: Taken,
+    pub(crate) transcript: Transcript,
 }
 
 impl<'a> Bench<'a> {
@@ -55,9 +60,17 @@ impl<'a> Bench<'a> {
         running: &'a Running,
         frames: &'a mut [Frame; PAGES],
     ) -> Self {
-        let transcript = Transcript::default();
-        let mut bench =
-            Self { subject, running, frames, used: 1, pinned: [false; PAGES], switched: false, transcript };
+        let mut bench = Self {
+            subject,
+            running,
+            frames,
+            used: 1,
+            pinned: [false; PAGES],
+            switched: false,
+            tables: Tables::default(),
+            taken: Taken::default(),
+            transcript: Transcript::default(),
+        };
         (0..PAGES).for_each(|page| bench.wipe(Page(page)));
         bench
     }
@@ -190,6 +203,11 @@ impl<'a> Bench<'a> {
         self.transcript.add(format_args!("pin{level}"), answer);
     }
 
+    /// Takes note that a page was pinned in another way.
+    pub(crate) fn mark_pinned(&mut self, page: Page) {
+        self.pinned[page.0] = true;
+    }
+
     pub(crate) fn unpin(&mut self, page: Page) {
         let answer = self.operate(xen_sys::MMUEXT_UNPIN_TABLE, self.mfn(page), 0);
         self.pinned[page.0] &= !answer.is_ok();
@@ -274,23 +292,21 @@ impl<'a> Bench<'a> {
 
     /// Makes another hypercall.
     pub(crate) fn call(&mut self, what: &str, call: Call) {
-        match self.subject.call(call) {
-            None => self.transcript.add(what, "unknown"),
-            Some(0..) => self.transcript.add(what, "ok"),
-            Some(refused) => {
-                let errno = Errno(u16::try_from(refused.unsigned_abs()).unwrap_or(u16::MAX));
-                self.transcript.add(what, Answer::single(errno));
-            }
-        }
+        let result = self.subject.call(call);
+        self.transcript.add(what, Answer::of(result));
     }
 
-    /// Compares what a hypercall returns with the number of the guest's pages.
-    pub(crate) fn count_pages(&mut self) {
-        let pages = self.running.setting.facts.nr_pages().get();
-        match self.subject.call(Call::Reservation) {
-            None => self.transcript.add("pages", "unknown"),
-            Some(found) => self.note("pages-as-in-start_info", u64::try_from(found) == Ok(pages)),
-        }
+    /// Makes several hypercalls at once.
+    pub(crate) fn multicall(&mut self, entries: &[Step]) {
+        let mut results = [77; PAGES];
+        let result = self.subject.multicall(entries, &mut results[..entries.len()]);
+        self.transcript.add("multicall", Answer::of(result));
+        results[..entries.len()].iter().for_each(|&result| self.transcript.add("entry", Answer::of(result)));
+    }
+
+    /// Returns a change of how a page is mapped at its own address.
+    pub(crate) fn change(&self, page: Page, flags: u64) -> Change {
+        Change::new(self.address(page), self.entry(page, flags), Flush::Address)
     }
 
     // Observations.
@@ -319,8 +335,13 @@ impl<'a> Bench<'a> {
 
     /// Writes down whether the M2P holds no page number for a frame.
     pub(crate) fn m2p_is_empty(&mut self, mfn: u64) {
-        let held = Mfn::try_new(mfn).ok().and_then(|mfn| self.subject.machine_to_phys(mfn));
+        let held = self.page_of(mfn);
         self.note("m2p-empty", held == Some(u64::MAX));
+    }
+
+    /// Returns what the M2P holds for a frame.
+    pub(crate) fn page_of(&self, mfn: u64) -> Option<u64> {
+        Mfn::try_new(mfn).ok().and_then(|mfn| self.subject.machine_to_phys(mfn))
     }
 
     // Below.
@@ -329,19 +350,18 @@ impl<'a> Bench<'a> {
         self.running.map.view()
     }
 
-    fn must(&mut self, what: &str, answer: Answer) {
+    pub(crate) fn must(&mut self, what: &str, answer: Answer) {
         if !answer.is_ok() {
             self.transcript.add(what, answer);
         }
     }
 
-    fn operate(&mut self, command: u32, first: u64, second: u64) -> Answer {
+    pub(crate) fn operate(&mut self, command: u32, first: u64, second: u64) -> Answer {
         self.subject.extended(&[Operation::new(command, first, second)])
     }
 
     fn remap(&mut self, page: Page, flags: u64) -> Answer {
-        let change = Change::new(self.address(page), self.entry(page, flags), Flush::Address);
-        self.subject.update_address(change)
+        self.subject.update_address(self.change(page, flags))
     }
 
     fn wipe(&mut self, page: Page) {
@@ -360,12 +380,14 @@ impl<'a> Bench<'a> {
                 self.must("left-pinned", answer);
             }
         }
+        self.drop_tables();
         // Xen takes a large tree apart with the next call that is made (xen-pv-abi.md 3.13).
         let _done = self.operate(xen_sys::MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
         for page in (0..PAGES).map(Page) {
             let answer = self.remap(page, RW);
             self.must("left-page", answer);
         }
+        self.give_back();
         self.transcript
     }
 }

@@ -6,25 +6,30 @@
 //!
 //! *What must hold*: a transcript holds nothing that differs from boot to boot, such as a machine frame number. Every probe
 //! leaves the spare frames as it found them, so their order does not matter. Nothing but spare frames is changed: of the
-//! live tables only the entries that map these frames.
+//! live tables only the entries that map these frames. Frames that a probe takes from Xen are given back.
 //!
-//! *What is not prevented*: the same mistake in the table, the model and Xen. `multicall` has no probe: the layer makes
-//! none.
+//! *What is not prevented*: the same mistake in the table, the model and Xen.
 
 #![cfg_attr(target_os = "none", no_std)]
 
 mod bench;
+mod exchange;
 #[cfg(not(target_os = "none"))]
 pub mod model;
 mod probe;
 mod probes;
 mod request;
+mod requests;
+mod reserve;
+mod segments;
 mod subject;
 mod transcript;
 
 pub use bench::{Bench, PAGES};
+pub use exchange::Exchange;
 pub use probe::{Domain, Expected, Probe, run_all};
 pub use probes::all;
 pub use request::{Change, Flush, Operation, Request};
+pub use requests::{Descriptor, Extents, Part, Step, Table};
 pub use subject::{ALL_ONES, Answer, BEYOND, Call, Special, Subject};
 pub use transcript::Transcript;

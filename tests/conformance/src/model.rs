@@ -3,12 +3,14 @@
 use mmu::{Errno, Stopped};
 use p2m::Frame;
 use xen_guest::{Running, boot};
-use xen_model::{Built, Guest, Machine};
+use xen_model::{Built, Guest, Hypercall, Machine, MapEntry};
 
 use crate::{
     bench::PAGES,
+    exchange::Exchange,
     probe::{Domain, Probe, run_all},
     request::{Change, Operation, Request},
+    requests::{Descriptor, Extents, Part, Step, Table},
     subject::{ALL_ONES, Answer, BEYOND, Call, Special, Subject},
     transcript::Transcript,
 };
@@ -32,8 +34,91 @@ impl Subject for Machine {
         Answer::single(result.err().unwrap_or(Errno(0)))
     }
 
-    fn call(&mut self, _: Call) -> Option<i64> {
-        None
+    fn call(&mut self, call: Call) -> i64 {
+        let traps = [(0x90, 0x8000_0000_0000), (0, 0)];
+        let call = match call {
+            Call::Unknown => Hypercall::Other(63),
+            Call::Gone => Hypercall::Other(11),
+            Call::ConsoleWrite => Hypercall::ConsoleIo(0, ""),
+            Call::ConsoleUnknown => Hypercall::ConsoleIo(9, ""),
+            Call::SchedUnknown => Hypercall::SchedOp(99, 0),
+            Call::Yield => Hypercall::SchedOp(xen_sys::SCHEDOP_yield, 0),
+            Call::TrapNotCanonical => Hypercall::SetTrapTable(Some(&traps)),
+            Call::Reservation => Hypercall::MemoryOp(3),
+            Call::MaximumReservation => Hypercall::MemoryOp(4),
+            Call::MemoryUnknown => Hypercall::MemoryOp(63),
+            Call::NoSuchProcessor => Hypercall::VcpuOp(7, 99, 0),
+            Call::ProcessorUp => Hypercall::VcpuOp(3, 0, 0),
+            Call::ProcessorUnknown => Hypercall::VcpuOp(99, 0, 0),
+            Call::NoSuchPort => Hypercall::EventChannelOp(xen_sys::EVTCHNOP_send, 4000),
+            Call::EventUnknown => Hypercall::EventChannelOp(99, 0),
+            Call::MemoryMap => return number(self.memory_map(4), |map| map.len() as i64),
+            Call::MemoryMapEnd => {
+                let end = |entry: &MapEntry| (entry.address + entry.len) as i64 / 4096;
+                return number(self.memory_map(4), |map| map.first().map_or(0, end));
+            }
+            Call::MachineMap => return number(self.machine_memory_map(None), |map| map.len() as i64),
+            Call::MachineMapShort => return result(self.machine_memory_map(Some(1))),
+            Call::PollTooMany => return result(self.poll(&[1; 129])),
+            Call::PollNoSuchPort => return result(self.poll(&[4000])),
+            Call::ListUnmapped => return result(self.update_entries_at(0x1000, 1)),
+            Call::ListXens => return result(self.update_entries_at(0xffff_8800_0000_0000 - 16, 1)),
+            Call::NoSuchDomain => return result(self.update_entries_for(0x7ff4, &[(0, 0)])),
+        };
+        self.hypercall(call)
+    }
+
+    fn set_gdt(&mut self, table: Table<'_>) -> i64 {
+        result(Machine::set_gdt(self, table.frames(), table.entries()))
+    }
+
+    fn update_descriptor(&mut self, descriptor: Descriptor) -> i64 {
+        result(Machine::update_descriptor(self, descriptor.address(), descriptor.value()))
+    }
+
+    fn decrease(&mut self, mut extents: Extents<'_>) -> i64 {
+        let order = extents.order();
+        self.decrease_extents(extents.numbers(), order) as i64
+    }
+
+    fn populate(&mut self, mut extents: Extents<'_>) -> i64 {
+        let order = extents.order();
+        self.populate_extents(extents.numbers(), order) as i64
+    }
+
+    fn exchange(&mut self, exchange: Exchange<'_>) -> Answer {
+        let Exchange { mut old, mut new } = exchange;
+        let (order, new_order, wanted) = (old.order(), new.order(), old.numbers().len());
+        answer(Machine::exchange(self, old.numbers(), order, new.numbers(), new_order), wanted)
+    }
+
+    fn multicall(&mut self, entries: &[Step], results: &mut [i64]) -> i64 {
+        let (mut updates, mut operations) = (Vec::new(), Vec::new());
+        for entry in entries {
+            updates.push(match entry.part() {
+                Part::Update(request) => [(request.target(), request.value())],
+                _ => [(0, 0)],
+            });
+            operations.push(match entry.part() {
+                Part::Operation(operation) => [(operation.command(), operation.first(), operation.second())],
+                _ => [(0, 0, 0)],
+            });
+        }
+        let calls = entries.iter().zip(&updates).zip(&operations).map(|((entry, update), operation)| {
+            match entry.part() {
+                Part::Update(_) => Hypercall::MmuUpdate(update),
+                Part::Operation(_) => Hypercall::MmuextOp(operation),
+                Part::Map(change) => Hypercall::UpdateVaMapping(change.address(), change.value()),
+                Part::Yield => Hypercall::SchedOp(xen_sys::SCHEDOP_yield, 0),
+                Part::Nested => Hypercall::Multicall,
+                Part::Unknown => Hypercall::Other(63),
+            }
+        });
+        let done = Machine::multicall(self, calls.collect());
+        if let Ok(done) = &done {
+            results.copy_from_slice(done);
+        }
+        result(done)
     }
 
     fn special(&self, special: Special) -> u64 {
@@ -45,6 +130,34 @@ impl Subject for Machine {
             Special::Beyond => BEYOND,
             Special::AllOnes => ALL_ONES,
         }
+    }
+}
+
+/// Returns what Xen would leave in rax.
+fn result<T>(result: Result<T, impl Into<Refused>>) -> i64 {
+    number(result, |_| 0)
+}
+
+/// Returns a number, or what Xen would leave in rax.
+fn number<T>(result: Result<T, impl Into<Refused>>, number: impl FnOnce(T) -> i64) -> i64 {
+    match result.map_err(Into::into) {
+        Ok(found) => number(found),
+        Err(Refused(errno)) => -i64::from(errno.0),
+    }
+}
+
+/// Why a call was refused, wherever in its list.
+struct Refused(Errno);
+
+impl From<Errno> for Refused {
+    fn from(errno: Errno) -> Self {
+        Self(errno)
+    }
+}
+
+impl From<Stopped> for Refused {
+    fn from(stopped: Stopped) -> Self {
+        Self(stopped.errno)
     }
 }
 

@@ -3,8 +3,8 @@
 //! *What this is*: the elements of the lists that `mmu_update` and `mmuext_op` take, laid out as Xen's own structures
 //! (`public/xen.h`), and the arguments of `update_va_mapping`.
 //!
-//! *What must hold*: what a request makes writable or takes away is a spare frame of the [`crate::Bench`], or the mapping
-//! of one; Xen refuses anything else. The private fields keep that promise inside this crate.
+//! *What must hold*: what a request makes writable or takes away is a spare frame of the [`crate::Bench`], the mapping of
+//! one, or a frame the bench took itself; Xen refuses anything else. The private fields keep that promise inside this crate.
 
 use core::mem::size_of;
 

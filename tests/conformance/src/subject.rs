@@ -8,7 +8,9 @@ use core::fmt;
 
 use mmu::Errno;
 
+use crate::exchange::Exchange;
 use crate::request::{Change, Operation, Request};
+use crate::requests::{Descriptor, Extents, Step, Table};
 
 /// How a hypercall with a list ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,13 @@ impl Answer {
     #[must_use]
     pub const fn single(errno: Errno) -> Self {
         Self { wanted: 1, done: if errno.0 == 0 { 1 } else { 0 }, errno }
+    }
+
+    /// Describes a call by what it returned.
+    #[must_use]
+    pub fn of(result: i64) -> Self {
+        let errno = if result < 0 { u16::try_from(result.unsigned_abs()).unwrap_or(u16::MAX) } else { 0 };
+        Self::single(Errno(errno))
     }
 
     /// Tells whether all was carried out.
@@ -90,8 +99,20 @@ pub enum Call {
     SchedUnknown,
     /// `set_trap_table` with a handler at an address that is not canonical.
     TrapNotCanonical,
+    /// `console_io` with command 9.
+    ConsoleUnknown,
     /// `memory_op`: how many pages the domain has.
     Reservation,
+    /// `memory_op`: how many pages the domain may have.
+    MaximumReservation,
+    /// `memory_op`: how many entries the domain's map of its memory has, of four.
+    MemoryMap,
+    /// `memory_op`: on which page the first entry of that map ends.
+    MemoryMapEnd,
+    /// `memory_op`: how many entries the machine's map of its memory has.
+    MachineMap,
+    /// `memory_op`: the machine's map of its memory, with room for one entry.
+    MachineMapShort,
     /// `memory_op` with command 63.
     MemoryUnknown,
     /// `mmu_update` with a list at an address that is not mapped.
@@ -100,8 +121,20 @@ pub enum Call {
     ListXens,
     /// `mmu_update` on behalf of a domain that cannot be.
     NoSuchDomain,
+    /// `sched_op`: lets others run.
+    Yield,
+    /// `sched_op`: waits for 129 ports.
+    PollTooMany,
+    /// `sched_op`: waits for port 4000.
+    PollNoSuchPort,
     /// `vcpu_op` for processor 99.
     NoSuchProcessor,
+    /// `vcpu_op`: asks whether processor 0 is up.
+    ProcessorUp,
+    /// `vcpu_op` with command 99 for processor 0.
+    ProcessorUnknown,
+    /// `event_channel_op` with command 99.
+    EventUnknown,
     /// `event_channel_op`: sends to a port that is not open.
     NoSuchPort,
 }
@@ -117,8 +150,26 @@ pub trait Subject: p2m::Memory + p2m::MachineToPhys + fmt::Debug {
     /// Makes the hypercall `update_va_mapping`.
     fn update_address(&mut self, change: Change) -> Answer;
 
-    /// Makes another hypercall and returns what it returned; `None` if the subject does not know it.
-    fn call(&mut self, call: Call) -> Option<i64>;
+    /// Makes another hypercall and returns what it returned.
+    fn call(&mut self, call: Call) -> i64;
+
+    /// Makes the hypercall `set_gdt` and returns what it returned.
+    fn set_gdt(&mut self, table: Table<'_>) -> i64;
+
+    /// Makes the hypercall `update_descriptor` and returns what it returned.
+    fn update_descriptor(&mut self, descriptor: Descriptor) -> i64;
+
+    /// Makes the hypercall `memory_op` to give frames back, and returns how many extents were.
+    fn decrease(&mut self, extents: Extents<'_>) -> i64;
+
+    /// Makes the hypercall `memory_op` to take frames for pages, and returns for how many extents it did.
+    fn populate(&mut self, extents: Extents<'_>) -> i64;
+
+    /// Makes the hypercall `memory_op` to exchange frames.
+    fn exchange(&mut self, exchange: Exchange<'_>) -> Answer;
+
+    /// Makes the hypercall `multicall` and returns what it returned, and what each entry did in `results`.
+    fn multicall(&mut self, entries: &[Step], results: &mut [i64]) -> i64;
 
     /// Returns the number of a special machine frame.
     fn special(&self, special: Special) -> u64;

@@ -60,7 +60,7 @@ pub struct Guest {
     pub command_line: String,
     /// Pages without memory, behind everything the builder puts.
     pub holes: Vec<Range<u64>>,
-    /// What `XENMEM_memory_map` says; a domU has it if its configuration says `e820_host=1`.
+    /// What `XENMEM_memory_map` says; empty for what the builder says by itself.
     pub memory_map: Vec<MapEntry>,
     /// What `XENMEM_machine_memory_map` says to dom0; empty for the map of the model's own machine.
     pub machine_map: Vec<MapEntry>,

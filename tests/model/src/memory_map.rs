@@ -2,14 +2,17 @@
 //!
 //! *What this is*: `XENMEM_memory_map` and `XENMEM_machine_memory_map` (mm.c, `arch_memory_op`).
 //!
-//! *What must hold*: a domain without a map of its own is told that the call does not exist; dom0 is one. Only dom0 is told
-//! the machine's.
+//! *What must hold*: a domain without a map of its own is told that the call does not exist; dom0 is one. The tools give a
+//! domU a map of one entry, up to its `maxmem` (tools/libs/light/libxl_x86.c, `xc_domain_set_memmap_limit`), and more
+//! entries only with `e820_host=1`. Only dom0 is told the machine's.
 //!
 //! *What is not prevented*: the machine's map is what a test says, and what it calls a hole or reserved may be memory to
 //! [`Machine`] all the same. Xen adds entries for device memory that dom0 has no right to; a test adds them itself.
 
 use mmu::Errno;
+use start_info::PAGE_SIZE;
 
+use crate::guest::Domain;
 use crate::machine::Machine;
 use crate::trace::{Call, MemoryCommand};
 
@@ -40,7 +43,11 @@ pub(crate) struct Maps {
 impl Machine {
     pub(crate) fn set_maps(&mut self, own: &[MapEntry], machine: &[MapEntry]) {
         let machine = if machine.is_empty() { self.default_map() } else { machine.to_vec() };
-        self.maps = Maps { own: own.to_vec(), machine };
+        let mut own = own.to_vec();
+        if own.is_empty() && self.domain == Domain::Guest {
+            own.push(MapEntry { address: 0, len: self.pages * PAGE_SIZE, kind: RAM });
+        }
+        self.maps = Maps { own, machine };
     }
 
     /// Returns a map of memory up to the first frame that is none, with the PC's hole below 1 MiB.

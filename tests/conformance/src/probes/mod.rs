@@ -3,16 +3,19 @@
 use crate::probe::Probe;
 
 mod addresses;
+mod calls;
+mod descriptors;
 mod entries;
 mod hooks;
 mod leaves;
 mod others;
 mod pins;
+mod reservation;
 mod roots;
 mod trees;
 mod updates;
 
-const TABLE: [&[Probe]; 9] = [
+const TABLE: [&[Probe]; 12] = [
     pins::PROBES,
     trees::PROBES,
     hooks::PROBES,
@@ -22,6 +25,9 @@ const TABLE: [&[Probe]; 9] = [
     addresses::PROBES,
     roots::PROBES,
     others::PROBES,
+    descriptors::PROBES,
+    calls::PROBES,
+    reservation::PROBES,
 ];
 
 /// Returns all probes.

@@ -1,13 +1,11 @@
-//! Flushes, other extended operations, and other hypercalls the layer makes.
+//! Flushes, other extended operations, and the end of tables.
 
 use crate::{
     bench::{RO, RW},
     probe::{Expected, Probe},
     request::Operation,
-    subject::Call,
+    subject::Special,
 };
-
-const UNKNOWN: &str = "the model does not know the call: no page-table rule is in it";
 
 pub(super) const PROBES: &[Probe] = &[
     Probe::new(
@@ -87,6 +85,46 @@ pub(super) const PROBES: &[Probe] = &[
         },
     ),
     Probe::new(
+        "clear-page-not-ours",
+        "Pages of others are neither cleared nor copied, from or to.",
+        Expected::always(
+            "op16=EINVAL op17=EINVAL op17=EINVAL op16=EINVAL op17=EINVAL op17=EINVAL op16=EINVAL op17=EINVAL op17=EINVAL op16=EINVAL",
+        ),
+        |bench| {
+            let page = bench.page();
+            let (mfn, last) = (bench.mfn(page), bench.special(Special::AllOnes));
+            for special in [Special::Other, Special::Nobody, Special::Device] {
+                let bad = bench.special(special);
+                bench.extended(xen_sys::MMUEXT_CLEAR_PAGE, bad, 0);
+                bench.extended(xen_sys::MMUEXT_COPY_PAGE, bad, mfn);
+                bench.extended(xen_sys::MMUEXT_COPY_PAGE, mfn, bad);
+            }
+            bench.extended(xen_sys::MMUEXT_CLEAR_PAGE, last, 0);
+        },
+    ),
+    Probe::new(
+        "clear-page-read-only",
+        "A page is cleared without a writable mapping, and may be a table afterwards.",
+        Expected::always("op16=ok flags=0x0 pin1=ok op16=EINVAL"),
+        |bench| {
+            let page = bench.table(&[(9, 5)]);
+            bench.extended(xen_sys::MMUEXT_CLEAR_PAGE, bench.mfn(page), 0);
+            bench.flags(page, 9);
+            bench.pin(1, page);
+            bench.extended(xen_sys::MMUEXT_CLEAR_PAGE, bench.mfn(page), 0);
+        },
+    ),
+    Probe::new(
+        "copy-page-to-itself",
+        "A page is copied to itself, unless it is a table.",
+        Expected::always("op17=ok op17=EINVAL"),
+        |bench| {
+            let (page, table) = (bench.page(), bench.pinned(2, &[]));
+            bench.extended(xen_sys::MMUEXT_COPY_PAGE, bench.mfn(page), bench.mfn(page));
+            bench.extended(xen_sys::MMUEXT_COPY_PAGE, bench.mfn(table), bench.mfn(table));
+        },
+    ),
+    Probe::new(
         "flush-cache",
         "Caches are flushed for domains that own devices.",
         Expected::by_domain("op12=EACCES op18=EINVAL", "op12=ok op18=ok"),
@@ -125,55 +163,5 @@ pub(super) const PROBES: &[Probe] = &[
             bench.rw(l2);
             bench.map(bench.entry(l1, RW));
         },
-    ),
-    Probe::new(
-        "calls-unknown",
-        "Hypercalls that do not exist.",
-        Expected::always("gone=ENOSYS none=ENOSYS").stricter("gone=unknown none=unknown", UNKNOWN),
-        |bench| {
-            bench.call("gone", Call::Gone);
-            bench.call("none", Call::Unknown);
-        },
-    ),
-    Probe::new(
-        "call-console",
-        "A release Xen lets only dom0 use its console.",
-        Expected::by_domain("write=EPERM", "write=ok").stricter("write=unknown", UNKNOWN),
-        |bench| bench.call("write", Call::ConsoleWrite),
-    ),
-    Probe::new(
-        "call-trap-table",
-        "A handler at an address that is not canonical is refused.",
-        Expected::always("traps=EINVAL").stricter("traps=unknown", UNKNOWN),
-        |bench| bench.call("traps", Call::TrapNotCanonical),
-    ),
-    Probe::new(
-        "call-commands",
-        "Commands, processors and ports that do not exist.",
-        Expected::always("sched=ENOSYS memory=ENOSYS processor=ENOENT port=EINVAL")
-            .stricter("sched=unknown memory=unknown processor=unknown port=unknown", UNKNOWN),
-        |bench| {
-            bench.call("sched", Call::SchedUnknown);
-            bench.call("memory", Call::MemoryUnknown);
-            bench.call("processor", Call::NoSuchProcessor);
-            bench.call("port", Call::NoSuchPort);
-        },
-    ),
-    Probe::new(
-        "call-bad-lists",
-        "A list that Xen may not read, and a domain that cannot be.",
-        Expected::always("unmapped=EFAULT xens=EFAULT domain=ESRCH")
-            .stricter("unmapped=unknown xens=unknown domain=unknown", UNKNOWN),
-        |bench| {
-            bench.call("unmapped", Call::ListUnmapped);
-            bench.call("xens", Call::ListXens);
-            bench.call("domain", Call::NoSuchDomain);
-        },
-    ),
-    Probe::new(
-        "call-reservation",
-        "The domain has as many pages as start_info says.",
-        Expected::always("pages-as-in-start_info=yes").stricter("pages=unknown", UNKNOWN),
-        |bench| bench.count_pages(),
     ),
 ];

@@ -2,14 +2,18 @@
 //!
 //! *What this is*: the hypercalls of the probes, and machine frames of special kinds, found by the M2P.
 //!
-//! *What must hold*: lists of requests come from `conformance` only, which changes nothing but spare frames and their
-//! mappings, and puts those back. A spare frame holds no Rust value.
+//! *What must hold*: lists of requests come from `conformance` only, which changes nothing but spare frames, their mappings
+//! and frames it took itself, and puts those back. A spare frame holds no Rust value.
 
 #![expect(unsafe_code, reason = "makes hypercalls that the layer's types would not let through")]
 
 use core::fmt;
 
-use conformance::{Answer, Call, Change, Operation, Request, Special, Subject};
+use arrayvec::ArrayVec;
+use conformance::{
+    Answer, Call, Change, Descriptor, Exchange, Extents, Operation, PAGES, Part, Request, Special, Step,
+    Subject, Table,
+};
 use mmu::Errno;
 use p2m::{Entry, Frame, MachineToPhys, Memory, Word, WordMut};
 use start_info::{Mfn, Pfn};
@@ -20,7 +24,14 @@ use xen_guest::{
 
 const DOMID_SELF: u64 = 0x7ff0;
 const DOMID_INVALID: u64 = 0x7ff4;
+const XENMEM_DECREASE_RESERVATION: u64 = 1;
 const XENMEM_CURRENT_RESERVATION: u64 = 3;
+const XENMEM_MAXIMUM_RESERVATION: u64 = 4;
+const XENMEM_POPULATE_PHYSMAP: u64 = 6;
+const XENMEM_MEMORY_MAP: u64 = 9;
+const XENMEM_MACHINE_MEMORY_MAP: u64 = 10;
+const XENMEM_EXCHANGE: u64 = 11;
+const VCPUOP_IS_UP: u64 = 3;
 const VCPUOP_STOP_PERIODIC_TIMER: u64 = 7;
 /// The local APIC.
 const DEVICE: u64 = 0xfee00;
@@ -37,6 +48,60 @@ struct TrapInfo {
     cs: u16,
     address: u64,
 }
+
+/// `struct xen_memory_map` of public/memory.h.
+#[repr(C)]
+struct MemoryMap {
+    entries: u32,
+    buffer: u64,
+}
+
+/// `struct xen_memory_reservation` of public/memory.h.
+#[repr(C)]
+struct Reservation {
+    extents: u64,
+    count: u64,
+    order: u32,
+    flags: u32,
+    domain: u16,
+}
+
+impl Reservation {
+    fn of(extents: &mut Extents<'_>) -> Self {
+        let order = extents.order();
+        let numbers = extents.numbers();
+        let (count, extents) = (numbers.len() as u64, numbers.as_mut_ptr() as u64);
+        Self { extents, count, order, flags: 0, domain: DOMID_SELF as u16 }
+    }
+}
+
+/// `struct xen_memory_exchange` of public/memory.h.
+#[repr(C)]
+struct MemoryExchange {
+    old: Reservation,
+    new: Reservation,
+    done: u64,
+}
+
+/// `struct sched_poll` of public/sched.h.
+#[repr(C)]
+struct Poll {
+    ports: u64,
+    count: u32,
+    timeout: u64,
+}
+
+/// `struct multicall_entry` of public/xen.h.
+#[repr(C)]
+struct Multicall {
+    number: u64,
+    result: i64,
+    arguments: [u64; 6],
+}
+
+const _: () = assert!(size_of::<Reservation>() == 32 && size_of::<MemoryExchange>() == 72);
+const _: () = assert!(size_of::<Multicall>() == size_of::<xen_sys::multicall_entry>());
+const _: () = assert!(size_of::<Poll>() == 24 && size_of::<MemoryMap>() == 16);
 
 /// The hypervisor under us, and what was found in its M2P.
 #[derive(Debug)]
@@ -70,8 +135,8 @@ impl Live {
     /// Makes a hypercall whose arguments are numbers or point to what the caller holds.
     fn make(number: u32, arguments: [u64; 4]) -> i64 {
         // SAFETY: the callers are the methods below. Lists are slices of `Request` and `Operation`, laid out as Xen's
-        // structures and made by `conformance` only, for spare frames (`conformance::request`); all else Xen reads only,
-        // or refuses.
+        // structures and made by `conformance` only, for spare frames and frames it took (`conformance::request`); what
+        // Xen writes besides is a local of the method that it knows the size of; all else it reads only, or refuses.
         unsafe { hypercall(number, arguments) }
     }
 }
@@ -85,6 +150,12 @@ impl fmt::Display for Live {
 
 fn answer(result: i64, done: u32, wanted: usize) -> Answer {
     Answer { wanted, done: done as usize, errno: errno(result) }
+}
+
+/// Reads a packed `struct e820entry`: address, length, kind.
+fn pages_up_to_the_end(entry: &[u8; 20]) -> i64 {
+    let ([address, len], _) = entry[..16].as_chunks::<8>() else { return 0 };
+    (u64::from_le_bytes(*address) + u64::from_le_bytes(*len)) as i64 / 4096
 }
 
 fn errno(result: i64) -> Errno {
@@ -132,26 +203,49 @@ impl Subject for Live {
         Answer::single(errno(Self::make(xen_sys::__HYPERVISOR_update_va_mapping, arguments)))
     }
 
-    fn call(&mut self, call: Call) -> Option<i64> {
+    fn call(&mut self, call: Call) -> i64 {
         let traps = [
             TrapInfo { vector: 0x90, flags: 0, cs: 0xe033, address: 0x8000_0000_0000 },
             TrapInfo { vector: 0, flags: 0, cs: 0, address: 0 },
         ];
         let (port, domain, text) = (4000_u32, DOMID_SELF as u16, b"");
         let update = [0_u64, 0];
+        let mut buffer = [[0_u8; 20]; 4];
+        let entries = buffer.as_mut_ptr() as u64;
+        // Xen writes the number of entries and the entries.
+        let mut map = match call {
+            Call::MachineMap => MemoryMap { entries: 0, buffer: 0 },
+            Call::MachineMapShort => MemoryMap { entries: 1, buffer: entries },
+            _ => MemoryMap { entries: 4, buffer: entries },
+        };
+        let ports = [port; 1];
+        let poll = Poll {
+            ports: ports.as_ptr() as u64,
+            count: if call == Call::PollTooMany { 129 } else { 1 },
+            timeout: 1,
+        };
+        let memory =
+            |command: u64, argument: u64| (xen_sys::__HYPERVISOR_memory_op, [command, argument, 0, 0]);
+        let sched =
+            |command: u32, argument: u64| (xen_sys::__HYPERVISOR_sched_op, [command.into(), argument, 0, 0]);
         let (number, arguments) = match call {
             Call::Unknown => (63, [0; 4]),
             Call::Gone => (11, [0; 4]),
             Call::ConsoleWrite => (xen_sys::__HYPERVISOR_console_io, [0, 0, text.as_ptr() as u64, 0]),
-            Call::SchedUnknown => (xen_sys::__HYPERVISOR_sched_op, [99, 0, 0, 0]),
+            Call::ConsoleUnknown => (xen_sys::__HYPERVISOR_console_io, [9, 0, text.as_ptr() as u64, 0]),
+            Call::SchedUnknown => sched(99, 0),
+            Call::Yield => sched(xen_sys::SCHEDOP_yield, 0),
+            Call::PollTooMany | Call::PollNoSuchPort => sched(xen_sys::SCHEDOP_poll, &raw const poll as u64),
             Call::TrapNotCanonical => {
                 (xen_sys::__HYPERVISOR_set_trap_table, [traps.as_ptr() as u64, 0, 0, 0])
             }
-            Call::Reservation => (
-                xen_sys::__HYPERVISOR_memory_op,
-                [XENMEM_CURRENT_RESERVATION, &raw const domain as u64, 0, 0],
-            ),
-            Call::MemoryUnknown => (xen_sys::__HYPERVISOR_memory_op, [63, 0, 0, 0]),
+            Call::Reservation => memory(XENMEM_CURRENT_RESERVATION, &raw const domain as u64),
+            Call::MaximumReservation => memory(XENMEM_MAXIMUM_RESERVATION, &raw const domain as u64),
+            Call::MemoryUnknown => memory(63, 0),
+            Call::MemoryMap | Call::MemoryMapEnd => memory(XENMEM_MEMORY_MAP, &raw mut map as u64),
+            Call::MachineMap | Call::MachineMapShort => {
+                memory(XENMEM_MACHINE_MEMORY_MAP, &raw mut map as u64)
+            }
             Call::ListUnmapped => (xen_sys::__HYPERVISOR_mmu_update, [0x1000, 1, 0, DOMID_SELF]),
             Call::ListXens => {
                 (xen_sys::__HYPERVISOR_mmu_update, [0xffff_8800_0000_0000 - 16, 1, 0, DOMID_SELF])
@@ -160,12 +254,89 @@ impl Subject for Live {
                 (xen_sys::__HYPERVISOR_mmu_update, [update.as_ptr() as u64, 1, 0, DOMID_INVALID])
             }
             Call::NoSuchProcessor => (xen_sys::__HYPERVISOR_vcpu_op, [VCPUOP_STOP_PERIODIC_TIMER, 99, 0, 0]),
+            Call::ProcessorUp => (xen_sys::__HYPERVISOR_vcpu_op, [VCPUOP_IS_UP, 0, 0, 0]),
+            Call::ProcessorUnknown => (xen_sys::__HYPERVISOR_vcpu_op, [99, 0, 0, 0]),
             Call::NoSuchPort => (
                 xen_sys::__HYPERVISOR_event_channel_op,
                 [u64::from(xen_sys::EVTCHNOP_send), &raw const port as u64, 0, 0],
             ),
+            Call::EventUnknown => {
+                (xen_sys::__HYPERVISOR_event_channel_op, [99, &raw const port as u64, 0, 0])
+            }
         };
-        Some(Self::make(number, arguments))
+        match (call, Self::make(number, arguments)) {
+            (Call::MemoryMap | Call::MachineMap, 0) => map.entries.into(),
+            (Call::MemoryMapEnd, 0) => pages_up_to_the_end(&buffer[0]),
+            (_, result) => result,
+        }
+    }
+
+    fn set_gdt(&mut self, table: Table<'_>) -> i64 {
+        // Xen looks at the number first and then reads as many frames as the descriptors take, 14 at most.
+        let mut frames = [0; 16];
+        frames.iter_mut().zip(table.frames()).for_each(|(frame, &mfn)| *frame = mfn);
+        let arguments = [frames.as_ptr() as u64, table.entries().into(), 0, 0];
+        Self::make(xen_sys::__HYPERVISOR_set_gdt, arguments)
+    }
+
+    fn update_descriptor(&mut self, descriptor: Descriptor) -> i64 {
+        let arguments = [descriptor.address(), descriptor.value(), 0, 0];
+        Self::make(xen_sys::__HYPERVISOR_update_descriptor, arguments)
+    }
+
+    fn decrease(&mut self, mut extents: Extents<'_>) -> i64 {
+        let reservation = Reservation::of(&mut extents);
+        let arguments = [XENMEM_DECREASE_RESERVATION, &raw const reservation as u64, 0, 0];
+        Self::make(xen_sys::__HYPERVISOR_memory_op, arguments)
+    }
+
+    fn populate(&mut self, mut extents: Extents<'_>) -> i64 {
+        let reservation = Reservation::of(&mut extents);
+        let arguments = [XENMEM_POPULATE_PHYSMAP, &raw const reservation as u64, 0, 0];
+        Self::make(xen_sys::__HYPERVISOR_memory_op, arguments)
+    }
+
+    fn exchange(&mut self, exchange: Exchange<'_>) -> Answer {
+        let Exchange { mut old, mut new } = exchange;
+        let wanted = old.numbers().len();
+        let mut argument =
+            MemoryExchange { old: Reservation::of(&mut old), new: Reservation::of(&mut new), done: 0 };
+        let arguments = [XENMEM_EXCHANGE, &raw mut argument as u64, 0, 0];
+        let result = Self::make(xen_sys::__HYPERVISOR_memory_op, arguments);
+        Answer { wanted, done: argument.done as usize, errno: errno(result) }
+    }
+
+    fn multicall(&mut self, entries: &[Step], results: &mut [i64]) -> i64 {
+        let mut done = 0_u32;
+        let done = &raw mut done as u64;
+        let mut calls: ArrayVec<Multicall, PAGES> = entries
+            .iter()
+            .take(PAGES)
+            .map(|entry| {
+                let (number, arguments) = match entry.part() {
+                    Part::Update(request) => {
+                        (xen_sys::__HYPERVISOR_mmu_update, [&raw const *request as u64, 1, done, DOMID_SELF])
+                    }
+                    Part::Operation(operation) => {
+                        (xen_sys::__HYPERVISOR_mmuext_op, [&raw const *operation as u64, 1, done, DOMID_SELF])
+                    }
+                    Part::Map(change) => (
+                        xen_sys::__HYPERVISOR_update_va_mapping,
+                        [change.address(), change.value(), change.flush() as u64, 0],
+                    ),
+                    Part::Yield => (xen_sys::__HYPERVISOR_sched_op, [xen_sys::SCHEDOP_yield.into(), 0, 0, 0]),
+                    Part::Nested => (xen_sys::__HYPERVISOR_multicall, [0; 4]),
+                    Part::Unknown => (63, [0; 4]),
+                };
+                let [first, second, third, fourth] = arguments;
+                let arguments = [first, second, third, fourth, 0, 0];
+                Multicall { number: number.into(), result: 77, arguments }
+            })
+            .collect();
+        let arguments = [calls.as_mut_ptr() as u64, calls.len() as u64, 0, 0];
+        let result = Self::make(xen_sys::__HYPERVISOR_multicall, arguments);
+        results.iter_mut().zip(&calls).for_each(|(result, call)| *result = call.result);
+        result
     }
 
     fn special(&self, special: Special) -> u64 {
