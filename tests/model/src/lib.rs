@@ -9,7 +9,8 @@
 //!
 //! *What is not known here*: accessed and dirty bits, several processors, preempted hypercalls, the use of selectors (so a
 //! local descriptor table is only named), linear page tables (always refused), device memory of dom0 (always refused), user
-//! mode, writable page-table emulation, grants, event channels, time.
+//! mode, writable page-table emulation, grants, traps, the opening of event channels, time. [`Hypercall`] has the calls that
+//! are known; another one that Xen has ends the test.
 //!
 //! A mistake of the guest that no hypercall answers, such as a store to a page mapped read-only, ends the test with a
 //! panic that says what was done and shows the last hypercalls.
