@@ -66,6 +66,10 @@ impl BuilderTables {
         &self.window
     }
 
+    pub(crate) const fn view(&self) -> &View {
+        &self.view
+    }
+
     /// Returns the view of the builder's tables, which becomes the direct map's.
     pub(crate) fn into_view(self) -> View {
         self.view

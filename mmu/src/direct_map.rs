@@ -14,19 +14,23 @@
 use core::cell::Cell;
 
 use arrayvec::ArrayVec;
-use p2m::{Frame, FrameAllocator, List, Mapped, SharedPage, Span, Translate, Unmapped};
-use start_info::{BootFacts, Console, ENTRIES, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use p2m::{
+    Arrangement, Frame, FrameAllocator, MOST_OCCUPANTS, Mapped, Occupied, SharedPage, Span, Translate,
+    Unmapped,
+};
+use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
     batch::Batch,
     builder_tables::BuilderTables,
+    discard::discard,
     entry::{Access, Entry},
     error::{Doing, Error},
-    hv::Machine,
+    hv::{Machine, Update},
     layout::DIRECT_MAP,
     level::{L1, L2, L3, L4, Level},
-    table::{Draft, Frozen, Table},
+    table::{Draft, Frozen, Live, Table},
     view::View,
 };
 
@@ -37,8 +41,8 @@ const L2_PAGES: u64 = ENTRIES * ENTRIES;
 /// Pages that one L3 table maps.
 const L3_PAGES: u64 = ENTRIES * ENTRIES * ENTRIES;
 
-/// How many ranges start_info can name, and one for our own first tables.
-const MOST_RANGES: usize = 10;
+/// What is in use at entry, page 0, and our own first tables.
+const MOST_RANGES: usize = MOST_OCCUPANTS + 2;
 
 /// The direct map, and the free frames in it.
 #[derive(Debug)]
@@ -64,25 +68,23 @@ impl DirectMap {
     /// [`Error::NoFrames`] when there is no room below the kernel, [`Error::Refused`] when Xen refuses.
     pub fn bootstrap<M: Machine>(
         machine: &mut M,
-        list: &List,
+        pages: &Arrangement,
+        occupied: &Occupied,
         facts: &BootFacts,
         tables: BuilderTables,
         constant: PfnRange,
     ) -> Result<Self, Error> {
-        let total = facts.nr_pages();
+        let total = pages.pages();
         let builder = *tables.window();
         let view = tables.into_view();
         let rest = Span::<Unmapped>::all_memory(view.authority(), total);
         let first = builder.frames().intersection(rest.range());
-        let below_image = PfnRange::between(Pfn::new(1), frame(facts.image().start()));
+        let own = own_tables(machine, pages, facts, Needed::exactly(machine, pages, first))
+            .ok_or(Error::NoFrames { doing: Doing::DirectMap, mapped: builder.frames().len(), total })?;
 
-        let need = Needed::tables(first);
-        let own = PfnRange::between(frame(below_image.end().saturating_sub(need)), frame(below_image.end()));
-        if own.len().get() < need || below_image.len().get() <= need {
-            return Err(Error::NoFrames { doing: Doing::DirectMap, mapped: builder.frames().len(), total });
-        }
-
-        let mut reserved = in_use(machine, facts);
+        let mut reserved: ArrayVec<PfnRange, MOST_RANGES> = occupied.ranges().collect();
+        // Page 0 stays unused: a pseudo-physical address of 0 is never right.
+        reserved.push(PfnRange::first(PageCount::new(1)));
         reserved.push(own);
         let mut read_only = ArrayVec::new();
         read_only.push(own);
@@ -95,7 +97,7 @@ impl DirectMap {
         let mut stock = FrameAllocator::new(builder);
         stock.give(machine, builder.free_span(view.authority(), own));
         let mut map = Self { view, rest, total, frames: stock, reserved, read_only, holes_seen: false };
-        map.map_chunk(machine, list, first)?;
+        map.map_chunk(machine, pages, first)?;
         Ok(map)
     }
 
@@ -281,9 +283,39 @@ impl DirectMap {
         let mut l3 = Table::<L3, Draft>::empty(frame, machine);
         l3.link(machine, L3::index(address), l2);
         let l3 = l3.freeze(machine, batch, &self.view)?;
-        self.view.root().attach(machine, batch, L4::index(address), l3)?;
+        self.view.attach_everywhere(machine, batch, L4::index(address), l3)?;
         // The next L2 of this chunk looks for the L3 in the live tables.
         self.send(machine, batch)
+    }
+
+    /// Returns the live L1 table that covers an address, making it and the tables above it if need be.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses.
+    pub(crate) fn open_l1<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        address: VirtAddr,
+    ) -> Result<Table<L1, Live>, Error> {
+        loop {
+            if let Some(l1) = self.view.l1(machine, address)? {
+                return Ok(l1);
+            }
+            let frame = self.take(machine, p2m)?;
+            let mut batch = Batch::new(Doing::Device);
+            if let Some(mut l2) = self.view.l2(machine, address)? {
+                let l1 = Table::<L1, Draft>::empty(frame, machine).freeze(machine, &mut batch, &self.view)?;
+                l2.attach(machine, &mut batch, L2::index(address), l1)?;
+            } else if let Some(mut l3) = self.view.l3(machine, address)? {
+                let l2 = Table::<L2, Draft>::empty(frame, machine).freeze(machine, &mut batch, &self.view)?;
+                l3.attach(machine, &mut batch, L3::index(address), l2)?;
+            } else {
+                let l3 = Table::<L3, Draft>::empty(frame, machine).freeze(machine, &mut batch, &self.view)?;
+                self.view.attach_everywhere(machine, &mut batch, L4::index(address), l3)?;
+            }
+            self.send(machine, &mut batch)?;
+        }
     }
 
     fn send<M: Machine>(&self, machine: &mut M, batch: &mut Batch) -> Result<(), Error> {
@@ -343,16 +375,73 @@ impl DirectMap {
         self.frames.move_to(*self.view.direct());
         let holes = core::mem::take(&mut self.holes_seen);
         let frames = &mut self.frames;
-        mapped.without(&self.reserved, |free| {
+        mapped.without(self.reserved.iter().copied(), |free| {
             if holes { give_runs(machine, frames, p2m, free) } else { frames.give(machine, free) }
         });
         Ok(())
     }
 
+    /// Unmaps pages that nothing uses any more and gives their memory back to Xen. What the P2M says of them is the
+    /// caller's to change.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses.
+    pub fn vacate<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        pages: PfnRange,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::new(Doing::GivingBack);
+        for pfn in pages.intersection(self.view.direct().frames()).iter() {
+            let address = self.view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
+            let (slot, entry) = self.view.leaf(machine, address)?;
+            if entry.is_present() {
+                batch.push(machine, Update::new(slot, Entry::<L1>::EMPTY))?;
+            }
+        }
+        batch.commit(machine)?.flush(machine)?;
+        discard(machine, p2m, pages.iter())
+    }
+
     /// Takes pages off the list of those that hold something, and gives them to the allocator.
-    pub(crate) fn give_released<M: Machine>(&mut self, machine: &mut M, pages: PfnRange) {
+    pub(crate) fn give_released<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        pages: PfnRange,
+        late: impl Iterator<Item = PfnRange> + Clone,
+    ) {
         let span = self.view.direct().free_span(self.view.authority(), pages);
-        self.frames.give(machine, span);
+        let frames = &mut self.frames;
+        span.without(late, |free| frames.give(machine, free));
+    }
+
+    /// Copies pages that are in use where the machine has no RAM to a run of free pages, and lets them go: all but those of
+    /// `late` to the allocator. Returns the new pages.
+    ///
+    /// The boot calls this for the ramdisk, before anybody has seen where it is.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there is no run as long, and as [`DirectMap::grow`]; nothing is let go then.
+    pub fn move_away<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        pages: PfnRange,
+        late: impl Iterator<Item = PfnRange> + Clone,
+    ) -> Result<PfnRange, Error> {
+        while self.mapped().get() < pages.end() && self.grow(machine, p2m)? {}
+        let mut room = self.take_span(machine, p2m, pages.len())?;
+        let new = room.range();
+        for (from, to) in pages.iter().zip(new.iter()) {
+            let source = self.view.direct().word(from, Index::FIRST).ok_or(Error::NoMemory { pfn: from })?;
+            let target = self.view.direct().take_first(&mut room, machine, p2m);
+            let mut target = target.ok_or(Error::NoMemory { pfn: to })?;
+            machine.copy_page(source, &mut target);
+        }
+        self.forget(pages);
+        self.give_released(machine, pages, late);
+        Ok(new)
     }
 
     /// Takes the pages that follow off the list of those mapped for reading only and of those held, because they are
@@ -363,25 +452,23 @@ impl DirectMap {
     }
 }
 
-/// Returns the pages that hold something at entry. What lies between them, such as the builder's padding, is free.
-fn in_use<M: Machine>(machine: &M, facts: &BootFacts) -> ArrayVec<PfnRange, MOST_RANGES> {
-    let one = |pfn| PfnRange::try_new(pfn, PageCount::new(1)).unwrap_or_default();
-    let rings = match facts.console() {
-        Console::Ring(console) => [Some(console), facts.xenstore()],
-        Console::Hypervisor { .. } => [None, facts.xenstore()],
-    };
-    let (P2mPlace::Image(list) | P2mPlace::Own(list)) = facts.p2m_list().place;
-    let mut ranges = ArrayVec::new();
-    // Page 0 stays unused: a pseudo-physical address of 0 is never right.
-    ranges.push(PfnRange::first(PageCount::new(1)));
-    ranges.push(facts.image());
-    ranges.push(list);
-    ranges.push(one(facts.start_info_pfn()));
-    ranges.push(facts.page_tables().pfns);
-    ranges.push(one(facts.boot_stack()));
-    ranges.extend(facts.ramdisk().map(|ramdisk| ramdisk.pfns));
-    ranges.extend(rings.into_iter().flatten().filter_map(|ring| machine.pfn_of(ring.mfn)).map(one));
-    ranges
+/// Returns the highest run of `need` pages below the image that are memory: they become the first tables. Page 0 and at
+/// least one page more are left out.
+fn own_tables<M: Machine>(
+    machine: &M,
+    pages: &Arrangement,
+    facts: &BootFacts,
+    need: u64,
+) -> Option<PfnRange> {
+    let mut end = facts.image().start();
+    for number in (1..facts.image().start()).rev() {
+        if pages.entry(machine, frame(number)).ram().is_none() {
+            end = number;
+        } else if end - number > need {
+            return Some(PfnRange::between(frame(end - need), frame(end)));
+        }
+    }
+    None
 }
 
 /// How many tables a range takes.
@@ -393,6 +480,20 @@ impl Needed {
 
     /// How many more a range may take because its first and last tables are shared with what lies around it.
     const EDGES: u64 = 2 * (ENTRIES + 2);
+
+    /// Returns how many tables map the pages of a range that have memory, if nothing around it is mapped.
+    fn exactly<M: Machine>(machine: &M, p2m: &impl Translate, range: PfnRange) -> u64 {
+        let has_memory = |range: PfnRange| range.iter().any(|pfn| p2m.entry(machine, pfn).ram().is_some());
+        [L1_PAGES, L2_PAGES, L3_PAGES]
+            .into_iter()
+            .map(|reach| {
+                let tables = range.start() / reach..range.end().div_ceil(reach);
+                let of =
+                    |table: u64| PfnRange::between(frame(table * reach), frame_or_last((table + 1) * reach));
+                tables.filter(|&table| has_memory(of(table).intersection(range))).count() as u64
+            })
+            .sum()
+    }
 
     fn tables(range: PfnRange) -> u64 {
         let of = |reach: u64| range.end().div_ceil(reach) - range.start() / reach;

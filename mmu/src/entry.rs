@@ -88,6 +88,11 @@ impl<L> Entry<L> {
         self.flags().contains(Flags::WRITABLE)
     }
 
+    /// Tells whether the entry allows executing.
+    pub(crate) fn is_executable(self) -> bool {
+        !self.flags().contains(Flags::NO_EXECUTE)
+    }
+
     /// Returns the frame the entry leads to, if it is present.
     #[must_use]
     pub fn mfn(self) -> Option<Mfn> {

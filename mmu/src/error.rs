@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use start_info::{PageCount, Pfn, PfnRange};
+use start_info::{Mfn, PageCount, Pfn, PfnRange};
 
 use crate::{
     hv::{Errno, Stopped},
@@ -14,6 +14,10 @@ use crate::{
 pub enum Doing {
     /// Mapping memory at `__va`.
     DirectMap,
+    /// Giving pages the numbers the machine's memory map leaves for them.
+    Arrangement,
+    /// Giving memory back to Xen.
+    GivingBack,
     /// Building the new address space.
     AddressSpace,
     /// Pinning the new top-level table and switching to it.
@@ -22,6 +26,8 @@ pub enum Doing {
     Release,
     /// Mapping a fixmap slot.
     Fixmap,
+    /// Mapping device memory.
+    Device,
     /// Mapping a module.
     Module,
     /// Taking away the guard page of the stack.
@@ -34,10 +40,13 @@ impl fmt::Display for Doing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::DirectMap => "mapping memory at __va",
+            Self::Arrangement => "renumbering pages by the memory map",
+            Self::GivingBack => "giving memory back to Xen",
             Self::AddressSpace => "building the address space",
             Self::Switch => "switching to the new page tables",
             Self::Release => "giving back the builder's pages",
             Self::Fixmap => "mapping a fixmap page",
+            Self::Device => "mapping device memory",
             Self::Module => "mapping a module",
             Self::Guard => "unmapping the stack's guard page",
             Self::Flush => "flushing the TLB",
@@ -122,6 +131,42 @@ pub enum Error {
         /// The pages to be given back.
         released: PfnRange,
     },
+    /// An address space that the processor uses cannot be retired.
+    SpaceInUse {
+        /// Its top-level table.
+        root: Mfn,
+    },
+    /// An address space is neither what it was nor gone: Xen refused both. Its top-level table is lost.
+    SpaceLost {
+        /// That table.
+        root: Mfn,
+    },
+    /// A machine frame that was to be mapped as a device's is the guest's own memory.
+    OwnMemory {
+        /// The frame.
+        mfn: Mfn,
+        /// The page it is.
+        pfn: Pfn,
+    },
+    /// A page that was to be mapped at its own machine address is not an identity page.
+    NotIdentity {
+        /// The page.
+        pfn: Pfn,
+    },
+    /// Machine frames beyond the last number there is.
+    NoSuchFrame {
+        /// The first of them.
+        first: Mfn,
+        /// How many.
+        pages: PageCount,
+    },
+    /// There are no addresses left for device memory.
+    IoFull {
+        /// Pages asked for.
+        wanted: PageCount,
+        /// The region.
+        region: Region,
+    },
     /// Addresses must be mapped in ascending order while an address space is built.
     OutOfOrder {
         /// The address.
@@ -169,6 +214,25 @@ impl fmt::Display for Error {
             Self::HeapFull { doing } => write!(f, "{doing}: the heap is full"),
             Self::StillLive { table, released } => {
                 write!(f, "pages {released} cannot be given back: {table} is a live page table")
+            }
+            Self::SpaceInUse { root } => {
+                write!(f, "the address space of top-level table {root} is in use; enter another one first")
+            }
+            Self::SpaceLost { root } => {
+                write!(f, "Xen neither let go of top-level table {root} nor took it back; its page is lost")
+            }
+            Self::OwnMemory { mfn, pfn } => {
+                write!(f, "machine frame {mfn} is the guest's own memory, pfn {pfn}; use it at __va")
+            }
+            Self::NotIdentity { pfn } => write!(
+                f,
+                "pfn {pfn} is not the machine frame of the same number; only what is no RAM can be mapped at its own address"
+            ),
+            Self::NoSuchFrame { first, pages } => {
+                write!(f, "{pages} machine frames from {first} on end behind the last there can be")
+            }
+            Self::IoFull { wanted, region } => {
+                write!(f, "no room for {wanted} pages in {region}; unmap device memory")
             }
             Self::OutOfOrder { address } => write!(f, "{address:#x} was mapped after a higher address"),
         }

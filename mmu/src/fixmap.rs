@@ -1,19 +1,27 @@
 //! A few pages at addresses that never change.
 //!
-//! *What this is*: slots for frames that are not the guest's own memory, first of all Xen's shared_info.
+//! *What this is*: slots for frames that are not the guest's own memory: Xen's shared_info, and one through which any machine
+//! page can be looked at for a while, such as ACPI's tables before anything larger is mapped.
 //!
 //! *What must hold*: the slots lie where the settled layout has them; before the layout is settled there is no [`Fixmap`].
+//! The guest's own memory, live tables among it, is shown for reading only, whatever was asked for.
 //!
 //! *What is not prevented*: mapping a frame that Xen does not let us map. Xen refuses it.
 
-use start_info::{Maddr, PAGE_SIZE};
+use core::marker::PhantomData;
+
+use p2m::{Memory, Translate, Word};
+use start_info::{Index, Maddr, Mfn, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
     entry::{Access, Entry},
     error::{Doing, Error},
-    hv::{Hypervisor, VaUpdate},
+    hv::{Hypervisor, Machine, VaUpdate},
+    io_map::{IoAccess, own_page},
     layout::{FIXMAP, Settled},
+    level::L1,
+    view::View,
 };
 
 /// What a slot is for.
@@ -21,6 +29,8 @@ use crate::{
 pub enum Slot {
     /// Xen's shared_info page.
     SharedInfo = 0,
+    /// The page that is looked at.
+    Glimpse = 1,
 }
 
 /// The fixmap of a settled layout.
@@ -41,6 +51,34 @@ impl FixmapPage {
     }
 }
 
+/// A machine page that the fixmap shows until the next one is looked at.
+#[derive(Debug)]
+pub struct Glimpse<'f> {
+    fixmap: PhantomData<&'f mut ()>,
+    access: IoAccess,
+    first: Word,
+}
+
+impl Glimpse<'_> {
+    /// Returns where the page is mapped.
+    #[must_use]
+    pub const fn address(&self) -> VirtAddr {
+        self.first.address()
+    }
+
+    /// Returns what may be done with the page: less than was asked for if it is the guest's own memory.
+    #[must_use]
+    pub const fn access(&self) -> IoAccess {
+        self.access
+    }
+
+    /// Reads a word of the page.
+    #[must_use]
+    pub fn read(&self, memory: &impl Memory, index: Index) -> u64 {
+        memory.load(self.first.beside(index))
+    }
+}
+
 impl<'l> Fixmap<'l> {
     /// Opens the fixmap.
     #[must_use]
@@ -58,10 +96,47 @@ impl<'l> Fixmap<'l> {
         slot: Slot,
         maddr: Maddr,
     ) -> Result<FixmapPage, Error> {
+        self.set(hypervisor, slot, Entry::leaf(maddr.mfn(), Access::ReadWrite)).map(FixmapPage)
+    }
+
+    /// Shows a machine page: a device's or firmware's, or for reading one of the guest's own.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses, as it does where the domain has no right to the frame.
+    pub fn look<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        view: &View,
+        p2m: &impl Translate,
+        mfn: Mfn,
+        wanted: IoAccess,
+    ) -> Result<Glimpse<'_>, Error> {
+        // A writable alias of a page that is a table, or becomes one, would break Xen's rule or be refused by it.
+        let access = if own_page(machine, p2m, mfn).is_some() { IoAccess::Read } else { wanted };
+        let address = self.set(machine, Slot::Glimpse, Entry::leaf(mfn, access.into()))?;
+        Ok(Glimpse { fixmap: PhantomData, access, first: Word::of_device(view.authority(), address) })
+    }
+
+    /// Ends the looking: no machine page is shown any more.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses.
+    pub fn close(&mut self, hypervisor: &mut impl Hypervisor) -> Result<(), Error> {
+        self.set(hypervisor, Slot::Glimpse, Entry::EMPTY).map(|_| ())
+    }
+
+    fn set(
+        &mut self,
+        hypervisor: &mut impl Hypervisor,
+        slot: Slot,
+        entry: Entry<L1>,
+    ) -> Result<VirtAddr, Error> {
         let address = FIXMAP + slot as u64 * PAGE_SIZE;
-        hypervisor
-            .update_va_mapping(VaUpdate::new(address, Entry::leaf(maddr.mfn(), Access::ReadWrite)))
-            .map_err(|errno| Error::Refused { doing: Doing::Fixmap, done: 0, errno })?;
-        Ok(FixmapPage(address))
+        hypervisor.update_va_mapping(VaUpdate::new(address, entry)).map_err(|errno| Error::Refused {
+            doing: Doing::Fixmap,
+            done: 0,
+            errno,
+        })?;
+        Ok(address)
     }
 }

@@ -1,8 +1,8 @@
-//! The seam to the hypervisor: three page-table hypercalls, and requests only this crate can make.
+//! The seam to the hypervisor: four hypercalls, and requests only this crate can make.
 //!
 //! *What this is*: what real Xen (`xen-guest`) and the model (`tests/model`) implement.
 //!
-//! *What must hold*: [`Update`], [`ExtOp`] and [`VaUpdate`] have private fields, so a raw number cannot be fed to Xen;
+//! *What must hold*: [`Update`], [`ExtOp`], [`VaUpdate`] and [`Discarded`] have private fields, so a raw number cannot be fed to Xen;
 //! that is what lets the trait be safe. `Update` and `ExtOp` have the layout of Xen's own structures
 //! (`public/xen.h`, `mmu_update` and `mmuext_op`), so a slice of them is the argument.
 //!
@@ -11,7 +11,7 @@
 use core::{fmt, mem::size_of};
 
 use p2m::{MachineToPhys, Memory};
-use start_info::{Maddr, Mfn};
+use start_info::{Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{entry::Entry, level::L1};
@@ -87,6 +87,11 @@ const _: () = assert!(size_of::<ExtOp>() == size_of::<xen_sys::mmuext_op>());
 impl Update {
     pub(crate) const fn new<L>(slot: Maddr, entry: Entry<L>) -> Self {
         Self { target: slot.get() | xen_sys::MMU_NORMAL_PT_UPDATE as u64, value: entry.raw() }
+    }
+
+    /// Tells Xen which page a frame of ours is from now on (`MMU_MACHPHYS_UPDATE`).
+    pub(crate) const fn machine_to_phys(mfn: Mfn, pfn: Pfn) -> Self {
+        Self { target: mfn.maddr().get() | xen_sys::MMU_MACHPHYS_UPDATE as u64, value: pfn.get() }
     }
 
     /// Returns the machine address of the entry, with the kind of update in its low bits.
@@ -171,7 +176,24 @@ impl VaUpdate {
     }
 }
 
-/// The page-table hypercalls.
+/// A frame that nothing of ours maps or uses any more, to be given back to Xen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Discarded(u64);
+
+impl Discarded {
+    pub(crate) const fn new(mfn: Mfn) -> Self {
+        Self(mfn.get())
+    }
+
+    /// Returns the number of the machine frame.
+    #[must_use]
+    pub const fn mfn(self) -> u64 {
+        self.0
+    }
+}
+
+/// The page-table hypercalls, and the one that gives memory back.
 pub trait Hypervisor {
     /// Carries out entry updates in order.
     ///
@@ -190,6 +212,12 @@ pub trait Hypervisor {
     /// # Errors
     /// The errno, with nothing changed.
     fn update_va_mapping(&mut self, update: VaUpdate) -> Result<(), Errno>;
+
+    /// Gives frames back, in order (`XENMEM_decrease_reservation`).
+    ///
+    /// # Errors
+    /// [`Stopped`] at the first that Xen does not take; the errno is 0 where Xen only says how many it took.
+    fn give_back(&mut self, frames: &[Discarded]) -> Result<(), Stopped>;
 }
 
 /// All that page tables are built with: the hypercalls, words of memory, and Xen's M2P.

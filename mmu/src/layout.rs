@@ -22,6 +22,10 @@ pub const KERNEL_MAP: VirtAddr = VirtAddr::new(0xffff_ffff_8000_0000);
 pub const INIT_P2M: VirtAddr = VirtAddr::new(0xffff_c800_0000_0000);
 /// Where our own P2M leaves are mapped one after the other. On a 1 GiB border: the toolstack cuts the list short if not.
 pub const LINEAR_P2M: VirtAddr = VirtAddr::new(0xffff_c900_0000_0000);
+/// Where device memory is mapped: a top-level slot of its own, which is empty until something is.
+pub const IO_MAP: VirtAddr = VirtAddr::new(0xffff_ca00_0000_0000);
+/// How many pages of addresses device memory has: 512 GiB.
+pub const IO_MAP_PAGES: PageCount = PageCount::new(1 << 27);
 /// Where the module window starts.
 pub const MODULES: VirtAddr = VirtAddr::new(0xffff_ffff_a000_0000);
 /// Where the fixmap starts, and the module window ends.
@@ -110,8 +114,8 @@ pub struct LayoutPlan {
 }
 
 impl LayoutPlan {
-    /// Starts a layout with the regions every kernel has: Xen's hole, the direct map of `pages` pages, both places of the P2M, the
-    /// kernel image of the frames `image`, the module window and the fixmap.
+    /// Starts a layout with the regions every kernel has: Xen's hole, the direct map of `pages` pages, both places of the P2M, device
+    /// memory, the kernel image of the frames `image`, the module window and the fixmap.
     ///
     /// # Errors
     /// [`Error::Overlap`] with both regions when two of them meet, such as an image that reaches into the module window.
@@ -127,6 +131,7 @@ impl LayoutPlan {
             Region::new("direct map", DIRECT_MAP, pages),
             Region::new("builder's P2M", INIT_P2M, leaves),
             Region::new("linear P2M", LINEAR_P2M, leaves),
+            Region::new("device memory", IO_MAP, IO_MAP_PAGES),
             image,
             window,
             Region::new("fixmap", FIXMAP, FIXMAP_PAGES),

@@ -23,14 +23,18 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod address_space;
+mod arrange;
 mod batch;
 mod builder_tables;
 mod direct_map;
+mod discard;
 mod entry;
 mod error;
 mod fixmap;
 mod flush;
 mod hv;
+mod io_map;
 mod ladder;
 pub mod layout;
 mod leaf;
@@ -42,14 +46,16 @@ mod space;
 mod table;
 mod view;
 
+pub use address_space::AddressSpace;
 pub use batch::Batch;
 pub use builder_tables::BuilderTables;
 pub use direct_map::DirectMap;
 pub use entry::{Access, Entry};
 pub use error::Error;
-pub use fixmap::{Fixmap, FixmapPage, Slot};
+pub use fixmap::{Fixmap, FixmapPage, Glimpse, Slot};
 pub use flush::Unflushed;
-pub use hv::{Errno, ExtOp, Hypervisor, Machine, Stopped, Update, VaUpdate};
+pub use hv::{Discarded, Errno, ExtOp, Hypervisor, Machine, Stopped, Update, VaUpdate};
+pub use io_map::{IoAccess, IoMap, IoPages};
 pub use layout::{LayoutPlan, Region, Settled};
 pub use leaf::{Leaf, seal};
 pub use level::{Inner, L1, L2, L3, L4, Level};

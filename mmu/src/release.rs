@@ -57,7 +57,8 @@ pub enum OldList {
     InUse,
 }
 
-/// Switches to `root`, and releases the builder's pages.
+/// Switches to `root`, and releases the builder's pages. Those of `late` become writable too, but are not given to the
+/// allocator: the machine has no RAM at their numbers, and they go back to Xen.
 ///
 /// # Errors
 /// [`Error::Refused`] when Xen refuses the switch or a change, [`Error::StillLive`] when a page to be given back is a live
@@ -69,6 +70,7 @@ pub fn release<M: Machine>(
     facts: &BootFacts,
     root: Table<L4, Live>,
     list: OldList,
+    late: impl Iterator<Item = PfnRange> + Clone,
 ) -> Result<Released, Error> {
     machine
         .mmuext_op(&[ExtOp::new_base(root.mfn()), ExtOp::unpin(map.view().root().mfn())])
@@ -102,7 +104,7 @@ pub fn release<M: Machine>(
     batch.commit(machine)?.flush(machine)?;
     for range in ranges {
         map.forget(range);
-        map.give_released(machine, range);
+        map.give_released(machine, range, late.clone());
     }
     Ok(released)
 }

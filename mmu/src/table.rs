@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     hv::{Machine, Update},
     leaf::{Leaf, seal, unseal_page},
-    level::{Inner, L1, Level},
+    level::{Inner, L1, L3, L4, Level},
     view::View,
 };
 
@@ -125,6 +125,20 @@ impl<L: Inner> Table<L, Draft> {
     }
 }
 
+impl Table<L4, Draft> {
+    /// Leads to a live table with the right to execute that an entry of another top-level table has.
+    pub(crate) fn share_as(
+        &mut self,
+        memory: &mut impl Memory,
+        index: Index,
+        child: &Table<L3, Live>,
+        like: Entry<L4>,
+    ) {
+        let entry = Entry::link(child);
+        self.put(memory, index, if like.is_executable() { entry } else { entry.without_execution() });
+    }
+}
+
 impl Table<L1, Draft> {
     /// Writes an entry that maps a page.
     pub fn map(&mut self, memory: &mut impl Memory, index: Index, leaf: &Leaf<'_>) {
@@ -188,6 +202,11 @@ impl<L: Level> Table<L, Live> {
     #[must_use]
     pub const fn pfn(&self) -> Pfn {
         self.state.0
+    }
+
+    /// Takes note that nothing leads to the table any more and that it is not pinned.
+    pub(crate) fn unpinned(self) -> Table<L, Frozen> {
+        Table::new(Frozen(self.state.0, self.state.1))
     }
 
     /// Asks Xen to change an entry.

@@ -7,16 +7,19 @@
 //!
 //! *What is not prevented*: an entry that changes while it is read. Only Xen changes live entries, on our request.
 
+use alloc::vec::Vec;
+
 use p2m::{Authority, Frame, MachineToPhys, Mapped, Memory, Span, Unmapped, Window, Word};
 use start_info::{Index, Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
+    batch::Batch,
     entry::{Access, Entry},
     error::{Doing, Error},
     hv::{Machine, VaUpdate},
     level::{Inner, L1, L2, L3, L4, Level},
-    table::{Live, Table},
+    table::{Frozen, Live, Table},
 };
 
 /// The live address space and the windows into memory.
@@ -24,6 +27,10 @@ use crate::{
 pub struct View {
     authority: Authority,
     root: (Pfn, Mfn),
+    /// Top-level tables of further address spaces, which share every entry with the first.
+    others: Vec<(Pfn, Mfn)>,
+    /// The one the processor uses.
+    current: Mfn,
     direct: Window,
     /// The builder's mapping, as long as its tables are live: a second, writable alias of what it covers.
     builder: Option<Window>,
@@ -36,7 +43,7 @@ impl View {
         direct: Window,
         builder: Option<Window>,
     ) -> Self {
-        Self { authority, root, direct, builder }
+        Self { authority, root, others: Vec::new(), current: root.1, direct, builder }
     }
 
     pub(crate) const fn authority(&self) -> &Authority {
@@ -71,7 +78,50 @@ impl View {
 
     pub(crate) fn switch_to(&mut self, root: &Table<L4, Live>) {
         self.root = (root.pfn(), root.mfn());
+        self.current = root.mfn();
         self.builder = None;
+    }
+
+    /// Returns the top-level table the processor uses.
+    pub(crate) const fn current(&self) -> Mfn {
+        self.current
+    }
+
+    pub(crate) const fn set_current(&mut self, root: Mfn) {
+        self.current = root;
+    }
+
+    /// Takes note of a further address space.
+    ///
+    /// # Errors
+    /// [`Error::HeapFull`] when the list cannot grow.
+    pub(crate) fn register(&mut self, root: (Pfn, Mfn)) -> Result<(), Error> {
+        self.others.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::AddressSpace })?;
+        self.others.push(root);
+        Ok(())
+    }
+
+    /// Forgets an address space.
+    pub(crate) fn forget(&mut self, root: Mfn) {
+        self.others.retain(|other| other.1 != root);
+    }
+
+    /// Hooks a frozen table under every top-level table there is, by way of the batch.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a full batch is sent.
+    pub(crate) fn attach_everywhere(
+        &self,
+        machine: &mut impl Machine,
+        batch: &mut Batch,
+        index: Index,
+        l3: Table<L3, Frozen>,
+    ) -> Result<(), Error> {
+        let l3 = self.root().attach(machine, batch, index, l3)?;
+        for &(pfn, mfn) in &self.others {
+            Table::<L4, Live>::found(pfn, mfn).update(machine, batch, index, Entry::link(&l3))?;
+        }
+        Ok(())
     }
 
     /// Returns every address at which `pfn` is mapped.
@@ -192,7 +242,7 @@ impl View {
         self.direct.thawed(&self.authority, pfn, mfn).ok_or(Error::NoMemory { pfn })
     }
 
-    /// Calls `visit` with the page of every live table outside Xen's slots, the root first.
+    /// Calls `visit` with the page of every live table outside Xen's slots, the roots first.
     ///
     /// # Errors
     /// What `visit` returns, and [`Error::NoMemory`] when no window reaches a table.
@@ -203,6 +253,7 @@ impl View {
     ) -> Result<(), Error> {
         let root = self.root();
         visit(L4::NUMBER, root.pfn())?;
+        self.others.iter().try_for_each(|&(pfn, _)| visit(L4::NUMBER, pfn))?;
         for i4 in Index::all().filter(|&index| !crate::layout::is_xen_slot(index)) {
             let Some(l3) = self.below(machine, &root, i4)? else { continue };
             visit(L3::NUMBER, l3.pfn())?;

@@ -180,10 +180,10 @@ impl<S> Span<S> {
     /// Hands every part of the span that lies outside all of `reserved` to `keep`, in ascending order.
     ///
     /// The reserved frames are no longer anybody's: who reserved them knows what they hold.
-    pub fn without(mut self, reserved: &[PfnRange], mut keep: impl FnMut(Self)) {
+    pub fn without(mut self, reserved: impl Iterator<Item = PfnRange> + Clone, mut keep: impl FnMut(Self)) {
         while !self.is_empty() {
             let next = reserved
-                .iter()
+                .clone()
                 .map(|range| range.intersection(self.range))
                 .filter(|range| !range.is_empty())
                 .min_by_key(|range| range.start());
@@ -242,7 +242,8 @@ mod tests {
         ];
         for (reserved, expected) in cases {
             let mut kept = Vec::new();
-            Span::<Mapped>::mint(run(10, 20)).without(reserved, |span| kept.push(span.range()));
+            Span::<Mapped>::mint(run(10, 20))
+                .without(reserved.iter().copied(), |span| kept.push(span.range()));
             assert_eq!(kept, expected, "{reserved:?}");
         }
     }

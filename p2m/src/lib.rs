@@ -1,7 +1,7 @@
 //! The guest's PFN to MFN map: over Xen's list, then revectored, then published.
 //!
-//! *What this is*: the builder's flat [`List`], a [`Tree`] built over it whose leaves are later copied into pages of our
-//! own ([`Tree::revector`]), the two forms the toolstack reads ([`Publication`]), the audit against Xen's M2P, and the
+//! *What this is*: the builder's flat [`List`], the numbers that the machine's memory map leaves for its pages
+//! ([`Arrangement`]), a [`Tree`] built over both whose leaves are later copied into pages of our own ([`Tree::revector`]), the two forms the toolstack reads ([`Publication`]), the audit against Xen's M2P, and the
 //! right to use a page of memory at all ([`Frame`], [`Span`], [`FrameAllocator`]).
 //!
 //! *What must hold*: this crate turns no address into a pointer. Every access goes through [`Memory`], and a [`Word`] to
@@ -18,6 +18,7 @@
 extern crate std;
 
 mod alloc;
+mod arrangement;
 mod authority;
 mod entry;
 mod error;
@@ -25,12 +26,14 @@ mod frame;
 mod list;
 mod m2p;
 mod memory;
+mod occupied;
 mod publish;
 mod revector;
 mod tree;
 mod window;
 
 pub use alloc::FrameAllocator;
+pub use arrangement::{Arrangement, Conflict, Displaced, Move};
 pub use authority::Authority;
 pub use entry::Entry;
 pub use error::Error;
@@ -38,6 +41,7 @@ pub use frame::{Data, Frame, Free, Mapped, Sealed, Span, Unmapped, Writable};
 pub use list::List;
 pub use m2p::{Audit, MachineToPhys, Mismatch, audit};
 pub use memory::{Memory, Word, WordMut};
+pub use occupied::{MOST_OCCUPANTS, Occupant, Occupied};
 pub use publish::Publication;
 pub use revector::Revectored;
 pub use tree::{FrameSource, NewLeaf, Set, Translate, Tree};

@@ -33,6 +33,11 @@ impl List {
         self.address + index * PAGE_SIZE
     }
 
+    /// Tells whether the list is mapped at `address`.
+    pub(crate) fn holds(&self, address: VirtAddr) -> bool {
+        address >= self.address && address.as_u64() - self.address.as_u64() < self.pages.get() * 8
+    }
+
     /// Returns how many pages of memory the list describes.
     #[must_use]
     pub const fn pages(&self) -> PageCount {

@@ -4,8 +4,8 @@
 //! is asked for.
 //!
 //! *What must hold*: a [`Word`] names mapped memory and a [`WordMut`] memory that is mapped writable and that nobody else
-//! holds. Both have private fields, so only [`crate::Frame`], [`crate::List`] and [`crate::Window`] make them, each from
-//! a right it owns. That is what lets the trait be safe.
+//! holds. Both have private fields, so only [`crate::Frame`], [`crate::List`], [`crate::Window`] and who holds the
+//! [`crate::Authority`] make them, each from a right it owns. That is what lets the trait be safe.
 //!
 //! *What is not prevented*: Xen setting accessed and dirty bits in a page table that is read as words; hence volatile
 //! single-word access and no slices.
@@ -15,7 +15,7 @@ use core::marker::PhantomData;
 use start_info::{ENTRIES, Index};
 use x86_64::VirtAddr;
 
-use crate::Frame;
+use crate::{Authority, Frame};
 
 /// An eight-byte word of mapped memory that may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,18 @@ pub struct Word(VirtAddr);
 impl Word {
     pub(crate) const fn at(address: VirtAddr) -> Self {
         Self(address)
+    }
+
+    /// Names the first word of a page of a device's, or of another domain's, that `mmu` has just mapped.
+    #[must_use]
+    pub const fn of_device(_: &Authority, page: VirtAddr) -> Self {
+        Self(page)
+    }
+
+    /// Returns another word of the page that a word lies in.
+    #[must_use]
+    pub fn beside(self, index: Index) -> Self {
+        Self(entry_address(self.of_page().0, u64::from(index.get())))
     }
 
     /// Returns the first word of the page that a word lies in.

@@ -23,7 +23,7 @@ pub struct Revectored {
 }
 
 impl Tree {
-    /// Copies every leaf to a new page and repoints the tree.
+    /// Copies every leaf that is a page of the builder's list to a new page and repoints the tree. Other leaves are our own already.
     ///
     /// # Errors
     /// The source's error when there is no frame for a leaf; the leaves done so far stay repointed, the others stay where
@@ -36,6 +36,9 @@ impl Tree {
         let mut done = Revectored::default();
         for index in 0..self.leaves() {
             let old = self.leaf(memory, index).unwrap_or(self.missing_leaf());
+            if !self.list().holds(old.address()) {
+                continue;
+            }
             let used = (self.pages().get() - index * ENTRIES).min(ENTRIES);
             let new = if is_missing(memory, old, used) {
                 done.missing += 1;

@@ -13,7 +13,8 @@ use start_info::{ENTRIES, PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    Error, Frame, List, Memory, Window,
+    Arrangement, Error, Frame, List, Memory, Window,
+    arrangement::LeafKind,
     entry::Entry,
     memory::{Word, WordMut, entry_address},
 };
@@ -104,25 +105,35 @@ pub struct Tree {
     pages: PageCount,
     missing: Page,
     identity: Page,
+    /// The builder's, some of whose pages may be leaves.
+    list: List,
 }
 
 impl Tree {
-    /// Builds a tree whose leaves are the pages of the builder's list.
+    /// Builds a tree whose leaves are the pages of the builder's list; where the arrangement says something else, leaves of
+    /// our own.
     ///
     /// # Errors
-    /// When the source has no frame for an inner page.
+    /// When the source has no frame for an inner page or a leaf.
     pub fn over<M: Memory, S: FrameSource<M>>(
-        list: &List,
+        arrangement: &Arrangement,
         memory: &mut M,
         source: &mut S,
     ) -> Result<Self, S::Error> {
-        let inner = inner_levels(list.pages());
+        let pages = arrangement.pages();
         let root = new_page(memory, source, 0)?;
         let missing = new_page(memory, source, Entry::MISSING)?;
         let identity = new_page(memory, source, Entry::Identity.encode())?;
-        let tree = Self { root, inner, pages: list.pages(), missing, identity };
+        let (inner, list) = (inner_levels(pages), *arrangement.list());
+        let tree = Self { root, inner, pages, missing, identity, list };
         for index in 0..tree.leaves() {
-            tree.put_leaf(memory, source, index, Page(list.page(index)))?;
+            let leaf = match arrangement.leaf(index) {
+                LeafKind::List => Page(arrangement.list().page(index)),
+                LeafKind::Missing => missing,
+                LeafKind::Identity => identity,
+                LeafKind::Mixed => mixed_leaf(arrangement, memory, source, index)?,
+            };
+            tree.put_leaf(memory, source, index, leaf)?;
         }
         Ok(tree)
     }
@@ -247,6 +258,10 @@ impl Tree {
         Ok(())
     }
 
+    pub(crate) const fn list(&self) -> &List {
+        &self.list
+    }
+
     pub(crate) const fn missing_leaf(&self) -> Page {
         self.missing
     }
@@ -278,6 +293,22 @@ const fn inner_levels(pages: PageCount) -> u32 {
 /// Returns the word that leads to leaf `index` in an inner page `level` levels above the lowest inner page.
 const fn inner_index(index: u64, level: u32) -> u64 {
     (index >> (9 * level)) % ENTRIES
+}
+
+/// Makes the leaf `index` of an arrangement, entry by entry.
+fn mixed_leaf<M: Memory, S: FrameSource<M>>(
+    arrangement: &Arrangement,
+    memory: &mut M,
+    source: &mut S,
+    index: u64,
+) -> Result<Page, S::Error> {
+    let page = Page::of(source.take(memory)?);
+    for offset in 0..ENTRIES {
+        let pfn = Pfn::try_new(index * ENTRIES + offset);
+        let entry = pfn.map_or(Entry::Missing, |pfn| arrangement.entry(memory, pfn));
+        page.store(memory, offset, entry.encode());
+    }
+    Ok(page)
 }
 
 fn new_page<M: Memory, S: FrameSource<M>>(

@@ -118,6 +118,21 @@ impl Window {
         self.address(pfn).map(|address| Frame::mint(pfn, mfn, address))
     }
 
+    /// Turns the first frame of a free span into an owned frame; `None` when the span is used up or its first page has no
+    /// memory.
+    #[must_use]
+    pub fn take_first(
+        &self,
+        span: &mut Span<Mapped>,
+        memory: &impl Memory,
+        p2m: &impl Translate,
+    ) -> Option<Frame> {
+        let pfn = Pfn::try_new(span.range().start()).ok().filter(|_| !span.is_empty())?;
+        let _taken = span.take_until(pfn.get() + 1);
+        let (address, mfn) = (self.address(pfn)?, p2m.entry(memory, pfn).ram()?);
+        Some(Frame::mint(pfn, mfn, address))
+    }
+
     /// Turns the last frame of a free span into an owned frame; `None` when the span is used up.
     ///
     /// Frames that the P2M calls missing are passed over: there is no memory to own.

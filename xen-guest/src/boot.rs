@@ -5,13 +5,13 @@
 use core::fmt;
 
 use mmu::{Errno, layout::KERNEL_MAP};
-use p2m::{Mismatch, SharedPage};
+use p2m::{Conflict, Mismatch, SharedPage};
 use start_info::{BootFacts, Entry, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
     image::Image,
-    platform::Platform,
+    platform::{NoMap, Platform},
     stage::{Parsed, Running},
 };
 
@@ -29,6 +29,7 @@ pub fn boot<P: Platform>(
 ) -> Result<Running, Failure> {
     Parsed::read(platform, page, entry, image)?
         .translate(platform)?
+        .arrange(platform)?
         .settle(platform)?
         .map_memory(platform)?
         .build_p2m(platform)?
@@ -58,6 +59,10 @@ pub enum Cause {
     Mismatch(Mismatch),
     /// Page tables or the P2M could not be built.
     Mmu(mmu::Error),
+    /// There is no memory map where there must be one.
+    NoMap(NoMap),
+    /// Something in use lies where the machine has no RAM.
+    Conflict(Conflict),
     /// The boot was run before: memory has an owner already.
     Again,
     /// Xen refused the trap table.
@@ -90,6 +95,8 @@ impl fmt::Display for Failure {
             Cause::StartInfo(error) => write!(f, "{stage}: {error}"),
             Cause::Mismatch(error) => write!(f, "{stage}: {error}"),
             Cause::Mmu(error) => write!(f, "{stage}: {error}"),
+            Cause::NoMap(error) => write!(f, "{stage}: {error}"),
+            Cause::Conflict(error) => write!(f, "{stage}: {error}"),
             Cause::Traps(errno) => write!(f, "{stage}: Xen refused the trap table with {errno}"),
             Cause::Again => write!(f, "{stage}: the boot has run before; call it once"),
         }
@@ -107,6 +114,18 @@ impl From<start_info::Error> for Cause {
 impl From<Mismatch> for Cause {
     fn from(error: Mismatch) -> Self {
         Self::Mismatch(error)
+    }
+}
+
+impl From<NoMap> for Cause {
+    fn from(error: NoMap) -> Self {
+        Self::NoMap(error)
+    }
+}
+
+impl From<Conflict> for Cause {
+    fn from(error: Conflict) -> Self {
+        Self::Conflict(error)
     }
 }
 

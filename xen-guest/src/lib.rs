@@ -39,6 +39,6 @@ pub use load::LoadError;
 pub use loaded::{Cost, Loaded, ModuleTable, ModulesJson};
 pub use options::{Mapping, Options, Revector, Then};
 pub use picture::Picture;
-pub use platform::{EntryPoint, Platform, Published};
+pub use platform::{EntryPoint, MapOf, NoMap, Platform, Published};
 pub use report::{Record, Report};
 pub use stage::{Running, Setting};

@@ -3,9 +3,11 @@
 //! *What this is*: the second half of the seam whose first half is [`mmu::Machine`]. Real Xen implements it in `sys`, the
 //! model in `tests/model`; the boot is generic over it and so runs in `cargo test`.
 
-use mmu::{FixmapPage, Machine, Region};
+use core::fmt;
+
+use mmu::{Errno, FixmapPage, Machine, Region};
 use p2m::{SharedPage, Window};
-use start_info::BootFacts;
+use start_info::{MapError, MemoryMap, Ramdisk};
 use x86_64::VirtAddr;
 
 /// What the toolstack is told about the P2M (`public/arch-x86/xen.h`, `struct arch_shared_info`).
@@ -37,6 +39,33 @@ impl EntryPoint {
     }
 }
 
+/// Why there is no memory map where there must be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoMap {
+    /// Xen refused.
+    Refused(Errno),
+    /// The map makes no sense.
+    Map(MapError),
+}
+
+impl fmt::Display for NoMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(errno) => write!(f, "Xen refused the memory map with {errno}"),
+            Self::Map(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Whose memory map is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapOf {
+    /// The machine's (`XENMEM_machine_memory_map`): for dom0.
+    Machine,
+    /// What the toolstack set for this domain (`XENMEM_memory_map`): with `e820_host=1` the machine's in part.
+    Domain,
+}
+
 /// A machine that a kernel can be booted on.
 pub trait Platform: Machine {
     /// Writes text to every console there is: the hypervisor's and, once attached, the ring.
@@ -48,12 +77,19 @@ pub trait Platform: Machine {
     /// Uses the shared_info page from now on.
     fn attach_shared_info(&mut self, page: FixmapPage);
 
+    /// Returns a memory map; `None` when there is none, as for most domUs. It is kept for
+    /// ever: it is too large to be handed on by value from stage to stage.
+    ///
+    /// # Errors
+    /// [`NoMap`] when Xen refuses, or when the map makes no sense.
+    fn memory_map(&mut self, of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap>;
+
     /// Publishes the P2M in shared_info, which must be attached.
     fn publish(&mut self, published: &Published);
 
-    /// Returns the bytes of the ramdisk through the direct map; `None` when there is none or it is not all mapped. Its pages are given
-    /// back to nobody, so the bytes stay.
-    fn ramdisk(&self, window: &Window, facts: &BootFacts) -> Option<&'static [u8]>;
+    /// Returns the bytes of the ramdisk through the direct map; `None` when it is not all mapped. Its pages are given back to
+    /// nobody, so the bytes stay.
+    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]>;
 
     /// Calls a module's init function, `extern "C" fn() -> i32`, and returns what it returned. A machine that executes
     /// nothing says 0.

@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use p2m::{Entry, Error, Frame, FrameAllocator, FrameSource, List, MachineToPhys, Memory, Translate, Tree};
+use p2m::{
+    Arrangement, Entry, Error, Frame, FrameAllocator, FrameSource, List, MachineToPhys, Memory, Translate,
+    Tree,
+};
 use p2m::{Window, Word, WordMut};
 use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
@@ -187,7 +190,7 @@ pub(crate) fn tree(pages: u64, frames: u64, holes: &[std::ops::Range<u64>]) -> (
     let frames = frames.min(pages / 2 - 10 - STOCK);
     let range = PfnRange::try_new(Pfn::new(STOCK), PageCount::new(frames)).unwrap();
     stock.frames.give(&mut paper, window().free_span(&authority(), range));
-    let tree = Tree::over(&List::of(&facts), &mut paper, &mut stock).unwrap();
+    let tree = Tree::over(&Arrangement::as_built(List::of(&facts)), &mut paper, &mut stock).unwrap();
     (paper, stock, tree)
 }
 

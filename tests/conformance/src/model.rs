@@ -2,8 +2,9 @@
 
 use mmu::{Errno, Stopped};
 use p2m::Frame;
+use start_info::MapEntry;
 use xen_guest::{Running, boot};
-use xen_model::{Built, Guest, Hypercall, Machine, MapEntry};
+use xen_model::{Built, Guest, Hypercall, Machine};
 
 use crate::{
     bench::PAGES,
@@ -54,7 +55,7 @@ impl Subject for Machine {
             Call::EventUnknown => Hypercall::EventChannelOp(99, 0),
             Call::MemoryMap => return number(self.memory_map(4), |map| map.len() as i64),
             Call::MemoryMapEnd => {
-                let end = |entry: &MapEntry| (entry.address + entry.len) as i64 / 4096;
+                let end = |entry: &MapEntry| (entry.start + entry.len) as i64 / 4096;
                 return number(self.memory_map(4), |map| map.first().map_or(0, end));
             }
             Call::MachineMap => return number(self.machine_memory_map(None), |map| map.len() as i64),

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::memory_map::MapEntry;
+use start_info::MapEntry;
 
 /// Which of the two builders builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

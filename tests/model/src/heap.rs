@@ -109,6 +109,14 @@ impl Machine {
         [moved, self.built_mfn(pfn)].into_iter().flatten().find(|&mfn| self.held_pfn(mfn) == Some(page))
     }
 
+    /// Returns how many page numbers there are: up to the last that has memory, and at least as many as were built.
+    #[must_use]
+    pub fn pages_now(&self) -> u64 {
+        let held =
+            self.moved.keys().copied().filter(|&pfn| pfn >= self.pages && self.held_mfn(pfn).is_some());
+        held.max().map_or(self.pages, |last| last + 1)
+    }
+
     /// Returns the page that a frame of the guest's is now, by the M2P; `None` if it is not the guest's or no page.
     #[must_use]
     pub fn held_pfn(&self, mfn: Mfn) -> Option<Pfn> {

@@ -5,7 +5,7 @@
 //!
 //! *What must hold*: requests are carried out in order up to the first refused; the ones before it stay done.
 
-use mmu::{Errno, ExtOp, Hypervisor, Stopped, Update, VaUpdate};
+use mmu::{Discarded, Errno, ExtOp, Hypervisor, Stopped, Update, VaUpdate};
 
 use crate::errno::ESRCH;
 use crate::gdt::may_be_the_guests;
@@ -156,5 +156,14 @@ impl Hypervisor for Machine {
 
     fn update_va_mapping(&mut self, update: VaUpdate) -> Result<(), Errno> {
         self.update_address(update.address().as_u64(), update.value())
+    }
+
+    fn give_back(&mut self, frames: &[Discarded]) -> Result<(), Stopped> {
+        let frames: Vec<u64> = frames.iter().map(|frame| frame.mfn()).collect();
+        match self.decrease_extents(&frames, 0) {
+            done if done == frames.len() => Ok(()),
+            // Xen does not say why.
+            done => Err(Stopped { done, errno: Errno(0) }),
+        }
     }
 }

@@ -62,7 +62,6 @@ pub use frames::{Frame, Kind, Owner, Record};
 pub use gdt::LocalTable;
 pub use guest::{Domain, Guest, Ramdisk};
 pub use machine::Machine;
-pub use memory_map::MapEntry;
 pub use plan::{Places, TooSmall};
 pub use pte::Pte;
 pub use trace::{Call, MemoryCommand, Plain, Traced};

@@ -10,7 +10,7 @@
 //! [`Machine`] all the same. Xen adds entries for device memory that dom0 has no right to; a test adds them itself.
 
 use mmu::Errno;
-use start_info::PAGE_SIZE;
+use start_info::{MapEntry, PAGE_SIZE};
 
 use crate::guest::Domain;
 use crate::machine::Machine;
@@ -22,17 +22,6 @@ const RAM: u32 = 1;
 const RESERVED: u32 = 2;
 const MIB: u64 = 1 << 20;
 
-/// A run of addresses (asm/e820.h, `struct e820entry`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MapEntry {
-    /// The first address.
-    pub address: u64,
-    /// How many bytes.
-    pub len: u64,
-    /// What they are: 1 memory, 2 reserved, 3 and 4 ACPI's, 5 unusable.
-    pub kind: u32,
-}
-
 /// Both maps. The first is empty for a domain that has none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Maps {
@@ -41,20 +30,41 @@ pub(crate) struct Maps {
 }
 
 impl Machine {
+    /// Tells whether the map that the guest is told has no memory under a page number, so that it is a device's or nothing.
+    #[must_use]
+    pub fn is_device(&self, pfn: u64) -> bool {
+        let map = if self.domain == Domain::Dom0 { &self.maps.machine } else { &self.maps.own };
+        let (start, end) = (pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+        let overlaps = |entry: &&MapEntry| entry.start < end && start < entry.start.saturating_add(entry.len);
+        let part = |entry: &MapEntry| end.min(entry.start.saturating_add(entry.len)) - start.max(entry.start);
+        // A page is memory only if memory covers all of it and nothing else touches it.
+        let memory: u64 = map.iter().filter(overlaps).filter(|entry| entry.kind == RAM).map(part).sum();
+        memory < PAGE_SIZE || map.iter().filter(overlaps).any(|entry| entry.kind != RAM)
+    }
+
+    /// Tells whether a frame number lies below the end of the machine's map.
+    pub(crate) fn map_reaches(&self, number: u64) -> bool {
+        self.maps
+            .machine
+            .iter()
+            .any(|entry| number < (entry.start.saturating_add(entry.len)).div_ceil(PAGE_SIZE))
+    }
+
     pub(crate) fn set_maps(&mut self, own: &[MapEntry], machine: &[MapEntry]) {
         let machine = if machine.is_empty() { self.default_map() } else { machine.to_vec() };
         let mut own = own.to_vec();
         if own.is_empty() && self.domain == Domain::Guest {
-            own.push(MapEntry { address: 0, len: self.pages * PAGE_SIZE, kind: RAM });
+            own.push(MapEntry { start: 0, len: self.pages * PAGE_SIZE, kind: RAM });
         }
         self.maps = Maps { own, machine };
     }
 
-    /// Returns a map of memory up to the first frame that is none, with the PC's hole below 1 MiB.
+    /// Returns a map of memory up to the first frame that is none, without holes: dom0 then keeps every page its number, and
+    /// a test that wants holes says which.
     fn default_map(&self) -> Vec<MapEntry> {
         let end = self.device_frame().maddr().get();
-        [(0, 0x9_f000, RAM), (0x9_f000, MIB, RESERVED), (MIB, end, RAM), (end, end + MIB, RESERVED)]
-            .map(|(start, end, kind)| MapEntry { address: start, len: end - start, kind })
+        [(0, end, RAM), (end, end + MIB, RESERVED)]
+            .map(|(start, end, kind)| MapEntry { start: start, len: end - start, kind })
             .into()
     }
 

@@ -5,10 +5,10 @@
 //! *What must hold*: what the guest attaches is the page it says it is, at the address it says. A ramdisk that is read has
 //! not been written over.
 
-use mmu::{FixmapPage, layout::KERNEL_MAP};
+use mmu::{Errno, FixmapPage, layout::KERNEL_MAP};
 use p2m::{SharedPage, Window};
-use start_info::{BootFacts, Pfn};
-use xen_guest::{Platform, Published};
+use start_info::{MemoryMap, Ramdisk};
+use xen_guest::{MapOf, NoMap, Platform, Published};
 
 use crate::machine::Machine;
 
@@ -63,11 +63,26 @@ impl Platform for Machine {
         self.published = Some(*published);
     }
 
-    fn ramdisk(&self, window: &Window, facts: &BootFacts) -> Option<&'static [u8]> {
-        let ramdisk = facts.ramdisk()?;
-        for pfn in ramdisk.pfns.iter() {
+    fn memory_map(&mut self, of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
+        let entries = match of {
+            MapOf::Machine => Machine::machine_memory_map(self, Some(usize::MAX)),
+            MapOf::Domain => Machine::memory_map(self, usize::MAX),
+        };
+        match entries {
+            Ok(entries) => {
+                let map = MemoryMap::of_entries(entries.iter().copied()).map_err(NoMap::Map)?;
+                // Kept for ever, as the guest's own is.
+                Ok(Some(Box::leak(Box::new(map))))
+            }
+            Err(Errno::ENOSYS) if of == MapOf::Domain => Ok(None),
+            Err(errno) => Err(NoMap::Refused(errno)),
+        }
+    }
+
+    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
+        for (offset, pfn) in (0..).zip(ramdisk.pfns.iter()) {
             let address = window.address(pfn)?.as_u64();
-            self.check_ramdisk_page(pfn, address);
+            self.check_ramdisk_page(offset, address);
         }
         self.ramdisk.get(..ramdisk.len as usize)
     }
@@ -87,17 +102,15 @@ impl Platform for Machine {
 }
 
 impl Machine {
-    fn check_ramdisk_page(&self, pfn: Pfn, address: u64) {
-        let Some(offset) = pfn.get().checked_sub(self.ramdisk_pages.start) else {
-            self.guest_bug(&format!("took pfn {pfn} for the ramdisk's"));
+    fn check_ramdisk_page(&self, offset: usize, address: u64) {
+        let Some(page) = self.ramdisk.get(offset * 4096..(offset + 1) * 4096) else {
+            self.guest_bug(&format!("took page {offset} of the ramdisk, which has less"));
         };
-        let page = &self.ramdisk[offset as usize * 4096..][..4096];
         for (index, word) in page.as_chunks::<8>().0.iter().enumerate() {
             match self.read(address + index as u64 * 8) {
                 Ok(found) if found == u64::from_le_bytes(*word) => {}
-                other => {
-                    self.guest_bug(&format!("destroyed the ramdisk at pfn {pfn}, {address:#x}: {other:x?}"))
-                }
+                other => self
+                    .guest_bug(&format!("destroyed the ramdisk's page {offset} at {address:#x}: {other:x?}")),
             }
         }
     }

@@ -1,7 +1,7 @@
-//! Stage 4: memory is mapped; the P2M tree is built over the list, copied and revectored.
+//! Stage 5: memory is mapped; the P2M tree is built over the list, copied and revectored.
 
 use mmu::{DirectMap, Pool, Settled as Layout};
-use p2m::{List, Publication, Tree};
+use p2m::{Arrangement, Publication, Tree};
 
 use super::{Setting, with_p2m::WithP2m};
 use crate::{boot::Failure, options::Revector, platform::Platform};
@@ -10,7 +10,7 @@ use crate::{boot::Failure, options::Revector, platform::Platform};
 #[derive(Debug)]
 pub struct Mapped {
     pub(super) setting: Setting,
-    pub(super) list: List,
+    pub(super) pages: Arrangement,
     pub(super) layout: Layout,
     pub(super) map: DirectMap,
 }
@@ -22,8 +22,8 @@ impl Mapped {
     /// [`Failure`] when there is no memory for the tree or its leaves, or Xen refuses to map more.
     pub fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
         let failure = |cause: mmu::Error| Failure::new("p2m", cause);
-        let mut pool = Pool { map: &mut self.map, p2m: &self.list };
-        let mut tree = Tree::over(&self.list, platform, &mut pool).map_err(failure)?;
+        let mut pool = Pool { map: &mut self.map, p2m: &self.pages };
+        let mut tree = Tree::over(&self.pages, platform, &mut pool).map_err(failure)?;
         let mut publication = None;
         if self.setting.options.revector == Revector::On {
             let done = tree.revector(platform, &mut pool).map_err(failure)?;
@@ -35,7 +35,7 @@ impl Mapped {
             log::info!("P2M: left at {:#x} as the builder put it", self.setting.facts.p2m_list().at.as_u64());
         }
         self.setting.report.end(platform, "p2m", self.map.taken());
-        let Self { setting, layout, map, .. } = self;
-        Ok(WithP2m { setting, layout, map, tree, publication })
+        let Self { setting, pages, layout, map } = self;
+        Ok(WithP2m { setting, pages, layout, map, tree, publication })
     }
 }

@@ -3,7 +3,11 @@
 //! *What this is*: a stage owns what is valid at its time and nothing else; a transition consumes it and makes the next.
 //! [`crate::boot()`] is the chain; a kernel that wants something between two stages writes its own.
 
+mod arranged;
+mod device;
+mod make_way;
 mod mapped;
+mod numbers;
 mod parsed;
 mod running;
 mod settled;
@@ -11,8 +15,9 @@ mod switched;
 mod translated;
 mod with_p2m;
 
-use start_info::BootFacts;
+use start_info::{BootFacts, MemoryMap};
 
+pub use arranged::Arranged;
 pub use mapped::Mapped;
 pub use parsed::Parsed;
 pub use running::Running;
@@ -28,6 +33,8 @@ use crate::{image::Image, options::Options, report::Report};
 pub struct Setting {
     /// The checked start_info.
     pub facts: BootFacts,
+    /// The memory map that Xen or the toolstack gave, if there is one.
+    pub map: Option<&'static MemoryMap>,
     /// The parts of the kernel image.
     pub image: Image,
     /// What the command line asks for.

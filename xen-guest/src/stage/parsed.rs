@@ -1,6 +1,6 @@
 //! Stage 1: start_info is checked and the console speaks.
 
-use mmu::{LayoutPlan, layout::KERNEL_MAP};
+use mmu::layout::KERNEL_MAP;
 use p2m::{Authority, List, Mismatch, Translate, Window};
 use start_info::{BootFacts, Entry, PageCount, Pfn};
 
@@ -44,13 +44,13 @@ impl Parsed {
         attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn));
         let options = Options::of(facts.command_line());
         report.end(platform, "start_info", 0);
-        Ok(Self { setting: Setting { facts, image: *image, options, report }, authority })
+        Ok(Self { setting: Setting { facts, map: None, image: *image, options, report }, authority })
     }
 
     /// Compares the builder's list with Xen's M2P where it matters most: the pages this boot builds on.
     ///
     /// # Errors
-    /// [`Failure`] with the page on which list and M2P disagree, or with the regions that overlap.
+    /// [`Failure`] with the page on which list and M2P disagree.
     pub fn translate<P: Platform>(mut self, platform: &mut P) -> Result<Translated, Failure> {
         let facts = &self.setting.facts;
         let list = List::of(facts);
@@ -65,10 +65,8 @@ impl Parsed {
         {
             confirm(platform, &list, pfn).map_err(|cause| Failure::new("p2m check", cause))?;
         }
-        let plan = LayoutPlan::new(facts.nr_pages(), facts.image())
-            .map_err(|cause| Failure::new("layout", cause))?;
         self.setting.report.end(platform, "p2m check", 0);
-        Ok(Translated { setting: self.setting, authority: self.authority, list, plan })
+        Ok(Translated { setting: self.setting, authority: self.authority, list })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The last stage: a kernel can run.
 
-use mmu::{DirectMap, ModuleWindow, Settled as Layout};
+use mmu::{DirectMap, IoMap, ModuleWindow, Settled as Layout};
 use p2m::{Audit, Frame, FrameSource, Mapped, Mismatch, Publication, Set, Span, Translate, Tree};
-use start_info::{PageCount, Pfn};
+use start_info::{PageCount, Pfn, PfnRange, Ramdisk};
 
-use super::Setting;
+use super::{Setting, numbers::Numbers};
 use crate::{loaded::ModuleTable, platform::Platform};
 
 /// A booted guest: all a payload needs.
@@ -20,6 +20,10 @@ pub struct Running {
     pub p2m: Tree,
     /// The three-level list the toolstack reads; `None` when the P2M was left where it was.
     pub publication: Option<Publication>,
+    /// Where the ramdisk is: not where start_info says if it had to make way.
+    pub(crate) ramdisk: Option<Ramdisk>,
+    /// The addresses for device memory.
+    pub io: IoMap,
     /// The module window.
     pub window: ModuleWindow,
     /// The modules in it.
@@ -65,9 +69,15 @@ impl Running {
     /// # Errors
     /// As [`DirectMap::grow`].
     pub fn ramdisk<P: Platform>(&mut self, platform: &mut P) -> Result<Option<&'static [u8]>, mmu::Error> {
-        let Some(ramdisk) = self.setting.facts.ramdisk() else { return Ok(None) };
+        let Some(ramdisk) = self.ramdisk else { return Ok(None) };
         while self.map.mapped().get() < ramdisk.pfns.end() && self.map.grow(platform, &self.p2m)? {}
-        Ok(platform.ramdisk(self.map.view().direct(), &self.setting.facts))
+        Ok(platform.ramdisk(self.map.view().direct(), &ramdisk))
+    }
+
+    /// Returns the pages of the ramdisk; where start_info says, unless it had to make way.
+    #[must_use]
+    pub fn ramdisk_pages(&self) -> Option<PfnRange> {
+        self.ramdisk.map(|ramdisk| ramdisk.pfns)
     }
 
     /// Changes what stands for `pfn`, in the P2M and in both forms the toolstack reads.
@@ -106,9 +116,9 @@ impl Running {
         Ok(())
     }
 
-    /// Returns what stands for `pfn` in the P2M.
+    /// Returns what stands for `pfn` in the P2M, and behind its end by the memory map.
     pub fn entry<P: Platform>(&self, platform: &P, pfn: Pfn) -> p2m::Entry {
-        self.p2m.entry(platform, pfn)
+        Numbers::of(&self.p2m, &self.setting).entry(platform, pfn)
     }
 }
 

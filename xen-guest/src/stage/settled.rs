@@ -1,7 +1,7 @@
-//! Stage 3: the layout is final; memory is mapped at `__va`.
+//! Stage 4: the layout is final; memory is mapped at `__va`.
 
 use mmu::{BuilderTables, DirectMap, Settled as Layout};
-use p2m::List;
+use p2m::{Arrangement, Occupied};
 
 use super::{Setting, mapped::Mapped};
 use crate::{boot::Failure, options::Mapping, platform::Platform};
@@ -10,7 +10,8 @@ use crate::{boot::Failure, options::Mapping, platform::Platform};
 #[derive(Debug)]
 pub struct Settled {
     pub(super) setting: Setting,
-    pub(super) list: List,
+    pub(super) occupied: Occupied,
+    pub(super) pages: Arrangement,
     pub(super) layout: Layout,
     pub(super) builder: BuilderTables,
 }
@@ -23,17 +24,18 @@ impl Settled {
     pub fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
         let failure = |cause| Failure::new("direct map", cause);
         let constant = self.setting.image.constant_pages();
-        let mut map = DirectMap::bootstrap(platform, &self.list, &self.setting.facts, self.builder, constant)
+        let (facts, pages) = (&self.setting.facts, &self.pages);
+        let mut map = DirectMap::bootstrap(platform, pages, &self.occupied, facts, self.builder, constant)
             .map_err(failure)?;
         if self.setting.options.mapping == Mapping::Eager {
             let mut progress = Progress::of(&map);
-            while map.grow(platform, &self.list).map_err(failure)? {
+            while map.grow(platform, pages).map_err(failure)? {
                 progress.tell(&map);
             }
         }
         self.setting.report.end(platform, "direct map", map.taken());
-        let Self { setting, list, layout, .. } = self;
-        Ok(Mapped { setting, list, layout, map })
+        let Self { setting, pages, layout, .. } = self;
+        Ok(Mapped { setting, pages, layout, map })
     }
 }
 

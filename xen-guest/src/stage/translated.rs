@@ -1,10 +1,14 @@
-//! Stage 2: pages can be translated; the layout is planned.
+//! Stage 2: pages can be translated; the machine's memory map decides under which numbers.
 
-use mmu::{BuilderTables, LayoutPlan, Region};
-use p2m::{Authority, List};
+use mmu::LayoutPlan;
+use p2m::{Arrangement, Authority, Displaced, List, Occupied};
 
-use super::{Setting, settled::Settled};
-use crate::{boot::Failure, platform::Platform};
+use super::{Setting, arranged::Arranged};
+use crate::{
+    boot::Failure,
+    options::Revector,
+    platform::{MapOf, Platform},
+};
 
 /// The builder's list is trusted.
 #[derive(Debug)]
@@ -12,27 +16,32 @@ pub struct Translated {
     pub(super) setting: Setting,
     pub(super) authority: Authority,
     pub(super) list: List,
-    pub(super) plan: LayoutPlan,
 }
 
 impl Translated {
-    /// Reserves addresses for the kernel, as long as the layout is not settled.
+    /// Asks for the memory map and plans which pages get other numbers. Nothing is changed yet.
     ///
     /// # Errors
-    /// [`mmu::Error::Overlap`] with both regions when they meet another.
-    pub fn reserve(&mut self, region: Region) -> Result<(), mmu::Error> {
-        self.plan.reserve(region)
-    }
-
-    /// Decides the layout for good, and finds how far the builder's mapping reaches.
-    ///
-    /// # Errors
-    /// [`Failure`] when the builder's mapping does not end where it must.
-    pub fn settle<P: Platform>(mut self, platform: &mut P) -> Result<Settled, Failure> {
-        let Setting { facts, .. } = &self.setting;
-        let builder = BuilderTables::adopt(self.authority, platform, &self.list, facts)
-            .map_err(|cause| Failure::new("builder's tables", cause))?;
-        self.setting.report.end(platform, "layout", 0);
-        Ok(Settled { setting: self.setting, list: self.list, layout: self.plan.settle(), builder })
+    /// [`Failure`] when dom0 gets no map, with both ranges when something in use that cannot go lies where the machine has
+    /// no RAM, or with the regions of the layout that overlap.
+    pub fn arrange<P: Platform>(mut self, platform: &mut P) -> Result<Arranged, Failure> {
+        let facts = &self.setting.facts;
+        let of = if facts.is_dom0() { MapOf::Machine } else { MapOf::Domain };
+        let map = platform.memory_map(of).map_err(|cause| Failure::new("memory map", cause))?;
+        let occupied = Occupied::at_entry(platform, facts);
+        let displaced = match self.setting.options.revector {
+            Revector::On => Displaced::Moved,
+            Revector::Off => Displaced::GivenBack,
+        };
+        let pages = match map {
+            Some(map) => Arrangement::plan(self.list, map, occupied.clone(), displaced)
+                .map_err(|cause| Failure::new("memory map", cause))?,
+            None => Arrangement::as_built(self.list),
+        };
+        let plan =
+            LayoutPlan::new(pages.pages(), facts.image()).map_err(|cause| Failure::new("layout", cause))?;
+        self.setting.map = map;
+        self.setting.report.end(platform, "memory map", 0);
+        Ok(Arranged { setting: self.setting, authority: self.authority, occupied, pages, plan })
     }
 }

@@ -1,7 +1,7 @@
-//! Stage 5: the P2M is ours; the new page tables are built, switched to, and the builder's pages given back.
+//! Stage 6: the P2M is ours; the new page tables are built, switched to, and the builder's pages given back.
 
 use mmu::{DirectMap, OldList, Settled as Layout, build_space, release};
-use p2m::{Publication, Tree};
+use p2m::{Arrangement, Publication, Tree};
 
 use super::{Setting, switched::Switched};
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
 #[derive(Debug)]
 pub struct WithP2m {
     pub(super) setting: Setting,
+    pub(super) pages: Arrangement,
     pub(super) layout: Layout,
     pub(super) map: DirectMap,
     pub(super) tree: Tree,
@@ -26,7 +27,7 @@ impl WithP2m {
     /// # Errors
     /// [`Failure`] when there is no memory for the tables or Xen refuses a step.
     pub fn switch<P: Platform>(self, platform: &mut P) -> Result<Switched, Failure> {
-        let Self { mut setting, layout, mut map, tree, publication } = self;
+        let Self { mut setting, pages, layout, mut map, tree, publication } = self;
         let list = if publication.is_some() { OldList::Unused } else { OldList::InUse };
         let Setting { facts, image, report, .. } = &mut setting;
         let root = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
@@ -35,10 +36,10 @@ impl WithP2m {
         // The ring's page leaves __ka with the builder's tables, so the console moves to __va first.
         attach_console(platform, facts, |pfn| map.shared_page(pfn));
         report.end(platform, "page tables", map.taken());
-        let released = release(platform, &mut map, &tree, facts, root, list)
+        let released = release(platform, &mut map, &tree, facts, root, list, pages.late())
             .map_err(|cause| Failure::new("release", cause))?;
         log::info!("released: {released}");
         report.end(platform, "release", map.taken());
-        Ok(Switched { setting, layout, map, tree, publication, root: root_frame })
+        Ok(Switched { setting, pages, layout, map, tree, publication, root: root_frame })
     }
 }

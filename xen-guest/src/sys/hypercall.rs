@@ -28,6 +28,19 @@ pub(super) fn refused() -> u64 {
 /// The call must be one that is sound with these arguments: pointers reach memory that Xen may read, or write where the
 /// call says so, and what the call does to the address space keeps Rust's memory intact.
 pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
+    // SAFETY: forwarded: the caller answers for the call.
+    let result = unsafe { question(number, arguments) };
+    if result < 0 && number != xen_sys::__HYPERVISOR_console_io {
+        REFUSED.fetch_add(1, Ordering::Relaxed);
+    }
+    result
+}
+
+/// Makes a hypercall that may be answered with "there is none", which is no refusal to be counted.
+///
+/// # Safety
+/// As [`hypercall`].
+pub(super) unsafe fn question(number: u32, arguments: [u64; 4]) -> i64 {
     let [first, second, third, fourth] = arguments;
     let result: i64;
     // SAFETY: forwarded: the caller answers for the call; the clobbers are those of the module's head.
@@ -44,9 +57,6 @@ pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
             lateout("r11") _,
             options(nostack),
         );
-    }
-    if result < 0 && number != xen_sys::__HYPERVISOR_console_io {
-        REFUSED.fetch_add(1, Ordering::Relaxed);
     }
     result
 }

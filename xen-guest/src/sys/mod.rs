@@ -15,6 +15,7 @@ mod fail;
 mod heap;
 mod hypercall;
 mod logger;
+mod memory;
 mod module;
 mod modules;
 mod registers;

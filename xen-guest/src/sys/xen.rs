@@ -6,18 +6,18 @@
 //! *What must hold*: there is one [`Xen`], made once at entry. Words and requests come only from their owners (see
 //! [`p2m::Memory`] and [`mmu::Hypervisor`]), which is why these methods are safe.
 
-use mmu::{Errno, ExtOp, FixmapPage, Hypervisor, Region, Stopped, Update, VaUpdate};
+use mmu::{Discarded, Errno, ExtOp, FixmapPage, Hypervisor, Region, Stopped, Update, VaUpdate};
 use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
-use start_info::{BootFacts, Index, Mfn, Pfn};
+use start_info::{Index, MemoryMap, Mfn, Pfn, Ramdisk};
 use x86_64::VirtAddr;
 
 use super::{
     console,
     hypercall::{check, hypercall},
-    module, modules,
+    memory, module, modules,
     shared_info::SharedInfo,
 };
-use crate::platform::{EntryPoint, Platform, Published};
+use crate::platform::{EntryPoint, MapOf, NoMap, Platform, Published};
 
 /// Xen's table of the PFN of every machine frame (`xen.h`, MACH2PHYS_VIRT_START).
 const M2P: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);
@@ -104,6 +104,11 @@ impl Hypervisor for Xen {
         // SAFETY: `VaUpdate` is made by `mmu` only: for fixmap slots and for the guard page, which nothing uses.
         check(unsafe { hypercall(xen_sys::__HYPERVISOR_update_va_mapping, arguments) }).map(|_| ())
     }
+
+    fn give_back(&mut self, frames: &[Discarded]) -> Result<(), Stopped> {
+        self.count();
+        memory::give_back(frames)
+    }
 }
 
 /// Reads the outcome of a call with a list: Xen says how many it did, and a short count is a refusal too.
@@ -135,8 +140,12 @@ impl Platform for Xen {
         }
     }
 
-    fn ramdisk(&self, window: &Window, facts: &BootFacts) -> Option<&'static [u8]> {
-        let ramdisk = facts.ramdisk()?;
+    fn memory_map(&mut self, of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
+        self.count();
+        memory::map(of)
+    }
+
+    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
         let start = window.address(Pfn::try_new(ramdisk.pfns.start()).ok()?)?;
         let _end = window.address(Pfn::try_new(ramdisk.pfns.end().checked_sub(1)?).ok()?)?;
         let len = usize::try_from(ramdisk.len.min(ramdisk.pfns.len().bytes())).ok()?;

@@ -36,6 +36,11 @@ impl Booted {
         &self.built.machine
     }
 
+    /// Returns how many page numbers there are now.
+    pub(crate) fn pages(&self) -> u64 {
+        self.machine().pages_now()
+    }
+
     /// Checks the state of machine and guest. Can be called again after the payload did something.
     pub(crate) fn check(&self) {
         let machine = self.machine();
@@ -43,7 +48,7 @@ impl Booted {
         audit::protection(machine, 0..0).assert_none();
         self.direct_map().assert_none();
         self.nothing_else_is_mapped().assert_none();
-        self.p2m_is_the_builders().assert_none();
+        self.p2m_is_right().assert_none();
         if self.running.setting.options.revector == Revector::On {
             toolstack::check(machine).unwrap();
         }
@@ -53,12 +58,12 @@ impl Booted {
     fn direct_map(&self) -> Complaints {
         let mut complaints = Complaints::default();
         let (machine, mapped) = (self.machine(), self.running.map.mapped().get());
-        if self.running.setting.options.mapping == Mapping::Eager && mapped != self.guest.pages {
-            complaints.add(|| format!("{mapped:#x} of {:#x} pages are mapped", self.guest.pages));
+        if self.running.setting.options.mapping == Mapping::Eager && mapped != self.pages() {
+            complaints.add(|| format!("{mapped:#x} of {:#x} pages are mapped", self.pages()));
         }
         for pfn in 0..mapped {
             let address = DIRECT_MAP.as_u64() + pfn * 4096;
-            match (machine.live_leaf(address), machine.built_mfn(pfn)) {
+            match (machine.live_leaf(address), machine.held_mfn(pfn)) {
                 (Ok(leaf), Some(mfn)) if leaf.pte.mfn() == mfn && !leaf.pte.is_executable() => {}
                 (Err(Unmapped::Empty(_)), None) => {}
                 (leaf, mfn) => {
@@ -75,7 +80,7 @@ impl Booted {
         let (machine, setting) = (self.machine(), &self.running.setting);
         let places = &self.built.places;
         let pages = |base: u64, pages: Range<u64>| base + pages.start * 4096..base + pages.end * 4096;
-        let leaves = self.guest.pages.div_ceil(512);
+        let leaves = self.pages().div_ceil(512);
         let old_list = match (setting.options.revector, self.guest.init_p2m) {
             (Revector::On, _) => None,
             (Revector::Off, None) => Some(pages(KERNEL_MAP.as_u64(), places.list.clone())),
@@ -98,7 +103,7 @@ impl Booted {
                 let expected = (
                     image.text.contains(pfn),
                     image.data.contains(pfn),
-                    machine.built_mfn(pfn.get()).unwrap(),
+                    machine.held_mfn(pfn.get()).unwrap(),
                 );
                 if (leaf.pte.is_executable(), leaf.writable, leaf.pte.mfn()) != expected {
                     complaints.add(|| format!("image page {pfn} is mapped {leaf:?}"));
@@ -119,11 +124,15 @@ impl Booted {
         complaints
     }
 
-    fn p2m_is_the_builders(&self) -> Complaints {
+    fn p2m_is_right(&self) -> Complaints {
         let mut complaints = Complaints::default();
         let machine = self.machine();
-        for pfn in 0..self.guest.pages {
-            let expected = machine.built_mfn(pfn).map_or(Entry::Missing, Entry::Ram);
+        for pfn in 0..self.pages() {
+            let expected = match machine.held_mfn(pfn) {
+                Some(mfn) => Entry::Ram(mfn),
+                None if machine.is_device(pfn) => Entry::Identity,
+                None => Entry::Missing,
+            };
             let found = self.running.entry(machine, Pfn::new(pfn));
             if found != expected {
                 complaints.add(|| format!("pfn {pfn:#x} is {found:?}, not {expected:?}"));
@@ -143,7 +152,7 @@ impl Booted {
             taken.push(pfn);
         }
         for &pfn in &taken {
-            let mfn = machine.built_mfn(pfn).unwrap();
+            let mfn = machine.held_mfn(pfn).unwrap();
             assert_eq!(machine.peek(mfn, 7), Some(pfn), "something else was written to free pfn {pfn:#x}");
         }
         taken.sort_unstable();
@@ -166,29 +175,28 @@ impl Booted {
         };
         own(0..1, "page 0");
         own(places.image.clone(), "image");
-        own(places.start_info..places.start_info + 1, "start_info");
+        // dom0's start_info goes if the machine has no RAM where it is.
+        if machine.held_mfn(places.start_info).is_some() {
+            own(places.start_info..places.start_info + 1, "start_info");
+        }
         for ring in [places.xenstore, places.console].into_iter().flatten() {
             own(ring..ring + 1, "ring");
         }
-        own(places.ramdisk.clone().unwrap_or_default(), "ramdisk");
+        let ramdisk = self.running.ramdisk_pages().unwrap_or_default();
+        own(ramdisk.start()..ramdisk.end(), "ramdisk");
         for (mfn, _) in audit::tables(machine) {
-            let pfn = machine.built_pfn(mfn).unwrap().get();
+            let pfn = machine.held_pfn(mfn).unwrap().get();
             own(pfn..pfn + 1, "page table");
+        }
+        for leaf in self.own_leaves() {
+            own(leaf..leaf + 1, "P2M leaf");
         }
         if self.running.publication.is_none() {
             // With INIT_P2M the tables that map the list are among its pages.
-            for pfn in places.list.clone() {
+            for pfn in places.list.clone().filter(|&pfn| machine.held_mfn(pfn).is_some()) {
                 owners.entry(pfn).or_insert("builder's P2M");
             }
             return owners;
-        }
-        let mut leaves = HashSet::new();
-        for index in 0..self.guest.pages.div_ceil(512) {
-            leaves
-                .insert(self.running.p2m.leaf_pfn(machine, self.running.map.view().direct(), index).unwrap());
-        }
-        for leaf in leaves {
-            own(leaf.get()..leaf.get() + 1, "P2M leaf");
         }
         for pfn in self.frame_list_pages() {
             own(pfn..pfn + 1, "frame list");
@@ -201,20 +209,35 @@ impl Booted {
         let top = machine.published().unwrap().frame_list_list;
         let Ok(top) = Mfn::try_new(top) else { return Vec::new() };
         let middles = (0..512).filter_map(|index| Mfn::try_new(machine.peek(top, index).unwrap()).ok());
-        std::iter::once(top).chain(middles).map(|mfn| machine.built_pfn(mfn).unwrap().get()).collect()
+        std::iter::once(top).chain(middles).map(|mfn| machine.held_pfn(mfn).unwrap().get()).collect()
     }
 
-    /// Returns how many pages the tree has besides its leaves: inner pages, and the shared leaves that are not in use.
+    /// Returns how many inner pages the tree has.
     pub(crate) fn tree_pages(&self) -> u64 {
-        let leaves = self.guest.pages.div_ceil(512);
-        let inner: u64 =
-            (1..=self.running.p2m.inner_levels()).map(|level| leaves.div_ceil(512u64.pow(level))).sum();
-        let missing_is_used = self.running.publication.is_some()
-            && (0..leaves).any(|leaf| {
-                let mut pages = leaf * 512..self.guest.pages.min(leaf * 512 + 512);
-                pages.all(|pfn| self.machine().built_mfn(pfn).is_none())
-            });
-        inner + 1 + u64::from(!missing_is_used)
+        let leaves = self.pages().div_ceil(512);
+        (1..=self.running.p2m.inner_levels()).map(|level| leaves.div_ceil(512u64.pow(level))).sum()
+    }
+
+    /// Takes the shared leaves that are not in use out of a list of pages: at most one of each kind.
+    pub(crate) fn without_shared_leaves(&self, mut pages: Vec<u64>) -> Vec<u64> {
+        for word in [Entry::MISSING, Entry::Identity.encode()] {
+            if let Some(found) = pages.iter().position(|&pfn| self.holds_only(pfn, word)) {
+                pages.remove(found);
+            }
+        }
+        pages
+    }
+
+    /// Returns the pages of leaves that are reached through the direct map: all but the builder's list.
+    fn own_leaves(&self) -> HashSet<u64> {
+        let direct = self.running.map.view().direct();
+        let leaf = |index| self.running.p2m.leaf_pfn(self.machine(), direct, index);
+        (0..self.pages().div_ceil(512)).filter_map(|index| Some(leaf(index).ok()?.get())).collect()
+    }
+
+    fn holds_only(&self, pfn: u64, word: u64) -> bool {
+        let mfn = self.machine().held_mfn(pfn).unwrap();
+        (0..512).all(|index| self.machine().peek(mfn, index) == Some(word))
     }
 
     /// Returns how many pages modules have.

@@ -97,7 +97,7 @@ fn a_p2m_left_where_it_was_stays_mapped() {
         let at = booted.running.setting.facts.p2m_list().at.as_u64();
         let machine = booted.machine();
         for pfn in 0..booted.guest.pages {
-            assert_eq!(machine.read(at + pfn * 8).unwrap(), machine.built_mfn(pfn).unwrap().get());
+            assert_eq!(machine.read(at + pfn * 8).unwrap(), machine.held_mfn(pfn).unwrap().get());
         }
     }
 }
@@ -186,14 +186,15 @@ impl Booted {
     pub(crate) fn use_all_memory(&mut self) {
         let taken = self.take_all();
         let owners = self.owners();
-        let mut free = vec![false; self.guest.pages as usize];
+        let mut free = vec![false; self.pages() as usize];
         for &pfn in &taken {
             assert!(!std::mem::replace(&mut free[pfn as usize], true), "pfn {pfn:#x} was handed out twice");
             assert_eq!(owners.get(&pfn), None, "pfn {pfn:#x} was handed out and is in use");
         }
-        let memory = (0..self.guest.pages).filter(|&pfn| self.machine().built_mfn(pfn).is_some());
+        let memory = (0..self.pages()).filter(|&pfn| self.machine().held_mfn(pfn).is_some());
         let unaccounted: Vec<u64> =
             memory.filter(|pfn| !free[*pfn as usize] && !owners.contains_key(pfn)).collect();
+        let unaccounted = self.without_shared_leaves(unaccounted);
         assert_eq!(unaccounted.len() as u64, self.tree_pages() + self.module_pages(), "{unaccounted:x?}");
     }
 }

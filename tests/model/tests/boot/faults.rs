@@ -4,7 +4,7 @@
 //! the errno in its one line; Xen's rules and counts must hold after it. (That no frame is lost is not looked at yet.)
 
 use mmu::{Errno, Error};
-use xen_guest::{Cause, boot};
+use xen_guest::{Cause, NoMap, boot};
 use xen_model::{Built, Guest, audit};
 
 fn small() -> [Guest; 3] {
@@ -32,7 +32,9 @@ fn every_refusal_ends_the_boot_with_its_errno_and_breaks_nothing() {
                 built.machine.cut_at(call, done, Errno::ENOMEM);
                 let (built, booted) = boots(built);
                 match booted {
-                    Err(Cause::Mmu(Error::Refused { errno, .. })) => assert_eq!(errno, Errno::ENOMEM),
+                    Err(Cause::Mmu(Error::Refused { errno, .. }) | Cause::NoMap(NoMap::Refused(errno))) => {
+                        assert_eq!(errno, Errno::ENOMEM);
+                    }
                     // A call of fewer requests is not cut.
                     Ok(()) => assert!(done > 0 && built.machine.refused() == 0, "call {call} was not missed"),
                     other => panic!("call {call} of {calls}: {other:?}"),

@@ -8,6 +8,7 @@
 mod after;
 mod domains;
 mod faults;
+mod hosts;
 mod large;
 mod modules;
 mod shapes;

@@ -1,7 +1,7 @@
 //! Hypercalls refused whole, and lists cut short.
 
 use mmu::{Errno, Error};
-use xen_guest::Cause;
+use xen_guest::{Cause, NoMap};
 use xen_model::{Built, Call, Guest, Machine};
 
 use crate::guests::{guests, try_boot};
@@ -24,7 +24,9 @@ fn stopped(name: &str, built: &Built, call: u64, done: usize, errno: Errno) -> u
     let line = tried.line().unwrap_or_else(|| panic!("{name}: call {call} was refused and not missed"));
     assert!(line.contains(&errno.to_string()), "{name}: {line:?} does not name {errno}");
     let cause = tried.result.as_ref().unwrap_err().cause();
-    let Cause::Mmu(Error::Refused { errno: said, .. }) = *cause else { panic!("{name}: {line}") };
+    let (Cause::Mmu(Error::Refused { errno: said, .. }) | Cause::NoMap(NoMap::Refused(said))) = *cause else {
+        panic!("{name}: {line}");
+    };
     assert_eq!(said, errno);
     let machine = &tried.built.machine;
     assert_eq!((machine.calls(), machine.refused()), (call, 1), "{name}: {line}: it went on");

@@ -2,8 +2,8 @@
 
 use mmu::{Errno, Stopped};
 use p2m::MachineToPhys;
-use start_info::{Mfn, Pfn};
-use xen_model::{Guest, MapEntry, Owner, audit};
+use start_info::{MapEntry, Mfn, Pfn};
+use xen_model::{Guest, Owner, audit};
 
 use crate::guest::{BASE, RO, RW, Small};
 
@@ -239,7 +239,7 @@ fn an_exchange_that_cannot_be_done_is_refused_before_anything_changes() {
 
 #[test]
 fn maps_of_memory_are_for_those_that_have_them() {
-    let entry = MapEntry { address: 0, len: 64 << 20, kind: 1 };
+    let entry = MapEntry { start: 0, len: 64 << 20, kind: 1 };
     let mut domu = Guest::new(64 << 8).build().unwrap().machine;
     assert_eq!(domu.memory_map(9), Ok(vec![entry]));
     assert_eq!(domu.machine_memory_map(None), Err(Errno::EPERM));
@@ -249,7 +249,7 @@ fn maps_of_memory_are_for_those_that_have_them() {
     let mut dom0 = Guest::dom0(64 << 8).build().unwrap().machine;
     assert_eq!(dom0.memory_map(9), Err(Errno::ENOSYS));
     let map = dom0.machine_memory_map(None).unwrap();
-    assert!(map.windows(2).all(|pair| pair[0].address + pair[0].len == pair[1].address));
+    assert!(map.windows(2).all(|pair| pair[0].start + pair[0].len == pair[1].start));
     assert_eq!(dom0.machine_memory_map(Some(map.len())), Err(Errno::EINVAL));
     assert_eq!(dom0.machine_memory_map(Some(map.len() + 1)), Ok(map));
     let guest = Guest { machine_map: vec![entry], ..Guest::dom0(64 << 8) };

@@ -173,9 +173,9 @@ fn a_ramdisk_that_was_written_over_ends_the_test() {
     let mut built = Guest::new(64 << 8).with_ramdisk(Ramdisk::of(vec![1; 9000])).build().unwrap();
     let facts = BootFacts::parse(&built.page, &built.entry).unwrap();
     let ramdisk = facts.ramdisk().unwrap();
-    assert_eq!(built.machine.ramdisk(&window(0x4000), &facts).unwrap(), [1; 9000]);
+    assert_eq!(built.machine.ramdisk(&window(0x4000), &facts.ramdisk().unwrap()).unwrap(), [1; 9000]);
     built.machine.write(BASE + (ramdisk.pfns.start() + 2) * 4096, 0).unwrap();
-    built.machine.ramdisk(&window(0x4000), &facts);
+    built.machine.ramdisk(&window(0x4000), &facts.ramdisk().unwrap());
 }
 
 #[test]

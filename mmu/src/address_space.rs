@@ -1,0 +1,127 @@
+//! A further address space that shares all there is with the first.
+//!
+//! *What this is*: a top-level table of its own whose entries lead to the same tables as the first one's. An entry added
+//! later to either half appears in every space, because top-level entries are hooked everywhere at once
+//! (`View::attach_everywhere`). The source document is the EFI thread of 2012: a mapping beyond 512 GiB was there in one
+//! top-level table and absent from the one that firmware ran on.
+//!
+//! *What must hold*: the space in use is not retired. Which one that is, the view knows.
+//!
+//! *What is not prevented*: dropping an [`AddressSpace`]. Its table stays pinned and goes on being kept in step.
+
+use p2m::Translate;
+use start_info::{Index, Mfn};
+
+use crate::{
+    batch::Batch,
+    direct_map::DirectMap,
+    error::{Doing, Error},
+    hv::{ExtOp, Machine},
+    layout::is_xen_slot,
+    level::L4,
+    table::{Draft, Live, Table},
+};
+
+/// An address space besides the first.
+#[derive(Debug)]
+pub struct AddressSpace {
+    root: Table<L4, Live>,
+}
+
+impl AddressSpace {
+    /// Returns the machine frame of the top-level table.
+    #[must_use]
+    pub fn root(&self) -> Mfn {
+        self.root.mfn()
+    }
+}
+
+impl DirectMap {
+    /// Makes an address space with every mapping there is.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there is no frame for the table, [`Error::Refused`] when Xen refuses it,
+    /// [`Error::HeapFull`] when it cannot be kept in mind.
+    pub fn new_space<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+    ) -> Result<AddressSpace, Error> {
+        let frame = self.take(machine, p2m)?;
+        let mut draft = Table::<L4, Draft>::empty(frame, machine);
+        let first = self.view().root();
+        for slot in Index::all().filter(|&slot| !is_xen_slot(slot)) {
+            let entry = self.view().read(machine, &first, slot)?;
+            if let Some(l3) = self.view().below(machine, &first, slot)? {
+                draft.share_as(machine, slot, &l3, entry);
+            }
+        }
+        let mut batch = Batch::new(Doing::AddressSpace);
+        let frozen = draft.freeze(machine, &mut batch, self.view())?;
+        batch.commit(machine)?.waive("a frozen table is not written again");
+        if let Err(stopped) = machine.mmuext_op(&[ExtOp::pin_l4(frozen.mfn())]) {
+            let frame = frozen.thaw(machine, self.view()).map_err(|(_, error)| error)?;
+            self.give(machine, frame);
+            return Err(Error::refused(Doing::AddressSpace, stopped));
+        }
+        let root = frozen.hooked();
+        let space = AddressSpace { root };
+        if let Err(error) = self.view_mut().register((space.root.pfn(), space.root.mfn())) {
+            self.retire_space(machine, space).map_err(|(_, error)| error)?;
+            return Err(error);
+        }
+        Ok(space)
+    }
+
+    /// Makes the processor use an address space; `None` is the first one.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses.
+    pub fn enter_space<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        space: Option<&AddressSpace>,
+    ) -> Result<(), Error> {
+        let root = space.map_or(self.view().root_frame().1, AddressSpace::root);
+        machine
+            .mmuext_op(&[ExtOp::new_base(root)])
+            .map_err(|stopped| Error::refused(Doing::Switch, stopped))?;
+        self.view_mut().set_current(root);
+        Ok(())
+    }
+
+    /// Ends an address space and takes its table back.
+    ///
+    /// # Errors
+    /// Gives the space back with [`Error::SpaceInUse`] while the processor uses it, with [`Error::Refused`] when Xen
+    /// refuses, and with [`Error::SpaceLost`] when Xen then refuses to take it back as it was.
+    pub fn retire_space<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        space: AddressSpace,
+    ) -> Result<(), (AddressSpace, Error)> {
+        let root = space.root();
+        if self.view().current() == root {
+            return Err((space, Error::SpaceInUse { root }));
+        }
+        if let Err(stopped) = machine.mmuext_op(&[ExtOp::unpin(root)]) {
+            return Err((space, Error::refused(Doing::Release, stopped)));
+        }
+        self.view_mut().forget(root);
+        match space.root.unpinned().thaw(machine, self.view()) {
+            Ok(frame) => {
+                self.give(machine, frame);
+                Ok(())
+            }
+            Err((frozen, error)) => {
+                // Back to where it was: a space that is not kept in step must not be left to be used.
+                let pinned = machine.mmuext_op(&[ExtOp::pin_l4(root)]).is_ok();
+                let space = AddressSpace { root: frozen.hooked() };
+                if pinned && self.view_mut().register((space.root.pfn(), root)).is_ok() {
+                    return Err((space, error));
+                }
+                Err((space, Error::SpaceLost { root }))
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Gives memory back to Xen.
+//!
+//! *What this is*: frames that nothing maps any more, a list at a time.
+//!
+//! *What must hold*: no mapping of ours is left, and the flush was made. Xen would keep a frame that is still mapped as
+//! ours until the mapping goes (`common/memory.c`, `decrease_reservation`), and the count it returns would not show it.
+//!
+//! *What is not prevented*: the P2M still naming the frame. The caller says what the number means from now on.
+
+use arrayvec::ArrayVec;
+use p2m::Translate;
+use start_info::Pfn;
+
+use crate::{
+    error::{Doing, Error},
+    hv::{Discarded, Machine},
+};
+
+/// How many frames go to Xen at a time.
+const CAPACITY: usize = 256;
+
+/// Gives back the frames that `p2m` has for these pages; pages without memory are passed over.
+///
+/// # Errors
+/// [`Error::Refused`] with the number of frames that were taken back before.
+pub(crate) fn discard<M: Machine>(
+    machine: &mut M,
+    p2m: &impl Translate,
+    mut pages: impl Iterator<Item = Pfn>,
+) -> Result<(), Error> {
+    let mut done = 0;
+    loop {
+        let frames: ArrayVec<Discarded, CAPACITY> = pages
+            .by_ref()
+            .filter_map(|pfn| p2m.entry(machine, pfn).ram())
+            .map(Discarded::new)
+            .take(CAPACITY)
+            .collect();
+        if frames.is_empty() {
+            return Ok(());
+        }
+        machine.give_back(&frames).map_err(|mut stopped| {
+            stopped.done += done;
+            Error::refused(Doing::GivingBack, stopped)
+        })?;
+        done += frames.len();
+    }
+}

@@ -1,0 +1,328 @@
+//! The guest's pages under the numbers that the machine's memory map leaves for them.
+//!
+//! *What this is*: a domain builder numbers pages from 0 without a gap, whatever the machine has at these addresses. A
+//! kernel that also speaks of machine memory by number, as dom0 does of ACPI tables and devices, wants one numbering for
+//! both: where the map has no RAM the P2M says *identity*, and the memory that had the number is moved to a number the map
+//! has RAM for, or given back. The n-th page to be moved gets the n-th number that is free for it, so nothing has to be
+//! written down but the map.
+//!
+//! *What must hold*: a page in use keeps its number until it is let go; then it is given back ([`Arrangement::late`]). What
+//! is in use for ever and lies where there is no RAM is a [`Conflict`]. The plan is made before anything is mapped.
+//!
+//! *What is not prevented*: a map that is wrong.
+
+use core::{cell::Cell, fmt};
+
+use start_info::{ENTRIES, MAX_FRAMES, MapRegion, MemoryMap, PageCount, Pfn, PfnRange};
+
+use crate::{Entry, List, Memory, Occupant, Occupied, tree::Translate};
+
+/// What is done with memory whose number is needed for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Displaced {
+    /// It gets another number; what finds none is given back.
+    Moved,
+    /// It is given back: the builder's list has no room for more numbers.
+    GivenBack,
+}
+
+/// Pages that get other numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Move {
+    /// Their numbers in the builder's list.
+    pub from: PfnRange,
+    /// Their new numbers.
+    pub to: PfnRange,
+}
+
+/// Something in use that cannot go lies where the machine has no RAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// What it is.
+    pub occupant: Occupant,
+    /// Its pages.
+    pub pages: PfnRange,
+    /// The pages that are no RAM.
+    pub hole: PfnRange,
+    /// What the map has there; `None` for nothing.
+    pub obstacle: Option<MapRegion>,
+}
+
+impl core::error::Error for Conflict {}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { occupant, pages, hole, obstacle } = self;
+        let (start, end) = (pages.start() << 12, pages.end() << 12);
+        write!(f, "{occupant} at {start:#x}..{end:#x} lies where the machine has ")?;
+        match obstacle {
+            Some(region) => write!(f, "{region}")?,
+            None => write!(f, "no memory, {:#x}..{:#x}", hole.start() << 12, hole.end() << 12)?,
+        }
+        f.write_str(match occupant {
+            Occupant::Image => "; link the kernel elsewhere (linker.ld), or boot it with e820_host=0 as domU",
+            Occupant::List => "; boot with revector=on",
+            _ => "; boot with e820_host=0, or with a smaller ramdisk",
+        })
+    }
+}
+
+/// The machine's side of an arrangement.
+#[derive(Clone, Debug)]
+struct Machine {
+    map: &'static MemoryMap,
+    occupied: Occupied,
+    displaced: Displaced,
+}
+
+/// The builder's list, seen under the new numbers.
+#[derive(Clone, Debug)]
+pub struct Arrangement {
+    list: List,
+    /// How many numbers there are now.
+    pages: PageCount,
+    machine: Option<Machine>,
+    /// All numbers of the list that mean something else now lie in here.
+    changed: PfnRange,
+    /// Where the last moved page that was asked for lay: the next is likely beside it.
+    last: Cell<Move>,
+}
+
+impl Arrangement {
+    /// Leaves every page its number: a domU without a map.
+    #[must_use]
+    pub fn as_built(list: List) -> Self {
+        let (pages, changed, last) = (list.pages(), PfnRange::default(), Cell::default());
+        Self { list, pages, machine: None, changed, last }
+    }
+
+    /// Plans which pages get other numbers, because the map has no RAM where they are.
+    ///
+    /// # Errors
+    /// [`Conflict`] for something in use that cannot go.
+    pub fn plan(
+        list: List,
+        map: &'static MemoryMap,
+        occupied: Occupied,
+        displaced: Displaced,
+    ) -> Result<Self, Conflict> {
+        let mut plan = Self::as_built(list);
+        let machine = Machine { map, occupied, displaced };
+        machine.check(list.pages().get())?;
+        for vacant in machine.vacant(list.pages().get()) {
+            plan.changed = hull(plan.changed, vacant);
+        }
+        plan.machine = Some(machine);
+        let end = plan.moves().map(|moved| moved.to.end()).fold(list.pages().get(), u64::max);
+        plan.pages = PageCount::try_new(end).unwrap_or(list.pages());
+        Ok(plan)
+    }
+
+    /// Returns the builder's list.
+    #[must_use]
+    pub const fn list(&self) -> &List {
+        &self.list
+    }
+
+    /// Returns how many numbers there are, those without memory included.
+    #[must_use]
+    pub const fn pages(&self) -> PageCount {
+        self.pages
+    }
+
+    /// Returns the pages that get other numbers, in ascending order of both.
+    pub fn moves(&self) -> impl Iterator<Item = Move> + '_ {
+        self.machine.iter().flat_map(|machine| machine.moves(self.list.pages().get()))
+    }
+
+    /// Returns the pages, by the list's numbers, that are given back at once.
+    pub fn given_back(&self) -> impl Iterator<Item = PfnRange> + '_ {
+        let end = self.list.pages().get();
+        let moved = self.moves().last().map_or(0, |last| last.from.end());
+        let vacant = self.machine.iter().flat_map(move |machine| machine.vacant(end));
+        vacant.map(move |vacant| behind(vacant, moved)).filter(|rest| !rest.is_empty())
+    }
+
+    /// Returns the pages that are in use where there is no RAM, and are given back when they are let go.
+    pub fn late(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+        let end = self.list.pages().get();
+        self.machine.iter().flat_map(move |machine| machine.late(end)).map(|(_, _, late)| late)
+    }
+
+    /// Returns the numbers that mean the machine frame of the same number.
+    pub fn identity(&self) -> impl Iterator<Item = PfnRange> + '_ {
+        self.machine.iter().flat_map(|machine| machine.vacant(self.pages.get()))
+    }
+
+    /// Tells whether every page has the number the builder gave it.
+    #[must_use]
+    pub fn is_as_built(&self) -> bool {
+        self.identity().next().is_none() && self.late().next().is_none()
+    }
+
+    /// Returns what leaf `index` of the P2M is made of.
+    pub(crate) fn leaf(&self, index: u64) -> LeafKind {
+        let leaf = range(index * ENTRIES, (index + 1) * ENTRIES);
+        let listed = self.list.pages().get();
+        // The last page of the list is used in part; what follows in it is undefined.
+        let in_list = leaf.end() <= listed || (leaf.start() < listed && self.pages.get() == listed);
+        if in_list && !leaf.overlaps(self.changed) {
+            return LeafKind::List;
+        }
+        if self.identity().any(|range| range.intersection(leaf) == leaf) {
+            return LeafKind::Identity;
+        }
+        let touched = self.identity().any(|range| range.overlaps(leaf))
+            || self.moves().any(|moved| moved.to.overlaps(leaf));
+        if leaf.start() >= listed && !touched { LeafKind::Missing } else { LeafKind::Mixed }
+    }
+
+    /// Returns the number a page had before it was moved to `pfn`.
+    fn origin(&self, pfn: Pfn) -> Option<Pfn> {
+        if !self.last.get().to.contains(pfn) {
+            self.last.set(self.moves().find(|moved| moved.to.contains(pfn))?);
+        }
+        let Move { from, to } = self.last.get();
+        Pfn::try_new(from.start() + (pfn.get() - to.start())).ok()
+    }
+}
+
+impl Machine {
+    /// Checks that what is in use where there is no RAM can go.
+    fn check(&self, end: u64) -> Result<(), Conflict> {
+        let stuck = |occupant| {
+            let list_stays = occupant == Occupant::List && self.displaced == Displaced::GivenBack;
+            list_stays || !self.occupied.may_leave(occupant)
+        };
+        match self.late(end).find(|&(occupant, ..)| stuck(occupant)) {
+            Some((occupant, pages, hole)) => {
+                Err(Conflict { occupant, pages, hole, obstacle: self.map.obstacle(hole) })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Returns what is in use where there is no RAM: what it is, its pages, and which of them.
+    fn late(&self, end: u64) -> impl Iterator<Item = (Occupant, PfnRange, PfnRange)> + Clone + '_ {
+        self.map.holes(end).flat_map(|hole| {
+            let held = self
+                .occupied
+                .iter()
+                .map(move |(occupant, pages)| (occupant, pages, hole.intersection(pages)));
+            held.filter(|(_, _, late)| !late.is_empty())
+        })
+    }
+
+    /// Returns the numbers below `end` that are no RAM and that nothing holds.
+    fn vacant(&self, end: u64) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+        self.map.holes(end).flat_map(|hole| without(hole, &self.occupied))
+    }
+
+    /// Pairs the numbers that are to be left with those behind `end` that the machine has RAM for.
+    fn moves(&self, end: u64) -> impl Iterator<Item = Move> + '_ {
+        let mut vacant = self.vacant(end);
+        let free = self.map.ram().map(move |ram| behind(ram, end)).filter(|ram| !ram.is_empty());
+        let mut free = free.filter(|_| self.displaced == Displaced::Moved);
+        let (mut from, mut to) = (PfnRange::default(), PfnRange::default());
+        core::iter::from_fn(move || {
+            if from.is_empty() {
+                from = vacant.next()?;
+            }
+            if to.is_empty() {
+                to = free.next()?;
+            }
+            let len = from.len().min(to.len()).get();
+            let (at, on) = (from.start() + len, to.start() + len);
+            let moved = Move { from: before(from, at), to: before(to, on) };
+            (from, to) = (behind(from, at), behind(to, on));
+            Some(moved)
+        })
+    }
+}
+
+/// What a leaf of the P2M is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeafKind {
+    /// A page of the builder's list, as it is.
+    List,
+    /// Identity entries only.
+    Identity,
+    /// No memory at all.
+    Missing,
+    /// Something that must be put together.
+    Mixed,
+}
+
+impl Translate for Arrangement {
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
+        let listed = pfn.get() < self.list.pages().get();
+        if listed && !self.changed.contains(pfn) {
+            return self.list.entry(memory, pfn);
+        }
+        if let Some(origin) = self.origin(pfn) {
+            return self.list.entry(memory, origin);
+        }
+        if self.identity().any(|range| range.contains(pfn)) {
+            return Entry::Identity;
+        }
+        if listed { self.list.entry(memory, pfn) } else { Entry::Missing }
+    }
+}
+
+impl fmt::Display for Arrangement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn count(ranges: impl Iterator<Item = PfnRange>) -> u64 {
+            ranges.map(|range| range.len().get()).sum()
+        }
+        write!(
+            f,
+            "{} pages moved, {} given back, {} in use where the machine has no RAM, {} identity; {} numbers for {} pages",
+            count(self.moves().map(|moved| moved.from)),
+            count(self.given_back()),
+            count(self.late()),
+            count(self.identity()),
+            self.pages,
+            self.list.pages(),
+        )
+    }
+}
+
+/// Returns the parts of `range` that nothing occupies, in ascending order.
+fn without(range: PfnRange, occupied: &Occupied) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+    let mut rest = range;
+    core::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let next = occupied
+                .ranges()
+                .map(|held| held.intersection(rest))
+                .filter(|held| !held.is_empty())
+                .min_by_key(|held| held.start());
+            let Some(held) = next else {
+                return Some(core::mem::take(&mut rest));
+            };
+            let free = before(rest, held.start());
+            rest = behind(rest, held.end());
+            if !free.is_empty() {
+                return Some(free);
+            }
+        }
+        None
+    })
+}
+
+fn range(start: u64, end: u64) -> PfnRange {
+    let number = |number: u64| Pfn::try_new(number.min(MAX_FRAMES - 1)).unwrap_or(Pfn::new(0));
+    PfnRange::between(number(start), number(end))
+}
+
+fn behind(run: PfnRange, start: u64) -> PfnRange {
+    range(run.start().max(start), run.end())
+}
+
+fn before(run: PfnRange, end: u64) -> PfnRange {
+    range(run.start(), run.end().min(end))
+}
+
+fn hull(one: PfnRange, other: PfnRange) -> PfnRange {
+    if one.is_empty() { other } else { range(one.start().min(other.start()), one.end().max(other.end())) }
+}

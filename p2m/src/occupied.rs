@@ -1,0 +1,100 @@
+//! What holds something at entry, by name.
+//!
+//! *What this is*: the pages that start_info speaks of. What lies between them, such as the builder's padding, is free.
+//!
+//! *What must hold*: a page that is listed is handed out to nobody and moved by nobody until whoever uses it lets go.
+
+use core::fmt;
+
+use arrayvec::ArrayVec;
+use start_info::{BootFacts, Console, P2mPlace, PageCount, Pfn, PfnRange};
+
+use crate::MachineToPhys;
+
+/// How many things start_info can name.
+pub const MOST_OCCUPANTS: usize = 8;
+
+/// What holds a page at entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occupant {
+    /// The kernel image.
+    Image,
+    /// The builder's list, with its tables if it has an address of its own.
+    List,
+    /// The start_info page.
+    StartInfo,
+    /// The builder's page tables.
+    PageTables,
+    /// The stack the kernel is entered on.
+    BootStack,
+    /// The ramdisk.
+    Ramdisk,
+    /// The page shared with xenstore or with the console's daemon.
+    Ring,
+}
+
+impl fmt::Display for Occupant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Image => "the kernel image",
+            Self::List => "the builder's P2M list",
+            Self::StartInfo => "start_info",
+            Self::PageTables => "the builder's page tables",
+            Self::BootStack => "the boot stack",
+            Self::Ramdisk => "the ramdisk",
+            Self::Ring => "a ring page",
+        })
+    }
+}
+
+/// The pages in use at entry.
+#[derive(Clone, Debug)]
+pub struct Occupied {
+    ranges: ArrayVec<(Occupant, PfnRange), MOST_OCCUPANTS>,
+    is_dom0: bool,
+}
+
+impl Occupied {
+    /// Finds them. The rings are named by machine frames, which the M2P leads to pages.
+    #[must_use]
+    pub fn at_entry(machine: &impl MachineToPhys, facts: &BootFacts) -> Self {
+        let one = |pfn: Pfn| PfnRange::try_new(pfn, PageCount::new(1)).unwrap_or_default();
+        let (P2mPlace::Image(list) | P2mPlace::Own(list)) = facts.p2m_list().place;
+        let rings = match facts.console() {
+            Console::Ring(console) => [Some(console), facts.xenstore()],
+            Console::Hypervisor { .. } => [None, facts.xenstore()],
+        };
+        let fixed = [
+            (Occupant::Image, facts.image()),
+            (Occupant::List, list),
+            (Occupant::StartInfo, one(facts.start_info_pfn())),
+            (Occupant::PageTables, facts.page_tables().pfns),
+            (Occupant::BootStack, one(facts.boot_stack())),
+        ];
+        let ramdisk = facts.ramdisk().map(|ramdisk| (Occupant::Ramdisk, ramdisk.pfns));
+        let rings = rings.into_iter().flatten().filter_map(|ring| machine.pfn_of(ring.mfn));
+        let ranges =
+            fixed.into_iter().chain(ramdisk).chain(rings.map(|pfn| (Occupant::Ring, one(pfn)))).collect();
+        Self { ranges, is_dom0: facts.is_dom0() }
+    }
+
+    /// Returns what is where.
+    pub fn iter(&self) -> impl Iterator<Item = (Occupant, PfnRange)> + Clone + '_ {
+        self.ranges.iter().copied()
+    }
+
+    /// Returns the pages.
+    pub fn ranges(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+        self.ranges.iter().map(|&(_, range)| range)
+    }
+
+    /// Tells whether the pages can become free later: the image stays where it is, and the toolstack knows a domU's
+    /// start_info and rings by their place.
+    pub(crate) const fn may_leave(&self, occupant: Occupant) -> bool {
+        match occupant {
+            Occupant::Image | Occupant::Ring => false,
+            Occupant::StartInfo => self.is_dom0,
+            Occupant::List | Occupant::PageTables | Occupant::BootStack | Occupant::Ramdisk => true,
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What lies where on the machine: the E820 map that Xen gives dom0, or the toolstack a domU.
+//!
+//! *What this is*: entries of `XENMEM_machine_memory_map` and `XENMEM_memory_map` (`public/memory.h`) as ascending
+//! regions that do not overlap. The guest's own numbering of pages knows nothing of them; `p2m::Arrangement` brings the
+//! two together.
+//!
+//! *What must hold*: where entries overlap, what is not RAM wins: nothing is taken for memory that might be something else.
+//! A page is RAM only if it is whole.
+//!
+//! *What is not prevented*: a map that leaves something out. A gap counts as no RAM.
+
+use core::fmt;
+
+use arrayvec::ArrayVec;
+
+use crate::{MAX_FRAMES, Maddr, Mfn, PAGE_SIZE, Pfn, PfnRange};
+
+/// The most regions a map may come to after neighbours of a kind were joined. Hosts have twenty to forty.
+pub const MOST_REGIONS: usize = 128;
+
+/// The first address a page-table entry has no room for.
+const END: u64 = MAX_FRAMES * PAGE_SIZE;
+
+/// What a region is (ACPI specification, "Address Range Types").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapKind {
+    /// Memory.
+    Ram,
+    /// Not to be used: devices, firmware, or nothing.
+    Reserved,
+    /// ACPI tables.
+    Acpi,
+    /// Memory that ACPI's firmware keeps over a sleep.
+    Nvs,
+    /// Memory with errors, or Xen's own.
+    Unusable,
+    /// A type this layer has no name for; not RAM.
+    Other(u32),
+}
+
+impl MapKind {
+    const fn of(number: u32) -> Self {
+        match number {
+            1 => Self::Ram,
+            2 => Self::Reserved,
+            3 => Self::Acpi,
+            4 => Self::Nvs,
+            5 => Self::Unusable,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl fmt::Display for MapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ram => f.write_str("RAM"),
+            Self::Reserved => f.write_str("a reserved range"),
+            Self::Acpi => f.write_str("ACPI tables"),
+            Self::Nvs => f.write_str("ACPI NVS"),
+            Self::Unusable => f.write_str("unusable memory"),
+            Self::Other(number) => write!(f, "a range of type {number}"),
+        }
+    }
+}
+
+/// A line of the map as Xen writes it (`struct e820entry`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapEntry {
+    /// The first byte.
+    pub start: u64,
+    /// How many bytes.
+    pub len: u64,
+    /// The type's number.
+    pub kind: u32,
+}
+
+impl MapEntry {
+    /// Bytes an entry takes in Xen's list: it is packed.
+    pub const BYTES: usize = 20;
+
+    /// Reads an entry.
+    #[must_use]
+    pub fn read(bytes: &[u8; Self::BYTES]) -> Self {
+        let [s0, s1, s2, s3, s4, s5, s6, s7, l0, l1, l2, l3, l4, l5, l6, l7, kind @ ..] = *bytes;
+        Self {
+            start: u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
+            len: u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]),
+            kind: u32::from_le_bytes(kind),
+        }
+    }
+}
+
+/// Bytes of the machine's address space that are of one kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MapRegion {
+    start: u64,
+    end: u64,
+    kind: MapKind,
+}
+
+impl MapRegion {
+    /// Returns what the region is.
+    #[must_use]
+    pub const fn kind(&self) -> MapKind {
+        self.kind
+    }
+
+    /// Returns the address of the first byte.
+    #[must_use]
+    pub fn start(&self) -> Maddr {
+        // Entries are cut off at END when a map is made, so this is an address.
+        Maddr::try_new(self.start).unwrap_or(Mfn::new(0).maddr())
+    }
+
+    /// Returns the pages that lie in the region: for RAM whole pages only, for all else every page touched.
+    #[must_use]
+    pub fn pages(&self) -> PfnRange {
+        match self.kind {
+            MapKind::Ram => pages(self.start.div_ceil(PAGE_SIZE), self.end / PAGE_SIZE),
+            _ => pages(self.start / PAGE_SIZE, self.end.div_ceil(PAGE_SIZE)),
+        }
+    }
+}
+
+impl fmt::Debug for MapRegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for MapRegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:#x}..{:#x}", self.kind, self.start, self.end)
+    }
+}
+
+/// Why a map was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// An entry ends behind the last address there is.
+    Entry {
+        /// The entry.
+        entry: MapEntry,
+    },
+    /// The map has more regions than there is room for.
+    TooLong {
+        /// How many there is room for.
+        limit: usize,
+    },
+    /// The map has no RAM at all.
+    NoRam,
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry { entry: MapEntry { start, len, kind } } => write!(
+                f,
+                "an entry of type {kind} with {len:#x} bytes from {start:#x} ends behind the last address; check the host's firmware"
+            ),
+            Self::TooLong { limit } => write!(
+                f,
+                "the host's memory map has more than {limit} regions; raise MOST_REGIONS in start_info/src/memory_map.rs"
+            ),
+            Self::NoRam => f.write_str("the host's memory map has no RAM; check the host's firmware"),
+        }
+    }
+}
+
+impl core::error::Error for MapError {}
+
+/// The map: ascending regions that do not overlap. What lies between them is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryMap {
+    regions: ArrayVec<MapRegion, MOST_REGIONS>,
+}
+
+impl MemoryMap {
+    /// Makes a map of entries in any order.
+    ///
+    /// # Errors
+    /// [`MapError`] for an entry that wraps around, more regions than there is room for, or a map without RAM.
+    pub fn of_entries(entries: impl Iterator<Item = MapEntry> + Clone) -> Result<Self, MapError> {
+        let mut map = Self::default();
+        for wanted in [true, false] {
+            for entry in entries.clone() {
+                let kind = MapKind::of(entry.kind);
+                if (kind == MapKind::Ram) == wanted {
+                    let end = entry.start.checked_add(entry.len).ok_or(MapError::Entry { entry })?;
+                    map.put(MapRegion { start: entry.start.min(END), end: end.min(END), kind })?;
+                }
+            }
+        }
+        if map.ram().next().is_none() { Err(MapError::NoRam) } else { Ok(map) }
+    }
+
+    /// Returns the regions, the lowest first.
+    #[must_use]
+    pub fn regions(&self) -> &[MapRegion] {
+        &self.regions
+    }
+
+    /// Returns the runs of RAM pages, the lowest first.
+    pub fn ram(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+        self.regions
+            .iter()
+            .filter(|region| region.kind == MapKind::Ram)
+            .map(MapRegion::pages)
+            .filter(|pages| !pages.is_empty())
+    }
+
+    /// Returns the runs of pages below `end` that are no RAM, the lowest first.
+    pub fn holes(&self, end: u64) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+        let mut next = 0;
+        let behind = pages(end, end);
+        self.ram()
+            .chain(core::iter::once(behind))
+            .map_while(move |ram| {
+                if next >= end {
+                    return None;
+                }
+                let hole = pages(next, ram.start().min(end));
+                next = ram.end();
+                Some(hole)
+            })
+            .filter(|hole| !hole.is_empty())
+    }
+
+    /// Tells whether a page is RAM.
+    #[must_use]
+    pub fn is_ram(&self, pfn: Pfn) -> bool {
+        self.ram().any(|ram| ram.contains(pfn))
+    }
+
+    /// Returns the first region that is not RAM and touches one of `pages`; `None` for a gap.
+    #[must_use]
+    pub fn obstacle(&self, pages: PfnRange) -> Option<MapRegion> {
+        self.regions
+            .iter()
+            .copied()
+            .find(|region| region.kind != MapKind::Ram && region.pages().overlaps(pages))
+    }
+
+    /// Puts a region in the place of what is there.
+    fn put(&mut self, new: MapRegion) -> Result<(), MapError> {
+        if new.start >= new.end {
+            return Ok(());
+        }
+        let too_long = |_| MapError::TooLong { limit: MOST_REGIONS };
+        let mut kept = ArrayVec::<MapRegion, MOST_REGIONS>::new();
+        let mut new = new;
+        let mut placed = false;
+        for old in self.regions.iter().copied() {
+            let joins = old.kind == new.kind && old.start <= new.end && new.start <= old.end;
+            if joins {
+                (new.start, new.end) = (new.start.min(old.start), new.end.max(old.end));
+                continue;
+            }
+            let before = MapRegion { end: old.end.min(new.start), ..old };
+            let behind = MapRegion { start: old.start.max(new.end), ..old };
+            if before.start < before.end {
+                kept.try_push(before).map_err(too_long)?;
+            }
+            if behind.start < behind.end {
+                if !placed {
+                    kept.try_push(new).map_err(too_long)?;
+                    placed = true;
+                }
+                kept.try_push(behind).map_err(too_long)?;
+            }
+        }
+        if !placed {
+            kept.try_push(new).map_err(too_long)?;
+        }
+        self.regions = kept;
+        Ok(())
+    }
+}
+
+/// Returns the pages from `start` to `end`, both cut off at the last frame number.
+fn pages(start: u64, end: u64) -> PfnRange {
+    let number = |number: u64| Pfn::try_new(number.min(MAX_FRAMES - 1)).unwrap_or(Pfn::new(0));
+    PfnRange::between(number(start), number(end))
+}

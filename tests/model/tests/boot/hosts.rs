@@ -1,0 +1,282 @@
+//! Hosts whose memory map has holes, and the pages that must make room for them.
+//!
+//! *What must hold*: a page in use is never moved, what lies where the host has no RAM gets another number or goes back, and
+//! nothing is lost. What cannot go is said in one line with both ranges, before anything is mapped.
+
+use proptest::prelude::*;
+use start_info::MapEntry;
+use xen_guest::{Cause, boot};
+use xen_model::{Domain, Guest, Ramdisk, audit};
+
+use crate::after::{Booted, booted};
+
+pub(crate) const RAM: u32 = 1;
+const RESERVED: u32 = 2;
+const ACPI: u32 = 3;
+const NVS: u32 = 4;
+
+/// The map of a machine with memory up to page `end`, but for the holes.
+pub(crate) fn map(end: u64, holes: &[(u64, u64, u32)]) -> Vec<MapEntry> {
+    let mut entries = vec![MapEntry { start: 0, len: end << 12, kind: RAM }];
+    entries.extend(holes.iter().map(|&(start, end, kind)| MapEntry {
+        start: start << 12,
+        len: (end - start) << 12,
+        kind,
+    }));
+    entries
+}
+
+fn dom0(pages: u64, end: u64, holes: &[(u64, u64, u32)]) -> Guest {
+    Guest { machine_map: map(end, holes), ..Guest::dom0(pages) }
+}
+
+fn ramdisk() -> Ramdisk {
+    Ramdisk::of((0..0x1_2345_u32).map(|i| (i * 7) as u8).collect())
+}
+
+/// Boots, uses all memory, and checks that no frame was lost or used twice.
+fn fully_used(guest: Guest) -> Booted {
+    let mut booted = booted(guest);
+    booted.read_ramdisk();
+    booted.load_module(5);
+    booted.use_all_memory();
+    booted.read_ramdisk();
+    booted.check();
+    booted
+}
+
+/// Returns the one line a boot ends with; nothing was changed.
+fn refused(guest: &Guest) -> String {
+    let mut built = guest.build().unwrap();
+    let Err(failure) = boot(&mut built.machine, &built.page, &built.entry, &built.image) else {
+        panic!("a conflict was not noticed");
+    };
+    assert!(matches!(failure.cause(), Cause::Conflict(_)), "{failure}");
+    assert_eq!(built.machine.calls(), 1, "only the map was asked for");
+    let line = failure.to_string();
+    assert!(!line.contains('\n'));
+    line
+}
+
+#[test]
+fn the_hole_of_a_pc_below_one_mebibyte() {
+    let booted = fully_used(dom0(0x6011, 0x9000, &[(0xa0, 0x100, RESERVED)]).with_ramdisk(ramdisk()));
+    assert_eq!(booted.machine().held_mfn(0xa0), None);
+    assert_eq!(booted.pages(), 0x6011 + 0x60);
+}
+
+#[test]
+fn a_hole_of_part_of_a_page_takes_the_whole_page() {
+    let mut guest = dom0(0x6000, 0x9000, &[]);
+    guest.machine_map[0].len = 0x9_fc00;
+    guest.machine_map.push(MapEntry { start: 0x10_0000, len: 0x900_0000, kind: RAM });
+    let booted = fully_used(guest);
+    assert_eq!(booted.pages(), 0x6000 + 0x61);
+}
+
+#[test]
+fn holes_at_odd_places_and_with_and_without_the_notes() {
+    for holes in [
+        &[(0x4201, 0x4203, ACPI), (0x47ff, 0x5c01, RESERVED)][..],
+        &[(0x4400, 0x4600, NVS)],
+        &[(0x5fff, 0x7000, RESERVED)],
+        &[(0x5000, 0x5001, RESERVED), (0x6100, 0x6300, RESERVED), (0x7000, 0x7001, ACPI)],
+    ] {
+        for line in ["", "map=lazy"] {
+            let guest = dom0(0x6000, 0x20000, holes).with_command_line(line);
+            fully_used(guest.clone().with_ramdisk(ramdisk()));
+            fully_used(guest.with_notes().with_ramdisk(ramdisk()));
+        }
+    }
+}
+
+#[test]
+fn memory_that_finds_no_other_number_goes_back_to_xen() {
+    let guest = dom0(0x6000, 0x6000 + 0x10, &[(0x5000, 0x5123, RESERVED)]);
+    let built = guest.build().unwrap();
+    let before = built.machine.clone().current_reservation().unwrap();
+    let booted = fully_used(guest);
+    let after = booted.machine().clone().current_reservation().unwrap();
+    assert_eq!(before - after, 0x123 - 0x10);
+}
+
+#[test]
+fn with_the_list_left_in_place_memory_goes_back_and_the_list_is_changed() {
+    for guest in
+        [dom0(0x6000, 0x9000, &[(0xa0, 0x100, RESERVED)]), dom0(0x6000, 0x9000, &[(0x5000, 0x5400, ACPI)])]
+    {
+        for guest in [guest.clone(), guest.with_notes()] {
+            let booted = booted(guest.with_command_line("revector=off"));
+            assert_eq!(booted.pages(), 0x6000);
+            assert_eq!(booted.machine().published().unwrap().p2m_cr3, 0, "the list is not the whole truth");
+        }
+    }
+}
+
+#[test]
+fn a_hole_below_4_gib_as_machines_have_it() {
+    // 5 GiB of memory, 1 GiB of it above 4 GiB.
+    let guest = dom0(5 << 18, 7 << 18, &[(0xa0, 0x100, RESERVED), (3 << 18, 4 << 18, RESERVED)]);
+    let booted = booted(guest.with_notes());
+    assert_eq!(booted.pages(), (6 << 18) + 0x60);
+}
+
+#[test]
+fn acpi_nvs_at_16_mib_is_told_with_both_ranges() {
+    let line = refused(&dom0(0x6000, 0x9000, &[(0x1000, 0x1002, NVS)]));
+    assert_eq!(
+        line,
+        "memory map: the kernel image at 0x1000000..0x1123000 lies where the machine has ACPI NVS 0x1000000..0x1002000; \
+         link the kernel elsewhere (linker.ld), or boot it with e820_host=0 as domU"
+    );
+}
+
+#[test]
+fn a_gap_under_the_image_is_told_too() {
+    let mut guest = dom0(0x6000, 0x9000, &[]);
+    guest.machine_map[0].len = 0x1001 << 12;
+    guest.machine_map.push(MapEntry { start: 0x1005 << 12, len: 0x9000 << 12, kind: RAM });
+    let line = refused(&guest);
+    assert!(
+        line.contains("0x1000000..0x1123000 lies where the machine has no memory, 0x1001000..0x1005000"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_ramdisk_in_the_way_is_moved_whole() {
+    for guest in [dom0(0x6000, 0x9000, &[]), dom0(0x6000, 0x9000, &[]).with_notes()] {
+        let guest = guest.with_ramdisk(ramdisk());
+        let old = guest.build().unwrap().places.ramdisk.unwrap();
+        for hole in
+            [(old.start, old.start + 1), (old.start + 3, old.start + 7), (old.end - 1, old.end + 0x123)]
+        {
+            let guest = Guest { machine_map: map(0x9000, &[(hole.0, hole.1, RESERVED)]), ..guest.clone() };
+            // What lies behind a ramdisk in the boot mapping goes too: list, start_info, tables.
+            let booted = fully_used(guest);
+            let new = booted.running.ramdisk_pages().unwrap();
+            assert!(new.start() >= old.end || new.end() <= old.start, "{new:?}");
+            assert_eq!(booted.machine().held_mfn(hole.0), None);
+        }
+    }
+}
+
+#[test]
+fn a_list_in_the_way_goes_when_it_is_copied_and_is_told_when_it_must_stay() {
+    for guest in [dom0(0x6000, 0x9000, &[]), dom0(0x6000, 0x9000, &[]).with_notes()] {
+        let list = guest.build().unwrap().places.list;
+        let holes = [(list.start, list.start + 2, RESERVED)];
+        let guest = Guest { machine_map: map(0x9000, &holes), ..guest };
+        let booted = fully_used(guest.clone());
+        assert_eq!(booted.machine().held_mfn(list.start), None);
+        let line = refused(&guest.with_command_line("revector=off"));
+        assert!(
+            line.contains("the builder's P2M list at") && line.ends_with("; boot with revector=on"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn tables_stack_and_start_info_in_the_way_go_when_they_are_let_go() {
+    let guest = dom0(0x6000, 0x9000, &[]);
+    let places = guest.build().unwrap().places;
+    for hole in [
+        (places.start_info, places.start_info + 1, ACPI),
+        (places.tables.start, places.tables.start + 1, ACPI),
+        (places.tables.end - 1, places.stack + 1, ACPI),
+        (places.start_info, places.end, RESERVED),
+    ] {
+        let booted = fully_used(Guest { machine_map: map(0x9000, &[hole]), ..guest.clone() });
+        assert_eq!(booted.machine().held_mfn(hole.0), None);
+    }
+}
+
+#[test]
+fn our_own_first_tables_are_memory_the_host_has() {
+    // Just below the image, where the first tables would be.
+    for hole in [(0xff0, 0x1000, ACPI), (0xfff, 0x1000, NVS), (0x20, 0x1000, RESERVED)] {
+        fully_used(dom0(0x6000, 0x9000, &[hole]));
+    }
+}
+
+#[test]
+fn a_domu_with_the_hosts_map_makes_room_as_dom0_does() {
+    let holes = [(0xa0, 0x100, RESERVED), (0x5000, 0x5800, ACPI)];
+    let guest = Guest { memory_map: map(0x9000, &holes), ..Guest::new(0x6000) };
+    let booted = fully_used(guest.clone().with_ramdisk(ramdisk()));
+    assert_eq!(booted.pages(), 0x6000 + 0x860);
+    // The toolstack knows the rings by their pages.
+    let console = guest.build().unwrap().places.console.unwrap();
+    let line = refused(&Guest { memory_map: map(0x9000, &[(console, console + 1, ACPI)]), ..guest });
+    assert!(line.contains("a ring page at"), "{line}");
+}
+
+#[test]
+fn a_map_that_makes_no_sense_is_told() {
+    for (entries, said) in [
+        (vec![MapEntry { start: 0, len: 0x100_0000, kind: RESERVED }], "has no RAM"),
+        (vec![MapEntry { start: 0x1000, len: u64::MAX, kind: RAM }], "ends behind the last address"),
+        (
+            (0..300).map(|i| MapEntry { start: i << 16, len: 1 << 12, kind: RAM }).collect(),
+            "more than 128 regions",
+        ),
+    ] {
+        let mut built = Guest { machine_map: entries, ..Guest::dom0(0x6000) }.build().unwrap();
+        let failure = boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap_err();
+        assert!(
+            matches!(failure.cause(), Cause::NoMap(_)) && failure.to_string().contains(said),
+            "{failure}"
+        );
+    }
+}
+
+fn hosts() -> impl Strategy<Value = Guest> {
+    let kinds = prop::sample::select(vec![RESERVED, ACPI, NVS]);
+    let holes = prop::collection::vec((0_u64..0x7000, 1_u64..0x500, kinds), 1..5);
+    let lines = prop::sample::select(vec!["", "map=lazy", "revector=off"]);
+    (0x2800_u64..0x6800, 0_u64..0x3000, holes, lines, any::<[bool; 3]>(), any::<u64>()).prop_map(
+        |(pages, more, holes, line, [by_pfn, notes, host], seed)| {
+            let holes: Vec<_> = holes.iter().map(|&(start, len, kind)| (start, start + len, kind)).collect();
+            let map = map(pages + more, &holes);
+            let mut guest = Guest { image_start: 0x400, ..Guest::new(pages) }
+                .with_ramdisk(ramdisk())
+                .with_command_line(line)
+                .with_seed(seed);
+            if host {
+                (guest.domain, guest.machine_map) = (Domain::Dom0, map);
+            } else {
+                guest.memory_map = map;
+            }
+            guest.ramdisk_by_pfn = by_pfn;
+            guest.init_p2m = notes.then_some(mmu::layout::INIT_P2M.as_u64());
+            guest
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_host_of_any_shape_is_booted_on_or_the_conflict_is_told(guest in hosts()) {
+        let mut built = guest.build().unwrap();
+        match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
+            Ok(_) => {
+                let mut booted = booted(guest);
+                booted.read_ramdisk();
+                booted.use_all_memory();
+                booted.read_ramdisk();
+                booted.check();
+            }
+            Err(failure) => {
+                let told = matches!(
+                    failure.cause(),
+                    Cause::Conflict(_) | Cause::NoMap(_) | Cause::Mmu(mmu::Error::NoFrames { .. })
+                );
+                prop_assert!(told, "{}", failure);
+                audit::references(&built.machine).assert_none();
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Memory of the machine that is not the guest's: devices, and firmware's tables.
+
+use mmu::{AddressSpace, Error, Fixmap, IoAccess, IoPages};
+use start_info::{Index, Maddr, Mfn, PAGE_SIZE, PageCount, PfnRange};
+
+use super::{Running, numbers::Numbers};
+use crate::platform::Platform;
+
+impl Running {
+    /// Copies bytes of the machine's memory, page by page, each shown by the fixmap for reading.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses a page, [`Error::NoSuchFrame`] behind the last frame.
+    pub fn read_machine<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        at: Maddr,
+        bytes: &mut [u8],
+    ) -> Result<(), Error> {
+        let mut fixmap = Fixmap::new(&self.layout);
+        let mut next = at.get();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let offset = next % PAGE_SIZE;
+            let here = rest.len().min((PAGE_SIZE - offset) as usize);
+            let (part, behind) = rest.split_at_mut(here);
+            let beyond = Error::NoSuchFrame { first: at.mfn(), pages: PageCount::new(1) };
+            let mfn = Maddr::try_new(next).map_err(|_| beyond)?.mfn();
+            let page = fixmap.look(platform, self.map.view(), &self.p2m, mfn, IoAccess::Read)?;
+            let mut word = (u64::MAX, 0);
+            for (byte, place) in part.iter_mut().zip(offset..) {
+                if word.0 != place / 8 {
+                    word = (place / 8, page.read(platform, Index::containing(place / 8)));
+                }
+                *byte = (word.1 >> (place % 8 * 8)) as u8;
+            }
+            next += here as u64;
+            rest = behind;
+        }
+        fixmap.close(platform)
+    }
+
+    /// Maps machine frames of a device.
+    ///
+    /// # Errors
+    /// As [`mmu::IoMap::map`].
+    pub fn map_device<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        first: Mfn,
+        pages: PageCount,
+        access: IoAccess,
+    ) -> Result<IoPages, Error> {
+        self.io.map(platform, &mut self.map, &self.p2m, first, pages, access)
+    }
+
+    /// Unmaps what [`Running::map_device`] mapped.
+    ///
+    /// # Errors
+    /// As [`mmu::IoMap::unmap`].
+    pub fn unmap_device<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        pages: IoPages,
+    ) -> Result<(), (IoPages, Error)> {
+        self.io.unmap(platform, &self.map, pages)
+    }
+
+    /// Maps pages at the address that is their machine address.
+    ///
+    /// # Errors
+    /// As [`mmu::DirectMap::map_identity`].
+    pub fn map_identity<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        pages: PfnRange,
+        access: IoAccess,
+    ) -> Result<IoPages, Error> {
+        let numbers = Numbers::of(&self.p2m, &self.setting);
+        self.map.map_identity(platform, &numbers, pages, access)
+    }
+
+    /// Makes an address space that shares all there is with the first.
+    ///
+    /// # Errors
+    /// As [`mmu::DirectMap::new_space`].
+    pub fn new_space<P: Platform>(&mut self, platform: &mut P) -> Result<AddressSpace, Error> {
+        self.map.new_space(platform, &self.p2m)
+    }
+}

@@ -1,0 +1,39 @@
+//! What was in use where the machine has no RAM makes way.
+//!
+//! *What this is*: the last step of an arrangement. The builder's tables, stack and list were let go by the release, and
+//! start_info was copied at entry; a ramdisk is copied now. Then the pages go back to Xen, and their numbers mean the
+//! machine's frames.
+
+use mmu::Error;
+use p2m::Entry;
+use start_info::PfnRange;
+
+use super::Running;
+use crate::platform::Platform;
+
+impl Running {
+    /// Moves the ramdisk away if it has one of these pages, and gives all of them back.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there is no room for the ramdisk, [`Error::Refused`] when Xen refuses.
+    pub(crate) fn make_way<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        late: impl Iterator<Item = PfnRange> + Clone,
+    ) -> Result<(), Error> {
+        if let Some(ramdisk) = &mut self.ramdisk
+            && late.clone().any(|range| range.overlaps(ramdisk.pfns))
+        {
+            let old = ramdisk.pfns;
+            ramdisk.pfns = self.map.move_away(platform, &self.p2m, old, late.clone())?;
+            log::info!("ramdisk: moved from pfn {old} to pfn {}", ramdisk.pfns);
+        }
+        for range in late {
+            self.map.vacate(platform, &self.p2m, range)?;
+            for pfn in range.iter() {
+                self.set_entry(platform, pfn, Entry::Identity)?;
+            }
+        }
+        Ok(())
+    }
+}
