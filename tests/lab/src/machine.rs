@@ -89,6 +89,13 @@ fn memory(options: &Options) -> u64 {
     }
 }
 
+/// Bytes of this machine's memory that a run takes, about: Xen's frame table, the tables of the guest and its P2M are a
+/// sixty-fourth of the memory given; a small machine may touch all it has.
+pub(crate) fn touched(options: &Options) -> u64 {
+    let memory = memory(options);
+    memory.min(2 * GIB) + memory / 64
+}
+
 /// Bytes of memory the Linux dom0 gets; more if a script may want to put dumps of the guest there.
 fn dom0_memory(options: &Options) -> u64 {
     let large = options.memory >= 8 * GIB;
