@@ -1,6 +1,7 @@
 //! One run on real Xen as the suite knows it: what is booted, how it must end, what must be true of it.
 //!
-//! For every run: no complaint of Xen. For every run that ends well: the module has spoken. Runs of the probe guest are
+//! For every run: no complaint of Xen. For every run that ends well: the module has spoken, the audit covers every page, and
+//! all modules are loaded unless the command line or the ramdisk says otherwise. Runs of the probe guest are
 //! excepted: it loads no module, and Xen says of some refusals whose frame it was.
 
 use std::path::{Path, PathBuf};
@@ -8,10 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use crate::cpio::Archive;
-use crate::options::Options;
+use crate::options::{Mode, Options};
 use crate::outcome::{Outcome, Report};
 use crate::screen::Screen;
 use crate::setup::Parts;
+use crate::size::PAGE;
 use crate::{boot, build, run};
 
 /// What the ramdisk holds.
@@ -58,6 +60,27 @@ pub(crate) struct Evidence {
     pub(crate) kernel: PathBuf,
     pub(crate) guest: String,
     pub(crate) xl: String,
+    pub(crate) xen: String,
+    /// As domU: the pages asked for.
+    pub(crate) asked: Option<u64>,
+}
+
+impl Evidence {
+    /// How many pages the guest was given: as asked for, or for dom0 by the length of the list of frames Xen made for it.
+    ///
+    /// # Errors
+    /// Xen's line does not hold two addresses.
+    pub(crate) fn given(&self) -> Result<Option<u64>> {
+        if self.asked.is_some() {
+            return Ok(self.asked);
+        }
+        let line = self.xen.lines().find_map(|line| line.split_once("Phys-Mach map:"));
+        let Some((_, range)) = line else { return Ok(None) };
+        let ends = range.trim().split("->").map(|end| u64::from_str_radix(end, 16));
+        let ends = ends.collect::<Result<Vec<u64>, _>>().with_context(|| format!("Phys-Mach map:{range}"))?;
+        let [start, end] = ends[..] else { anyhow::bail!("no two addresses in Phys-Mach map:{range}") };
+        Ok(Some((end - start) / 8))
+    }
 }
 
 impl Case {
@@ -106,17 +129,26 @@ impl Case {
         Self { probe: true, proofs, ..Self::good(name, line) }
     }
 
+    /// What `scripts/boot` would be asked for.
+    ///
+    /// # Errors
+    /// The row's arguments mean nothing.
+    pub(crate) fn options(&self) -> Result<Options> {
+        let words = self.line.split_whitespace().map(Into::into);
+        let mut options = Options::parse(words)?.context("a case cannot ask for help")?;
+        if !self.cmdline.is_empty() {
+            options.cmdline = self.cmdline.to_owned();
+        }
+        Ok(options)
+    }
+
     /// Boots it with its logs in `out` and holds it against what it must be.
     ///
     /// # Errors
     /// It could not be run, or something is not as it must be.
     pub(crate) fn run(&self, parts: &Parts, out: &Path) -> Result<()> {
         let out = boot::fresh(out)?;
-        let words = self.line.split_whitespace().map(Into::into);
-        let mut options = Options::parse(words)?.context("a case cannot ask for help")?;
-        if !self.cmdline.is_empty() {
-            options.cmdline = self.cmdline.to_owned();
-        }
+        let mut options = self.options()?;
         // Two machines share the processors here.
         options.timeout = Some(2 * options.patience());
         if self.ramdisk != Ramdisk::Usual {
@@ -130,19 +162,31 @@ impl Case {
         let kernel = if self.probe {
             build::probe()
         } else {
-            build::kernel(options.mode == crate::options::Mode::Dom0 && !self.plain)
+            build::kernel(options.mode == Mode::Dom0 && !self.plain)
         };
         options.kernel = Some(kernel.clone());
         let report = run::run(&options, parts, &out, Screen::Dark)?;
         let read = |name: &str| {
             std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
         };
-        let evidence =
-            Evidence { guest: read("guest.log")?, xl: read("xl.log").unwrap_or_default(), kernel, report };
-        self.examine(&evidence)
+        let evidence = Evidence {
+            guest: read("guest.log")?,
+            xl: read("xl.log").unwrap_or_default(),
+            xen: read("xen.log")?,
+            asked: (options.mode == Mode::DomU).then_some(options.memory / PAGE),
+            kernel,
+            report,
+        };
+        let all_modules = !self.probe
+            && self.ramdisk == Ramdisk::Usual
+            && options
+                .cmdline
+                .split_whitespace()
+                .all(|word| !word.starts_with("modules=") || word == "modules=all");
+        self.examine(&evidence, all_modules)
     }
 
-    fn examine(&self, evidence: &Evidence) -> Result<()> {
+    fn examine(&self, evidence: &Evidence, all_modules: bool) -> Result<()> {
         let Report { outcome, last, complaints, .. } = &evidence.report;
         ensure!(self.outcomes.contains(outcome), "ended as {outcome:?}, not {:?}: {last}", self.outcomes);
         let expected = |complaint: &str| self.probe && complaint.contains("Error mfn");
@@ -152,6 +196,10 @@ impl Case {
         if *outcome == Outcome::Success && !self.probe {
             crate::proof::module_spoke(evidence)?;
             crate::proof::nothing_refused(evidence)?;
+            crate::proof::whole_audit(evidence)?;
+            if all_modules {
+                crate::module_runs::all_loaded(evidence)?;
+            }
         }
         self.proofs.iter().try_for_each(|proof| proof(evidence))
     }
@@ -182,5 +230,39 @@ impl Ramdisk {
                 archive.finish()
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::Evidence;
+    use crate::outcome::{Outcome, Report};
+
+    fn evidence(xen: &str, asked: Option<u64>) -> Evidence {
+        let report = Report {
+            outcome: Outcome::Success,
+            last: String::new(),
+            complaints: Vec::new(),
+            out: PathBuf::new(),
+        };
+        Evidence {
+            report,
+            kernel: PathBuf::new(),
+            guest: String::new(),
+            xl: String::new(),
+            xen: xen.to_owned(),
+            asked,
+        }
+    }
+
+    #[test]
+    fn how_many_pages_a_guest_was_given() {
+        let xen = "(XEN)  Phys-Mach map: ffffc80000000000->ffffc800000741d0\n";
+        assert_eq!(evidence(xen, None).given().unwrap(), Some(59450));
+        assert_eq!(evidence(xen, Some(16384)).given().unwrap(), Some(16384));
+        assert_eq!(evidence("", None).given().unwrap(), None);
+        assert!(evidence("Phys-Mach map: 0", None).given().is_err());
     }
 }

@@ -89,6 +89,13 @@ fn memory(options: &Options) -> u64 {
     }
 }
 
+/// Bytes of this machine's memory that a run takes, about: Xen's frame table, the tables of the guest and its P2M are a
+/// sixty-fourth of the memory given; a small machine may touch all it has.
+pub(crate) fn touched(options: &Options) -> u64 {
+    let memory = memory(options);
+    memory.min(2 * GIB) + memory / 64
+}
+
 /// Bytes of memory the Linux dom0 gets; more if a script may want to put dumps of the guest there.
 fn dom0_memory(options: &Options) -> u64 {
     let large = options.memory >= 8 * GIB;
@@ -102,6 +109,9 @@ fn xen_line(options: &Options) -> String {
     if options.mode == Mode::DomU {
         let dom0 = dom0_memory(options) / MIB;
         line += &format!(" dom0_mem={dom0}M,max:{dom0}M dom0_max_vcpus=1");
+    }
+    if !options.xen_line.is_empty() {
+        line += &format!(" {}", options.xen_line);
     }
     line
 }
@@ -123,6 +133,8 @@ fn configuration(options: &Options, ramdisk: u64) -> String {
     for end in ["poweroff", "reboot", "crash", "watchdog", "soft_reset"] {
         lines.push(format!("on_{end} = \"preserve\""));
     }
+    // Of two lines with one key, xl takes the last.
+    lines.extend_from_slice(&options.config);
     lines.join("\n") + "\n"
 }
 
@@ -192,7 +204,7 @@ fn firmware(qemu: &mut Command, inputs: &Path, xen: &Path, xen_line: &str, dom0:
 
 #[cfg(test)]
 mod tests {
-    use super::{configuration, memory};
+    use super::{configuration, memory, xen_line};
     use crate::options::{Mode, Options};
     use crate::size::{GIB, MIB};
 
@@ -201,12 +213,22 @@ mod tests {
         let mut options = Options::new(Mode::DomU);
         options.memory = 67 * MIB;
         options.cmdline = "then=idle say=\"a\\b\"".to_owned();
+        options.config = vec!["e820_host=1".to_owned(), "maxmem=128".to_owned()];
         let text = configuration(&options, 4096);
+        assert!(text.ends_with("\ne820_host=1\nmaxmem=128\n"));
         assert!(text.contains("memory = 67\n"));
         assert!(text.contains("extra = \"then=idle say=\\\"a\\\\b\\\"\"\n"));
         assert!(text.contains("on_crash = \"preserve\"\n"));
         assert!(text.contains("ramdisk = "));
         assert!(!configuration(&options, 0).contains("ramdisk"));
+    }
+
+    #[test]
+    fn what_is_for_xen_comes_last() {
+        let mut options = Options::new(Mode::DomU);
+        options.xen_line = "dom0_mem=2G".to_owned();
+        assert!(xen_line(&options).ends_with(" dom0_mem=1024M,max:1024M dom0_max_vcpus=1 dom0_mem=2G"));
+        assert!(!xen_line(&Options::new(Mode::Dom0)).contains("dom0_mem"));
     }
 
     #[test]

@@ -5,24 +5,30 @@
 //! lab itself.
 
 mod backtrace;
+mod bench;
 mod boot;
+mod budget;
 mod build;
 mod case;
 mod complaint;
 mod cpio;
 mod dom0;
 mod follow;
+mod host_runs;
 mod image;
 mod inventory;
 mod machine;
+mod measured;
 mod module_runs;
 mod mutations;
 mod options;
 mod outcome;
 mod packages;
 mod paths;
+mod peers;
 mod process;
 mod proof;
+mod ration;
 mod run;
 mod screen;
 mod serial;
@@ -48,7 +54,7 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? setup, build, boot, test, mutations, inventory");
+        bail!("which command? setup, build, boot, test, bench, mutations, inventory");
     }
     let name = arguments.remove(0);
     match name.to_str() {
@@ -60,6 +66,7 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         }
         Some("boot") => boot::boot(arguments),
         Some("test") => suite::test(&arguments),
+        Some("bench") => bench::bench(&arguments),
         Some("mutations") => mutations::mutations(&arguments),
         Some("inventory") => inventory::inventory(),
         _ => bail!("no command {}", name.display()),

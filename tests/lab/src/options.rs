@@ -33,6 +33,10 @@ pub(crate) struct Options {
     pub(crate) image_pages: Option<u64>,
     pub(crate) cmdline: String,
     pub(crate) xen: Option<PathBuf>,
+    /// Appended to Xen's own command line.
+    pub(crate) xen_line: String,
+    /// Lines appended to the guest's configuration for `xl`.
+    pub(crate) config: Vec<String>,
     pub(crate) efi: bool,
     pub(crate) icount: bool,
     /// Seconds; chosen by the size of the guest if not given.
@@ -46,13 +50,15 @@ pub(crate) struct Options {
 pub(crate) const USAGE: &str = "\
 usage: scripts/boot [domu|dom0] [option]…
   --memory SIZE        64M, 128G, 1T: the guest's for domu (default 64M), the machine's for dom0 (default 512M)
-  --vcpus N            virtual CPUs (default 1)
+  --vcpus N            virtual CPUs (default 1); for dom0 the machine's processors
   --kernel ELF         another kernel than target/xen-guest.elf (domu), target/xen-guest-initp2m.elf (dom0)
   --ramdisk FILE       another ramdisk than target/ramdisk.cpio
   --ramdisk-pages N    pad the ramdisk to exactly N pages
   --image-pages N      a copy of the kernel whose image takes exactly N pages
   --cmdline TEXT       for the guest's command line
   --xen FILE           another hypervisor image
+  --xen-line TEXT      for Xen's command line, like dom0_mem=200M; the last of several words counts
+  --config LINE        a line for the guest's xl configuration, like maxmem=128 (domu; may be given again)
   --efi                boot Xen from EFI firmware
   --icount             count instructions instead of time: slower, repeatable
   --timeout SECONDS    give up after that long
@@ -78,6 +84,8 @@ impl Options {
             image_pages: None,
             cmdline: String::new(),
             xen: None,
+            xen_line: String::new(),
+            config: Vec::new(),
             efi: false,
             icount: false,
             timeout: None,
@@ -112,6 +120,8 @@ impl Options {
                 }
                 Arg::Long("cmdline") => chosen.cmdline = parser.value()?.string()?,
                 Arg::Long("xen") => chosen.xen = Some(path(&mut parser)?),
+                Arg::Long("xen-line") => chosen.xen_line = parser.value()?.string()?,
+                Arg::Long("config") => chosen.config.push(parser.value()?.string()?),
                 Arg::Long("efi") => chosen.efi = true,
                 Arg::Long("icount") => chosen.icount = true,
                 Arg::Long("timeout") => chosen.timeout = Some(value(&mut parser, "timeout", number)?),
@@ -145,8 +155,15 @@ impl Options {
         for file in [&self.kernel, &self.ramdisk, &self.xen, &self.in_dom0].into_iter().flatten() {
             ensure!(file.is_file(), "there is no file {}", file.display());
         }
-        if self.cmdline.contains('\n') {
-            bail!("a command line is one line");
+        ensure!(
+            self.mode == Mode::DomU || self.config.is_empty(),
+            "--config needs a domu: xl reads it, and dom0 is started by Xen"
+        );
+        for line in &self.config {
+            ensure!(line.contains('='), "--config takes a line of xl.cfg such as maxmem=128, not {line:?}");
+        }
+        if [&self.cmdline, &self.xen_line].into_iter().chain(&self.config).any(|text| text.contains('\n')) {
+            bail!("a command line, and a line of configuration, is one line");
         }
         Ok(())
     }
@@ -188,6 +205,14 @@ mod tests {
     }
 
     #[test]
+    fn words_for_xen_and_lines_for_xl() {
+        let options = parse("dom0 --xen-line dom0_mem=200M,max:400M --vcpus 2").unwrap().unwrap();
+        assert_eq!((options.xen_line.as_str(), options.vcpus), ("dom0_mem=200M,max:400M", 2));
+        let options = parse("--config e820_host=1 domu --config maxmem=128").unwrap().unwrap();
+        assert_eq!(options.config, ["e820_host=1", "maxmem=128"]);
+    }
+
+    #[test]
     fn options_may_stand_before_the_mode() {
         assert_eq!(parse("--vcpus 2 dom0 -v").unwrap().unwrap().mode, Mode::Dom0);
     }
@@ -206,6 +231,10 @@ mod tests {
             "--kernel /no/such/file",
             "--timeout soon",
             "dom0 --in-dom0 /dev/null",
+            "--xen-line",
+            "--config",
+            "--config e820_host",
+            "dom0 --config e820_host=1",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

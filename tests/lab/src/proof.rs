@@ -32,6 +32,61 @@ pub(crate) fn nothing_refused(evidence: &Evidence) -> Result<()> {
     Ok(())
 }
 
+/// The audit looked at every entry of the P2M, and found every page the guest was given.
+pub(crate) fn whole_audit(evidence: &Evidence) -> Result<()> {
+    let audit = Audit::of(&evidence.guest)?;
+    let entries = mapped_and_all(&evidence.guest).context("the picture does not count the pages")?.1;
+    let counted = audit.confirmed + audit.rest;
+    ensure!(counted == entries, "the audit counts {counted} entries, the P2M has {entries}");
+    if let Some(given) = evidence.given()? {
+        // Pages under a hole for devices may be given back or moved to the end, if there are entries that say so.
+        let range = audit.confirmed..=counted;
+        ensure!(
+            range.contains(&given),
+            "{given} pages were given, the audit confirms {} of {counted}",
+            audit.confirmed
+        );
+    }
+    Ok(())
+}
+
+/// The line of the audit.
+#[derive(Debug, PartialEq, Eq)]
+struct Audit {
+    /// Entries the M2P confirms.
+    confirmed: u64,
+    /// All others: missing, identity, foreign.
+    rest: u64,
+}
+
+impl Audit {
+    fn of(guest: &str) -> Result<Self> {
+        let line =
+            guest.lines().find_map(|line| line.strip_prefix("audit: ")).context("there was no audit")?;
+        let parts: Vec<&str> = line.split(", ").collect();
+        let words = ["pages confirmed by the M2P", "missing", "identity", "foreign"];
+        let counts: Option<Vec<u64>> = (parts.iter().zip(words))
+            .map(|(part, word)| part.strip_suffix(word)?.trim_end().parse().ok())
+            .collect();
+        match counts.as_deref() {
+            Some([confirmed, rest @ ..]) if rest.len() == 3 && parts.len() == 4 => {
+                Ok(Self { confirmed: *confirmed, rest: rest.iter().sum() })
+            }
+            _ => bail!("not the whole audit: {line}"),
+        }
+    }
+}
+
+/// The numbers of the guest's words `12 of 34 pages mapped`.
+pub(crate) fn mapped_and_all(guest: &str) -> Option<(u64, u64)> {
+    guest.lines().find_map(|line| {
+        let (counts, _) = line.split_once(" pages mapped")?;
+        let (mapped, all) =
+            counts.rsplit_once("; ").map_or(counts, |(_, counts)| counts).split_once(" of ")?;
+        Some((mapped.parse().ok()?, all.parse().ok()?))
+    })
+}
+
 /// Real Xen answered the probes in a domU as the model does.
 pub(crate) fn model_conforms_in_domu(evidence: &Evidence) -> Result<()> {
     model_conforms("domu", evidence)
@@ -157,7 +212,28 @@ fn addresses(line: &str) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::addresses;
+    use super::{Audit, addresses, mapped_and_all};
+
+    #[test]
+    fn the_whole_audit_or_none() {
+        let line = "audit: 16384 pages confirmed by the M2P, 1 missing, 20 identity, 300 foreign";
+        assert_eq!(Audit::of(line).unwrap(), Audit { confirmed: 16384, rest: 321 });
+        for cut in [
+            "",
+            "audit: 16384 pages confirmed by the M2P, 1 missing, 20 identity",
+            "audit: many pages confirmed by the M2P, 1 missing, 20 identity, 300 foreign",
+            "audit: 16384 pages confirmed by the M2P, 1 missing, 20 identity, 300 foreign, 1 odd",
+        ] {
+            assert!(Audit::of(cut).is_err(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn the_pages_in_the_picture() {
+        let line = "  image ends at 0x1, modules end at 0x2; 12 of 34 pages mapped, 5 free";
+        assert_eq!(mapped_and_all(line), Some((12, 34)));
+        assert_eq!(mapped_and_all("mapping memory: 16 of 128 GiB"), None);
+    }
 
     #[test]
     fn numbers_in_a_line() {

@@ -41,9 +41,24 @@ pub(crate) fn size(text: &str) -> Result<u64> {
     count.checked_mul(1 << shift).with_context(|| format!("{text} does not fit into 64 bits"))
 }
 
+/// Writes a size of whole mebibytes as people type it.
+pub(crate) fn text(bytes: u64) -> String {
+    [(40, 'T'), (30, 'G')]
+        .into_iter()
+        .find(|(shift, _)| bytes >= 1 << shift && bytes.is_multiple_of(1 << shift))
+        .map_or_else(|| format!("{}M", bytes / MIB), |(shift, unit)| format!("{}{unit}", bytes >> shift))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{GIB, MIB, number, size};
+    use super::{GIB, MIB, number, size, text};
+
+    #[test]
+    fn sizes_there_and_back() {
+        for size_text in ["67M", "1G", "1536M", "128G", "1T"] {
+            assert_eq!(text(size(size_text).unwrap()), size_text);
+        }
+    }
 
     #[test]
     fn sizes_in_every_unit() {
