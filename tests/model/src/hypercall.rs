@@ -138,6 +138,7 @@ impl Machine {
             }
         }
         self.tlb.flush();
+        self.settle();
         self.trace.add(Traced { number, call, result });
         result
     }

@@ -174,15 +174,27 @@ fn a_larger_extent_is_contiguous_and_aligned_or_not_given() {
 }
 
 #[test]
-fn a_domain_that_changes_hands_costs_little_room() {
+fn gibibytes_change_hands_in_little_time_and_room() {
     let mut machine = Guest::dom0(1 << 22).build().unwrap().machine;
     let full = machine.full_pages();
-    let frames: Vec<_> = (1 << 20..(1 << 20) + 4096).map(|pfn| machine.built_mfn(pfn).unwrap()).collect();
-    assert_eq!(machine.decrease_reservation(&frames), 4096);
-    let pages: Vec<_> = (0..4096).map(|i| Pfn::new((1 << 22) + i)).collect();
-    assert_eq!(machine.populate(&pages).len(), 4096);
+    let pages: Vec<_> = (1 << 20..3 << 20).map(Pfn::new).collect();
+    let frames: Vec<_> = pages.iter().map(|pfn| machine.built_mfn(pfn.get()).unwrap()).collect();
+    assert_eq!(machine.decrease_reservation(&frames), frames.len());
+    assert_eq!(machine.populate(&pages[..1 << 16]).len(), 1 << 16);
     assert_eq!(machine.full_pages(), full);
-    audit::references(&machine).assert_none();
+    assert_eq!(machine.held_mfn(3 << 20), machine.built_mfn(3 << 20));
+    assert_eq!(machine.current_reservation(), Ok((1 << 22) - (2 << 20) + (1 << 16)));
+}
+
+#[test]
+fn a_page_can_have_the_frame_of_the_builder_again() {
+    let mut small = Small::new();
+    let mfn = small.mfn(0x90);
+    small.machine.update_entries(&[(mfn.maddr().get() + 1, 0x91)]).unwrap();
+    assert_eq!((small.machine.held_mfn(0x90), small.machine.held_mfn(0x91)), (None, Some(mfn)));
+    small.machine.update_entries(&[(mfn.maddr().get() + 1, 0x90)]).unwrap();
+    assert_eq!(small.machine.held_mfn(0x90), Some(mfn));
+    assert_eq!(small.machine.held_mfn(0x91), Some(small.mfn(0x91)));
 }
 
 #[test]
