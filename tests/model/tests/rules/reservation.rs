@@ -125,6 +125,9 @@ fn frames_for_pages_were_nobodys_and_the_m2p_has_them() {
     }
     assert!(frames.windows(2).all(|pair| pair[0].get() + 1 != pair[1].get()), "stricter: neighbours");
     assert!(!frames.contains(&small.machine.free_frame()));
+    small.machine.update_address(BASE, 0).unwrap();
+    assert_eq!((small.machine.decrease_reservation(&frames), small.held()), (200, pages));
+    assert!(frames.iter().all(|&mfn| small.machine.machine_to_phys(mfn) == Some(u64::MAX)));
     audit::references(&small.machine).assert_none();
 }
 
@@ -141,6 +144,10 @@ fn a_guest_gets_no_more_than_it_may_have() {
     assert_eq!(small.populate(2).len(), 1);
     small.machine.limit_pages(most + 1);
     assert_eq!(small.populate(2).len(), 1);
+    // What was refused is free still.
+    (0..1 << 12).for_each(|_| assert!(small.populate(1).is_empty()));
+    small.machine.limit_pages(most + 2);
+    assert_eq!(small.populate(1).len(), 1);
 }
 
 #[test]
@@ -171,6 +178,7 @@ fn a_larger_extent_is_contiguous_and_aligned_or_not_given() {
     assert_eq!(small.machine.populate_extents(&mut [NEW], 9), 1);
     assert_eq!((small.machine.populate_extents(&mut [NEW], 10), small.held()), (0, pages + 512));
     assert_eq!(small.machine.decrease_extents(&[small.mfn(0x90).get()], 10), 0);
+    assert!(!small.record(0x90).is_leaving(), "too large an order is refused before anything is done");
 }
 
 #[test]
@@ -241,11 +249,18 @@ fn an_exchange_that_cannot_be_done_is_refused_before_anything_changes() {
     }
     // No neighbours left: nothing is lost.
     small.machine.limit_pages(1 << 30);
+    let mut pair = [NEW];
+    assert_eq!(small.machine.populate_extents(&mut pair, 1), 1);
     small.populate(1 << 14);
     assert_eq!(
         small.refused(|small| small.machine.exchange(&[own, next], 0, &mut [1], 1).map_err(|it| it.errno)),
         Errno::ENOMEM
     );
+    let free = small.mfn(0x90);
+    assert_eq!(small.machine.decrease_reservation(&[free]), 1);
+    let stopped = small.machine.exchange(&pair, 1, &mut [1, 2], 0);
+    assert_eq!(stopped, Err(Stopped { done: 0, errno: Errno::ENOMEM }), "one frame for two");
+    assert_eq!(small.populate(2), [free]);
     assert_eq!(small.machine.exchange(&[], 0, &mut [], 0), Ok(()));
 }
 
