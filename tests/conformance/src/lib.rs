@@ -1,4 +1,4 @@
-//! One table of probes of Xen's rules for page tables, for two subjects: the model, and real Xen.
+//! One table of probes of Xen's rules for page tables, frames and calls, for two subjects: the model, and real Xen.
 //!
 //! *What this is*: a [`Probe`] is a few operations on spare frames of a booted guest and the transcript they must give.
 //! The guest `tests/guests/probe` runs all of them on real Xen, this crate's tests on the model, and the program

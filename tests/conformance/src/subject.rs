@@ -1,8 +1,9 @@
 //! What can be asked of a booted guest's hypervisor.
 //!
-//! *What this is*: the three page-table hypercalls without any of the layer's types in between, and a few other calls.
+//! *What this is*: hypercalls without any of the layer's types in between.
 //!
-//! *What must hold*: requests can be made by this crate only, see [`crate::Request`]; that is what lets the trait be safe.
+//! *What must hold*: requests can be made by this crate only, see [`crate::Request`]; that is what lets the trait be safe. A
+//! [`Call`] can be made by anybody: none of them changes anything.
 
 use core::fmt;
 

@@ -34,7 +34,7 @@ pub struct LocalTable {
 }
 
 /// Tells whether an address may be the guest's (x86_64/uaccess.h, `__addr_ok`).
-pub(crate) const fn may_be_the_guests(address: u64) -> bool {
+const fn may_be_the_guests(address: u64) -> bool {
     address < LOWER_END || address >= UPPER
 }
 

@@ -7,7 +7,7 @@
 //! stays in it. `stricter:` two frames taken one after the other are not neighbours, unless one extent asked for both.
 
 use mmu::Errno;
-use start_info::{Mfn, Pfn};
+use start_info::{ENTRIES, Mfn, Pfn};
 
 use crate::frames::{Frame, Owner};
 use crate::guest::Domain;
@@ -18,12 +18,14 @@ const SLACK: u64 = 256;
 /// From one frame taken to where the search for the next begins.
 const STRIDE: usize = 3;
 
-/// The domain's account of frames, and where to look for the next.
+/// The domain's account of frames, where to look for the next, and one of each block that changed hands since
+/// [`Machine::settle`].
 #[derive(Clone, Debug)]
 pub(crate) struct Heap {
     pub(crate) held: u64,
     pub(crate) most: u64,
     next: usize,
+    changed: Vec<Frame>,
 }
 
 impl Heap {
@@ -33,7 +35,15 @@ impl Heap {
             Domain::Guest => held + SLACK,
             Domain::Dom0 => u32::MAX as u64,
         };
-        Self { held, most, next: 0 }
+        Self { held, most, next: 0, changed: Vec::new() }
+    }
+
+    /// Takes note that a frame changes hands.
+    fn note(&mut self, frame: Frame) {
+        let block = |frame: Frame| frame.number() as u64 / ENTRIES;
+        if self.changed.last().is_none_or(|&last| block(last) != block(frame)) {
+            self.changed.push(frame);
+        }
     }
 }
 
@@ -68,10 +78,10 @@ impl Machine {
 
     /// Gives the guest 2^`order` frames as the pages from `pfn` on; returns the first one's number.
     pub(crate) fn assign_extent(&mut self, first: Frame, pfn: u64, order: u32) -> u64 {
-        for (frame, pfn) in extent(first, order).zip(pfn..) {
+        for (frame, offset) in extent(first, order).zip(0..) {
             self.frames.give(frame, Owner::Guest);
-            self.frames.compact(frame);
-            self.set_page(self.frames.mfn(frame), pfn);
+            self.heap.note(frame);
+            self.set_page(self.frames.mfn(frame), pfn.wrapping_add(offset));
         }
         self.heap.held += 1 << order;
         self.frames.mfn(first).get()
@@ -90,15 +100,27 @@ impl Machine {
     /// Takes a frame that nothing refers to from the guest.
     pub(crate) fn free(&mut self, frame: Frame) {
         self.frames.give(frame, Owner::Nobody);
-        self.frames.compact(frame);
+        self.heap.note(frame);
         self.heap.held -= 1;
         self.m2p.remove(&self.frames.mfn(frame).get());
     }
 
+    /// Gives up the room of blocks that have become alike, at the end of a call: to look at each block for each frame would
+    /// take too long.
+    pub(crate) fn settle(&mut self) {
+        for frame in std::mem::take(&mut self.heap.changed) {
+            self.frames.compact(frame);
+        }
+    }
+
     /// Sets the entry of the M2P for a frame.
     pub(crate) fn set_page(&mut self, mfn: Mfn, pfn: u64) {
-        self.m2p.insert(mfn.get(), pfn);
-        self.moved.insert(pfn, mfn.get());
+        if self.built_mfn(pfn) == Some(mfn) {
+            self.m2p.remove(&mfn.get());
+        } else {
+            self.m2p.insert(mfn.get(), pfn);
+            self.moved.insert(pfn, mfn.get());
+        }
     }
 
     /// Returns the frame the guest has now for a page, by the M2P; `None` if it has none.

@@ -8,7 +8,6 @@
 use mmu::{Discarded, Errno, ExtOp, Hypervisor, Stopped, Update, VaUpdate};
 
 use crate::errno::ESRCH;
-use crate::gdt::may_be_the_guests;
 use crate::machine::Machine;
 use crate::trace::{Call, Traced};
 
@@ -56,16 +55,13 @@ impl Machine {
     /// Makes the hypercall `mmu_update` with a list at an address of the guest's.
     ///
     /// # Errors
-    /// `EFAULT` if the list lies in Xen's part (x86_64/uaccess.h, `array_access_ok`), or at the first request that cannot
-    /// be read; else as [`Self::update_entries`].
+    /// `EFAULT` at the first request that cannot be read, in Xen's part too (x86_64/uaccess.h, `array_access_ok`); else as
+    /// [`Self::update_entries`].
     pub fn update_entries_at(&mut self, address: u64, count: usize) -> Result<(), Stopped> {
         let call = Call::Update { count, last: (address, 0) };
         self.carry_out(call, count, |machine, i| {
             let at = address.wrapping_add(i as u64 * 16);
             let word = |at: u64| machine.read(at).map_err(|_| Errno::EFAULT);
-            if !may_be_the_guests(address) {
-                return Err(Errno::EFAULT);
-            }
             let (target, value) = (word(at)?, word(at.wrapping_add(8))?);
             machine.update(target, value)
         })
@@ -138,6 +134,7 @@ impl Machine {
             }
         }
         self.tlb.flush();
+        self.settle();
         self.trace.add(Traced { number, call, result });
         result
     }

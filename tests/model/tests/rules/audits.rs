@@ -103,6 +103,28 @@ fn a_published_list_with_one_wrong_word_is_refused() {
 }
 
 #[test]
+fn the_toolstack_follows_frames_that_change_hands() {
+    let mut built = xen_model::Guest::new(0x2345).build().unwrap();
+    let mut running = xen_guest::boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap();
+    let machine = &mut built.machine;
+    let frame = running.take_frame(machine).unwrap();
+    let (pfn, mfn) = (frame.pfn(), frame.mfn());
+    let at = machine.published().unwrap().p2m_vaddr.as_u64();
+    let leaf = machine.live_leaf(at + pfn.get() / 512 * 4096).unwrap().pte.mfn();
+    let publish = |machine: &mut Machine, word| machine.poke(leaf, pfn.get() as usize % 512, word);
+
+    machine.update_address(frame.address().as_u64(), 0).unwrap();
+    assert_eq!(machine.decrease_reservation(&[mfn]), 1);
+    toolstack::check(machine).unwrap_err();
+    publish(machine, u64::MAX);
+    toolstack::check(machine).unwrap();
+    let new = machine.populate(&[pfn]);
+    toolstack::check(machine).unwrap_err();
+    publish(machine, new[0].get());
+    toolstack::check(machine).unwrap();
+}
+
+#[test]
 fn every_table_is_listed_with_its_level() {
     let mut small = Small::new();
     let before = audit::tables(&small.machine).count();

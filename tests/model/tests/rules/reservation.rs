@@ -125,6 +125,9 @@ fn frames_for_pages_were_nobodys_and_the_m2p_has_them() {
     }
     assert!(frames.windows(2).all(|pair| pair[0].get() + 1 != pair[1].get()), "stricter: neighbours");
     assert!(!frames.contains(&small.machine.free_frame()));
+    small.machine.update_address(BASE, 0).unwrap();
+    assert_eq!((small.machine.decrease_reservation(&frames), small.held()), (200, pages));
+    assert!(frames.iter().all(|&mfn| small.machine.machine_to_phys(mfn) == Some(u64::MAX)));
     audit::references(&small.machine).assert_none();
 }
 
@@ -141,6 +144,10 @@ fn a_guest_gets_no_more_than_it_may_have() {
     assert_eq!(small.populate(2).len(), 1);
     small.machine.limit_pages(most + 1);
     assert_eq!(small.populate(2).len(), 1);
+    // What was refused is free still.
+    (0..1 << 12).for_each(|_| assert!(small.populate(1).is_empty()));
+    small.machine.limit_pages(most + 2);
+    assert_eq!(small.populate(1).len(), 1);
 }
 
 #[test]
@@ -171,18 +178,31 @@ fn a_larger_extent_is_contiguous_and_aligned_or_not_given() {
     assert_eq!(small.machine.populate_extents(&mut [NEW], 9), 1);
     assert_eq!((small.machine.populate_extents(&mut [NEW], 10), small.held()), (0, pages + 512));
     assert_eq!(small.machine.decrease_extents(&[small.mfn(0x90).get()], 10), 0);
+    assert!(!small.record(0x90).is_leaving(), "too large an order is refused before anything is done");
 }
 
 #[test]
-fn a_domain_that_changes_hands_costs_little_room() {
+fn gibibytes_change_hands_in_little_time_and_room() {
     let mut machine = Guest::dom0(1 << 22).build().unwrap().machine;
     let full = machine.full_pages();
-    let frames: Vec<_> = (1 << 20..(1 << 20) + 4096).map(|pfn| machine.built_mfn(pfn).unwrap()).collect();
-    assert_eq!(machine.decrease_reservation(&frames), 4096);
-    let pages: Vec<_> = (0..4096).map(|i| Pfn::new((1 << 22) + i)).collect();
-    assert_eq!(machine.populate(&pages).len(), 4096);
+    let pages: Vec<_> = (1 << 20..3 << 20).map(Pfn::new).collect();
+    let frames: Vec<_> = pages.iter().map(|pfn| machine.built_mfn(pfn.get()).unwrap()).collect();
+    assert_eq!(machine.decrease_reservation(&frames), frames.len());
+    assert_eq!(machine.populate(&pages[..1 << 16]).len(), 1 << 16);
     assert_eq!(machine.full_pages(), full);
-    audit::references(&machine).assert_none();
+    assert_eq!(machine.held_mfn(3 << 20), machine.built_mfn(3 << 20));
+    assert_eq!(machine.current_reservation(), Ok((1 << 22) - (2 << 20) + (1 << 16)));
+}
+
+#[test]
+fn a_page_can_have_the_frame_of_the_builder_again() {
+    let mut small = Small::new();
+    let mfn = small.mfn(0x90);
+    small.machine.update_entries(&[(mfn.maddr().get() + 1, 0x91)]).unwrap();
+    assert_eq!((small.machine.held_mfn(0x90), small.machine.held_mfn(0x91)), (None, Some(mfn)));
+    small.machine.update_entries(&[(mfn.maddr().get() + 1, 0x90)]).unwrap();
+    assert_eq!(small.machine.held_mfn(0x90), Some(mfn));
+    assert_eq!(small.machine.held_mfn(0x91), Some(small.mfn(0x91)));
 }
 
 #[test]
@@ -229,11 +249,18 @@ fn an_exchange_that_cannot_be_done_is_refused_before_anything_changes() {
     }
     // No neighbours left: nothing is lost.
     small.machine.limit_pages(1 << 30);
+    let mut pair = [NEW];
+    assert_eq!(small.machine.populate_extents(&mut pair, 1), 1);
     small.populate(1 << 14);
     assert_eq!(
         small.refused(|small| small.machine.exchange(&[own, next], 0, &mut [1], 1).map_err(|it| it.errno)),
         Errno::ENOMEM
     );
+    let free = small.mfn(0x90);
+    assert_eq!(small.machine.decrease_reservation(&[free]), 1);
+    let stopped = small.machine.exchange(&pair, 1, &mut [1, 2], 0);
+    assert_eq!(stopped, Err(Stopped { done: 0, errno: Errno::ENOMEM }), "one frame for two");
+    assert_eq!(small.populate(2), [free]);
     assert_eq!(small.machine.exchange(&[], 0, &mut [], 0), Ok(()));
 }
 
