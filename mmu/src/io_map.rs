@@ -12,8 +12,8 @@
 
 use alloc::vec::Vec;
 
-use p2m::{Entry as P2mEntry, Translate};
-use start_info::{Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use p2m::{Entry as P2mEntry, Memory, Translate, Word};
+use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -41,9 +41,20 @@ pub struct IoMap {
 pub struct IoPages {
     region: Region,
     first: Mfn,
+    word: Word,
 }
 
 impl IoPages {
+    fn new(map: &DirectMap, region: Region, first: Mfn) -> Self {
+        Self { region, first, word: Word::of_device(map.view().authority(), region.start()) }
+    }
+
+    /// Reads a word of one of the pages; `None` behind the last.
+    #[must_use]
+    pub fn read(&self, memory: &impl Memory, page: u64, index: Index) -> Option<u64> {
+        (page < self.region.pages().get()).then(|| memory.load(self.word.on(page).beside(index)))
+    }
+
     /// Returns the addresses.
     #[must_use]
     pub const fn region(&self) -> Region {
@@ -83,7 +94,7 @@ impl IoMap {
         self.taken.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::Device })?;
         map_all(machine, map, p2m, region, frames, access)?;
         self.taken.insert(rank, region);
-        Ok(IoPages { region, first })
+        Ok(IoPages::new(map, region, first))
     }
 
     /// Unmaps what [`IoMap::map`] mapped. The tables stay for the next.
@@ -162,7 +173,7 @@ impl DirectMap {
         let frames = foreign(machine, p2m, first, pages.len())?;
         let region = Region::new("identity", VirtAddr::new_truncate(pages.start() * PAGE_SIZE), pages.len());
         map_all(machine, self, p2m, region, frames, access)?;
-        Ok(IoPages { region, first })
+        Ok(IoPages::new(self, region, first))
     }
 
     /// Unmaps what [`DirectMap::map_identity`] mapped.

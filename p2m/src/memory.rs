@@ -38,6 +38,12 @@ impl Word {
         Self(entry_address(self.of_page().0, u64::from(index.get())))
     }
 
+    /// Returns the same word `pages` pages on. Whoever names the page knows that it is mapped.
+    #[must_use]
+    pub fn on(self, pages: u64) -> Self {
+        Self(self.0 + pages * start_info::PAGE_SIZE)
+    }
+
     /// Returns the first word of the page that a word lies in.
     #[must_use]
     pub fn of_page(self) -> Self {
