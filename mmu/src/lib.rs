@@ -47,7 +47,7 @@ pub use builder_tables::BuilderTables;
 pub use direct_map::DirectMap;
 pub use entry::{Access, Entry};
 pub use error::Error;
-pub use fixmap::{Fixmap, FixmapPage, Slot};
+pub use fixmap::{Fixmap, FixmapPage, Shown, Slot};
 pub use flush::Unflushed;
 pub use hv::{Errno, ExtOp, Hypervisor, Machine, Stopped, Update, VaUpdate};
 pub use layout::{LayoutPlan, Region, Settled};

@@ -38,6 +38,9 @@ const XSDT_NAME: Signature = Signature(*b"XSDT");
 const FADT_NAME: Signature = Signature(*b"FACP");
 const FACS_NAME: Signature = Signature(*b"FACS");
 const DSDT_NAME: Signature = Signature(*b"DSDT");
+const BGRT_NAME: Signature = Signature(*b"BGRT");
+/// The fields of the BGRT up to its image's address: version, status, type, address.
+const BGRT_BYTES: u32 = 12;
 
 /// The four characters a table begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,9 @@ pub enum Checksum {
     Right,
     /// Something else.
     Wrong(u8),
+    /// Something else, in a BGRT that Xen changed: where the boot logo lies in memory that Xen uses, it clears the image's address and
+    /// valid bit and leaves the checksum as it was (arch/x86/acpi/boot.c, `acpi_invalidate_bgrt`).
+    Invalidated(u8),
     /// The FACS has no checksum: firmware and kernel write to it.
     Without,
 }
@@ -81,7 +87,7 @@ impl Tables {
         &self.0
     }
 
-    /// Returns the first table with a wrong checksum.
+    /// Returns the first table with a wrong checksum that is not Xen's doing.
     #[must_use]
     pub fn wrong(&self) -> Option<&Table> {
         self.0.iter().find(|table| matches!(table.checksum, Checksum::Wrong(_)))
@@ -175,15 +181,41 @@ fn table<M: MachineMemory>(memory: &mut M, at: u64) -> Result<Table, Error> {
         FACS_NAME => Checksum::Without,
         _ => match sum(memory, WHAT, at, u64::from(len))? {
             0 => Checksum::Right,
+            sum if signature == BGRT_NAME && is_invalidated(memory, at, len)? => Checksum::Invalidated(sum),
             sum => Checksum::Wrong(sum),
         },
     };
     Ok(Table { signature, at: place, len, checksum })
 }
 
+/// Tells whether a BGRT has the marks that Xen leaves: no image, and the word that it is not valid.
+fn is_invalidated<M: MachineMemory>(memory: &mut M, at: u64, len: u32) -> Result<bool, Error> {
+    if len < HEADER + BGRT_BYTES {
+        return Ok(false);
+    }
+    let fields: [u8; BGRT_BYTES as usize] = array(memory, "BGRT", at + u64::from(HEADER))?;
+    let [_, _, status, ..] = fields;
+    Ok(status & 1 == 0 && long(&fields, 4) == 0)
+}
+
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.escape_ascii().fmt(f)
+    }
+}
+
+/// How many there are, and which do not add up.
+impl fmt::Display for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} tables, ", self.0.len())?;
+        if let Some(Table { signature, .. }) = self.wrong() {
+            return write!(f, "{signature}'s checksum wrong");
+        }
+        f.write_str("all checksums right")?;
+        for table in self.0.iter().filter(|table| matches!(table.checksum, Checksum::Invalidated(_))) {
+            write!(f, " but that of {}, which Xen changed", table.signature)?;
+        }
+        Ok(())
     }
 }
 
@@ -194,6 +226,7 @@ impl fmt::Display for Table {
         match checksum {
             Checksum::Right => f.write_str("checksum right"),
             Checksum::Wrong(sum) => write!(f, "checksum wrong: the bytes add up to {sum:#04x}, not to 0"),
+            Checksum::Invalidated(sum) => write!(f, "checksum wrong by {sum:#04x}: Xen took out its image"),
             Checksum::Without => f.write_str("without a checksum"),
         }
     }

@@ -129,16 +129,17 @@ pub fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, Error> {
     Ok(Some(EfiFacts { version, runtime, vendor, configuration, tables }))
 }
 
-/// Asks EFI for the time; `None` where Xen does not use its runtime services.
+/// Asks EFI for the time; `None` where it has no clock, or Xen does not use its runtime services.
 ///
 /// # Errors
 /// [`Error::Refused`] and [`Error::Status`] when Xen or EFI refuses, [`Error::Time`] for a time that is none.
 pub fn efi_time<E: EfiCalls>(efi: &mut E) -> Result<Option<Time>, Error> {
     let Some(answer) = optional(Call::GetTime, efi.efi_get_time())? else { return Ok(None) };
-    if answer.status != Status::SUCCESS {
-        return Err(Error::Status { call: Call::GetTime, status: answer.status });
+    match answer.status {
+        Status::SUCCESS => Time::parse(&answer.value).map(Some),
+        Status::UNSUPPORTED => Ok(None),
+        status => Err(Error::Status { call: Call::GetTime, status }),
     }
-    Time::parse(&answer.value).map(Some)
 }
 
 /// Takes "this host has no such thing" for an answer.

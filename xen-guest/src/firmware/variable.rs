@@ -31,7 +31,7 @@ impl Name {
         let refused = || Error::Name { units: name.encode_utf16().count(), limit: NAME_UNITS - 1 };
         let mut units = ArrayVec::new();
         for unit in name.encode_utf16() {
-            if unit == 0 || units.len() + 1 == NAME_UNITS {
+            if unit == 0 {
                 return Err(refused());
             }
             units.try_push(unit).map_err(|_| refused())?;
@@ -73,7 +73,7 @@ pub fn efi_variable<E: EfiCalls>(efi: &mut E, name: &Name, owner: Guid) -> Resul
     let (attributes, found) = answer.value;
     match answer.status {
         Status::SUCCESS => {}
-        Status::NOT_FOUND => return Ok(None),
+        Status::NOT_FOUND | Status::UNSUPPORTED => return Ok(None),
         status => return Err(Error::Status { call, status }),
     }
     let bytes = usize::try_from(found).ok().and_then(|len| buffer.get(..len));

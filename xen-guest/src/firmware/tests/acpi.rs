@@ -5,7 +5,7 @@ use std::{string::ToString, vec::Vec};
 use proptest::prelude::{Strategy, any, prop, prop_assert, proptest};
 use start_info::Maddr;
 
-use super::host::{Memory, rsdp, table};
+use super::host::{Memory, add_up, rsdp, table};
 use crate::firmware::{
     Checksum, EfiFacts, Error, Found, Guid, Rsdp, Signature, Table, Tables, Version, find_rsdp, tables,
 };
@@ -141,6 +141,42 @@ fn the_length_of_a_root_pointer_is_bounded() {
 }
 
 #[test]
+fn a_root_pointer_of_another_length_adds_up_as_a_whole() {
+    for len in [37, 4096] {
+        let mut longer = rsdp(1, Some(2));
+        longer.resize(len, 0x11);
+        longer[20..24].copy_from_slice(&(len as u32).to_le_bytes());
+        add_up(&mut longer, 32);
+        let mut memory = Memory::bios();
+        memory.put(BIOS, &longer);
+        assert_eq!(find_rsdp(&mut memory, None).unwrap().unwrap().xsdt, Some(2));
+        memory.spoil(BIOS + len as u64 - 1);
+        let wrong = Error::RsdpChecksum { at: BIOS, bytes: len as u32, sum: 1 };
+        assert_eq!(find_rsdp(&mut memory, None), Err(wrong));
+    }
+    // Before revision 2 there is no second part, whatever lies there.
+    for revision in [0, 1] {
+        let mut first = rsdp(1, Some(2));
+        first[15] = revision;
+        add_up(&mut first[..20], 8);
+        first[32] ^= 1;
+        let mut memory = Memory::bios();
+        memory.put(BIOS, &first);
+        let found = find_rsdp(&mut memory, None).unwrap().unwrap();
+        assert_eq!((found.revision, found.xsdt), (revision, None));
+    }
+}
+
+#[test]
+fn nothing_lies_across_the_last_address() {
+    let mut memory = Memory::default();
+    let found = tables(&mut memory, &pointer(0, Some((1 << 52) - 3)));
+    let error = Error::Address { what: "a table's name", at: (1 << 52) - 3, bytes: 4 };
+    assert_eq!(found, Err(error));
+    assert_eq!(memory.reads, 0);
+}
+
+#[test]
 fn efi_names_the_root_pointer() {
     let entry = |guid: Guid, address: u64| {
         let mut entry = guid.to_bytes().to_vec();
@@ -174,6 +210,8 @@ fn efi_names_the_root_pointer() {
     let mut memory = table(&[(Guid::ACPI_20, u64::MAX - 7)]);
     let nowhere = Error::Address { what: "RSDP", at: u64::MAX - 7, bytes: 20 };
     assert_eq!(find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1))), Err(nowhere));
+    let all = std::vec![(other, 1); 1024];
+    assert_eq!(find_rsdp(&mut table(&all), Some(&facts(0x7fe9_eff8, 1024))), Ok(None));
     let many = Error::ConfigurationTables { found: 1025, limit: 1024 };
     assert_eq!(find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1025))), Err(many));
 }
@@ -242,6 +280,36 @@ fn a_wrong_checksum_is_told_with_its_table() {
     memory.spoil(0x1ffe_2000 + 60);
     let found = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap();
     assert_eq!(names(&found), ["XSDT", "FACP", "APIC"]);
+}
+
+/// Seen on Xen 4.17 under OVMF: the boot logo lay in ordinary memory.
+#[test]
+fn a_bgrt_that_xen_changed_is_no_fault_of_the_firmware() {
+    let root = pointer(0, Some(0x1ffe_3100));
+    let mut body = std::vec![1, 0, 1, 0];
+    body.extend_from_slice(&0x1df9_d018_u64.to_le_bytes());
+    body.extend_from_slice(&[0x10, 0, 0, 0, 0x20, 0, 0, 0]);
+    let mut memory = host();
+    memory.put(0x1ffe_2ff0, &table(b"BGRT", &body));
+    assert_eq!(tables(&mut memory, &root).unwrap().to_string(), "5 tables, all checksums right");
+    // Only one of the two marks: somebody else did this.
+    memory.put(0x1ffe_2ff0 + 40, &[0; 8]);
+    let found = tables(&mut memory, &root).unwrap();
+    assert_eq!(found.to_string(), "5 tables, BGRT's checksum wrong");
+    memory.put(0x1ffe_2ff0 + 38, &[0]);
+    let found = tables(&mut memory, &root).unwrap();
+    assert_eq!(found.wrong(), None);
+    let told = "5 tables, all checksums right but that of BGRT, which Xen changed";
+    assert_eq!(found.to_string(), told);
+    let sum =
+        0_u8.wrapping_sub(1).wrapping_sub(0x1d).wrapping_sub(0xf9).wrapping_sub(0xd0).wrapping_sub(0x18);
+    assert_eq!(found.as_slice()[2].checksum, Checksum::Invalidated(sum));
+    // Both marks, in a table of another name or too short to have them.
+    memory.put(0x1ffe_2ff0, b"BGRU");
+    assert!(tables(&mut memory, &root).unwrap().wrong().is_some());
+    memory.put(0x1ffe_2ff0, &table(b"BGRT", &[0; 11]));
+    memory.spoil(0x1ffe_2ff0 + 10);
+    assert!(tables(&mut memory, &root).unwrap().wrong().is_some());
 }
 
 #[test]

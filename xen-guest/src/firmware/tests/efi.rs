@@ -116,6 +116,12 @@ fn a_time_that_does_not_exist_is_refused() {
         bytes[at..at + value.len()].copy_from_slice(value);
         assert!(matches!(Time::parse(&bytes), Err(Error::Time { .. })), "{at} {value:?}");
     }
+    for (year, leap) in [(1900_u16, false), (2000, true), (2024, true), (2100, false)] {
+        let mut bytes = right;
+        bytes[..2].copy_from_slice(&year.to_le_bytes());
+        bytes[3] = 29;
+        assert_eq!(Time::parse(&bytes).is_ok(), leap, "{year}");
+    }
     let mut efi = Efi { time: Ok(Answer { status: Status(1 << 63 | 7), value: right }), ..Efi::ovmf() };
     assert_eq!(efi_time(&mut efi).unwrap_err().to_string(), "EFI's time: EFI refused with EFI_DEVICE_ERROR");
 }
@@ -138,6 +144,9 @@ fn an_answer_is_judged_by_its_status_and_its_size() {
         efi_variable(&mut efi, &Name::new("X").unwrap(), Guid::GLOBAL_VARIABLE)
     };
     assert_eq!(asked(Status::NOT_FOUND, 0), Ok(None));
+    assert_eq!(asked(Status::UNSUPPORTED, 0), Ok(None));
+    let time = Ok(Answer { status: Status::UNSUPPORTED, value: [0; 16] });
+    assert_eq!(efi_time(&mut Efi { time, ..Efi::ovmf() }), Ok(None));
     assert_eq!(asked(Status::SUCCESS, 0).unwrap().unwrap().to_string(), "0 bytes");
     assert_eq!(asked(Status::SUCCESS, 1024).unwrap().unwrap().bytes.len(), 1024);
     assert_eq!(asked(Status::SUCCESS, 1025), Err(Error::VariableSize { found: 1025, limit: 1024 }));
