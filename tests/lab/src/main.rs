@@ -12,6 +12,7 @@ mod complaint;
 mod cpio;
 mod dom0;
 mod follow;
+mod host;
 mod image;
 mod inventory;
 mod machine;
