@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use start_info::{Mfn, PageCount, Pfn, PfnRange};
+use start_info::{Mfn, OutOfRange, PageCount, Pfn, PfnRange};
 
 use crate::{
     hv::{Errno, Stopped},
@@ -77,6 +77,8 @@ pub enum Error {
     },
     /// A P2M step failed.
     P2m(p2m::Error),
+    /// A machine address that no entry can hold.
+    OutOfRange(OutOfRange),
     /// An address has no table where there must be one.
     NotMapped {
         /// The address.
@@ -180,6 +182,12 @@ impl Error {
     }
 }
 
+impl From<OutOfRange> for Error {
+    fn from(error: OutOfRange) -> Self {
+        Self::OutOfRange(error)
+    }
+}
+
 impl From<p2m::Error> for Error {
     fn from(error: p2m::Error) -> Self {
         Self::P2m(error)
@@ -199,6 +207,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::P2m(error) => error.fmt(f),
+            Self::OutOfRange(error) => write!(f, "machine address {error}"),
             Self::NotMapped { address, level } => write!(f, "{address:#x} has no L{level} table"),
             Self::NoMemory { pfn } => write!(f, "pfn {pfn} has no memory behind it"),
             Self::BuilderEnd { found, least } => write!(

@@ -33,6 +33,8 @@ impl Errno {
     pub const EINVAL: Self = Self(22);
     /// No such hypercall.
     pub const ENOSYS: Self = Self(38);
+    /// What was asked for does not exist here.
+    pub const EOPNOTSUPP: Self = Self(95);
 
     const fn name(self) -> Option<&'static str> {
         Some(match self.0 {

@@ -25,6 +25,7 @@ mod page;
 mod parse;
 mod ramdisk;
 mod ring;
+mod screen;
 
 pub use addr::{ENTRIES, Index, MAX_FRAMES, Maddr, Mfn, OutOfRange, PAGE_SIZE, PageCount, Pfn, PfnRange};
 pub use area::Area;
@@ -37,3 +38,4 @@ pub use p2m_list::{P2mList, P2mPlace};
 pub use parse::BootFacts;
 pub use ramdisk::Ramdisk;
 pub use ring::{Console, Ring, RingName, VgaInfo};
+pub use screen::{Field, FrameBuffer, Mode, Screen, ScreenError, TextMode};

@@ -15,7 +15,7 @@ use crate::page::Fields;
 use crate::ring;
 use crate::{
     CommandLine, Console, Entry, Error, Flags, MAX_FRAMES, Maddr, PageCount, PageTables, Pfn, PfnRange,
-    Ramdisk, Ring,
+    Ramdisk, Ring, Screen, ScreenError,
 };
 
 /// What a domain knows about itself before it has touched anything.
@@ -26,6 +26,7 @@ pub struct BootFacts {
     flags: Flags,
     xenstore: Option<Ring>,
     console: Console,
+    screen: Option<Result<Screen, ScreenError>>,
     low_memory: PfnRange,
     image: PfnRange,
     ramdisk: Option<Ramdisk>,
@@ -56,6 +57,10 @@ impl BootFacts {
         let ramdisk = Ramdisk::parse(&fields, flags, &mapping, &p2m_list)?;
         let shared_info = ring::shared_info(&fields)?;
         let (xenstore, console) = ring::rings(&fields, flags, shared_info)?;
+        let screen = match console {
+            Console::Hypervisor { vga: Some(place) } => Screen::parse(page, place),
+            _ => None,
+        };
         let command_line = CommandLine::parse(&fields.cmd_line)?;
         let Mapping { low_memory, image, start_info, page_tables, boot_stack, end: least_boot_end, .. } =
             mapping;
@@ -65,6 +70,7 @@ impl BootFacts {
             flags,
             xenstore,
             console,
+            screen,
             low_memory,
             image,
             ramdisk,
@@ -111,6 +117,13 @@ impl BootFacts {
     #[must_use]
     pub const fn console(&self) -> Console {
         self.console
+    }
+
+    /// Returns the screen Xen hands over, or why its description was not understood, which is no reason not to boot. `None` for a domU and
+    /// where Xen has no screen.
+    #[must_use]
+    pub const fn screen(&self) -> Option<Result<Screen, ScreenError>> {
+        self.screen
     }
 
     /// Returns the pages below the kernel: ordinary memory, mapped, with undefined content.

@@ -32,7 +32,7 @@ pub enum Console {
     Ring(Ring),
     /// To Xen, by hypercall: dom0.
     Hypervisor {
-        /// The screen Xen hands over, if it has one.
+        /// Where the screen is described; [`crate::BootFacts::screen`] has what is said there.
         vga: Option<VgaInfo>,
     },
 }

@@ -1,6 +1,6 @@
 //! A boot layer for Xen PV guest kernels: from start_info to a loaded module.
 //!
-//! *What this is*: the stages of a boot ([`boot()`] runs them all, on real Xen or on a model), module loading, and, for
+//! *What this is*: the stages of a boot ([`boot()`] runs them all, on real Xen or on a model), module loading, what firmware left for dom0 ([`firmware`]), and, for
 //! the target without an operating system, the entry point and everything unsafe (`sys`).
 //!
 //! A kernel names its payload with `entry!` and gets a `Guest`: all memory mapped at `__va`, its own page tables, a
@@ -15,6 +15,7 @@
 extern crate alloc;
 
 mod boot;
+pub mod firmware;
 mod image;
 mod load;
 mod loaded;

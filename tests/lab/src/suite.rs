@@ -16,7 +16,7 @@ use crate::module_runs::MODULES;
 use crate::outcome::Outcome;
 use crate::ration::Ration;
 use crate::setup::{self, Parts};
-use crate::{build, machine, packages, paths, process, proof};
+use crate::{build, host, machine, packages, paths, process, proof};
 
 const DUMP: &str = include_str!("../dom0/dump.sh");
 const SOURCE_DOCUMENT: &str = "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784";
@@ -24,7 +24,7 @@ const SOURCE_DOCUMENT_OFF: &str =
     "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
 
 /// The runs of the group `xen`.
-const XEN: [Case; 19] = [
+const XEN: [Case; 20] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
@@ -36,7 +36,8 @@ const XEN: [Case; 19] = [
         ..Case::good("domu-too-small", "domu --memory 19M")
     },
     Case { plain: true, ..Case::good("dom0-512M-plain", "dom0") },
-    Case::good("dom0-512M", "dom0"),
+    Case { proofs: &[host::bios_host], ..Case::good("dom0-512M", "dom0") },
+    Case { proofs: &[host::efi_host], ..Case::good("dom0-efi", "dom0 --efi") },
     Case::good("dom0-2G-init-p2m", "dom0 --memory 2G"),
     Case {
         script: Some(DUMP),

@@ -1,18 +1,36 @@
 //! Memory of the machine that is not the guest's: devices, and firmware's tables.
 
 use mmu::{AddressSpace, Error, Fixmap, IoAccess, IoPages};
-use start_info::{Index, Maddr, Mfn, PAGE_SIZE, PageCount, PfnRange};
+use p2m::Entry;
+use start_info::{Index, Maddr, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 
 use super::{Running, numbers::Numbers};
-use crate::platform::Platform;
+use crate::{firmware::MachineMemory, platform::Platform};
+
+/// Frames that Xen gives to dom0's devices as a whole (mm.c, `arch_init_memory`).
+const FIRST_MIB: u64 = 0x100;
+
+/// The machine's memory, read through the fixmap.
+#[derive(Debug)]
+pub struct MachineReader<'g, P> {
+    platform: &'g mut P,
+    running: &'g Running,
+}
+
+impl<P: Platform> MachineMemory for MachineReader<'_, P> {
+    fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
+        self.running.read_machine(self.platform, at, bytes)
+    }
+}
 
 impl Running {
     /// Copies bytes of the machine's memory, page by page, each shown by the fixmap for reading.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses a page, [`Error::NoSuchFrame`] behind the last frame.
+    /// [`Error::NotIdentity`] where the P2M does not call the page identity, the first MiB apart, which is dom0's to read
+    /// whatever the map says of it; [`Error::Refused`] when Xen refuses a page, [`Error::NoSuchFrame`] behind the last frame.
     pub fn read_machine<P: Platform>(
-        &mut self,
+        &self,
         platform: &mut P,
         at: Maddr,
         bytes: &mut [u8],
@@ -26,6 +44,10 @@ impl Running {
             let (part, behind) = rest.split_at_mut(here);
             let beyond = Error::NoSuchFrame { first: at.mfn(), pages: PageCount::new(1) };
             let mfn = Maddr::try_new(next).map_err(|_| beyond)?.mfn();
+            let pfn = Pfn::try_new(mfn.get()).map_err(|_| beyond)?;
+            if mfn.get() >= FIRST_MIB && self.entry(platform, pfn) != Entry::Identity {
+                return Err(Error::NotIdentity { pfn });
+            }
             let page = fixmap.look(platform, self.map.view(), &self.p2m, mfn, IoAccess::Read)?;
             let mut word = (u64::MAX, 0);
             for (byte, place) in part.iter_mut().zip(offset..) {
@@ -38,6 +60,11 @@ impl Running {
             rest = behind;
         }
         fixmap.close(platform)
+    }
+
+    /// Returns the machine's memory, for reading by machine addresses.
+    pub const fn machine_memory<'g, P>(&'g self, platform: &'g mut P) -> MachineReader<'g, P> {
+        MachineReader { platform, running: self }
     }
 
     /// Maps machine frames of a device.

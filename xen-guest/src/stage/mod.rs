@@ -18,6 +18,7 @@ mod with_p2m;
 use start_info::{BootFacts, MemoryMap};
 
 pub use arranged::Arranged;
+pub use device::MachineReader;
 pub use mapped::Mapped;
 pub use parsed::Parsed;
 pub use running::Running;

@@ -12,7 +12,8 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Hypercalls that Xen refused, those to its console apart: a release Xen lets only dom0 use that.
+/// Hypercalls that Xen refused. Not counted: those to its console, which a release Xen lets only dom0 use, and questions about
+/// the host to which "there is no such thing" is an answer.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 /// Returns how many hypercalls Xen refused.
@@ -30,7 +31,14 @@ pub(super) fn refused() -> u64 {
 pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
     // SAFETY: forwarded: the caller answers for the call.
     let result = unsafe { question(number, arguments) };
-    if result < 0 && number != xen_sys::__HYPERVISOR_console_io {
+    let is_answer = match number {
+        xen_sys::__HYPERVISOR_console_io => true,
+        xen_sys::__HYPERVISOR_platform_op => {
+            matches!(check(result), Err(mmu::Errno::ENOSYS | mmu::Errno::EOPNOTSUPP))
+        }
+        _ => false,
+    };
+    if result < 0 && !is_answer {
         REFUSED.fetch_add(1, Ordering::Relaxed);
     }
     result

@@ -18,6 +18,7 @@ mod logger;
 mod memory;
 mod module;
 mod modules;
+mod platform;
 mod registers;
 mod sched;
 mod shared_info;

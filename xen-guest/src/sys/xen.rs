@@ -42,7 +42,7 @@ impl Xen {
         Self { hypercalls: 0, shared_info: None }
     }
 
-    fn count(&mut self) {
+    pub(super) fn count(&mut self) {
         self.hypercalls += 1;
     }
 }

@@ -8,7 +8,7 @@ use xen_guest::{
     sys::{Reason, idle, init_heap, shutdown},
 };
 
-use crate::modules;
+use crate::{host, modules};
 
 entry!(main);
 
@@ -52,5 +52,6 @@ fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     let audit = running.audit(xen).map_err(|error| format!("audit: {error}"))?;
     log::info!("audit: {audit}");
     xen_guest::sys::fail_as_asked(running.setting.facts.command_line());
+    host::demonstrate(guest)?;
     modules::demonstrate(guest)
 }

@@ -1,10 +1,12 @@
-//! The demonstration kernel: boots, checks itself, loads modules, and says how it went.
+//! The demonstration kernel: boots, checks itself, looks at the host as dom0, loads modules, and says how it went.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
 extern crate alloc;
 
+#[cfg(target_os = "none")]
+mod host;
 #[cfg(target_os = "none")]
 mod kernel;
 #[cfg(target_os = "none")]

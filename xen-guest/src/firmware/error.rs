@@ -1,0 +1,233 @@
+//! What firmware can have wrong, one line each.
+
+use core::fmt;
+
+use mmu::Errno;
+
+use super::{acpi::Signature, status::Status};
+
+/// A question to Xen about EFI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// The version.
+    Version,
+    /// The version of the runtime services.
+    RuntimeVersion,
+    /// The vendor.
+    Vendor,
+    /// The configuration table.
+    Configuration,
+    /// The time.
+    GetTime,
+    /// A variable.
+    GetVariable,
+}
+
+/// Why something of the firmware cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// An address beyond what a machine can have.
+    Address {
+        /// What should be there.
+        what: &'static str,
+        /// The first byte.
+        at: u64,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// Memory of the machine cannot be read.
+    Unreadable {
+        /// What is there.
+        what: &'static str,
+        /// The first byte.
+        at: u64,
+        /// How many bytes.
+        bytes: u64,
+        /// Why not.
+        cause: mmu::Error,
+    },
+    /// EFI names an RSDP that is none.
+    RsdpSignature {
+        /// Where.
+        at: u64,
+        /// What is there.
+        found: [u8; 8],
+    },
+    /// An RSDP does not add up.
+    RsdpChecksum {
+        /// Where.
+        at: u64,
+        /// The bytes added up.
+        bytes: u32,
+        /// Their sum.
+        sum: u8,
+    },
+    /// An RSDP has an impossible length.
+    RsdpLength {
+        /// Where.
+        at: u64,
+        /// The length.
+        found: u32,
+        /// The least it can be.
+        least: u32,
+        /// The most that is believed.
+        most: u32,
+    },
+    /// Another table is where this one should be.
+    TableName {
+        /// Where.
+        at: u64,
+        /// Its name.
+        found: Signature,
+        /// The name it should have.
+        expected: Signature,
+    },
+    /// A table has an impossible length.
+    TableLength {
+        /// Its name.
+        signature: Signature,
+        /// Where.
+        at: u64,
+        /// The length.
+        found: u32,
+        /// The least it can be.
+        least: u32,
+        /// The most that is believed.
+        most: u32,
+    },
+    /// The root table ends inside an entry.
+    RootEntries {
+        /// Its name.
+        signature: Signature,
+        /// Where.
+        at: u64,
+        /// The bytes of its entries.
+        bytes: u32,
+        /// The bytes of one.
+        entry: u32,
+    },
+    /// More tables than are looked at.
+    TooManyTables {
+        /// How many are.
+        limit: usize,
+    },
+    /// More entries in EFI's configuration table than are looked at.
+    ConfigurationTables {
+        /// How many there are.
+        found: u32,
+        /// How many are looked at.
+        limit: u32,
+    },
+    /// Xen refused a question.
+    Refused {
+        /// The question.
+        call: Call,
+        /// Why.
+        errno: Errno,
+    },
+    /// EFI refused a question.
+    Status {
+        /// The question.
+        call: Call,
+        /// Why.
+        status: Status,
+    },
+    /// EFI's time is none.
+    Time {
+        /// Year, month, day.
+        date: (u16, u8, u8),
+        /// Hour, minute, second.
+        time: (u8, u8, u8),
+        /// Nanosecond.
+        nanosecond: u32,
+        /// Minutes behind UTC.
+        zone: i16,
+    },
+    /// A variable's name that cannot be asked for.
+    Name {
+        /// Its characters.
+        units: usize,
+        /// The most there can be.
+        limit: usize,
+    },
+    /// A variable is said to be longer than the buffer it was written to.
+    VariableSize {
+        /// Its bytes.
+        found: u64,
+        /// Those of the buffer.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Version => "EFI's version",
+            Self::RuntimeVersion => "EFI's runtime version",
+            Self::Vendor => "EFI's vendor",
+            Self::Configuration => "EFI's configuration table",
+            Self::GetTime => "EFI's time",
+            Self::GetVariable => "an EFI variable",
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Address { what, at, bytes } => {
+                write!(f, "{what}, {bytes:#x} bytes at {at:#x}, is not below 0x10000000000000")
+            }
+            Self::Unreadable { what, at, bytes, cause } => {
+                write!(f, "{what}, {bytes:#x} bytes at {at:#x}, cannot be read: {cause}")
+            }
+            Self::RsdpSignature { at, found } => {
+                write!(
+                    f,
+                    "at {at:#x}, where EFI has the RSDP, is \"{}\", not \"RSD PTR \"",
+                    found.escape_ascii()
+                )
+            }
+            Self::RsdpChecksum { at, bytes, sum } => {
+                write!(
+                    f,
+                    "RSDP at {at:#x}: checksum wrong: its first {bytes} bytes add up to {sum:#04x}, not to 0"
+                )
+            }
+            Self::RsdpLength { at, found, least, most } => {
+                write!(f, "RSDP at {at:#x}: its length {found:#x} is not in {least:#x}..={most:#x}")
+            }
+            Self::TableName { at, found, expected } => {
+                write!(f, "at {at:#x} is table {found}, not {expected}")
+            }
+            Self::TableLength { signature, at, found, least, most } => {
+                write!(f, "{signature} at {at:#x}: its length {found:#x} is not in {least:#x}..={most:#x}")
+            }
+            Self::RootEntries { signature, at, bytes, entry } => {
+                write!(
+                    f,
+                    "{signature} at {at:#x}: {bytes:#x} bytes of entries are no multiple of {entry} bytes"
+                )
+            }
+            Self::TooManyTables { limit } => write!(f, "there are more than {limit} tables"),
+            Self::ConfigurationTables { found, limit } => {
+                write!(f, "EFI has {found} configuration tables, more than the {limit} that are looked at")
+            }
+            Self::Refused { call, errno } => write!(f, "{call}: Xen refused with {errno}"),
+            Self::Status { call, status } => write!(f, "{call}: EFI refused with {status}"),
+            Self::Time { date, time, nanosecond, zone } => write!(
+                f,
+                "EFI's time {:04}-{:02}-{:02} {:02}:{:02}:{:02}, {nanosecond} ns, zone {zone}, does not exist",
+                date.0, date.1, date.2, time.0, time.1, time.2
+            ),
+            Self::Name { units, limit } => {
+                write!(f, "a variable's name of {units} characters has a NUL or more than {limit}")
+            }
+            Self::VariableSize { found, limit } => {
+                write!(f, "EFI wrote a variable of {found} bytes to a buffer of {limit}")
+            }
+        }
+    }
+}

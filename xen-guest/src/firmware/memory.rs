@@ -1,0 +1,110 @@
+//! Bytes at machine addresses.
+//!
+//! *What this is*: the seam through which tables of firmware are read, and reading from it in pieces.
+//!
+//! *What must hold*: an address is checked before it is asked for; a piece never passes the end of a page, so whoever
+//! implements the seam by a window of one page moves it once a piece.
+
+use start_info::{Maddr, PAGE_SIZE};
+
+use super::error::Error;
+
+const PAGE_BYTES: usize = PAGE_SIZE as usize;
+
+/// Memory of the machine that need not be RAM, and need not be this domain's.
+pub trait MachineMemory {
+    /// Reads the bytes at a machine address.
+    ///
+    /// # Errors
+    /// Why they cannot be read; what `bytes` holds then is undefined.
+    fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), mmu::Error>;
+}
+
+/// Reads `bytes` at `at`; `what` names them in an error.
+pub(super) fn read<M: MachineMemory>(
+    memory: &mut M,
+    what: &'static str,
+    at: u64,
+    bytes: &mut [u8],
+) -> Result<(), Error> {
+    let len = bytes.len() as u64;
+    let last = at.checked_add(len.saturating_sub(1)).map(Maddr::try_new);
+    let (Ok(start), Some(Ok(_))) = (Maddr::try_new(at), last) else {
+        return Err(Error::Address { what, at, bytes: len });
+    };
+    memory.read(start, bytes).map_err(|cause| Error::Unreadable { what, at, bytes: len, cause })
+}
+
+/// Reads an array at `at`.
+pub(super) fn array<M: MachineMemory, const LEN: usize>(
+    memory: &mut M,
+    what: &'static str,
+    at: u64,
+) -> Result<[u8; LEN], Error> {
+    let mut bytes = [0; LEN];
+    read(memory, what, at, &mut bytes).map(|()| bytes)
+}
+
+/// Hands the `len` bytes at `at` to `take` page by page, each piece with its address, until `take` gives something.
+pub(super) fn pieces<M: MachineMemory, T>(
+    memory: &mut M,
+    what: &'static str,
+    at: u64,
+    len: u64,
+    mut take: impl FnMut(&mut M, u64, &[u8]) -> Result<Option<T>, Error>,
+) -> Result<Option<T>, Error> {
+    let mut page = [0; PAGE_BYTES];
+    let mut done = 0;
+    while done < len {
+        let here = at.checked_add(done).ok_or(Error::Address { what, at, bytes: len })?;
+        let step = (PAGE_SIZE - here % PAGE_SIZE).min(len - done);
+        let Some(piece) = usize::try_from(step).ok().and_then(|step| page.get_mut(..step)) else { break };
+        read(memory, what, here, piece)?;
+        let found = take(memory, here, piece)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        done += step;
+    }
+    Ok(None)
+}
+
+/// Adds up the `len` bytes at `at`, as ACPI's checksums do.
+pub(super) fn sum<M: MachineMemory>(
+    memory: &mut M,
+    what: &'static str,
+    at: u64,
+    len: u64,
+) -> Result<u8, Error> {
+    let mut total = 0;
+    let _all: Option<()> = pieces(memory, what, at, len, |_, _, piece| {
+        total = added(total, piece);
+        Ok(None)
+    })?;
+    Ok(total)
+}
+
+/// Adds bytes to a checksum.
+pub(super) fn added(sum: u8, bytes: &[u8]) -> u8 {
+    bytes.iter().copied().fold(sum, u8::wrapping_add)
+}
+
+/// Reads a number of 2 bytes from what was read; 0 behind its end.
+pub(super) fn short(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(chunk(bytes, at))
+}
+
+/// Reads a number of 4 bytes from what was read; 0 behind its end.
+pub(super) fn int(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(chunk(bytes, at))
+}
+
+/// Reads a number of 8 bytes from what was read; 0 behind its end.
+pub(super) fn long(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(chunk(bytes, at))
+}
+
+/// Takes some bytes from what was read; zeros behind its end.
+pub(super) fn chunk<const LEN: usize>(bytes: &[u8], at: usize) -> [u8; LEN] {
+    bytes.get(at..).and_then(|tail| tail.first_chunk()).copied().unwrap_or([0; LEN])
+}

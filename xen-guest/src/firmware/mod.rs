@@ -1,0 +1,33 @@
+//! What the host's firmware left for the kernel that owns the host: ACPI's tables, EFI's facts, time and variables.
+//!
+//! *What this is*: for dom0. Everything here is decoding: bytes come through [`MachineMemory`] and [`EfiCalls`], which real Xen
+//! implements in `sys`.
+//!
+//! *What must hold*: nothing that firmware wrote is believed before it is checked. No length of its makes this code allocate,
+//! recurse or run without a bound, and what is wrong is an error with the numbers in it.
+//!
+//! *What is not prevented*: tables that are wrong and have a right checksum. Their contents are the payload's to judge.
+
+mod acpi;
+mod config_table;
+mod efi;
+mod error;
+mod guid;
+mod memory;
+mod rsdp;
+mod status;
+mod time;
+mod variable;
+
+#[cfg(test)]
+mod tests;
+
+pub use acpi::{Checksum, Signature, Table, Tables, tables};
+pub use efi::{Answer, EfiCalls, EfiFacts, Vendor, Version, efi_facts, efi_time};
+pub use error::{Call, Error};
+pub use guid::Guid;
+pub use memory::MachineMemory;
+pub use rsdp::{Found, Rsdp, find_rsdp};
+pub use status::Status;
+pub use time::Time;
+pub use variable::{Name, Variable, VariableBytes, efi_variable};

@@ -1,0 +1,410 @@
+//! Root pointers and tables.
+
+use std::{string::ToString, vec::Vec};
+
+use proptest::prelude::{Strategy, any, prop, prop_assert, proptest};
+use start_info::Maddr;
+
+use super::host::{Memory, add_up, rsdp, table};
+use crate::firmware::{
+    Checksum, EfiFacts, Error, Found, Guid, Rsdp, Signature, Table, Tables, Version, find_rsdp, tables,
+};
+
+const BIOS: u64 = 0xe_0000;
+
+fn at(address: u64) -> Maddr {
+    Maddr::try_new(address).unwrap_or_else(|_| unreachable!("an address of a test"))
+}
+
+fn facts(configuration: u64, tables: u32) -> EfiFacts {
+    EfiFacts {
+        version: Version(2 << 16 | 70),
+        runtime: None,
+        vendor: None,
+        configuration: at(configuration),
+        tables,
+    }
+}
+
+fn pointer(rsdt: u32, xsdt: Option<u64>) -> Rsdp {
+    Rsdp { at: at(BIOS), found: Found::BiosScan, revision: if xsdt.is_some() { 2 } else { 0 }, rsdt, xsdt }
+}
+
+/// An FADT with 32-bit and 64-bit addresses of FACS and DSDT.
+fn fadt(len: usize, facs: (u32, u64), dsdt: (u32, u64)) -> Vec<u8> {
+    let mut body = std::vec![0; 244 - 36];
+    body[0..4].copy_from_slice(&facs.0.to_le_bytes());
+    body[4..8].copy_from_slice(&dsdt.0.to_le_bytes());
+    body[96..104].copy_from_slice(&facs.1.to_le_bytes());
+    body[104..112].copy_from_slice(&dsdt.1.to_le_bytes());
+    table(b"FACP", &body[..len - 36])
+}
+
+fn facs() -> Vec<u8> {
+    let mut facs = std::vec![0xff; 64];
+    facs[..8].copy_from_slice(b"FACS\x40\0\0\0");
+    facs
+}
+
+fn words<const LEN: usize>(addresses: &[u64]) -> Vec<u8> {
+    addresses.iter().flat_map(|address| address.to_le_bytes()[..LEN].to_vec()).collect()
+}
+
+/// Tables as QEMU lays them out, close together and across pages; the DSDT takes several pages.
+fn host() -> Memory {
+    let mut memory = Memory::default();
+    memory.put(0x1ffe_0000, &std::vec![0; 0x1_0000]);
+    memory.put(0x1ffe_0000, &facs());
+    memory.put(0x1ffe_0040, &table(b"DSDT", &[0x5a; 8000]));
+    memory.put(0x1ffe_2000, &fadt(244, (0x1ffe_0000, 0), (0x1111, 0x1ffe_0040)));
+    memory.put(0x1ffe_2ff0, &table(b"APIC", &[1; 84]));
+    memory.put(0x1ffe_3100, &table(b"XSDT", &words::<8>(&[0x1ffe_2000, 0, 0x1ffe_2ff0])));
+    memory.put(0x1ffe_3200, &table(b"RSDT", &words::<4>(&[0x1ffe_2ff0, 0x1ffe_2000])));
+    memory
+}
+
+fn names(tables: &Tables) -> Vec<std::string::String> {
+    tables.as_slice().iter().map(|table| table.signature.to_string()).collect()
+}
+
+#[test]
+fn the_root_pointer_is_found_on_any_border_of_16() {
+    for place in [0xe_0000, 0xe_0010, 0xe_0ff0, 0xf_5a30, 0xf_ffd0] {
+        for xsdt in [None, Some(0x1_2345_6789)] {
+            let mut memory = Memory::bios();
+            memory.put(place, &rsdp(0x7fe_1234, xsdt));
+            let found = find_rsdp(&mut memory, None).unwrap().unwrap();
+            assert_eq!(found, Rsdp { at: at(place), ..pointer(0x7fe_1234, xsdt) });
+        }
+    }
+    // 20 bytes fit where 36 do not.
+    let mut memory = Memory::bios();
+    memory.put(0xf_ffe0, &rsdp(1, None));
+    assert_eq!(find_rsdp(&mut memory, None).unwrap().unwrap().at, at(0xf_ffe0));
+    memory.put(0xf_ffe0, &[0; 20]);
+    for place in [0xd_fff0, 0xe_0008, 0xf_0001] {
+        let mut memory = memory.clone();
+        memory.put(place, &rsdp(1, None));
+        assert_eq!(find_rsdp(&mut memory, None), Ok(None), "{place:#x}");
+    }
+}
+
+#[test]
+fn the_ebda_goes_first_and_only_its_first_kib() {
+    let mut memory = Memory::bios();
+    memory.put(0xf_0000, &rsdp(2, None));
+    for (segment, place, first) in [
+        (0x9fc0, 0x9_fc00, true),
+        (0x9fc0, 0x9_ffe0, true),
+        (0x80f8, 0x8_1360, true),
+        (0x80f8, 0x8_1380, false),
+        // No EBDA there can be.
+        (0x0, 0x0, false),
+        (0x3f, 0x3f0, false),
+        (0xa000, 0xa_0000, false),
+        // Cut at the end of low memory.
+        (0x9fff, 0xa_0000, false),
+    ] {
+        let mut memory = memory.clone();
+        memory.put(place, &rsdp(1, None));
+        memory.put(0x40e, &u16::to_le_bytes(segment));
+        let found = find_rsdp(&mut memory, None).unwrap().unwrap();
+        assert_eq!(found.rsdt, if first { 1 } else { 2 }, "{segment:#x} {place:#x}");
+    }
+}
+
+#[test]
+fn a_wrong_root_pointer_is_passed_over_but_not_forgotten() {
+    for (byte, bytes) in [(16, 20), (33, 36)] {
+        let mut memory = Memory::bios();
+        memory.put(0xe_1000, &rsdp(1, Some(2)));
+        memory.spoil(0xe_1000 + byte);
+        let wrong = Error::RsdpChecksum { at: 0xe_1000, bytes, sum: 1 };
+        assert_eq!(find_rsdp(&mut memory, None), Err(wrong));
+        memory.put(0xe_2000, &rsdp(3, Some(4)));
+        assert_eq!(find_rsdp(&mut memory, None).unwrap().unwrap().at, at(0xe_2000));
+    }
+    assert_eq!(find_rsdp(&mut Memory::bios(), None), Ok(None));
+}
+
+#[test]
+fn the_length_of_a_root_pointer_is_bounded() {
+    for found in [0, 35, 4097, u32::MAX] {
+        let mut memory = Memory::bios();
+        memory.put(BIOS, &rsdp(1, Some(2)));
+        memory.put(BIOS + 20, &found.to_le_bytes());
+        assert_eq!(
+            find_rsdp(&mut memory, None),
+            Err(Error::RsdpLength { at: BIOS, found, least: 36, most: 4096 })
+        );
+    }
+}
+
+#[test]
+fn a_root_pointer_of_another_length_adds_up_as_a_whole() {
+    for len in [37, 4096] {
+        let mut longer = rsdp(1, Some(2));
+        longer.resize(len, 0x11);
+        longer[20..24].copy_from_slice(&(len as u32).to_le_bytes());
+        add_up(&mut longer, 32);
+        let mut memory = Memory::bios();
+        memory.put(BIOS, &longer);
+        assert_eq!(find_rsdp(&mut memory, None).unwrap().unwrap().xsdt, Some(2));
+        memory.spoil(BIOS + len as u64 - 1);
+        let wrong = Error::RsdpChecksum { at: BIOS, bytes: len as u32, sum: 1 };
+        assert_eq!(find_rsdp(&mut memory, None), Err(wrong));
+    }
+    // Before revision 2 there is no second part, whatever lies there.
+    for revision in [0, 1] {
+        let mut first = rsdp(1, Some(2));
+        first[15] = revision;
+        add_up(&mut first[..20], 8);
+        first[32] ^= 1;
+        let mut memory = Memory::bios();
+        memory.put(BIOS, &first);
+        let found = find_rsdp(&mut memory, None).unwrap().unwrap();
+        assert_eq!((found.revision, found.xsdt), (revision, None));
+    }
+}
+
+#[test]
+fn nothing_lies_across_the_last_address() {
+    let mut memory = Memory::default();
+    let found = tables(&mut memory, &pointer(0, Some((1 << 52) - 3)));
+    let error = Error::Address { what: "a table's name", at: (1 << 52) - 3, bytes: 4 };
+    assert_eq!(found, Err(error));
+    assert_eq!(memory.reads, 0);
+}
+
+#[test]
+fn efi_names_the_root_pointer() {
+    let entry = |guid: Guid, address: u64| {
+        let mut entry = guid.to_bytes().to_vec();
+        entry.extend_from_slice(&address.to_le_bytes());
+        entry
+    };
+    let other = Guid::new(1, 2, 3, [4; 8]);
+    let table = |entries: &[(Guid, u64)]| {
+        let mut memory = Memory::default();
+        memory.put(0x2_0000, &rsdp(1, None));
+        memory.put(0x3_0000, &rsdp(2, Some(3)));
+        let entries: Vec<u8> = entries.iter().flat_map(|(guid, at)| entry(*guid, *at)).collect();
+        memory.put(0x7fe9_eff8, &entries);
+        memory
+    };
+    let both = [(other, 1), (Guid::ACPI_10, 0x2_0000), (other, 2), (Guid::ACPI_20, 0x3_0000)];
+    for (count, place) in
+        [(4, Some(0x3_0000)), (3, Some(0x2_0000)), (2, Some(0x2_0000)), (1, None), (0, None)]
+    {
+        let found = find_rsdp(&mut table(&both), Some(&facts(0x7fe9_eff8, count))).unwrap();
+        assert_eq!(found.map(|rsdp| (rsdp.at, rsdp.found)), place.map(|place| (at(place), Found::Efi)));
+    }
+    let mut memory = table(&[(Guid::ACPI_20, 0x3_0008)]);
+    let found = [0, 0x42, 0x4f, 0x43, 0x48, 0x53, 0x20, 2];
+    memory.put(0x3_0008, &found);
+    let none = Error::RsdpSignature { at: 0x3_0008, found };
+    assert_eq!(find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1))), Err(none));
+    let mut memory = table(&[(Guid::ACPI_20, 0x9_0000)]);
+    let error = find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1))).unwrap_err();
+    assert!(matches!(error, Error::Unreadable { what: "RSDP", at: 0x9_0000, bytes: 20, .. }), "{error}");
+    let mut memory = table(&[(Guid::ACPI_20, u64::MAX - 7)]);
+    let nowhere = Error::Address { what: "RSDP", at: u64::MAX - 7, bytes: 20 };
+    assert_eq!(find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1))), Err(nowhere));
+    let all = std::vec![(other, 1); 1024];
+    assert_eq!(find_rsdp(&mut table(&all), Some(&facts(0x7fe9_eff8, 1024))), Ok(None));
+    let many = Error::ConfigurationTables { found: 1025, limit: 1024 };
+    assert_eq!(find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1025))), Err(many));
+}
+
+#[test]
+fn the_guids_read_as_they_are_written() {
+    assert_eq!(Guid::ACPI_20.to_string(), "8868e871-e4f1-11d3-bc22-0080c73c8881");
+    assert_eq!(Guid::ACPI_10.to_string(), "eb9d2d30-2d88-11d3-9a16-0090273fc14d");
+    assert_eq!(Guid::GLOBAL_VARIABLE.to_string(), "8be4df61-93ca-11d2-aa0d-00e098032b8c");
+    assert_eq!(Guid::from_bytes(Guid::ACPI_20.to_bytes()), Guid::ACPI_20);
+    assert_eq!(Guid::ACPI_20.to_bytes()[..8], [0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11]);
+}
+
+#[test]
+fn all_tables_are_found_and_add_up() {
+    let found = tables(&mut host(), &pointer(0x1ffe_3200, Some(0x1ffe_3100))).unwrap();
+    assert_eq!(names(&found), ["XSDT", "FACP", "APIC", "DSDT", "FACS"]);
+    assert_eq!(found.wrong(), None);
+    let dsdt =
+        Table { signature: Signature(*b"DSDT"), at: at(0x1ffe_0040), len: 8036, checksum: Checksum::Right };
+    assert_eq!(found.as_slice()[3], dsdt);
+    assert_eq!(dsdt.to_string(), "DSDT at 0x1ffe0040, 0x1f64 bytes, checksum right");
+    assert_eq!(found.as_slice()[4].to_string(), "FACS at 0x1ffe0000, 0x40 bytes, without a checksum");
+
+    // A DSDT's narrow address leads nowhere here, which shows that the wide one was taken.
+    let found = tables(&mut host(), &pointer(0x1ffe_3200, None)).unwrap();
+    assert_eq!(names(&found), ["RSDT", "APIC", "FACP", "DSDT", "FACS"]);
+}
+
+#[test]
+fn a_short_fadt_has_narrow_addresses_only() {
+    let root = pointer(0, Some(0x1ffe_3100));
+    for (len, expected) in [(116, "DSDT"), (147, "DSDT"), (148, "SSDT"), (244, "SSDT")] {
+        let mut memory = host();
+        memory.put(0x1ffe_4000, &table(b"DSDT", &[]));
+        memory.put(0x1ffe_4100, &table(b"SSDT", &[]));
+        memory.put(0x1ffe_2000, &fadt(len, (0, 0), (0x1ffe_4000, 0x1ffe_4100)));
+        let found = tables(&mut memory, &root);
+        if expected == "DSDT" {
+            assert_eq!(names(&found.unwrap()), ["XSDT", "FACP", "APIC", "DSDT"], "{len}");
+        } else {
+            // The wide address leads to a table that is no DSDT.
+            let (found_name, expected) = (Signature(*b"SSDT"), Signature(*b"DSDT"));
+            assert_eq!(
+                found,
+                Err(Error::TableName { at: 0x1ffe_4100, found: found_name, expected }),
+                "{len}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_wrong_checksum_is_told_with_its_table() {
+    for (byte, name) in [(0x1ffe_1f00, "DSDT"), (0x1ffe_3000, "APIC"), (0x1ffe_3100 + 20, "XSDT")] {
+        let mut memory = host();
+        memory.spoil(byte);
+        let found = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap();
+        let wrong = found.wrong().unwrap();
+        assert_eq!((wrong.signature.to_string().as_str(), wrong.checksum), (name, Checksum::Wrong(1)));
+        assert!(wrong.to_string().ends_with("checksum wrong: the bytes add up to 0x01, not to 0"));
+        // Nothing is followed out of a root that is wrong.
+        assert_eq!(found.as_slice().len(), if name == "XSDT" { 1 } else { 5 });
+    }
+    let mut memory = host();
+    memory.spoil(0x1ffe_2000 + 60);
+    let found = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap();
+    assert_eq!(names(&found), ["XSDT", "FACP", "APIC"]);
+}
+
+/// Seen on Xen 4.17 under OVMF: the boot logo lay in ordinary memory.
+#[test]
+fn a_bgrt_that_xen_changed_is_no_fault_of_the_firmware() {
+    let root = pointer(0, Some(0x1ffe_3100));
+    let mut body = std::vec![1, 0, 1, 0];
+    body.extend_from_slice(&0x1df9_d018_u64.to_le_bytes());
+    body.extend_from_slice(&[0x10, 0, 0, 0, 0x20, 0, 0, 0]);
+    let mut memory = host();
+    memory.put(0x1ffe_2ff0, &table(b"BGRT", &body));
+    assert_eq!(tables(&mut memory, &root).unwrap().to_string(), "5 tables, all checksums right");
+    // Only one of the two marks: somebody else did this.
+    memory.put(0x1ffe_2ff0 + 40, &[0; 8]);
+    let found = tables(&mut memory, &root).unwrap();
+    assert_eq!(found.to_string(), "5 tables, BGRT's checksum wrong");
+    memory.put(0x1ffe_2ff0 + 38, &[0]);
+    let found = tables(&mut memory, &root).unwrap();
+    assert_eq!(found.wrong(), None);
+    let told = "5 tables, all checksums right but that of BGRT, which Xen changed";
+    assert_eq!(found.to_string(), told);
+    let sum =
+        0_u8.wrapping_sub(1).wrapping_sub(0x1d).wrapping_sub(0xf9).wrapping_sub(0xd0).wrapping_sub(0x18);
+    assert_eq!(found.as_slice()[2].checksum, Checksum::Invalidated(sum));
+    // Both marks, in a table of another name or too short to have them.
+    memory.put(0x1ffe_2ff0, b"BGRU");
+    assert!(tables(&mut memory, &root).unwrap().wrong().is_some());
+    memory.put(0x1ffe_2ff0, &table(b"BGRT", &[0; 11]));
+    memory.spoil(0x1ffe_2ff0 + 10);
+    assert!(tables(&mut memory, &root).unwrap().wrong().is_some());
+}
+
+#[test]
+fn lengths_are_bounded() {
+    let most = 16 << 20;
+    for (place, name, least) in
+        [(0x1ffe_2ff0, b"APIC", 36), (0x1ffe_0000, b"FACS", 64), (0x1ffe_3100, b"XSDT", 36)]
+    {
+        for found in [0, least - 1, most + 1, u32::MAX] {
+            let mut memory = host();
+            memory.put(place + 4, &found.to_le_bytes());
+            let error = Error::TableLength { signature: Signature(*name), at: place, found, least, most };
+            assert_eq!(tables(&mut memory, &pointer(0, Some(0x1ffe_3100))), Err(error));
+            assert!(memory.bytes < 0x1_0000);
+        }
+    }
+    // A length that leads out of memory that can be read.
+    let mut memory = host();
+    memory.put(0x1ffe_2ff0 + 4, &most.to_le_bytes());
+    let error = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap_err();
+    assert!(matches!(error, Error::Unreadable { at: 0x1fff_0000, bytes: 4096, .. }), "{error}");
+}
+
+#[test]
+fn a_root_of_odd_entries_or_too_many_is_refused() {
+    let root = pointer(0, Some(0x1000));
+    let mut memory = Memory::default();
+    memory.put(0x1000, &table(b"XSDT", &[0; 12]));
+    let signature = Signature(*b"XSDT");
+    let odd = Error::RootEntries { signature, at: 0x1000, bytes: 12, entry: 8 };
+    assert_eq!(tables(&mut memory, &root), Err(odd));
+
+    for (count, fits) in [(127, true), (128, false)] {
+        let mut memory = Memory::default();
+        memory.put(0x8000, &table(b"SSDT", &[]));
+        memory.put(0x1000, &table(b"XSDT", &words::<8>(&std::vec![0x8000; count])));
+        let found = tables(&mut memory, &root);
+        assert_eq!(found.is_ok(), fits);
+        if !fits {
+            assert_eq!(found, Err(Error::TooManyTables { limit: 128 }));
+        }
+    }
+    // Empty entries take no room, but their number is bounded by the table's length.
+    let mut memory = Memory::default();
+    memory.put(0x1000, &table(b"XSDT", &std::vec![0; 8 * 5000]));
+    assert_eq!(tables(&mut memory, &root).unwrap().as_slice().len(), 1);
+}
+
+#[test]
+fn a_root_that_leads_to_itself_ends() {
+    let mut memory = Memory::default();
+    memory.put(0x1000, &table(b"XSDT", &words::<8>(&[0x1000, 0x1000])));
+    let found = tables(&mut memory, &pointer(0, Some(0x1000))).unwrap();
+    assert_eq!(names(&found), ["XSDT", "XSDT", "XSDT"]);
+}
+
+#[test]
+fn another_name_at_the_root_is_refused() {
+    let error = tables(&mut host(), &pointer(0x1ffe_3100, None)).unwrap_err();
+    assert_eq!(error.to_string(), "at 0x1ffe3100 is table XSDT, not RSDT");
+}
+
+fn damage() -> impl Strategy<Value = Vec<(u64, u8)>> {
+    prop::collection::vec((0_u64..0x3300, any::<u8>()), 0..8)
+}
+
+proptest! {
+    /// Whatever firmware wrote, the walk ends, soon, and says something.
+    #[test]
+    fn any_damage_ends_in_tables_or_an_error(damage in damage(), rsdt in any::<u32>(), wide in any::<bool>()) {
+        let mut memory = host();
+        for (offset, byte) in damage {
+            memory.put(0x1ffe_0000 + offset, &[byte]);
+        }
+        memory.reads = 0;
+        let found = tables(&mut memory, &pointer(rsdt, wide.then_some(0x1ffe_3100)));
+        match found {
+            Ok(found) => prop_assert!(found.as_slice().len() <= Tables::MOST),
+            Err(error) => prop_assert!(!error.to_string().contains('\n')),
+        }
+        prop_assert!(memory.reads < 0x1000, "{} reads", memory.reads);
+    }
+
+    #[test]
+    fn any_low_memory_has_a_root_pointer_or_none(bytes in any::<[u8; 36]>(), line in 0_u64..0x2000, ebda in any::<u16>()) {
+        let mut memory = Memory::bios();
+        let mut pointer = rsdp(1, Some(2));
+        pointer[8..].copy_from_slice(&bytes[8..]);
+        let place = BIOS + 16 * line.min(0x1ffd);
+        memory.put(place, &pointer);
+        memory.put(0x40e, &ebda.to_le_bytes());
+        if let Ok(Some(found)) = find_rsdp(&mut memory, None) {
+            prop_assert!(pointer[..20].iter().copied().fold(0, u8::wrapping_add) == 0);
+            prop_assert!(found.at.get() == place);
+        }
+        prop_assert!(memory.reads < 64);
+    }
+}

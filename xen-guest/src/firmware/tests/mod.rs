@@ -1,0 +1,5 @@
+//! Firmware made by hand, right and damaged.
+
+mod acpi;
+mod efi;
+mod host;
