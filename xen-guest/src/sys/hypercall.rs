@@ -50,11 +50,3 @@ pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
     }
     result
 }
-
-/// Turns the result of a call into the errno it stands for, if it is one.
-pub(super) fn check(result: i64) -> Result<u64, mmu::Errno> {
-    match u64::try_from(result) {
-        Ok(value) => Ok(value),
-        Err(_) => Err(mmu::Errno(u16::try_from(result.unsigned_abs()).unwrap_or(u16::MAX))),
-    }
-}
