@@ -4,7 +4,7 @@
 //! index on, it moves the consumer index on. Indices count bytes for ever and wrap at 2^32.
 //!
 //! *What must hold*: a byte is stored before the index that covers it. A full ring does not stop the guest for ever: after
-//! many turns without a reader the text is dropped.
+//! many turns without a reader the text is dropped, and so is what follows, until the reader moves.
 //!
 //! *What is not prevented*: a reader that moves its index backwards gets bytes twice, or none until it is back.
 
@@ -38,11 +38,13 @@ pub(super) struct Ring<R> {
     reader: R,
     /// How often the processor is given away for the reader before text is dropped.
     patience: u32,
+    /// Set when patience was in vain: the reader is not waited for again before it has moved.
+    deaf: bool,
 }
 
 impl<R: Reader> Ring<R> {
     pub(super) const fn new(page: SharedPage, reader: R, patience: u32) -> Self {
-        Self { page, reader, patience }
+        Self { page, reader, patience, deaf: false }
     }
 
     /// Writes text, with a carriage return before every line feed as a terminal wants it, and tells the reader.
@@ -62,7 +64,7 @@ impl<R: Reader> Ring<R> {
     /// Waits until the reader has everything, so that nothing is lost when the domain ends.
     pub(super) fn drain(&mut self) {
         for _ in 0..self.patience {
-            if self.waiting() == 0 {
+            if self.deaf || self.waiting() == 0 {
                 break;
             }
             self.reader.give_way();
@@ -71,9 +73,13 @@ impl<R: Reader> Ring<R> {
 
     fn bytes(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if self.waiting() >= OUT_SIZE && !self.wait_for_room() {
-                return;
+            if self.waiting() >= OUT_SIZE {
+                self.deaf = self.deaf || !self.wait_for_room();
+                if self.deaf {
+                    return;
+                }
             }
+            self.deaf = false;
             let producer = self.index(OUT_PRODUCER).load(Ordering::Relaxed);
             self.byte(producer % OUT_SIZE).store(byte, Ordering::Relaxed);
             fence(Ordering::Release);
@@ -222,6 +228,23 @@ mod tests {
         ring.write("lost");
         assert_eq!((ring.waiting(), daemon.borrow().turns), (OUT_SIZE, PATIENCE));
         assert_eq!(daemon.borrow_mut().everything(), text);
+    }
+
+    #[test]
+    fn a_reader_that_never_reads_is_waited_for_once() {
+        let (mut ring, daemon) = ring(0, 0);
+        for _ in 0..3 {
+            ring.write(&"a line of text\n".repeat(60));
+        }
+        ring.drain();
+        assert_eq!(daemon.borrow().turns, PATIENCE);
+        // Once it reads, everything is as before.
+        daemon.borrow_mut().appetite = 40;
+        daemon.borrow_mut().take();
+        daemon.borrow_mut().text.clear();
+        let text = "0123456789".repeat(15);
+        ring.write(&text);
+        assert!(daemon.borrow_mut().everything().ends_with(&text));
     }
 
     #[test]
