@@ -31,8 +31,8 @@ pub(super) fn copy_page(source: Word, target: &mut Frame) {
     let from = pointer::to::<[u64; 512]>(source.of_page().address());
     let to = pointer::to_mut::<[u64; 512]>(target.word_mut(Index::FIRST).address());
     // SAFETY: `source` starts the page of a word, and a word's page is mapped as a whole; `target` is a whole frame held by
-    // one owner, so the two do not overlap.
-    unsafe { core::ptr::copy_nonoverlapping(from, to, 1) }
+    // one owner. A window names words of that frame too, so the two pages may be one: `copy` allows it.
+    unsafe { core::ptr::copy(from, to, 1) }
 }
 
 #[cfg(test)]
@@ -78,5 +78,14 @@ mod tests {
             }
         }
         assert_eq!([buffer.bytes(4096, 4096), buffer.bytes(8192, 4096)], content[1..]);
+    }
+
+    #[test]
+    fn a_page_copied_onto_itself_stays_as_it_is() {
+        // Nothing keeps a window from naming a word of the very frame that is written.
+        let (buffer, content) = pages();
+        let (window, mut frame) = (buffer.window(), buffer.frame(1));
+        copy_page(window.word(Pfn::new(1), Index::FIRST).unwrap(), &mut frame);
+        assert_eq!(buffer.bytes(4096, 4096), content[1]);
     }
 }
