@@ -19,6 +19,7 @@ mod module_runs;
 mod mutations;
 mod options;
 mod outcome;
+mod outside;
 mod packages;
 mod paths;
 mod process;
