@@ -1,7 +1,8 @@
 //! A boot layer for Xen PV guest kernels: from start_info to a loaded module.
 //!
-//! *What this is*: the stages of a boot ([`boot()`] runs them all, on real Xen or on a model), module loading, what firmware left for dom0 ([`firmware`]), and, for
-//! the target without an operating system, the entry point and everything unsafe (`sys`).
+//! *What this is*: the stages of a boot ([`boot()`] runs them all, on real Xen or on a model), module loading, what firmware
+//! left for dom0 ([`firmware`]), and, for the target without an operating system, the entry point and everything unsafe
+//! (`sys`; parts of it in tests too).
 //!
 //! A kernel names its payload with `entry!` and gets a `Guest`: all memory mapped at `__va`, its own page tables, a
 //! frame allocator, the log on the console, and the module window.
@@ -29,7 +30,7 @@ pub mod stage;
 
 #[cfg(target_os = "none")]
 mod guest;
-#[cfg(target_os = "none")]
+#[cfg(any(target_os = "none", test))]
 pub mod sys;
 
 pub use boot::{Cause, Failure, boot, image_address};

@@ -14,7 +14,7 @@ use crate::outcome::{Outcome, Report};
 use crate::screen::Screen;
 use crate::setup::Parts;
 use crate::size::PAGE;
-use crate::{boot, build, run};
+use crate::{boot, build, outside, run};
 
 /// What the ramdisk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) enum Ramdisk {
     NoElf,
     /// The module hello and no other: the usual one has some MiB.
     Hello,
+    /// Hello and the modules that `docs/modules.md` has its reader write.
+    Outside,
 }
 
 /// Something that must be true of a run.
@@ -221,6 +223,15 @@ impl Ramdisk {
                 let mut archive = Archive::default();
                 archive.folder("modules");
                 archive.file("modules/hello.ko", 0o644, &std::fs::read(build::module("hello"))?);
+                archive.finish()
+            }
+            Self::Outside => {
+                let mut archive = Archive::default();
+                archive.folder("modules");
+                archive.file("modules/hello.ko", 0o644, &std::fs::read(build::module("hello"))?);
+                for (name, content) in outside::NAMES.iter().zip(outside::modules()?) {
+                    archive.file(&format!("modules/{name}.ko"), 0o644, &content);
+                }
                 archive.finish()
             }
             Self::NoElf => {

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::case::{Case, Evidence};
+use crate::case::{Case, Evidence, Ramdisk};
 use crate::outcome::Outcome;
-use crate::proof;
+use crate::{outside, proof};
 
 const DUMP: &str = include_str!("../dom0/dump.sh");
 
@@ -15,7 +15,7 @@ const REFUSED: &str =
     "modules=all refuse=bad-init,bad-abi,bad-name,bad-need,bad-circle-a,bad-symbol,bad-twin,bad-overlay,none";
 
 /// The runs; they belong to the group `xen`.
-pub(crate) const MODULES: [Case; 12] = [
+pub(crate) const MODULES: [Case; 15] = [
     Case::words("modules-domu", "domu", REFUSED, &[all_loaded, all_refused]),
     Case::words("modules-dom0", "dom0", REFUSED, &[all_loaded, all_refused]),
     Case::words("modules-lazy", "domu --memory 3G", "modules=all map=lazy", &[all_loaded]),
@@ -25,6 +25,10 @@ pub(crate) const MODULES: [Case; 12] = [
         "modules=hello,counter,client,plainc rounds=1000",
         &[thousand_rounds],
     ),
+    Case {
+        ramdisk: Ramdisk::Outside,
+        ..Case::words("modules-outside", "domu", "modules=all rounds=1", &[outside_spoke])
+    },
     Case::words("modules-fill-window", "domu --memory 2G", "modules=hello fill=bulk", &[window_filled]),
     Case {
         script: Some(DUMP),
@@ -44,6 +48,26 @@ pub(crate) const MODULES: [Case; 12] = [
     Case::dies("module-writes-constant", "domu", "modules=hello,bad-constant", &[constant_written]),
     Case::dies("module-executes-data", "dom0", "modules=hello,bad-exec", &[data_executed]),
     Case::dies("module-jumps-nowhere", "dom0", "modules=hello,bad-jump", &[nothing_executed]),
+    Case {
+        script: Some(DUMP),
+        outcomes: &[Outcome::Crashed, Outcome::Failure],
+        ..Case::dies(
+            "module-executes-data-walked",
+            "domu",
+            "modules=hello,bad-exec",
+            &[data_executed, proof::tables_walked],
+        )
+    },
+    Case {
+        script: Some(DUMP),
+        outcomes: &[Outcome::Crashed, Outcome::Failure],
+        ..Case::dies(
+            "module-jumps-nowhere-walked",
+            "domu",
+            "modules=hello,bad-jump",
+            &[nothing_executed, proof::tables_walked],
+        )
+    },
     Case::dies("module-keeps-start", "domu", "modules=bad-start rounds=1", &[start_executed]),
     Case {
         outcomes: &[Outcome::Failure],
@@ -95,6 +119,25 @@ fn has_line(evidence: &Evidence, words: &[&str]) -> Result<()> {
 
 fn thousand_rounds(evidence: &Evidence) -> Result<()> {
     has_line(evidence, &["rounds: 1000 times", "frames free before and after"])
+}
+
+/// Both modules were loaded, taken out again and loaded, each saying so, and stand in the table.
+fn outside_spoke(evidence: &Evidence) -> Result<()> {
+    for name in outside::NAMES {
+        let count = |words: &str| {
+            let words = format!("{name}: {words}");
+            evidence.guest.lines().filter(|line| line.starts_with(&words)).count()
+        };
+        let (hellos, goodbyes) = (count("hello"), count("goodbye"));
+        ensure!(
+            (hellos, goodbyes) == (2, 1),
+            "{name} said hello {hellos} times and goodbye {goodbyes} times"
+        );
+        let in_table =
+            |line: &str| line.split_whitespace().next() == Some(name) && line.contains(" ffffffffa0");
+        ensure!(evidence.guest.lines().any(in_table), "{name} is not in the table of modules");
+    }
+    has_line(evidence, &["rounds: 1 times", "frames free before and after"])
 }
 
 fn window_filled(evidence: &Evidence) -> Result<()> {

@@ -16,7 +16,7 @@ use crate::module_runs::MODULES;
 use crate::outcome::Outcome;
 use crate::ration::Ration;
 use crate::setup::{self, Parts};
-use crate::{build, host, machine, packages, paths, process, proof};
+use crate::{build, host, machine, miri, packages, paths, process, proof};
 
 const DUMP: &str = include_str!("../dom0/dump.sh");
 const SOURCE_DOCUMENT: &str = "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784";
@@ -78,6 +78,8 @@ const LARGE: [Case; 2] = [
     },
 ];
 
+/// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
+const GROUPS: [&str; 5] = ["unit", "model", "miri", "xen", "large"];
 const LIMIT: Duration = Duration::from_secs(1800);
 const MACHINES: usize = 2;
 
@@ -96,15 +98,13 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     let mut names: Vec<&str> = arguments.iter().filter_map(|name| name.to_str()).collect();
     let everything = names.is_empty();
     if everything {
-        names = vec!["unit", "model", "xen", "large"];
+        names = GROUPS.to_vec();
     }
     let cases: Vec<Case> = xen().chain(large()).collect();
-    let known = |name: &str| {
-        ["unit", "model", "xen", "large"].contains(&name) || cases.iter().any(|case| case.name == name)
-    };
+    let known = |name: &str| GROUPS.contains(&name) || cases.iter().any(|case| case.name == name);
     if names.len() < arguments.len() || !names.iter().all(|name| known(name)) {
         let runs: Vec<&str> = cases.iter().map(|case| case.name).collect();
-        bail!("usage: scripts/test [unit|model|xen|large|RUN]…\nruns: {}", runs.join(" "));
+        bail!("usage: scripts/test [{}|RUN]…\nruns: {}", GROUPS.join("|"), runs.join(" "));
     }
     let started = Instant::now();
     let mut tally = Tally::default();
@@ -112,10 +112,13 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
         tally.add(checked());
     }
     if names.contains(&"unit") {
-        tally.add(cargo_test("unit", &["--exclude", "xen-model", "--workspace"]));
+        tally.add(cargo_test("unit", vec![host_tests(&["--exclude", "xen-model", "--workspace"])]));
     }
     if names.contains(&"model") {
-        tally.add(cargo_test("model", &["--package", "xen-model"]));
+        tally.add(cargo_test("model", vec![host_tests(&["--package", "xen-model"])]));
+    }
+    if names.contains(&"miri") {
+        tally.add(in_miri());
     }
     let of = |group: &'static str| {
         let names = &names;
@@ -163,28 +166,49 @@ fn checked() -> Tally {
     Tally::one(passed)
 }
 
-/// Runs host tests and counts them by cargo's own summary lines.
-fn cargo_test(group: &str, arguments: &[&str]) -> Tally {
-    let started = Instant::now();
+fn host_tests(arguments: &[&str]) -> Command {
     let mut cargo = build::cargo();
     cargo.args(["test", "--quiet", "--no-fail-fast"]).args(arguments);
-    let what = format!("{group} tests");
-    let output = match process::output(&what, &mut cargo, LIMIT) {
-        Ok(output) => output,
+    cargo
+}
+
+fn in_miri() -> Tally {
+    match miri::ensure() {
+        Ok(channel) => cargo_test("miri", miri::RUNS.map(|run| miri::command(&channel, run)).into()),
         Err(error) => {
-            println!("{group}: FAILED: {error:#}");
-            return Tally::one(false);
+            println!("miri: FAILED: {error:#}");
+            Tally::one(false)
         }
-    };
+    }
+}
+
+/// Runs cargo's tests and counts them by its own summary lines.
+fn cargo_test(group: &str, commands: Vec<Command>) -> Tally {
+    let started = Instant::now();
     let mut tally = Tally::default();
-    output.said.lines().filter_map(counted).for_each(|counts| tally.add(counts));
+    for mut cargo in commands {
+        let output = match process::output(&format!("{group} tests"), &mut cargo, LIMIT) {
+            Ok(output) => output,
+            Err(error) => {
+                println!("{group}: FAILED: {error:#}");
+                tally.failed += 1;
+                continue;
+            }
+        };
+        let mut counts = Tally::default();
+        output.said.lines().filter_map(counted).for_each(|more| counts.add(more));
+        if !output.status.success() {
+            // What did not compile has no count, nor has what Miri or a signal ended.
+            counts.failed = counts.failed.max(1);
+            println!("{}", output.tail());
+        }
+        tally.add(counts);
+    }
     let seconds = started.elapsed().as_secs();
-    if output.status.success() {
+    if tally.failed == 0 {
         println!("{group}: ok, {} tests in {seconds} s", tally.passed);
     } else {
-        // What did not compile has no count.
-        tally.failed = tally.failed.max(1);
-        println!("{}\n{group}: FAILED after {seconds} s", output.tail());
+        println!("{group}: FAILED after {seconds} s");
     }
     tally
 }

@@ -108,6 +108,15 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Checks that a table of relocations counts its symbols in the symbol table that is read.
+    pub(super) fn check_link(&self, row: &Row) -> Result<(), Error> {
+        if row.link(ENDIAN) == self.symbols.section() {
+            return Ok(());
+        }
+        let (index, sections) = (row.sh_link(ENDIAN).into(), self.sections.len() as u64);
+        Err(Error::SectionIndex { holder: self.name(row), index, sections })
+    }
+
     /// Checks that every section lies inside the file, and no two share a byte of it.
     fn check_extents(&self) -> Result<(), Error> {
         let present = self.bytes.len() as u64;

@@ -5,7 +5,7 @@
 //!
 //! *What must hold*: the place lies inside its section, so a plan can write nowhere else.
 //!
-//! *What is not prevented*: two relocations of one place. The later one wins, as with any linker.
+//! *What is not prevented*: two relocations of one place. [`super::Content`] refuses what they store.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -131,10 +131,7 @@ pub(super) fn collect(object: &Object<'_>, sections: &[Section<'_>]) -> Result<V
             return Err(Error::RelocationForm { section: object.name(row), kind: form.0 });
         }
         object.check_entries(row, size_of::<Rela64<LittleEndian>>() as u64)?;
-        if row.link(ENDIAN) != object.symbols().section() {
-            let (index, sections) = (row.sh_link(ENDIAN).into(), object.rows().count() as u64 + 1);
-            return Err(Error::SectionIndex { holder: object.name(row), index, sections });
-        }
+        object.check_link(row)?;
         let Some((entries, _)) = row.rela(ENDIAN, object.file()).map_err(Error::Malformed)? else { continue };
         relocations.try_reserve(entries.len()).map_err(|_| Error::NoMemory { entries: entries.len() })?;
         for entry in entries {

@@ -9,7 +9,9 @@
 
 use alloc::vec::Vec;
 
-use object::elf::{Rela64, SHN_ABS, SHN_UNDEF, SHT_RELA, STB_GLOBAL, STB_LOCAL, STT_GNU_IFUNC, STT_TLS};
+use object::elf::{
+    Rela64, SHN_ABS, SHN_UNDEF, SHT_RELA, STB_GLOBAL, STB_LOCAL, STT_GNU_IFUNC, STT_TLS, SymbolType,
+};
 use object::endian::LittleEndian;
 use object::read::SymbolIndex;
 use object::read::elf::{Rela, SectionHeader, Sym};
@@ -55,7 +57,7 @@ impl<'a> Symbol<'a> {
         let kind = symbol.st_type();
         let reserved = symbol.st_shndx(ENDIAN);
         let refuse = || Error::SymbolKind { symbol: Name::new(name), kind: kind.0, section: reserved.0 };
-        if kind == STT_TLS || kind == STT_GNU_IFUNC {
+        if !has_address(kind) {
             return Err(refuse());
         }
         let value = symbol.st_value(ENDIAN);
@@ -82,6 +84,11 @@ impl<'a> Symbol<'a> {
     }
 }
 
+/// Tells whether a symbol of that type is where its value says: not in each thread, and not where a function will say.
+const fn has_address(kind: SymbolType) -> bool {
+    !matches!(kind, STT_TLS | STT_GNU_IFUNC)
+}
+
 /// The section that holds an address of each symbol a module exports; its relocations name them.
 pub(super) const EXPORTS: &[u8] = b".modexport";
 
@@ -103,6 +110,7 @@ pub(super) fn exports<'a>(object: &Object<'a>, sections: &[Section<'a>]) -> Resu
             continue;
         }
         object.check_entries(row, size_of::<Rela64<LittleEndian>>() as u64)?;
+        object.check_link(row)?;
         let Some((entries, _)) = row.rela(ENDIAN, object.file()).map_err(Error::Malformed)? else { continue };
         exports.try_reserve(entries.len()).map_err(|_| Error::NoMemory { entries: entries.len() })?;
         for entry in entries {
@@ -147,6 +155,11 @@ pub(super) fn entry(
         let defined = symbol.st_bind() != STB_LOCAL && symbol.st_shndx(ENDIAN) != SHN_UNDEF;
         if !defined || table.symbol_name(ENDIAN, symbol) != Ok(wanted.as_bytes()) {
             continue;
+        }
+        let kind = symbol.st_type();
+        if !has_address(kind) {
+            let (symbol, section) = (Name::new(wanted.as_bytes()), symbol.st_shndx(ENDIAN).0);
+            return Err(Error::SymbolKind { symbol, kind: kind.0, section });
         }
         let section = table.symbol_section(ENDIAN, symbol, index).map_err(Error::Malformed)?;
         let home = section.and_then(|section| find(sections, section.0));

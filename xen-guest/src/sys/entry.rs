@@ -15,7 +15,7 @@ use p2m::Authority;
 use x86_64::VirtAddr;
 
 use super::{
-    fail, logger,
+    fail, logger, pointer,
     sched::{Reason, shutdown},
     symbols, traps,
     xen::Xen,
@@ -77,7 +77,7 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Run
         let (found, image_end) = (entry.start_info, entry.image_end);
         return Err(Failure::new("entry", start_info::Error::StartInfoAddress { found, image_end }));
     }
-    let pointer = entry.start_info.as_ptr::<[u8; 4096]>();
+    let pointer = pointer::to::<[u8; 4096]>(entry.start_info);
     // SAFETY: the address starts a page behind the image, as just checked, where Xen's builders put start_info; should it
     // not be mapped all the same, the page fault is reported.
     let mut page = unsafe { pointer.read_volatile() };

@@ -5,7 +5,7 @@ use core::mem::offset_of;
 use mmu::layout::DIRECT_MAP;
 use start_info::CommandLine;
 
-use super::symbols;
+use super::{pointer, symbols};
 
 const COMMAND_LINE: usize = offset_of!(xen_sys::start_info, cmd_line);
 const PT_BASE: usize = offset_of!(xen_sys::start_info, pt_base);
@@ -27,13 +27,13 @@ pub fn fail_as_asked(line: &CommandLine) {
             log::error!("address 8 holds {word:#x}: it should not be mapped");
         }
         Some("text") => {
-            let address = symbols::text().as_mut_ptr::<u64>();
+            let address = pointer::to_mut::<u64>(symbols::text());
             // SAFETY: not sound, and meant so: text is read-only, and the fault is what was asked for.
             unsafe { address.write_volatile(0) };
             log::error!("the kernel's text could be written");
         }
         Some("execute") => {
-            let pointer = (DIRECT_MAP + 0x1000).as_ptr::<()>();
+            let pointer = pointer::to::<()>(DIRECT_MAP + 0x1000);
             // SAFETY: not sound, and meant so: the direct map is not executable, and the fault is what was asked for.
             let function = unsafe { core::mem::transmute_copy::<*const (), extern "C" fn()>(&pointer) };
             function();

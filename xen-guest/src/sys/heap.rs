@@ -8,23 +8,109 @@ use linked_list_allocator::LockedHeap;
 use p2m::{Mapped, Span, Window};
 use start_info::Pfn;
 
-#[global_allocator]
+use super::pointer;
+
+// On the host, tests have the allocator of the host, and a heap of their own each.
+#[cfg_attr(target_os = "none", global_allocator)]
 static HEAP: LockedHeap = LockedHeap::empty();
 
 /// Gives the heap its memory. A second call does nothing and loses the span.
 pub fn init(window: &Window, span: Span<Mapped>) {
-    let bytes = span.len().bytes() as usize;
-    let start = Pfn::try_new(span.range().start()).ok().and_then(|pfn| window.address(pfn));
-    let mut heap = HEAP.lock();
-    if let (Some(start), 0) = (start, heap.size()) {
-        // SAFETY: the span is mapped writable, one frame after the other, for ever, and was ours alone until this call
-        // took it; the heap had no memory, as just checked.
-        unsafe { heap.init(start.as_mut_ptr(), bytes) };
-    }
+    give(&HEAP, window, span);
 }
 
 /// Returns how many bytes of the heap are in use.
 #[must_use]
 pub fn used() -> usize {
     HEAP.lock().used()
+}
+
+fn give(heap: &LockedHeap, window: &Window, span: Span<Mapped>) {
+    let bytes = span.len().bytes() as usize;
+    let start = Pfn::try_new(span.range().start()).ok().and_then(|pfn| window.address(pfn));
+    let mut heap = heap.lock();
+    if let (Some(start), 0) = (start, heap.size()) {
+        // SAFETY: the span is mapped writable, one frame after the other, for ever, and was ours alone until this call
+        // took it; the heap had no memory, as just checked.
+        unsafe { heap.init(pointer::to_mut(start), bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::alloc::{GlobalAlloc, Layout};
+
+    use linked_list_allocator::LockedHeap;
+    use p2m::{Authority, Mapped, Span};
+    use start_info::{PageCount, Pfn, PfnRange};
+
+    use super::{give, pointer};
+    use crate::sys::buffer::Buffer;
+
+    fn span(buffer: &Buffer, start: u64, pages: u64) -> Span<Mapped> {
+        let range = PfnRange::try_new(Pfn::new(start), PageCount::new(pages)).unwrap();
+        buffer.window().free_span(&Authority::take().unwrap(), range)
+    }
+
+    #[test]
+    fn the_heap_has_the_bytes_of_its_frames_and_no_others() {
+        let buffer = Buffer::new(4);
+        let heap = LockedHeap::empty();
+        give(&heap, &buffer.window(), span(&buffer, 1, 2));
+        let layout = Layout::from_size_align(8192, 4096).unwrap();
+        // SAFETY: the layout has a size.
+        let memory = unsafe { heap.alloc(layout) };
+        assert_eq!(memory.addr() as u64, buffer.address().as_u64() + 4096);
+        // SAFETY: the heap gave these bytes.
+        unsafe { memory.write_bytes(0xff, layout.size()) };
+        let word = Layout::new::<u64>();
+        // SAFETY: the layout has a size.
+        assert!(unsafe { heap.alloc(word) }.is_null());
+        assert_eq!(buffer.bytes(0, 4096), [0; 4096]);
+        assert_eq!(buffer.bytes(4096, 8192), [0xff; 8192]);
+        assert_eq!(buffer.bytes(3 * 4096, 4096), [0; 4096]);
+        // SAFETY: the heap gave it, with this layout.
+        unsafe { heap.dealloc(memory, layout) };
+        assert_eq!(heap.lock().used(), 0);
+    }
+
+    #[test]
+    fn what_is_given_back_is_whole_again() {
+        let buffer = Buffer::new(2);
+        let heap = LockedHeap::empty();
+        give(&heap, &buffer.window(), span(&buffer, 0, 2));
+        let layouts = [(1, 1), (24, 8), (100, 64), (1000, 16), (7, 4), (2048, 2048)]
+            .map(|(size, align)| Layout::from_size_align(size, align).unwrap());
+        for rotation in 0..layouts.len() {
+            // SAFETY: each layout has a size.
+            let memory = layouts.map(|layout| unsafe { heap.alloc(layout) });
+            for (memory, layout) in memory.iter().zip(layouts) {
+                assert!(!memory.is_null() && memory.addr().is_multiple_of(layout.align()));
+                // SAFETY: the heap gave these bytes.
+                unsafe { memory.write_bytes(0xa5, layout.size()) };
+            }
+            for rank in 0..layouts.len() {
+                let at = (rank + rotation) % layouts.len();
+                // SAFETY: the heap gave it, with this layout, and it is given back once.
+                unsafe { heap.dealloc(memory[at], layouts[at]) };
+            }
+            assert_eq!(heap.lock().used(), 0);
+        }
+        let all = Layout::from_size_align(8192, 8).unwrap();
+        // SAFETY: the layout has a size.
+        assert!(!unsafe { heap.alloc(all) }.is_null());
+    }
+
+    #[test]
+    fn a_second_span_is_not_taken_and_an_empty_one_is_no_memory() {
+        let buffer = Buffer::new(2);
+        let heap = LockedHeap::empty();
+        give(&heap, &buffer.window(), span(&buffer, 7, 1));
+        assert_eq!(heap.lock().size(), 0);
+        give(&heap, &buffer.window(), span(&buffer, 0, 1));
+        give(&heap, &buffer.window(), span(&buffer, 1, 1));
+        let bottom: *mut u8 = pointer::to_mut(buffer.address());
+        let heap = heap.lock();
+        assert_eq!((heap.size(), heap.bottom()), (4096, bottom));
+    }
 }

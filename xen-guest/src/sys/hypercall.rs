@@ -34,7 +34,7 @@ pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
     let is_answer = match number {
         xen_sys::__HYPERVISOR_console_io => true,
         xen_sys::__HYPERVISOR_platform_op => {
-            matches!(check(result), Err(mmu::Errno::ENOSYS | mmu::Errno::EOPNOTSUPP))
+            matches!(super::outcome::check(result), Err(mmu::Errno::ENOSYS | mmu::Errno::EOPNOTSUPP))
         }
         _ => false,
     };
@@ -67,12 +67,4 @@ pub(super) unsafe fn question(number: u32, arguments: [u64; 4]) -> i64 {
         );
     }
     result
-}
-
-/// Turns the result of a call into the errno it stands for, if it is one.
-pub(super) fn check(result: i64) -> Result<u64, mmu::Errno> {
-    match u64::try_from(result) {
-        Ok(value) => Ok(value),
-        Err(_) => Err(mmu::Errno(u16::try_from(result.unsigned_abs()).unwrap_or(u16::MAX))),
-    }
 }

@@ -10,7 +10,10 @@ use mmu::{Discarded, Errno, Stopped};
 use spin::{Mutex, Once};
 use start_info::{MapEntry, MemoryMap};
 
-use super::hypercall::{check, hypercall, question};
+use super::{
+    hypercall::{hypercall, question},
+    outcome::check,
+};
 use crate::platform::{MapOf, NoMap};
 
 const DECREASE_RESERVATION: u64 = 1;

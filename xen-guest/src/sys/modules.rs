@@ -20,56 +20,70 @@ struct Row {
     name: [AtomicU64; WORDS],
 }
 
-static TABLE: [Row; ROWS] = [const {
-    Row { start: AtomicU64::new(0), last: AtomicU64::new(0), name: [const { AtomicU64::new(0) }; WORDS] }
-}; ROWS];
+/// The modules that are known.
+pub(super) struct Table([Row; ROWS]);
 
-/// Takes note of a module.
-pub(super) fn note(name: &str, region: Region) {
-    let Some(row) = TABLE.iter().find(|row| row.start.load(Ordering::Relaxed) == 0) else { return };
-    let mut bytes = [0; 8 * WORDS];
-    bytes.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
-    for (word, bytes) in row.name.iter().zip(bytes.as_chunks::<8>().0) {
-        word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
+impl Table {
+    /// Makes an empty table.
+    pub(super) const fn new() -> Self {
+        Self(
+            [const {
+                Row {
+                    start: AtomicU64::new(0),
+                    last: AtomicU64::new(0),
+                    name: [const { AtomicU64::new(0) }; WORDS],
+                }
+            }; ROWS],
+        )
     }
-    row.last.store(region.last(), Ordering::Relaxed);
-    row.start.store(region.start().as_u64(), Ordering::Release);
-}
 
-/// Forgets a module.
-pub(super) fn forget(region: Region) {
-    let start = region.start().as_u64();
-    if let Some(row) = TABLE.iter().find(|row| row.start.load(Ordering::Relaxed) == start) {
-        row.start.store(0, Ordering::Release);
+    /// Takes note of a module.
+    pub(super) fn note(&self, name: &str, region: Region) {
+        let Some(row) = self.0.iter().find(|row| row.start.load(Ordering::Relaxed) == 0) else { return };
+        let mut bytes = [0; 8 * WORDS];
+        bytes.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
+        for (word, bytes) in row.name.iter().zip(bytes.as_chunks::<8>().0) {
+            word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
+        }
+        row.last.store(region.last(), Ordering::Relaxed);
+        row.start.store(region.start().as_u64(), Ordering::Release);
+    }
+
+    /// Forgets a module.
+    pub(super) fn forget(&self, region: Region) {
+        let start = region.start().as_u64();
+        if let Some(row) = self.0.iter().find(|row| row.start.load(Ordering::Relaxed) == start) {
+            row.start.store(0, Ordering::Release);
+        }
+    }
+
+    /// Returns which module an address belongs to; `None` outside the module window.
+    pub(super) fn place(&self, address: u64) -> Option<Place<'_>> {
+        if !(layout::MODULES.as_u64()..layout::FIXMAP.as_u64()).contains(&address) {
+            return None;
+        }
+        let row = self.0.iter().find(|row| {
+            let start = row.start.load(Ordering::Acquire);
+            start != 0 && (start..=row.last.load(Ordering::Relaxed)).contains(&address)
+        });
+        Some(Place { address, row })
     }
 }
 
 /// An address in the module window.
-pub(super) struct Place {
+pub(super) struct Place<'t> {
     address: u64,
-    row: Option<&'static Row>,
+    row: Option<&'t Row>,
 }
 
-/// Returns which module an address belongs to; `None` outside the module window.
-pub(super) fn place(address: u64) -> Option<Place> {
-    if !(layout::MODULES.as_u64()..layout::FIXMAP.as_u64()).contains(&address) {
-        return None;
-    }
-    let row = TABLE.iter().find(|row| {
-        let start = row.start.load(Ordering::Acquire);
-        start != 0 && (start..=row.last.load(Ordering::Relaxed)).contains(&address)
-    });
-    Some(Place { address, row })
-}
-
-impl Place {
+impl Place<'_> {
     /// Tells whether there is a module.
     pub(super) const fn is_module(&self) -> bool {
         self.row.is_some()
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(row) = self.row else { return write!(f, "the module window where no module is") };
         let mut bytes = [0; 8 * WORDS];
@@ -79,5 +93,70 @@ impl fmt::Display for Place {
         let name = bytes.split(|byte| *byte == 0).next().and_then(|name| core::str::from_utf8(name).ok());
         let offset = self.address.wrapping_sub(row.start.load(Ordering::Relaxed));
         write!(f, "module {}+{offset:#x}", name.unwrap_or("(no name)"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::{String, ToString};
+
+    use mmu::{Region, layout};
+    use start_info::PageCount;
+
+    use super::{ROWS, Table};
+
+    fn region(page: u64, pages: u64) -> Region {
+        Region::new("module", layout::MODULES + page * 0x1000, PageCount::new(pages))
+    }
+
+    /// What is said of an address in the window, counted from its start.
+    fn said(table: &Table, offset: u64) -> String {
+        table.place(layout::MODULES.as_u64() + offset).unwrap().to_string()
+    }
+
+    #[test]
+    fn an_address_is_told_with_its_module() {
+        let table = Table::new();
+        table.note("one", region(0, 1));
+        table.note("a-name-of-thirty-two-bytes_1234.x", region(1, 2));
+        assert_eq!(said(&table, 0), "module one+0x0");
+        assert_eq!(said(&table, 0xfff), "module one+0xfff");
+        assert_eq!(said(&table, 0x1000), "module a-name-of-thirty-two-bytes_1234.+0x0");
+        assert_eq!(said(&table, 0x2fff), "module a-name-of-thirty-two-bytes_1234.+0x1fff");
+        assert_eq!(said(&table, 0x3000), "the module window where no module is");
+        assert!(table.place(layout::MODULES.as_u64() - 1).is_none());
+        assert!(table.place(layout::FIXMAP.as_u64()).is_none());
+        assert!(table.place(layout::MODULES.as_u64()).unwrap().is_module());
+        assert!(!table.place(layout::FIXMAP.as_u64() - 1).unwrap().is_module());
+    }
+
+    #[test]
+    fn the_next_module_in_a_row_has_nothing_of_the_one_before() {
+        let table = Table::new();
+        table.note("a-long-name", region(0, 9));
+        table.forget(region(0, 9));
+        assert_eq!(said(&table, 0x1000), "the module window where no module is");
+        table.note("b", region(0, 1));
+        assert_eq!(said(&table, 8), "module b+0x8");
+        assert_eq!(said(&table, 0x1000), "the module window where no module is");
+        // It is known by its start, whatever pages it gave back meanwhile; another one is not taken for it.
+        table.forget(region(1, 1));
+        assert_eq!(said(&table, 8), "module b+0x8");
+        table.forget(region(0, 5));
+        assert!(!table.place(layout::MODULES.as_u64()).unwrap().is_module());
+    }
+
+    #[test]
+    fn more_modules_than_rows_are_told_by_address_and_take_nobodys_row() {
+        let table = Table::new();
+        for page in 0..=ROWS as u64 {
+            table.note("many", region(page, 1));
+        }
+        assert_eq!(said(&table, (ROWS as u64 - 1) * 0x1000), "module many+0x0");
+        assert_eq!(said(&table, ROWS as u64 * 0x1000), "the module window where no module is");
+        table.forget(region(ROWS as u64, 1));
+        table.forget(region(3, 1));
+        table.note("late", region(ROWS as u64, 1));
+        assert_eq!(said(&table, ROWS as u64 * 0x1000), "module late+0x0");
     }
 }

@@ -9,10 +9,7 @@ use core::mem::{offset_of, size_of};
 
 use mmu::Errno;
 
-use super::{
-    hypercall::{check, hypercall},
-    xen::Xen,
-};
+use super::{hypercall::hypercall, outcome::check, xen::Xen};
 use crate::firmware::{Answer, EfiCalls, Guid, Name, Status};
 
 /// `XENPF_INTERFACE_VERSION`.

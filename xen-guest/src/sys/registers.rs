@@ -2,10 +2,7 @@
 
 use core::fmt;
 
-use super::{
-    modules::{self, Place},
-    symbols,
-};
+use super::{modules::Place, stack::Callers, symbols, traps::MODULES};
 
 /// The frame `traps.S` builds, lowest address first.
 #[derive(Debug)]
@@ -39,12 +36,15 @@ const _: () = assert!(size_of::<Registers>() == 22 * 8);
 
 impl Registers {
     /// Returns the module that was running: where the instruction pointer is, or else the innermost caller that is in one.
-    pub(super) fn module(&self) -> Option<Place> {
-        let callers = Callers { frame: self.rbp };
+    pub(super) fn module(&self) -> Option<Place<'static>> {
         // After a call to where nothing is, the return address lies on top of the stack, and no frame was made for it.
         let called_nowhere = !symbols::is_text(self.rip);
-        let top = words(self.rsp).filter(|_| called_nowhere).map(|[word, _]| word);
-        let mut places = [self.rip].into_iter().chain(top).chain(callers).filter_map(modules::place);
+        let top = symbols::stack().words(self.rsp).filter(|_| called_nowhere).map(|[word, _]| word);
+        let mut places = [self.rip]
+            .into_iter()
+            .chain(top)
+            .chain(callers(self.rbp))
+            .filter_map(|address| MODULES.place(address));
         places.find(Place::is_module)
     }
 }
@@ -88,37 +88,15 @@ impl fmt::Display for Backtrace {
         if self.rip != 0 {
             write!(f, " {:#x}", self.rip)?;
         }
-        for return_address in (Callers { frame: self.rbp }).take(32) {
+        for return_address in callers(self.rbp).take(32) {
             write!(f, " {return_address:#x}")?;
         }
         Ok(())
     }
 }
 
-/// Reads two words of the stack; `None` elsewhere.
-fn words(at: u64) -> Option<[u64; 2]> {
-    if !symbols::is_on_stack(at) {
-        return None;
-    }
-    let pointer = at as *const [u64; 2];
-    // SAFETY: `is_on_stack` says the two words lie on our stack, which is always mapped; they are read once, and a wrong
-    // frame pointer gives wrong numbers only.
-    Some(unsafe { pointer.read_volatile() })
-}
-
-/// The return addresses above a frame, as far as they lie in the kernel's or a module's code.
-struct Callers {
-    frame: u64,
-}
-
-impl Iterator for Callers {
-    type Item = u64;
-
-    fn next(&mut self) -> Option<u64> {
-        let [caller, return_address] = words(self.frame)?;
-        let known = symbols::is_text(return_address) || modules::place(return_address).is_some();
-        // Frames lie one above the other, or there is no end to them.
-        self.frame = if caller > self.frame { caller } else { 0 };
-        known.then_some(return_address)
-    }
+/// The return addresses above a frame of the boot stack.
+fn callers(frame: u64) -> Callers<fn(u64) -> bool> {
+    let known = |address| symbols::is_text(address) || MODULES.place(address).is_some();
+    Callers { stack: symbols::stack(), frame, known }
 }

@@ -11,9 +11,10 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use mmu::FixmapPage;
+use x86_64::VirtAddr;
 use xen_sys::{arch_shared_info, shared_info};
 
+use super::pointer;
 use crate::platform::Published;
 
 const ARCH: u64 = offset_of!(shared_info, arch) as u64;
@@ -27,31 +28,131 @@ const _: () = assert!(size_of::<shared_info>() == 3136);
 const _: () = assert!(MAX_PFN == 0xc10 && FRAME_LIST_LIST == 0xc18);
 const _: () = assert!(P2M_CR3 == 0xc28 && P2M_VADDR == 0xc30 && P2M_GENERATION == 0xc38);
 
-/// The mapped page.
+/// The mapped page, by its address.
 #[derive(Debug)]
-pub(super) struct SharedInfo {
-    page: FixmapPage,
-}
+pub(super) struct SharedInfo(VirtAddr);
 
 impl SharedInfo {
-    pub(super) const fn new(page: FixmapPage) -> Self {
-        Self { page }
+    #[cfg(target_os = "none")]
+    pub(super) const fn new(page: &mmu::FixmapPage) -> Self {
+        Self(page.address())
     }
 
     pub(super) fn publish(&mut self, published: &Published) {
-        let generation = self.field(P2M_GENERATION);
-        generation.fetch_add(1, Ordering::SeqCst);
-        self.field(MAX_PFN).store(published.max_pfn, Ordering::SeqCst);
-        self.field(FRAME_LIST_LIST).store(published.frame_list_list, Ordering::SeqCst);
-        self.field(P2M_VADDR).store(published.p2m_vaddr.as_u64(), Ordering::SeqCst);
-        self.field(P2M_CR3).store(published.p2m_cr3, Ordering::SeqCst);
-        generation.fetch_add(1, Ordering::SeqCst);
+        let generation = self.field(P2M_GENERATION).load(Ordering::SeqCst);
+        for (offset, value) in stores(generation, published) {
+            self.field(offset).store(value, Ordering::SeqCst);
+        }
     }
 
     fn field(&self, offset: u64) -> &AtomicU64 {
-        let pointer = (self.page.address() + offset).as_mut_ptr::<u64>();
+        let pointer = pointer::to_mut(self.0 + offset);
         // SAFETY: the fixmap maps a whole page read-write (mmu::fixmap) and keeps it mapped; the offsets above are multiples
         // of 8 inside it; Xen and the tools write the page too, so it is accessed as atomics only.
         unsafe { AtomicU64::from_ptr(pointer) }
+    }
+}
+
+/// What is stored where, in this order.
+const fn stores(generation: u64, published: &Published) -> [(u64, u64); 6] {
+    [
+        (P2M_GENERATION, generation.wrapping_add(1)),
+        (MAX_PFN, published.max_pfn),
+        (FRAME_LIST_LIST, published.frame_list_list),
+        (P2M_VADDR, published.p2m_vaddr.as_u64()),
+        (P2M_CR3, published.p2m_cr3),
+        (P2M_GENERATION, generation.wrapping_add(2)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::thread;
+
+    use x86_64::VirtAddr;
+
+    use super::{SharedInfo, stores};
+    use crate::platform::Published;
+    use crate::sys::buffer::Buffer;
+
+    // By number, as `public/xen.h` has them: the constants above are what is tested.
+    const MAX_PFN: u64 = 0xc10;
+    const LIST: u64 = 0xc18;
+    const CR3: u64 = 0xc28;
+    const ADDRESS: u64 = 0xc30;
+    const GENERATION: u64 = 0xc38;
+
+    /// What all four fields of one publication are made from.
+    fn published(number: u64) -> Published {
+        Published {
+            max_pfn: number,
+            frame_list_list: number << 8,
+            p2m_cr3: number << 12,
+            p2m_vaddr: VirtAddr::new(0xffff_c900_0000_0000 + (number << 30)),
+        }
+    }
+
+    #[test]
+    fn the_generation_is_odd_from_before_the_first_field_to_behind_the_last() {
+        for generation in [0, 6, u64::MAX - 1] {
+            let stores = stores(generation, &published(1));
+            let first = stores.first().unwrap();
+            assert_eq!((first.0, first.1 % 2), (GENERATION, 1));
+            assert_eq!(stores[1..5].iter().filter(|(offset, _)| *offset == GENERATION).count(), 0);
+            assert_eq!(stores[4].0, CR3, "a non-zero p2m_cr3 says that the rest is there");
+            assert_eq!(stores[5], (GENERATION, generation.wrapping_add(2)));
+        }
+    }
+
+    #[test]
+    fn every_field_is_where_the_toolstack_looks_for_it_and_nothing_else_is_touched() {
+        let buffer = Buffer::new(1);
+        for offset in (0..4096).step_by(8) {
+            buffer.word(offset).store(!offset, Ordering::SeqCst);
+        }
+        buffer.word(GENERATION).store(4, Ordering::SeqCst);
+        SharedInfo(buffer.address()).publish(&published(9));
+        for offset in (0..4096).step_by(8) {
+            let expected = match offset {
+                MAX_PFN => 9,
+                LIST => 0x900,
+                CR3 => 0x9000,
+                ADDRESS => 0xffff_c902_4000_0000,
+                GENERATION => 6,
+                _ => !offset,
+            };
+            assert_eq!(buffer.word(offset).load(Ordering::SeqCst), expected, "{offset:#x}");
+        }
+    }
+
+    #[test]
+    fn who_reads_meanwhile_sees_one_publication_or_an_odd_generation() {
+        const LAST: u64 = 20;
+        let buffer = Buffer::new(1);
+        let mut shared_info = SharedInfo(buffer.address());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let read = |offset| buffer.word(offset).load(Ordering::SeqCst);
+                loop {
+                    let before = read(GENERATION);
+                    let seen = [MAX_PFN, LIST, CR3, ADDRESS].map(read);
+                    // As `public/arch-x86/xen.h` tells the toolstack to: valid if even, and the same before and after.
+                    if before.is_multiple_of(2) && before > 0 && read(GENERATION) == before {
+                        let Published { max_pfn, frame_list_list, p2m_cr3, p2m_vaddr } =
+                            published(before / 2);
+                        assert_eq!(seen, [max_pfn, frame_list_list, p2m_cr3, p2m_vaddr.as_u64()]);
+                    }
+                    if before == 2 * LAST {
+                        break;
+                    }
+                    thread::yield_now();
+                }
+            });
+            for number in 1..=LAST {
+                shared_info.publish(&published(number));
+                thread::yield_now();
+            }
+        });
     }
 }

@@ -5,6 +5,7 @@ use x86_64::VirtAddr;
 
 use mmu::layout::KERNEL_MAP;
 
+use super::stack::Stack;
 use crate::image::Image;
 
 unsafe extern "C" {
@@ -41,10 +42,9 @@ pub(super) fn is_text(at: u64) -> bool {
     (address(&image_start).as_u64()..address(&text_end).as_u64()).contains(&at)
 }
 
-/// Tells whether an aligned pair of words at `at` lies on the boot stack.
-pub(super) fn is_on_stack(at: u64) -> bool {
-    at.is_multiple_of(8)
-        && (address(&boot_stack).as_u64()..address(&boot_stack_end).as_u64() - 15).contains(&at)
+/// Returns the boot stack.
+pub(super) fn stack() -> Stack {
+    Stack { start: address(&boot_stack).as_u64(), end: address(&boot_stack_end).as_u64() }
 }
 
 /// Returns the guard page below the stack, as first and last address.

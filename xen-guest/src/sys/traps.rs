@@ -12,15 +12,18 @@ use x86_64::{VirtAddr, registers::control::Cr2};
 
 use super::{
     console,
-    hypercall::{check, hypercall},
-    modules,
-    modules::Place,
+    hypercall::hypercall,
+    modules::{Place, Table},
+    outcome::check,
     registers::Registers,
     sched::{Reason, shutdown},
     symbols,
 };
 
 global_asm!(include_str!("traps.S"));
+
+/// Whose an address in the module window is.
+pub(super) static MODULES: Table = Table::new();
 
 const ENTRIES: usize = 22;
 const PAGE_FAULT: u64 = 14;
@@ -83,7 +86,7 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
         let address = Cr2::read_raw();
         let access = Access(registers.code);
         let guard = if symbols::guard().contains(&address) { ", the guard page of the stack" } else { "" };
-        let place = Whose(modules::place(address));
+        let place = Whose(MODULES.place(address));
         log::error!("fatal: {name}: {culprit}{access} {address:#x}{guard}{place}\n{registers}");
     } else {
         log::error!(
@@ -97,7 +100,7 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
 }
 
 /// The module that was running, if one was.
-struct Culprit(Option<Place>);
+struct Culprit(Option<Place<'static>>);
 
 impl core::fmt::Display for Culprit {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -109,7 +112,7 @@ impl core::fmt::Display for Culprit {
 }
 
 /// The module an address belongs to, if any.
-struct Whose(Option<Place>);
+struct Whose(Option<Place<'static>>);
 
 impl core::fmt::Display for Whose {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

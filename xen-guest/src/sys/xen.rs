@@ -8,14 +8,18 @@
 
 use mmu::{Discarded, Errno, ExtOp, FixmapPage, Hypervisor, Region, Stopped, Update, VaUpdate};
 use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
-use start_info::{Index, MemoryMap, Mfn, Pfn, Ramdisk};
+use start_info::{MemoryMap, Mfn, Ramdisk};
 use x86_64::VirtAddr;
 
 use super::{
     console,
-    hypercall::{check, hypercall},
-    memory, module, modules,
+    hypercall::hypercall,
+    memory, module,
+    outcome::{check, stopped},
+    ramdisk,
     shared_info::SharedInfo,
+    traps::{self, MODULES},
+    words,
 };
 use crate::platform::{EntryPoint, MapOf, NoMap, Platform, Published};
 
@@ -49,31 +53,21 @@ impl Xen {
 
 impl Memory for Xen {
     fn load(&self, word: Word) -> u64 {
-        let pointer = word.address().as_ptr::<u64>();
-        // SAFETY: a `Word` names mapped memory (p2m::memory, "what must hold"); volatile, because Xen sets accessed and
-        // dirty bits in words that are table entries.
-        unsafe { pointer.read_volatile() }
+        words::load(word)
     }
 
     fn store(&mut self, word: WordMut<'_>, value: u64) {
-        let pointer = word.address().as_mut_ptr::<u64>();
-        // SAFETY: a `WordMut` borrows its `Frame`, which is mapped writable and held by one owner (p2m::frame).
-        unsafe { pointer.write_volatile(value) }
+        words::store(&word, value);
     }
 
     fn copy_page(&mut self, source: Word, target: &mut Frame) {
-        let source = source.of_page();
-        let from = source.address().as_ptr::<[u64; 512]>();
-        let to = target.word_mut(Index::FIRST).address().as_mut_ptr::<[u64; 512]>();
-        // SAFETY: `source` starts the page of a word, and a word's page is mapped as a whole; `target` is a whole frame held by one owner, so
-        // the two do not overlap.
-        unsafe { core::ptr::copy_nonoverlapping(from, to, 1) }
+        words::copy_page(source, target);
     }
 }
 
 impl MachineToPhys for Xen {
     fn machine_to_phys(&self, mfn: Mfn) -> Option<u64> {
-        (mfn.get() < M2P_ENTRIES).then(|| super::traps::load_or_none(M2P + mfn.get() * 8)).flatten()
+        (mfn.get() < M2P_ENTRIES).then(|| traps::load_or_none(M2P + mfn.get() * 8)).flatten()
     }
 }
 
@@ -111,16 +105,6 @@ impl Hypervisor for Xen {
     }
 }
 
-/// Reads the outcome of a call with a list: Xen says how many it did, and a short count is a refusal too.
-fn stopped(result: i64, done: u32, wanted: usize) -> Result<(), Stopped> {
-    let done = done as usize;
-    match check(result) {
-        Ok(_) if done == wanted => Ok(()),
-        Ok(_) => Err(Stopped { done, errno: Errno(0) }),
-        Err(errno) => Err(Stopped { done, errno }),
-    }
-}
-
 impl Platform for Xen {
     fn write_console(&mut self, text: &str) {
         console::write(text);
@@ -131,7 +115,7 @@ impl Platform for Xen {
     }
 
     fn attach_shared_info(&mut self, page: FixmapPage) {
-        self.shared_info = Some(SharedInfo::new(page));
+        self.shared_info = Some(SharedInfo::new(&page));
     }
 
     fn publish(&mut self, published: &Published) {
@@ -146,12 +130,7 @@ impl Platform for Xen {
     }
 
     fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
-        let start = window.address(Pfn::try_new(ramdisk.pfns.start()).ok()?)?;
-        let _end = window.address(Pfn::try_new(ramdisk.pfns.end().checked_sub(1)?).ok()?)?;
-        let len = usize::try_from(ramdisk.len.min(ramdisk.pfns.len().bytes())).ok()?;
-        // SAFETY: the window maps the first and the last page, checked above, and so all between; the pages are reserved in
-        // the direct map for ever, so nobody writes them; `len` does not pass the last page.
-        Some(unsafe { core::slice::from_raw_parts(start.as_ptr(), len) })
+        ramdisk::bytes(window, ramdisk)
     }
 
     fn start_module(&mut self, init: EntryPoint) -> i32 {
@@ -163,11 +142,11 @@ impl Platform for Xen {
     }
 
     fn note_module(&mut self, name: &str, region: Region) {
-        modules::note(name, region);
+        MODULES.note(name, region);
     }
 
     fn forget_module(&mut self, region: Region) {
-        modules::forget(region);
+        MODULES.forget(region);
     }
 
     fn hypercalls(&self) -> u64 {

@@ -189,11 +189,28 @@ fn entry_points() {
     ] {
         says(&bytes, "module_init does not lie in executable code");
     }
+    // An indirect function: what would be called is what finds the function.
+    says(
+        &with("module_init", 0x1a, TEXT, 0),
+        "symbol module_init of type 10 in section 0x1 has no address in a module",
+    );
     let mut object = Object::new();
     object.symbol("module_exit", 0x12, TEXT, 7);
     assert_eq!(Plan::new("good", &object.bytes(), ROOM).unwrap().exit(), Some(7));
     object.symbols[1].section = DATA;
     says(&object.bytes(), "module_exit does not lie in executable code");
+}
+
+#[test]
+fn exports_by_another_symbol_table() {
+    let mut object = Object::new();
+    let lent = object.symbol("lent", 0x12, TEXT, 4);
+    object.section(".modexport", PROGBITS, ALLOC, &[0; 8]);
+    object.relocation(6, 0, 1, lent, 0);
+    let plan = object.bytes();
+    assert_eq!(Plan::new("good", &plan, ROOM).unwrap().exports().collect::<Vec<_>>(), [("lent", 4)]);
+    object.sections[6].link = 1;
+    says(&object.bytes(), ".rela refers to section 1 of 10");
 }
 
 #[test]

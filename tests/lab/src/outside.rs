@@ -1,0 +1,87 @@
+//! The modules that `docs/modules.md` tells a reader to write, in folders outside this repository.
+//!
+//! *What this is*: the page itself is what is tried: its blocks of C, TOML and Rust become files, and its one command builds
+//! them. Only the two paths that it leaves to the reader are put in.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{packages, paths, process};
+
+const LIMIT: Duration = Duration::from_secs(600);
+const PAGE: &str = "docs/modules.md";
+/// What stands in the page for this repository, and for the folder of a module.
+const HERE: &str = "/path/to/this/repository";
+const THERE: &str = "/path/to/mine";
+
+/// The names the page gives its modules, the one in C and the one in Rust.
+pub(crate) const NAMES: [&str; 2] = ["mine", "mine-too"];
+
+/// Builds both and returns their files' content, in the order of [`NAMES`].
+///
+/// # Errors
+/// The page has not the blocks, or they do not build without a word.
+pub(crate) fn modules() -> Result<[Vec<u8>; 2]> {
+    let scratch = Scratch(std::env::temp_dir().join(format!("lab-outside-{}", std::process::id())));
+    let root = paths::root();
+    ensure!(!scratch.0.starts_with(&root), "{} is not outside", scratch.0.display());
+    packages::remove(&scratch.0)?;
+    let page = std::fs::read_to_string(root.join(PAGE)).context(PAGE)?;
+    let [c, rust] = NAMES.map(|name| scratch.0.join(name));
+    std::fs::create_dir_all(&c)?;
+    std::fs::create_dir_all(rust.join("src"))?;
+    std::fs::write(c.join("module.c"), block(&page, "c")?)?;
+    let here = root.to_string_lossy();
+    std::fs::write(rust.join("Cargo.toml"), block(&page, "toml")?.replace(HERE, &here))?;
+    std::fs::write(rust.join("src/lib.rs"), block(&page, "rust,ignore")?)?;
+    let command = block(&page, "text")?.replace(HERE, &here);
+    let build = |folder: &Path, name| {
+        let command = command.replace(THERE, &folder.to_string_lossy());
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", &command]).current_dir(&scratch.0).env_remove("CARGO_TARGET_DIR");
+        let output = process::output("building a module outside", &mut shell, LIMIT)?;
+        ensure!(output.status.success(), "{command}: {}", output.tail());
+        ensure!(output.tail().is_empty(), "{command} says: {}", output.tail());
+        let file = scratch.0.join(format!("{name}.ko"));
+        std::fs::read(&file).with_context(|| file.display().to_string())
+    };
+    Ok([build(&c, NAMES[0])?, build(&rust, NAMES[1])?])
+}
+
+/// A folder that goes when it is let go of.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed lies among other temporary files.
+        drop(packages::remove(&self.0));
+    }
+}
+
+/// The first block of a page in a language.
+fn block<'p>(page: &'p str, language: &str) -> Result<&'p str> {
+    let (_, rest) =
+        page.split_once(&format!("\n```{language}\n")).with_context(|| format!("no block of {language}"))?;
+    let (block, _) = rest.split_once("```").context("a block without an end")?;
+    Ok(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HERE, NAMES, PAGE, THERE, block};
+    use crate::paths;
+
+    #[test]
+    fn the_page_has_what_is_tried() {
+        let page = std::fs::read_to_string(paths::root().join(PAGE)).unwrap();
+        assert!(block(&page, "c").unwrap().contains(&format!("MODULE(\"{}\"", NAMES[0])));
+        assert!(block(&page, "toml").unwrap().contains(HERE));
+        assert!(block(&page, "rust,ignore").unwrap().contains(&format!("name: \"{}\"", NAMES[1])));
+        let command = block(&page, "text").unwrap();
+        assert!(command.contains(HERE) && command.contains(THERE) && command.lines().count() == 1);
+        assert!(block(&page, "cobol").is_err());
+    }
+}

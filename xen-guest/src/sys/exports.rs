@@ -1,0 +1,46 @@
+//! What the kernel lends to modules, by name.
+//!
+//! *What this is*: the list the loader resolves symbols with: the log, the heap, an end for panics, and the four functions on
+//! memory that every C compiler takes for granted.
+
+use super::{
+    console,
+    lent::{text, xen_guest_alloc, xen_guest_free, xen_guest_log},
+    sched::{Reason, shutdown},
+};
+use crate::module::Export;
+
+/// What a module calls when it cannot go on: the domain ends with reason crash.
+#[unsafe(no_mangle)]
+extern "C" fn xen_guest_fatal(start: *const u8, len: usize) -> ! {
+    // SAFETY: as for `xen_guest_log`.
+    let bytes = unsafe { text(start, len) };
+    log::error!("fatal: module: {}", core::str::from_utf8(bytes).unwrap_or("(no text)").trim_end());
+    console::drain();
+    shutdown(Reason::Crash)
+}
+
+// SAFETY: every image has these: the compiler's own calls need them. They are named here and never called.
+unsafe extern "C" {
+    fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8;
+    fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u8;
+    fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8;
+    fn memcmp(one: *const u8, other: *const u8, len: usize) -> i32;
+}
+
+static EXPORTS: [Export; 8] = [
+    crate::export!(xen_guest_log),
+    crate::export!(xen_guest_fatal),
+    crate::export!(xen_guest_alloc),
+    crate::export!(xen_guest_free),
+    crate::export!(memcpy),
+    crate::export!(memmove),
+    crate::export!(memset),
+    crate::export!(memcmp),
+];
+
+/// Returns the functions that modules may call.
+#[must_use]
+pub fn exports() -> &'static [Export] {
+    &EXPORTS
+}

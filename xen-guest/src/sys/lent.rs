@@ -1,0 +1,96 @@
+//! What the kernel lends to modules and what can be lent on any machine: the log and the heap.
+//!
+//! *What must hold*: signatures agree with `tests/modules/kit` (Rust and C); when one changes, [`crate::module::ABI`] does.
+//!
+//! *What is not prevented*: a module that hands over addresses that are not its own. It runs with the kernel's rights.
+
+use alloc::alloc::{alloc, dealloc};
+use core::alloc::Layout;
+
+/// Returns the text a module hands over. An empty one may be at a null pointer, as in C; a length that no memory has is
+/// taken for none.
+///
+/// # Safety
+/// `text` points to `len` readable bytes that nobody writes meanwhile.
+pub(super) const unsafe fn text<'a>(text: *const u8, len: usize) -> &'a [u8] {
+    if text.is_null() || len > isize::MAX as usize {
+        return &[];
+    }
+    // SAFETY: this function's own contract; what a slice wants besides was checked above.
+    unsafe { core::slice::from_raw_parts(text, len) }
+}
+
+/// What a module calls to write to the log.
+#[unsafe(no_mangle)]
+pub(super) extern "C" fn xen_guest_log(start: *const u8, len: usize) {
+    // SAFETY: the contract with modules (docs/modules.md): `start` points to `len` readable bytes.
+    let bytes = unsafe { text(start, len) };
+    match core::str::from_utf8(bytes) {
+        Ok(text) => log::info!("{}", text.trim_end()),
+        Err(_) => log::warn!("a module logged {len} bytes that are no text"),
+    }
+}
+
+/// What a module calls for memory: `size` bytes at a multiple of `align`; null when there are none, or for a bad request.
+#[unsafe(no_mangle)]
+pub(super) extern "C" fn xen_guest_alloc(size: usize, align: usize) -> *mut u8 {
+    match Layout::from_size_align(size, align) {
+        // SAFETY: the layout is checked, and its size is not zero.
+        Ok(layout) if size > 0 => unsafe { alloc(layout) },
+        _ => core::ptr::null_mut(),
+    }
+}
+
+/// What a module calls to give memory back, with the numbers it asked for.
+#[unsafe(no_mangle)]
+pub(super) extern "C" fn xen_guest_free(memory: *mut u8, size: usize, align: usize) {
+    if memory.is_null() || size == 0 {
+        return;
+    }
+    if let Ok(layout) = Layout::from_size_align(size, align) {
+        // SAFETY: the contract with modules: `memory` came from `xen_guest_alloc` with the same numbers, and not twice.
+        unsafe { dealloc(memory, layout) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{text, xen_guest_alloc, xen_guest_free, xen_guest_log};
+
+    #[test]
+    fn memory_is_lent_and_taken_back() {
+        for (size, align) in [(1, 1), (24, 8), (100, 64), (5000, 4096)] {
+            let memory = xen_guest_alloc(size, align);
+            assert!(!memory.is_null() && memory.addr().is_multiple_of(align));
+            // SAFETY: as many bytes were lent.
+            unsafe { memory.write_bytes(0xff, size) };
+            xen_guest_free(memory, size, align);
+        }
+    }
+
+    #[test]
+    fn a_bad_request_gets_nothing_and_takes_nothing() {
+        for (size, align) in [(0, 8), (8, 0), (8, 3), (usize::MAX, 1), (isize::MAX as usize + 1, 1)] {
+            assert!(xen_guest_alloc(size, align).is_null());
+            xen_guest_free(core::ptr::null_mut(), size, align);
+        }
+        xen_guest_free(core::ptr::null_mut(), 8, 8);
+        // Nothing of size 0 was lent, so none is taken.
+        let mut byte = 0;
+        xen_guest_free(&raw mut byte, 0, 1);
+    }
+
+    #[test]
+    fn text_of_a_module() {
+        let line = "a line, not ended";
+        // SAFETY: the bytes are those of the line.
+        assert_eq!(unsafe { text(line.as_ptr(), 6) }, b"a line");
+        // SAFETY: no bytes are read.
+        assert_eq!(unsafe { text(core::ptr::null(), 0) }, b"", "an empty string of C");
+        // SAFETY: no bytes are read.
+        assert_eq!(unsafe { text(line.as_ptr(), usize::MAX) }, b"", "more than any memory has");
+        xen_guest_log(line.as_ptr(), line.len());
+        xen_guest_log([0xff].as_ptr(), 1);
+        xen_guest_log(core::ptr::null(), 0);
+    }
+}

@@ -1,0 +1,43 @@
+//! What a hypercall's result means.
+
+use mmu::{Errno, Stopped};
+
+/// Turns the result of a call into the errno it stands for, if it is one.
+pub(super) fn check(result: i64) -> Result<u64, Errno> {
+    match u64::try_from(result) {
+        Ok(value) => Ok(value),
+        Err(_) => Err(Errno(u16::try_from(result.unsigned_abs()).unwrap_or(u16::MAX))),
+    }
+}
+
+/// Reads the outcome of a call with a list: Xen says how many it did, and a short count is a refusal too.
+pub(super) fn stopped(result: i64, done: u32, wanted: usize) -> Result<(), Stopped> {
+    let done = done as usize;
+    match check(result) {
+        Ok(_) if done == wanted => Ok(()),
+        Ok(_) => Err(Stopped { done, errno: Errno(0) }),
+        Err(errno) => Err(Stopped { done, errno }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mmu::{Errno, Stopped};
+
+    use super::{check, stopped};
+
+    #[test]
+    fn a_negative_result_is_an_errno() {
+        assert_eq!(check(0), Ok(0));
+        assert_eq!(check(i64::MAX), Ok(i64::MAX.unsigned_abs()));
+        assert_eq!(check(-22), Err(Errno(22)));
+        assert_eq!(check(i64::MIN), Err(Errno(u16::MAX)));
+    }
+
+    #[test]
+    fn a_list_is_done_when_all_of_it_is() {
+        assert_eq!(stopped(0, 3, 3), Ok(()));
+        assert_eq!(stopped(0, 2, 3), Err(Stopped { done: 2, errno: Errno(0) }));
+        assert_eq!(stopped(-16, 3, 3), Err(Stopped { done: 3, errno: Errno(16) }));
+    }
+}

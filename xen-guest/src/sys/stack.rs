@@ -1,0 +1,113 @@
+//! The way back through the stack.
+//!
+//! *What this is*: reading frames that `-C force-frame-pointers` and the compiler of a module left: the caller's frame
+//! pointer, and above it the return address.
+//!
+//! *What must hold*: nothing outside the stack is read, whatever the frame pointers say, and the walk ends: each frame lies
+//! above the one before.
+
+use x86_64::VirtAddr;
+
+use super::pointer;
+
+/// A stack that is mapped and stays so: from its lowest byte to the first behind it, both multiples of 8.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stack {
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+impl Stack {
+    /// Reads two words of the stack; `None` elsewhere.
+    pub(super) fn words(self, at: u64) -> Option<[u64; 2]> {
+        let behind = at.checked_add(16)?;
+        if !at.is_multiple_of(8) || at < self.start || behind > self.end {
+            return None;
+        }
+        let pointer = pointer::to::<[u64; 2]>(VirtAddr::try_new(at).ok()?);
+        // SAFETY: the two words are aligned and lie on the stack, as just checked, and a `Stack` is mapped; they are read
+        // once, and a wrong frame pointer gives wrong numbers only.
+        Some(unsafe { pointer.read_volatile() })
+    }
+}
+
+/// The return addresses above a frame, as far as they are known to lie in code.
+pub(super) struct Callers<K> {
+    pub(super) stack: Stack,
+    pub(super) frame: u64,
+    /// Tells whether an address lies in code.
+    pub(super) known: K,
+}
+
+impl<K: Fn(u64) -> bool> Iterator for Callers<K> {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        let [caller, return_address] = self.stack.words(self.frame)?;
+        // Frames lie one above the other, or there is no end to them.
+        self.frame = if caller > self.frame { caller } else { 0 };
+        (self.known)(return_address).then_some(return_address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::vec::Vec;
+
+    use super::{Callers, Stack};
+    use crate::sys::buffer::Buffer;
+
+    fn stack(buffer: &Buffer) -> Stack {
+        let start = buffer.address().as_u64();
+        Stack { start, end: start + 4096 }
+    }
+
+    /// Puts frames at offsets: where the caller's frame is, and the return address.
+    fn frames(frames: &[(u64, u64, u64)]) -> Buffer {
+        let buffer = Buffer::new(1);
+        let start = buffer.address().as_u64();
+        for (at, caller, address) in frames {
+            buffer.word(*at).store(start + caller, Ordering::SeqCst);
+            buffer.word(at + 8).store(*address, Ordering::SeqCst);
+        }
+        buffer
+    }
+
+    fn walk(buffer: &Buffer, frame: u64) -> Vec<u64> {
+        let stack = stack(buffer);
+        let frame = stack.start.wrapping_add(frame);
+        Callers { stack, frame, known: |address| (100..200).contains(&address) }.take(50).collect()
+    }
+
+    #[test]
+    fn frames_are_followed_to_the_end_of_the_stack() {
+        let buffer = frames(&[(0, 64, 101), (64, 80, 102), (80, 4080, 103), (4080, 4096, 104)]);
+        assert_eq!(walk(&buffer, 0), [101, 102, 103, 104]);
+        assert_eq!(walk(&buffer, 80), [103, 104]);
+    }
+
+    #[test]
+    fn a_walk_ends_at_the_first_address_that_is_no_code() {
+        let buffer = frames(&[(0, 64, 101), (64, 80, 0xdead), (80, 96, 103)]);
+        assert_eq!(walk(&buffer, 0), [101]);
+    }
+
+    #[test]
+    fn a_frame_that_leads_back_ends_the_walk() {
+        assert_eq!(walk(&frames(&[(64, 64, 101)]), 64), [101]);
+        assert_eq!(walk(&frames(&[(64, 0, 101), (0, 64, 102)]), 64), [101]);
+    }
+
+    #[test]
+    fn nothing_beside_the_stack_is_read() {
+        let buffer = frames(&[(0, 0, 101), (4080, 0, 102)]);
+        for frame in [4088, 4096, 4081, 1, 7, u64::MAX, u64::MAX - 7, 1 << 40] {
+            assert_eq!(walk(&buffer, frame), [0; 0], "{frame:#x}");
+        }
+        for at in [0, u64::MAX, u64::MAX - 15, u64::MAX - 7, 0x8000_0000_0000] {
+            assert_eq!(stack(&buffer).words(at), None, "{at:#x}");
+        }
+        assert_eq!(walk(&buffer, 4080), [102]);
+    }
+}

@@ -1,0 +1,91 @@
+//! Words and pages of the guest's memory.
+//!
+//! *What this is*: the loads and stores behind [`p2m::Memory`]. That trait is safe because a [`Word`] and a [`WordMut`] can
+//! be made from a right to the memory only.
+//!
+//! *What must hold*: one word at a time and volatile, because Xen sets accessed and dirty bits in words that are table
+//! entries. Pages that are copied as a whole hold no table.
+
+use p2m::{Frame, Word, WordMut};
+use start_info::Index;
+
+use super::pointer;
+
+/// Reads a word.
+pub(super) fn load(word: Word) -> u64 {
+    let pointer = pointer::to::<u64>(word.address());
+    // SAFETY: a `Word` names mapped memory (p2m::memory, "what must hold"), aligned to 8 bytes; volatile, because Xen sets
+    // accessed and dirty bits in words that are table entries.
+    unsafe { pointer.read_volatile() }
+}
+
+/// Writes a word.
+pub(super) fn store(word: &WordMut<'_>, value: u64) {
+    let pointer = pointer::to_mut::<u64>(word.address());
+    // SAFETY: a `WordMut` borrows its `Frame`, which is mapped writable and held by one owner (p2m::frame).
+    unsafe { pointer.write_volatile(value) }
+}
+
+/// Copies the page that `source` lies in to a frame.
+pub(super) fn copy_page(source: Word, target: &mut Frame) {
+    let from = pointer::to::<[u64; 512]>(source.of_page().address());
+    let to = pointer::to_mut::<[u64; 512]>(target.word_mut(Index::FIRST).address());
+    // SAFETY: `source` starts the page of a word, and a word's page is mapped as a whole; `target` is a whole frame held by
+    // one owner. A window names words of that frame too, so the two pages may be one: `copy` allows it.
+    unsafe { core::ptr::copy(from, to, 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use start_info::{Index, Pfn};
+
+    use super::{copy_page, load, store};
+    use crate::sys::buffer::Buffer;
+
+    /// Three pages that differ in every word.
+    fn pages() -> (Buffer, [Vec<u8>; 3]) {
+        let buffer = Buffer::new(3);
+        let content: Vec<u8> = (0..3 * 512_u64).flat_map(u64::to_le_bytes).collect();
+        buffer.set_bytes(0, &content);
+        (buffer, [0, 1, 2].map(|page| content[page * 4096..][..4096].to_vec()))
+    }
+
+    #[test]
+    fn every_word_of_a_page_is_read_and_written_where_it_is() {
+        let (buffer, content) = pages();
+        let (window, mut frame) = (buffer.window(), buffer.frame(1));
+        for index in Index::all() {
+            let word = window.word(Pfn::new(1), index).unwrap();
+            let number = 512 + u64::from(index.get());
+            assert_eq!(load(word), number);
+            store(&frame.word_mut(index), !number);
+            assert_eq!(load(word), !number);
+        }
+        assert_eq!(buffer.bytes(0, 4096), content[0]);
+        assert_eq!(buffer.bytes(2 * 4096, 4096), content[2]);
+    }
+
+    #[test]
+    fn a_page_is_copied_as_a_whole_whichever_word_names_it() {
+        let (buffer, content) = pages();
+        let (window, mut frame) = (buffer.window(), buffer.frame(0));
+        for index in [Index::FIRST, Index::new(511)] {
+            for page in [1, 2] {
+                copy_page(window.word(Pfn::new(page), index).unwrap(), &mut frame);
+                assert_eq!(buffer.bytes(0, 4096), content[page as usize], "page {page} by word {index:?}");
+            }
+        }
+        assert_eq!([buffer.bytes(4096, 4096), buffer.bytes(8192, 4096)], content[1..]);
+    }
+
+    #[test]
+    fn a_page_copied_onto_itself_stays_as_it_is() {
+        // Nothing keeps a window from naming a word of the very frame that is written.
+        let (buffer, content) = pages();
+        let (window, mut frame) = (buffer.window(), buffer.frame(1));
+        copy_page(window.word(Pfn::new(1), Index::FIRST).unwrap(), &mut frame);
+        assert_eq!(buffer.bytes(4096, 4096), content[1]);
+    }
+}
