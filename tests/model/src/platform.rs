@@ -8,7 +8,7 @@
 use mmu::{FixmapPage, layout::KERNEL_MAP};
 use p2m::{SharedPage, Window};
 use start_info::{BootFacts, Pfn};
-use xen_guest::{Platform, Published};
+use xen_guest::{EntryPoint, Platform, Published};
 
 use crate::machine::Machine;
 
@@ -70,6 +70,10 @@ impl Platform for Machine {
             self.check_ramdisk_page(pfn, address);
         }
         self.ramdisk.get(..ramdisk.len as usize)
+    }
+
+    fn end_module(&mut self, _exit: EntryPoint) {
+        self.modules_ended += 1;
     }
 
     fn hypercalls(&self) -> u64 {
