@@ -8,8 +8,8 @@
 //! of the builder, or that the builder may have made tables, are mapped read-only until they are released; the kernel's
 //! text and constants are not writable here either.
 //!
-//! *What is not prevented*: Xen refusing half-way. The error says so, and nothing of the chunk is handed out; it can be tried
-//! again with the frames that are left.
+//! *What is not prevented*: Xen refusing half-way. The error says so, nothing of the chunk is handed out, and what was begun
+//! is undone (see [`crate::growth`]); it can be tried again.
 
 use core::cell::Cell;
 
@@ -27,6 +27,7 @@ use crate::{
     discard::discard,
     entry::{Access, Entry},
     error::{Doing, Error},
+    growth::Growth,
     hv::{Machine, Update},
     layout::DIRECT_MAP,
     level::{L1, L2, L3, L4, Level},
@@ -35,7 +36,7 @@ use crate::{
 };
 
 /// Pages that one L1 table maps.
-const L1_PAGES: u64 = ENTRIES;
+pub(crate) const L1_PAGES: u64 = ENTRIES;
 /// Pages that one L2 table maps: a chunk.
 const L2_PAGES: u64 = ENTRIES * ENTRIES;
 /// Pages that one L3 table maps.
@@ -57,6 +58,8 @@ pub struct DirectMap {
     read_only: ArrayVec<PfnRange, MOST_RANGES>,
     /// The chunk being mapped has pages without memory.
     holes_seen: bool,
+    /// The chunk being mapped, or still to be undone.
+    pub(crate) growth: Option<Growth>,
 }
 
 impl DirectMap {
@@ -96,7 +99,8 @@ impl DirectMap {
 
         let mut stock = FrameAllocator::new(builder);
         stock.give(machine, builder.free_span(view.authority(), own));
-        let mut map = Self { view, rest, total, frames: stock, reserved, read_only, holes_seen: false };
+        let mut map =
+            Self { view, rest, total, frames: stock, reserved, read_only, holes_seen: false, growth: None };
         map.map_chunk(machine, pages, first)?;
         Ok(map)
     }
@@ -104,14 +108,24 @@ impl DirectMap {
     /// Maps the next chunk; `false` when all memory is mapped.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when the mapped memory has no room for the tables, [`Error::Refused`] when Xen refuses.
+    /// [`Error::NoFrames`] when the mapped memory has no room for the tables, [`Error::Refused`] when Xen refuses. Then all
+    /// is as before, or, if Xen refuses that as well, will be when the next call begins.
     pub fn grow<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<bool, Error> {
+        self.retry(machine)?;
         if self.rest.is_empty() {
             return Ok(false);
         }
         let start = self.rest.range().start();
         let end = self.rest.range().end().min((start / L2_PAGES + 1) * L2_PAGES);
-        self.map_chunk(machine, p2m, PfnRange::between(frame(start), frame_or_last(end)))?;
+        let chunk = PfnRange::between(frame(start), frame_or_last(end));
+        let page = self.take_mapped(machine, p2m)?;
+        self.growth = Some(Growth::new(chunk, page));
+        if let Err(error) = self.map_chunk(machine, p2m, chunk) {
+            self.holes_seen = false;
+            // Why the chunk cannot be mapped is what the caller asked for. What cannot be undone now stays noted.
+            let _later = self.retry(machine);
+            return Err(error);
+        }
         Ok(true)
     }
 
@@ -206,6 +220,18 @@ impl DirectMap {
         self.frames.take(machine, p2m).ok_or_else(|| self.no_frames())
     }
 
+    /// Takes a frame for a table of the chunk being mapped, and notes it.
+    fn take_table<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, Error> {
+        let frame = self.take_mapped(machine, p2m)?;
+        if let Some(growth) = &mut self.growth
+            && !growth.note(machine, frame.pfn())
+        {
+            self.give(machine, frame);
+            return Err(self.no_frames());
+        }
+        Ok(frame)
+    }
+
     /// Maps a chunk that lies under one L2 table (or several, if it is the first) and hands out what is free in it.
     fn map_chunk<M: Machine>(
         &mut self,
@@ -221,6 +247,9 @@ impl DirectMap {
             at = end;
         }
         self.send(machine, &mut batch)?;
+        if let Some(growth) = self.growth.take() {
+            self.give(machine, growth.into_page());
+        }
         let chunk = self.rest.take_until(chunk.end());
         self.hand_out(machine, p2m, chunk)
     }
@@ -250,7 +279,7 @@ impl DirectMap {
                     let mut table = match l2.take() {
                         Some(table) => table,
                         None => {
-                            let frame = self.take_mapped(machine, p2m)?;
+                            let frame = self.take_table(machine, p2m)?;
                             Table::<L2, Draft>::empty(frame, machine)
                         }
                     };
@@ -279,7 +308,7 @@ impl DirectMap {
             l3.attach(machine, batch, L3::index(address), l2)?;
             return Ok(());
         }
-        let frame = self.take_mapped(machine, p2m)?;
+        let frame = self.take_table(machine, p2m)?;
         let mut l3 = Table::<L3, Draft>::empty(frame, machine);
         l3.link(machine, L3::index(address), l2);
         let l3 = l3.freeze(machine, batch, &self.view)?;
@@ -338,7 +367,7 @@ impl DirectMap {
             self.holes_seen = true;
             return Ok(None);
         }
-        let frame = self.take_mapped(machine, p2m)?;
+        let frame = self.take_table(machine, p2m)?;
         let mixed = self.read_only.iter().any(|range| range.overlaps(pages));
         let hole = Cell::new(false);
         let table = Table::filled(frame, machine, |machine, index| {
@@ -475,8 +504,8 @@ fn own_tables<M: Machine>(
 struct Needed;
 
 impl Needed {
-    /// The most tables that one chunk takes.
-    const MOST: u64 = ENTRIES + 2;
+    /// The most frames that one chunk takes: its tables, and a page to note them in.
+    const MOST: u64 = ENTRIES + 2 + 1;
 
     /// How many more a range may take because its first and last tables are shared with what lies around it.
     const EDGES: u64 = 2 * (ENTRIES + 2);
@@ -501,7 +530,7 @@ impl Needed {
     }
 }
 
-fn direct_address(pfn: u64) -> VirtAddr {
+pub(crate) fn direct_address(pfn: u64) -> VirtAddr {
     DIRECT_MAP + pfn * PAGE_SIZE
 }
 

@@ -30,6 +30,8 @@ pub enum Doing {
     Device,
     /// Mapping a module.
     Module,
+    /// Unmapping a module.
+    Unmap,
     /// Taking away the guard page of the stack.
     Guard,
     /// Flushing the TLB.
@@ -48,6 +50,7 @@ impl fmt::Display for Doing {
             Self::Fixmap => "mapping a fixmap page",
             Self::Device => "mapping device memory",
             Self::Module => "mapping a module",
+            Self::Unmap => "unmapping a module",
             Self::Guard => "unmapping the stack's guard page",
             Self::Flush => "flushing the TLB",
         })
@@ -120,6 +123,13 @@ pub enum Error {
         largest: PageCount,
         /// The window.
         window: Region,
+    },
+    /// More pages were given for a module than it has addresses.
+    TooManyPages {
+        /// How many too many.
+        more: PageCount,
+        /// Its addresses.
+        region: Region,
     },
     /// The heap has no room for what must be remembered.
     HeapFull {
@@ -220,6 +230,7 @@ impl fmt::Display for Error {
                 f,
                 "window full: {wanted} pages wanted, {left} left ({largest} in one piece) of {window}; unload a module"
             ),
+            Self::TooManyPages { more, region } => write!(f, "{more} pages too many were given for {region}"),
             Self::HeapFull { doing } => write!(f, "{doing}: the heap is full"),
             Self::StillLive { table, released } => {
                 write!(f, "pages {released} cannot be given back: {table} is a live page table")

@@ -12,7 +12,7 @@
 use core::marker::PhantomData;
 
 use p2m::{Data, Frame, Sealed};
-use start_info::{Mfn, Pfn};
+use start_info::Pfn;
 
 use crate::{
     batch::Batch,
@@ -69,17 +69,31 @@ pub fn seal<M: Machine>(
     view: &View,
     frame: Frame,
 ) -> Result<Frame<Sealed>, Error> {
-    for address in view.aliases(frame.pfn()) {
+    seal_page(machine, batch, view, frame.pfn())?;
+    Ok(frame.into_sealed(view.authority()))
+}
+
+/// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more.
+///
+/// # Errors
+/// As [`seal`].
+pub(crate) fn seal_page<M: Machine>(
+    machine: &mut M,
+    batch: &mut Batch,
+    view: &View,
+    pfn: Pfn,
+) -> Result<(), Error> {
+    for address in view.aliases(pfn) {
         let (slot, entry) = view.leaf(machine, address)?;
         if entry.is_writable() {
             batch.push(machine, Update::new(slot, entry.read_only()))?;
         }
     }
-    Ok(frame.into_sealed(view.authority()))
+    Ok(())
 }
 
-/// Lets a frame that nothing maps any more be written through the direct map again, by way of the batch. Once that is
-/// committed, the direct map's window gives it out as free.
+/// Lets a page that nothing else maps any more be written through the direct map again, by way of the batch; nothing is
+/// to be done where it can be. Once that is committed and flushed, [`thawed`] gives it.
 ///
 /// # Errors
 /// [`Error::NotMapped`] when the direct map has no table for it, [`Error::Refused`] when a full batch is sent.
@@ -87,19 +101,25 @@ pub(crate) fn unseal<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
     view: &View,
-    frame: &Frame<Sealed>,
-) -> Result<(), Error> {
-    unseal_page(machine, batch, view, frame.pfn(), frame.mfn())
-}
-
-pub(crate) fn unseal_page<M: Machine>(
-    machine: &mut M,
-    batch: &mut Batch,
-    view: &View,
     pfn: Pfn,
-    mfn: Mfn,
 ) -> Result<(), Error> {
     let address = view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
-    let (slot, _) = view.leaf(machine, address)?;
-    batch.push(machine, Update::new(slot, Entry::leaf(mfn, Access::ReadWrite)))
+    let (slot, entry) = view.leaf(machine, address)?;
+    match entry.mfn() {
+        Some(mfn) if !entry.is_writable() => {
+            batch.push(machine, Update::new(slot, Entry::leaf(mfn, Access::ReadWrite)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Owns a page anew that can be written through the direct map, after [`unseal`].
+///
+/// # Errors
+/// [`Error::NoMemory`] when the direct map does not map it for writing.
+pub(crate) fn thawed<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<Frame, Error> {
+    let address = view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
+    let (_, entry) = view.leaf(machine, address)?;
+    let mfn = entry.mfn().filter(|_| entry.is_writable()).ok_or(Error::NoMemory { pfn })?;
+    view.direct().thawed(view.authority(), pfn, mfn).ok_or(Error::NoMemory { pfn })
 }

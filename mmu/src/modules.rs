@@ -2,33 +2,31 @@
 //!
 //! *What this is*: addresses from `MODULES` to the fixmap; each module gets the first gap that holds it. A module's pages
 //! are filled through the direct map, then text and constants are sealed there, and only then mapped in the window. Taking
-//! pages back is the same way backwards.
+//! pages back is the same way backwards; [`crate::place`] has both ways.
 //!
 //! *What must hold*: no page is writable and executable, in the window by [`Access`], and through two mappings because a
 //! page that is mapped executable is read-only in the direct map from before that until the mapping is gone and flushed.
-//! The number of hypercalls does not depend on the number of pages.
+//! What Xen refuses to take away is kept, with its addresses, and tried again by [`ModuleWindow::retry`]; no frame of it
+//! is handed out before. The number of hypercalls does not depend on the number of pages, as long as the heap has room for the
+//! list of them.
 //!
-//! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the writable
-//! translation of a page that is executable by then; nothing but this function runs meanwhile. Xen refusing half-way: the
-//! error says so, and the pages and addresses of that module are lost. Dropping [`Mapped`] loses its pages too, and leaves
-//! them mapped.
+//! *What is not prevented*: dropping a [`Reservation`] or a [`Mapped`]. The window keeps the addresses, and the pages where
+//! they are, for good.
 
 use alloc::vec::Vec;
 
-use p2m::{Data, Frame, Sealed, Translate};
-use start_info::{PAGE_SIZE, PageCount};
+use p2m::{Frame, Translate};
+use start_info::{PAGE_SIZE, PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    batch::Batch,
     direct_map::DirectMap,
-    entry::{Access, Entry},
+    entry::Access,
     error::{Doing, Error},
     hv::Machine,
     layout::{Region, Settled},
-    leaf::{Leaf, seal, unseal},
-    level::{L1, L2, Level},
-    table::{Draft, Live, Table},
+    level::{L2, Level},
+    place::Place,
 };
 
 /// The module window, and what of it is given out.
@@ -36,13 +34,14 @@ use crate::{
 pub struct ModuleWindow {
     window: Region,
     /// What is given out, lowest address first.
-    taken: Vec<Region>,
+    places: Vec<Place>,
     /// What still stands in the window or might, such as the builder's list before it was revectored.
     occupied: Option<Region>,
 }
 
 /// Addresses for one module.
 #[derive(Debug)]
+#[must_use = "the addresses stay reserved until they are cancelled, or mapped and unmapped"]
 pub struct Reservation {
     region: Region,
 }
@@ -64,31 +63,25 @@ pub struct ModulePart<I> {
     pub access: Access,
 }
 
-/// A page in the window.
+/// The right to the pages of one module, which the window holds and maps.
 #[derive(Debug)]
-enum Page {
-    Data(Frame<Data>),
-    Sealed(Frame<Sealed>),
-}
-
-/// The pages of one module, mapped in the window.
-#[derive(Debug)]
+#[must_use = "the module stays mapped until it is unmapped"]
 pub struct Mapped {
     start: VirtAddr,
-    pages: Vec<Page>,
+    pages: PageCount,
 }
 
 impl Mapped {
     /// Returns the addresses.
     #[must_use]
     pub fn region(&self) -> Region {
-        Region::new("module", self.start, count(self.pages.len()))
+        Region::new("module", self.start, self.pages)
     }
 
     /// Returns how many pages there are.
     #[must_use]
-    pub fn pages(&self) -> PageCount {
-        count(self.pages.len())
+    pub const fn pages(&self) -> PageCount {
+        self.pages
     }
 }
 
@@ -96,7 +89,7 @@ impl ModuleWindow {
     /// Opens the window of a settled layout; `occupied` is what the builder left in its way.
     #[must_use]
     pub const fn new(layout: &Settled, occupied: Option<Region>) -> Self {
-        Self { window: layout.module_window(), taken: Vec::new(), occupied }
+        Self { window: layout.module_window(), places: Vec::new(), occupied }
     }
 
     /// Returns the window.
@@ -108,27 +101,37 @@ impl ModuleWindow {
     /// Returns the first address behind all that is given out.
     #[must_use]
     pub fn end(&self) -> VirtAddr {
-        self.taken.last().map_or(self.window.start(), |last| VirtAddr::new_truncate(last.last() + 1))
+        let last = self.places.last().map(Place::region);
+        last.map_or(self.window.start(), |last| VirtAddr::new_truncate(last.last() + 1))
     }
 
     /// Returns what is given out, lowest address first.
-    #[must_use]
-    pub fn taken(&self) -> &[Region] {
-        &self.taken
+    pub fn taken(&self) -> impl DoubleEndedIterator<Item = Region> {
+        self.places.iter().map(Place::region)
+    }
+
+    /// Returns the addresses of what Xen refused to take away so far.
+    pub fn leaving(&self) -> impl Iterator<Item = Region> {
+        self.places.iter().filter(|place| place.is_leaving()).map(Place::region)
+    }
+
+    /// Returns the pages of what Xen refused to take away so far.
+    pub fn waiting(&self) -> impl Iterator<Item = Pfn> {
+        self.places.iter().filter(|place| place.is_leaving()).flat_map(Place::held)
     }
 
     /// Reserves addresses for a module of so many pages that must start on a multiple of `alignment` bytes, a power of two.
     ///
     /// # Errors
     /// [`Error::WindowFull`] with what is left, [`Error::Overlap`] when the builder's list is in the way,
-    /// [`Error::HeapFull`] when the list of what is given out cannot grow.
+    /// [`Error::HeapFull`] when there is no room for what must be remembered of a module. After this nothing of it needs the heap.
     pub fn reserve(&mut self, pages: PageCount, alignment: u64) -> Result<Reservation, Error> {
         let alignment = alignment.max(PAGE_SIZE);
         let mut largest = 0;
         let mut free = 0;
         let mut start = self.window.start().as_u64();
-        for rank in 0..=self.taken.len() {
-            let next = self.taken.get(rank);
+        for rank in 0..=self.places.len() {
+            let next = self.places.get(rank).map(Place::region);
             let end = next.map_or(self.window.last() + 1, |region| region.start().as_u64());
             let aligned = start.next_multiple_of(alignment);
             let room = end.saturating_sub(aligned);
@@ -148,29 +151,30 @@ impl ModuleWindow {
         if let Some(holder) = self.occupied.filter(|occupied| occupied.overlaps(&region)) {
             return Err(Error::Overlap { wanted: region, holder });
         }
-        self.taken.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::Module })?;
-        self.taken.insert(rank, region);
+        let place = Place::new(region)?;
+        self.places.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::Module })?;
+        self.places.insert(rank, place);
         Ok(Reservation { region })
     }
 
     /// Gives addresses back at which nothing is mapped, and the tables that were there for them alone.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses to let go of a table.
+    /// [`Error::Refused`] when Xen refuses; it is left to [`ModuleWindow::retry`] then.
     pub fn cancel<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
         reservation: Reservation,
     ) -> Result<(), Error> {
-        let mut nothing = Mapped { start: reservation.region.start(), pages: Vec::new() };
-        self.take_away(machine, map, &mut nothing, reservation.region)
+        self.leave(machine, map, reservation.region)
     }
 
     /// Sees to it that there are tables for the addresses, so that [`ModuleWindow::map`] takes no more frames.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses.
+    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses. What was done so far is
+    /// undone with the reservation, by [`ModuleWindow::cancel`].
     pub fn open<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -178,79 +182,70 @@ impl ModuleWindow {
         p2m: &impl Translate,
         reservation: &Reservation,
     ) -> Result<(), Error> {
-        let chunks = || chunks(reservation.region);
-        let mut batch = Batch::for_updates(Doing::Module, 2 * chunks().count())?;
-        for address in chunks() {
-            if map.view().l1(machine, address)?.is_some() {
-                continue;
-            }
-            // What is in the batch is sent even when frames run out: the caller's `cancel` finds those tables.
-            let frame = match map.take(machine, p2m) {
-                Ok(frame) => frame,
-                Err(error) => {
-                    batch.commit(machine)?.waive(FILLED);
-                    return Err(error);
-                }
-            };
-            let l1 = Table::<L1, Draft>::empty(frame, machine).freeze(machine, &mut batch, map.view())?;
-            l2(machine, map, address)?.attach(machine, &mut batch, L2::index(address), l1)?;
-        }
-        batch.commit(machine)?.waive(FILLED);
-        Ok(())
+        self.place(reservation.region)?.open(machine, map, |machine, map| map.take(machine, p2m))
     }
 
     /// Maps the parts of a module one after the other from the start of its addresses.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses,
-    /// [`Error::HeapFull`] when the updates do not fit the heap.
+    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses, [`Error::TooManyPages`] when
+    /// there are more frames than addresses. Frames and addresses are given back then, or left to [`ModuleWindow::retry`] if
+    /// Xen refuses that too.
     pub fn map<M: Machine, I: IntoIterator<Item = Frame>>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
         p2m: &impl Translate,
-        reservation: &Reservation,
+        reservation: Reservation,
         parts: impl IntoIterator<Item = ModulePart<I>>,
     ) -> Result<Mapped, Error> {
-        self.open(machine, map, p2m, reservation)?;
-        let pages = reservation.region.pages().get() as usize;
-        let mut mapped = Mapped { start: reservation.region.start(), pages: Vec::new() };
-        mapped.pages.try_reserve_exact(pages).map_err(|_| Error::HeapFull { doing: Doing::Module })?;
-        // One batch, so that a page's writable mapping is gone before its executable one is there.
-        let mut batch = Batch::for_updates(Doing::Module, 2 * pages)?;
-        let mut cursor = Cursor::default();
-        for part in parts {
-            for frame in part.frames {
-                let address = mapped.start + mapped.pages.len() as u64 * PAGE_SIZE;
-                let (page, entry) = match part.access {
-                    Access::ReadWrite => {
-                        let mut data = frame.into_data();
-                        let entry = Leaf::writable(&mut data).entry();
-                        (Page::Data(data), entry)
-                    }
-                    Access::Read | Access::Execute => {
-                        let sealed = seal(machine, &mut batch, map.view(), frame)?;
-                        let leaf = match part.access {
-                            Access::Execute => Leaf::executable(&sealed),
-                            _ => Leaf::read_only(&sealed),
-                        };
-                        let entry = leaf.entry();
-                        (Page::Sealed(sealed), entry)
-                    }
-                };
-                cursor.l1(machine, map, address)?.update(machine, &mut batch, L1::index(address), entry)?;
-                mapped.pages.push(page);
+        let region = reservation.region;
+        let mapped = self
+            .add(machine, map, region, parts)
+            .and_then(|()| self.open(machine, map, p2m, &reservation))
+            .and_then(|()| self.place(region)?.fill(machine, map.view()));
+        match mapped {
+            Ok(()) => Ok(Mapped { start: region.start(), pages: region.pages() }),
+            Err(error) => {
+                // Why it cannot be mapped is what the caller asked for. What cannot be undone now stays here.
+                let _later = self.leave(machine, map, region);
+                Err(error)
             }
         }
-        // The stale translations are the writable ones of the pages just sealed.
-        batch.commit(machine)?.flush(machine)?;
-        Ok(mapped)
+    }
+
+    /// Takes in all frames, before anything can fail.
+    fn add<M: Machine, I: IntoIterator<Item = Frame>>(
+        &mut self,
+        machine: &mut M,
+        map: &mut DirectMap,
+        region: Region,
+        parts: impl IntoIterator<Item = ModulePart<I>>,
+    ) -> Result<(), Error> {
+        let mut place = self.place(region);
+        let mut more = 0;
+        for part in parts {
+            for frame in part.frames {
+                let kept = match &mut place {
+                    Ok(place) => place.add(frame, part.access, map.view()),
+                    Err(_) => Err(frame),
+                };
+                if let Err(frame) = kept {
+                    map.give(machine, frame);
+                    more += 1;
+                }
+            }
+        }
+        place?;
+        let more = PageCount::try_new(more).unwrap_or_default();
+        if more == PageCount::ZERO { Ok(()) } else { Err(Error::TooManyPages { more, region }) }
     }
 
     /// Unmaps all pages behind the first `keep`, such as a module's code for its start, and gives back pages and addresses.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses, [`Error::HeapFull`] when the updates do not fit the heap.
+    /// [`Error::HeapFull`] when there is no room to remember the rest; all stays as it is then. [`Error::Refused`] when Xen
+    /// refuses: the pages are no longer the module's, and left to [`ModuleWindow::retry`].
     pub fn shrink<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -258,161 +253,97 @@ impl ModuleWindow {
         mapped: &mut Mapped,
         keep: PageCount,
     ) -> Result<(), Error> {
-        let gone = PageCount::try_new(mapped.pages().get().saturating_sub(keep.get())).unwrap_or_default();
-        if gone == PageCount::ZERO {
+        if keep >= mapped.pages {
             return Ok(());
         }
-        let region = Region::new("module", mapped.start + keep.bytes(), gone);
-        self.take_away(machine, map, mapped, region)
+        let mut region = mapped.region();
+        if keep > PageCount::ZERO {
+            let no_heap = |_| Error::HeapFull { doing: Doing::Unmap };
+            self.places.try_reserve(1).map_err(no_heap)?;
+            let rank = self.rank(region)?;
+            let Some(place) = self.places.get_mut(rank) else { return Ok(()) };
+            let tail = place.split_off(keep)?;
+            region = tail.region();
+            self.places.insert(rank + 1, tail);
+        }
+        mapped.pages = keep;
+        self.leave(machine, map, region)
     }
 
     /// Unmaps a module and gives back its pages and addresses.
     ///
     /// # Errors
-    /// As [`ModuleWindow::shrink`].
+    /// [`Error::Refused`] when Xen refuses; it is left to [`ModuleWindow::retry`] then.
     pub fn unmap<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
-        mut mapped: Mapped,
+        mapped: Mapped,
     ) -> Result<(), Error> {
-        self.shrink(machine, map, &mut mapped, PageCount::ZERO)
+        if mapped.pages == PageCount::ZERO { Ok(()) } else { self.leave(machine, map, mapped.region()) }
     }
 
-    /// Takes the last pages of a module out of the window; `region` is where they are.
-    fn take_away<M: Machine>(
+    /// Tries again to take away what Xen refused to take away before.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it refuses again. What it did not refuse is given back.
+    pub fn retry<M: Machine>(&mut self, machine: &mut M, map: &mut DirectMap) -> Result<(), Error> {
+        let mut result = Ok(());
+        for rank in (0..self.places.len()).rev() {
+            if self.places.get(rank).is_some_and(Place::is_leaving) {
+                result = self.finish(machine, map, rank).and(result);
+            }
+        }
+        result
+    }
+
+    /// Takes away what a region has.
+    fn leave<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
-        mapped: &mut Mapped,
         region: Region,
     ) -> Result<(), Error> {
-        let kept = ((region.start() - mapped.start) / PAGE_SIZE) as usize;
-        let pages = mapped.pages.len().saturating_sub(kept);
-        let tables = chunks(region).count();
-        let no_heap = |_| Error::HeapFull { doing: Doing::Module };
-        let mut frozen = Vec::new();
-        frozen.try_reserve_exact(tables).map_err(no_heap)?;
-
-        let mut batch = Batch::for_updates(Doing::Module, pages + tables)?;
-        let mut cursor = Cursor::default();
-        for address in region.addresses().take(pages) {
-            cursor.l1(machine, map, address)?.update(
-                machine,
-                &mut batch,
-                L1::index(address),
-                Entry::EMPTY,
-            )?;
+        let rank = self.rank(region)?;
+        if let Some(place) = self.places.get_mut(rank) {
+            place.set_leaving();
         }
-        self.forget(region);
-        for address in chunks(region).filter(|&address| self.is_unused(address)) {
-            let Some(l1) = map.view().l1(machine, address)? else { continue };
-            frozen.push(l2(machine, map, address)?.detach(machine, &mut batch, L2::index(address), l1)?);
-        }
-        // Not before no processor can execute the pages any more may they become writable.
-        batch.commit(machine)?.flush(machine)?;
-
-        let mut batch = Batch::for_updates(Doing::Module, pages + frozen.len())?;
-        for page in mapped.pages.iter().skip(kept) {
-            if let Page::Sealed(frame) = page {
-                unseal(machine, &mut batch, map.view(), frame)?;
-            }
-        }
-        for table in &frozen {
-            table.unseal(machine, &mut batch, map.view())?;
-        }
-        // A stale read-only translation would fault on the first write.
-        batch.commit(machine)?.flush(machine)?;
-
-        // The last page first, so that the next module gets them in ascending order.
-        while mapped.pages.len() > kept {
-            let frame = match mapped.pages.pop() {
-                Some(Page::Data(mut frame)) => {
-                    frame.discount_mapping(map.view().authority());
-                    frame.into_free().ok()
-                }
-                Some(Page::Sealed(frame)) => {
-                    map.view().direct().thawed(map.view().authority(), frame.pfn(), frame.mfn())
-                }
-                None => None,
-            };
-            if let Some(frame) = frame {
-                map.give(machine, frame);
-            }
-        }
-        for table in frozen {
-            if let Some(frame) = table.thawed(map.view()) {
-                map.give(machine, frame);
-            }
-        }
-        Ok(())
+        self.finish(machine, map, rank)
     }
 
-    /// Takes note that a region, the end of one that is given out, is free.
-    fn forget(&mut self, region: Region) {
-        let Some(rank) = self.taken.iter().position(|taken| taken.last() == region.last()) else { return };
-        match self.taken.get_mut(rank) {
-            Some(taken) if taken.start() < region.start() => {
-                let pages = PageCount::of_bytes(region.start() - taken.start()).unwrap_or_default();
-                *taken = Region::new("module", taken.start(), pages);
-            }
-            _ => {
-                self.taken.remove(rank);
+    /// Takes a place away that is leaving, or leaves it where it is.
+    fn finish<M: Machine>(&mut self, machine: &mut M, map: &mut DirectMap, rank: usize) -> Result<(), Error> {
+        if rank >= self.places.len() {
+            return Ok(());
+        }
+        let mut place = self.places.remove(rank);
+        match place.empty(machine, map.view(), |address| self.is_unused(address)) {
+            Ok(()) => place.give_back(machine, map),
+            Err(error) => {
+                // It was there a moment ago, so there is room for it.
+                self.places.insert(rank, place);
+                Err(error)
             }
         }
+    }
+
+    fn rank(&self, region: Region) -> Result<usize, Error> {
+        let found = self.places.iter().position(|place| place.region() == region);
+        found.ok_or(Error::NotMapped { address: region.start().as_u64(), level: 1 })
+    }
+
+    fn place(&mut self, region: Region) -> Result<&mut Place, Error> {
+        let rank = self.rank(region)?;
+        let absent = Error::NotMapped { address: region.start().as_u64(), level: 1 };
+        self.places.get_mut(rank).ok_or(absent)
     }
 
     /// Tells whether nothing is, or might be, mapped by the L1 table that covers `address`.
     fn is_unused(&self, address: VirtAddr) -> bool {
         let start = address.align_down(L2::REACH);
         let chunk = Region::new("chunk", start, PageCount::of_bytes(L2::REACH).unwrap_or_default());
-        !self.taken.iter().chain(&self.occupied).any(|region| region.overlaps(&chunk))
+        !self.taken().chain(self.occupied).any(|region| region.overlaps(&chunk))
     }
-}
-
-const FILLED: &str = "the entry was empty, and a frozen table is not written again";
-
-/// The L1 table used last, so that it is looked up once for its 512 pages.
-#[derive(Default)]
-struct Cursor {
-    table: Option<(VirtAddr, Table<L1, Live>)>,
-}
-
-impl Cursor {
-    fn l1<M: Machine>(
-        &mut self,
-        machine: &M,
-        map: &DirectMap,
-        address: VirtAddr,
-    ) -> Result<&mut Table<L1, Live>, Error> {
-        let start = address.align_down(L2::REACH);
-        if self.table.as_ref().is_none_or(|(at, _)| *at != start) {
-            self.table = map.view().l1(machine, address)?.map(|table| (start, table));
-        }
-        let table = self.table.as_mut().map(|(_, table)| table);
-        table.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })
-    }
-}
-
-fn l2<M: Machine>(
-    machine: &M,
-    map: &DirectMap,
-    address: VirtAddr,
-) -> Result<Table<crate::level::L2, Live>, Error> {
-    map.view().l2(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 2 })
-}
-
-/// Returns one address in each stretch that one L1 table covers.
-fn chunks(region: Region) -> impl Iterator<Item = VirtAddr> {
-    let first = region.start().as_u64() / L2::REACH;
-    (first..=region.last() / L2::REACH).map(move |chunk| {
-        let start = chunk * L2::REACH;
-        VirtAddr::new_truncate(start.max(region.start().as_u64()))
-    })
-}
-
-fn count(pages: usize) -> PageCount {
-    PageCount::try_new(pages as u64).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -440,12 +371,13 @@ mod tests {
         let middle = window.reserve(PageCount::new(4), 4096).unwrap();
         assert_eq!(start(&mut window, 1, 0x20_0000), base + 0x20_0000);
         assert_eq!(start(&mut window, 1, 0), base + 0x7000);
-        window.forget(middle.region());
+        let rank = window.rank(middle.region()).unwrap();
+        window.places.remove(rank);
         assert_eq!(start(&mut window, 5, 0), base + 0x8000);
         assert_eq!(start(&mut window, 4, 0), base + 0x3000);
-        assert_eq!(window.taken().len(), 5);
-        let tail = Region::new("module", VirtAddr::new(base + 0x5000), PageCount::new(2));
-        window.forget(tail);
+        assert_eq!(window.taken().count(), 5);
+        let tail = window.place(middle.region()).unwrap().split_off(PageCount::new(2)).unwrap();
+        assert_eq!((tail.region().start().as_u64(), tail.region().pages().get()), (base + 0x5000, 2));
         assert_eq!(start(&mut window, 2, 0), base + 0x5000);
     }
 

@@ -19,7 +19,7 @@ use crate::{
     entry::Entry,
     error::Error,
     hv::{Machine, Update},
-    leaf::{Leaf, seal, unseal_page},
+    leaf::{Leaf, seal},
     level::{Inner, L1, L3, L4, Level},
     view::View,
 };
@@ -159,24 +159,6 @@ impl<L: Level> Table<L, Frozen> {
     pub(crate) const fn hooked(self) -> Table<L, Live> {
         let Frozen(pfn, mfn) = self.state;
         Table::new(Live(pfn, mfn))
-    }
-
-    /// Asks for the table's page to become writable, by way of the batch; then [`Table::thawed`] gives it.
-    ///
-    /// # Errors
-    /// As [`Table::freeze`].
-    pub(crate) fn unseal(
-        &self,
-        machine: &mut impl Machine,
-        batch: &mut Batch,
-        view: &View,
-    ) -> Result<(), Error> {
-        unseal_page(machine, batch, view, self.state.0, self.state.1)
-    }
-
-    /// Owns the page of a table again, after the batch of [`Table::unseal`] was committed.
-    pub(crate) fn thawed(self, view: &View) -> Option<Frame> {
-        view.direct().thawed(view.authority(), self.state.0, self.state.1)
     }
 
     /// Makes the table an ordinary, writable page again.

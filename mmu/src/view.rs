@@ -61,6 +61,22 @@ impl View {
         Table::found(self.root.0, self.root.1)
     }
 
+    /// Empties an entry of every top-level table there is, by way of the batch.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a full batch is sent.
+    pub(crate) fn detach_everywhere(
+        &self,
+        machine: &mut impl Machine,
+        batch: &mut Batch,
+        index: Index,
+    ) -> Result<(), Error> {
+        for &(pfn, mfn) in core::iter::once(&self.root).chain(&self.others) {
+            Table::<L4, Live>::found(pfn, mfn).update(machine, batch, index, Entry::EMPTY)?;
+        }
+        Ok(())
+    }
+
     /// Returns the direct map's window.
     #[must_use]
     pub const fn direct(&self) -> &Window {

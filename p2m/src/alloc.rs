@@ -1,12 +1,14 @@
 //! The one source of frames.
 //!
 //! *What this is*: a stack of free spans of the direct map. Frames are taken from the end of the span that was given
-//! last, so page tables come from the end of the chunk just mapped; freed frames go on top.
+//! last, so page tables come from the end of the chunk just mapped; freed frames go on top. Frames that are given back in
+//! the order opposite to that of their taking leave the stack as it was.
 //!
 //! *What must hold*: a span's description lives in the first page of the span itself, so any number of spans needs no
 //! memory. That page is free: nobody else writes it.
 //!
-//! *What is not prevented*: fragmentation. [`FrameAllocator::take_span`] looks through the spans, it does not join them.
+//! *What is not prevented*: fragmentation. A span is joined to the one on top if it follows it, and to no other;
+//! [`FrameAllocator::take_span`] looks through the spans.
 
 use start_info::{Index, PageCount, Pfn, PfnRange};
 
@@ -138,6 +140,13 @@ impl FrameAllocator {
     }
 
     fn push(&mut self, memory: &mut impl Memory, range: PfnRange) {
+        if !self.top.is_empty()
+            && self.top.end() == range.start()
+            && let (Ok(first), Ok(end)) = (Pfn::try_new(self.top.start()), Pfn::try_new(range.end()))
+        {
+            self.top = PfnRange::between(first, end);
+            return;
+        }
         if !self.top.is_empty()
             && let Ok(first) = Pfn::try_new(self.top.start())
         {

@@ -7,7 +7,8 @@
 //! the two shared leaves (all missing, all identity), which are never written after they were filled.
 //!
 //! *What is not prevented*: a set that the toolstack does not see. [`Tree::set`] returns the new leaf when it had to make
-//! one, and must-use reminds the caller to publish it ([`crate::Publication::replace`], `mmu::map_leaf`).
+//! one, and must-use reminds the caller to publish it (`mmu::map_leaf`, [`crate::Publication::replace`]) or to take it back
+//! ([`Tree::undo`]).
 
 use start_info::{ENTRIES, PageCount, Pfn};
 use x86_64::VirtAddr;
@@ -42,6 +43,8 @@ pub trait FrameSource<M> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct NewLeaf {
     index: u64,
+    /// The shared leaf that was there.
+    before: Page,
 }
 
 impl NewLeaf {
@@ -181,10 +184,12 @@ impl Tree {
                 if shared.load(memory, 0) == entry.encode() {
                     return Ok(Set::InPlace);
                 }
+                // Whatever is wanting above the leaf comes first, so that no leaf is lost if there is no frame for that.
+                self.put_leaf(memory, source, index, shared)?;
                 let leaf = copy_of(memory, source, shared)?;
                 leaf.store(memory, pfn.get() % ENTRIES, entry.encode());
                 self.put_leaf(memory, source, index, leaf)?;
-                Ok(Set::New(NewLeaf { index }))
+                Ok(Set::New(NewLeaf { index, before: shared }))
             }
         }
     }
@@ -205,8 +210,25 @@ impl Tree {
             let pfn = pfn.unwrap_or(Pfn::new(start_info::MAX_FRAMES - 1));
             return Err(Error::Beyond { pfn, pages: self.pages }.into());
         }
+        let before = self.leaf(memory, index).unwrap_or(self.missing);
         self.put_leaf(memory, source, index, self.identity)?;
-        Ok(NewLeaf { index })
+        Ok(NewLeaf { index, before })
+    }
+
+    /// Puts the leaf back that was there before, for who cannot publish the new one, and returns the new one's frame; `None`
+    /// for a shared leaf, and for one that the direct map `window` does not map.
+    pub fn undo(&mut self, memory: &mut impl Memory, window: &Window, new: NewLeaf) -> Option<Frame> {
+        let leaf = self.leaf(memory, new.index)?;
+        let frame = self
+            .leaf_pfn(memory, window, new.index)
+            .ok()
+            .and_then(|pfn| Some(Frame::mint(pfn, self.entry(memory, pfn).ram()?, window.address(pfn)?)));
+        self.lowest(memory, new.index)?.store(
+            memory,
+            inner_index(new.index, 0),
+            new.before.address().as_u64(),
+        );
+        frame.filter(|_| leaf != self.missing && leaf != self.identity)
     }
 
     /// Returns the address of leaf `index`, if the tree has one there.
@@ -228,8 +250,13 @@ impl Tree {
         if index >= self.leaves() {
             return None;
         }
+        self.lowest(memory, index)?.child(memory, inner_index(index, 0))
+    }
+
+    /// Returns the inner page that leads to leaf `index`.
+    fn lowest(&self, memory: &impl Memory, index: u64) -> Option<Page> {
         let mut page = self.root;
-        for level in (0..self.inner).rev() {
+        for level in (1..self.inner).rev() {
             page = page.child(memory, inner_index(index, level))?;
         }
         Some(page)

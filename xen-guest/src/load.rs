@@ -4,16 +4,17 @@
 //! through [`p2m::Memory`], `mmu` seals and maps the pages, and the jump into a module is the platform's.
 //!
 //! *What must hold*: a module that is refused, or that fails to start, leaves everything as it was: frames, addresses,
-//! page tables and symbols.
+//! page tables and symbols. What Xen refuses to take away stays in the module window, belongs to no module any more, and is
+//! tried again whenever a module is loaded or unloaded. A module's exit function is called once.
 //!
-//! *What is not prevented*: Xen refusing half-way; see `mmu`'s module window.
+//! *What is not prevented*: a heap too full for the few names of a module; the allocator ends the kernel then.
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
-use core::fmt;
+use core::{fmt, iter::repeat_n};
 
 use mmu::{Access, ModulePart, Reservation};
 use p2m::Frame;
-use start_info::Index;
+use start_info::{Index, PageCount};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -51,6 +52,14 @@ pub enum LoadError {
         /// The first of them.
         user: String,
     },
+    /// It was ended and is no longer loaded, but Xen refuses to take its pages away. They are tried again by the next module
+    /// that is loaded or unloaded.
+    Lingers {
+        /// How many pages.
+        pages: PageCount,
+        /// Why.
+        error: mmu::Error,
+    },
 }
 
 impl fmt::Display for LoadError {
@@ -65,6 +74,9 @@ impl fmt::Display for LoadError {
             Self::InUse { users: 1, user } => write!(f, "module {user} uses it; unload that first"),
             Self::InUse { users, user } => {
                 write!(f, "{users} modules use it, {user} among them; unload those first")
+            }
+            Self::Lingers { pages, error } => {
+                write!(f, "it is unloaded, but {pages} pages of it are not given back yet: {error}")
             }
         }
     }
@@ -90,7 +102,8 @@ impl Running {
     /// What it wants from others comes from `kernel`, the functions the kernel lends, or from modules loaded before.
     ///
     /// # Errors
-    /// [`LoadError`]; nothing is left of the module then.
+    /// [`LoadError`]; nothing is left of the module then, or, if Xen refuses to take something away, nothing will be after
+    /// the next load. If it refuses only to take the pages for the module's start away, the module is loaded.
     pub fn load_module<P: Platform>(
         &mut self,
         platform: &mut P,
@@ -98,6 +111,7 @@ impl Running {
         bytes: &[u8],
         kernel: &[Export],
     ) -> Result<&Loaded, LoadError> {
+        self.tidy(platform);
         let mut meter = Meter::start(platform, self);
         let plan = Plan::new(name, bytes, self.window.region().pages())?;
         let uses = self.modules.admit(name, &plan, kernel)?;
@@ -115,12 +129,11 @@ impl Running {
             Err(error) => return self.refuse(platform, reservation, error),
         };
         drop(content);
-        let mut frames = frames.into_iter();
-        let parts = plan.parts().map(|part| ModulePart {
-            frames: frames.by_ref().take(part.pages.get() as usize).collect::<Vec<Frame>>(),
-            access: access(part.kind),
-        });
-        let mapped = self.window.map(platform, &mut self.map, &self.p2m, &reservation, parts)?;
+        let pages =
+            plan.parts().iter().flat_map(|part| repeat_n(access(part.kind), part.pages.get() as usize));
+        let parts =
+            frames.into_iter().zip(pages).map(|(frame, access)| ModulePart { frames: [frame], access });
+        let mapped = self.window.map(platform, &mut self.map, &self.p2m, reservation, parts)?;
         meter.end(platform, self, plan.pages().get());
 
         let info = plan.info();
@@ -147,17 +160,21 @@ impl Running {
         platform: &mut P,
         mut loaded: Loaded,
         init: VirtAddr,
-        kept: start_info::PageCount,
+        kept: PageCount,
     ) -> Result<&Loaded, LoadError> {
         platform.note_module(&loaded.name, loaded.region());
         let code = platform.start_module(EntryPoint::new(init));
         if code != 0 {
             platform.forget_module(loaded.region());
-            self.window.unmap(platform, &mut self.map, loaded.mapped)?;
+            // What cannot be taken away now waits in the window.
+            let _later = self.window.unmap(platform, &mut self.map, loaded.mapped);
             return Err(LoadError::Init { code });
         }
         platform.forget_module(loaded.region());
-        self.window.shrink(platform, &mut self.map, &mut loaded.mapped, kept)?;
+        if let Err(error) = self.window.shrink(platform, &mut self.map, &mut loaded.mapped, kept) {
+            // It has started, and may have no exit function: it stays.
+            log::warn!("module {}: the pages for its start are not given back yet: {error}", loaded.name);
+        }
         platform.note_module(&loaded.name, loaded.region());
         let name = loaded.name.clone();
         self.modules.add(loaded);
@@ -167,15 +184,26 @@ impl Running {
     /// Unloads a module that no other one uses: calls its exit function, and gives back its pages and addresses.
     ///
     /// # Errors
-    /// [`LoadError::NotLoaded`], [`LoadError::InUse`], and what `mmu` says when Xen refuses.
+    /// [`LoadError::NotLoaded`], [`LoadError::InUse`]. [`LoadError::Lingers`] when Xen refuses to take its pages away: the
+    /// module has ended and its name is free; there is nothing to be called again.
     pub fn unload_module<P: Platform>(&mut self, platform: &mut P, name: &str) -> Result<(), LoadError> {
+        self.tidy(platform);
         let loaded = self.modules.remove(name)?;
         if let Some(exit) = loaded.exit {
             platform.end_module(EntryPoint::new(exit));
         }
         platform.forget_module(loaded.region());
-        self.window.unmap(platform, &mut self.map, loaded.mapped)?;
-        Ok(())
+        let pages = loaded.mapped.pages();
+        self.window
+            .unmap(platform, &mut self.map, loaded.mapped)
+            .map_err(|error| LoadError::Lingers { pages, error })
+    }
+
+    /// Tries again to take away what Xen refused to take away before.
+    fn tidy<P: Platform>(&mut self, platform: &mut P) {
+        // If it refuses again, what is wanted now has its own addresses and frames.
+        let _later = self.window.retry(platform, &mut self.map);
+        let _later = self.map.retry(platform);
     }
 
     /// Gives the addresses of a module back that is refused.
@@ -185,7 +213,8 @@ impl Running {
         reservation: Reservation,
         error: impl Into<LoadError>,
     ) -> Result<T, LoadError> {
-        self.window.cancel(platform, &mut self.map, reservation)?;
+        // Why the module is refused is what the caller asked for. What cannot be taken away now waits in the window.
+        let _later = self.window.cancel(platform, &mut self.map, reservation);
         Err(error.into())
     }
 

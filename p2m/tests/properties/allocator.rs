@@ -33,6 +33,19 @@ fn run(start: u64, len: u64) -> PfnRange {
     PfnRange::try_new(Pfn::new(start), PageCount::new(len)).unwrap()
 }
 
+/// Takes a run away from the ends of free pieces: from one, or from several that follow each other. `false` if it is not all
+/// there.
+fn cut(pieces: &mut Vec<(u64, u64)>, start: u64, mut end: u64) -> bool {
+    while start < end {
+        let Some(piece) = pieces.iter_mut().find(|piece| piece.0 + piece.1 == end) else { return false };
+        let len = piece.1.min(end - start);
+        piece.1 -= len;
+        end -= len;
+        pieces.retain(|&(_, len)| len > 0);
+    }
+    true
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -56,11 +69,7 @@ proptest! {
                 Action::Take => match frames.take(&paper, &AllMemory) {
                     Some(mut frame) => {
                         let pfn = frame.pfn().get();
-                        let place = spans.iter().position(|&(start, len)| start + len - 1 == pfn);
-                        prop_assert!(place.is_some(), "{pfn:#x} is not the end of a free span: {spans:x?}");
-                        let span = &mut spans[place.unwrap()];
-                        span.1 -= 1;
-                        spans.retain(|&(_, len)| len > 0);
+                        prop_assert!(cut(&mut spans, pfn, pfn + 1), "{pfn:#x} is not the end of any of {spans:x?}");
                         prop_assert_eq!(frame.mfn(), machine_frame(pfn));
                         // A frame is its owner's: what is written to it disturbs nothing.
                         for index in Index::all() {
@@ -81,10 +90,7 @@ proptest! {
                     Some(span) => {
                         let (start, end) = (span.range().start(), span.range().end());
                         prop_assert_eq!(end - start, len);
-                        let place = spans.iter().position(|&(first, len)| first + len == end && first <= start);
-                        prop_assert!(place.is_some(), "{start:#x}..{end:#x} is not the end of any of {spans:x?}");
-                        spans[place.unwrap()].1 -= len;
-                        spans.retain(|&(_, len)| len > 0);
+                        prop_assert!(cut(&mut spans, start, end), "{start:#x}..{end:#x} is not the end of any of {spans:x?}");
                         in_spans.push(span.range());
                         taken += len;
                     }
@@ -125,6 +131,19 @@ proptest! {
         expected.reverse();
         prop_assert_eq!(taken, expected);
     }
+}
+
+#[test]
+fn frames_given_back_in_the_opposite_order_are_a_run_again() {
+    let mut paper = blank();
+    let mut frames = FrameAllocator::new(window());
+    frames.give(&mut paper, window().free_span(&authority(), run(50, 3)));
+    frames.give(&mut paper, window().free_span(&authority(), run(100, 20)));
+    let held: Vec<Frame> = (0..12).map(|_| frames.take(&paper, &AllMemory).unwrap()).collect();
+    held.into_iter().rev().for_each(|frame| frames.give_frame(&mut paper, frame));
+    let span = frames.take_span(&mut paper, PageCount::new(20)).unwrap();
+    assert_eq!(span.range(), run(100, 20));
+    assert_eq!(frames.take(&paper, &AllMemory).unwrap().pfn(), Pfn::new(52));
 }
 
 /// Memory with gaps.

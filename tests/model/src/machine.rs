@@ -72,6 +72,8 @@ pub struct Machine {
     pub(crate) ramdisk: &'static [u8],
     pub(crate) ramdisk_pages: Range<u64>,
     pub(crate) ticks: std::cell::Cell<u64>,
+    /// How often a module's exit function was called.
+    pub(crate) modules_ended: u64,
 }
 
 impl Machine {
@@ -139,6 +141,7 @@ impl Machine {
             ramdisk: &[],
             ramdisk_pages: 0..0,
             ticks: std::cell::Cell::new(0),
+            modules_ended: 0,
         }
     }
 
@@ -272,10 +275,22 @@ impl Machine {
         self.denials.push(self.frames_asked.get() + n);
     }
 
+    /// Refuses and denies nothing any more.
+    pub fn hinder_no_more(&mut self) {
+        self.refusals.clear();
+        self.denials.clear();
+    }
+
     /// Returns how often the guest asked its allocator for a frame or a run of frames.
     #[must_use]
     pub const fn frames_asked(&self) -> u64 {
         self.frames_asked.get()
+    }
+
+    /// Returns how often the exit function of a module was called.
+    #[must_use]
+    pub const fn modules_ended(&self) -> u64 {
+        self.modules_ended
     }
 
     pub(crate) fn frame(&self, mfn: Mfn) -> Option<Frame> {

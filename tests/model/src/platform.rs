@@ -8,7 +8,7 @@
 use mmu::{Errno, FixmapPage, layout::KERNEL_MAP};
 use p2m::{SharedPage, Window};
 use start_info::{MemoryMap, Ramdisk};
-use xen_guest::{MapOf, NoMap, Platform, Published};
+use xen_guest::{EntryPoint, MapOf, NoMap, Platform, Published};
 
 use crate::machine::Machine;
 
@@ -85,6 +85,10 @@ impl Platform for Machine {
             self.check_ramdisk_page(offset, address);
         }
         self.ramdisk.get(..ramdisk.len as usize)
+    }
+
+    fn end_module(&mut self, _exit: EntryPoint) {
+        self.modules_ended += 1;
     }
 
     fn hypercalls(&self) -> u64 {

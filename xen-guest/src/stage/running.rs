@@ -84,7 +84,7 @@ impl Running {
     ///
     /// # Errors
     /// [`mmu::Error::P2m`] for a page behind the last, [`mmu::Error::NoFrames`] when a leaf is needed and there is no
-    /// frame, [`mmu::Error::Refused`] when Xen refuses to map the leaf.
+    /// frame, [`mmu::Error::Refused`] when Xen refuses to map the leaf. Nothing is changed then.
     pub fn set_entry<P: Platform>(
         &mut self,
         platform: &mut P,
@@ -104,14 +104,21 @@ impl Running {
         }
         let mut source = Spare(&mut frames);
         let set = self.p2m.set(platform, &mut source, pfn, entry);
-        for frame in frames.into_iter().flatten() {
+        for frame in frames.into_iter().rev().flatten() {
             self.map.give(platform, frame);
         }
         if let Set::New(leaf) = set?
             && let Some(publication) = &mut self.publication
         {
-            publication.replace(&self.p2m, platform, self.map.view().direct(), &leaf)?;
-            mmu::map_leaf(platform, &self.map, &self.p2m, &leaf)?;
+            // What can be refused comes first.
+            let window = self.map.view().direct();
+            let published = mmu::map_leaf(platform, &self.map, &self.p2m, &leaf)
+                .and_then(|()| Ok(publication.replace(&self.p2m, platform, window, &leaf)?));
+            if let Err(error) = published {
+                let frame = self.p2m.undo(platform, self.map.view().direct(), leaf);
+                frame.into_iter().for_each(|frame| self.map.give(platform, frame));
+                return Err(error);
+            }
         }
         Ok(())
     }

@@ -7,5 +7,5 @@ use p2m::NewLeaf;
 
 pub fn leaf(index: u64, made_by_set: NewLeaf) -> NewLeaf {
     made_by_set //~ TWIN
-    NewLeaf { index } //~ FAIL E0451
+    NewLeaf { index, ..made_by_set } //~ FAIL E0451
 }

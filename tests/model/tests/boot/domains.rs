@@ -171,8 +171,8 @@ impl Booted {
             parts.push(ModulePart { frames, access });
         }
         let running = &mut self.running;
-        running.window.map(machine, &mut running.map, &running.p2m, &reservation, parts).unwrap();
-        let start = reservation.region().start().as_u64();
+        let mapped = running.window.map(machine, &mut running.map, &running.p2m, reservation, parts).unwrap();
+        let start = mapped.region().start().as_u64();
         for page in 0..part_pages * 3 {
             let leaf = machine.live_leaf(start + page * 4096).unwrap();
             let access = kinds[(page / part_pages) as usize];

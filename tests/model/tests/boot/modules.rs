@@ -137,7 +137,7 @@ fn a_module_without_frames_leaves_nothing() {
 fn the_window_is_full_at_the_fixmap() {
     let mut booted = booted(Guest::new(64 * MIB));
     let rest = PageCount::of_bytes(FIXMAP - MODULES).unwrap().get() - 5;
-    booted.running.window.reserve(PageCount::new(rest), 4096).unwrap();
+    let _rest = booted.running.window.reserve(PageCount::new(rest), 4096).unwrap();
     booted.load("hello", &object("hello")).unwrap();
     assert_eq!(booted.running.window.end(), FIXMAP);
     let before = booted.state();

@@ -52,6 +52,10 @@ impl Account {
                 account.own(pfn..pfn + 1, "module");
             }
         }
+        // Of these some may be hooked or mapped still.
+        for pfn in window.waiting().chain(running.map.waiting(machine)) {
+            account.owners.entry(pfn.get()).or_insert("waiting to be given back");
+        }
         account
     }
 

@@ -6,6 +6,8 @@ use xen_model::{Built, Call, Guest, Machine};
 
 use crate::guests::{guests, try_boot};
 
+/// The most calls that undo a chunk of the direct map: two to unhook its tables, three to make them writable, a flush.
+const MOST_UNDOING: u64 = 6;
 const ERRNOS: [Errno; 3] = [Errno::EINVAL, Errno::ENOMEM, Errno::EBUSY];
 
 /// Returns how many requests hypercall `number` had, if it is among the last.
@@ -29,7 +31,8 @@ fn stopped(name: &str, built: &Built, call: u64, done: usize, errno: Errno) -> u
     };
     assert_eq!(said, errno);
     let machine = &tried.built.machine;
-    assert_eq!((machine.calls(), machine.refused()), (call, 1), "{name}: {line}: it went on");
+    let more = machine.calls() - call;
+    assert!(machine.refused() == 1 && more <= MOST_UNDOING, "{name}: {line}: it went on with {more} calls");
     tried.audit();
     requests(machine, call - 1)
 }

@@ -11,9 +11,12 @@
 
 mod account;
 mod calls;
+mod entries;
 mod frames;
+mod growth;
 mod guests;
 mod kept;
 mod modules;
 mod object;
 mod pages;
+mod subject;

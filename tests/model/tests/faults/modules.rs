@@ -1,27 +1,36 @@
-//! A module whose loading is refused half-way.
+//! A module whose loading or unloading is refused half-way.
 //!
-//! *What must hold*: one line says why, Xen's rules hold, and the guest goes on: the next module loads.
+//! *What must hold*: as `subject.rs` says; and a module's exit function is called once, whatever is refused after it.
 
-use mmu::{Errno, Error, Region};
-use xen_guest::{LoadError, Loaded, Running};
-use xen_model::{Built, Guest, Machine, audit};
+use mmu::{Errno, Error, ModulePart};
+use start_info::PageCount;
+use xen_guest::LoadError;
+use xen_model::{Guest, Machine};
 
-use crate::calls::requests;
-use crate::guests::{guests, try_boot};
-use crate::object::{DATA, RODATA, TEXT, module};
+use crate::guests::guests;
+use crate::object::{DATA, RODATA, TEXT, module, module_with_start};
+use crate::subject::{Deed, Leaves, Subject};
 
-fn booted(guest: &Guest) -> (Built, Running) {
-    let tried = try_boot(&guest.build().unwrap(), |_| {});
-    (tried.built, tried.result.unwrap())
+const NAME: &str = "small";
+/// How many frames the direct map keeps for growing.
+const KEPT: u64 = 515;
+
+fn load(subject: &mut Subject, bytes: &[u8]) -> Result<(), LoadError> {
+    let start = subject.running.load_module(&mut subject.built.machine, NAME, bytes, &[])?.region().start();
+    check(&subject.built.machine, start.as_u64());
+    Ok(())
 }
 
-fn load(built: &mut Built, running: &mut Running) -> Result<Region, LoadError> {
-    running.load_module(&mut built.machine, "small", &module(), &[]).map(Loaded::region)
+fn unload(subject: &mut Subject) -> Result<(), LoadError> {
+    let ended = subject.built.machine.modules_ended();
+    let result = subject.running.unload_module(&mut subject.built.machine, NAME);
+    assert_eq!(subject.built.machine.modules_ended(), ended + 1);
+    assert!(subject.running.modules.get(NAME).is_none());
+    result
 }
 
 /// Checks that the module is there as its object says, and each part is protected.
-fn check(machine: &Machine, loaded: Region) {
-    let start = loaded.start().as_u64();
+fn check(machine: &Machine, start: u64) {
     let parts =
         [(0, TEXT, true, false), (1, RODATA, false, false), (2, DATA, false, true), (3, 0, false, true)];
     for (page, byte, executable, writable) in parts {
@@ -29,96 +38,129 @@ fn check(machine: &Machine, loaded: Region) {
         assert_eq!((leaf.executable, leaf.writable), (executable, writable), "page {page}");
         assert_eq!(machine.read(leaf.address), Ok(u64::from_le_bytes([byte; 8])));
     }
-    audit(machine);
 }
 
-fn audit(machine: &Machine) {
-    audit::references(machine).assert_none();
-    audit::protection(machine, 0..0).assert_none();
-}
-
-/// Loads a module with something in its way, checks what follows, and loads another one.
-fn hindered(name: &str, guest: &Guest, hinder: impl FnOnce(&mut Machine)) -> (Error, usize) {
-    let (mut built, mut running) = booted(guest);
-    hinder(&mut built.machine);
-    let error = load(&mut built, &mut running).unwrap_err();
-    let line = error.to_string();
-    assert!(!line.contains('\n'), "{name}: {line:?}");
-    let len = requests(&built.machine, built.machine.calls() - 1);
-    audit(&built.machine);
-    let again =
-        load(&mut built, &mut running).unwrap_or_else(|error| panic!("{name}: after {line:?}: {error}"));
-    check(&built.machine, again);
-    match error {
-        LoadError::Mmu(error) => (error, len),
-        error => panic!("{name}: {error}"),
-    }
-}
-
-/// Calls `each` with how many hypercalls and frames a module takes.
-fn each_guest(mut each: impl FnMut(&str, &Guest, u64, u64)) {
+/// Calls `each` with loading on every guest.
+fn each_load(each: impl Fn(&Deed<'_>)) {
     for (name, guest) in guests() {
-        let (mut built, mut running) = booted(&guest);
-        let (calls, frames) = (built.machine.calls(), built.machine.frames_asked());
-        let loaded = load(&mut built, &mut running).unwrap();
-        check(&built.machine, loaded);
-        let machine = &built.machine;
-        each(name, &guest, machine.calls() - calls, machine.frames_asked() - frames);
+        let act = |subject: &mut Subject| load(subject, &module());
+        each(&Deed { name, guest: &guest, prepare: &|_| (), act: &act, leaves: Leaves::Before });
     }
 }
 
-#[test]
-fn every_hypercall_of_a_module_refused_or_cut_once_leaves_a_guest_that_loads_the_next() {
-    each_guest(|name, guest, calls, _| {
-        assert!(calls >= 2, "{name}: {calls} hypercalls are too few");
-        let refused = |call, done, errno: Errno| {
-            let (error, len) = hindered(name, guest, |machine| machine.cut_at(call, done, errno));
-            let Error::Refused { errno: said, .. } = error else { panic!("{name}: {error}") };
-            assert!(said == errno && error.to_string().contains(&errno.to_string()), "{name}: {error}");
-            len
-        };
-        for call in 1..=calls {
-            let len = refused(call, 0, Errno::EINVAL);
-            refused(call, 0, Errno::ENOMEM);
-            refused(call, 0, Errno::EBUSY);
-            for done in [1, len / 2, len - 1].into_iter().filter(|done| (1..len).contains(done)) {
-                refused(call, done, Errno::ENOMEM);
-            }
-        }
-    });
+fn small() -> Guest {
+    Guest { image_start: 0x80, ..Guest::new(0x1233) }
 }
 
 #[test]
-fn every_frame_of_a_module_denied_once_leaves_a_guest_that_loads_the_next() {
-    each_guest(|name, guest, _, frames| {
-        assert!(frames >= 5, "{name}: {frames} frames are too few");
-        for n in 1..=frames {
-            let (error, _) = hindered(name, guest, |machine| machine.deny_frame_at(n));
-            assert!(matches!(error, Error::NoFrames { .. }), "{name}: {error}");
-        }
-    });
+fn a_load_that_is_refused_or_cut_leaves_all_as_it_was() {
+    each_load(|deed| deed.refuse_calls());
 }
 
-/// Growing by a chunk takes frames before it is refused; those are lost, but growing goes on with the others.
 #[test]
-fn a_refused_growth_of_a_lazy_map_can_be_tried_again() {
-    let guest = Guest::new((1 << 18) + 0x2345).with_command_line("map=lazy");
-    let (mut whole, mut running) = booted(&guest);
-    let calls = whole.machine.calls();
-    running.map.grow(&mut whole.machine, &running.p2m).unwrap();
-    let calls = whole.machine.calls() - calls;
-    for call in 1..=calls {
-        for done in [0, 7] {
-            let (mut built, mut running) = booted(&guest);
-            built.machine.cut_at(call, done, Errno::ENOMEM);
-            let error = running.map.grow(&mut built.machine, &running.p2m).unwrap_err();
-            assert!(matches!(error, Error::Refused { errno: Errno::ENOMEM, .. }), "{error}");
-            audit(&built.machine);
-            while running.map.grow(&mut built.machine, &running.p2m).unwrap() {}
-            assert_eq!(running.map.mapped().get(), guest.pages);
-            audit(&built.machine);
-            let loaded = load(&mut built, &mut running).unwrap();
-            check(&built.machine, loaded);
-        }
+fn a_load_without_a_frame_leaves_all_as_it_was() {
+    each_load(|deed| deed.deny_frames());
+}
+
+/// What is refused behind the call of its init function leaves the module loaded.
+#[test]
+fn a_load_of_a_module_with_a_start_leaves_all_as_it_was_or_is_done() {
+    let guest = small();
+    let act = |subject: &mut Subject| load(subject, &module_with_start());
+    let deed = Deed { name: "start", guest: &guest, prepare: &|_| (), act: &act, leaves: Leaves::Before };
+    deed.refuse_calls();
+    deed.deny_frames();
+}
+
+#[test]
+fn an_unload_that_is_refused_or_cut_is_finished_later() {
+    for (name, guest) in guests() {
+        let prepare = |subject: &mut Subject| load(subject, &module_with_start()).unwrap();
+        Deed { name, guest: &guest, prepare: &prepare, act: &unload, leaves: Leaves::After }.refuse_calls();
     }
+}
+
+/// The frames for its tables and pages are behind what is mapped.
+#[test]
+fn a_load_for_which_memory_must_be_mapped_first_loses_nothing() {
+    let guest = Guest { image_start: 0x80, ..Guest::new((1 << 18) + 0x2345) }.with_command_line("map=lazy");
+    let hold = |subject: &mut Subject| {
+        let (machine, running) = (&mut subject.built.machine, &mut subject.running);
+        let mapped = running.map.mapped();
+        while running.map.free() > KEPT + 3 {
+            subject.held.push(running.take_frame(machine).unwrap());
+        }
+        assert_eq!(running.map.mapped(), mapped);
+    };
+    let act = |subject: &mut Subject| load(subject, &module());
+    let deed = Deed { name: "grown", guest: &guest, prepare: &hold, act: &act, leaves: Leaves::Grown };
+    deed.refuse_calls();
+    deed.deny_frames();
+    let mut subject = Subject::booted(&guest);
+    hold(&mut subject);
+    let mapped = subject.running.map.mapped();
+    act(&mut subject).unwrap();
+    assert!(subject.running.map.mapped() > mapped, "no memory had to be mapped");
+}
+
+#[test]
+fn an_unload_that_is_refused_says_so_and_cannot_be_repeated() {
+    let mut subject = Subject::booted(&small());
+    let before = subject.state();
+    load(&mut subject, &module_with_start()).unwrap();
+    subject.built.machine.cut_at(1, 2, Errno::ENOMEM);
+    let line = unload(&mut subject).unwrap_err().to_string();
+    assert_eq!(
+        line,
+        "it is unloaded, but 5 pages of it are not given back yet: unmapping a module: Xen refused operation 2 \
+         with ENOMEM (-12)"
+    );
+    assert!(subject.waits());
+    let again = subject.running.unload_module(&mut subject.built.machine, NAME);
+    assert_eq!(again, Err(LoadError::NotLoaded));
+    assert_eq!(subject.built.machine.modules_ended(), 1);
+    assert_eq!(subject.state(), before);
+}
+
+/// Two modules share a table: the one that waits must not take it from the one that came meanwhile.
+#[test]
+fn what_waits_leaves_a_table_alone_that_another_module_needs_by_now() {
+    let mut subject = Subject::booted(&small());
+    let before = subject.state();
+    load(&mut subject, &module()).unwrap();
+    // All mappings are gone, only the table's hook is left.
+    subject.built.machine.cut_at(1, 4, Errno::ENOMEM);
+    let ended = subject.running.unload_module(&mut subject.built.machine, NAME);
+    assert!(matches!(ended, Err(LoadError::Lingers { .. })), "{ended:?}");
+    // Xen refuses that again while the next module is loaded.
+    subject.built.machine.cut_at(1, 0, Errno::ENOMEM);
+    let machine = &mut subject.built.machine;
+    let loaded = subject.running.load_module(machine, "other", &module(), &[]).unwrap().region();
+    check(machine, loaded.start().as_u64());
+    assert!(subject.waits());
+    load(&mut subject, &module()).unwrap();
+    assert!(!subject.waits());
+    check(&subject.built.machine, loaded.start().as_u64());
+    subject.audit();
+    for name in ["other", NAME] {
+        subject.running.unload_module(&mut subject.built.machine, name).unwrap();
+    }
+    assert_eq!(subject.state(), before);
+}
+
+#[test]
+fn pages_too_many_are_given_back() {
+    let mut subject = Subject::booted(&small());
+    let before = subject.state();
+    let (machine, running) = (&mut subject.built.machine, &mut subject.running);
+    let frames: Vec<_> = (0..5).map(|_| running.take_frame(machine).unwrap()).collect();
+    let reservation = running.window.reserve(PageCount::new(3), 4096).unwrap();
+    let parts = [ModulePart { frames, access: mmu::Access::Execute }];
+    let error = running.window.map(machine, &mut running.map, &running.p2m, reservation, parts).unwrap_err();
+    assert!(matches!(error, Error::TooManyPages { more, .. } if more.get() == 2), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "2 pages too many were given for module 0xffffffffa0000000..0xffffffffa0003000"
+    );
+    assert_eq!(subject.state(), before);
 }

@@ -3,7 +3,7 @@
 use mmu::Errno;
 use p2m::{Entry, Frame};
 use start_info::{PageCount, Pfn, PfnRange};
-use xen_guest::{Running, boot};
+use xen_guest::{LoadError, Running, boot};
 use xen_model::{Built, Guest, audit, toolstack};
 
 use crate::object::module;
@@ -27,7 +27,7 @@ impl Subject {
     /// Does something and returns the line of what was refused.
     fn act(&mut self, random: &mut Random) -> Option<String> {
         let (machine, running) = (&mut self.built.machine, &mut self.running);
-        match random.below(10) {
+        match random.below(11) {
             0..3 => match running.take_frame(machine) {
                 Ok(mut frame) => {
                     assert!(
@@ -70,6 +70,10 @@ impl Subject {
             },
             6 => running.map.grow(machine, &running.p2m).err().map(|error| error.to_string()),
             7 => running.load_module(machine, "small", &module(), &[]).err().map(|error| error.to_string()),
+            8 => match running.unload_module(machine, "small") {
+                Ok(()) | Err(LoadError::NotLoaded) => None,
+                Err(error) => Some(error.to_string()),
+            },
             _ => {
                 // A page of a hole becomes somebody else's and a hole again.
                 let pfn = Pfn::new(HOLE.start + random.below(HOLE.end - HOLE.start));

@@ -36,7 +36,7 @@ fn the_pages_of_a_module_are_flushed_when_they_are_sealed() {
     let frames: Vec<Frame> = (0..3).map(|_| running.take_frame(machine).unwrap()).collect();
     let reservation = running.window.reserve(PageCount::new(3), 4096).unwrap();
     let parts = [ModulePart { frames, access: Access::Execute }];
-    running.window.map(machine, &mut running.map, &running.p2m, &reservation, parts).unwrap();
+    let _module = running.window.map(machine, &mut running.map, &running.p2m, reservation, parts).unwrap();
     assert!(flushed(machine), "{}", machine.trace());
 }
 

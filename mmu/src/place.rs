@@ -1,0 +1,318 @@
+//! A place in the module window: addresses, the pages there, and the way out.
+//!
+//! *What this is*: all that one module has of the window. The window owns it, from the reservation until everything is back,
+//! so what Xen refuses to take away stays here and is tried again. The way in and the way out are the same steps in
+//! opposite order: seal, then map; unmap and flush, then make writable and flush.
+//!
+//! *What must hold*: a page is made writable only after a flush that follows the removal of its mapping in the window; a table
+//! likewise, after it was unhooked. What is to be removed is read from the live tables each time, so that
+//! [`Place::empty`] may be stopped anywhere and be called again. All memory of the heap is taken with the addresses: the way
+//! out takes none.
+//!
+//! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the writable
+//! translation of a page that is executable by then; nothing but this function runs meanwhile.
+
+use alloc::vec::Vec;
+
+use p2m::{Data, Frame, Sealed};
+use start_info::{PageCount, Pfn};
+use x86_64::VirtAddr;
+
+use crate::{
+    batch::Batch,
+    direct_map::DirectMap,
+    entry::{Access, Entry},
+    error::{Doing, Error},
+    hv::Machine,
+    layout::Region,
+    leaf::{Leaf, seal_page, thawed, unseal},
+    level::{L1, L2, Level},
+    table::{Live, Table},
+    view::View,
+};
+
+/// A page of a module.
+#[derive(Debug)]
+enum Page {
+    Data(Frame<Data>),
+    Constant(Frame<Sealed>),
+    Text(Frame<Sealed>),
+}
+
+impl Page {
+    fn of(frame: Frame, access: Access, view: &View) -> Self {
+        match access {
+            Access::ReadWrite => Self::Data(frame.into_data()),
+            Access::Read => Self::Constant(frame.into_sealed(view.authority())),
+            Access::Execute => Self::Text(frame.into_sealed(view.authority())),
+        }
+    }
+
+    const fn pfn(&self) -> Pfn {
+        match self {
+            Self::Data(frame) => frame.pfn(),
+            Self::Constant(frame) | Self::Text(frame) => frame.pfn(),
+        }
+    }
+
+    /// Returns the entry that maps the page, after asking for the loss of its writable mapping if it needs that.
+    fn enter<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        batch: &mut Batch,
+        view: &View,
+    ) -> Result<Entry<L1>, Error> {
+        match self {
+            Self::Data(frame) => Ok(Leaf::writable(frame).entry()),
+            Self::Constant(frame) => {
+                seal_page(machine, batch, view, frame.pfn())?;
+                Ok(Leaf::read_only(frame).entry())
+            }
+            Self::Text(frame) => {
+                seal_page(machine, batch, view, frame.pfn())?;
+                Ok(Leaf::executable(frame).entry())
+            }
+        }
+    }
+}
+
+/// Addresses of the module window, and what is or was mapped there.
+#[derive(Debug)]
+pub(crate) struct Place {
+    region: Region,
+    /// The pages, the first at the start of the region.
+    pages: Vec<Page>,
+    /// Tables taken for these addresses that no live table leads to, or might not.
+    tables: Vec<Pfn>,
+    /// The pages are on their way out.
+    leaving: bool,
+}
+
+impl Place {
+    /// Makes a place without pages.
+    ///
+    /// # Errors
+    /// [`Error::HeapFull`] when the heap has no room for what must be remembered of it.
+    pub(crate) fn new(region: Region) -> Result<Self, Error> {
+        let mut place = Self { region, pages: Vec::new(), tables: Vec::new(), leaving: false };
+        // A table that was taken and not hooked, and one that was found there.
+        let tables = 2 * chunks(region).count();
+        place
+            .pages
+            .try_reserve_exact(region.pages().get() as usize)
+            .and_then(|()| place.tables.try_reserve_exact(tables))
+            .map_err(|_| Error::HeapFull { doing: Doing::Module })?;
+        Ok(place)
+    }
+
+    pub(crate) const fn region(&self) -> Region {
+        self.region
+    }
+
+    pub(crate) const fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    /// Takes note that the pages are to go.
+    pub(crate) const fn set_leaving(&mut self) {
+        self.leaving = true;
+    }
+
+    /// Returns the pages of the guest that the place holds, unhooked tables among them.
+    pub(crate) fn held(&self) -> impl Iterator<Item = Pfn> {
+        self.pages.iter().map(Page::pfn).chain(self.tables.iter().copied())
+    }
+
+    /// Adds the page behind the last one.
+    ///
+    /// # Errors
+    /// Gives the frame back if there is no address for it.
+    pub(crate) fn add(&mut self, frame: Frame, access: Access, view: &View) -> Result<(), Frame> {
+        if self.pages.len() as u64 >= self.region.pages().get() {
+            return Err(frame);
+        }
+        self.pages.push(Page::of(frame, access, view));
+        Ok(())
+    }
+
+    /// Cuts off the pages behind the first `keep`, as a place of their own. Without effect if the heap has no room for it.
+    ///
+    /// # Errors
+    /// As [`Place::new`].
+    pub(crate) fn split_off(&mut self, keep: PageCount) -> Result<Self, Error> {
+        let gone = self.region.pages().get().saturating_sub(keep.get());
+        let gone = PageCount::try_new(gone).unwrap_or_default();
+        let name = self.region.name();
+        let mut tail = Self::new(Region::new(name, self.region.start() + keep.bytes(), gone))?;
+        let kept = (keep.get() as usize).min(self.pages.len());
+        tail.pages.extend(self.pages.drain(kept..));
+        self.region = Region::new(name, self.region.start(), keep);
+        Ok(tail)
+    }
+
+    /// Sees to it that there are L1 tables for the addresses.
+    ///
+    /// # Errors
+    /// What `take` says when there is no frame, [`Error::Refused`] when Xen refuses. The tables taken so far stay noted.
+    pub(crate) fn open<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &mut DirectMap,
+        mut take: impl FnMut(&mut M, &mut DirectMap) -> Result<Frame, Error>,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::for_updates(Doing::Module, 2 * chunks(self.region).count());
+        for address in chunks(self.region) {
+            if map.view().l1(machine, address)?.is_some() {
+                continue;
+            }
+            if self.tables.len() == self.tables.capacity() {
+                return Err(Error::HeapFull { doing: Doing::Module });
+            }
+            let frame = take(machine, map)?;
+            self.tables.push(frame.pfn());
+            let l1 = Table::empty(frame, machine).freeze(machine, &mut batch, map.view())?;
+            l2(machine, map.view(), address)?.attach(machine, &mut batch, L2::index(address), l1)?;
+        }
+        batch.commit(machine)?.waive("the entry was empty, and a frozen table is not written again");
+        self.forget_hooked(machine, map.view())
+    }
+
+    /// Seals the pages that need it, and maps all of them.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses.
+    pub(crate) fn fill<M: Machine>(&mut self, machine: &mut M, view: &View) -> Result<(), Error> {
+        // One batch, so that a page's writable mapping is gone before its executable one is there.
+        let mut batch = Batch::for_updates(Doing::Module, 2 * self.pages.len());
+        let mut cursor = Cursor::default();
+        for (page, address) in self.pages.iter_mut().zip(self.region.addresses()) {
+            let entry = page.enter(machine, &mut batch, view)?;
+            cursor.l1(machine, view, address)?.update(machine, &mut batch, L1::index(address), entry)?;
+        }
+        // The stale translations are the writable ones of the pages just sealed.
+        batch.commit(machine)?.flush(machine)
+    }
+
+    /// Unmaps whatever is mapped at the addresses, and makes the pages writable again. `is_unused` tells whether nobody else
+    /// needs the L1 table for an address.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses. It may be called again then, and must be before the pages can be given back.
+    pub(crate) fn empty<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        view: &View,
+        is_unused: impl Fn(VirtAddr) -> bool,
+    ) -> Result<(), Error> {
+        self.forget_hooked(machine, view)?;
+        let most = self.pages.len() + chunks(self.region).count();
+        let mut batch = Batch::for_updates(Doing::Unmap, most);
+        let mut cursor = Cursor::default();
+        for address in self.region.addresses().take(self.pages.len()) {
+            let Some(l1) = cursor.find(machine, view, address)? else { continue };
+            if view.read(machine, l1, L1::index(address))?.is_present() {
+                l1.update(machine, &mut batch, L1::index(address), Entry::EMPTY)?;
+            }
+        }
+        for address in chunks(self.region).filter(|&address| is_unused(address)) {
+            // Where a table cannot be noted it stays, for the next module there.
+            if self.tables.len() < self.tables.capacity()
+                && let Some(l1) = view.l1(machine, address)?
+            {
+                let mut l2 = l2(machine, view, address)?;
+                self.tables.push(l1.pfn());
+                l2.detach(machine, &mut batch, L2::index(address), l1)?;
+            }
+        }
+        // Not before no processor can execute the pages any more may they become writable.
+        batch.commit(machine)?.flush(machine)?;
+
+        let mut batch = Batch::for_updates(Doing::Unmap, most);
+        for pfn in self.held() {
+            unseal(machine, &mut batch, view, pfn)?;
+        }
+        // A stale read-only translation would fault on the first write.
+        batch.commit(machine)?.flush(machine)
+    }
+
+    /// Gives back pages and tables, after [`Place::empty`]. The last goes first, so that the next module gets the same ones in
+    /// the same order.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] for a page that the direct map does not map for writing; the others are given back.
+    pub(crate) fn give_back<M: Machine>(self, machine: &mut M, map: &mut DirectMap) -> Result<(), Error> {
+        let mut result = Ok(());
+        for page in self.pages.into_iter().rev() {
+            let free = match page {
+                Page::Data(mut frame) => {
+                    frame.discount_mapping(map.view().authority());
+                    frame.into_free().map_err(|frame| Error::NoMemory { pfn: frame.pfn() })
+                }
+                Page::Constant(frame) | Page::Text(frame) => thawed(machine, map.view(), frame.pfn()),
+            };
+            result = result.and(free.map(|frame| map.give(machine, frame)));
+        }
+        for table in self.tables.into_iter().rev() {
+            let free = thawed(machine, map.view(), table);
+            result = result.and(free.map(|frame| map.give(machine, frame)));
+        }
+        result
+    }
+
+    /// Strikes the tables that a live one leads to off the note: those are found by walking.
+    fn forget_hooked<M: Machine>(&mut self, machine: &M, view: &View) -> Result<(), Error> {
+        if self.tables.is_empty() {
+            return Ok(());
+        }
+        for address in chunks(self.region) {
+            if let Some(l1) = view.l1(machine, address)? {
+                self.tables.retain(|&table| table != l1.pfn());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The L1 table used last, so that it is looked up once for its 512 pages.
+#[derive(Default)]
+struct Cursor {
+    table: Option<(VirtAddr, Option<Table<L1, Live>>)>,
+}
+
+impl Cursor {
+    /// Returns the L1 table for an address, if there is one.
+    fn find<M: Machine>(
+        &mut self,
+        machine: &M,
+        view: &View,
+        address: VirtAddr,
+    ) -> Result<Option<&mut Table<L1, Live>>, Error> {
+        let start = address.align_down(L2::REACH);
+        if self.table.as_ref().is_none_or(|(at, _)| *at != start) {
+            self.table = Some((start, view.l1(machine, address)?));
+        }
+        Ok(self.table.as_mut().and_then(|(_, table)| table.as_mut()))
+    }
+
+    fn l1<M: Machine>(
+        &mut self,
+        machine: &M,
+        view: &View,
+        address: VirtAddr,
+    ) -> Result<&mut Table<L1, Live>, Error> {
+        self.find(machine, view, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })
+    }
+}
+
+fn l2<M: Machine>(machine: &M, view: &View, address: VirtAddr) -> Result<Table<L2, Live>, Error> {
+    view.l2(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 2 })
+}
+
+/// Returns one address in each stretch that one L1 table covers.
+fn chunks(region: Region) -> impl Iterator<Item = VirtAddr> {
+    let first = region.start().as_u64() / L2::REACH;
+    (first..=region.last() / L2::REACH).map(move |chunk| {
+        let start = chunk * L2::REACH;
+        VirtAddr::new_truncate(start.max(region.start().as_u64()))
+    })
+}

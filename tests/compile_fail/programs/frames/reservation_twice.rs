@@ -1,0 +1,23 @@
+//! Addresses of the module window are mapped once.
+//!
+//! On Xen: the second mapping takes the place of the first. The frames of the first are then called mapped, and the window
+//! holds more pages than addresses.
+
+use mmu::{DirectMap, Error, Machine, Mapped, ModulePart, ModuleWindow, Reservation};
+use p2m::{Frame, Tree};
+
+pub fn map_both<M: Machine>(
+    machine: &mut M,
+    window: &mut ModuleWindow,
+    map: &mut DirectMap,
+    p2m: &Tree,
+    first: Reservation,
+    second: Reservation,
+    parts: [ModulePart<Vec<Frame>>; 2],
+) -> Result<[Mapped; 2], Error> {
+    let [part, other] = parts;
+    let one = window.map(machine, map, p2m, first, [part])?;
+    let two = window.map(machine, map, p2m, second, [other])?; //~ TWIN
+    let two = window.map(machine, map, p2m, first, [other])?; //~ FAIL E0382
+    Ok([one, two])
+}

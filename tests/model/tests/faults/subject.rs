@@ -1,0 +1,281 @@
+//! A running guest to which something is done with refusals in its way.
+//!
+//! *What this is*: a [`Deed`] is done once without hindrance, which says how many hypercalls, requests and frames it takes.
+//! Then it is done on fresh guests with each of them refused, cut or denied; with each call of the way back refused as well;
+//! with a frame denied and a call refused.
+//!
+//! *What must hold*: one line says why. Right away Xen's rules hold and every page has an owner. When what waits was tried
+//! again, frames, addresses and modules are as before the deed, or as after it; and the deed can be done.
+
+use std::collections::HashSet;
+
+use mmu::{Errno, Error, Region};
+use p2m::Frame;
+use start_info::Pfn;
+use xen_guest::{LoadError, Running};
+use xen_model::{Built, Guest, audit, toolstack};
+
+use crate::account::{Account, drain};
+use crate::calls::requests;
+use crate::guests::try_boot;
+
+/// A guest that runs.
+pub(crate) struct Subject {
+    pub(crate) built: Built,
+    pub(crate) running: Running,
+    /// Frames that are used elsewhere until the account is made.
+    pub(crate) held: Vec<Frame>,
+}
+
+/// What must be the same before and after.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    free: u64,
+    mapped: u64,
+    window: Vec<Region>,
+    modules: Vec<String>,
+    entry: p2m::Entry,
+}
+
+impl Subject {
+    pub(crate) fn booted(guest: &Guest) -> Self {
+        let tried = try_boot(&guest.build().unwrap(), |_| {});
+        Self { built: tried.built, running: tried.result.unwrap(), held: Vec::new() }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        let running = &self.running;
+        State {
+            free: running.map.free(),
+            mapped: running.map.mapped().get(),
+            window: running.window.taken().collect(),
+            modules: running.modules.loaded().iter().map(|module| module.name().to_owned()).collect(),
+            entry: running.entry(&self.built.machine, WATCHED),
+        }
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        self.running.window.leaving().next().is_some()
+            || self.running.map.waiting(&self.built.machine).next().is_some()
+    }
+
+    /// Tries again what was refused, until nothing waits; returns how often.
+    fn tidy(&mut self) -> usize {
+        let mut times = 0;
+        while self.waits() {
+            let (machine, running) = (&mut self.built.machine, &mut self.running);
+            let tried = running.window.retry(machine, &mut running.map).and(running.map.retry(machine));
+            assert!(tried.is_err() || !self.waits(), "nothing was refused, and it waits");
+            self.audit();
+            times += 1;
+            assert!(times < 9, "what waits is never given back");
+        }
+        times
+    }
+
+    pub(crate) fn audit(&self) {
+        let machine = &self.built.machine;
+        audit::references(machine).assert_none();
+        audit::protection(machine, 0..0).assert_none();
+        if self.running.publication.is_some() {
+            match toolstack::check(machine) {
+                // The one page whose entry is changed is not as it was built.
+                Err(line) => assert!(line.contains(" for pfn 0x900,") && self.is_changed(), "{line}"),
+                Ok(()) => assert!(!self.is_changed()),
+            }
+        }
+    }
+
+    fn is_changed(&self) -> bool {
+        matches!(self.running.entry(&self.built.machine, WATCHED), p2m::Entry::Foreign(_))
+    }
+
+    /// Ends the guest: every page but those that are given away must have an owner. A large guest's pages are only counted:
+    /// `fixed` is how many stayed what they were.
+    fn account(mut self, fixed: u64, what: &str) {
+        if self.built.machine.pages() > LARGE {
+            assert_eq!(self.fixed(), fixed, "pages that are not accounted for {what}");
+            return self.audit();
+        }
+        self.built.machine.hinder_no_more();
+        for frame in self.held.drain(..).rev() {
+            self.running.give_frame(&mut self.built.machine, frame);
+        }
+        let free = drain(&mut self.built.machine, &mut self.running);
+        let away = |pfn: &u64| self.running.entry(&self.built.machine, Pfn::new(*pfn)).ram().is_none();
+        let mut lost = Account::of(&self.built, &self.running).nobodys(&self.built.machine, &free);
+        lost.retain(|pfn| !away(pfn));
+        assert!(lost.is_empty(), "nobody's {} pages {what}: {:x?}", lost.len(), &lost[..lost.len().min(8)]);
+        self.audit();
+    }
+}
+
+impl Subject {
+    /// Counts the mapped pages that are neither free nor held, no table, no module's, and wait for nothing.
+    fn fixed(&self) -> u64 {
+        let (machine, running) = (&self.built.machine, &self.running);
+        let mapped = running.map.mapped().get();
+        let memory = (0..mapped).filter(|&pfn| machine.built_mfn(pfn).is_some()).count() as u64;
+        let pfn = |mfn| machine.built_pfn(mfn).unwrap();
+        let mut used: HashSet<Pfn> = audit::tables(machine).map(|(mfn, _)| pfn(mfn)).collect();
+        used.extend(running.window.waiting().chain(running.map.waiting(machine)));
+        for address in running.window.taken().flat_map(|region| region.addresses()) {
+            used.extend(machine.live_leaf(address.as_u64()).ok().map(|leaf| pfn(leaf.pte.mfn())));
+        }
+        memory - (running.map.free() + self.held.len() as u64 + used.len() as u64)
+    }
+}
+
+/// More pages than are drained in every case.
+const LARGE: u64 = 0x8000;
+
+/// The page whose entry is watched.
+pub(crate) const WATCHED: Pfn = Pfn::new(0x900);
+
+/// What is in the way of a deed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hindrance {
+    /// Which call from now on, after how many of its requests, and why.
+    pub(crate) calls: Vec<(u64, usize, Errno)>,
+    pub(crate) frame: Option<u64>,
+}
+
+/// What a deed that is refused leaves, once nothing waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// What was before it.
+    Before,
+    /// What would be after it; it is done.
+    After,
+    /// The direct map may have grown meanwhile.
+    Grown,
+}
+
+/// Something that is done to a guest.
+pub(crate) struct Deed<'d> {
+    pub(crate) name: &'d str,
+    pub(crate) guest: &'d Guest,
+    pub(crate) prepare: &'d dyn Fn(&mut Subject),
+    pub(crate) act: &'d dyn Fn(&mut Subject) -> Result<(), LoadError>,
+    pub(crate) leaves: Leaves,
+}
+
+impl Deed<'_> {
+    fn prepared(&self) -> Subject {
+        let mut subject = Subject::booted(self.guest);
+        (self.prepare)(&mut subject);
+        subject
+    }
+
+    /// Does it unhindered; returns what is left then, the number of requests of each hypercall, and how many frames it takes.
+    fn unhindered(&self) -> (State, Vec<usize>, u64) {
+        let mut subject = self.prepared();
+        let fixed = subject.fixed();
+        let (calls, frames) = (subject.built.machine.calls(), subject.built.machine.frames_asked());
+        (self.act)(&mut subject).unwrap();
+        let machine = &subject.built.machine;
+        let lens = (calls..machine.calls()).map(|call| requests(machine, call)).collect();
+        let frames = machine.frames_asked() - frames;
+        let after = subject.state();
+        subject.account(fixed, &format!("after {}, not hindered", self.name));
+        (after, lens, frames)
+    }
+
+    /// Does it with something in its way, and returns how often what waited had to be tried again.
+    fn hindered(&self, after: &State, hindrance: &Hindrance) -> usize {
+        let what = format!("{} with {hindrance:?}", self.name);
+        let hinder = || {
+            let mut subject = self.prepared();
+            let before = (subject.state(), subject.fixed());
+            let machine = &mut subject.built.machine;
+            hindrance.calls.iter().for_each(|&(call, done, errno)| machine.cut_at(call, done, errno));
+            hindrance.frame.into_iter().for_each(|frame| machine.deny_frame_at(frame));
+            let result = (self.act)(&mut subject);
+            subject.audit();
+            (subject, before, result)
+        };
+        let (mut subject, (before, fixed), result) = hinder();
+        if let Err(error) = &result {
+            let line = error.to_string();
+            assert!(!line.contains('\n'), "{what}: {line:?}");
+            let first = hindrance.calls.first();
+            match error {
+                LoadError::Mmu(error) | LoadError::Lingers { error, .. } => match error {
+                    Error::Refused { errno, .. } => {
+                        assert!(first.is_some_and(|first| first.2 == *errno), "{what}: {line}");
+                        assert!(line.contains(&errno.to_string()), "{what}: {line:?}");
+                    }
+                    Error::NoFrames { .. } => assert!(hindrance.frame.is_some(), "{what}: {line}"),
+                    _ => panic!("{what}: {line}"),
+                },
+                _ => panic!("{what}: {line}"),
+            }
+        }
+        if subject.waits() {
+            hinder().0.account(fixed, &format!("while some wait, {what}"));
+        } else if result.is_err() && self.leaves == Leaves::Before {
+            assert_eq!(subject.state(), before, "{what}: at once");
+        }
+        let times = subject.tidy();
+        match (&result, self.leaves) {
+            (Ok(()), _) | (Err(_), Leaves::After) => assert_eq!(&subject.state(), after, "{what}"),
+            (Err(_), Leaves::Before) => assert_eq!(subject.state(), before, "{what}"),
+            (Err(_), Leaves::Grown) => {}
+        }
+        if result.is_err() && self.leaves != Leaves::After {
+            // Refusals of later calls may be left over.
+            let again = (0..4).map(|_| (self.act)(&mut subject)).find(Result::is_ok);
+            assert_eq!(again, Some(Ok(())), "{what}: again");
+            subject.tidy();
+            let now = subject.state();
+            assert!(now == *after || self.leaves == Leaves::Grown, "{what}: again {now:?}, not {after:?}");
+            assert_eq!(now.window, after.window, "{what}: again");
+        }
+        subject.account(fixed, &format!("after {what}"));
+        times
+    }
+
+    /// Refuses and cuts every hypercall of it, then also each call of the way back.
+    pub(crate) fn refuse_calls(&self) {
+        let (after, lens, _) = self.unhindered();
+        assert!(!lens.is_empty(), "{} makes no hypercall", self.name);
+        let mut waited = 0;
+        for (call, &len) in (1..).zip(&lens) {
+            let refuse = |calls: Vec<_>| self.hindered(&after, &Hindrance { calls, frame: None });
+            for errno in [Errno::EINVAL, Errno::EBUSY] {
+                refuse(vec![(call, 0, errno)]);
+            }
+            let mut cuts: Vec<usize> =
+                [0, 1, len / 2, len - 1].into_iter().filter(|&done| done < len).collect();
+            cuts.dedup();
+            for done in cuts {
+                let first = (call, done, Errno::ENOMEM);
+                refuse(vec![first]);
+                waited += refuse(vec![first, (call + 1, 0, Errno::ENOMEM)]);
+                waited += refuse(vec![first, (call + 1, 1, Errno::ENOMEM)]);
+            }
+            for back in 2..=5 {
+                waited += refuse(vec![(call, len / 2, Errno::ENOMEM), (call + back, 0, Errno::ENOMEM)]);
+            }
+            waited += refuse((call..call + 4).map(|call| (call, len / 2, Errno::ENOMEM)).collect());
+        }
+        let undone_at_once = matches!(lens[..], [1]);
+        assert!(waited > 0 || undone_at_once, "{}: the way back was never refused", self.name);
+    }
+
+    /// Denies every frame of it, then also refuses each call of it and of the way back.
+    pub(crate) fn deny_frames(&self) {
+        let (after, lens, frames) = self.unhindered();
+        assert!(frames > 0, "{} takes no frame", self.name);
+        // Of many equal ones a sample, and both ends.
+        let all =
+            (1..=frames).filter(|frame| frames < 9 || *frame <= 3 || *frame == frames || frame % 251 == 0);
+        for frame in all {
+            self.hindered(&after, &Hindrance { calls: Vec::new(), frame: Some(frame) });
+            for call in 1..=lens.len() as u64 + 3 {
+                let calls = vec![(call, 0, Errno::ENOMEM)];
+                self.hindered(&after, &Hindrance { calls, frame: Some(frame) });
+            }
+        }
+    }
+}
