@@ -58,11 +58,16 @@ impl DirectMap {
         }
         let mut batch = Batch::new(Doing::AddressSpace);
         let frozen = draft.freeze(machine, &mut batch, self.view())?;
-        batch.commit(machine)?.waive("a frozen table is not written again");
-        if let Err(stopped) = machine.mmuext_op(&[ExtOp::pin_l4(frozen.mfn())]) {
-            let frame = frozen.thaw(machine, self.view()).map_err(|(_, error)| error)?;
+        let pinned = batch.commit(machine).and_then(|unflushed| {
+            unflushed.waive("a frozen table is not written again");
+            let pin = ExtOp::pin_l4(frozen.mfn());
+            machine.mmuext_op(&[pin]).map_err(|stopped| Error::refused(Doing::AddressSpace, stopped))
+        });
+        if let Err(error) = pinned {
+            // Xen did not type the page; a second refusal in a row would lose it.
+            let frame = frozen.thaw(machine, self.view()).map_err(|(_, second)| second)?;
             self.give(machine, frame);
-            return Err(Error::refused(Doing::AddressSpace, stopped));
+            return Err(error);
         }
         let root = frozen.hooked();
         let space = AddressSpace { root };

@@ -31,6 +31,7 @@ use crate::{
     hv::{Machine, Update},
     layout::DIRECT_MAP,
     level::{L1, L2, L3, L4, Level},
+    ramdisk::RamdiskPages,
     table::{Draft, Frozen, Live, Table},
     view::View,
 };
@@ -56,6 +57,7 @@ pub struct DirectMap {
     reserved: ArrayVec<PfnRange, MOST_RANGES>,
     /// Pages mapped for reading only.
     read_only: ArrayVec<PfnRange, MOST_RANGES>,
+    ramdisk: Option<RamdiskPages>,
     /// The chunk being mapped has pages without memory.
     holes_seen: bool,
     /// The chunk being mapped, or still to be undone.
@@ -99,8 +101,10 @@ impl DirectMap {
 
         let mut stock = FrameAllocator::new(builder);
         stock.give(machine, builder.free_span(view.authority(), own));
+        let ramdisk = RamdiskPages::of(view.authority(), facts);
+        let (holes_seen, growth) = (false, None);
         let mut map =
-            Self { view, rest, total, frames: stock, reserved, read_only, holes_seen: false, growth: None };
+            Self { view, rest, total, frames: stock, reserved, read_only, ramdisk, holes_seen, growth };
         map.map_chunk(machine, pages, first)?;
         Ok(map)
     }
@@ -445,20 +449,40 @@ impl DirectMap {
         span.without(late, |free| frames.give(machine, free));
     }
 
-    /// Copies pages that are in use where the machine has no RAM to a run of free pages, and lets them go: all but those of
-    /// `late` to the allocator. Returns the new pages.
-    ///
-    /// The boot calls this for the ramdisk, before anybody has seen where it is.
+    /// Returns the pages of the ramdisk, if there is one.
+    #[must_use]
+    pub const fn ramdisk(&self) -> Option<&RamdiskPages> {
+        self.ramdisk.as_ref()
+    }
+
+    /// Returns the pages of the ramdisk, which from now on stay where they are, because somebody reads them.
+    pub const fn lend_ramdisk(&mut self) -> Option<&RamdiskPages> {
+        match &mut self.ramdisk {
+            Some(ramdisk) => {
+                ramdisk.lend();
+                Some(ramdisk)
+            }
+            None => None,
+        }
+    }
+
+    /// Copies a ramdisk that lies where the machine has no RAM to a run of free pages, and lets the old ones go: all but those of
+    /// `late` to the allocator.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no run as long, and as [`DirectMap::grow`]; nothing is let go then.
-    pub fn move_away<M: Machine>(
+    /// [`Error::RamdiskLent`] when somebody reads it, [`Error::NoFrames`] when there is no run as long, and as
+    /// [`DirectMap::grow`]; nothing is let go then.
+    pub fn move_ramdisk<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
-        pages: PfnRange,
         late: impl Iterator<Item = PfnRange> + Clone,
-    ) -> Result<PfnRange, Error> {
+    ) -> Result<(), Error> {
+        let Some(ramdisk) = &self.ramdisk else { return Ok(()) };
+        let pages = ramdisk.pfns();
+        if ramdisk.is_lent() {
+            return Err(Error::RamdiskLent { pages });
+        }
         while self.mapped().get() < pages.end() && self.grow(machine, p2m)? {}
         let mut room = self.take_span(machine, p2m, pages.len())?;
         let new = room.range();
@@ -470,7 +494,10 @@ impl DirectMap {
         }
         self.forget(pages);
         self.give_released(machine, pages, late);
-        Ok(new)
+        if let Some(ramdisk) = &mut self.ramdisk {
+            ramdisk.set(new);
+        }
+        Ok(())
     }
 
     /// Takes the pages that follow off the list of those mapped for reading only and of those held, because they are

@@ -143,6 +143,11 @@ pub enum Error {
         /// The pages to be given back.
         released: PfnRange,
     },
+    /// The ramdisk cannot be moved: somebody reads it.
+    RamdiskLent {
+        /// Its pages.
+        pages: PfnRange,
+    },
     /// An address space that the processor uses cannot be retired.
     SpaceInUse {
         /// Its top-level table.
@@ -234,6 +239,9 @@ impl fmt::Display for Error {
             Self::HeapFull { doing } => write!(f, "{doing}: the heap is full"),
             Self::StillLive { table, released } => {
                 write!(f, "pages {released} cannot be given back: {table} is a live page table")
+            }
+            Self::RamdiskLent { pages } => {
+                write!(f, "the ramdisk at pfn {pages} is in use and cannot be moved")
             }
             Self::SpaceInUse { root } => {
                 write!(f, "the address space of top-level table {root} is in use; enter another one first")

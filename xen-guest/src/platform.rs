@@ -5,9 +5,9 @@
 
 use core::fmt;
 
-use mmu::{Errno, FixmapPage, Machine, Region};
+use mmu::{Errno, FixmapPage, Machine, RamdiskPages, Region};
 use p2m::{SharedPage, Window};
-use start_info::{MapError, MemoryMap, Ramdisk};
+use start_info::{MapError, MemoryMap};
 use x86_64::VirtAddr;
 
 /// What the toolstack is told about the P2M (`public/arch-x86/xen.h`, `struct arch_shared_info`).
@@ -89,7 +89,7 @@ pub trait Platform: Machine {
 
     /// Returns the bytes of the ramdisk through the direct map; `None` when it is not all mapped. Its pages are given back to
     /// nobody, so the bytes stay.
-    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]>;
+    fn ramdisk(&self, window: &Window, ramdisk: &RamdiskPages) -> Option<&'static [u8]>;
 
     /// Calls a module's init function, `extern "C" fn() -> i32`, and returns what it returned. A machine that executes
     /// nothing says 0.

@@ -127,7 +127,9 @@ impl Subject for Machine {
             Special::SharedInfo => self.shared_info().get(),
             Special::Other => self.other_domains_frame().get(),
             Special::Nobody => self.free_frame().get(),
-            Special::Device | Special::Screen => self.device_frame().get(),
+            Special::Device => self.device_frame().get(),
+            // Behind the one that is denied to all.
+            Special::Screen => self.device_frame().get() + 1,
             Special::Beyond => BEYOND,
             Special::AllOnes => ALL_ONES,
         }

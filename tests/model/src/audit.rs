@@ -84,6 +84,7 @@ fn count(machine: &Machine, complaints: &mut Complaints) -> Frames {
     let len = machine.frames.len() as u64;
     let mut counted = Frames::new(machine.shuffle.base(), len);
     let mut count = |mfn: Mfn, kind: Option<Kind>| match machine.frame(mfn) {
+        None if machine.has_device(mfn) => {}
         None => complaints.add(|| format!("mfn {mfn} is mapped and is no memory of the guest")),
         Some(frame) => {
             let held = counted.get(frame).held_once_more();

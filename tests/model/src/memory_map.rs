@@ -10,7 +10,7 @@
 //! [`Machine`] all the same. Xen adds entries for device memory that dom0 has no right to; a test adds them itself.
 
 use mmu::Errno;
-use start_info::{MapEntry, PAGE_SIZE};
+use start_info::{MapEntry, Mfn, PAGE_SIZE};
 
 use crate::guest::Domain;
 use crate::machine::Machine;
@@ -42,12 +42,14 @@ impl Machine {
         memory < PAGE_SIZE || map.iter().filter(overlaps).any(|entry| entry.kind != RAM)
     }
 
-    /// Tells whether a frame number lies below the end of the machine's map.
-    pub(crate) fn map_reaches(&self, number: u64) -> bool {
-        self.maps
-            .machine
-            .iter()
-            .any(|entry| number < (entry.start.saturating_add(entry.len)).div_ceil(PAGE_SIZE))
+    /// Tells whether a machine frame is a device's that the guest may map: it is dom0, and the machine's map has no memory
+    /// there. Behind the map's end is nothing, and one frame is denied to all, as the local APIC's page is.
+    pub(crate) fn has_device(&self, mfn: Mfn) -> bool {
+        let end = |entry: &MapEntry| entry.start.saturating_add(entry.len).div_ceil(PAGE_SIZE);
+        self.domain == Domain::Dom0
+            && mfn != self.device_frame()
+            && self.maps.machine.iter().any(|entry| mfn.get() < end(entry))
+            && self.is_device(mfn.get())
     }
 
     pub(crate) fn set_maps(&mut self, own: &[MapEntry], machine: &[MapEntry]) {
@@ -64,7 +66,7 @@ impl Machine {
     fn default_map(&self) -> Vec<MapEntry> {
         let end = self.device_frame().maddr().get();
         [(0, end, RAM), (end, end + MIB, RESERVED)]
-            .map(|(start, end, kind)| MapEntry { start: start, len: end - start, kind })
+            .map(|(start, end, kind)| MapEntry { start, len: end - start, kind })
             .into()
     }
 

@@ -5,9 +5,9 @@
 //! *What must hold*: what the guest attaches is the page it says it is, at the address it says. A ramdisk that is read has
 //! not been written over.
 
-use mmu::{Errno, FixmapPage, layout::KERNEL_MAP};
+use mmu::{Errno, FixmapPage, RamdiskPages, layout::KERNEL_MAP};
 use p2m::{SharedPage, Window};
-use start_info::{MemoryMap, Ramdisk};
+use start_info::MemoryMap;
 use xen_guest::{EntryPoint, MapOf, NoMap, Platform, Published};
 
 use crate::machine::Machine;
@@ -79,12 +79,12 @@ impl Platform for Machine {
         }
     }
 
-    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
-        for (offset, pfn) in (0..).zip(ramdisk.pfns.iter()) {
+    fn ramdisk(&self, window: &Window, ramdisk: &RamdiskPages) -> Option<&'static [u8]> {
+        for (offset, pfn) in (0..).zip(ramdisk.pfns().iter()) {
             let address = window.address(pfn)?.as_u64();
             self.check_ramdisk_page(offset, address);
         }
-        self.ramdisk.get(..ramdisk.len as usize)
+        self.ramdisk.get(..ramdisk.len() as usize)
     }
 
     fn end_module(&mut self, _exit: EntryPoint) {

@@ -14,7 +14,6 @@ use mmu::Errno;
 use start_info::Mfn;
 
 use crate::frames::{Found, Frame, Kind, Owner, Record};
-use crate::guest::Domain;
 use crate::machine::Machine;
 use crate::pte::Pte;
 
@@ -93,7 +92,7 @@ impl Machine {
     fn get_leaf(&mut self, pte: Pte) -> Result<(), Errno> {
         let mfn = pte.mfn();
         // dom0 may map what is no memory (dom0_build.c, dom0_setup_permissions); nothing counts such mappings.
-        if self.domain == Domain::Dom0 && self.is_device(mfn.get()) && self.map_reaches(mfn.get()) {
+        if self.has_device(mfn) {
             return Ok(());
         }
         let frame = match self.frames.find(mfn) {

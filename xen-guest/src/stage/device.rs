@@ -107,11 +107,47 @@ impl Running {
         self.map.map_identity(platform, &numbers, pages, access)
     }
 
+    /// Unmaps what [`Running::map_identity`] mapped.
+    ///
+    /// # Errors
+    /// As [`mmu::DirectMap::unmap_identity`].
+    pub fn unmap_identity<P: Platform>(
+        &self,
+        platform: &mut P,
+        pages: IoPages,
+    ) -> Result<(), (IoPages, Error)> {
+        self.map.unmap_identity(platform, pages)
+    }
+
     /// Makes an address space that shares all there is with the first.
     ///
     /// # Errors
     /// As [`mmu::DirectMap::new_space`].
     pub fn new_space<P: Platform>(&mut self, platform: &mut P) -> Result<AddressSpace, Error> {
         self.map.new_space(platform, &self.p2m)
+    }
+
+    /// Makes the processor use an address space; `None` is the first one.
+    ///
+    /// # Errors
+    /// As [`mmu::DirectMap::enter_space`].
+    pub fn enter_space<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        space: Option<&AddressSpace>,
+    ) -> Result<(), Error> {
+        self.map.enter_space(platform, space)
+    }
+
+    /// Ends an address space.
+    ///
+    /// # Errors
+    /// As [`mmu::DirectMap::retire_space`].
+    pub fn retire_space<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        space: AddressSpace,
+    ) -> Result<(), (AddressSpace, Error)> {
+        self.map.retire_space(platform, space)
     }
 }

@@ -21,12 +21,11 @@ impl Running {
         platform: &mut P,
         late: impl Iterator<Item = PfnRange> + Clone,
     ) -> Result<(), Error> {
-        if let Some(ramdisk) = &mut self.ramdisk
-            && late.clone().any(|range| range.overlaps(ramdisk.pfns))
+        if let Some(old) = self.ramdisk_pages()
+            && late.clone().any(|range| range.overlaps(old))
         {
-            let old = ramdisk.pfns;
-            ramdisk.pfns = self.map.move_away(platform, &self.p2m, old, late.clone())?;
-            log::info!("ramdisk: moved from pfn {old} to pfn {}", ramdisk.pfns);
+            self.map.move_ramdisk(platform, &self.p2m, late.clone())?;
+            log::info!("ramdisk: moved from pfn {old} to pfn {}", self.ramdisk_pages().unwrap_or_default());
         }
         for range in late {
             self.map.vacate(platform, &self.p2m, range)?;

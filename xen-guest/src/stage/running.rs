@@ -1,8 +1,8 @@
 //! The last stage: a kernel can run.
 
-use mmu::{DirectMap, IoMap, ModuleWindow, Settled as Layout};
+use mmu::{DirectMap, IoMap, ModuleWindow, RamdiskPages, Settled as Layout};
 use p2m::{Audit, Frame, FrameSource, Mapped, Mismatch, Publication, Set, Span, Translate, Tree};
-use start_info::{PageCount, Pfn, PfnRange, Ramdisk};
+use start_info::{PageCount, Pfn, PfnRange};
 
 use super::{Setting, numbers::Numbers};
 use crate::{loaded::ModuleTable, platform::Platform};
@@ -20,8 +20,6 @@ pub struct Running {
     pub p2m: Tree,
     /// The three-level list the toolstack reads; `None` when the P2M was left where it was.
     pub publication: Option<Publication>,
-    /// Where the ramdisk is: not where start_info says if it had to make way.
-    pub(crate) ramdisk: Option<Ramdisk>,
     /// The addresses for device memory.
     pub io: IoMap,
     /// The module window.
@@ -69,15 +67,16 @@ impl Running {
     /// # Errors
     /// As [`DirectMap::grow`].
     pub fn ramdisk<P: Platform>(&mut self, platform: &mut P) -> Result<Option<&'static [u8]>, mmu::Error> {
-        let Some(ramdisk) = self.ramdisk else { return Ok(None) };
-        while self.map.mapped().get() < ramdisk.pfns.end() && self.map.grow(platform, &self.p2m)? {}
-        Ok(platform.ramdisk(self.map.view().direct(), &ramdisk))
+        let Some(end) = self.ramdisk_pages().map(PfnRange::end) else { return Ok(None) };
+        while self.map.mapped().get() < end && self.map.grow(platform, &self.p2m)? {}
+        let window = *self.map.view().direct();
+        Ok(self.map.lend_ramdisk().and_then(|ramdisk| platform.ramdisk(&window, ramdisk)))
     }
 
     /// Returns the pages of the ramdisk; where start_info says, unless it had to make way.
     #[must_use]
     pub fn ramdisk_pages(&self) -> Option<PfnRange> {
-        self.ramdisk.map(|ramdisk| ramdisk.pfns)
+        self.map.ramdisk().map(RamdiskPages::pfns)
     }
 
     /// Changes what stands for `pfn`, in the P2M and in both forms the toolstack reads.

@@ -54,9 +54,8 @@ impl Switched {
         let io = IoMap::new(&self.layout);
         self.setting.report.end(platform, "shared_info", self.map.taken());
         let Self { setting, pages, layout, map, tree, publication, .. } = self;
-        let (ramdisk, modules) = (setting.facts.ramdisk(), ModuleTable::new());
-        let mut running =
-            Running { setting, layout, map, p2m: tree, publication, ramdisk, io, window, modules };
+        let modules = ModuleTable::new();
+        let mut running = Running { setting, layout, map, p2m: tree, publication, io, window, modules };
         if pages.late().next().is_some() {
             running.make_way(platform, pages.late()).map_err(|cause| Failure::new("memory map", cause))?;
             let taken = running.map.taken();

@@ -1,16 +1,16 @@
 //! The ramdisk's bytes.
 
 use p2m::Window;
-use start_info::{Pfn, Ramdisk};
+use start_info::{Pfn, PfnRange};
 
 use super::pointer;
 
 /// Returns the bytes of the ramdisk; `None` if the window does not map all its pages. No byte behind the last page is among
 /// them, whatever start_info says about the length.
-pub(super) fn bytes(window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
-    let start = window.address(Pfn::try_new(ramdisk.pfns.start()).ok()?)?;
-    let _end = window.address(Pfn::try_new(ramdisk.pfns.end().checked_sub(1)?).ok()?)?;
-    let len = usize::try_from(ramdisk.len.min(ramdisk.pfns.len().bytes())).ok()?;
+pub(super) fn bytes(window: &Window, pfns: PfnRange, len: u64) -> Option<&'static [u8]> {
+    let start = window.address(Pfn::try_new(pfns.start()).ok()?)?;
+    let _end = window.address(Pfn::try_new(pfns.end().checked_sub(1)?).ok()?)?;
+    let len = usize::try_from(len.min(pfns.len().bytes())).ok()?;
     // SAFETY: the window maps the first and the last page, checked above, and so all between; the pages are reserved in
     // the direct map for ever, so nobody writes them; `len` does not pass the last page.
     Some(unsafe { core::slice::from_raw_parts(pointer::to(start), len) })
@@ -18,14 +18,14 @@ pub(super) fn bytes(window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]>
 
 #[cfg(test)]
 mod tests {
-    use start_info::{PageCount, Pfn, PfnRange, Ramdisk};
+    use p2m::Window;
+    use start_info::{PageCount, Pfn, PfnRange};
 
     use super::bytes;
     use crate::sys::buffer::Buffer;
 
-    fn ramdisk(start: u64, pages: u64, len: u64) -> Ramdisk {
-        let pfns = PfnRange::try_new(Pfn::new(start), PageCount::new(pages)).unwrap();
-        Ramdisk { pfns, len, mapped: true }
+    fn read(window: &Window, start: u64, pages: u64, len: u64) -> Option<&'static [u8]> {
+        bytes(window, PfnRange::try_new(Pfn::new(start), PageCount::new(pages)).unwrap(), len)
     }
 
     #[test]
@@ -34,18 +34,18 @@ mod tests {
         let content = std::vec::Vec::from_iter((0..48).flat_map(|number| [number; 256]));
         buffer.set_bytes(0, &content);
         for (start, pages, len) in [(0, 3, 3 * 4096), (1, 2, 4097), (2, 1, 1), (2, 1, 4096), (0, 1, 4095)] {
-            let found = bytes(&buffer.window(), &ramdisk(start, pages, len)).unwrap();
+            let found = read(&buffer.window(), start, pages, len).unwrap();
             assert_eq!(found, &content[start as usize * 4096..][..len as usize]);
         }
         // A length that its pages do not have is cut.
-        assert_eq!(bytes(&buffer.window(), &ramdisk(2, 1, u64::MAX)).unwrap(), &content[2 * 4096..]);
+        assert_eq!(read(&buffer.window(), 2, 1, u64::MAX).unwrap(), &content[2 * 4096..]);
     }
 
     #[test]
     fn what_is_not_all_mapped_is_not_there() {
         let window = Buffer::new(3).window();
         for (start, pages) in [(0, 0), (3, 1), (2, 2), (0, 4)] {
-            assert_eq!(bytes(&window, &ramdisk(start, pages, 1)), None, "{pages} pages from {start}");
+            assert_eq!(read(&window, start, pages, 1), None, "{pages} pages from {start}");
         }
     }
 }

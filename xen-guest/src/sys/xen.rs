@@ -6,9 +6,9 @@
 //! *What must hold*: there is one [`Xen`], made once at entry. Words and requests come only from their owners (see
 //! [`p2m::Memory`] and [`mmu::Hypervisor`]), which is why these methods are safe.
 
-use mmu::{Discarded, Errno, ExtOp, FixmapPage, Hypervisor, Region, Stopped, Update, VaUpdate};
+use mmu::{Discarded, Errno, ExtOp, FixmapPage, Hypervisor, RamdiskPages, Region, Stopped, Update, VaUpdate};
 use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
-use start_info::{MemoryMap, Mfn, Ramdisk};
+use start_info::{MemoryMap, Mfn};
 use x86_64::VirtAddr;
 
 use super::{
@@ -129,8 +129,8 @@ impl Platform for Xen {
         memory::map(of)
     }
 
-    fn ramdisk(&self, window: &Window, ramdisk: &Ramdisk) -> Option<&'static [u8]> {
-        ramdisk::bytes(window, ramdisk)
+    fn ramdisk(&self, window: &Window, ramdisk: &RamdiskPages) -> Option<&'static [u8]> {
+        ramdisk::bytes(window, ramdisk.pfns(), ramdisk.len())
     }
 
     fn start_module(&mut self, init: EntryPoint) -> i32 {

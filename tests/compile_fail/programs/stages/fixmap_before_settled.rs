@@ -3,9 +3,9 @@
 //! On Xen: as in `layout/fixmap_of_a_plan`: a region reserved later may take the slot's address.
 
 use mmu::Fixmap;
-use xen_guest::stage::{Running, Translated};
+use xen_guest::stage::{Running, Arranged};
 
-pub fn open<'s>(translated: &'s Translated, running: &'s Running) -> Fixmap<'s> {
+pub fn open<'s>(arranged: &'s Arranged, running: &'s Running) -> Fixmap<'s> {
     Fixmap::new(&running.layout) //~ TWIN
-    Fixmap::new(&translated.layout) //~ FAIL E0609
+    Fixmap::new(&arranged.layout) //~ FAIL E0609
 }

@@ -4,9 +4,9 @@
 //! grows over it.
 
 use mmu::{LayoutPlan, Region};
-use xen_guest::stage::Translated;
+use xen_guest::stage::Arranged;
 
-pub fn plan(translated: &mut Translated, made_apart: LayoutPlan) -> LayoutPlan {
+pub fn plan(arranged: &mut Arranged, made_apart: LayoutPlan) -> LayoutPlan {
     made_apart //~ TWIN
-    std::mem::replace(&mut translated.plan, made_apart) //~ FAIL E0616
+    std::mem::replace(&mut arranged.plan, made_apart) //~ FAIL E0616
 }

@@ -5,19 +5,19 @@
 use mmu::{Error, Region};
 use xen_guest::{
     Failure, Platform,
-    stage::{Settled, Translated},
+    stage::{Arranged, Settled},
 };
 
 pub fn reserve_late(
     platform: &mut impl Platform,
-    mut translated: Translated,
-    mut another: Translated,
+    mut arranged: Arranged,
+    mut another: Arranged,
     region: Region,
-) -> Result<(Result<Settled, Failure>, Translated), Error> {
-    translated.reserve(region)?;
+) -> Result<(Result<Settled, Failure>, Arranged), Error> {
+    arranged.reserve(region)?;
     another.reserve(region)?;
-    let settled = translated.settle(platform);
+    let settled = arranged.settle(platform);
     another.reserve(region)?; //~ TWIN
-    translated.reserve(region)?; //~ FAIL E0382
+    arranged.reserve(region)?; //~ FAIL E0382
     Ok((settled, another))
 }

@@ -3,9 +3,9 @@
 //! On Xen: as in `layout/reserve_after_settle`.
 
 use mmu::{Error, Region};
-use xen_guest::stage::{Settled, Translated};
+use xen_guest::stage::{Arranged, Settled};
 
-pub fn reserve(translated: &mut Translated, settled: &mut Settled, region: Region) -> Result<(), Error> {
-    translated.reserve(region) //~ TWIN
+pub fn reserve(arranged: &mut Arranged, settled: &mut Settled, region: Region) -> Result<(), Error> {
+    arranged.reserve(region) //~ TWIN
     settled.reserve(region) //~ FAIL E0599
 }

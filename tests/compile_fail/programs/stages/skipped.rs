@@ -5,10 +5,10 @@
 
 use xen_guest::{
     Failure, Platform,
-    stage::{Mapped, Translated},
+    stage::{Arranged, Mapped},
 };
 
-pub fn map(platform: &mut impl Platform, translated: Translated) -> Result<Mapped, Failure> {
-    translated.settle(platform)?.map_memory(platform) //~ TWIN
-    translated.map_memory(platform) //~ FAIL E0599
+pub fn map(platform: &mut impl Platform, arranged: Arranged) -> Result<Mapped, Failure> {
+    arranged.settle(platform)?.map_memory(platform) //~ TWIN
+    arranged.map_memory(platform) //~ FAIL E0599
 }

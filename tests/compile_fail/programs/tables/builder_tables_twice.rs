@@ -4,19 +4,20 @@
 //! live: they are mapped read-only, and filling them faults.
 
 use mmu::{BuilderTables, DirectMap, Error, Machine};
-use p2m::List;
+use p2m::{Arrangement, Occupied};
 use start_info::{BootFacts, PfnRange};
 
 pub fn map_both(
     machine: &mut impl Machine,
-    list: &List,
+    pages: &Arrangement,
+    occupied: &Occupied,
     facts: &BootFacts,
     tables: BuilderTables,
     another: BuilderTables,
 ) -> Result<[DirectMap; 2], Error> {
     let constant = PfnRange::default();
-    let map = DirectMap::bootstrap(machine, list, facts, tables, constant)?;
-    let second = DirectMap::bootstrap(machine, list, facts, another, constant)?; //~ TWIN
-    let second = DirectMap::bootstrap(machine, list, facts, tables, constant)?; //~ FAIL E0382
+    let map = DirectMap::bootstrap(machine, pages, occupied, facts, tables, constant)?;
+    let second = DirectMap::bootstrap(machine, pages, occupied, facts, another, constant)?; //~ TWIN
+    let second = DirectMap::bootstrap(machine, pages, occupied, facts, tables, constant)?; //~ FAIL E0382
     Ok([map, second])
 }

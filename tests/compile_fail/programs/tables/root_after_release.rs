@@ -15,7 +15,7 @@ pub fn switch(
     root: Table<L4, Live>,
     another: Table<L4, Live>,
 ) -> Result<(Released, Table<L4, Live>), Error> {
-    let released = release(machine, map, tree, facts, root, OldList::Unused)?;
+    let released = release(machine, map, tree, facts, root, OldList::Unused, core::iter::empty())?;
     Ok((released, another)) //~ TWIN
     Ok((released, root)) //~ FAIL E0382
 }

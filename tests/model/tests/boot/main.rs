@@ -12,3 +12,4 @@ mod hosts;
 mod large;
 mod modules;
 mod shapes;
+mod spaces;

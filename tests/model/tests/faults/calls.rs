@@ -2,7 +2,7 @@
 
 use mmu::{Errno, Error};
 use xen_guest::{Cause, NoMap};
-use xen_model::{Built, Call, Guest, Machine};
+use xen_model::{Built, Call, Guest, Machine, MemoryCommand};
 
 use crate::guests::{guests, try_boot};
 
@@ -15,6 +15,8 @@ pub(crate) fn requests(machine: &Machine, number: u64) -> usize {
     let traced = machine.trace().iter().find(|traced| traced.number == number).unwrap();
     match traced.call {
         Call::Update { count, .. } | Call::Extended { count, .. } => count,
+        // One request, with room for that many lines.
+        Call::Memory { command: MemoryCommand::MemoryMap | MemoryCommand::MachineMemoryMap, .. } => 1,
         Call::Memory { count, .. } | Call::Multicall { count } => count,
         Call::Plain { .. } | Call::Mapping { .. } | Call::Gdt { .. } | Call::Descriptor { .. } => 1,
     }

@@ -96,7 +96,9 @@ impl Subject {
         }
         match self.tree.revector(&mut self.paper, &mut self.stock) {
             Ok(done) => {
-                assert_eq!(done.copied + done.missing, self.tree.leaves());
+                // What an attempt before this moved is not moved again.
+                assert!(done.copied + done.missing <= self.tree.leaves());
+                assert_eq!(self.tree.confirm_leaves(&self.paper, &window()), Ok(()));
                 self.is_revectored = true;
             }
             Err(error) => assert_eq!((error, self.stock.frames.free()), (p2m::Error::NoFrames, 0)),

@@ -1,5 +1,6 @@
 //! What the builder leaves (2.1, 2.3, 2.4), and what ends a test.
 
+use mmu::RamdiskPages;
 use mmu::layout::{INIT_P2M, KERNEL_MAP};
 use p2m::{MachineToPhys, Memory, Window};
 use start_info::{BootFacts, Index, P2mPlace, PageCount, Pfn};
@@ -173,9 +174,12 @@ fn a_ramdisk_that_was_written_over_ends_the_test() {
     let mut built = Guest::new(64 << 8).with_ramdisk(Ramdisk::of(vec![1; 9000])).build().unwrap();
     let facts = BootFacts::parse(&built.page, &built.entry).unwrap();
     let ramdisk = facts.ramdisk().unwrap();
-    assert_eq!(built.machine.ramdisk(&window(0x4000), &facts.ramdisk().unwrap()).unwrap(), [1; 9000]);
+    assert_eq!(
+        built.machine.ramdisk(&window(0x4000), &RamdiskPages::of(&authority(), &facts).unwrap()).unwrap(),
+        [1; 9000]
+    );
     built.machine.write(BASE + (ramdisk.pfns.start() + 2) * 4096, 0).unwrap();
-    built.machine.ramdisk(&window(0x4000), &facts.ramdisk().unwrap());
+    built.machine.ramdisk(&window(0x4000), &RamdiskPages::of(&authority(), &facts).unwrap());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use xen_guest::{
     sys::{Reason, idle, init_heap, shutdown},
 };
 
-use crate::{host, modules};
+use crate::{host, modules, spaces};
 
 entry!(main);
 
@@ -52,6 +52,7 @@ fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     let audit = running.audit(xen).map_err(|error| format!("audit: {error}"))?;
     log::info!("audit: {audit}");
     xen_guest::sys::fail_as_asked(running.setting.facts.command_line());
+    spaces::demonstrate(guest)?;
     host::demonstrate(guest)?;
     modules::demonstrate(guest)
 }

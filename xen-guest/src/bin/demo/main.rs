@@ -11,6 +11,8 @@ mod host;
 mod kernel;
 #[cfg(target_os = "none")]
 mod modules;
+#[cfg(target_os = "none")]
+mod spaces;
 
 #[cfg(not(target_os = "none"))]
 fn main() {
