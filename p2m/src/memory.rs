@@ -97,6 +97,12 @@ pub trait Memory {
         }
     }
 
+    /// Tells whether the first `words` words of the page that `page` lies in all have one value.
+    fn is_filled(&self, page: Word, words: u64, value: u64) -> bool {
+        let page = page.of_page();
+        (0..words).all(|index| self.load(Word(entry_address(page.0, index))) == value)
+    }
+
     /// Copies the 512 words of the page that `source` lies in to a frame.
     fn copy_page(&mut self, source: Word, target: &mut Frame) {
         let source = source.of_page();

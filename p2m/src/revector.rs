@@ -64,5 +64,5 @@ impl Tree {
 }
 
 fn is_missing(memory: &impl Memory, leaf: Page, used: u64) -> bool {
-    (0..used).all(|index| memory.load(leaf.word(index)) == Entry::MISSING)
+    memory.is_filled(leaf.word(0), used, Entry::MISSING)
 }

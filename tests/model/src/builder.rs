@@ -113,6 +113,11 @@ impl Work<'_> {
         let pages: Vec<u64> = self.list_places().collect();
         for (number, pfn) in (0..).zip(pages) {
             let (frame, first) = (self.frame(pfn), number * ENTRIES);
+            let absent = |hole: &Range<u64>| hole.start <= first && hole.end >= first + ENTRIES;
+            if self.guest.holes.iter().any(absent) {
+                self.machine.contents.fill(frame, u64::MAX);
+                continue;
+            }
             let whole = first + ENTRIES <= self.guest.pages
                 && !self.guest.holes.iter().any(|hole| hole.start < first + ENTRIES && hole.end > first);
             if whole {

@@ -94,6 +94,14 @@ impl Contents {
         *self.page_mut(frame) = Page::Uniform(value);
     }
 
+    /// Tells whether the first `words` words of a page all have one value.
+    pub(crate) fn is_filled(&self, frame: Frame, words: usize, value: u64) -> bool {
+        match self.page(frame) {
+            Some(Page::Uniform(found)) => *found == value || words == 0,
+            _ => (0..words).all(|index| self.word(frame, index) == value),
+        }
+    }
+
     /// Makes the page a list of machine frames: those of the 512 pages from `first` on.
     pub(crate) fn list(&mut self, frame: Frame, first: u64) {
         *self.page_mut(frame) = Page::Map { block: self.shuffle.block(first / ENTRIES), shift: 0, bits: 0 };

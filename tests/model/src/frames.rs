@@ -206,6 +206,11 @@ impl Frames {
         self.set(frame, Record::new(owner));
     }
 
+    /// Gives all 512 frames of the block around `frame` to somebody.
+    pub(crate) fn give_block(&mut self, frame: Frame, owner: Owner) {
+        self.blocks[frame.number() / BLOCK] = Block::Same(Record::new(owner));
+    }
+
     /// Finds the frame with a machine number.
     pub(crate) fn find(&self, mfn: Mfn) -> Found {
         match mfn.get().checked_sub(self.base) {

@@ -6,7 +6,7 @@
 //! at all, and the model can tell. Below the guest's frames all memory is another domain's, so that a page number used as
 //! a machine number is always somebody else's frame.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use mmu::Errno;
@@ -92,13 +92,21 @@ impl Machine {
             frames.give(place(shuffle.frames() + extra), owner);
         }
         // What the shuffle has room for behind the last page, and holes, are nobody's frames.
-        let in_holes = holes.iter().cloned().flatten().filter(|&pfn| pfn < pages);
-        let absent = (pages..shuffle.frames()).chain(in_holes);
-        for pfn in absent {
-            frames.give(place(shuffle.mfn(pfn) - shuffle.base()), Owner::Nobody);
+        let mut held = pages;
+        for absent in merged(holes, pages).chain([pages..shuffle.frames()]) {
+            held -= absent.end.min(pages).saturating_sub(absent.start);
+            let mut pfn = absent.start;
+            while pfn < absent.end {
+                let block = shuffle.block(pfn / ENTRIES);
+                if pfn % ENTRIES == 0 && absent.end - pfn >= ENTRIES {
+                    frames.give_block(place(block * ENTRIES), Owner::Nobody);
+                    pfn += ENTRIES;
+                } else {
+                    frames.give(place(shuffle.mfn(pfn) - shuffle.base()), Owner::Nobody);
+                    pfn += 1;
+                }
+            }
         }
-        let missing: HashSet<_> = holes.iter().cloned().flatten().filter(|&pfn| pfn < pages).collect();
-        let held = pages - missing.len() as u64;
         // shared_info is writable for ever (common/domain.c, share_xen_page_with_guest).
         let shared_info = place(shuffle.frames());
         let record = frames.get(shared_info).used_once_as(crate::Kind::Writable).held_once_more();
@@ -309,4 +317,18 @@ impl Machine {
     pub(crate) fn guest_bug(&self, what: &str) -> ! {
         panic!("the guest {what}\nlast hypercalls:\n{}", self.trace);
     }
+}
+
+/// Joins ranges that overlap or touch, and cuts them off at `end`.
+fn merged(ranges: &[Range<u64>], end: u64) -> impl Iterator<Item = Range<u64>> + use<> {
+    let mut sorted: Vec<_> = ranges.iter().map(|range| range.start.min(end)..range.end.min(end)).collect();
+    sorted.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in sorted.into_iter().filter(|range| range.start < range.end) {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined.into_iter()
 }

@@ -106,6 +106,11 @@ impl Memory for Machine {
         self.contents.fill(target, value);
     }
 
+    fn is_filled(&self, page: Word, words: u64, value: u64) -> bool {
+        let frame = self.source(page.of_page().address().as_u64());
+        self.contents.is_filled(frame, words as usize, value)
+    }
+
     fn copy_page(&mut self, source: Word, target: &mut OwnedFrame) {
         let source = self.source(source.address().as_u64());
         let target = self.target(target.word(Index::FIRST).address().as_u64());

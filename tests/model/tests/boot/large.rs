@@ -51,3 +51,27 @@ fn a_dom0_of_one_tebibyte_boots() {
         assert_eq!(machine.live_leaf(DIRECT_MAP.as_u64() + pfn * 4096).unwrap().pte.mfn(), mfn);
     }
 }
+
+/// Hosts whose numbers go far beyond their memory: a few GiB at the bottom, as much at the top, nothing between.
+#[test]
+fn sparse_hosts_of_513_gib_to_12_tib_boot() {
+    const GIB: u64 = 1 << 18;
+    for gib in [513, 4 << 10, 12 << 10] {
+        let pages = gib * GIB - 0x123;
+        // What the builder puts has memory: the list takes a five hundred and twelfth of the numbers.
+        let low = pages / 512 + 4 * GIB;
+        let guest = Guest { holes: vec![low..pages - GIB, 0..0], ..Guest::dom0(pages).with_notes() };
+        let mut built = guest.with_command_line("map=lazy").build().unwrap();
+        let running = xen_guest::boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap();
+        let machine = &built.machine;
+        let published = machine.published().unwrap();
+        assert_eq!((published.frame_list_list, published.max_pfn), (u64::MAX, pages), "{gib} GiB");
+        assert_eq!(running.p2m.inner_levels(), 3);
+        for pfn in [0, low - 1, low, pages / 2, pages - GIB - 1, pages - GIB, pages - 1] {
+            let mfn = machine.built_mfn(pfn);
+            assert_eq!(running.entry(machine, Pfn::new(pfn)).ram(), mfn, "{gib} GiB, pfn {pfn:#x}");
+            let listed = machine.read(published.p2m_vaddr.as_u64() + pfn * 8);
+            assert_eq!(listed, Ok(mfn.map_or(u64::MAX, start_info::Mfn::get)), "{gib} GiB, pfn {pfn:#x}");
+        }
+    }
+}
