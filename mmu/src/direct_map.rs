@@ -32,6 +32,7 @@ use crate::{
     layout::DIRECT_MAP,
     level::{L1, L2, L3, L4, Level},
     ramdisk::RamdiskPages,
+    release::OldList,
     table::{Draft, Frozen, Live, Table},
     view::View,
 };
@@ -39,7 +40,7 @@ use crate::{
 /// Pages that one L1 table maps.
 pub(crate) const L1_PAGES: u64 = ENTRIES;
 /// Pages that one L2 table maps: a chunk.
-const L2_PAGES: u64 = ENTRIES * ENTRIES;
+pub(crate) const L2_PAGES: u64 = ENTRIES * ENTRIES;
 /// Pages that one L3 table maps.
 const L3_PAGES: u64 = ENTRIES * ENTRIES * ENTRIES;
 
@@ -58,6 +59,8 @@ pub struct DirectMap {
     /// Pages mapped for reading only.
     read_only: ArrayVec<PfnRange, MOST_RANGES>,
     ramdisk: Option<RamdiskPages>,
+    /// Pages that are not mapped before they are let go (see [`crate::deferred`]).
+    deferred: PfnRange,
     /// The chunk being mapped has pages without memory.
     holes_seen: bool,
     /// The chunk being mapped, or still to be undone.
@@ -67,7 +70,8 @@ pub struct DirectMap {
 impl DirectMap {
     /// Maps what the builder mapped once more at `__va`, with tables from the pages below the kernel.
     ///
-    /// `constant` are the pages of the image that are not to be written.
+    /// `constant` are the pages of the image that are not to be written. A list of the builder's that will be copied is left
+    /// out if it is not in the builder's mapping.
     ///
     /// # Errors
     /// [`Error::NoFrames`] when there is no room below the kernel, [`Error::Refused`] when Xen refuses.
@@ -78,6 +82,7 @@ impl DirectMap {
         facts: &BootFacts,
         tables: BuilderTables,
         constant: PfnRange,
+        old_list: OldList,
     ) -> Result<Self, Error> {
         let total = pages.pages();
         let builder = *tables.window();
@@ -95,16 +100,30 @@ impl DirectMap {
         read_only.push(own);
         read_only.push(constant);
         read_only.push(facts.page_tables().pfns);
+        let mut deferred = PfnRange::default();
         if let P2mPlace::Own(frames) = facts.p2m_list().place {
             read_only.push(frames);
+            if old_list == OldList::Unused {
+                deferred = frames;
+            }
         }
 
         let mut stock = FrameAllocator::new(builder);
         stock.give(machine, builder.free_span(view.authority(), own));
         let ramdisk = RamdiskPages::of(view.authority(), facts);
         let (holes_seen, growth) = (false, None);
-        let mut map =
-            Self { view, rest, total, frames: stock, reserved, read_only, ramdisk, holes_seen, growth };
+        let mut map = Self {
+            view,
+            rest,
+            total,
+            frames: stock,
+            reserved,
+            read_only,
+            ramdisk,
+            deferred,
+            holes_seen,
+            growth,
+        };
         map.map_chunk(machine, pages, first)?;
         Ok(map)
     }
@@ -167,7 +186,11 @@ impl DirectMap {
     /// before the last frame is gone; a chunk may yield none, if it holds the ramdisk or the builder's list.
     fn reserve(&self) -> u64 {
         let unmapped = self.rest.range();
-        let barren = |range: &PfnRange| Needed::tables(range.intersection(unmapped)) + Needed::EDGES;
+        let barren = |range: &PfnRange| {
+            let tables =
+                if *range == self.deferred { 0 } else { Needed::tables(range.intersection(unmapped)) };
+            tables + Needed::EDGES
+        };
         Needed::MOST + self.reserved.iter().filter(|range| range.overlaps(unmapped)).map(barren).sum::<u64>()
     }
 
@@ -258,7 +281,7 @@ impl DirectMap {
         self.hand_out(machine, p2m, chunk)
     }
 
-    fn map_in_l2<M: Machine>(
+    pub(crate) fn map_in_l2<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
@@ -367,6 +390,9 @@ impl DirectMap {
         end: u64,
     ) -> Result<Option<Table<L1, Draft>>, Error> {
         let pages = PfnRange::between(self::frame(start), frame_or_last(end.min(start + L1_PAGES)));
+        if pages.intersection(self.deferred) == pages {
+            return Ok(None);
+        }
         if !pages.iter().any(|pfn| p2m.entry(machine, pfn).ram().is_some()) {
             self.holes_seen = true;
             return Ok(None);
@@ -503,6 +529,9 @@ impl DirectMap {
     /// Takes the pages that follow off the list of those mapped for reading only and of those held, because they are
     /// released before the chunk that has them is mapped.
     pub(crate) fn forget(&mut self, pages: PfnRange) {
+        if self.deferred == pages {
+            self.deferred = PfnRange::default();
+        }
         self.reserved.retain(|range| *range != pages);
         self.read_only.retain(|range| *range != pages);
     }
@@ -561,12 +590,12 @@ pub(crate) fn direct_address(pfn: u64) -> VirtAddr {
     DIRECT_MAP + pfn * PAGE_SIZE
 }
 
-fn frame(number: u64) -> Pfn {
+pub(crate) fn frame(number: u64) -> Pfn {
     Pfn::try_new(number).unwrap_or(Pfn::new(0))
 }
 
 /// The end of a range as a frame number; the very last frame number has no successor and is left out.
-fn frame_or_last(number: u64) -> Pfn {
+pub(crate) fn frame_or_last(number: u64) -> Pfn {
     Pfn::try_new(number).unwrap_or(Pfn::new(start_info::MAX_FRAMES - 1))
 }
 

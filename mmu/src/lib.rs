@@ -27,6 +27,7 @@ mod address_space;
 mod arrange;
 mod batch;
 mod builder_tables;
+mod deferred;
 mod direct_map;
 mod discard;
 mod entry;

@@ -48,7 +48,7 @@ impl fmt::Display for Released {
     }
 }
 
-/// Whether the builder's list is still looked at.
+/// Whether the builder's list is looked at after the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OldList {
     /// The tree was revectored: the list's pages can go.
@@ -97,19 +97,20 @@ pub fn release<M: Machine>(
     })?;
 
     let mut batch = Batch::new(Doing::Release);
-    for range in &ranges {
+    for range in [released.tables, released.stack] {
         make_writable(machine, map, p2m, &mut batch, range.intersection(map.view().direct().frames()))?;
     }
     // A stale read-only translation would fault on the first write of a page given back.
     batch.commit(machine)?.flush(machine)?;
-    for range in ranges {
+    for range in [released.tables, released.stack] {
         map.forget(range);
         map.give_released(machine, range, late.clone());
     }
+    map.take_up(machine, p2m, released.list, late)?;
     Ok(released)
 }
 
-fn make_writable<M: Machine>(
+pub(crate) fn make_writable<M: Machine>(
     machine: &mut M,
     map: &DirectMap,
     p2m: &impl Translate,

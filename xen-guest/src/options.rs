@@ -2,6 +2,7 @@
 //!
 //! *What must hold*: unknown words and values are ignored, never fatal; `docs/boot.md` lists the known ones.
 
+use mmu::OldList;
 use start_info::CommandLine;
 
 /// Whether the P2M is copied out of the range behind the kernel.
@@ -52,6 +53,15 @@ pub struct Options {
 }
 
 impl Options {
+    /// Tells whether the builder's list is looked at when the tree is built.
+    #[must_use]
+    pub(crate) const fn old_list(&self) -> OldList {
+        match self.revector {
+            Revector::On => OldList::Unused,
+            Revector::Off => OldList::InUse,
+        }
+    }
+
     /// Reads the options.
     #[must_use]
     pub fn of(line: &CommandLine) -> Self {

@@ -25,7 +25,9 @@ impl Settled {
         let failure = |cause| Failure::new("direct map", cause);
         let constant = self.setting.image.constant_pages();
         let (facts, pages) = (&self.setting.facts, &self.pages);
-        let mut map = DirectMap::bootstrap(platform, pages, &self.occupied, facts, self.builder, constant)
+        let list = self.setting.options.old_list();
+        let builder = self.builder;
+        let mut map = DirectMap::bootstrap(platform, pages, &self.occupied, facts, builder, constant, list)
             .map_err(failure)?;
         if self.setting.options.mapping == Mapping::Eager {
             let mut progress = Progress::of(&map);

@@ -1,6 +1,6 @@
 //! Stage 6: the P2M is ours; the new page tables are built, switched to, and the builder's pages given back.
 
-use mmu::{DirectMap, OldList, Settled as Layout, build_space, release};
+use mmu::{DirectMap, Settled as Layout, build_space, release};
 use p2m::{Arrangement, Publication, Tree};
 
 use super::{Setting, switched::Switched};
@@ -28,7 +28,7 @@ impl WithP2m {
     /// [`Failure`] when there is no memory for the tables or Xen refuses a step.
     pub fn switch<P: Platform>(self, platform: &mut P) -> Result<Switched, Failure> {
         let Self { mut setting, pages, layout, mut map, tree, publication } = self;
-        let list = if publication.is_some() { OldList::Unused } else { OldList::InUse };
+        let list = setting.options.old_list();
         let Setting { facts, image, report, .. } = &mut setting;
         let root = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
             .map_err(|cause| Failure::new("page tables", cause))?;

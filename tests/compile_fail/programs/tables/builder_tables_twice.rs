@@ -3,7 +3,7 @@
 //! On Xen: a second direct map takes its first tables from the pages below the kernel, where those of the first are
 //! live: they are mapped read-only, and filling them faults.
 
-use mmu::{BuilderTables, DirectMap, Error, Machine};
+use mmu::{BuilderTables, DirectMap, Error, Machine, OldList};
 use p2m::{Arrangement, Occupied};
 use start_info::{BootFacts, PfnRange};
 
@@ -16,8 +16,8 @@ pub fn map_both(
     another: BuilderTables,
 ) -> Result<[DirectMap; 2], Error> {
     let constant = PfnRange::default();
-    let map = DirectMap::bootstrap(machine, pages, occupied, facts, tables, constant)?;
-    let second = DirectMap::bootstrap(machine, pages, occupied, facts, another, constant)?; //~ TWIN
-    let second = DirectMap::bootstrap(machine, pages, occupied, facts, tables, constant)?; //~ FAIL E0382
+    let map = DirectMap::bootstrap(machine, pages, occupied, facts, tables, constant, OldList::Unused)?;
+    let second = DirectMap::bootstrap(machine, pages, occupied, facts, another, constant, OldList::Unused)?; //~ TWIN
+    let second = DirectMap::bootstrap(machine, pages, occupied, facts, tables, constant, OldList::Unused)?; //~ FAIL E0382
     Ok([map, second])
 }

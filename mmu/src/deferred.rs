@@ -1,0 +1,79 @@
+//! The builder's list is not mapped in the direct map before it is let go.
+//!
+//! *What this is*: with INIT_P2M the list lies in pages right behind the boot mapping, 2 MiB for each GiB of memory. It is read at the
+//! builder's own address, so mapping it for reading would take tables, on a host of many TiB more than there are pages below,
+//! and each of its pages would have to be made writable later. So L1 tables that would map nothing but the list are left
+//! out, and are made, writable at once, when the list has been copied.
+//!
+//! *What must hold*: nobody reaches a page of the list by the direct map meanwhile: it is held by nobody but the tree, which has
+//! the builder's address.
+//!
+//! *What is not prevented*: a list that stays is mapped, because walking the live tables needs its own.
+
+use p2m::Translate;
+use start_info::PfnRange;
+
+use crate::{
+    batch::Batch,
+    direct_map::{DirectMap, L1_PAGES, L2_PAGES, direct_address, frame, frame_or_last},
+    error::{Doing, Error},
+    hv::Machine,
+    release::make_writable,
+};
+
+impl DirectMap {
+    /// Maps pages of the list that nothing uses any more, as far as the direct map has come, and gives them to the allocator:
+    /// all but those of `late`. A chunk at a time, so that each pays for the tables of the next.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses.
+    pub(crate) fn take_up<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        list: PfnRange,
+        late: impl Iterator<Item = PfnRange> + Clone,
+    ) -> Result<(), Error> {
+        self.forget(list);
+        let pages = list.intersection(self.view().direct().frames());
+        let mut at = pages.start();
+        while at < pages.end() {
+            let end = pages.end().min((at / L2_PAGES + 1) * L2_PAGES);
+            let part = PfnRange::between(frame(at), frame_or_last(end));
+            self.take_up_in_l2(machine, p2m, part)?;
+            self.give_released(machine, part, late.clone());
+            at = end;
+        }
+        Ok(())
+    }
+
+    fn take_up_in_l2<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        part: PfnRange,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::new(Doing::Release);
+        let mut at = part.start();
+        while at < part.end() {
+            let end = part.end().min((at / L1_PAGES + 1) * L1_PAGES);
+            let block = PfnRange::between(frame(at), frame_or_last(end));
+            if self.view().l1(machine, direct_address(at))?.is_some() {
+                make_writable(machine, self, p2m, &mut batch, block)?;
+            } else {
+                // As many as follow each other, so that a new L2 table gets all of its L1 tables.
+                let mut run_end = end;
+                while run_end < part.end() && self.view().l1(machine, direct_address(run_end))?.is_none() {
+                    run_end = part.end().min(run_end + L1_PAGES);
+                }
+                let run = PfnRange::between(frame(at), frame_or_last(run_end));
+                self.map_in_l2(machine, p2m, &mut batch, run)?;
+                at = run_end;
+                continue;
+            }
+            at = end;
+        }
+        // A stale read-only translation would fault on the first write of a page given back.
+        batch.commit(machine)?.flush(machine)
+    }
+}
