@@ -199,6 +199,10 @@ impl Case {
             crate::proof::module_spoke(evidence)?;
             crate::proof::nothing_refused(evidence)?;
             crate::proof::whole_audit(evidence)?;
+            crate::proof::spaces_agree(evidence)?;
+            if evidence.asked.is_none() {
+                crate::holes::are_identity(evidence)?;
+            }
             if all_modules {
                 crate::module_runs::all_loaded(evidence)?;
             }

@@ -11,11 +11,13 @@ const SMALL: u64 = 200 * MIB / PAGE;
 const HALF: u64 = 4 * GIB / PAGE;
 
 /// Those of the group `xen`.
-pub(crate) const HOST: [Case; 13] = [
+pub(crate) const HOST: [Case; 14] = [
     Case::good("dom0-256M", "dom0 --memory 256M"),
     // All memory ends where the hole for devices begins; then, 5 GiB of it lie above the hole.
     Case::good("dom0-3G", "dom0 --memory 3G"),
     Case::good("dom0-8G", "dom0 --memory 8G"),
+    // The list stays where INIT_P2M has it.
+    Case::good("dom0-8G-adopted", "dom0 --memory 8G --cmdline revector=off"),
     Case { proofs: &[has::<SMALL>], ..Case::good("dom0-mem-200M", "dom0 --xen-line dom0_mem=200M") },
     Case {
         proofs: &[has::<SMALL>],

@@ -14,6 +14,7 @@ mod complaint;
 mod cpio;
 mod dom0;
 mod follow;
+mod holes;
 mod host;
 mod host_runs;
 mod image;
