@@ -254,11 +254,21 @@ pub(crate) enum LeafKind {
 }
 
 impl Translate for Arrangement {
+    #[inline]
     fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
-        let listed = pfn.get() < self.list.pages().get();
-        if listed && !self.changed.contains(pfn) {
+        if pfn.get() < self.list.pages().get() && !self.changed.contains(pfn) {
             return self.list.entry(memory, pfn);
         }
+        self.changed_entry(memory, pfn)
+    }
+}
+
+impl Arrangement {
+    /// Returns the entry of a page among or behind those that changed. Apart from [`Translate::entry`], which every page of memory goes
+    /// through.
+    #[inline(never)]
+    fn changed_entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
+        let listed = pfn.get() < self.list.pages().get();
         if let Some(origin) = self.origin(pfn) {
             return self.list.entry(memory, origin);
         }

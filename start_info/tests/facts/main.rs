@@ -3,9 +3,9 @@
 //! `fixture` builds, `accepted` compares what the parser says with what was built, `refused` damages one field at a time,
 //! `random` damages without a plan. `screen` does all of this for the description of the screen.
 
-mod memory_map;
 mod accepted;
 mod fixture;
+mod memory_map;
 mod random;
 mod refused;
 mod screen;

@@ -48,7 +48,10 @@ fn the_map_of_a_pc() {
         entry(0x1_0000_0000, 0x4000_0000, 1),
     ])
     .unwrap();
-    assert_eq!(map.ram().collect::<Vec<_>>(), [range(0, 0x9f), range(0x100, 0xbffd0), range(0x100000, 0x140000)]);
+    assert_eq!(
+        map.ram().collect::<Vec<_>>(),
+        [range(0, 0x9f), range(0x100, 0xbffd0), range(0x100000, 0x140000)]
+    );
     let holes = [range(0x9f, 0x100), range(0xbffd0, 0x100000), range(0x140000, 0x150000)];
     assert_eq!(map.holes(0x150000).collect::<Vec<_>>(), holes);
     assert_eq!(map.holes(0xa0).collect::<Vec<_>>(), [range(0x9f, 0xa0)]);

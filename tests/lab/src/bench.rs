@@ -227,7 +227,7 @@ mod tests {
         let runs = [256 * MIB, GIB].map(|memory| (0, memory, Measured::of(&console(1024, 2048)).unwrap()));
         let text = tables(&runs, &SIZES);
         assert!(text.contains("| direct map | 2,048 | 2.00 | 1, 2 | 2,048 | 2.00 | 1, 2 |\n"), "{text}");
-        assert!(text.contains("| all | 16,384 | 16.00 | 8, 16 |"), "{text}");
+        assert!(text.contains("| all | 20,480 | 20.00 | 10, 20 |"), "{text}");
         assert!(!tables(&runs, &[LARGE]).contains("2,048"));
     }
 

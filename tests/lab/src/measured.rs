@@ -7,8 +7,18 @@ use anyhow::{Context, Result, ensure};
 use crate::proof;
 
 /// The stages of a boot, in their order.
-pub(crate) const STAGES: [&str; 8] =
-    ["start_info", "p2m check", "layout", "direct map", "p2m", "page tables", "release", "shared_info"];
+pub(crate) const STAGES: [&str; 10] = [
+    "start_info",
+    "p2m check",
+    "memory map",
+    "layout",
+    "renumber",
+    "direct map",
+    "p2m",
+    "page tables",
+    "release",
+    "shared_info",
+];
 
 /// What a stage cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,7 +31,7 @@ pub(crate) struct Cost {
 /// What a boot cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Measured {
-    /// Pages of the guest.
+    /// Pages of the guest: what its audit confirmed. Numbers that stand for devices are none.
     pub(crate) pages: u64,
     /// How many of them the direct map had at the end.
     pub(crate) mapped: u64,
@@ -35,7 +45,8 @@ impl Measured {
     /// # Errors
     /// A stage is missing, or the lines are not what docs/boot.md says.
     pub(crate) fn of(guest: &str) -> Result<Self> {
-        let (mapped, pages) = proof::mapped_and_all(guest).context("the picture does not count the pages")?;
+        let (mapped, _) = proof::mapped_and_all(guest).context("the picture does not count the pages")?;
+        let pages = proof::Audit::of(guest)?.confirmed;
         ensure!(pages > 0, "a guest without a page");
         let reports: Vec<&str> = guest.lines().filter_map(|line| line.strip_prefix("@report ")).collect();
         let mut costs = [Cost::default(); STAGES.len()];
@@ -89,15 +100,16 @@ pub(crate) mod tests {
             )
         };
         let lines: String = STAGES.iter().enumerate().map(line).collect();
-        format!("  image ends at 0x1; {pages} of {pages} pages mapped, 5 free\n{lines}")
+        let audit = format!("audit: {pages} pages confirmed by the M2P, 0 missing, 97 identity, 0 foreign");
+        format!("{audit}\n  image ends at 0x1; {pages} of {pages} pages mapped, 5 free\n{lines}")
     }
 
     #[test]
     fn the_lines_of_a_boot() {
         let measured = Measured::of(&console(7, 500)).unwrap();
         assert_eq!((measured.pages, measured.mapped), (7, 7));
-        assert_eq!(measured.costs, [Cost { instructions: 500, hypercalls: 1, frames: 2 }; 8]);
-        assert_eq!(measured.sum(), Cost { instructions: 4000, hypercalls: 8, frames: 16 });
+        assert_eq!(measured.costs, [Cost { instructions: 500, hypercalls: 1, frames: 2 }; STAGES.len()]);
+        assert_eq!(measured.sum(), Cost { instructions: 5000, hypercalls: 10, frames: 20 });
     }
 
     #[test]

@@ -70,6 +70,6 @@ mod tests {
         assert_eq!(PEERS[0].hundredths(GIB), Some(51_879));
         assert_eq!(PEERS[0].hundredths(256 * MIB), None);
         let ours = Measured::of(&console(7, 500)).unwrap();
-        assert_eq!(PEERS.each_ref().map(|peer| peer.ours(&ours)), [500, 1500, 4000]);
+        assert_eq!(PEERS.each_ref().map(|peer| peer.ours(&ours)), [500, 1500, 5000]);
     }
 }
