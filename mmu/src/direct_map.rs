@@ -11,12 +11,10 @@
 //! *What is not prevented*: Xen refusing half-way. The error says so, nothing of the chunk is handed out, and what was begun
 //! is undone (see [`crate::growth`]); it can be tried again.
 
-use core::cell::Cell;
-
 use arrayvec::ArrayVec;
 use p2m::{
-    Arrangement, Frame, FrameAllocator, MOST_OCCUPANTS, Mapped, Occupied, SharedPage, Span, Translate,
-    Unmapped,
+    Arrangement, Entry as P2mEntry, Frame, FrameAllocator, MOST_OCCUPANTS, Mapped, Occupied, SharedPage,
+    Span, Translate, Unmapped,
 };
 use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
@@ -393,26 +391,21 @@ impl DirectMap {
         if pages.intersection(self.deferred) == pages {
             return Ok(None);
         }
-        if !pages.iter().any(|pfn| p2m.entry(machine, pfn).ram().is_some()) {
-            self.holes_seen = true;
+        let mut words = [P2mEntry::MISSING; L1_PAGES as usize];
+        let words = words.get_mut(..pages.len().get() as usize).unwrap_or_default();
+        p2m.leaf_words(machine, self::frame(start), words);
+        let memory = words.iter().filter(|&&word| P2mEntry::decode(word).ram().is_some()).count();
+        self.holes_seen |= memory < words.len();
+        if memory == 0 {
             return Ok(None);
         }
         let frame = self.take_table(machine, p2m)?;
         let mixed = self.read_only.iter().any(|range| range.overlaps(pages));
-        let hole = Cell::new(false);
-        let table = Table::filled(frame, machine, |machine, index| {
-            let pfn = Pfn::try_new(start + u64::from(index.get())).ok().filter(|&pfn| pages.contains(pfn));
-            let Some(pfn) = pfn else { return Entry::EMPTY };
-            match p2m.entry(machine, pfn).ram() {
-                Some(mfn) => Entry::leaf(mfn, self.access(pfn, mixed)),
-                None => {
-                    hole.set(true);
-                    Entry::EMPTY
-                }
-            }
+        let entries = pages.iter().zip(words).map(|(pfn, word)| match P2mEntry::decode(*word).ram() {
+            Some(mfn) => Entry::leaf(mfn, self.access(pfn, mixed)),
+            None => Entry::EMPTY,
         });
-        self.holes_seen |= hole.get();
-        Ok(Some(table))
+        Ok(Some(Table::filled(frame, machine, entries)))
     }
 
     fn access(&self, pfn: Pfn, mixed: bool) -> Access {

@@ -12,7 +12,7 @@
 use core::marker::PhantomData;
 
 use p2m::{Frame, Memory};
-use start_info::{Index, Mfn, Pfn};
+use start_info::{ENTRIES, Index, Mfn, Pfn};
 
 use crate::{
     batch::Batch,
@@ -80,16 +80,17 @@ impl<L: Level> Table<L, Draft> {
         Self::new(Draft(frame))
     }
 
-    /// Makes a table of a frame, with an entry for each of the 512 indices.
+    /// Makes a table of a frame, with these entries from the first index on; the rest is empty.
     pub(crate) fn filled<M: Memory>(
         mut frame: Frame,
         memory: &mut M,
-        entry: impl Fn(&M, Index) -> Entry<L>,
+        entries: impl Iterator<Item = Entry<L>>,
     ) -> Self {
-        for index in Index::all() {
-            let value = entry(memory, index).raw();
-            frame.set(memory, index, value);
+        let mut words = [0; ENTRIES as usize];
+        for (word, entry) in words.iter_mut().zip(entries) {
+            *word = entry.raw();
         }
+        memory.store_words(&mut frame, &words);
         Self::new(Draft(frame))
     }
 

@@ -261,6 +261,16 @@ impl Translate for Arrangement {
         }
         self.changed_entry(memory, pfn)
     }
+
+    fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
+        let pages = range(first.get(), first.get() + words.len() as u64);
+        if pages.end() <= self.list.pages().get() && !pages.overlaps(self.changed) {
+            return self.list.leaf_words(memory, first, words);
+        }
+        for (word, pfn) in words.iter_mut().zip(pages.iter()) {
+            *word = self.entry(memory, pfn).encode();
+        }
+    }
 }
 
 impl Arrangement {

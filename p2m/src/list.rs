@@ -46,6 +46,14 @@ impl List {
 }
 
 impl Translate for List {
+    fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
+        words.fill(Entry::MISSING);
+        let used = self.pages.get().saturating_sub(first.get()).min(words.len() as u64);
+        if let Some(words) = words.get_mut(..used as usize) {
+            memory.load_words(Word::at(self.address + first.get() * 8), words);
+        }
+    }
+
     fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
         if pfn.get() >= self.pages.get() {
             return Entry::Missing;

@@ -38,6 +38,12 @@ impl Word {
         Self(entry_address(self.of_page().0, u64::from(index.get())))
     }
 
+    /// Returns how many words there are from this one to the end of its page.
+    #[must_use]
+    pub fn words_to_end(self) -> usize {
+        (ENTRIES - self.0.as_u64() / 8 % ENTRIES) as usize
+    }
+
     /// Returns the same word `pages` pages on. Whoever names the page knows that it is mapped.
     #[must_use]
     pub fn on(self, pages: u64) -> Self {
@@ -94,6 +100,22 @@ pub trait Memory {
     fn fill(&mut self, frame: &mut Frame, value: u64) {
         for index in Index::all() {
             self.store(frame.word_mut(index), value);
+        }
+    }
+
+    /// Reads words that follow each other, from `first` to the end of its page or of `words`; returns how many.
+    fn load_words(&self, first: Word, words: &mut [u64]) -> usize {
+        let count = first.words_to_end().min(words.len());
+        for (word, number) in words.iter_mut().take(count).zip(0..) {
+            *word = self.load(Word(first.0 + number * 8));
+        }
+        count
+    }
+
+    /// Writes all 512 words of a frame.
+    fn store_words(&mut self, frame: &mut Frame, words: &[u64; ENTRIES as usize]) {
+        for (index, &word) in Index::all().zip(words) {
+            self.store(frame.word_mut(index), word);
         }
     }
 

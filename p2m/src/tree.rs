@@ -24,6 +24,13 @@ use crate::{
 pub trait Translate {
     /// Returns the entry of `pfn`; `Missing` for a page behind the last one.
     fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry;
+
+    /// Returns the words ([`Entry::encode`]) of as many pages as `words` has room for, from `first` on, which starts a leaf.
+    fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
+        for (word, number) in words.iter_mut().zip(first.get()..) {
+            *word = Pfn::try_new(number).map_or(Entry::MISSING, |pfn| self.entry(memory, pfn).encode());
+        }
+    }
 }
 
 /// Something that frames are taken from.
@@ -295,6 +302,16 @@ impl Tree {
 }
 
 impl Translate for Tree {
+    fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
+        words.fill(Entry::MISSING);
+        let used = self.pages.get().saturating_sub(first.get()).min(words.len() as u64);
+        if let (Some(leaf), Some(words)) =
+            (self.leaf(memory, first.get() / ENTRIES), words.get_mut(..used as usize))
+        {
+            memory.load_words(leaf.word(first.get() % ENTRIES), words);
+        }
+    }
+
     fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
         if pfn.get() >= self.pages.get() {
             return Entry::Missing;

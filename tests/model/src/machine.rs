@@ -93,7 +93,7 @@ impl Machine {
         }
         // What the shuffle has room for behind the last page, and holes, are nobody's frames.
         let mut held = pages;
-        for absent in merged(holes, pages).chain([pages..shuffle.frames()]) {
+        for absent in merged(holes, pages).chain(std::iter::once(pages..shuffle.frames())) {
             held -= absent.end.min(pages).saturating_sub(absent.start);
             let mut pfn = absent.start;
             while pfn < absent.end {

@@ -19,6 +19,28 @@ pub(super) fn load(word: Word) -> u64 {
     unsafe { pointer.read_volatile() }
 }
 
+/// Reads words that follow each other, up to the end of their page; returns how many.
+pub(super) fn load_words(first: Word, words: &mut [u64]) -> usize {
+    let count = first.words_to_end().min(words.len());
+    let pointer = pointer::to::<u64>(first.address());
+    for (number, word) in words.iter_mut().take(count).enumerate() {
+        let next = pointer.wrapping_add(number);
+        // SAFETY: as for `load`: a word's page is mapped as a whole, and `count` ends with it.
+        *word = unsafe { next.read_volatile() };
+    }
+    count
+}
+
+/// Writes all words of a frame.
+pub(super) fn store_words(frame: &mut Frame, words: &[u64; 512]) {
+    let pointer = pointer::to_mut::<u64>(frame.word_mut(Index::FIRST).address());
+    for (number, &word) in words.iter().enumerate() {
+        let next = pointer.wrapping_add(number);
+        // SAFETY: as for `store`: a frame is a whole page, which has 512 words.
+        unsafe { next.write_volatile(word) }
+    }
+}
+
 /// Writes a word.
 pub(super) fn store(word: &WordMut<'_>, value: u64) {
     let pointer = pointer::to_mut::<u64>(word.address());
@@ -41,7 +63,7 @@ mod tests {
 
     use start_info::{Index, Pfn};
 
-    use super::{copy_page, load, store};
+    use super::{copy_page, load, load_words, store, store_words};
     use crate::sys::buffer::Buffer;
 
     /// Three pages that differ in every word.
@@ -50,6 +72,32 @@ mod tests {
         let content: Vec<u8> = (0..3 * 512_u64).flat_map(u64::to_le_bytes).collect();
         buffer.set_bytes(0, &content);
         (buffer, [0, 1, 2].map(|page| content[page * 4096..][..4096].to_vec()))
+    }
+
+    #[test]
+    fn words_in_a_row_end_with_their_page() {
+        let (buffer, content) = pages();
+        let at = |page: usize, word: usize| {
+            let bytes = &content[page][word * 8..][..8];
+            u64::from_le_bytes(bytes.try_into().unwrap())
+        };
+        for (first, room, count) in [(0_u64, 512, 512), (500, 20, 12), (511, 1, 1), (7, 0, 0), (3, 5, 5)] {
+            let mut words = [u64::MAX; 512];
+            let word = buffer.window().word(Pfn::new(2), Index::containing(first)).unwrap();
+            assert_eq!(load_words(word, &mut words[..room]), count);
+            assert!((0..count).all(|number| words[number] == at(2, first as usize + number)));
+            assert!(words[count..].iter().all(|&word| word == u64::MAX));
+        }
+        let mut frame = buffer.frame(1);
+        let words: [u64; 512] = std::array::from_fn(|number| !(number as u64));
+        store_words(&mut frame, &words);
+        let read = |page, number: usize| {
+            load(buffer.window().word(Pfn::new(page), Index::containing(number as u64)).unwrap())
+        };
+        for (number, &word) in words.iter().enumerate() {
+            assert_eq!(read(1, number), word);
+            assert_eq!((read(0, number), read(2, number)), (at(0, number), at(2, number)));
+        }
     }
 
     #[test]

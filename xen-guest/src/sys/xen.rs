@@ -60,6 +60,14 @@ impl Memory for Xen {
         words::store(&word, value);
     }
 
+    fn load_words(&self, first: Word, words: &mut [u64]) -> usize {
+        words::load_words(first, words)
+    }
+
+    fn store_words(&mut self, frame: &mut Frame, words: &[u64; 512]) {
+        words::store_words(frame, words);
+    }
+
     fn copy_page(&mut self, source: Word, target: &mut Frame) {
         words::copy_page(source, target);
     }
