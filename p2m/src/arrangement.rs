@@ -82,18 +82,35 @@ pub struct Arrangement {
     /// How many numbers there are now.
     pages: PageCount,
     machine: Option<Machine>,
-    /// All numbers of the list that mean something else now lie in here.
-    changed: PfnRange,
-    /// Where the last moved page that was asked for lay: the next is likely beside it.
-    last: Cell<Move>,
+    /// Where the last number that was asked for lies: the next is likely beside it.
+    last: Cell<Run>,
+}
+
+/// Numbers that mean the same kind of thing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    pages: PfnRange,
+    meaning: Meaning,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Meaning {
+    /// What the builder's list says.
+    #[default]
+    Listed,
+    /// What the builder's list says of the pages from this number on.
+    Moved(u64),
+    /// The machine frames of the same numbers.
+    Identity,
+    /// Nothing.
+    Missing,
 }
 
 impl Arrangement {
     /// Leaves every page its number: a domU without a map.
     #[must_use]
     pub fn as_built(list: List) -> Self {
-        let (pages, changed, last) = (list.pages(), PfnRange::default(), Cell::default());
-        Self { list, pages, machine: None, changed, last }
+        Self { list, pages: list.pages(), machine: None, last: Cell::default() }
     }
 
     /// Plans which pages get other numbers, because the map has no RAM where they are.
@@ -109,9 +126,6 @@ impl Arrangement {
         let mut plan = Self::as_built(list);
         let machine = Machine { map, occupied, displaced };
         machine.check(list.pages().get())?;
-        for vacant in machine.vacant(list.pages().get()) {
-            plan.changed = hull(plan.changed, vacant);
-        }
         plan.machine = Some(machine);
         let end = plan.moves().map(|moved| moved.to.end()).fold(list.pages().get(), u64::max);
         plan.pages = PageCount::try_new(end).unwrap_or(list.pages());
@@ -163,27 +177,59 @@ impl Arrangement {
     /// Returns what leaf `index` of the P2M is made of.
     pub(crate) fn leaf(&self, index: u64) -> LeafKind {
         let leaf = range(index * ENTRIES, (index + 1) * ENTRIES);
-        let listed = self.list.pages().get();
-        // The last page of the list is used in part; what follows in it is undefined.
-        let in_list = leaf.end() <= listed || (leaf.start() < listed && self.pages.get() == listed);
-        if in_list && !leaf.overlaps(self.changed) {
-            return LeafKind::List;
+        let Ok(first) = Pfn::try_new(leaf.start()) else { return LeafKind::Missing };
+        let run = self.run(first);
+        // The last page of the list is used in part; what follows in it is undefined, and nothing else's.
+        let end = if run.pages.end() == self.pages.get() { leaf.end() } else { run.pages.end() };
+        match run.meaning {
+            _ if end < leaf.end() => LeafKind::Mixed,
+            Meaning::Listed => LeafKind::List,
+            Meaning::Identity if run.pages.end() >= leaf.end() => LeafKind::Identity,
+            Meaning::Missing => LeafKind::Missing,
+            Meaning::Identity | Meaning::Moved(_) => LeafKind::Mixed,
         }
-        if self.identity().any(|range| range.intersection(leaf) == leaf) {
-            return LeafKind::Identity;
-        }
-        let touched = self.identity().any(|range| range.overlaps(leaf))
-            || self.moves().any(|moved| moved.to.overlaps(leaf));
-        if leaf.start() >= listed && !touched { LeafKind::Missing } else { LeafKind::Mixed }
     }
 
-    /// Returns the number a page had before it was moved to `pfn`.
-    fn origin(&self, pfn: Pfn) -> Option<Pfn> {
-        if !self.last.get().to.contains(pfn) {
-            self.last.set(self.moves().find(|moved| moved.to.contains(pfn))?);
+    /// Returns the numbers around `pfn` that mean the same kind of thing.
+    #[inline]
+    fn run(&self, pfn: Pfn) -> Run {
+        let last = self.last.get();
+        if last.pages.contains(pfn) {
+            return last;
         }
-        let Move { from, to } = self.last.get();
-        Pfn::try_new(from.start() + (pfn.get() - to.start())).ok()
+        let run = self.find(pfn);
+        self.last.set(run);
+        run
+    }
+
+    /// Looks for the run of a number. Not in the way of the many that lie in the run of the one before.
+    #[inline(never)]
+    fn find(&self, pfn: Pfn) -> Run {
+        let (number, listed) = (pfn.get(), self.list.pages().get());
+        if number < listed {
+            let mut start = 0;
+            for pages in self.machine.iter().flat_map(|machine| machine.vacant(listed)) {
+                if pages.contains(pfn) {
+                    return Run { pages, meaning: Meaning::Identity };
+                }
+                if number < pages.start() {
+                    return Run { pages: range(start, pages.start()), meaning: Meaning::Listed };
+                }
+                start = pages.end();
+            }
+            return Run { pages: range(start, listed), meaning: Meaning::Listed };
+        }
+        if let Some(Move { from, to }) = self.moves().find(|moved| moved.to.contains(pfn)) {
+            return Run { pages: to, meaning: Meaning::Moved(from.start()) };
+        }
+        let holes = || self.identity().map(|pages| behind(pages, listed));
+        if let Some(pages) = holes().find(|pages| pages.contains(pfn)) {
+            return Run { pages, meaning: Meaning::Identity };
+        }
+        // To the next number that means something, or to the end.
+        let next = holes().chain(self.moves().map(|moved| moved.to)).map(PfnRange::start);
+        let end = next.filter(|&start| start > number).fold(MAX_FRAMES - 1, u64::min);
+        Run { pages: range(number, end), meaning: Meaning::Missing }
     }
 }
 
@@ -256,36 +302,30 @@ pub(crate) enum LeafKind {
 impl Translate for Arrangement {
     #[inline]
     fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
-        if pfn.get() < self.list.pages().get() && !self.changed.contains(pfn) {
-            return self.list.entry(memory, pfn);
+        let Run { pages, meaning } = self.run(pfn);
+        match meaning {
+            Meaning::Listed => self.list.entry(memory, pfn),
+            Meaning::Moved(from) => {
+                let origin = Pfn::try_new(from + (pfn.get() - pages.start()));
+                origin.map_or(Entry::Missing, |origin| self.list.entry(memory, origin))
+            }
+            Meaning::Identity => Entry::Identity,
+            Meaning::Missing => Entry::Missing,
         }
-        self.changed_entry(memory, pfn)
     }
 
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
         let pages = range(first.get(), first.get() + words.len() as u64);
-        if pages.end() <= self.list.pages().get() && !pages.overlaps(self.changed) {
-            return self.list.leaf_words(memory, first, words);
+        let run = self.run(first);
+        match run.meaning {
+            Meaning::Listed if pages.end() <= run.pages.end() => self.list.leaf_words(memory, first, words),
+            Meaning::Identity if pages.end() <= run.pages.end() => words.fill(Entry::Identity.encode()),
+            _ => {
+                for (word, pfn) in words.iter_mut().zip(pages.iter()) {
+                    *word = self.entry(memory, pfn).encode();
+                }
+            }
         }
-        for (word, pfn) in words.iter_mut().zip(pages.iter()) {
-            *word = self.entry(memory, pfn).encode();
-        }
-    }
-}
-
-impl Arrangement {
-    /// Returns the entry of a page among or behind those that changed. Apart from [`Translate::entry`], which every page of memory goes
-    /// through.
-    #[inline(never)]
-    fn changed_entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
-        let listed = pfn.get() < self.list.pages().get();
-        if let Some(origin) = self.origin(pfn) {
-            return self.list.entry(memory, origin);
-        }
-        if self.identity().any(|range| range.contains(pfn)) {
-            return Entry::Identity;
-        }
-        if listed { self.list.entry(memory, pfn) } else { Entry::Missing }
     }
 }
 
@@ -341,8 +381,4 @@ fn behind(run: PfnRange, start: u64) -> PfnRange {
 
 fn before(run: PfnRange, end: u64) -> PfnRange {
     range(run.start(), run.end().min(end))
-}
-
-fn hull(one: PfnRange, other: PfnRange) -> PfnRange {
-    if one.is_empty() { other } else { range(one.start().min(other.start()), one.end().max(other.end())) }
 }

@@ -8,7 +8,7 @@
 //! model refuses what Xen would let pass, because it is a bug in this guest all the same, the place says `stricter:`.
 //!
 //! *What is not known here*: accessed and dirty bits, several processors, preempted hypercalls, the use of selectors (so a
-//! local descriptor table is only named), linear page tables (always refused), device memory of dom0 (always refused), user
+//! local descriptor table is only named), linear page tables (always refused), caching of device memory (dom0 may map it, and nothing counts it), user
 //! mode, writable page-table emulation, grants, traps, the opening of event channels, time. [`Hypercall`] has the calls that
 //! are known; another one that Xen has ends the test.
 //!
