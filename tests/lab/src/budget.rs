@@ -43,7 +43,7 @@ const EAGER: Budget = budget(100_000, 45_500);
 /// The first 20 MiB.
 const LAZY: Budget = budget(1_850_000, 0);
 /// Finding the leaves of the list, 512 pages each.
-const ADOPT: Budget = budget(200_000, 23);
+const ADOPT: Budget = budget(200_000, 36);
 /// Leaves with moved pages in them are put together entry by entry.
 const COPY: Budget = budget(27_000_000, 330);
 const TABLES: Budget = budget(215_000, 0);
