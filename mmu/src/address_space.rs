@@ -113,7 +113,7 @@ impl DirectMap {
             return Err((space, Error::refused(Doing::Release, stopped)));
         }
         self.view_mut().forget(root);
-        match space.root.unpinned().thaw(machine, self.view()) {
+        match space.root.let_go().thaw(machine, self.view()) {
             Ok(frame) => {
                 self.give(machine, frame);
                 Ok(())

@@ -15,7 +15,7 @@ use start_info::PfnRange;
 
 use crate::{
     batch::Batch,
-    direct_map::{DirectMap, L1_PAGES, L2_PAGES, direct_address, frame, frame_or_last},
+    direct_map::{DirectMap, L1_PAGES, L2_PAGES, direct_address},
     error::{Doing, Error},
     hv::Machine,
     release::make_writable,
@@ -39,7 +39,7 @@ impl DirectMap {
         let mut at = pages.start();
         while at < pages.end() {
             let end = pages.end().min((at / L2_PAGES + 1) * L2_PAGES);
-            let part = PfnRange::between(frame(at), frame_or_last(end));
+            let part = PfnRange::clamped(at, end);
             self.take_up_in_l2(machine, p2m, part)?;
             self.give_released(machine, part, late.clone());
             at = end;
@@ -56,20 +56,15 @@ impl DirectMap {
         let mut batch = Batch::new(Doing::Release);
         let mut at = part.start();
         while at < part.end() {
-            let end = part.end().min((at / L1_PAGES + 1) * L1_PAGES);
-            let block = PfnRange::between(frame(at), frame_or_last(end));
+            let mut end = part.end().min((at / L1_PAGES + 1) * L1_PAGES);
             if self.view().l1(machine, direct_address(at))?.is_some() {
-                make_writable(machine, self, p2m, &mut batch, block)?;
+                make_writable(machine, self, p2m, &mut batch, PfnRange::clamped(at, end))?;
             } else {
                 // As many as follow each other, so that a new L2 table gets all of its L1 tables.
-                let mut run_end = end;
-                while run_end < part.end() && self.view().l1(machine, direct_address(run_end))?.is_none() {
-                    run_end = part.end().min(run_end + L1_PAGES);
+                while end < part.end() && self.view().l1(machine, direct_address(end))?.is_none() {
+                    end = part.end().min(end + L1_PAGES);
                 }
-                let run = PfnRange::between(frame(at), frame_or_last(run_end));
-                self.map_in_l2(machine, p2m, &mut batch, run)?;
-                at = run_end;
-                continue;
+                self.map_in_l2(machine, p2m, &mut batch, PfnRange::clamped(at, end))?;
             }
             at = end;
         }

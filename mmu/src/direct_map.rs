@@ -138,7 +138,7 @@ impl DirectMap {
         }
         let start = self.rest.range().start();
         let end = self.rest.range().end().min((start / L2_PAGES + 1) * L2_PAGES);
-        let chunk = PfnRange::between(frame(start), frame_or_last(end));
+        let chunk = PfnRange::clamped(start, end);
         let page = self.take_mapped(machine, p2m)?;
         self.growth = Some(Growth::new(chunk, page));
         if let Err(error) = self.map_chunk(machine, p2m, chunk) {
@@ -268,7 +268,7 @@ impl DirectMap {
         let mut at = chunk.start();
         while at < chunk.end() {
             let end = chunk.end().min((at / L2_PAGES + 1) * L2_PAGES);
-            self.map_in_l2(machine, p2m, &mut batch, PfnRange::between(frame(at), frame_or_last(end)))?;
+            self.map_in_l2(machine, p2m, &mut batch, PfnRange::clamped(at, end))?;
             at = end;
         }
         self.send(machine, &mut batch)?;
@@ -387,7 +387,7 @@ impl DirectMap {
         start: u64,
         end: u64,
     ) -> Result<Option<Table<L1, Draft>>, Error> {
-        let pages = PfnRange::between(self::frame(start), frame_or_last(end.min(start + L1_PAGES)));
+        let pages = PfnRange::clamped(start, end.min(start + L1_PAGES));
         if pages.intersection(self.deferred) == pages {
             return Ok(None);
         }
@@ -566,8 +566,7 @@ impl Needed {
             .into_iter()
             .map(|reach| {
                 let tables = range.start() / reach..range.end().div_ceil(reach);
-                let of =
-                    |table: u64| PfnRange::between(frame(table * reach), frame_or_last((table + 1) * reach));
+                let of = |table: u64| PfnRange::clamped(table * reach, (table + 1) * reach);
                 tables.filter(|&table| has_memory(of(table).intersection(range))).count() as u64
             })
             .sum()
@@ -585,11 +584,6 @@ pub(crate) fn direct_address(pfn: u64) -> VirtAddr {
 
 pub(crate) fn frame(number: u64) -> Pfn {
     Pfn::try_new(number).unwrap_or(Pfn::new(0))
-}
-
-/// The end of a range as a frame number; the very last frame number has no successor and is left out.
-pub(crate) fn frame_or_last(number: u64) -> Pfn {
-    Pfn::try_new(number).unwrap_or(Pfn::new(start_info::MAX_FRAMES - 1))
 }
 
 /// Gives the parts of a span that have memory behind them.

@@ -31,14 +31,8 @@ impl RamdiskPages {
 
     /// Returns the length in bytes, as start_info has it.
     #[must_use]
-    pub const fn len(&self) -> u64 {
+    pub const fn bytes(&self) -> u64 {
         self.len
-    }
-
-    /// Tells whether there are no bytes; start_info calls that no ramdisk, so there always are.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     pub(crate) const fn lend(&mut self) {

@@ -187,8 +187,8 @@ impl<L: Level> Table<L, Live> {
         self.state.0
     }
 
-    /// Takes note that nothing leads to the table any more and that it is not pinned.
-    pub(crate) fn unpinned(self) -> Table<L, Frozen> {
+    /// Takes note that nothing leads to the table any more, and no pin holds it.
+    pub(crate) fn let_go(self) -> Table<L, Frozen> {
         Table::new(Frozen(self.state.0, self.state.1))
     }
 
@@ -235,6 +235,6 @@ impl<L: Inner> Table<L, Live> {
         child: Table<L::Below, Live>,
     ) -> Result<Table<L::Below, Frozen>, Error> {
         self.update(machine, batch, index, Entry::EMPTY)?;
-        Ok(Table::new(Frozen(child.state.0, child.state.1)))
+        Ok(child.let_go())
     }
 }

@@ -15,7 +15,10 @@ use core::{cell::Cell, fmt};
 
 use start_info::{ENTRIES, MAX_FRAMES, MapRegion, MemoryMap, PageCount, Pfn, PfnRange};
 
-use crate::{Entry, List, Memory, Occupant, Occupied, tree::Translate};
+use crate::{
+    Entry, List, Memory, Occupant, Occupied,
+    tree::{Translate, words_by_entry},
+};
 
 /// What is done with memory whose number is needed for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +179,7 @@ impl Arrangement {
 
     /// Returns what leaf `index` of the P2M is made of.
     pub(crate) fn leaf(&self, index: u64) -> LeafKind {
-        let leaf = range(index * ENTRIES, (index + 1) * ENTRIES);
+        let leaf = PfnRange::clamped(index * ENTRIES, (index + 1) * ENTRIES);
         let Ok(first) = Pfn::try_new(leaf.start()) else { return LeafKind::Missing };
         let run = self.run(first);
         // The last page of the list is used in part; what follows in it is undefined, and nothing else's.
@@ -213,11 +216,11 @@ impl Arrangement {
                     return Run { pages, meaning: Meaning::Identity };
                 }
                 if number < pages.start() {
-                    return Run { pages: range(start, pages.start()), meaning: Meaning::Listed };
+                    return Run { pages: PfnRange::clamped(start, pages.start()), meaning: Meaning::Listed };
                 }
                 start = pages.end();
             }
-            return Run { pages: range(start, listed), meaning: Meaning::Listed };
+            return Run { pages: PfnRange::clamped(start, listed), meaning: Meaning::Listed };
         }
         if let Some(Move { from, to }) = self.moves().find(|moved| moved.to.contains(pfn)) {
             return Run { pages: to, meaning: Meaning::Moved(from.start()) };
@@ -229,7 +232,7 @@ impl Arrangement {
         // To the next number that means something, or to the end.
         let next = holes().chain(self.moves().map(|moved| moved.to)).map(PfnRange::start);
         let end = next.filter(|&start| start > number).fold(MAX_FRAMES - 1, u64::min);
-        Run { pages: range(number, end), meaning: Meaning::Missing }
+        Run { pages: PfnRange::clamped(number, end), meaning: Meaning::Missing }
     }
 }
 
@@ -315,15 +318,13 @@ impl Translate for Arrangement {
     }
 
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
-        let pages = range(first.get(), first.get() + words.len() as u64);
+        let pages = PfnRange::clamped(first.get(), first.get() + words.len() as u64);
         let run = self.run(first);
         match run.meaning {
             Meaning::Listed if pages.end() <= run.pages.end() => self.list.leaf_words(memory, first, words),
             Meaning::Identity if pages.end() <= run.pages.end() => words.fill(Entry::Identity.encode()),
             _ => {
-                for (word, pfn) in words.iter_mut().zip(pages.iter()) {
-                    *word = self.entry(memory, pfn).encode();
-                }
+                words_by_entry(self, memory, first, words);
             }
         }
     }
@@ -370,15 +371,10 @@ fn without(range: PfnRange, occupied: &Occupied) -> impl Iterator<Item = PfnRang
     })
 }
 
-fn range(start: u64, end: u64) -> PfnRange {
-    let number = |number: u64| Pfn::try_new(number.min(MAX_FRAMES - 1)).unwrap_or(Pfn::new(0));
-    PfnRange::between(number(start), number(end))
-}
-
 fn behind(run: PfnRange, start: u64) -> PfnRange {
-    range(run.start().max(start), run.end())
+    PfnRange::clamped(run.start().max(start), run.end())
 }
 
 fn before(run: PfnRange, end: u64) -> PfnRange {
-    range(run.start(), run.end().min(end))
+    PfnRange::clamped(run.start(), run.end().min(end))
 }

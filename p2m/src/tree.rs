@@ -27,9 +27,19 @@ pub trait Translate {
 
     /// Returns the words ([`Entry::encode`]) of as many pages as `words` has room for, from `first` on, which starts a leaf.
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
-        for (word, number) in words.iter_mut().zip(first.get()..) {
-            *word = Pfn::try_new(number).map_or(Entry::MISSING, |pfn| self.entry(memory, pfn).encode());
-        }
+        words_by_entry(self, memory, first, words);
+    }
+}
+
+/// Asks for each entry by itself: where a leaf is not of one piece.
+pub(crate) fn words_by_entry<T: Translate + ?Sized>(
+    p2m: &T,
+    memory: &impl Memory,
+    first: Pfn,
+    words: &mut [u64],
+) {
+    for (word, number) in words.iter_mut().zip(first.get()..) {
+        *word = Pfn::try_new(number).map_or(Entry::MISSING, |pfn| p2m.entry(memory, pfn).encode());
     }
 }
 
@@ -339,20 +349,20 @@ const fn inner_index(index: u64, level: u32) -> u64 {
     (index >> (9 * level)) % ENTRIES
 }
 
-/// Makes the leaf `index` of an arrangement, entry by entry.
+/// Makes the leaf `index` of an arrangement that is no page of the list.
 fn mixed_leaf<M: Memory, S: FrameSource<M>>(
     arrangement: &Arrangement,
     memory: &mut M,
     source: &mut S,
     index: u64,
 ) -> Result<Page, S::Error> {
-    let page = Page::of(source.take(memory)?);
-    for offset in 0..ENTRIES {
-        let pfn = Pfn::try_new(index * ENTRIES + offset);
-        let entry = pfn.map_or(Entry::Missing, |pfn| arrangement.entry(memory, pfn));
-        page.store(memory, offset, entry.encode());
+    let mut frame = source.take(memory)?;
+    let mut words = [Entry::MISSING; ENTRIES as usize];
+    if let Ok(first) = Pfn::try_new(index * ENTRIES) {
+        arrangement.leaf_words(memory, first, &mut words);
     }
-    Ok(page)
+    memory.store_words(&mut frame, &words);
+    Ok(Page::of(frame))
 }
 
 fn new_page<M: Memory, S: FrameSource<M>>(

@@ -240,6 +240,14 @@ impl PfnRange {
         Self { start: start.0, end: if end.0 > start.0 { end.0 } else { start.0 } }
     }
 
+    /// Returns the run from `start` to `end`, both cut off at the last frame number, which has no successor and is left out.
+    #[must_use]
+    pub const fn clamped(start: u64, end: u64) -> Self {
+        const LAST: u64 = MAX_FRAMES - 1;
+        let (start, end) = (if start < LAST { start } else { LAST }, if end < LAST { end } else { LAST });
+        Self::between(Pfn(start), Pfn(end))
+    }
+
     /// Returns the first `len` frames of the guest, frame 0 onward.
     #[must_use]
     pub const fn first(len: PageCount) -> Self {

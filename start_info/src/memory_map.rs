@@ -117,8 +117,8 @@ impl MapRegion {
     #[must_use]
     pub fn pages(&self) -> PfnRange {
         match self.kind {
-            MapKind::Ram => pages(self.start.div_ceil(PAGE_SIZE), self.end / PAGE_SIZE),
-            _ => pages(self.start / PAGE_SIZE, self.end.div_ceil(PAGE_SIZE)),
+            MapKind::Ram => PfnRange::clamped(self.start.div_ceil(PAGE_SIZE), self.end / PAGE_SIZE),
+            _ => PfnRange::clamped(self.start / PAGE_SIZE, self.end.div_ceil(PAGE_SIZE)),
         }
     }
 }
@@ -213,14 +213,14 @@ impl MemoryMap {
     /// Returns the runs of pages below `end` that are no RAM, the lowest first.
     pub fn holes(&self, end: u64) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         let mut next = 0;
-        let behind = pages(end, end);
+        let behind = PfnRange::clamped(end, end);
         self.ram()
             .chain(core::iter::once(behind))
             .map_while(move |ram| {
                 if next >= end {
                     return None;
                 }
-                let hole = pages(next, ram.start().min(end));
+                let hole = PfnRange::clamped(next, ram.start().min(end));
                 next = ram.end();
                 Some(hole)
             })
@@ -276,10 +276,4 @@ impl MemoryMap {
         self.regions = kept;
         Ok(())
     }
-}
-
-/// Returns the pages from `start` to `end`, both cut off at the last frame number.
-fn pages(start: u64, end: u64) -> PfnRange {
-    let number = |number: u64| Pfn::try_new(number.min(MAX_FRAMES - 1)).unwrap_or(Pfn::new(0));
-    PfnRange::between(number(start), number(end))
 }

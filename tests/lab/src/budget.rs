@@ -51,76 +51,55 @@ const TABLES_AND_LINEAR_P2M: Budget = budget(270_000, 107);
 /// The old list is given back too.
 const RELEASE: Budget = budget(1_350_000, 290);
 
+/// The budgets of all stages; those that are the same in every way are not named.
+const fn stages(
+    renumber: Budget,
+    direct_map: Budget,
+    p2m: Budget,
+    page_tables: Budget,
+    release: Budget,
+) -> [Budget; STAGES.len()] {
+    [START_INFO, CHECK, MAP, LAYOUT, renumber, direct_map, p2m, page_tables, release, SHARED_INFO]
+}
+
 /// The ways that are measured.
 pub(crate) const WAYS: [Way; 4] = [
     Way {
         name: "eager, P2M copied",
         words: "map=eager revector=on",
-        budgets: [
-            START_INFO,
-            CHECK,
-            MAP,
-            LAYOUT,
-            RENUMBER,
-            EAGER,
-            COPY,
-            TABLES_AND_LINEAR_P2M,
-            RELEASE,
-            SHARED_INFO,
-        ],
+        budgets: stages(RENUMBER, EAGER, COPY, TABLES_AND_LINEAR_P2M, RELEASE),
         grows_from: GIB,
     },
     Way {
         name: "eager, P2M adopted",
         words: "map=eager revector=off",
-        budgets: [
-            START_INFO,
-            CHECK,
-            MAP,
-            LAYOUT,
-            GIVE_BACK,
-            EAGER,
-            ADOPT,
-            TABLES,
-            budget(1_300_000, 23),
-            SHARED_INFO,
-        ],
+        budgets: stages(GIVE_BACK, EAGER, ADOPT, TABLES, budget(1_300_000, 23)),
         grows_from: GIB,
     },
     Way {
         name: "lazy, P2M copied",
         words: "map=lazy revector=on",
-        budgets: [
-            START_INFO,
-            CHECK,
-            MAP,
-            LAYOUT,
+        budgets: stages(
             RENUMBER,
             LAZY,
             // From some memory on the copies take a chunk of 1 GiB, which is mapped for them in this stage.
             budget(146_000_000, 330),
             TABLES_AND_LINEAR_P2M,
             RELEASE,
-            SHARED_INFO,
-        ],
+        ),
         grows_from: 8 * GIB,
     },
     Way {
         name: "lazy, P2M adopted",
         words: "map=lazy revector=off",
-        budgets: [
-            START_INFO,
-            CHECK,
-            MAP,
-            LAYOUT,
+        budgets: stages(
             GIVE_BACK,
             LAZY,
             ADOPT,
             TABLES,
             // The chunk of 1 GiB in which the list lies is mapped, because its tables are looked at.
             budget(152_000_000, 23),
-            SHARED_INFO,
-        ],
+        ),
         grows_from: 8 * GIB,
     },
 ];

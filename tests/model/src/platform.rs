@@ -84,7 +84,7 @@ impl Platform for Machine {
             let address = window.address(pfn)?.as_u64();
             self.check_ramdisk_page(offset, address);
         }
-        self.ramdisk.get(..ramdisk.len() as usize)
+        self.ramdisk.get(..ramdisk.bytes() as usize)
     }
 
     fn end_module(&mut self, _exit: EntryPoint) {

@@ -138,7 +138,7 @@ impl Platform for Xen {
     }
 
     fn ramdisk(&self, window: &Window, ramdisk: &RamdiskPages) -> Option<&'static [u8]> {
-        ramdisk::bytes(window, ramdisk.pfns(), ramdisk.len())
+        ramdisk::bytes(window, ramdisk.pfns(), ramdisk.bytes())
     }
 
     fn start_module(&mut self, init: EntryPoint) -> i32 {
