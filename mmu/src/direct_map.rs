@@ -150,6 +150,20 @@ impl DirectMap {
         Ok(true)
     }
 
+    /// Maps chunks until all pages below `end` are mapped, as far as there are any.
+    ///
+    /// # Errors
+    /// As [`DirectMap::grow`].
+    pub fn grow_to<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        end: u64,
+    ) -> Result<(), Error> {
+        while self.mapped().get() < end && self.grow(machine, p2m)? {}
+        Ok(())
+    }
+
     /// Takes a frame, mapping more memory if none is left.
     ///
     /// # Errors
@@ -433,8 +447,8 @@ impl DirectMap {
         Ok(())
     }
 
-    /// Unmaps pages that nothing uses any more and gives their memory back to Xen. What the P2M says of them is the
-    /// caller's to change.
+    /// Unmaps what lies where the machine has no RAM, once it has been let go, and gives its memory back to Xen. What the P2M
+    /// says of it is the caller's to change.
     ///
     /// # Errors
     /// [`Error::Refused`] when Xen refuses.
@@ -442,10 +456,11 @@ impl DirectMap {
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
-        pages: PfnRange,
+        pages: &Arrangement,
     ) -> Result<(), Error> {
+        let late = || pages.late().flat_map(PfnRange::iter);
         let mut batch = Batch::new(Doing::GivingBack);
-        for pfn in pages.intersection(self.view.direct().frames()).iter() {
+        for pfn in late() {
             let address = self.view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
             let (slot, entry) = self.view.leaf(machine, address)?;
             if entry.is_present() {
@@ -453,7 +468,7 @@ impl DirectMap {
             }
         }
         batch.commit(machine)?.flush(machine)?;
-        discard(machine, p2m, pages.iter())
+        discard(machine, p2m, late())
     }
 
     /// Takes pages off the list of those that hold something, and gives them to the allocator.
@@ -468,10 +483,10 @@ impl DirectMap {
         span.without(late, |free| frames.give(machine, free));
     }
 
-    /// Returns the pages of the ramdisk, if there is one.
+    /// Returns where the ramdisk is, if there is one.
     #[must_use]
-    pub const fn ramdisk(&self) -> Option<&RamdiskPages> {
-        self.ramdisk.as_ref()
+    pub fn ramdisk_pfns(&self) -> Option<PfnRange> {
+        self.ramdisk.as_ref().map(RamdiskPages::pfns)
     }
 
     /// Returns the pages of the ramdisk, which from now on stay where they are, because somebody reads them.
@@ -502,7 +517,7 @@ impl DirectMap {
         if ramdisk.is_lent() {
             return Err(Error::RamdiskLent { pages });
         }
-        while self.mapped().get() < pages.end() && self.grow(machine, p2m)? {}
+        self.grow_to(machine, p2m, pages.end())?;
         let mut room = self.take_span(machine, p2m, pages.len())?;
         let new = room.range();
         for (from, to) in pages.iter().zip(new.iter()) {

@@ -8,7 +8,8 @@
 //! writable alias would keep it from ever becoming a table. Nothing mapped here is executable. What is mapped 1:1 has an
 //! identity entry in the P2M.
 //!
-//! *What is not prevented*: mapping what the domain has no right to. Xen refuses it, and chooses the caching.
+//! *What is not prevented*: mapping what the domain has no right to: Xen refuses it, and chooses the caching. A second
+//! [`IoMap`] of the same layout gives out the addresses of the first; a kernel keeps one.
 
 use alloc::vec::Vec;
 
@@ -41,18 +42,16 @@ pub struct IoMap {
 pub struct IoPages {
     region: Region,
     first: Mfn,
-    word: Word,
 }
 
 impl IoPages {
-    fn new(map: &DirectMap, region: Region, first: Mfn) -> Self {
-        Self { region, first, word: Word::of_device(map.view().authority(), region.start()) }
-    }
-
     /// Reads a word of one of the pages; `None` behind the last.
     #[must_use]
-    pub fn read(&self, memory: &impl Memory, page: u64, index: Index) -> Option<u64> {
-        (page < self.region.pages().get()).then(|| memory.load(self.word.on(page).beside(index)))
+    pub fn read(&self, map: &DirectMap, memory: &impl Memory, page: u64, index: Index) -> Option<u64> {
+        (page < self.region.pages().get()).then(|| {
+            let address = self.region.start() + page * PAGE_SIZE;
+            memory.load(Word::of_device(map.view().authority(), address).beside(index))
+        })
     }
 
     /// Returns the addresses.
@@ -94,13 +93,13 @@ impl IoMap {
         self.taken.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::Device })?;
         map_all(machine, map, p2m, region, frames, access)?;
         self.taken.insert(rank, region);
-        Ok(IoPages::new(map, region, first))
+        Ok(IoPages { region, first })
     }
 
     /// Unmaps what [`IoMap::map`] mapped. The tables stay for the next.
     ///
     /// # Errors
-    /// Gives the pages back with [`Error::Refused`] when Xen refuses.
+    /// Gives the pages back with [`Error::Refused`] when Xen refuses; some may be unmapped then.
     pub fn unmap<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -173,13 +172,13 @@ impl DirectMap {
         let frames = foreign(machine, p2m, first, pages.len())?;
         let region = Region::new("identity", VirtAddr::new_truncate(pages.start() * PAGE_SIZE), pages.len());
         map_all(machine, self, p2m, region, frames, access)?;
-        Ok(IoPages::new(self, region, first))
+        Ok(IoPages { region, first })
     }
 
     /// Unmaps what [`DirectMap::map_identity`] mapped.
     ///
     /// # Errors
-    /// Gives the pages back with [`Error::Refused`] when Xen refuses.
+    /// Gives the pages back with [`Error::Refused`] when Xen refuses; some may be unmapped then.
     pub fn unmap_identity<M: Machine>(
         &self,
         machine: &mut M,

@@ -79,8 +79,10 @@ pub fn release<M: Machine>(
 
     if let (OldList::InUse, P2mPlace::Own(range)) = (list, facts.p2m_list().place) {
         // The list's tables stay live, and the check below reads every live table.
-        while map.mapped().get() < range.end() && map.grow(machine, p2m)? {}
+        map.grow_to(machine, p2m, range.end())?;
     }
+    // A chunk hands out all that nobody holds when it is mapped: what is to go back to Xen must still be held then.
+    map.grow_to(machine, p2m, late.clone().map(PfnRange::end).fold(0, u64::max))?;
     let one = PageCount::new(1);
     let released = Released {
         tables: facts.page_tables().pfns,

@@ -16,7 +16,7 @@ use core::{cell::Cell, fmt};
 use start_info::{ENTRIES, MAX_FRAMES, MapRegion, MemoryMap, PageCount, Pfn, PfnRange};
 
 use crate::{
-    Entry, List, Memory, Occupant, Occupied,
+    Authority, Entry, List, Memory, Occupant, Occupied,
     tree::{Translate, words_by_entry},
 };
 
@@ -116,11 +116,13 @@ impl Arrangement {
         Self { list, pages: list.pages(), machine: None, last: Cell::default() }
     }
 
-    /// Plans which pages get other numbers, because the map has no RAM where they are.
+    /// Plans which pages get other numbers, because the map has no RAM where they are. The authority stands for `occupied`
+    /// being all that is in use: the rest loses its memory.
     ///
     /// # Errors
     /// [`Conflict`] for something in use that cannot go.
     pub fn plan(
+        _: &Authority,
         list: List,
         map: &'static MemoryMap,
         occupied: Occupied,

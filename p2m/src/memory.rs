@@ -44,12 +44,6 @@ impl Word {
         (ENTRIES - self.0.as_u64() / 8 % ENTRIES) as usize
     }
 
-    /// Returns the same word `pages` pages on. Whoever names the page knows that it is mapped.
-    #[must_use]
-    pub fn on(self, pages: u64) -> Self {
-        Self(self.0 + pages * start_info::PAGE_SIZE)
-    }
-
     /// Returns the first word of the page that a word lies in.
     #[must_use]
     pub fn of_page(self) -> Self {

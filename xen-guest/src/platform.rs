@@ -77,8 +77,8 @@ pub trait Platform: Machine {
     /// Uses the shared_info page from now on.
     fn attach_shared_info(&mut self, page: FixmapPage);
 
-    /// Returns a memory map; `None` when there is none, as for most domUs. It is kept for
-    /// ever: it is too large to be handed on by value from stage to stage.
+    /// Returns a memory map; `None` for a domU whose toolstack set none (`xl` always sets one). It is kept for ever: it is too
+    /// large to be handed on by value from stage to stage.
     ///
     /// # Errors
     /// [`NoMap`] when Xen refuses, or when the map makes no sense.

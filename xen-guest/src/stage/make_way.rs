@@ -5,33 +5,31 @@
 //! machine's frames.
 
 use mmu::Error;
-use p2m::Entry;
+use p2m::{Arrangement, Entry};
 use start_info::PfnRange;
 
 use super::Running;
 use crate::platform::Platform;
 
 impl Running {
-    /// Moves the ramdisk away if it has one of these pages, and gives all of them back.
+    /// Moves the ramdisk away if it lies where the machine has no RAM, and gives all memory there back.
     ///
     /// # Errors
     /// [`Error::NoFrames`] when there is no room for the ramdisk, [`Error::Refused`] when Xen refuses.
     pub(crate) fn make_way<P: Platform>(
         &mut self,
         platform: &mut P,
-        late: impl Iterator<Item = PfnRange> + Clone,
+        pages: &Arrangement,
     ) -> Result<(), Error> {
         if let Some(old) = self.ramdisk_pages()
-            && late.clone().any(|range| range.overlaps(old))
+            && pages.late().any(|range| range.overlaps(old))
         {
-            self.map.move_ramdisk(platform, &self.p2m, late.clone())?;
+            self.map.move_ramdisk(platform, &self.p2m, pages.late())?;
             log::info!("ramdisk: moved from pfn {old} to pfn {}", self.ramdisk_pages().unwrap_or_default());
         }
-        for range in late {
-            self.map.vacate(platform, &self.p2m, range)?;
-            for pfn in range.iter() {
-                self.set_entry(platform, pfn, Entry::Identity)?;
-            }
+        self.map.vacate(platform, &self.p2m, pages)?;
+        for pfn in pages.late().flat_map(PfnRange::iter) {
+            self.set_entry(platform, pfn, Entry::Identity)?;
         }
         Ok(())
     }

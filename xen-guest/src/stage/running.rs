@@ -1,6 +1,6 @@
 //! The last stage: a kernel can run.
 
-use mmu::{DirectMap, IoMap, ModuleWindow, RamdiskPages, Settled as Layout};
+use mmu::{DirectMap, IoMap, ModuleWindow, Settled as Layout};
 use p2m::{Audit, Frame, FrameSource, Mapped, Mismatch, Publication, Set, Span, Translate, Tree};
 use start_info::{PageCount, Pfn, PfnRange};
 
@@ -68,7 +68,7 @@ impl Running {
     /// As [`DirectMap::grow`].
     pub fn ramdisk<P: Platform>(&mut self, platform: &mut P) -> Result<Option<&'static [u8]>, mmu::Error> {
         let Some(end) = self.ramdisk_pages().map(PfnRange::end) else { return Ok(None) };
-        while self.map.mapped().get() < end && self.map.grow(platform, &self.p2m)? {}
+        self.map.grow_to(platform, &self.p2m, end)?;
         let window = *self.map.view().direct();
         Ok(self.map.lend_ramdisk().and_then(|ramdisk| platform.ramdisk(&window, ramdisk)))
     }
@@ -76,7 +76,7 @@ impl Running {
     /// Returns the pages of the ramdisk; where start_info says, unless it had to make way.
     #[must_use]
     pub fn ramdisk_pages(&self) -> Option<PfnRange> {
-        self.map.ramdisk().map(RamdiskPages::pfns)
+        self.map.ramdisk_pfns()
     }
 
     /// Changes what stands for `pfn`, in the P2M and in both forms the toolstack reads.

@@ -57,7 +57,7 @@ impl Switched {
         let modules = ModuleTable::new();
         let mut running = Running { setting, layout, map, p2m: tree, publication, io, window, modules };
         if pages.late().next().is_some() {
-            running.make_way(platform, pages.late()).map_err(|cause| Failure::new("memory map", cause))?;
+            running.make_way(platform, &pages).map_err(|cause| Failure::new("memory map", cause))?;
             let taken = running.map.taken();
             running.setting.report.end(platform, "make way", taken);
         }

@@ -34,7 +34,7 @@ impl Translated {
             Revector::Off => Displaced::GivenBack,
         };
         let pages = match map {
-            Some(map) => Arrangement::plan(self.list, map, occupied.clone(), displaced)
+            Some(map) => Arrangement::plan(&self.authority, self.list, map, occupied.clone(), displaced)
                 .map_err(|cause| Failure::new("memory map", cause))?,
             None => Arrangement::as_built(self.list),
         };

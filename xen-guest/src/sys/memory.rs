@@ -64,7 +64,7 @@ pub(super) fn map(of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
     let result = unsafe { question(xen_sys::__HYPERVISOR_memory_op, arguments) };
     match (check(result), of) {
         (Ok(_), _) => {}
-        // No map was set: an ordinary domU.
+        // The toolstack set none; xl always does.
         (Err(Errno::ENOSYS), MapOf::Domain) => return Ok(None),
         (Err(errno), _) => return Err(NoMap::Refused(errno)),
     }

@@ -177,6 +177,34 @@ fn a_list_in_the_way_goes_when_it_is_copied_and_is_told_when_it_must_stay() {
     }
 }
 
+/// The list is let go, and the ramdisk moved, before the chunk that has both is mapped: what goes back to Xen is handed out
+/// to nobody when it is.
+#[test]
+fn what_is_not_mapped_yet_makes_way_too() {
+    for pages in [0x6000, 0x2_0001] {
+        let guest = dom0(pages, pages + 0x3000, &[]).with_notes().with_ramdisk(ramdisk());
+        let places = guest.build().unwrap().places;
+        let (list, ramdisk) = (places.list, places.ramdisk.unwrap());
+        for (start, end) in [
+            (list.start, list.start + 2),
+            (list.end - 1, list.end + 1),
+            (list.start, list.end),
+            (ramdisk.end - 1, list.start + 2),
+            (ramdisk.start, list.end),
+        ] {
+            let holes = [(start, end, RESERVED)];
+            let guest = Guest { machine_map: map(pages + 0x3000, &holes), ..guest.clone() };
+            for line in ["", "map=lazy"] {
+                let booted = fully_used(guest.clone().with_command_line(line));
+                assert!(
+                    (start..end).all(|pfn| booted.machine().held_mfn(pfn).is_none()),
+                    "{start:#x} {line}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn tables_stack_and_start_info_in_the_way_go_when_they_are_let_go() {
     let guest = dom0(0x6000, 0x9000, &[]);

@@ -37,8 +37,9 @@ fn a_top_level_entry_made_later_is_in_every_space() {
     let pages = PfnRange::between(Pfn::new(HOLE.0), Pfn::new(HOLE.1));
     let low = booted.running.map_identity(machine, pages, IoAccess::ReadWrite).unwrap();
     assert_eq!(low.region().start().as_u64(), HOLE.0 << 12);
-    assert_eq!(page.read(machine, 0, Index::new(0xc10 / 8)), Some(booted.running.p2m.pages().get()));
-    assert_eq!(page.read(machine, 1, Index::FIRST), None);
+    let map = &booted.running.map;
+    assert_eq!(page.read(map, machine, 0, Index::new(0xc10 / 8)), Some(booted.running.p2m.pages().get()));
+    assert_eq!(page.read(map, machine, 1, Index::FIRST), None);
     audited(&booted);
     let first = booted.running.map.view().root_frame().1;
     for address in [0, IO_MAP.as_u64(), DIRECT_MAP.as_u64(), 0xffff_ffff_8100_0000] {

@@ -64,7 +64,7 @@ fn dom0_2015_01_nothing_in_use_is_touched_beside_a_hole_from_2_to_4_gib() {
         let free = drain(machine, &mut booted.running);
         assert!(free.iter().all(|pfn| !hole.contains(pfn)));
         let window = *booted.running.map.view().direct();
-        let ramdisk = machine.ramdisk(&window, booted.running.map.ramdisk().unwrap()).unwrap();
+        let ramdisk = machine.ramdisk(&window, booted.running.map.lend_ramdisk().unwrap()).unwrap();
         assert!(ramdisk.starts_with(&content), "the ramdisk changed");
         let account = Account::of(&booted.built, &booted.running);
         assert_eq!(account.nobodys(booted.machine(), &free), []);

@@ -19,23 +19,23 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     let shared_info = running.setting.facts.shared_info().mfn();
     let page = running.map_device(xen, shared_info, PageCount::new(1), IoAccess::Read).map_err(told)?;
     running.enter_space(xen, Some(&space)).map_err(told)?;
-    let there = word(xen, &page)?;
+    let there = word(running, xen, &page)?;
     let screen = match running.setting.facts.is_dom0() {
         true => {
             let pages = PfnRange::try_new(SCREEN, PageCount::new(1)).unwrap_or_default();
             let screen = running.map_identity(xen, pages, IoAccess::Read).map_err(told)?;
-            Some((word(xen, &screen)?, screen))
+            Some((word(running, xen, &screen)?, screen))
         }
         false => None,
     };
     running.enter_space(xen, None).map_err(told)?;
-    let here = word(xen, &page)?;
+    let here = word(running, xen, &page)?;
     if there != here || here != running.p2m.pages().get() {
         return Err(format!("address spaces: max_pfn is {there:#x} in one and {here:#x} in the other"));
     }
     log::info!("spaces: {} is mapped at {} in both", page.first(), page.region());
     if let Some((there, screen)) = screen {
-        let here = word(xen, &screen)?;
+        let here = word(running, xen, &screen)?;
         if there != here {
             return Err(format!(
                 "address spaces: the screen has {there:#x} in one and {here:#x} in the other"
@@ -49,7 +49,9 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
 }
 
 /// Reads the word of a page where shared_info has the number of P2M entries.
-fn word(platform: &impl Platform, pages: &IoPages) -> Result<u64, String> {
+fn word(running: &Running, platform: &impl Platform, pages: &IoPages) -> Result<u64, String> {
     const MAX_PFN: Index = Index::new(0xc10 / 8);
-    pages.read(platform, 0, MAX_PFN).ok_or_else(|| String::from("address spaces: nothing is mapped"))
+    pages
+        .read(&running.map, platform, 0, MAX_PFN)
+        .ok_or_else(|| String::from("address spaces: nothing is mapped"))
 }

@@ -1,0 +1,11 @@
+//! A word of a device's page is named with the authority.
+//!
+//! On Xen: nothing is mapped at the address, and a load from it faults.
+
+use p2m::{Authority, Word};
+use x86_64::VirtAddr;
+
+pub fn word(authority: &Authority, page: VirtAddr) -> Word {
+    Word::of_device(authority, page) //~ TWIN
+    Word::of_device(page) //~ FAIL E0061
+}
