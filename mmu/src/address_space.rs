@@ -98,19 +98,19 @@ impl DirectMap {
     /// Ends an address space and takes its table back.
     ///
     /// # Errors
-    /// Gives the space back with [`Error::SpaceInUse`] while the processor uses it, with [`Error::Refused`] when Xen
-    /// refuses, and with [`Error::SpaceLost`] when Xen then refuses to take it back as it was.
+    /// Gives the space back with [`Error::SpaceInUse`] while the processor uses it, and with [`Error::Refused`] when Xen
+    /// refuses. [`Error::SpaceLost`] when Xen then refuses to take it back as it was: it must not be entered again.
     pub fn retire_space<M: Machine>(
         &mut self,
         machine: &mut M,
         space: AddressSpace,
-    ) -> Result<(), (AddressSpace, Error)> {
+    ) -> Result<(), (Option<AddressSpace>, Error)> {
         let root = space.root();
         if self.view().current() == root {
-            return Err((space, Error::SpaceInUse { root }));
+            return Err((Some(space), Error::SpaceInUse { root }));
         }
         if let Err(stopped) = machine.mmuext_op(&[ExtOp::unpin(root)]) {
-            return Err((space, Error::refused(Doing::Release, stopped)));
+            return Err((Some(space), Error::refused(Doing::Release, stopped)));
         }
         self.view_mut().forget(root);
         match space.root.let_go().thaw(machine, self.view()) {
@@ -123,9 +123,9 @@ impl DirectMap {
                 let pinned = machine.mmuext_op(&[ExtOp::pin_l4(root)]).is_ok();
                 let space = AddressSpace { root: frozen.hooked() };
                 if pinned && self.view_mut().register((space.root.pfn(), root)).is_ok() {
-                    return Err((space, error));
+                    return Err((Some(space), error));
                 }
-                Err((space, Error::SpaceLost { root }))
+                Err((None, Error::SpaceLost { root }))
             }
         }
     }

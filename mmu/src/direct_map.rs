@@ -211,6 +211,20 @@ impl DirectMap {
         self.frames.give_frame(machine, frame);
     }
 
+    /// Takes a run of frames back.
+    pub fn give_span<M: Machine>(&mut self, machine: &mut M, span: Span<Mapped>) {
+        self.frames.give(machine, span);
+    }
+
+    /// Checks that so many frames could be had for tables, if all memory were mapped.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there are not as many.
+    pub(crate) fn has_room_for(&self, tables: u64) -> Result<(), Error> {
+        let most = self.frames.free() + self.rest.len().get();
+        if tables <= most { Ok(()) } else { Err(self.no_frames()) }
+    }
+
     /// Returns the live address space.
     #[must_use]
     pub const fn view(&self) -> &View {

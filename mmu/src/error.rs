@@ -165,6 +165,15 @@ pub enum Error {
         /// The page it is.
         pfn: Pfn,
     },
+    /// A page number that was to stand for something else has memory, or was to get the memory of another.
+    HasMemory {
+        /// The page number.
+        pfn: Pfn,
+        /// The memory's machine frame.
+        mfn: Mfn,
+    },
+    /// No page was to be mapped.
+    NoPages,
     /// A page that was to be mapped at its own machine address is not an identity page.
     NotIdentity {
         /// The page.
@@ -252,6 +261,11 @@ impl fmt::Display for Error {
             Self::OwnMemory { mfn, pfn } => {
                 write!(f, "machine frame {mfn} is the guest's own memory, pfn {pfn}; use it at __va")
             }
+            Self::HasMemory { pfn, mfn } => write!(
+                f,
+                "pfn {pfn} has memory or was to get some, machine frame {mfn}; only a number without memory can be changed"
+            ),
+            Self::NoPages => write!(f, "0 pages were to be mapped; ask for one at least"),
             Self::NotIdentity { pfn } => write!(
                 f,
                 "pfn {pfn} is not the machine frame of the same number; only what is no RAM can be mapped at its own address"

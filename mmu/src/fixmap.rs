@@ -11,7 +11,7 @@
 use core::marker::PhantomData;
 
 use p2m::{Memory, Translate, Word};
-use start_info::{Index, Maddr, Mfn, PAGE_SIZE};
+use start_info::{BootFacts, Index, Mfn, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 
 /// What a slot is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
+enum Slot {
     /// Xen's shared_info page.
     SharedInfo = 0,
     /// The page that is looked at.
@@ -86,17 +86,22 @@ impl<'l> Fixmap<'l> {
         Self { _layout: layout }
     }
 
-    /// Maps the page of Xen at `maddr` into a slot.
+    /// Maps Xen's shared_info, whose machine address start_info has. Should that be wrong and a page of the guest's own, it is
+    /// no page that Xen writes.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
-    pub fn map(
+    /// [`Error::OwnMemory`] for a page of the guest, [`Error::Refused`] when Xen refuses.
+    pub fn map_shared_info<M: Machine>(
         &mut self,
-        hypervisor: &mut impl Hypervisor,
-        slot: Slot,
-        maddr: Maddr,
+        machine: &mut M,
+        p2m: &impl Translate,
+        facts: &BootFacts,
     ) -> Result<FixmapPage, Error> {
-        self.set(hypervisor, slot, Entry::leaf(maddr.mfn(), Access::ReadWrite)).map(FixmapPage)
+        let mfn = facts.shared_info().mfn();
+        if let Some(pfn) = own_page(machine, p2m, mfn) {
+            return Err(Error::OwnMemory { mfn, pfn });
+        }
+        self.set(machine, Slot::SharedInfo, Entry::leaf(mfn, Access::ReadWrite)).map(FixmapPage)
     }
 
     /// Shows a machine page: a device's or firmware's, or for reading one of the guest's own.

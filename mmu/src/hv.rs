@@ -2,8 +2,8 @@
 //!
 //! *What this is*: what real Xen (`xen-guest`) and the model (`tests/model`) implement.
 //!
-//! *What must hold*: [`Update`], [`ExtOp`], [`VaUpdate`] and [`Discarded`] have private fields, so a raw number cannot be fed to Xen;
-//! that is what lets the trait be safe. `Update` and `ExtOp` have the layout of Xen's own structures
+//! *What must hold*: [`Update`], [`ExtOp`], [`VaUpdate`] and [`Discarded`] have private fields and cannot be copied, so a raw number
+//! cannot be fed to Xen, nor the same request twice; that is what lets the trait be safe. `Update` and `ExtOp` have the layout of Xen's own structures
 //! (`public/xen.h`, `mmu_update` and `mmuext_op`), so a slice of them is the argument.
 //!
 //! *What is not prevented*: Xen refusing. Every method says how far it got.
@@ -76,7 +76,7 @@ pub struct Stopped {
 }
 
 /// A checked write of one page-table entry (`MMU_NORMAL_PT_UPDATE`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Update {
     target: u64,
@@ -110,7 +110,7 @@ impl Update {
 }
 
 /// An extended operation on a table or the TLB (`public/xen.h`, `struct mmuext_op`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct ExtOp {
     command: u32,
@@ -154,7 +154,7 @@ impl ExtOp {
 }
 
 /// A change of one mapping of the current address space, with the flush of its address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct VaUpdate {
     address: VirtAddr,
     value: u64,
@@ -179,7 +179,7 @@ impl VaUpdate {
 }
 
 /// A frame that nothing of ours maps or uses any more, to be given back to Xen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Discarded(u64);
 
@@ -190,7 +190,7 @@ impl Discarded {
 
     /// Returns the number of the machine frame.
     #[must_use]
-    pub const fn mfn(self) -> u64 {
+    pub const fn mfn(&self) -> u64 {
         self.0
     }
 }

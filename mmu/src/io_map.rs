@@ -6,10 +6,10 @@
 //!
 //! *What must hold*: the frames are not the guest's own memory, by the P2M and the M2P: that is at `__va`, and a second
 //! writable alias would keep it from ever becoming a table. Nothing mapped here is executable. What is mapped 1:1 has an
-//! identity entry in the P2M.
+//! identity entry in the P2M. An address is in one mapping at most, and outside all of them every entry is empty: what Xen
+//! refuses to unmap stays noted here.
 //!
-//! *What is not prevented*: mapping what the domain has no right to: Xen refuses it, and chooses the caching. A second
-//! [`IoMap`] of the same layout gives out the addresses of the first; a kernel keeps one.
+//! *What is not prevented*: mapping what the domain has no right to: Xen refuses it, and chooses the caching.
 
 use alloc::vec::Vec;
 
@@ -19,21 +19,29 @@ use x86_64::VirtAddr;
 
 use crate::{
     batch::Batch,
-    direct_map::DirectMap,
+    direct_map::{DirectMap, L1_PAGES},
     entry::{Access, Entry},
     error::{Doing, Error},
     hv::Machine,
     layout::{IO_MAP, IO_MAP_PAGES, Region, Settled},
-    level::{L1, Level},
+    level::{L1, L2, Level},
     table::{Live, Table},
 };
 
-/// The region for device memory, and what of it is given out.
+/// All that is mapped of the machine's memory, and the region for what has no address of its own.
 #[derive(Debug)]
 pub struct IoMap {
     region: Region,
-    /// What is given out, lowest address first.
-    taken: Vec<Region>,
+    /// What is mapped, lowest address first.
+    taken: Vec<Taken>,
+}
+
+/// Addresses that are, or might be, mapped.
+#[derive(Debug)]
+struct Taken {
+    region: Region,
+    /// Nobody has them any more; Xen refused to unmap them.
+    leaving: bool,
 }
 
 /// Machine frames that are mapped.
@@ -42,13 +50,15 @@ pub struct IoMap {
 pub struct IoPages {
     region: Region,
     first: Mfn,
+    /// Some may be unmapped: Xen stopped in the middle.
+    torn: bool,
 }
 
 impl IoPages {
-    /// Reads a word of one of the pages; `None` behind the last.
+    /// Reads a word of one of the pages; `None` behind the last, and when Xen refused to unmap them in the middle.
     #[must_use]
     pub fn read(&self, map: &DirectMap, memory: &impl Memory, page: u64, index: Index) -> Option<u64> {
-        (page < self.region.pages().get()).then(|| {
+        (!self.torn && page < self.region.pages().get()).then(|| {
             let address = self.region.start() + page * PAGE_SIZE;
             memory.load(Word::of_device(map.view().authority(), address).beside(index))
         })
@@ -77,8 +87,8 @@ impl IoMap {
     /// Maps `pages` machine frames from `first` on.
     ///
     /// # Errors
-    /// [`Error::OwnMemory`] for a frame of the guest, [`Error::IoFull`] when there are no addresses left,
-    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses.
+    /// [`Error::NoPages`] for none, [`Error::OwnMemory`] for a frame of the guest, [`Error::IoFull`] when there are no addresses
+    /// left, [`Error::NoFrames`] when there are too few frames for the tables, [`Error::Refused`] when Xen refuses.
     pub fn map<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -88,15 +98,76 @@ impl IoMap {
         pages: PageCount,
         access: IoAccess,
     ) -> Result<IoPages, Error> {
-        let frames = foreign(machine, p2m, first, pages)?;
-        let (rank, region) = self.find(pages)?;
-        self.taken.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::Device })?;
-        map_all(machine, map, p2m, region, frames, access)?;
-        self.taken.insert(rank, region);
-        Ok(IoPages { region, first })
+        self.retry(machine, map);
+        let region = self.find(pages)?;
+        self.map_at(machine, map, p2m, region, first, access)
     }
 
-    /// Unmaps what [`IoMap::map`] mapped. The tables stay for the next.
+    /// Maps pages at the address that is their machine address, in the lower half of every address space.
+    ///
+    /// # Errors
+    /// [`Error::NoPages`] for none, [`Error::NotIdentity`] for a page the P2M does not call identity, and for page 0, whose
+    /// address is the null pointer; [`Error::Overlap`] for pages that are mapped so already; [`Error::NoFrames`] and
+    /// [`Error::Refused`] as [`IoMap::map`].
+    pub fn map_identity<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &mut DirectMap,
+        p2m: &impl Translate,
+        pages: PfnRange,
+        access: IoAccess,
+    ) -> Result<IoPages, Error> {
+        /// Pages in the lower half of the address space.
+        const LOWER_HALF: u64 = (1 << 47) / PAGE_SIZE;
+        self.retry(machine, map);
+        let first = Pfn::try_new(pages.start()).map_err(|_| Error::NoPages)?;
+        if pages.is_empty() {
+            return Err(Error::NoPages);
+        }
+        if first.get() == 0 || pages.end() > LOWER_HALF {
+            return Err(Error::NotIdentity { pfn: first });
+        }
+        let wanted = Region::new("identity", VirtAddr::new_truncate(pages.start() * PAGE_SIZE), pages.len());
+        if let Some(Taken { region: holder, .. }) =
+            self.taken.iter().find(|taken| taken.region.overlaps(&wanted))
+        {
+            return Err(Error::Overlap { wanted, holder: *holder });
+        }
+        map.has_room_for(pages.len().get() / L1_PAGES)?;
+        if let Some(pfn) = pages.iter().find(|&pfn| p2m.entry(machine, pfn) != P2mEntry::Identity) {
+            return Err(Error::NotIdentity { pfn });
+        }
+        let first = Mfn::try_new(pages.start()).map_err(|_| Error::NotIdentity { pfn: first })?;
+        self.map_at(machine, map, p2m, wanted, first, access)
+    }
+
+    /// Maps frames at addresses that nothing is mapped at, or nothing of them.
+    fn map_at<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &mut DirectMap,
+        p2m: &impl Translate,
+        region: Region,
+        first: Mfn,
+        access: IoAccess,
+    ) -> Result<IoPages, Error> {
+        // Before each frame is looked at: a request that no tables can be had for ends here.
+        map.has_room_for(region.pages().get() / L1_PAGES)?;
+        let frames = foreign(machine, p2m, first, region.pages())?;
+        self.taken.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::Device })?;
+        let rank = self.taken.partition_point(|taken| taken.region.start() < region.start());
+        self.taken.insert(rank, Taken { region, leaving: false });
+        match map_all(machine, map, p2m, region, frames, access) {
+            Ok(()) => Ok(IoPages { region, first, torn: false }),
+            Err(error) => {
+                // What Xen mapped before it refused goes again; why it refused is what the caller asked for.
+                let _later = self.leave(machine, map, region);
+                Err(error)
+            }
+        }
+    }
+
+    /// Unmaps what [`IoMap::map`] or [`IoMap::map_identity`] mapped. The tables stay for the next.
     ///
     /// # Errors
     /// Gives the pages back with [`Error::Refused`] when Xen refuses; some may be unmapped then.
@@ -106,24 +177,42 @@ impl IoMap {
         map: &DirectMap,
         pages: IoPages,
     ) -> Result<(), (IoPages, Error)> {
-        if let Err(error) = clear(machine, map, pages.region) {
-            return Err((pages, error));
+        match clear(machine, map, pages.region) {
+            Ok(()) => {
+                self.taken.retain(|taken| taken.region.start() != pages.region.start());
+                Ok(())
+            }
+            Err(error) => Err((IoPages { torn: true, ..pages }, error)),
         }
-        self.taken.retain(|taken| taken.start() != pages.region.start());
+    }
+
+    /// Tries again to unmap what nobody has any more.
+    fn retry<M: Machine>(&mut self, machine: &mut M, map: &DirectMap) {
+        // What is refused again stays noted, and keeps its addresses.
+        self.taken.retain(|taken| !taken.leaving || clear(machine, map, taken.region).is_err());
+    }
+
+    fn leave<M: Machine>(&mut self, machine: &mut M, map: &DirectMap, region: Region) -> Result<(), Error> {
+        self.taken.iter_mut().filter(|taken| taken.region == region).for_each(|taken| taken.leaving = true);
+        clear(machine, map, region)?;
+        self.taken.retain(|taken| taken.region != region);
         Ok(())
     }
 
-    fn find(&self, pages: PageCount) -> Result<(usize, Region), Error> {
+    /// Returns the first gap of the region that holds so many pages.
+    fn find(&self, pages: PageCount) -> Result<Region, Error> {
+        if pages == PageCount::ZERO {
+            return Err(Error::NoPages);
+        }
         let full = Error::IoFull { wanted: pages, region: self.region };
         let mut start = self.region.start().as_u64();
-        for rank in 0..=self.taken.len() {
-            let next = self.taken.get(rank);
-            let end = next.map_or(self.region.last(), |taken| taken.start().as_u64() - 1);
-            let fits = end.checked_sub(start).is_some_and(|room| pages.bytes() - 1 <= room);
-            if pages != PageCount::ZERO && fits {
-                return Ok((rank, Region::new("device memory", VirtAddr::new_truncate(start), pages)));
+        let own = self.taken.iter().map(|taken| taken.region).filter(|taken| taken.overlaps(&self.region));
+        let ends = own.map(|taken| (taken.start().as_u64() - 1, taken.last() + 1));
+        for (last, next) in ends.chain([(self.region.last(), 0)]) {
+            if last.checked_sub(start).is_some_and(|room| pages.bytes() - 1 <= room) {
+                return Ok(Region::new("device memory", VirtAddr::new_truncate(start), pages));
             }
-            start = next.map_or(start, |taken| taken.last() + 1);
+            start = next;
         }
         Err(full)
     }
@@ -144,47 +233,6 @@ impl From<IoAccess> for Access {
             IoAccess::Read => Self::Read,
             IoAccess::ReadWrite => Self::ReadWrite,
         }
-    }
-}
-
-impl DirectMap {
-    /// Maps pages at the address that is their machine address, in the lower half of every address space.
-    ///
-    /// # Errors
-    /// [`Error::NotIdentity`] for a page the P2M does not call identity, and for page 0, whose address is the null pointer;
-    /// [`Error::NoFrames`] and [`Error::Refused`] as for a table.
-    pub fn map_identity<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        pages: PfnRange,
-        access: IoAccess,
-    ) -> Result<IoPages, Error> {
-        /// Pages in the lower half of the address space.
-        const LOWER_HALF: u64 = (1 << 47) / PAGE_SIZE;
-        for pfn in pages.iter() {
-            let identity = p2m.entry(machine, pfn) == P2mEntry::Identity;
-            if !identity || pfn.get() == 0 || pfn.get() >= LOWER_HALF {
-                return Err(Error::NotIdentity { pfn });
-            }
-        }
-        let first = Mfn::try_new(pages.start()).unwrap_or(Mfn::new(0));
-        let frames = foreign(machine, p2m, first, pages.len())?;
-        let region = Region::new("identity", VirtAddr::new_truncate(pages.start() * PAGE_SIZE), pages.len());
-        map_all(machine, self, p2m, region, frames, access)?;
-        Ok(IoPages { region, first })
-    }
-
-    /// Unmaps what [`DirectMap::map_identity`] mapped.
-    ///
-    /// # Errors
-    /// Gives the pages back with [`Error::Refused`] when Xen refuses; some may be unmapped then.
-    pub fn unmap_identity<M: Machine>(
-        &self,
-        machine: &mut M,
-        pages: IoPages,
-    ) -> Result<(), (IoPages, Error)> {
-        clear(machine, self, pages.region).map_err(|error| (pages, error))
     }
 }
 
@@ -225,39 +273,31 @@ fn map_all<M: Machine>(
 ) -> Result<(), Error> {
     let mut batch = Batch::new(Doing::Device);
     let mut l1: Option<Table<L1, Live>> = None;
-    let mut pushed = Ok(());
     for (address, mfn) in region.addresses().zip(frames.filter_map(|number| Mfn::try_new(number).ok())) {
         let mut table = match l1.take() {
             Some(table) if L1::index(address).get() != 0 => table,
             _ => map.open_l1(machine, p2m, address)?,
         };
-        let entry = Entry::leaf(mfn, access.into());
-        pushed = table.update(machine, &mut batch, L1::index(address), entry);
+        table.update(machine, &mut batch, L1::index(address), Entry::leaf(mfn, access.into()))?;
         l1 = Some(table);
-        if pushed.is_err() {
-            break;
-        }
     }
-    let done = pushed.and_then(|()| batch.commit(machine));
-    match done {
-        Ok(unflushed) => {
-            unflushed.waive("the entries were empty");
-            Ok(())
-        }
-        Err(error) => {
-            // What Xen mapped before it refused goes again; if it refuses that as well, the first refusal says more.
-            let _again = clear(machine, map, region);
-            Err(error)
-        }
-    }
+    batch.commit(machine)?.waive("the entries were empty: the addresses were in no mapping");
+    Ok(())
 }
 
 /// Empties every entry of a region that has a table.
 fn clear<M: Machine>(machine: &mut M, map: &DirectMap, region: Region) -> Result<(), Error> {
     let mut batch = Batch::new(Doing::Device);
-    for address in region.addresses() {
-        let Some(mut l1) = map.view().l1(machine, address)? else { continue };
-        l1.update(machine, &mut batch, L1::index(address), Entry::EMPTY)?;
+    let mut at = region.start().as_u64();
+    while at <= region.last() {
+        let end = (at / L2::REACH + 1) * L2::REACH;
+        let address = VirtAddr::new_truncate(at);
+        if let Some(mut l1) = map.view().l1(machine, address)? {
+            for page in (at..end.min(region.last() + 1)).step_by(PAGE_SIZE as usize) {
+                l1.update(machine, &mut batch, L1::index(VirtAddr::new_truncate(page)), Entry::EMPTY)?;
+            }
+        }
+        at = end;
     }
     batch.commit(machine)?.flush(machine)
 }

@@ -10,14 +10,15 @@ use core::fmt;
 
 use arrayvec::ArrayVec;
 use p2m::Translate;
-use start_info::{BootFacts, P2mPlace, PageCount, Pfn, PfnRange};
+use start_info::{BootFacts, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
 
 use crate::{
     batch::Batch,
     direct_map::DirectMap,
     entry::{Access, Entry},
     error::{Doing, Error},
-    hv::{ExtOp, Machine, Update},
+    hv::{ExtOp, Hypervisor, Machine, Update, VaUpdate},
+    layout::{KERNEL_MAP, MODULES},
     level::L4,
     table::{Live, Table},
 };
@@ -130,15 +131,19 @@ pub(crate) fn make_writable<M: Machine>(
     Ok(())
 }
 
-impl DirectMap {
-    /// Unmaps one page of the builder's mapping of the image, such as the guard page of a stack.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
-    pub fn unmap_image_page<M: Machine>(machine: &mut M, pfn: Pfn) -> Result<(), Error> {
-        let address = crate::layout::KERNEL_MAP + pfn.get() * start_info::PAGE_SIZE;
-        machine
-            .update_va_mapping(crate::hv::VaUpdate::new(address, Entry::EMPTY))
-            .map_err(|errno| Error::Refused { doing: Doing::Guard, done: 0, errno })
+/// Takes the builder's mapping of a page of the image away: of the page below the stack, which nothing uses. The first step of
+/// a boot, before anything else of memory is known.
+///
+/// # Errors
+/// [`Error::NoMemory`] for a page that does not lie in the top 2 GiB, [`Error::Refused`] when Xen refuses.
+pub fn unmap_guard(hypervisor: &mut impl Hypervisor, guard: Pfn) -> Result<(), Error> {
+    if guard.get() >= MODULES.as_u64().wrapping_sub(KERNEL_MAP.as_u64()) / PAGE_SIZE {
+        return Err(Error::NoMemory { pfn: guard });
     }
+    let address = KERNEL_MAP + guard.get() * PAGE_SIZE;
+    hypervisor.update_va_mapping(VaUpdate::new(address, Entry::EMPTY)).map_err(|errno| Error::Refused {
+        doing: Doing::Guard,
+        done: 0,
+        errno,
+    })
 }

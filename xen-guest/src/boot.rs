@@ -10,6 +10,7 @@ use start_info::{BootFacts, Entry, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
+    guest::Guest,
     image::Image,
     platform::{NoMap, Platform},
     stage::{Parsed, Running},
@@ -20,8 +21,20 @@ use crate::{
 /// `page` is a copy of start_info, `entry` what the kernel knows by itself, `image` its parts.
 ///
 /// # Errors
-/// [`Failure`], in one line, with nothing half-done that Xen would mind.
+/// [`Failure`], in one line, with nothing half-done that Xen would mind; and the platform, to say so.
 pub fn boot<P: Platform>(
+    mut platform: P,
+    page: &[u8; 4096],
+    entry: &Entry,
+    image: &Image,
+) -> Result<Guest<P>, (P, Failure)> {
+    match stages(&mut platform, page, entry, image) {
+        Ok(parts) => Ok(Guest::new(platform, parts)),
+        Err(failure) => Err((platform, failure)),
+    }
+}
+
+fn stages<P: Platform>(
     platform: &mut P,
     page: &[u8; 4096],
     entry: &Entry,

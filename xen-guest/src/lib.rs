@@ -4,12 +4,13 @@
 //! left for dom0 ([`firmware`]), and, for the target without an operating system, the entry point and everything unsafe
 //! (`sys`; parts of it in tests too).
 //!
-//! A kernel names its payload with `entry!` and gets a `Guest`: all memory mapped at `__va`, its own page tables, a
-//! frame allocator, the log on the console, and the module window.
+//! A kernel names its payload with `entry!` and gets a [`Guest`], which owns all there is: memory mapped at `__va`, page
+//! tables, the P2M, free frames, the module window, and the hypervisor under them.
 //!
 //! *What must hold*: the image is linked with this repository's `linker.ld`, without a red zone.
 //!
-//! *What is not prevented*: a payload that makes hypercalls of its own and breaks the tables' rules. Xen refuses those.
+//! *What is not prevented*: a payload that makes hypercalls of its own by unsafe code and breaks the tables' rules. Xen refuses
+//! those.
 
 #![cfg_attr(not(test), no_std)]
 
@@ -17,8 +18,8 @@ extern crate alloc;
 
 mod boot;
 pub mod firmware;
+mod guest;
 mod image;
-mod load;
 mod loaded;
 pub mod module;
 mod options;
@@ -26,21 +27,17 @@ mod picture;
 mod platform;
 mod refusal;
 mod report;
-pub mod stage;
-
-#[cfg(target_os = "none")]
-mod guest;
-#[cfg(any(target_os = "none", test))]
+mod stage;
 pub mod sys;
 
 pub use boot::{Cause, Failure, boot, image_address};
 #[cfg(target_os = "none")]
-pub use guest::Guest;
+pub use guest::HeapError;
+pub use guest::{Guest, LoadError, MachineReader, RamdiskError, RamdiskModules};
 pub use image::Image;
-pub use load::LoadError;
 pub use loaded::{Cost, Loaded, ModuleTable, ModulesJson};
 pub use options::{Mapping, Options, Revector, Then};
 pub use picture::Picture;
-pub use platform::{EntryPoint, MapOf, NoMap, Platform, Published};
+pub use platform::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
 pub use report::{Record, Report};
 pub use stage::{Running, Setting};

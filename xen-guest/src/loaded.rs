@@ -16,7 +16,7 @@ use start_info::PageCount;
 use x86_64::VirtAddr;
 
 use crate::{
-    load::LoadError,
+    guest::LoadError,
     module::{Error, Export, Name, Plan, find},
 };
 
@@ -95,16 +95,27 @@ impl Loaded {
 }
 
 /// All modules that are loaded, in the order they came.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ModuleTable {
     loaded: Vec<Loaded>,
+    /// What the layer lends, and what the kernel lends besides.
+    exports: [&'static [Export]; 2],
 }
 
 impl ModuleTable {
-    /// Makes an empty table.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { loaded: Vec::new() }
+    /// Makes an empty table of modules to which these functions are lent.
+    pub(crate) const fn new(exports: &'static [Export]) -> Self {
+        Self { loaded: Vec::new(), exports: [exports, &[]] }
+    }
+
+    /// Lends these functions too, in place of any lent by an earlier call.
+    pub(crate) const fn lend(&mut self, exports: &'static [Export]) {
+        self.exports[1] = exports;
+    }
+
+    /// Returns the address of what the kernel lends by that name.
+    fn lent(&self, symbol: &str) -> Option<VirtAddr> {
+        self.exports.iter().find_map(|exports| find(exports, symbol))
     }
 
     /// Returns the modules, in the order they came.
@@ -134,17 +145,12 @@ impl ModuleTable {
     }
 
     /// Returns where a symbol is: in the kernel, or else in a module.
-    pub(crate) fn resolve(&self, kernel: &[Export], symbol: &str) -> Option<VirtAddr> {
-        find(kernel, symbol).or_else(|| self.exporter(symbol).map(|(_, address)| address))
+    pub(crate) fn resolve(&self, symbol: &str) -> Option<VirtAddr> {
+        self.lent(symbol).or_else(|| self.exporter(symbol).map(|(_, address)| address))
     }
 
     /// Checks that a module may come, and returns the names of those it will use.
-    pub(crate) fn admit(
-        &mut self,
-        name: &str,
-        plan: &Plan<'_>,
-        kernel: &[Export],
-    ) -> Result<Vec<String>, LoadError> {
+    pub(crate) fn admit(&mut self, name: &str, plan: &Plan<'_>) -> Result<Vec<String>, LoadError> {
         if self.get(name).is_some() {
             return Err(LoadError::AlreadyLoaded);
         }
@@ -155,13 +161,13 @@ impl ModuleTable {
             }
             add(&mut uses, need);
         }
-        for symbol in plan.imports().filter(|symbol| find(kernel, symbol).is_none()) {
+        for symbol in plan.imports().filter(|symbol| self.lent(symbol).is_none()) {
             if let Some((module, _)) = self.exporter(symbol) {
                 add(&mut uses, &module.name);
             }
         }
         for (symbol, _) in plan.exports() {
-            let holder = match (find(kernel, symbol), self.exporter(symbol)) {
+            let holder = match (self.lent(symbol), self.exporter(symbol)) {
                 (Some(_), _) => "the kernel",
                 (None, Some((module, _))) => &module.name,
                 (None, None) => continue,

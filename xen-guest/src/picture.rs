@@ -8,15 +8,7 @@ use crate::stage::Running;
 
 /// What a person looks at before reading on.
 #[derive(Debug)]
-pub struct Picture<'r>(&'r Running);
-
-impl Running {
-    /// Returns the regions of the address space as lines of text, lowest address first.
-    #[must_use]
-    pub const fn picture(&self) -> Picture<'_> {
-        Picture(self)
-    }
-}
+pub struct Picture<'r>(pub(crate) &'r Running);
 
 impl fmt::Display for Picture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

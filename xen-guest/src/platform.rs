@@ -24,7 +24,7 @@ pub struct Published {
 }
 
 /// An address at which a loaded module may be entered. Only the loader makes one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct EntryPoint(VirtAddr);
 
 impl EntryPoint {
@@ -34,7 +34,7 @@ impl EntryPoint {
 
     /// Returns the address.
     #[must_use]
-    pub const fn address(self) -> VirtAddr {
+    pub const fn address(&self) -> VirtAddr {
         self.0
     }
 }
@@ -66,7 +66,13 @@ pub enum MapOf {
     Domain,
 }
 
+/// A machine on which no instruction of the guest is executed: a model of Xen, for tests. A guest on one can be looked into and
+/// changed from outside ([`crate::Guest::parts_mut`]); real Xen is none, so in a kernel that cannot be asked for.
+pub trait Simulated: Platform {}
+
 /// A machine that a kernel can be booted on.
+///
+/// Implementing it gives no right to memory: what a boot hands to it are numbers, and [`crate::boot()`] runs once in a kernel.
 pub trait Platform: Machine {
     /// Writes text to every console there is: the hypervisor's and, once attached, the ring.
     fn write_console(&mut self, text: &str);

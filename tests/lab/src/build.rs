@@ -39,8 +39,13 @@ pub(crate) fn module(name: &str) -> PathBuf {
 pub(crate) fn kernels() -> Result<()> {
     // Two folders, so that the variants do not push each other out.
     let demo = ("xen-guest", "demo");
-    variant(&paths::target(), demo, &[], &kernel(false))?;
-    variant(&paths::target().join("initp2m"), demo, &["--features", "init-p2m"], &kernel(true))
+    variant(&paths::target(), demo, &["--features", "fault-injection"], &kernel(false))?;
+    variant(
+        &paths::target().join("initp2m"),
+        demo,
+        &["--features", "fault-injection,init-p2m"],
+        &kernel(true),
+    )
 }
 
 /// Builds the probe guest.

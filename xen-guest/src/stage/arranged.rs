@@ -1,6 +1,6 @@
 //! Stage 3: every page has its number; the layout is planned.
 
-use mmu::{BuilderTables, LayoutPlan, Region};
+use mmu::{BuilderTables, LayoutPlan};
 use p2m::{Arrangement, Authority, Occupied};
 
 use super::{Setting, settled::Settled};
@@ -8,7 +8,7 @@ use crate::{boot::Failure, platform::Platform};
 
 /// The numbers are planned.
 #[derive(Debug)]
-pub struct Arranged {
+pub(crate) struct Arranged {
     pub(super) setting: Setting,
     pub(super) authority: Authority,
     pub(super) occupied: Occupied,
@@ -17,19 +17,11 @@ pub struct Arranged {
 }
 
 impl Arranged {
-    /// Reserves addresses for the kernel, as long as the layout is not settled.
-    ///
-    /// # Errors
-    /// [`mmu::Error::Overlap`] with both regions when they meet another.
-    pub fn reserve(&mut self, region: Region) -> Result<(), mmu::Error> {
-        self.plan.reserve(region)
-    }
-
     /// Decides the layout for good, finds how far the builder's mapping reaches, and gives pages their new numbers.
     ///
     /// # Errors
     /// [`Failure`] when the builder's mapping does not end where it must, or Xen refuses a new number.
-    pub fn settle<P: Platform>(mut self, platform: &mut P) -> Result<Settled, Failure> {
+    pub(crate) fn settle<P: Platform>(mut self, platform: &mut P) -> Result<Settled, Failure> {
         let Setting { facts, .. } = &self.setting;
         let builder = BuilderTables::adopt(self.authority, platform, self.pages.list(), facts)
             .map_err(|cause| Failure::new("builder's tables", cause))?;

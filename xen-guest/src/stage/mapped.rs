@@ -8,7 +8,7 @@ use crate::{boot::Failure, options::Revector, platform::Platform};
 
 /// Memory can be used at `__va`.
 #[derive(Debug)]
-pub struct Mapped {
+pub(crate) struct Mapped {
     pub(super) setting: Setting,
     pub(super) pages: Arrangement,
     pub(super) layout: Layout,
@@ -20,7 +20,7 @@ impl Mapped {
     ///
     /// # Errors
     /// [`Failure`] when there is no memory for the tree or its leaves, or Xen refuses to map more.
-    pub fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
+    pub(crate) fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
         let failure = |cause: mmu::Error| Failure::new("p2m", cause);
         let mut pool = Pool { map: &mut self.map, p2m: &self.pages };
         let mut tree = Tree::over(&self.pages, platform, &mut pool).map_err(failure)?;

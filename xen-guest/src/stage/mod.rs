@@ -1,10 +1,9 @@
 //! The stages of the boot, one struct each.
 //!
 //! *What this is*: a stage owns what is valid at its time and nothing else; a transition consumes it and makes the next.
-//! [`crate::boot()`] is the chain; a kernel that wants something between two stages writes its own.
+//! [`crate::boot()`] is the chain.
 
 mod arranged;
-mod device;
 mod make_way;
 mod mapped;
 mod numbers;
@@ -17,15 +16,9 @@ mod with_p2m;
 
 use start_info::{BootFacts, MemoryMap};
 
-pub use arranged::Arranged;
-pub use device::MachineReader;
-pub use mapped::Mapped;
-pub use parsed::Parsed;
+pub(crate) use numbers::Numbers;
+pub(crate) use parsed::Parsed;
 pub use running::Running;
-pub use settled::Settled;
-pub use switched::Switched;
-pub use translated::Translated;
-pub use with_p2m::WithP2m;
 
 use crate::{image::Image, options::Options, report::Report};
 

@@ -16,7 +16,7 @@ use crate::{
 
 /// start_info is known to be consistent.
 #[derive(Debug)]
-pub struct Parsed {
+pub(crate) struct Parsed {
     setting: Setting,
     authority: Authority,
 }
@@ -26,7 +26,7 @@ impl Parsed {
     ///
     /// # Errors
     /// [`Failure`] when a field contradicts another; the refusal can be seen on the console then.
-    pub fn read<P: Platform>(
+    pub(crate) fn read<P: Platform>(
         platform: &mut P,
         page: &[u8; 4096],
         entry: &Entry,
@@ -51,7 +51,7 @@ impl Parsed {
     ///
     /// # Errors
     /// [`Failure`] with the page on which list and M2P disagree.
-    pub fn translate<P: Platform>(mut self, platform: &mut P) -> Result<Translated, Failure> {
+    pub(crate) fn translate<P: Platform>(mut self, platform: &mut P) -> Result<Translated, Failure> {
         let facts = &self.setting.facts;
         let list = List::of(facts);
         let last = facts.nr_pages().get() - 1;

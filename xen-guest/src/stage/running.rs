@@ -1,13 +1,13 @@
-//! The last stage: a kernel can run.
+//! What the boot made: all that a running kernel is.
 
 use mmu::{DirectMap, IoMap, ModuleWindow, Settled as Layout};
-use p2m::{Audit, Frame, FrameSource, Mapped, Mismatch, Publication, Set, Span, Translate, Tree};
-use start_info::{PageCount, Pfn, PfnRange};
+use p2m::{Frame, FrameSource, Publication, Set, Translate, Tree};
+use start_info::{Pfn, PfnRange};
 
 use super::{Setting, numbers::Numbers};
 use crate::{loaded::ModuleTable, platform::Platform};
 
-/// A booted guest: all a payload needs.
+/// A booted guest without its platform. A payload asks [`crate::Guest`], which owns both.
 #[derive(Debug)]
 pub struct Running {
     /// start_info, the image, the options and the report.
@@ -29,51 +29,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Takes a frame; its contents are undefined.
-    ///
-    /// # Errors
-    /// [`mmu::Error::NoFrames`] when there is none.
-    pub fn take_frame<P: Platform>(&mut self, platform: &mut P) -> Result<Frame, mmu::Error> {
-        self.map.take(platform, &self.p2m)
-    }
-
-    /// Gives a frame back.
-    pub fn give_frame<P: Platform>(&mut self, platform: &mut P, frame: Frame) {
-        self.map.give(platform, frame);
-    }
-
-    /// Takes a run of adjacent frames, for a heap.
-    ///
-    /// # Errors
-    /// [`mmu::Error::NoFrames`] when no run is as long.
-    pub fn take_span<P: Platform>(
-        &mut self,
-        platform: &mut P,
-        len: PageCount,
-    ) -> Result<Span<Mapped>, mmu::Error> {
-        self.map.take_span(platform, &self.p2m, len)
-    }
-
-    /// Compares every P2M entry with Xen's M2P.
-    ///
-    /// # Errors
-    /// [`Mismatch`] for the first page on which they disagree.
-    pub fn audit<P: Platform>(&self, platform: &P) -> Result<Audit, Mismatch> {
-        p2m::audit(&self.p2m, platform, self.p2m.pages())
-    }
-
-    /// Returns the bytes of the ramdisk, mapping them first if the map is lazy; `None` when there is no ramdisk.
-    ///
-    /// # Errors
-    /// As [`DirectMap::grow`].
-    pub fn ramdisk<P: Platform>(&mut self, platform: &mut P) -> Result<Option<&'static [u8]>, mmu::Error> {
-        let Some(end) = self.ramdisk_pages().map(PfnRange::end) else { return Ok(None) };
-        self.map.grow_to(platform, &self.p2m, end)?;
-        let window = *self.map.view().direct();
-        Ok(self.map.lend_ramdisk().and_then(|ramdisk| platform.ramdisk(&window, ramdisk)))
-    }
-
-    /// Returns the pages of the ramdisk; where start_info says, unless it had to make way.
+    /// Returns where the ramdisk is now, if there is one: where start_info says, unless it had to make way.
     #[must_use]
     pub fn ramdisk_pages(&self) -> Option<PfnRange> {
         self.map.ramdisk_pfns()
@@ -84,29 +40,18 @@ impl Running {
     /// # Errors
     /// [`mmu::Error::P2m`] for a page behind the last, [`mmu::Error::NoFrames`] when a leaf is needed and there is no
     /// frame, [`mmu::Error::Refused`] when Xen refuses to map the leaf. Nothing is changed then.
-    pub fn set_entry<P: Platform>(
+    pub(crate) fn set_entry<P: Platform>(
         &mut self,
         platform: &mut P,
         pfn: Pfn,
         entry: p2m::Entry,
     ) -> Result<(), mmu::Error> {
-        // While the tree changes, the direct map may have to grow, and grows by entries the change does not touch.
-        let mut frames = [Some(self.map.take(platform, &self.p2m)?), None];
-        match self.map.take(platform, &self.p2m) {
-            Ok(frame) => frames[1] = Some(frame),
-            // An entry that needs no leaf needs no frame either.
-            Err(mmu::Error::NoFrames { .. }) => {}
-            Err(error) => {
-                frames.into_iter().flatten().for_each(|frame| self.map.give(platform, frame));
-                return Err(error);
-            }
-        }
-        let mut source = Spare(&mut frames);
-        let set = self.p2m.set(platform, &mut source, pfn, entry);
-        for frame in frames.into_iter().rev().flatten() {
-            self.map.give(platform, frame);
-        }
-        if let Set::New(leaf) = set?
+        // An entry in a leaf of its own needs no frame, so it is changed without one.
+        let set = match self.p2m.set(platform, &mut Spare(&mut [None, None]), pfn, entry) {
+            Err(mmu::Error::P2m(p2m::Error::NoFrames)) => self.set_with_frames(platform, pfn, entry)?,
+            set => set?,
+        };
+        if let Set::New(leaf) = set
             && let Some(publication) = &mut self.publication
         {
             // What can be refused comes first.
@@ -120,6 +65,31 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// Changes an entry for which a leaf must be made, and perhaps a page above it.
+    fn set_with_frames<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        pfn: Pfn,
+        entry: p2m::Entry,
+    ) -> Result<Set, mmu::Error> {
+        // While the tree changes, the direct map may have to grow, and grows by entries the change does not touch.
+        let mut frames = [Some(self.map.take(platform, &self.p2m)?), None];
+        match self.map.take(platform, &self.p2m) {
+            Ok(frame) => frames[1] = Some(frame),
+            // One is enough where the page above is there.
+            Err(mmu::Error::NoFrames { .. }) => {}
+            Err(error) => {
+                frames.into_iter().flatten().for_each(|frame| self.map.give(platform, frame));
+                return Err(error);
+            }
+        }
+        let set = self.p2m.set(platform, &mut Spare(&mut frames), pfn, entry);
+        for frame in frames.into_iter().rev().flatten() {
+            self.map.give(platform, frame);
+        }
+        set
     }
 
     /// Returns what stands for `pfn` in the P2M, and behind its end by the memory map.

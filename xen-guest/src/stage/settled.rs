@@ -8,7 +8,7 @@ use crate::{boot::Failure, options::Mapping, platform::Platform};
 
 /// The layout is decided.
 #[derive(Debug)]
-pub struct Settled {
+pub(crate) struct Settled {
     pub(super) setting: Setting,
     pub(super) occupied: Occupied,
     pub(super) pages: Arrangement,
@@ -21,7 +21,7 @@ impl Settled {
     ///
     /// # Errors
     /// [`Failure`] when there is no memory for the tables or Xen refuses one.
-    pub fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
+    pub(crate) fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
         let failure = |cause| Failure::new("direct map", cause);
         let constant = self.setting.image.constant_pages();
         let (facts, pages) = (&self.setting.facts, &self.pages);

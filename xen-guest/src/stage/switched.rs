@@ -1,6 +1,6 @@
 //! Stage 7: our own page tables are live; shared_info is mapped and the P2M published.
 
-use mmu::{DirectMap, Fixmap, IoMap, ModuleWindow, Region, Settled as Layout, Slot, layout::LINEAR_P2M};
+use mmu::{DirectMap, Fixmap, IoMap, ModuleWindow, Region, Settled as Layout, layout::LINEAR_P2M};
 use p2m::{Arrangement, Publication, Tree};
 use start_info::{Mfn, PageCount};
 
@@ -13,7 +13,7 @@ use crate::{
 
 /// The builder's tables are gone.
 #[derive(Debug)]
-pub struct Switched {
+pub(crate) struct Switched {
     pub(super) setting: Setting,
     pub(super) pages: Arrangement,
     pub(super) layout: Layout,
@@ -28,10 +28,10 @@ impl Switched {
     ///
     /// # Errors
     /// [`Failure`] when Xen refuses to map shared_info, or when what lies where the machine has no RAM cannot be moved away.
-    pub fn arm<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
+    pub(crate) fn arm<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
         let facts = &self.setting.facts;
         let page = Fixmap::new(&self.layout)
-            .map(platform, Slot::SharedInfo, facts.shared_info())
+            .map_shared_info(platform, &self.tree, facts)
             .map_err(|cause| Failure::new("shared_info", cause))?;
         platform.attach_shared_info(page);
         let list = facts.p2m_list();
@@ -54,7 +54,7 @@ impl Switched {
         let io = IoMap::new(&self.layout);
         self.setting.report.end(platform, "shared_info", self.map.taken());
         let Self { setting, pages, layout, map, tree, publication, .. } = self;
-        let modules = ModuleTable::new();
+        let modules = ModuleTable::new(&[]);
         let mut running = Running { setting, layout, map, p2m: tree, publication, io, window, modules };
         if pages.late().next().is_some() {
             running.make_way(platform, &pages).map_err(|cause| Failure::new("memory map", cause))?;

@@ -12,7 +12,7 @@ use crate::{
 
 /// The builder's list is trusted.
 #[derive(Debug)]
-pub struct Translated {
+pub(crate) struct Translated {
     pub(super) setting: Setting,
     pub(super) authority: Authority,
     pub(super) list: List,
@@ -24,7 +24,7 @@ impl Translated {
     /// # Errors
     /// [`Failure`] when dom0 gets no map, with both ranges when something in use that cannot go lies where the machine has
     /// no RAM, or with the regions of the layout that overlap.
-    pub fn arrange<P: Platform>(mut self, platform: &mut P) -> Result<Arranged, Failure> {
+    pub(crate) fn arrange<P: Platform>(mut self, platform: &mut P) -> Result<Arranged, Failure> {
         let facts = &self.setting.facts;
         let of = if facts.is_dom0() { MapOf::Machine } else { MapOf::Domain };
         let map = platform.memory_map(of).map_err(|cause| Failure::new("memory map", cause))?;

@@ -11,7 +11,7 @@ use crate::{
 
 /// The tree answers every lookup.
 #[derive(Debug)]
-pub struct WithP2m {
+pub(crate) struct WithP2m {
     pub(super) setting: Setting,
     pub(super) pages: Arrangement,
     pub(super) layout: Layout,
@@ -26,7 +26,7 @@ impl WithP2m {
     ///
     /// # Errors
     /// [`Failure`] when there is no memory for the tables or Xen refuses a step.
-    pub fn switch<P: Platform>(self, platform: &mut P) -> Result<Switched, Failure> {
+    pub(crate) fn switch<P: Platform>(self, platform: &mut P) -> Result<Switched, Failure> {
         let Self { mut setting, pages, layout, mut map, tree, publication } = self;
         let list = setting.options.old_list();
         let Setting { facts, image, report, .. } = &mut setting;

@@ -10,12 +10,15 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use mmu::{DirectMap, Errno, layout::KERNEL_MAP};
+use mmu::{Errno, layout::KERNEL_MAP};
 use p2m::Authority;
 use x86_64::VirtAddr;
 
+#[cfg(feature = "fault-injection")]
+use super::fail;
 use super::{
-    fail, logger, pointer,
+    exports::exports,
+    logger, pointer,
     sched::{Reason, shutdown},
     symbols, traps,
     xen::Xen,
@@ -23,8 +26,9 @@ use super::{
 use crate::{
     boot::{self, Cause, Failure},
     guest::Guest,
+    image::Image,
+    loaded::ModuleTable,
     refusal,
-    stage::Running,
 };
 
 global_asm!(include_str!("start.S"));
@@ -56,8 +60,13 @@ pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
     }
     // SAFETY: this is the one call, as ENTERED says, and the builder's tables are live: the boot has not run.
     let mut xen = unsafe { Xen::new() };
-    match start(&mut xen, start_info, traps) {
-        Ok(running) => payload(Guest { xen, running }),
+    match start(&mut xen, start_info, traps).and_then(|start| start.boot(xen)) {
+        Ok(mut guest) => {
+            guest.parts.modules = ModuleTable::new(exports());
+            #[cfg(feature = "fault-injection")]
+            fail::as_asked(guest.facts().command_line());
+            payload(guest)
+        }
         Err(failure) => {
             log::error!("fatal: {failure}");
             shutdown(Reason::Crash)
@@ -65,7 +74,20 @@ pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
     }
 }
 
-fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Running, Failure> {
+/// What the boot is started with.
+struct Start {
+    page: [u8; 4096],
+    entry: start_info::Entry,
+    image: Image,
+}
+
+impl Start {
+    fn boot(&self, xen: Xen) -> Result<Guest, Failure> {
+        boot::boot(xen, &self.page, &self.entry, &self.image).map_err(|(_, failure)| failure)
+    }
+}
+
+fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Start, Failure> {
     let image = symbols::image();
     let entry = start_info::Entry {
         start_info: VirtAddr::new_truncate(start_info),
@@ -80,11 +102,12 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Run
     let pointer = pointer::to::<[u8; 4096]>(entry.start_info);
     // SAFETY: the address starts a page behind the image, as just checked, where Xen's builders put start_info; should it
     // not be mapped all the same, the page fault is reported.
-    let mut page = unsafe { pointer.read_volatile() };
-    fail::spoil_as_asked(&mut page);
-    let early = traps.map_err(|errno| Failure::new("entry", Cause::Traps(errno))).and_then(|()| {
-        DirectMap::unmap_image_page(xen, image.guard).map_err(|cause| Failure::new("entry", cause))
-    });
+    let page = unsafe { pointer.read_volatile() };
+    #[cfg(feature = "fault-injection")]
+    let page = fail::spoiled_as_asked(page);
+    let early = traps
+        .map_err(|errno| Failure::new("entry", Cause::Traps(errno)))
+        .and_then(|()| mmu::unmap_guard(xen, image.guard).map_err(|cause| Failure::new("entry", cause)));
     if early.is_err()
         && let Some(authority) = Authority::take()
     {
@@ -92,5 +115,5 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Run
         refusal::attach_console(xen, &authority, &page, &entry);
     }
     early?;
-    boot::boot(xen, &page, &entry, &image)
+    Ok(Start { page, entry, image })
 }

@@ -1,4 +1,7 @@
 //! Faults on purpose, so that the ways a kernel dies can be tried on real Xen.
+//!
+//! *What must hold*: only a kernel built with the feature `fault-injection` has this file: what breaks things on purpose is in no
+//! one else's.
 
 use core::mem::offset_of;
 
@@ -18,7 +21,7 @@ const PT_BASE: usize = offset_of!(xen_sys::start_info, pt_base);
 /// - `text`: writes to the kernel's text
 /// - `execute`: executes the direct map
 /// - `stack`: overflows the stack
-pub fn fail_as_asked(line: &CommandLine) {
+pub(super) fn as_asked(line: &CommandLine) {
     match line.value_of("fail") {
         Some("panic") => asked_to_panic(),
         Some("null") => {
@@ -57,11 +60,12 @@ fn overflow(depth: u64) -> u64 {
     overflow(depth + 1) + page[0]
 }
 
-/// Spoils the page if its command line says `fail=start_info`, so that the refusal can be tried on real Xen.
-pub(super) fn spoil_as_asked(page: &mut [u8; 4096]) {
+/// Returns the page, spoiled if its command line says `fail=start_info`, so that the refusal can be tried on real Xen.
+pub(super) fn spoiled_as_asked(mut page: [u8; 4096]) -> [u8; 4096] {
     let line = page.get(COMMAND_LINE..COMMAND_LINE + 1024).unwrap_or_default();
     let asked = line.split(|&byte| byte == b' ' || byte == 0).any(|word| word == b"fail=start_info");
     if asked && let Some(byte) = page.get_mut(PT_BASE) {
         *byte ^= 8;
     }
+    page
 }

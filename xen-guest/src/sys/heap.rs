@@ -15,7 +15,8 @@ use super::pointer;
 static HEAP: LockedHeap = LockedHeap::empty();
 
 /// Gives the heap its memory. A second call does nothing and loses the span.
-pub fn init(window: &Window, span: Span<Mapped>) {
+#[cfg(target_os = "none")]
+pub(crate) fn init(window: &Window, span: Span<Mapped>) {
     give(&HEAP, window, span);
 }
 
@@ -23,6 +24,12 @@ pub fn init(window: &Window, span: Span<Mapped>) {
 #[must_use]
 pub fn used() -> usize {
     HEAP.lock().used()
+}
+
+/// Returns how many bytes the heap has.
+#[cfg(target_os = "none")]
+pub(crate) fn size() -> usize {
+    HEAP.lock().size()
 }
 
 fn give(heap: &LockedHeap, window: &Window, span: Span<Mapped>) {

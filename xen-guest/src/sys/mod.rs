@@ -20,48 +20,62 @@ mod entry;
 mod event;
 #[cfg(target_os = "none")]
 mod exports;
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", feature = "fault-injection"))]
 mod fail;
+#[cfg(any(target_os = "none", test))]
 mod heap;
 #[cfg(target_os = "none")]
 mod hypercall;
+#[cfg(any(target_os = "none", test))]
 mod lent;
 #[cfg(target_os = "none")]
 mod logger;
 #[cfg(target_os = "none")]
 mod memory;
+#[cfg(any(target_os = "none", test))]
 mod module;
+#[cfg(any(target_os = "none", test))]
 mod modules;
+#[cfg(any(target_os = "none", test))]
 mod outcome;
 #[cfg(target_os = "none")]
 mod platform;
+#[cfg(any(target_os = "none", test))]
 mod pointer;
+#[cfg(any(target_os = "none", test))]
 mod ramdisk;
 #[cfg(target_os = "none")]
 mod registers;
+#[cfg(any(target_os = "none", test))]
 mod ring;
 #[cfg(target_os = "none")]
 mod sched;
+#[cfg(target_os = "none")]
+mod seam;
+#[cfg(any(target_os = "none", test))]
 mod shared_info;
+#[cfg(any(target_os = "none", test))]
 mod stack;
 #[cfg(target_os = "none")]
 mod symbols;
 #[cfg(target_os = "none")]
 mod traps;
+mod trusted;
+#[cfg(any(target_os = "none", test))]
 mod words;
-#[cfg(target_os = "none")]
 mod xen;
 
 #[cfg(target_os = "none")]
 pub use entry::entered;
 #[cfg(target_os = "none")]
 pub use exports::exports;
+#[cfg(any(target_os = "none", test))]
+pub use heap::used as heap_used;
 #[cfg(target_os = "none")]
-pub use fail::fail_as_asked;
-pub use heap::{init as init_heap, used as heap_used};
+pub(crate) use heap::{init as init_heap, size as heap_size};
 #[cfg(target_os = "none")]
 pub use hypercall::hypercall;
 #[cfg(target_os = "none")]
 pub use sched::{Reason, idle, shutdown};
-#[cfg(target_os = "none")]
+pub use trusted::TrustedModule;
 pub use xen::Xen;

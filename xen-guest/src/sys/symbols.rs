@@ -54,6 +54,7 @@ pub(super) fn guard() -> core::ops::RangeInclusive<u64> {
 }
 
 /// Returns where the kernel's text starts.
+#[cfg(feature = "fault-injection")]
 pub(super) fn text() -> VirtAddr {
     address(&image_start)
 }

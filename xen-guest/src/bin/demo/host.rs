@@ -4,12 +4,12 @@ use alloc::{format, string::String};
 
 use xen_guest::{
     Guest,
-    firmware::{EfiFacts, Guid, Name, efi_facts, efi_time, efi_variable},
+    firmware::{EfiFacts, Guid, Name},
 };
 
 /// Says what there is. A host may be without each of them; what is there must be right.
 pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
-    let facts = &guest.running.setting.facts;
+    let facts = guest.facts();
     if !facts.is_dom0() {
         return Ok(());
     }
@@ -23,19 +23,17 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
 }
 
 fn efi(guest: &mut Guest) -> Result<Option<EfiFacts>, xen_guest::firmware::Error> {
-    let xen = &mut guest.xen;
-    let facts = efi_facts(xen)?;
-    let Some(facts) = facts else {
+    let Some(facts) = guest.efi_facts()? else {
         log::info!("no EFI");
         return Ok(None);
     };
     log::info!("{facts}");
-    match efi_time(xen)? {
+    match guest.efi_time()? {
         Some(time) => log::info!("EFI time: {time}"),
         None => log::info!("no EFI time"),
     }
     let name = "BootOrder";
-    match efi_variable(xen, &Name::new(name)?, Guid::GLOBAL_VARIABLE)? {
+    match guest.efi_variable(&Name::new(name)?, Guid::GLOBAL_VARIABLE)? {
         Some(variable) => log::info!("EFI variable {name}: {variable}"),
         None => log::info!("no EFI variable {name}"),
     }

@@ -7,24 +7,23 @@ use mmu::layout::FIXMAP;
 use start_info::PageCount;
 use x86_64::VirtAddr;
 use xen_guest::{
-    Guest, LoadError,
-    module::{self, Archive, Shelf, order},
-    sys::{exports, heap_used},
+    Guest, LoadError, RamdiskModules,
+    module::{self, Shelf},
+    sys::{TrustedModule, heap_used},
 };
 
 /// Does what the command line asks for.
 pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
-    let line = guest.running.setting.facts.command_line().clone();
+    let line = guest.facts().command_line().clone();
     let wanted = line.value_of("modules").unwrap_or("all");
     if wanted == "none" {
         return Ok(());
     }
-    let ramdisk = guest.running.ramdisk(&mut guest.xen).map_err(|error| format!("ramdisk: {error}"))?;
-    let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
-    let archive = Archive::new(ramdisk).map_err(|error| format!("ramdisk: {error}"))?;
+    let modules = guest.ramdisk_modules().map_err(|error| format!("ramdisk: {error}"))?;
+    let modules = modules.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
     let names: Vec<&str> = match wanted {
         "all" => {
-            let all = archive.modules().iter().filter(|module| module.shelf == Shelf::All);
+            let all = modules.archive().modules().iter().filter(|module| module.shelf == Shelf::All);
             all.map(|module| module.name).collect()
         }
         names => names.split(',').collect(),
@@ -32,7 +31,7 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     if names.is_empty() {
         return Err(String::from("modules: the ramdisk holds no modules/NAME.ko"));
     }
-    let mut demo = Demo { guest, archive: &archive };
+    let mut demo = Demo { guest, ramdisk: &modules };
     if let Some(rounds) = line.value_of("rounds").and_then(|rounds| rounds.parse().ok()) {
         demo.rounds(&names, rounds)?;
     }
@@ -46,9 +45,9 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     Ok(())
 }
 
-struct Demo<'g, 'a> {
+struct Demo<'g> {
     guest: &'g mut Guest,
-    archive: &'g Archive<'a>,
+    ramdisk: &'g RamdiskModules,
 }
 
 /// What must be the same before and after a module was there.
@@ -60,36 +59,34 @@ struct State {
     modules: usize,
 }
 
-impl Demo<'_, '_> {
+impl Demo<'_> {
     fn state(&self) -> State {
-        let running = &self.guest.running;
+        let guest = &self.guest;
         State {
-            frames: running.map.free(),
-            mapped: running.map.mapped(),
-            end: running.window.end(),
-            modules: running.modules.loaded().len(),
+            frames: guest.free(),
+            mapped: guest.mapped(),
+            end: guest.modules_end(),
+            modules: guest.modules().loaded().len(),
         }
     }
 
     /// Loads modules and what they need, but for what is loaded.
     fn load_all(&mut self, names: &[&str]) -> Result<(), String> {
-        let modules = order(self.archive, names).map_err(|error| no_module(&error))?;
+        let modules = self.ramdisk.in_order(names).map_err(|error| no_module(&error))?;
         for module in modules {
-            if self.guest.running.modules.get(module.name).is_none() {
-                self.load(module.name, module.bytes)
-                    .map_err(|error| format!("module {}: {error}", module.name))?;
+            if self.guest.modules().get(module.name()).is_none() {
+                self.load(module).map_err(|error| format!("module {}: {error}", module.name()))?;
             }
         }
         Ok(())
     }
 
-    fn load(&mut self, name: &str, bytes: &[u8]) -> Result<(), LoadError> {
-        let Guest { xen, running } = &mut *self.guest;
-        let before = (running.map.free(), running.map.mapped(), running.window.end());
-        match running.load_module(xen, name, bytes, exports()) {
+    fn load(&mut self, module: TrustedModule<'_>) -> Result<(), LoadError> {
+        let (name, before) = (module.name(), self.state());
+        match self.guest.load_module(&module) {
             Ok(loaded) => log::info!("module {name} {}: {}", loaded.version(), loaded.region()),
             Err(error) => {
-                let after = (running.map.free(), running.map.mapped(), running.window.end());
+                let after = self.state();
                 if after != before {
                     log::error!("module {name} left something behind: {before:?} became {after:?}");
                 }
@@ -100,10 +97,9 @@ impl Demo<'_, '_> {
     }
 
     fn unload_all(&mut self) -> Result<(), String> {
-        let Guest { xen, running } = &mut *self.guest;
-        while let Some(last) = running.modules.loaded().last() {
+        while let Some(last) = self.guest.modules().loaded().last() {
             let name = String::from(last.name());
-            running.unload_module(xen, &name).map_err(|error| format!("module {name}: {error}"))?;
+            self.guest.unload_module(&name).map_err(|error| format!("module {name}: {error}"))?;
         }
         Ok(())
     }
@@ -138,15 +134,15 @@ impl Demo<'_, '_> {
     /// Loads one module under many names until the window is full.
     fn fill(&mut self, name: &str) -> Result<(), String> {
         let before = self.state();
-        let module = self.archive.module(name).map_err(|error| no_module(&error))?;
+        let module = self.ramdisk.module(name).map_err(|error| no_module(&error))?;
         let mut count = 0;
         let full = loop {
-            match self.load(&format!("{name}-{count}"), module.bytes) {
+            match self.load(module.with_name(&format!("{name}-{count}"))) {
                 Ok(()) => count += 1,
                 Err(error) => break error,
             }
         };
-        let end = self.guest.running.window.end();
+        let end = self.guest.modules_end();
         log::info!("fill: {count} modules up to {end:#x}, then {full}");
         if !matches!(full, LoadError::Mmu(mmu::Error::WindowFull { .. })) || end != FIXMAP {
             return Err(format!("fill: {count} modules up to {end:#x}, then {full}"));

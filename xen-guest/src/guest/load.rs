@@ -17,11 +17,13 @@ use p2m::Frame;
 use start_info::{Index, PageCount};
 use x86_64::VirtAddr;
 
+use super::Guest;
 use crate::{
     loaded::{Cost, Loaded},
-    module::{self, Content, Export, PartKind, Plan},
+    module::{self, Content, PartKind, Plan},
     platform::{EntryPoint, Platform},
     stage::Running,
+    sys::TrustedModule,
 };
 
 /// Why a module was not loaded, or not unloaded.
@@ -96,45 +98,44 @@ impl From<mmu::Error> for LoadError {
     }
 }
 
-impl Running {
+impl<P: Platform> Guest<P> {
     /// Loads a module: checks it, places it in the window, relocates it, maps it protected, and calls its init function.
     ///
-    /// What it wants from others comes from `kernel`, the functions the kernel lends, or from modules loaded before.
+    /// What it wants from others comes from the functions the kernel lends, or from modules loaded before.
     ///
     /// # Errors
     /// [`LoadError`]; nothing is left of the module then, or, if Xen refuses to take something away, nothing will be after
     /// the next load. If it refuses only to take the pages for the module's start away, the module is loaded.
-    pub fn load_module<P: Platform>(
-        &mut self,
-        platform: &mut P,
-        name: &str,
-        bytes: &[u8],
-        kernel: &[Export],
-    ) -> Result<&Loaded, LoadError> {
-        self.tidy(platform);
-        let mut meter = Meter::start(platform, self);
-        let plan = Plan::new(name, bytes, self.window.region().pages())?;
-        let uses = self.modules.admit(name, &plan, kernel)?;
-        let reservation = self.window.reserve(plan.pages(), plan.alignment())?;
+    pub fn load_module(&mut self, module: &TrustedModule<'_>) -> Result<&Loaded, LoadError> {
+        self.load(module.name(), module.bytes())
+    }
+
+    pub(super) fn load(&mut self, name: &str, bytes: &[u8]) -> Result<&Loaded, LoadError> {
+        self.tidy();
+        let mut meter = Meter::start(self);
+        let plan = Plan::new(name, bytes, self.parts.window.region().pages())?;
+        let uses = self.parts.modules.admit(name, &plan)?;
+        let reservation = self.parts.window.reserve(plan.pages(), plan.alignment())?;
         let base = reservation.region().start();
-        meter.cost.plan = meter.lap(platform);
-        let exports = |symbol: &str| self.modules.resolve(kernel, symbol);
+        meter.cost.plan = meter.lap(&self.platform);
+        let exports = |symbol: &str| self.parts.modules.resolve(symbol);
         let content = match plan.resolve(base, &exports) {
             Ok(content) => content,
-            Err(error) => return self.refuse(platform, reservation, error),
+            Err(error) => return self.refuse(reservation, error),
         };
-        meter.cost.relocate = meter.lap(platform);
-        let frames = match self.prepare(platform, &reservation, &content) {
+        meter.cost.relocate = meter.lap(&self.platform);
+        let frames = match self.prepare(&reservation, &content) {
             Ok(frames) => frames,
-            Err(error) => return self.refuse(platform, reservation, error),
+            Err(error) => return self.refuse(reservation, error),
         };
         drop(content);
         let pages =
             plan.parts().iter().flat_map(|part| repeat_n(access(part.kind), part.pages.get() as usize));
         let parts =
             frames.into_iter().zip(pages).map(|(frame, access)| ModulePart { frames: [frame], access });
-        let mapped = self.window.map(platform, &mut self.map, &self.p2m, reservation, parts)?;
-        meter.end(platform, self, plan.pages().get());
+        let Running { window, map, p2m, .. } = &mut self.parts;
+        let mapped = window.map(&mut self.platform, map, p2m, reservation, parts)?;
+        meter.end(self, plan.pages().get());
 
         let info = plan.info();
         let loaded = Loaded {
@@ -151,34 +152,34 @@ impl Running {
             uses,
             cost: meter.cost,
         };
-        self.start_module(platform, loaded, base + plan.init(), plan.kept())
+        self.start_module(loaded, base + plan.init(), plan.kept())
     }
 
     /// Calls a module's init function, and gives back what only that needed.
-    fn start_module<P: Platform>(
+    fn start_module(
         &mut self,
-        platform: &mut P,
         mut loaded: Loaded,
         init: VirtAddr,
         kept: PageCount,
     ) -> Result<&Loaded, LoadError> {
+        let Self { platform, parts: Running { window, map, modules, .. } } = self;
         platform.note_module(&loaded.name, loaded.region());
         let code = platform.start_module(EntryPoint::new(init));
         if code != 0 {
             platform.forget_module(loaded.region());
             // What cannot be taken away now waits in the window.
-            let _later = self.window.unmap(platform, &mut self.map, loaded.mapped);
+            let _later = window.unmap(platform, map, loaded.mapped);
             return Err(LoadError::Init { code });
         }
         platform.forget_module(loaded.region());
-        if let Err(error) = self.window.shrink(platform, &mut self.map, &mut loaded.mapped, kept) {
+        if let Err(error) = window.shrink(platform, map, &mut loaded.mapped, kept) {
             // It has started, and may have no exit function: it stays.
             log::warn!("module {}: the pages for its start are not given back yet: {error}", loaded.name);
         }
         platform.note_module(&loaded.name, loaded.region());
         let name = loaded.name.clone();
-        self.modules.add(loaded);
-        self.modules.get(&name).ok_or(LoadError::NotLoaded)
+        modules.add(loaded);
+        modules.get(&name).ok_or(LoadError::NotLoaded)
     }
 
     /// Unloads a module that no other one uses: calls its exit function, and gives back its pages and addresses.
@@ -186,59 +187,50 @@ impl Running {
     /// # Errors
     /// [`LoadError::NotLoaded`], [`LoadError::InUse`]. [`LoadError::Lingers`] when Xen refuses to take its pages away: the
     /// module has ended and its name is free; there is nothing to be called again.
-    pub fn unload_module<P: Platform>(&mut self, platform: &mut P, name: &str) -> Result<(), LoadError> {
-        self.tidy(platform);
-        let loaded = self.modules.remove(name)?;
+    pub fn unload_module(&mut self, name: &str) -> Result<(), LoadError> {
+        self.tidy();
+        let Self { platform, parts: Running { window, map, modules, .. } } = self;
+        let loaded = modules.remove(name)?;
         if let Some(exit) = loaded.exit {
             platform.end_module(EntryPoint::new(exit));
         }
         platform.forget_module(loaded.region());
         let pages = loaded.mapped.pages();
-        self.window
-            .unmap(platform, &mut self.map, loaded.mapped)
-            .map_err(|error| LoadError::Lingers { pages, error })
+        window.unmap(platform, map, loaded.mapped).map_err(|error| LoadError::Lingers { pages, error })
     }
 
     /// Tries again to take away what Xen refused to take away before.
-    fn tidy<P: Platform>(&mut self, platform: &mut P) {
+    fn tidy(&mut self) {
+        let Self { platform, parts: Running { window, map, .. } } = self;
         // If it refuses again, what is wanted now has its own addresses and frames.
-        let _later = self.window.retry(platform, &mut self.map);
-        let _later = self.map.retry(platform);
+        let _later = window.retry(platform, map);
+        let _later = map.retry(platform);
     }
 
     /// Gives the addresses of a module back that is refused.
-    fn refuse<P: Platform, T>(
-        &mut self,
-        platform: &mut P,
-        reservation: Reservation,
-        error: impl Into<LoadError>,
-    ) -> Result<T, LoadError> {
+    fn refuse<T>(&mut self, reservation: Reservation, error: impl Into<LoadError>) -> Result<T, LoadError> {
         // Why the module is refused is what the caller asked for. What cannot be taken away now waits in the window.
-        let _later = self.window.cancel(platform, &mut self.map, reservation);
+        let _later = self.parts.window.cancel(&mut self.platform, &mut self.parts.map, reservation);
         Err(error.into())
     }
 
     /// Takes the frames of a module and fills them; takes none if there are not enough.
-    fn prepare<P: Platform>(
-        &mut self,
-        platform: &mut P,
-        reservation: &Reservation,
-        content: &Content<'_>,
-    ) -> Result<Vec<Frame>, LoadError> {
-        self.window.open(platform, &mut self.map, &self.p2m, reservation)?;
+    fn prepare(&mut self, reservation: &Reservation, content: &Content<'_>) -> Result<Vec<Frame>, LoadError> {
+        let Self { platform, parts: Running { window, map, p2m, .. } } = self;
+        window.open(platform, map, p2m, reservation)?;
         let pages = reservation.region().pages().get();
         let mut frames = Vec::new();
         let entries = pages as usize;
         frames.try_reserve_exact(entries).map_err(|_| module::Error::NoMemory { entries })?;
         for number in 0..pages {
-            match self.map.take(platform, &self.p2m) {
+            match map.take(platform, p2m) {
                 Ok(mut frame) => {
                     fill(platform, content, number, &mut frame);
                     frames.push(frame);
                 }
                 Err(error) => {
                     while let Some(frame) = frames.pop() {
-                        self.map.give(platform, frame);
+                        map.give(platform, frame);
                     }
                     return Err(error.into());
                 }
@@ -276,8 +268,9 @@ struct Meter {
 }
 
 impl Meter {
-    fn start(platform: &impl Platform, running: &Running) -> Self {
-        let (lap, hypercalls, taken) = (platform.ticks(), platform.hypercalls(), running.map.taken());
+    fn start<P: Platform>(guest: &Guest<P>) -> Self {
+        let (platform, taken) = (&guest.platform, guest.parts.map.taken());
+        let (lap, hypercalls) = (platform.ticks(), platform.hypercalls());
         Self { cost: Cost::default(), lap, hypercalls, taken }
     }
 
@@ -287,10 +280,11 @@ impl Meter {
         now.saturating_sub(core::mem::replace(&mut self.lap, now))
     }
 
-    fn end(&mut self, platform: &impl Platform, running: &Running, pages: u64) {
+    fn end<P: Platform>(&mut self, guest: &Guest<P>, pages: u64) {
+        let Guest { platform, parts } = guest;
         self.cost.map = self.lap(platform);
         self.cost.at = self.lap;
         self.cost.hypercalls = platform.hypercalls().saturating_sub(self.hypercalls);
-        self.cost.tables = running.map.taken().saturating_sub(self.taken).saturating_sub(pages);
+        self.cost.tables = parts.map.taken().saturating_sub(self.taken).saturating_sub(pages);
     }
 }

@@ -1,0 +1,99 @@
+//! Memory of the machine that is not the guest's: devices, and firmware's tables.
+
+use mmu::{Error, Fixmap, IoAccess, IoPages};
+use p2m::Entry;
+use start_info::{Index, Maddr, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
+
+use super::Guest;
+use crate::{firmware::MachineMemory, platform::Platform, stage::Numbers};
+
+/// Frames that Xen gives to dom0's devices as a whole (mm.c, `arch_init_memory`).
+const FIRST_MIB: u64 = 0x100;
+
+/// The machine's memory, read through the fixmap.
+#[derive(Debug)]
+pub struct MachineReader<'g, P> {
+    guest: &'g mut Guest<P>,
+}
+
+impl<P: Platform> MachineMemory for MachineReader<'_, P> {
+    fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
+        self.guest.read_machine(at, bytes)
+    }
+}
+
+impl<P: Platform> Guest<P> {
+    /// Copies bytes of the machine's memory, page by page, each shown by the fixmap for reading.
+    ///
+    /// # Errors
+    /// [`Error::NotIdentity`] where the P2M does not call the page identity, the first MiB apart, which is dom0's to read
+    /// whatever the map says of it; [`Error::Refused`] when Xen refuses a page, [`Error::NoSuchFrame`] behind the last frame.
+    pub fn read_machine(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
+        let mut next = at.get();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let offset = next % PAGE_SIZE;
+            let here = rest.len().min((PAGE_SIZE - offset) as usize);
+            let (part, behind) = rest.split_at_mut(here);
+            let beyond = Error::NoSuchFrame { first: at.mfn(), pages: PageCount::new(1) };
+            let mfn = Maddr::try_new(next).map_err(|_| beyond)?.mfn();
+            let pfn = Pfn::try_new(mfn.get()).map_err(|_| beyond)?;
+            if mfn.get() >= FIRST_MIB && self.entry(pfn) != Entry::Identity {
+                return Err(Error::NotIdentity { pfn });
+            }
+            let Self { platform, parts } = &mut *self;
+            let mut fixmap = Fixmap::new(&parts.layout);
+            let page = fixmap.look(platform, parts.map.view(), &parts.p2m, mfn, IoAccess::Read)?;
+            let mut word = (u64::MAX, 0);
+            for (byte, place) in part.iter_mut().zip(offset..) {
+                if word.0 != place / 8 {
+                    word = (place / 8, page.read(platform, Index::containing(place / 8)));
+                }
+                *byte = (word.1 >> (place % 8 * 8)) as u8;
+            }
+            next += here as u64;
+            rest = behind;
+        }
+        Fixmap::new(&self.parts.layout).close(&mut self.platform)
+    }
+
+    /// Returns the machine's memory, for reading by machine addresses. Xen shows dom0 what is no domain's memory; to others it
+    /// refuses.
+    pub const fn machine_memory(&mut self) -> MachineReader<'_, P> {
+        MachineReader { guest: self }
+    }
+
+    /// Maps machine frames of a device.
+    ///
+    /// # Errors
+    /// As [`mmu::IoMap::map`].
+    pub fn map_device(&mut self, first: Mfn, pages: PageCount, access: IoAccess) -> Result<IoPages, Error> {
+        let Self { platform, parts } = self;
+        parts.io.map(platform, &mut parts.map, &parts.p2m, first, pages, access)
+    }
+
+    /// Maps pages at the address that is their machine address.
+    ///
+    /// # Errors
+    /// As [`mmu::IoMap::map_identity`].
+    pub fn map_identity(&mut self, pages: PfnRange, access: IoAccess) -> Result<IoPages, Error> {
+        let Self { platform, parts } = self;
+        let numbers = Numbers::of(&parts.p2m, &parts.setting);
+        parts.io.map_identity(platform, &mut parts.map, &numbers, pages, access)
+    }
+
+    /// Unmaps what [`Guest::map_device`] or [`Guest::map_identity`] mapped.
+    ///
+    /// # Errors
+    /// As [`mmu::IoMap::unmap`].
+    pub fn unmap_device(&mut self, pages: IoPages) -> Result<(), (IoPages, Error)> {
+        let Self { platform, parts } = self;
+        parts.io.unmap(platform, &parts.map, pages)
+    }
+
+    /// Reads a word of a page of a device; `None` behind the last page, and once an attempt to unmap them was made.
+    #[must_use]
+    pub fn read_device(&self, pages: &IoPages, page: u64, index: Index) -> Option<u64> {
+        pages.read(&self.parts.map, &self.platform, page, index)
+    }
+}

@@ -1,0 +1,46 @@
+//! What firmware left, for dom0.
+
+use super::Guest;
+use crate::{
+    firmware::{self, EfiCalls, EfiFacts, Guid, Name, Rsdp, Tables, Time, Variable},
+    platform::Platform,
+};
+
+impl<P: Platform> Guest<P> {
+    /// Finds ACPI's root pointer and all tables, as dom0; `None` when the host has none. `efi` is what [`Guest::efi_facts`] gave.
+    ///
+    /// # Errors
+    /// [`firmware::Error`]. A table with a wrong checksum is no error; [`Tables::wrong`] names it.
+    pub fn acpi(&mut self, efi: Option<&EfiFacts>) -> Result<Option<(Rsdp, Tables)>, firmware::Error> {
+        let mut memory = self.machine_memory();
+        let Some(rsdp) = firmware::find_rsdp(&mut memory, efi)? else { return Ok(None) };
+        let tables = firmware::tables(&mut memory, &rsdp)?;
+        Ok(Some((rsdp, tables)))
+    }
+}
+
+impl<P: Platform + EfiCalls> Guest<P> {
+    /// Asks Xen what EFI said; `None` when Xen was not started by EFI.
+    ///
+    /// # Errors
+    /// As [`firmware::efi_facts`].
+    pub fn efi_facts(&mut self) -> Result<Option<EfiFacts>, firmware::Error> {
+        firmware::efi_facts(&mut self.platform)
+    }
+
+    /// Asks EFI for the time; `None` where it has no clock.
+    ///
+    /// # Errors
+    /// As [`firmware::efi_time`].
+    pub fn efi_time(&mut self) -> Result<Option<Time>, firmware::Error> {
+        firmware::efi_time(&mut self.platform)
+    }
+
+    /// Asks EFI for a variable; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// As [`firmware::efi_variable`].
+    pub fn efi_variable(&mut self, name: &Name, owner: Guid) -> Result<Option<Variable>, firmware::Error> {
+        firmware::efi_variable(&mut self.platform, name, owner)
+    }
+}

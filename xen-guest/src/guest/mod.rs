@@ -1,0 +1,103 @@
+//! What a payload is given: the guest, with the machine under it.
+//!
+//! *What this is*: [`Guest`] owns its platform and all that the boot made. A payload asks the guest; it never holds the
+//! hypervisor, a page table, the P2M or the frame allocator by itself.
+//!
+//! *What must hold*: no safe method gives out the platform of a kernel, by value or by reference. Whatever takes a platform in
+//! `p2m`, `mmu` and this crate therefore cannot be called by a payload with the real one, and a platform of the payload's own
+//! reaches no memory (`docs/decisions/0018-the-guest-owns-its-platform.md`).
+//!
+//! *What is not prevented*: `unsafe` code that takes the guest apart ([`Guest::into_parts`]).
+
+mod device;
+mod firmware;
+mod frames;
+#[cfg(target_os = "none")]
+mod heap;
+mod load;
+mod p2m;
+mod ramdisk;
+mod simulated;
+mod space;
+
+use mmu::Region;
+use start_info::BootFacts;
+use x86_64::VirtAddr;
+
+pub use device::MachineReader;
+#[cfg(target_os = "none")]
+pub use heap::HeapError;
+pub use load::LoadError;
+pub use ramdisk::{RamdiskError, RamdiskModules};
+
+use crate::{
+    loaded::ModuleTable, options::Options, picture::Picture, platform::Platform, report::Report,
+    stage::Running, sys::Xen,
+};
+
+/// A booted guest on the machine `P`: real Xen, or a model of it in tests.
+#[derive(Debug)]
+pub struct Guest<P = Xen> {
+    pub(crate) platform: P,
+    pub(crate) parts: Running,
+}
+
+impl<P: Platform> Guest<P> {
+    pub(crate) const fn new(platform: P, parts: Running) -> Self {
+        Self { platform, parts }
+    }
+
+    /// Returns what start_info said.
+    #[must_use]
+    pub const fn facts(&self) -> &BootFacts {
+        &self.parts.setting.facts
+    }
+
+    /// Returns what the command line asks for.
+    #[must_use]
+    pub const fn options(&self) -> Options {
+        self.parts.setting.options
+    }
+
+    /// Returns what the stages of the boot cost.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.parts.setting.report
+    }
+
+    /// Returns the regions of the address space as lines of text, lowest address first.
+    #[must_use]
+    pub const fn picture(&self) -> Picture<'_> {
+        Picture(&self.parts)
+    }
+
+    /// Returns the regions of the address space, in the order they were reserved.
+    #[must_use]
+    pub fn regions(&self) -> &[Region] {
+        self.parts.layout.regions()
+    }
+
+    /// Returns the modules that are loaded.
+    #[must_use]
+    pub const fn modules(&self) -> &ModuleTable {
+        &self.parts.modules
+    }
+
+    /// Returns the first address behind all modules.
+    #[must_use]
+    pub fn modules_end(&self) -> VirtAddr {
+        self.parts.window.end()
+    }
+
+    /// Returns how many hypercalls were made so far.
+    #[must_use]
+    pub fn hypercalls(&self) -> u64 {
+        self.platform.hypercalls()
+    }
+
+    /// Returns how many of them Xen refused, `console_io` apart.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.platform.refused()
+    }
+}

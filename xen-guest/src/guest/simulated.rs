@@ -1,0 +1,41 @@
+//! A guest on a machine that is only simulated, seen from all sides.
+
+use super::{Guest, load::LoadError};
+use crate::{loaded::Loaded, module::Export, platform::Simulated, stage::Running};
+
+impl<P: Simulated> Guest<P> {
+    /// Returns the machine.
+    #[must_use]
+    pub const fn platform(&self) -> &P {
+        &self.platform
+    }
+
+    /// Returns the machine, for a test that changes it under the guest.
+    pub const fn platform_mut(&mut self) -> &mut P {
+        &mut self.platform
+    }
+
+    /// Returns what the boot made.
+    #[must_use]
+    pub const fn parts(&self) -> &Running {
+        &self.parts
+    }
+
+    /// Returns the machine and what the boot made, for a test that goes behind the guest's back.
+    pub const fn parts_mut(&mut self) -> (&mut P, &mut Running) {
+        (&mut self.platform, &mut self.parts)
+    }
+
+    /// Loads a module from any bytes: on a simulated machine nothing of it is executed.
+    ///
+    /// # Errors
+    /// As [`Guest::load_module`].
+    pub fn load_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<&Loaded, LoadError> {
+        self.load(name, bytes)
+    }
+
+    /// Lends functions to modules, which call none of them.
+    pub const fn lend(&mut self, exports: &'static [Export]) {
+        self.parts.modules.lend(exports);
+    }
+}

@@ -1,0 +1,153 @@
+//! Real Xen, as the boot sees it.
+//!
+//! *What this is*: the implementation of the traits of `p2m`, `mmu` and [`crate::Platform`] by loads, stores and
+//! hypercalls.
+//!
+//! *What must hold*: only the boot and the [`crate::Guest`] call these methods. A payload has no [`Xen`]; words, requests and
+//! shared pages that reach one were therefore made by the layer from what it owns.
+
+use mmu::{Discarded, Errno, ExtOp, FixmapPage, Hypervisor, RamdiskPages, Region, Stopped, Update, VaUpdate};
+use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
+use start_info::{MemoryMap, Mfn};
+use x86_64::VirtAddr;
+
+use super::{
+    console,
+    hypercall::hypercall,
+    memory, module,
+    outcome::{check, stopped},
+    ramdisk,
+    shared_info::SharedInfo,
+    traps::{self, MODULES},
+    words,
+    xen::Xen,
+};
+use crate::platform::{EntryPoint, MapOf, NoMap, Platform, Published};
+
+/// Xen's table of the PFN of every machine frame (`xen.h`, MACH2PHYS_VIRT_START).
+const M2P: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);
+/// How many frames the table's addresses have room for (MACH2PHYS_VIRT_END).
+const M2P_ENTRIES: u64 = (0xffff_8040_0000_0000 - 0xffff_8000_0000_0000) / 8;
+const DOMID_SELF: u64 = 0x7ff0;
+const UVMF_INVLPG: u64 = 2;
+
+impl Memory for Xen {
+    fn load(&self, word: Word) -> u64 {
+        words::load(word)
+    }
+
+    fn store(&mut self, word: WordMut<'_>, value: u64) {
+        words::store(&word, value);
+    }
+
+    fn load_words(&self, first: Word, words: &mut [u64]) -> usize {
+        words::load_words(first, words)
+    }
+
+    fn store_words(&mut self, frame: &mut Frame, words: &[u64; 512]) {
+        words::store_words(frame, words);
+    }
+
+    fn copy_page(&mut self, source: Word, target: &mut Frame) {
+        words::copy_page(source, target);
+    }
+}
+
+impl MachineToPhys for Xen {
+    fn machine_to_phys(&self, mfn: Mfn) -> Option<u64> {
+        (mfn.get() < M2P_ENTRIES).then(|| traps::load_or_none(M2P + mfn.get() * 8)).flatten()
+    }
+}
+
+impl Hypervisor for Xen {
+    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Stopped> {
+        self.count();
+        let mut done = 0_u32;
+        let arguments = [updates.as_ptr() as u64, updates.len() as u64, &raw mut done as u64, DOMID_SELF];
+        // SAFETY: `updates` is laid out as Xen's mmu_update (asserted in mmu::hv) and can be made by `mmu` only, which
+        // upholds the rules of tables by types; `done` is a u32 of ours.
+        let result = unsafe { hypercall(xen_sys::__HYPERVISOR_mmu_update, arguments) };
+        stopped(result, done, updates.len())
+    }
+
+    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped> {
+        self.count();
+        let mut done = 0_u32;
+        let arguments =
+            [operations.as_ptr() as u64, operations.len() as u64, &raw mut done as u64, DOMID_SELF];
+        // SAFETY: as for mmu_update: `ExtOp` has Xen's layout and is made by `mmu` only.
+        let result = unsafe { hypercall(xen_sys::__HYPERVISOR_mmuext_op, arguments) };
+        stopped(result, done, operations.len())
+    }
+
+    fn update_va_mapping(&mut self, update: VaUpdate) -> Result<(), Errno> {
+        self.count();
+        let arguments = [update.address().as_u64(), update.value(), UVMF_INVLPG, 0];
+        // SAFETY: `VaUpdate` is made by `mmu` only: for fixmap slots, for the guard page, for a leaf of the linear P2M, which
+        // nothing of ours reads, and to make a page writable whose owner holds it and that is a table no more.
+        check(unsafe { hypercall(xen_sys::__HYPERVISOR_update_va_mapping, arguments) }).map(|_| ())
+    }
+
+    fn give_back(&mut self, frames: &[Discarded]) -> Result<(), Stopped> {
+        self.count();
+        memory::give_back(frames)
+    }
+}
+
+impl Platform for Xen {
+    fn write_console(&mut self, text: &str) {
+        console::write(text);
+    }
+
+    fn attach_console(&mut self, page: SharedPage, port: u32) {
+        console::attach(page, port);
+    }
+
+    fn attach_shared_info(&mut self, page: FixmapPage) {
+        self.shared_info = Some(SharedInfo::new(&page));
+    }
+
+    fn publish(&mut self, published: &Published) {
+        if let Some(shared_info) = &mut self.shared_info {
+            shared_info.publish(published);
+        }
+    }
+
+    fn memory_map(&mut self, of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
+        self.count();
+        memory::map(of)
+    }
+
+    fn ramdisk(&self, window: &Window, ramdisk: &RamdiskPages) -> Option<&'static [u8]> {
+        ramdisk::bytes(window, ramdisk.pfns(), ramdisk.bytes())
+    }
+
+    fn start_module(&mut self, init: EntryPoint) -> i32 {
+        module::start(init)
+    }
+
+    fn end_module(&mut self, exit: EntryPoint) {
+        module::end(exit);
+    }
+
+    fn note_module(&mut self, name: &str, region: Region) {
+        MODULES.note(name, region);
+    }
+
+    fn forget_module(&mut self, region: Region) {
+        MODULES.forget(region);
+    }
+
+    fn hypercalls(&self) -> u64 {
+        self.hypercalls + console::hypercalls()
+    }
+
+    fn refused(&self) -> u64 {
+        super::hypercall::refused()
+    }
+
+    fn ticks(&self) -> u64 {
+        // SAFETY: rdtsc reads a counter; Xen lets a PV guest execute it or emulates it.
+        unsafe { core::arch::x86_64::_rdtsc() }
+    }
+}
