@@ -3,8 +3,8 @@
 use mmu::{Errno, Stopped};
 use p2m::Frame;
 use start_info::MapEntry;
-use xen_guest::{Running, boot};
-use xen_model::{Built, Guest, Hypercall, Machine};
+use xen_guest::Running;
+use xen_model::{Guest, Hypercall, Machine};
 
 use crate::{
     bench::PAGES,
@@ -190,15 +190,14 @@ impl Booted {
             Domain::DomU => Guest::new(64 << 8),
             Domain::Dom0 => Guest::dom0(64 << 8),
         };
-        let Ok(Built { mut machine, page, entry, image, .. }) = guest.build() else {
-            anyhow::bail!("the model's builder refuses the guest");
-        };
-        let mut running = boot(&mut machine, &page, &entry, &image)?;
+        let Ok(built) = guest.build() else { anyhow::bail!("the model's builder refuses the guest") };
+        let mut running = built.boot().map_err(|(_, failure)| failure)?.running;
         let mut frames = Vec::new();
         for _ in 0..PAGES {
-            frames.push(running.take_frame(&mut machine).map_err(|error| anyhow::anyhow!("{error}"))?);
+            frames.push(running.take_frame().map_err(|error| anyhow::anyhow!("{error}"))?);
         }
         let Ok(frames) = frames.try_into() else { anyhow::bail!("a wrong number of frames") };
+        let (machine, running) = running.take_apart();
         Ok(Self { machine, running, frames })
     }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use start_info::{ENTRIES, Entry, Mfn, Pfn, PfnRange};
 use x86_64::VirtAddr;
-use xen_guest::Image;
+use xen_guest::{Failure, Image};
 
 use crate::frames::Frame;
 use crate::guest::{Domain, Guest};
@@ -43,6 +43,42 @@ pub struct Built {
     pub image: Image,
     /// Where everything lies.
     pub places: Places,
+}
+
+/// A guest that was booted.
+#[derive(Debug)]
+pub struct Booted {
+    /// The guest, which owns the machine.
+    pub running: xen_guest::Guest<Machine>,
+    /// Where everything lay at entry.
+    pub places: Places,
+}
+
+impl Booted {
+    /// Returns the machine.
+    #[must_use]
+    pub const fn machine(&self) -> &Machine {
+        self.running.platform()
+    }
+
+    /// Returns the machine, to change it under the guest.
+    pub const fn machine_mut(&mut self) -> &mut Machine {
+        self.running.platform_mut()
+    }
+}
+
+impl Built {
+    /// Boots the guest.
+    ///
+    /// # Errors
+    /// The failure, and what was built, with the machine as the boot left it.
+    pub fn boot(self) -> Result<Booted, (Box<Self>, Failure)> {
+        let Self { machine, entry, page, image, places } = self;
+        match xen_guest::boot(machine, &page, &entry, &image) {
+            Ok(running) => Ok(Booted { running, places }),
+            Err((machine, failure)) => Err((Box::new(Self { machine, entry, page, image, places }), failure)),
+        }
+    }
 }
 
 impl Guest {

@@ -56,7 +56,7 @@ mod types;
 mod update;
 mod walk;
 
-pub use builder::Built;
+pub use builder::{Booted, Built};
 pub use call::Hypercall;
 pub use frames::{Frame, Kind, Owner, Record};
 pub use gdt::LocalTable;

@@ -8,7 +8,7 @@
 use mmu::{Errno, FixmapPage, RamdiskPages, layout::KERNEL_MAP};
 use p2m::{SharedPage, Window};
 use start_info::MemoryMap;
-use xen_guest::{EntryPoint, MapOf, NoMap, Platform, Published};
+use xen_guest::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
 
 use crate::machine::Machine;
 
@@ -18,6 +18,8 @@ pub(crate) const FRAME_LIST_LIST: usize = 0xc18 / 8;
 pub(crate) const P2M_CR3: usize = 0xc28 / 8;
 pub(crate) const P2M_VADDR: usize = 0xc30 / 8;
 pub(crate) const P2M_GENERATION: usize = 0xc38 / 8;
+
+impl Simulated for Machine {}
 
 impl Platform for Machine {
     fn write_console(&mut self, text: &str) {

@@ -26,6 +26,12 @@ impl<P: Simulated> Guest<P> {
         (&mut self.platform, &mut self.parts)
     }
 
+    /// Takes the guest apart.
+    #[must_use]
+    pub fn take_apart(self) -> (P, Running) {
+        (self.platform, self.parts)
+    }
+
     /// Loads a module from any bytes: on a simulated machine nothing of it is executed.
     ///
     /// # Errors

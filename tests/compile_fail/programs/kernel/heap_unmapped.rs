@@ -1,14 +1,16 @@
-//! A heap is laid over memory that is mapped.
+//! A payload gives the heap a number of pages, and none of its own.
 //!
-//! On Xen: the allocator writes its lists into the heap: a page fault at the first allocation, or at the first that
-//! leaves what the builder mapped.
+//! On Xen: the allocator writes its lists into the heap: a page fault at the first allocation where nothing is mapped, and
+//! somebody's memory overwritten where something is.
 
 #![no_std]
 
-use p2m::{Mapped, Span, Unmapped, Window};
-use xen_guest::sys::init_heap;
+use p2m::{Span, Unmapped};
+use start_info::PageCount;
+use xen_guest::Guest;
 
-pub fn heap(window: &Window, mapped: Span<Mapped>, not: Span<Unmapped>) {
-    init_heap(window, mapped); //~ TWIN
-    init_heap(window, not); //~ FAIL E0308
+pub fn heap(guest: &mut Guest, len: PageCount, not: Span<Unmapped>) -> Span<Unmapped> {
+    let _heap = guest.init_heap(len); //~ TWIN
+    let _heap = guest.init_heap(not); //~ FAIL E0308
+    not
 }

@@ -7,7 +7,7 @@
 
 use xen_guest::{Guest, sys::Xen};
 
-pub fn hypervisor(guest: Guest) -> Xen {
-    guest.xen //~ TWIN
-    Xen::new() //~ FAIL E0624
+pub fn hypervisor(guest: &Guest, xen: Xen) -> (Xen, u64) {
+    (xen, guest.hypercalls()) //~ TWIN
+    (Xen::new(), guest.hypercalls()) //~ FAIL E0624
 }

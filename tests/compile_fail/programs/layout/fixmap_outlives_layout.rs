@@ -2,17 +2,11 @@
 //!
 //! On Xen: a layout made anew may have the slots elsewhere; what is mapped through the old fixmap lands in its regions.
 
-use mmu::{Error, Fixmap, FixmapPage, Hypervisor, Settled, Slot};
-use start_info::Maddr;
+use mmu::{Error, Fixmap, Hypervisor, Settled};
 
-pub fn map(
-    xen: &mut impl Hypervisor,
-    layout: Settled,
-    other: Settled,
-    at: Maddr,
-) -> Result<FixmapPage, Error> {
+pub fn close(xen: &mut impl Hypervisor, layout: Settled, other: Settled) -> Result<(), Error> {
     let mut fixmap = Fixmap::new(&layout);
     drop(other); //~ TWIN
     drop(layout); //~ FAIL E0505
-    fixmap.map(xen, Slot::SharedInfo, at)
+    fixmap.close(xen)
 }

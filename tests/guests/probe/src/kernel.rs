@@ -10,7 +10,7 @@ use xen_guest::{
     sys::{Reason, shutdown},
 };
 
-use crate::live::Live;
+use crate::live::{self, Live};
 
 entry!(main);
 
@@ -55,14 +55,14 @@ impl From<mmu::Error> for Unready {
 }
 
 /// Runs all probes; returns how many there are, and how many gave something else than the table says.
-fn probe(guest: Guest) -> Result<(usize, usize), Unready> {
-    let Guest { mut xen, mut running } = guest;
+fn probe(mut guest: Guest) -> Result<(usize, usize), Unready> {
     let mut frames = ArrayVec::<Frame, PAGES>::new();
     for _ in 0..PAGES {
-        frames.push(running.take_frame(&mut xen)?);
+        frames.push(guest.take_frame()?);
     }
     let mut frames = frames.into_inner().map_err(|_| Unready::TooFew)?;
-    let domain = if running.setting.facts.is_dom0() { Domain::Dom0 } else { Domain::DomU };
+    let domain = if guest.facts().is_dom0() { Domain::Dom0 } else { Domain::DomU };
+    let (xen, running) = live::apart(guest);
     let mut live = Live::new(xen, &running, frames[0].mfn()).ok_or(Unready::NobodysFrame)?;
     log::info!("{live}");
     let (mut probes, mut differ) = (0, 0);

@@ -18,7 +18,7 @@ use mmu::Errno;
 use p2m::{Entry, Frame, MachineToPhys, Memory, Word, WordMut};
 use start_info::{Mfn, Pfn};
 use xen_guest::{
-    Running,
+    Guest, Running,
     sys::{Xen, hypercall},
 };
 
@@ -102,6 +102,12 @@ struct Multicall {
 const _: () = assert!(size_of::<Reservation>() == 32 && size_of::<MemoryExchange>() == 72);
 const _: () = assert!(size_of::<Multicall>() == size_of::<xen_sys::multicall_entry>());
 const _: () = assert!(size_of::<Poll>() == 24 && size_of::<MemoryMap>() == 16);
+
+/// Takes a guest apart: from here on only probes use it.
+pub(crate) fn apart(guest: Guest) -> (Xen, Running) {
+    // SAFETY: the parts are read only, but for the spare frames, which the caller took before.
+    unsafe { guest.into_parts() }
+}
 
 /// The hypervisor under us, and what was found in its M2P.
 #[derive(Debug)]

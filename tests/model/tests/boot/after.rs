@@ -4,36 +4,38 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use mmu::layout::{DIRECT_MAP, FIXMAP, KERNEL_MAP, LINEAR_P2M};
-use p2m::{Entry, Memory};
+use p2m::Entry;
 use start_info::{Mfn, Pfn};
-use xen_guest::{Mapping, Platform, Revector, Running, boot};
+use xen_guest::{Mapping, Platform, Revector};
 use xen_model::audit::{self, Complaints};
-use xen_model::{Built, Guest, Machine, Unmapped, toolstack};
+use xen_model::{Guest, Machine, Places, Unmapped, toolstack};
 
 /// A guest that was booted.
 pub(crate) struct Booted {
     pub(crate) guest: Guest,
-    pub(crate) built: Built,
-    pub(crate) running: Running,
+    pub(crate) places: Places,
+    pub(crate) running: xen_guest::Guest<Machine>,
 }
 
 /// Builds and boots a guest and checks everything.
 pub(crate) fn booted(guest: Guest) -> Booted {
-    let mut built = guest.build().unwrap();
-    let running = match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
-        Ok(running) => running,
-        Err(failure) => panic!("{failure}\n{}", built.machine.trace()),
+    let mut booted = match guest.build().unwrap().boot() {
+        Ok(booted) => Booted { guest, places: booted.places, running: booted.running },
+        Err((built, failure)) => panic!("{failure}\n{}", built.machine.trace()),
     };
     // The model looks where the ring is mapped: the old mapping is gone.
-    built.machine.write_console("booted\n");
-    let booted = Booted { guest, built, running };
+    booted.machine_mut().write_console("booted\n");
     booted.check();
     booted
 }
 
 impl Booted {
     pub(crate) fn machine(&self) -> &Machine {
-        &self.built.machine
+        self.running.platform()
+    }
+
+    pub(crate) const fn machine_mut(&mut self) -> &mut Machine {
+        self.running.platform_mut()
     }
 
     /// Returns how many page numbers there are now.
@@ -49,7 +51,7 @@ impl Booted {
         self.direct_map().assert_none();
         self.nothing_else_is_mapped().assert_none();
         self.p2m_is_right().assert_none();
-        if self.running.setting.options.revector == Revector::On {
+        if self.running.options().revector == Revector::On {
             toolstack::check(machine).unwrap();
         }
     }
@@ -57,8 +59,8 @@ impl Booted {
     /// Every page with memory is mapped once in the direct map, never executable, and nothing else is.
     fn direct_map(&self) -> Complaints {
         let mut complaints = Complaints::default();
-        let (machine, mapped) = (self.machine(), self.running.map.mapped().get());
-        if self.running.setting.options.mapping == Mapping::Eager && mapped != self.pages() {
+        let (machine, mapped) = (self.machine(), self.running.mapped().get());
+        if self.running.options().mapping == Mapping::Eager && mapped != self.pages() {
             complaints.add(|| format!("{mapped:#x} of {:#x} pages are mapped", self.pages()));
         }
         for pfn in 0..mapped {
@@ -77,8 +79,8 @@ impl Booted {
     /// Outside the direct map there is the image without its guard page, our P2M or the builder's, shared_info, modules.
     fn nothing_else_is_mapped(&self) -> Complaints {
         let mut complaints = Complaints::default();
-        let (machine, setting) = (self.machine(), &self.running.setting);
-        let places = &self.built.places;
+        let (machine, setting) = (self.machine(), &self.running.parts().setting);
+        let places = &self.places;
         let pages = |base: u64, pages: Range<u64>| base + pages.start * 4096..base + pages.end * 4096;
         let leaves = self.pages().div_ceil(512);
         let old_list = match (setting.options.revector, self.guest.init_p2m) {
@@ -89,9 +91,10 @@ impl Booted {
         let linear = old_list.unwrap_or(pages(LINEAR_P2M.as_u64(), 0..leaves));
         let image = pages(KERNEL_MAP.as_u64(), places.image.clone());
         let guard = KERNEL_MAP.as_u64() + setting.image.guard.get() * 4096;
-        let modules = self.running.window.region().start().as_u64()..self.running.window.end().as_u64();
+        let modules =
+            self.running.parts().window.region().start().as_u64()..self.running.modules_end().as_u64();
         let shared_info = FIXMAP.as_u64();
-        let direct = pages(DIRECT_MAP.as_u64(), 0..self.running.map.mapped().get());
+        let direct = pages(DIRECT_MAP.as_u64(), 0..self.running.mapped().get());
         let (mut in_image, mut in_linear, mut in_fixmap) = (0, 0, 0);
         machine.each_leaf(machine.root().unwrap(), |leaf| {
             let address = leaf.address;
@@ -133,7 +136,7 @@ impl Booted {
                 None if machine.is_device(pfn) => Entry::Identity,
                 None => Entry::Missing,
             };
-            let found = self.running.entry(machine, Pfn::new(pfn));
+            let found = self.running.entry(Pfn::new(pfn));
             if found != expected {
                 complaints.add(|| format!("pfn {pfn:#x} is {found:?}, not {expected:?}"));
             }
@@ -145,12 +148,12 @@ impl Booted {
     /// pages that were handed out.
     pub(crate) fn take_all(&mut self) -> Vec<u64> {
         let mut taken = Vec::new();
-        let machine = &mut self.built.machine;
-        while let Ok(mut frame) = self.running.take_frame(machine) {
+        while let Ok(mut frame) = self.running.take_frame() {
             let pfn = frame.pfn().get();
-            machine.fill(&mut frame, pfn);
+            self.running.fill(&mut frame, pfn);
             taken.push(pfn);
         }
+        let machine = self.machine();
         for &pfn in &taken {
             let mfn = machine.held_mfn(pfn).unwrap();
             assert_eq!(machine.peek(mfn, 7), Some(pfn), "something else was written to free pfn {pfn:#x}");
@@ -165,7 +168,7 @@ impl Booted {
     /// Returns the pages that are known to be in use, and for what.
     pub(crate) fn owners(&self) -> HashMap<u64, &'static str> {
         let mut owners = HashMap::new();
-        let (machine, places) = (self.machine(), &self.built.places);
+        let (machine, places) = (self.machine(), &self.places);
         let mut own = |pages: Range<u64>, what| {
             for pfn in pages {
                 if let Some(other) = owners.insert(pfn, what) {
@@ -191,7 +194,7 @@ impl Booted {
         for leaf in self.own_leaves() {
             own(leaf..leaf + 1, "P2M leaf");
         }
-        if self.running.publication.is_none() {
+        if self.running.parts().publication.is_none() {
             // With INIT_P2M the tables that map the list are among its pages.
             for pfn in places.list.clone().filter(|&pfn| machine.held_mfn(pfn).is_some()) {
                 owners.entry(pfn).or_insert("builder's P2M");
@@ -215,7 +218,7 @@ impl Booted {
     /// Returns how many inner pages the tree has.
     pub(crate) fn tree_pages(&self) -> u64 {
         let leaves = self.pages().div_ceil(512);
-        (1..=self.running.p2m.inner_levels()).map(|level| leaves.div_ceil(512u64.pow(level))).sum()
+        (1..=self.running.parts().p2m.inner_levels()).map(|level| leaves.div_ceil(512u64.pow(level))).sum()
     }
 
     /// Takes the shared leaves that are not in use out of a list of pages: at most one of each kind.
@@ -230,8 +233,8 @@ impl Booted {
 
     /// Returns the pages of leaves that are reached through the direct map: all but the builder's list.
     fn own_leaves(&self) -> HashSet<u64> {
-        let direct = self.running.map.view().direct();
-        let leaf = |index| self.running.p2m.leaf_pfn(self.machine(), direct, index);
+        let direct = self.running.parts().map.view().direct();
+        let leaf = |index| self.running.parts().p2m.leaf_pfn(self.machine(), direct, index);
         (0..self.pages().div_ceil(512)).filter_map(|index| Some(leaf(index).ok()?.get())).collect()
     }
 
@@ -242,7 +245,7 @@ impl Booted {
 
     /// Returns how many pages modules have.
     pub(crate) fn module_pages(&self) -> u64 {
-        let window = &self.running.window;
+        let window = &self.running.parts().window;
         let range = window.region().start().as_u64()..window.end().as_u64();
         range.step_by(4096).filter(|&address| self.machine().live_leaf(address).is_ok()).count() as u64
     }

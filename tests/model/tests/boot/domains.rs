@@ -3,7 +3,7 @@
 use mmu::{Access, Error, ModulePart};
 use p2m::Frame;
 use start_info::{Index, PageCount};
-use xen_guest::{Cause, boot};
+use xen_guest::Cause;
 use xen_model::{Guest, Ramdisk, audit};
 
 use crate::after::{Booted, booted};
@@ -80,10 +80,10 @@ fn holes_in_memory_are_mapped_nowhere_and_handed_out_to_nobody() {
 fn memory_is_mapped_only_as_it_is_needed_if_the_map_is_lazy() {
     let guest = Guest::new(3000 * MIB).with_command_line("map=lazy").with_ramdisk(small_ramdisk());
     let mut booted = booted(guest.clone());
-    assert!(booted.running.map.mapped().get() < guest.pages, "nothing needed all of it");
+    assert!(booted.running.mapped().get() < guest.pages, "nothing needed all of it");
     booted.read_ramdisk();
     booted.use_all_memory();
-    assert_eq!(booted.running.map.mapped().get(), guest.pages);
+    assert_eq!(booted.running.mapped().get(), guest.pages);
     booted.check();
 }
 
@@ -93,8 +93,8 @@ fn a_p2m_left_where_it_was_stays_mapped() {
         [Guest::new(300 * MIB), Guest::new(300 * MIB).with_notes(), Guest::dom0(300 * MIB).with_notes()]
     {
         let booted = booted(guest.with_command_line("revector=off"));
-        assert!(booted.running.publication.is_none());
-        let at = booted.running.setting.facts.p2m_list().at.as_u64();
+        assert!(booted.running.parts().publication.is_none());
+        let at = booted.running.facts().p2m_list().at.as_u64();
         let machine = booted.machine();
         for pfn in 0..booted.guest.pages {
             assert_eq!(machine.read(at + pfn * 8).unwrap(), machine.held_mfn(pfn).unwrap().get());
@@ -119,17 +119,20 @@ fn a_list_that_stays_at_an_address_of_its_own_needs_no_eager_map() {
 fn too_little_memory_ends_the_boot_with_one_line_and_nothing_broken() {
     for low in [1, 2, 3, 5, 8, 10, 12] {
         let guest = Guest { image_start: low, ..Guest::new(20 * MIB) };
-        let mut built = guest.build().unwrap();
-        match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
+        let machine = match guest.build().unwrap().boot() {
             // Two L1 tables, an L2 and an L3; page 0 and one page more stay free.
-            Ok(_) => assert!(low >= 6, "{low} pages below the kernel are too few for its tables"),
-            Err(failure) => {
+            Ok(booted) => {
+                assert!(low >= 6, "{low} pages below the kernel are too few for its tables");
+                booted.machine().clone()
+            }
+            Err((built, failure)) => {
                 assert!(low < 6, "{low}: {failure}");
                 assert!(matches!(failure.cause(), Cause::Mmu(Error::NoFrames { .. })), "{failure}");
+                built.machine
             }
-        }
-        audit::references(&built.machine).assert_none();
-        audit::protection_of_tables(&built.machine).assert_none();
+        };
+        audit::references(&machine).assert_none();
+        audit::protection_of_tables(&machine).assert_none();
     }
 }
 
@@ -138,7 +141,7 @@ fn a_frame_of_somebody_else_in_the_list_is_noticed_before_anything_is_mapped() {
     let mut built = Guest::new(64 * MIB).build().unwrap();
     let list = built.machine.built_mfn(built.places.list.start).unwrap();
     built.machine.poke(list, 0, built.machine.other_domains_frame().get());
-    let failure = boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap_err();
+    let (built, failure) = built.boot().unwrap_err();
     assert!(matches!(failure.cause(), Cause::Mismatch(_)), "{failure}");
     assert_eq!(built.machine.calls(), 0);
 }
@@ -146,7 +149,7 @@ fn a_frame_of_somebody_else_in_the_list_is_noticed_before_anything_is_mapped() {
 impl Booted {
     /// Reads the ramdisk and compares it with what the builder was given.
     pub(crate) fn read_ramdisk(&mut self) {
-        let found = self.running.ramdisk(&mut self.built.machine).unwrap();
+        let found = self.running.ramdisk().unwrap();
         let Some(ramdisk) = self.guest.ramdisk.as_ref().filter(|ramdisk| ramdisk.len > 0) else {
             return assert_eq!(found, None);
         };
@@ -157,20 +160,20 @@ impl Booted {
 
     /// Maps a module of three parts, as the loader does, and checks what may be done with each.
     pub(crate) fn load_module(&mut self, part_pages: u64) {
-        let machine = &mut self.built.machine;
-        let reservation = self.running.window.reserve(PageCount::new(part_pages * 3), 4096).unwrap();
+        let window = &mut self.running.parts_mut().1.window;
+        let reservation = window.reserve(PageCount::new(part_pages * 3), 4096).unwrap();
         let kinds = [Access::Execute, Access::Read, Access::ReadWrite];
         let mut parts = Vec::new();
         for access in kinds {
             let mut frames: Vec<Frame> = Vec::new();
             for _ in 0..part_pages {
-                let mut frame = self.running.take_frame(machine).unwrap();
-                frame.set(machine, Index::FIRST, 0x1234);
+                let mut frame = self.running.take_frame().unwrap();
+                self.running.write(&mut frame, Index::FIRST, 0x1234);
                 frames.push(frame);
             }
             parts.push(ModulePart { frames, access });
         }
-        let running = &mut self.running;
+        let (machine, running) = self.running.parts_mut();
         let mapped = running.window.map(machine, &mut running.map, &running.p2m, reservation, parts).unwrap();
         let start = mapped.region().start().as_u64();
         for page in 0..part_pages * 3 {

@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use start_info::MapEntry;
-use xen_guest::{Cause, boot};
+use xen_guest::Cause;
 use xen_model::{Domain, Guest, Ramdisk, audit};
 
 use crate::after::{Booted, booted};
@@ -47,8 +47,7 @@ fn fully_used(guest: Guest) -> Booted {
 
 /// Returns the one line a boot ends with; nothing was changed.
 fn refused(guest: &Guest) -> String {
-    let mut built = guest.build().unwrap();
-    let Err(failure) = boot(&mut built.machine, &built.page, &built.entry, &built.image) else {
+    let Err((built, failure)) = guest.build().unwrap().boot() else {
         panic!("a conflict was not noticed");
     };
     assert!(matches!(failure.cause(), Cause::Conflict(_)), "{failure}");
@@ -250,8 +249,8 @@ fn a_map_that_makes_no_sense_is_told() {
             "more than 128 regions",
         ),
     ] {
-        let mut built = Guest { machine_map: entries, ..Guest::dom0(0x6000) }.build().unwrap();
-        let failure = boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap_err();
+        let built = Guest { machine_map: entries, ..Guest::dom0(0x6000) }.build().unwrap();
+        let (_, failure) = built.boot().unwrap_err();
         assert!(
             matches!(failure.cause(), Cause::NoMap(_)) && failure.to_string().contains(said),
             "{failure}"
@@ -288,8 +287,7 @@ proptest! {
 
     #[test]
     fn a_host_of_any_shape_is_booted_on_or_the_conflict_is_told(guest in hosts()) {
-        let mut built = guest.build().unwrap();
-        match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
+        match guest.build().unwrap().boot() {
             Ok(_) => {
                 let mut booted = booted(guest);
                 booted.read_ramdisk();
@@ -297,7 +295,7 @@ proptest! {
                 booted.read_ramdisk();
                 booted.check();
             }
-            Err(failure) => {
+            Err((built, failure)) => {
                 let told = matches!(
                     failure.cause(),
                     Cause::Conflict(_) | Cause::NoMap(_) | Cause::Mmu(mmu::Error::NoFrames { .. })

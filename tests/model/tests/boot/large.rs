@@ -11,7 +11,7 @@ use crate::after::booted;
 #[test]
 fn the_source_documents_guest_loads_a_module() {
     let mut booted = booted(Guest::of_the_source_document());
-    assert_eq!(booted.running.setting.facts.p2m_list().at.as_u64(), 0xffff_ffff_925c_7000);
+    assert_eq!(booted.running.facts().p2m_list().at.as_u64(), 0xffff_ffff_925c_7000);
     booted.read_ramdisk();
     booted.load_module(3);
     booted.check();
@@ -25,7 +25,7 @@ fn the_source_documents_guest_loads_a_module() {
 #[test]
 fn the_source_documents_guest_loads_no_module_if_its_list_stays() {
     let mut booted = booted(Guest::of_the_source_document().with_command_line("revector=off"));
-    let error = booted.running.window.reserve(PageCount::new(1), 4096).unwrap_err();
+    let error = booted.running.parts_mut().1.window.reserve(PageCount::new(1), 4096).unwrap_err();
     let Error::Overlap { wanted, holder } = error else { panic!("{error}") };
     assert_eq!(wanted.start().as_u64(), 0xffff_ffff_a000_0000);
     assert_eq!((holder.start().as_u64(), holder.last()), (0xffff_ffff_925c_7000, 0xffff_ffff_a25c_6fff));
@@ -36,17 +36,16 @@ fn the_source_documents_guest_loads_no_module_if_its_list_stays() {
 #[test]
 fn a_dom0_of_one_tebibyte_boots() {
     let pages = (1_u64 << 40) / 4096;
-    let mut built = Guest::dom0(pages).with_notes().build().unwrap();
-    let running = xen_guest::boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap();
-    let machine = &built.machine;
+    let running = Guest::dom0(pages).with_notes().build().unwrap().boot().unwrap().running;
+    let machine = running.platform();
     let published = machine.published().unwrap();
     assert_eq!(published.frame_list_list, u64::MAX, "the three-level list ends at 512 GiB");
-    assert_eq!((published.max_pfn, running.map.mapped().get()), (pages, pages));
+    assert_eq!((published.max_pfn, running.mapped().get()), (pages, pages));
     assert!(machine.full_pages() < 20_000, "{} whole pages", machine.full_pages());
     // One page in every leaf of the P2M, and the last: in the tree, the linear list and the direct map.
     for pfn in (0..pages).step_by(512).map(|first| first + first / 512 % 512).chain([pages - 1]) {
         let mfn = machine.built_mfn(pfn).unwrap();
-        assert_eq!(running.entry(machine, Pfn::new(pfn)).ram(), Some(mfn));
+        assert_eq!(running.entry(Pfn::new(pfn)).ram(), Some(mfn));
         assert_eq!(machine.read(published.p2m_vaddr.as_u64() + pfn * 8), Ok(mfn.get()));
         assert_eq!(machine.live_leaf(DIRECT_MAP.as_u64() + pfn * 4096).unwrap().pte.mfn(), mfn);
     }
@@ -61,15 +60,14 @@ fn sparse_hosts_of_513_gib_to_12_tib_boot() {
         // What the builder puts has memory: the list takes a five hundred and twelfth of the numbers.
         let low = pages / 512 + 4 * GIB;
         let guest = Guest { holes: vec![low..pages - GIB, 0..0], ..Guest::dom0(pages).with_notes() };
-        let mut built = guest.with_command_line("map=lazy").build().unwrap();
-        let running = xen_guest::boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap();
-        let machine = &built.machine;
+        let running = guest.with_command_line("map=lazy").build().unwrap().boot().unwrap().running;
+        let machine = running.platform();
         let published = machine.published().unwrap();
         assert_eq!((published.frame_list_list, published.max_pfn), (u64::MAX, pages), "{gib} GiB");
-        assert_eq!(running.p2m.inner_levels(), 3);
+        assert_eq!(running.parts().p2m.inner_levels(), 3);
         for pfn in [0, low - 1, low, pages / 2, pages - GIB - 1, pages - GIB, pages - 1] {
             let mfn = machine.built_mfn(pfn);
-            assert_eq!(running.entry(machine, Pfn::new(pfn)).ram(), mfn, "{gib} GiB, pfn {pfn:#x}");
+            assert_eq!(running.entry(Pfn::new(pfn)).ram(), mfn, "{gib} GiB, pfn {pfn:#x}");
             let listed = machine.read(published.p2m_vaddr.as_u64() + pfn * 8);
             assert_eq!(listed, Ok(mfn.map_or(u64::MAX, start_info::Mfn::get)), "{gib} GiB, pfn {pfn:#x}");
         }

@@ -13,9 +13,9 @@ use xen_model::Guest;
 use crate::after::{Booted, booted};
 
 /// What a kernel would lend; nothing calls it, for the model executes nothing.
-fn kernel() -> Vec<Export> {
+fn kernel() -> &'static [Export] {
     let names = ["xen_guest_log", "xen_guest_fatal", "xen_guest_alloc", "xen_guest_free", "memset", "memcpy"];
-    names.map(|name| Export::new(name, || VirtAddr::new(0xffff_ffff_8100_0040))).to_vec()
+    Vec::leak(names.map(|name| Export::new(name, || VirtAddr::new(0xffff_ffff_8100_0040))).to_vec())
 }
 
 /// Builds the modules once, with the command the project itself uses, and reads one.
@@ -31,17 +31,18 @@ fn object(name: &str) -> Vec<u8> {
 
 impl Booted {
     fn load(&mut self, name: &str, bytes: &[u8]) -> Result<(), LoadError> {
-        self.running.load_module(&mut self.built.machine, name, bytes, &kernel()).map(|_| ())
+        self.running.lend(kernel());
+        self.running.load_bytes(name, bytes).map(|_| ())
     }
 
     fn unload(&mut self, name: &str) -> Result<(), LoadError> {
-        self.running.unload_module(&mut self.built.machine, name)
+        self.running.unload_module(name)
     }
 
     /// What must be the same before and after: frames, end of the window, modules.
     fn state(&self) -> (u64, VirtAddr, usize) {
         let running = &self.running;
-        (running.map.free(), running.window.end(), running.modules.loaded().len())
+        (running.free(), running.modules_end(), running.modules().loaded().len())
     }
 }
 
@@ -95,7 +96,7 @@ fn hypercalls_do_not_grow_with_the_pages() {
     let mut booted = booted(Guest::new(64 * MIB));
     for name in ["hello", "mebibyte", "large"] {
         booted.load(name, &object(name)).unwrap();
-        let cost = booted.running.modules.get(name).unwrap().cost();
+        let cost = booted.running.modules().get(name).unwrap().cost();
         assert!(cost.hypercalls <= 3, "{name}: {cost:?}");
     }
     let calls = booted.machine().calls();
@@ -112,12 +113,12 @@ fn a_module_without_frames_leaves_nothing() {
     let mut booted = booted(Guest::new(20 * MIB));
     let large = object("large");
     // With ever fewer frames: none for the pages, for the second table, for the first.
-    while booted.running.map.free() > 1400 {
-        booted.running.take_frame(&mut booted.built.machine).unwrap();
+    while booted.running.free() > 1400 {
+        booted.running.take_frame().unwrap();
     }
     booted.load("large", &large).unwrap();
     booted.unload("large").unwrap();
-    while booted.running.map.free() > 0 {
+    while booted.running.free() > 0 {
         let before = booted.state();
         if before.0 < 1340 {
             let refused = booted.load("large", &large).unwrap_err();
@@ -126,10 +127,10 @@ fn a_module_without_frames_leaves_nothing() {
         }
         let step = if before.0 > 8 { before.0 / 2 } else { 1 };
         for _ in 0..step {
-            booted.running.take_frame(&mut booted.built.machine).unwrap();
+            booted.running.take_frame().unwrap();
         }
     }
-    assert_eq!(booted.running.window.end(), MODULES);
+    assert_eq!(booted.running.modules_end(), MODULES);
     booted.check();
 }
 
@@ -137,9 +138,9 @@ fn a_module_without_frames_leaves_nothing() {
 fn the_window_is_full_at_the_fixmap() {
     let mut booted = booted(Guest::new(64 * MIB));
     let rest = PageCount::of_bytes(FIXMAP - MODULES).unwrap().get() - 5;
-    let _rest = booted.running.window.reserve(PageCount::new(rest), 4096).unwrap();
+    let _rest = booted.running.parts_mut().1.window.reserve(PageCount::new(rest), 4096).unwrap();
     booted.load("hello", &object("hello")).unwrap();
-    assert_eq!(booted.running.window.end(), FIXMAP);
+    assert_eq!(booted.running.modules_end(), FIXMAP);
     let before = booted.state();
     let refused = booted.load("base", &object("base")).unwrap_err().to_string();
     assert!(

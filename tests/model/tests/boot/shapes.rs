@@ -1,7 +1,7 @@
 //! Guests of random shapes.
 
 use proptest::prelude::*;
-use xen_guest::{Cause, boot};
+use xen_guest::Cause;
 use xen_model::{Domain, Guest, Ramdisk, audit};
 
 use crate::after::booted;
@@ -42,15 +42,15 @@ proptest! {
 
     #[test]
     fn a_guest_of_any_shape_boots_or_says_that_memory_is_wanting(guest in guests()) {
-        let Ok(mut built) = guest.build() else { return Ok(()) };
-        match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
+        let Ok(built) = guest.build() else { return Ok(()) };
+        match built.boot() {
             Ok(_) => {
                 let mut booted = booted(guest);
                 booted.read_ramdisk();
                 booted.use_all_memory();
                 booted.check();
             }
-            Err(failure) => {
+            Err((built, failure)) => {
                 let wanting = matches!(failure.cause(), Cause::Mmu(mmu::Error::NoFrames { .. }));
                 prop_assert!(wanting, "{}", failure);
                 audit::references(&built.machine).assert_none();

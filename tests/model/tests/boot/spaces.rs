@@ -28,20 +28,19 @@ fn top(booted: &Booted, root: Mfn, address: u64) -> u64 {
 #[test]
 fn a_top_level_entry_made_later_is_in_every_space() {
     let mut booted = booted(dom0(0x6000));
-    let free = booted.running.map.free();
-    let machine = &mut booted.built.machine;
-    let spaces = [0; 3].map(|_| booted.running.new_space(machine).unwrap());
-    let shared_info = booted.running.setting.facts.shared_info().mfn();
-    let page = booted.running.map_device(machine, shared_info, PageCount::new(1), IoAccess::Read).unwrap();
-    booted.running.enter_space(machine, Some(&spaces[1])).unwrap();
+    let free = booted.running.free();
+    let spaces = [0; 3].map(|_| booted.running.new_space().unwrap());
+    let shared_info = booted.running.facts().shared_info().mfn();
+    let page = booted.running.map_device(shared_info, PageCount::new(1), IoAccess::Read).unwrap();
+    booted.running.enter_space(Some(&spaces[1])).unwrap();
     let pages = PfnRange::between(Pfn::new(HOLE.0), Pfn::new(HOLE.1));
-    let low = booted.running.map_identity(machine, pages, IoAccess::ReadWrite).unwrap();
+    let low = booted.running.map_identity(pages, IoAccess::ReadWrite).unwrap();
     assert_eq!(low.region().start().as_u64(), HOLE.0 << 12);
-    let map = &booted.running.map;
-    assert_eq!(page.read(map, machine, 0, Index::new(0xc10 / 8)), Some(booted.running.p2m.pages().get()));
-    assert_eq!(page.read(map, machine, 1, Index::FIRST), None);
+    let max_pfn = booted.running.read_device(&page, 0, Index::new(0xc10 / 8));
+    assert_eq!(max_pfn, Some(booted.running.pages().get()));
+    assert_eq!(booted.running.read_device(&page, 1, Index::FIRST), None);
     audited(&booted);
-    let first = booted.running.map.view().root_frame().1;
+    let first = booted.running.parts().map.view().root_frame().1;
     for address in [0, IO_MAP.as_u64(), DIRECT_MAP.as_u64(), 0xffff_ffff_8100_0000] {
         let entry = top(&booted, first, address);
         assert_ne!(entry, 0, "{address:#x}");
@@ -49,20 +48,20 @@ fn a_top_level_entry_made_later_is_in_every_space() {
             assert_eq!(top(&booted, space.root(), address), entry, "{address:#x}");
         }
     }
-    let machine = &mut booted.built.machine;
     let [one, two, three] = spaces;
     // The one in use stays.
-    let (two, error) = booted.running.retire_space(machine, two).unwrap_err();
+    let (two, error) = booted.running.retire_space(two).unwrap_err();
+    let two = two.unwrap();
     assert_eq!(error, Error::SpaceInUse { root: two.root() });
-    booted.running.enter_space(machine, None).unwrap();
-    booted.running.unmap_identity(machine, low).unwrap();
-    booted.running.unmap_device(machine, page).unwrap();
+    booted.running.enter_space(None).unwrap();
+    booted.running.unmap_device(low).unwrap();
+    booted.running.unmap_device(page).unwrap();
     for space in [one, two, three] {
-        booted.running.retire_space(machine, space).unwrap();
+        booted.running.retire_space(space).unwrap();
     }
     audited(&booted);
     // What is kept: an L3, an L2 and an L1 table for each half.
-    assert_eq!(booted.running.map.free(), free - 6);
+    assert_eq!(booted.running.free(), free - 6);
 }
 
 #[test]
@@ -70,15 +69,14 @@ fn a_direct_map_that_reaches_the_next_512_gib_later_is_in_every_space() {
     let pages = (1 << 27) + 0x345;
     let holes = vec![1 << 19..1 << 27, 0..0];
     let guest = Guest { holes, ..Guest::dom0(pages).with_notes() }.with_command_line("map=lazy");
-    let mut built = guest.build().unwrap();
-    let mut running = xen_guest::boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap();
-    let space = running.new_space(&mut built.machine).unwrap();
-    while running.map.grow(&mut built.machine, &running.p2m).unwrap() {}
+    let mut running = guest.build().unwrap().boot().unwrap().running;
+    let space = running.new_space().unwrap();
+    while running.grow().unwrap() {}
     let slot = ((DIRECT_MAP.as_u64() + (1 << 39)) >> 39) as usize % 512;
-    let first = running.map.view().root_frame().1;
-    let entry = built.machine.peek(first, slot).unwrap();
+    let first = running.parts().map.view().root_frame().1;
+    let entry = running.platform().peek(first, slot).unwrap();
     assert_ne!(entry, 0);
-    assert_eq!(built.machine.peek(space.root(), slot), Some(entry));
+    assert_eq!(running.platform().peek(space.root(), slot), Some(entry));
 }
 
 #[test]
@@ -86,22 +84,21 @@ fn every_refusal_while_spaces_come_and_go_leaves_all_as_it_was_or_is_told() {
     let whole = booted(dom0(0x6000));
     for call in 1..8 {
         let mut booted = Booted { guest: whole.guest.clone(), ..crate::after::booted(whole.guest.clone()) };
-        let free = booted.running.map.free();
-        let machine = &mut booted.built.machine;
-        machine.refuse_at(call, mmu::Errno::ENOMEM);
-        let made = booted.running.new_space(machine);
+        let free = booted.running.free();
+        booted.machine_mut().refuse_at(call, mmu::Errno::ENOMEM);
+        let made = booted.running.new_space();
         let Ok(space) = made else {
-            assert_eq!(booted.running.map.free(), free, "call {call}");
+            assert_eq!(booted.running.free(), free, "call {call}");
             audited(&booted);
             continue;
         };
-        let retired = match booted.running.retire_space(machine, space) {
+        let retired = match booted.running.retire_space(space) {
             Ok(()) => Ok(()),
             // It is what it was: ending it again ends it.
-            Err((space, _)) => booted.running.retire_space(machine, space).map_err(|(_, error)| error),
+            Err((space, _)) => booted.running.retire_space(space.unwrap()).map_err(|(_, error)| error),
         };
         assert_eq!(retired, Ok(()), "call {call}");
-        assert_eq!(booted.running.map.free(), free, "call {call}");
+        assert_eq!(booted.running.free(), free, "call {call}");
         audited(&booted);
     }
 }
@@ -109,15 +106,14 @@ fn every_refusal_while_spaces_come_and_go_leaves_all_as_it_was_or_is_told() {
 #[test]
 fn the_guests_own_memory_is_no_device() {
     let mut booted = booted(dom0(0x6000));
-    let machine = &mut booted.built.machine;
     for pfn in [0x1000, 0x5000] {
-        let mfn = machine.held_mfn(pfn).unwrap();
-        let error = booted.running.map_device(machine, mfn, PageCount::new(1), IoAccess::Read).unwrap_err();
+        let mfn = booted.machine().held_mfn(pfn).unwrap();
+        let error = booted.running.map_device(mfn, PageCount::new(1), IoAccess::Read).unwrap_err();
         assert_eq!(error, Error::OwnMemory { mfn, pfn: Pfn::new(pfn) });
     }
     for (start, end) in [(0xa0, 0x101), (0x9f, 0xa1), (0, 1), (0x3000, 0x3001)] {
         let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
-        let error = booted.running.map_identity(machine, pages, IoAccess::Read).unwrap_err();
+        let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
         assert!(matches!(error, Error::NotIdentity { .. }), "{start:#x}..{end:#x}: {error}");
     }
     audited(&booted);
@@ -126,18 +122,16 @@ fn the_guests_own_memory_is_no_device() {
 #[test]
 fn what_xen_refuses_of_device_memory_leaves_nothing_mapped() {
     let mut booted = booted(dom0(0x6000));
-    let machine = &mut booted.built.machine;
     // The last page is another domain's.
-    let other = machine.other_domains_frame();
-    let error =
-        booted.running.map_device(machine, other, PageCount::new(1), IoAccess::ReadWrite).unwrap_err();
+    let other = booted.machine().other_domains_frame();
+    let error = booted.running.map_device(other, PageCount::new(1), IoAccess::ReadWrite).unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error}");
     let pages = PageCount::new(HOLE.1 - HOLE.0);
-    machine.cut_at(2, 3, mmu::Errno::EPERM);
-    let error = booted.running.map_device(machine, Mfn::new(HOLE.0), pages, IoAccess::Read);
+    booted.machine_mut().cut_at(2, 3, mmu::Errno::EPERM);
+    let error = booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read);
     let page = match error {
         Err(Error::Refused { .. }) => {
-            booted.running.map_device(machine, Mfn::new(HOLE.0), pages, IoAccess::Read).unwrap()
+            booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read).unwrap()
         }
         other => other.unwrap(),
     };
@@ -148,11 +142,11 @@ fn what_xen_refuses_of_device_memory_leaves_nothing_mapped() {
 #[test]
 fn a_live_table_is_shown_for_reading_whatever_is_asked_for() {
     let mut booted = booted(dom0(0x6000));
-    let root = booted.running.map.view().root_frame().1;
-    let free = booted.running.take_frame(&mut booted.built.machine).unwrap();
-    let machine = &mut booted.built.machine;
-    let mut fixmap = Fixmap::new(&booted.running.layout);
-    let (view, p2m) = (booted.running.map.view(), &booted.running.p2m);
+    let root = booted.running.parts().map.view().root_frame().1;
+    let free = booted.running.take_frame().unwrap();
+    let (machine, parts) = booted.running.parts_mut();
+    let mut fixmap = Fixmap::new(&parts.layout);
+    let (view, p2m) = (parts.map.view(), &parts.p2m);
     for mfn in [root, free.mfn()] {
         let shown = fixmap.look(machine, view, p2m, mfn, IoAccess::ReadWrite).unwrap();
         assert_eq!(shown.access(), IoAccess::Read);
@@ -170,13 +164,13 @@ fn a_live_table_is_shown_for_reading_whatever_is_asked_for() {
 #[test]
 fn machine_memory_is_read_where_the_p2m_calls_it_identity_and_nowhere_else() {
     let mut booted = booted(dom0(0x6000));
-    let Booted { built, running, .. } = &mut booted;
+    let running = &mut booted.running;
     let mut bytes = [0; 3];
-    let error = running.read_machine(&mut built.machine, Maddr::try_new(0x300_0000).unwrap(), &mut bytes);
+    let error = running.read_machine(Maddr::try_new(0x300_0000).unwrap(), &mut bytes);
     assert_eq!(error, Err(Error::NotIdentity { pfn: Pfn::new(0x3000) }));
-    let behind = running.p2m.pages().get() + 0x2000;
-    assert_eq!(running.entry(&built.machine, Pfn::new(behind)), p2m::Entry::Identity);
+    let behind = running.pages().get() + 0x2000;
+    assert_eq!(running.entry(Pfn::new(behind)), p2m::Entry::Identity);
     let none = Maddr::try_new((1 << 52) - 1).unwrap();
-    assert!(running.read_machine(&mut built.machine, none, &mut bytes).is_err());
-    built.machine.write_console("");
+    assert!(running.read_machine(none, &mut bytes).is_err());
+    running.platform_mut().write_console("");
 }

@@ -9,10 +9,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use mmu::layout::DIRECT_MAP;
-use p2m::{Entry, Memory};
+use p2m::Entry;
 use start_info::Mfn;
-use xen_guest::Running;
-use xen_model::{Built, Machine, audit};
+use xen_model::{Booted, Machine, audit};
 
 /// The owners found so far.
 #[derive(Debug, Default)]
@@ -30,9 +29,9 @@ impl Account {
     }
 
     /// Finds who owns what after a boot, free pages apart.
-    pub(crate) fn of(built: &Built, running: &Running) -> Self {
+    pub(crate) fn of(booted: &Booted) -> Self {
         let mut account = Self::default();
-        let (machine, places) = (&built.machine, &built.places);
+        let (machine, places, running) = (booted.machine(), &booted.places, booted.running.parts());
         account.own(0..1, "page 0");
         account.own(places.image.clone(), "image");
         account.own(places.start_info..places.start_info + 1, "start_info");
@@ -44,7 +43,7 @@ impl Account {
             let pfn = machine.built_pfn(mfn).unwrap().get();
             account.own(pfn..pfn + 1, "page table");
         }
-        account.p2m(built, running);
+        account.p2m(booted);
         let window = &running.window;
         for address in (window.region().start().as_u64()..window.end().as_u64()).step_by(4096) {
             if let Ok(leaf) = machine.live_leaf(address) {
@@ -60,8 +59,8 @@ impl Account {
     }
 
     /// Finds the pages of tree and frame list.
-    fn p2m(&mut self, built: &Built, running: &Running) {
-        let machine = &built.machine;
+    fn p2m(&mut self, booted: &Booted) {
+        let (machine, running) = (booted.machine(), booted.running.parts());
         let leaves: Vec<u64> = (0..running.p2m.leaves())
             .map(|leaf| running.p2m.leaf_address(machine, leaf).unwrap().as_u64())
             .collect();
@@ -74,7 +73,7 @@ impl Account {
             self.frame_list(machine);
         } else {
             // With INIT_P2M the live tables that map the list are among its pages.
-            for pfn in built.places.list.clone() {
+            for pfn in booted.places.list.clone() {
                 self.owners.entry(pfn).or_insert("builder's list");
             }
         }
@@ -150,13 +149,14 @@ fn page(address: u64) -> u64 {
 /// Takes every free frame and writes its number into it; returns them in ascending order.
 ///
 /// A lazy map is mapped to its end by this, so the account is made afterwards.
-pub(crate) fn drain(machine: &mut Machine, running: &mut Running) -> Vec<u64> {
+pub(crate) fn drain(booted: &mut Booted) -> Vec<u64> {
     let mut free = Vec::new();
-    while let Ok(mut frame) = running.take_frame(machine) {
+    while let Ok(mut frame) = booted.running.take_frame() {
         let pfn = frame.pfn().get();
-        machine.fill(&mut frame, pfn);
+        booted.running.fill(&mut frame, pfn);
         free.push(pfn);
     }
+    let machine = booted.machine();
     for &pfn in &free {
         let mfn = machine.built_mfn(pfn).unwrap();
         assert_eq!(

@@ -27,12 +27,12 @@ fn stopped(name: &str, built: &Built, call: u64, done: usize, errno: Errno) -> u
     let tried = try_boot(built, |built| built.machine.cut_at(call, done, errno));
     let line = tried.line().unwrap_or_else(|| panic!("{name}: call {call} was refused and not missed"));
     assert!(line.contains(&errno.to_string()), "{name}: {line:?} does not name {errno}");
-    let cause = tried.result.as_ref().unwrap_err().cause();
+    let cause = tried.result.as_ref().unwrap_err().1.cause();
     let (Cause::Mmu(Error::Refused { errno: said, .. }) | Cause::NoMap(NoMap::Refused(said))) = *cause else {
         panic!("{name}: {line}");
     };
     assert_eq!(said, errno);
-    let machine = &tried.built.machine;
+    let machine = tried.machine();
     let more = machine.calls() - call;
     assert!(machine.refused() == 1 && more <= MOST_UNDOING, "{name}: {line}: it went on with {more} calls");
     tried.audit();
@@ -46,7 +46,7 @@ fn each_call(mut each: impl FnMut(&str, &Guest, &Built, u64)) {
         let booted = try_boot(&built, |_| {});
         assert_eq!(booted.line(), None, "{name}");
         booted.audit();
-        let calls = booted.built.machine.calls();
+        let calls = booted.machine().calls();
         assert!(calls >= 5, "{name}: {calls} hypercalls are too few to be a boot");
         (1..=calls).for_each(|call| each(name, &guest, &built, call));
     }

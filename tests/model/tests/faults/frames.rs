@@ -9,7 +9,7 @@ use crate::guests::{guests, try_boot};
 fn every_frame_denied_once_ends_the_boot_with_one_line_and_breaks_nothing() {
     for (name, guest) in guests() {
         let built = guest.build().unwrap();
-        let asked = try_boot(&built, |_| {}).built.machine.frames_asked();
+        let asked = try_boot(&built, |_| {}).machine().frames_asked();
         assert!(asked >= 10, "{name}: {asked} frames are too few for a boot");
         // The many equal ones are L1 tables and leaves: of a large guest a sample, and both ends.
         let step = (asked / 60).max(1) as usize;
@@ -17,10 +17,10 @@ fn every_frame_denied_once_ends_the_boot_with_one_line_and_breaks_nothing() {
         for n in (1..=asked.min(20)).chain(middle).chain(asked.saturating_sub(20).max(1)..=asked) {
             let tried = try_boot(&built, |built| built.machine.deny_frame_at(n));
             let line = tried.line().unwrap_or_else(|| panic!("{name}: frame {n} of {asked} was not missed"));
-            let cause = tried.result.as_ref().unwrap_err().cause();
+            let cause = tried.result.as_ref().unwrap_err().1.cause();
             assert!(matches!(cause, Cause::Mmu(Error::NoFrames { .. })), "{name}: {line}");
             assert!(line.contains("no free page left"), "{name}: {line}");
-            assert_eq!(tried.built.machine.refused(), 0, "{name}: {line}");
+            assert_eq!(tried.machine().refused(), 0, "{name}: {line}");
             tried.audit();
         }
     }

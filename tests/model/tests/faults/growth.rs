@@ -6,7 +6,7 @@ use xen_model::Guest;
 use crate::subject::{Deed, Leaves, Subject};
 
 fn grow(subject: &mut Subject) -> Result<(), LoadError> {
-    let grown = subject.running.map.grow(&mut subject.built.machine, &subject.running.p2m)?;
+    let grown = subject.booted.running.grow()?;
     assert!(grown);
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use mmu::layout::INIT_P2M;
 use start_info::Mfn;
-use xen_guest::{Failure, Running, boot};
-use xen_model::{Built, Guest, Ramdisk, audit, toolstack};
+use xen_guest::Failure;
+use xen_model::{Booted, Built, Guest, Machine, Ramdisk, audit, toolstack};
 
 fn ramdisk() -> Ramdisk {
     Ramdisk::of((0..0x5432_u32).map(|i| (i * 5) as u8).collect())
@@ -27,8 +27,7 @@ pub(crate) fn guests() -> [(&'static str, Guest); 8] {
 
 /// A boot that ended one way or the other.
 pub(crate) struct Tried {
-    pub(crate) built: Built,
-    pub(crate) result: Result<Running, Failure>,
+    pub(crate) result: Result<Booted, (Box<Built>, Failure)>,
     builders_root: Mfn,
 }
 
@@ -37,14 +36,20 @@ pub(crate) fn try_boot(built: &Built, spoil: impl FnOnce(&mut Built)) -> Tried {
     let mut built = built.clone();
     let builders_root = built.machine.root().unwrap();
     spoil(&mut built);
-    let result = boot(&mut built.machine, &built.page, &built.entry, &built.image);
-    Tried { built, result, builders_root }
+    Tried { result: built.boot(), builders_root }
 }
 
 impl Tried {
+    pub(crate) fn machine(&self) -> &Machine {
+        match &self.result {
+            Ok(booted) => booted.machine(),
+            Err((built, _)) => &built.machine,
+        }
+    }
+
     /// Returns the line of a boot that failed.
     pub(crate) fn line(&self) -> Option<String> {
-        let failure = self.result.as_ref().err()?;
+        let (_, failure) = self.result.as_ref().err()?;
         let line = failure.to_string();
         assert!(!line.contains('\n'), "{line:?} is more than a line");
         assert!(line.starts_with(&format!("{}: ", failure.stage())), "{line:?} does not name its stage");
@@ -53,7 +58,7 @@ impl Tried {
 
     /// Checks that Xen's rules and ours hold, whatever became of the boot.
     pub(crate) fn audit(&self) {
-        let machine = &self.built.machine;
+        let machine = self.machine();
         audit::references(machine).assert_none();
         audit::protection_of_tables(machine).assert_none();
         // What the builder's tables map is writable and executable until they are gone; the direct map never is.
@@ -64,8 +69,8 @@ impl Tried {
                 assert!(!(leaf.writable && leaf.executable), "{leaf:?} after the switch");
             });
         }
-        if let Ok(running) = &self.result
-            && running.publication.is_some()
+        if let Ok(booted) = &self.result
+            && booted.running.parts().publication.is_some()
         {
             toolstack::check(machine).unwrap();
         }

@@ -2,8 +2,7 @@
 
 use p2m::Entry;
 use start_info::Pfn;
-use xen_guest::Running;
-use xen_model::{Built, Guest, Ramdisk, audit};
+use xen_model::{Booted, Guest, Ramdisk, audit};
 
 use crate::account::{Account, drain};
 use crate::guests::try_boot;
@@ -11,12 +10,11 @@ use crate::object::module;
 
 const GIB: u64 = 1 << 18;
 
-fn lost(guest: &Guest, spoil: impl FnOnce(&mut Built, &mut Running)) -> Vec<u64> {
-    let mut tried = try_boot(&guest.build().unwrap(), |_| {});
-    let running = tried.result.as_mut().unwrap();
-    spoil(&mut tried.built, running);
-    let free = drain(&mut tried.built.machine, running);
-    Account::of(&tried.built, running).nobodys(&tried.built.machine, &free)
+fn lost(guest: &Guest, spoil: impl FnOnce(&mut Booted)) -> Vec<u64> {
+    let mut booted = try_boot(&guest.build().unwrap(), |_| {}).result.unwrap();
+    spoil(&mut booted);
+    let free = drain(&mut booted);
+    Account::of(&booted).nobodys(booted.machine(), &free)
 }
 
 #[test]
@@ -26,34 +24,74 @@ fn a_lazy_map_reaches_memory_behind_a_gibibyte_that_yields_nothing() {
         Guest { holes: vec![GIB..2 * GIB, 0..0], ..Guest::new(3 * GIB) },
         Guest { ramdisk_by_pfn: true, ..Guest::new(6 * GIB).with_ramdisk(ramdisk) },
     ] {
-        let mut tried = try_boot(&guest.with_command_line("map=lazy").build().unwrap(), |_| {});
-        let running = tried.result.as_mut().unwrap();
-        drain(&mut tried.built.machine, running);
-        assert_eq!(running.map.mapped(), running.map.total());
+        let mut booted = guest.with_command_line("map=lazy").build().unwrap().boot().unwrap();
+        drain(&mut booted);
+        assert_eq!(booted.running.mapped(), booted.running.parts().map.total());
     }
 }
 
 #[test]
 fn a_module_for_which_there_are_too_few_pages_loses_none() {
     for n in 1..=5 {
-        let lost = lost(&Guest::new(0x2345), |built, running| {
-            built.machine.deny_frame_at(n);
-            running.load_module(&mut built.machine, "small", &module(), &[]).unwrap_err();
+        let lost = lost(&Guest::new(0x2345), |booted| {
+            booted.machine_mut().deny_frame_at(n);
+            booted.running.load_bytes("small", &module()).unwrap_err();
         });
         assert!(lost.is_empty(), "frame {n}: {lost:x?}");
     }
 }
 
+/// A page number in a hole, and that of a whole leaf without memory.
+const HOLE: std::ops::Range<u64> = 0x900..0x901;
+
+#[test]
+fn an_entry_that_needs_no_leaf_is_changed_without_a_free_page() {
+    let guest =
+        Guest { image_start: 0x80, image_pages: 0x200, holes: vec![HOLE, 0..0], ..Guest::new(0x2345) };
+    let lost = lost(&guest, |booted| {
+        drain(booted);
+        booted.running.set_entry(Pfn::new(HOLE.start), Entry::Identity).unwrap();
+        booted.running.set_entry(Pfn::new(HOLE.start), Entry::Missing).unwrap();
+    });
+    // What was drained is held by the test, and so by nobody.
+    assert!(!lost.is_empty());
+}
+
 #[test]
 fn an_entry_loses_no_page_when_a_spare_one_is_denied() {
     for n in [1, 2] {
-        let lost = lost(&Guest::new(0x2345), |built, running| {
-            built.machine.deny_frame_at(n);
-            let set = running.set_entry(&mut built.machine, Pfn::new(0x900), Entry::Missing);
-            assert_eq!(set.is_ok(), n == 2, "a leaf of our own needs no second page");
+        let guest = Guest {
+            image_start: 0x80,
+            image_pages: 0x200,
+            holes: vec![0x800..0xc00, 0..0],
+            ..Guest::new(0x2345)
+        };
+        let lost = lost(&guest, |booted| {
+            booted.machine_mut().deny_frame_at(n);
+            let set = booted.running.set_entry(Pfn::new(0x900), Entry::Identity);
+            assert_eq!(set.is_ok(), n == 2, "a leaf needs one page, and none above it");
         });
-        // The page whose entry is gone is the one that is nobody's.
-        assert_eq!(lost, if n == 2 { vec![0x900] } else { vec![] }, "{n}");
+        assert_eq!(lost, [], "{n}");
+    }
+}
+
+#[test]
+fn a_page_with_memory_is_named_by_its_owner_alone() {
+    let mut booted = Guest::new(0x2345).build().unwrap().boot().unwrap();
+    let frame = booted.running.take_frame().unwrap();
+    let last = Pfn::new(0x2344);
+    for (pfn, entry) in [
+        (last, Entry::Ram(frame.mfn())),
+        (last, Entry::Missing),
+        (last, Entry::Identity),
+        (frame.pfn(), Entry::Foreign(frame.mfn())),
+        (frame.pfn(), Entry::Ram(frame.mfn())),
+        (Pfn::new(0), Entry::Missing),
+    ] {
+        let before = booted.running.entry(pfn);
+        let refused = booted.running.set_entry(pfn, entry);
+        assert!(matches!(refused, Err(mmu::Error::HasMemory { .. })), "{pfn} to {entry:?}: {refused:?}");
+        assert_eq!(booted.running.entry(pfn), before);
     }
 }
 
@@ -61,7 +99,7 @@ fn an_entry_loses_no_page_when_a_spare_one_is_denied() {
 fn memory_that_is_absent_takes_no_tables() {
     let tables = |holes: Vec<std::ops::Range<u64>>| {
         let guest = Guest { holes, ..Guest::new(5 * GIB) };
-        audit::tables(&try_boot(&guest.build().unwrap(), |_| {}).built.machine).count()
+        audit::tables(guest.build().unwrap().boot().unwrap().machine()).count()
     };
     let (full, holed) = (tables(Vec::new()), tables(vec![GIB..3 * GIB, 0..0]));
     assert!(holed + 1000 < full, "{holed} tables with 2 GiB absent, {full} without");

@@ -16,16 +16,16 @@ const NAME: &str = "small";
 const KEPT: u64 = 515;
 
 fn load(subject: &mut Subject, bytes: &[u8]) -> Result<(), LoadError> {
-    let start = subject.running.load_module(&mut subject.built.machine, NAME, bytes, &[])?.region().start();
-    check(&subject.built.machine, start.as_u64());
+    let start = subject.booted.running.load_bytes(NAME, bytes)?.region().start();
+    check(subject.machine(), start.as_u64());
     Ok(())
 }
 
 fn unload(subject: &mut Subject) -> Result<(), LoadError> {
-    let ended = subject.built.machine.modules_ended();
-    let result = subject.running.unload_module(&mut subject.built.machine, NAME);
-    assert_eq!(subject.built.machine.modules_ended(), ended + 1);
-    assert!(subject.running.modules.get(NAME).is_none());
+    let ended = subject.machine().modules_ended();
+    let result = subject.booted.running.unload_module(NAME);
+    assert_eq!(subject.machine().modules_ended(), ended + 1);
+    assert!(subject.booted.running.modules().get(NAME).is_none());
     result
 }
 
@@ -85,12 +85,12 @@ fn an_unload_that_is_refused_or_cut_is_finished_later() {
 fn a_load_for_which_memory_must_be_mapped_first_loses_nothing() {
     let guest = Guest { image_start: 0x80, ..Guest::new((1 << 18) + 0x2345) }.with_command_line("map=lazy");
     let hold = |subject: &mut Subject| {
-        let (machine, running) = (&mut subject.built.machine, &mut subject.running);
-        let mapped = running.map.mapped();
-        while running.map.free() > KEPT + 3 {
-            subject.held.push(running.take_frame(machine).unwrap());
+        let running = &mut subject.booted.running;
+        let mapped = running.mapped();
+        while running.free() > KEPT + 3 {
+            subject.held.push(running.take_frame().unwrap());
         }
-        assert_eq!(running.map.mapped(), mapped);
+        assert_eq!(running.mapped(), mapped);
     };
     let act = |subject: &mut Subject| load(subject, &module());
     let deed = Deed { name: "grown", guest: &guest, prepare: &hold, act: &act, leaves: Leaves::Grown };
@@ -98,9 +98,9 @@ fn a_load_for_which_memory_must_be_mapped_first_loses_nothing() {
     deed.deny_frames();
     let mut subject = Subject::booted(&guest);
     hold(&mut subject);
-    let mapped = subject.running.map.mapped();
+    let mapped = subject.booted.running.mapped();
     act(&mut subject).unwrap();
-    assert!(subject.running.map.mapped() > mapped, "no memory had to be mapped");
+    assert!(subject.booted.running.mapped() > mapped, "no memory had to be mapped");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn an_unload_that_is_refused_says_so_and_cannot_be_repeated() {
     let mut subject = Subject::booted(&small());
     let before = subject.state();
     load(&mut subject, &module_with_start()).unwrap();
-    subject.built.machine.cut_at(1, 2, Errno::ENOMEM);
+    subject.booted.machine_mut().cut_at(1, 2, Errno::ENOMEM);
     let line = unload(&mut subject).unwrap_err().to_string();
     assert_eq!(
         line,
@@ -116,9 +116,9 @@ fn an_unload_that_is_refused_says_so_and_cannot_be_repeated() {
          with ENOMEM (-12)"
     );
     assert!(subject.waits());
-    let again = subject.running.unload_module(&mut subject.built.machine, NAME);
+    let again = subject.booted.running.unload_module(NAME);
     assert_eq!(again, Err(LoadError::NotLoaded));
-    assert_eq!(subject.built.machine.modules_ended(), 1);
+    assert_eq!(subject.machine().modules_ended(), 1);
     assert_eq!(subject.state(), before);
 }
 
@@ -129,21 +129,20 @@ fn what_waits_leaves_a_table_alone_that_another_module_needs_by_now() {
     let before = subject.state();
     load(&mut subject, &module()).unwrap();
     // All mappings are gone, only the table's hook is left.
-    subject.built.machine.cut_at(1, 4, Errno::ENOMEM);
-    let ended = subject.running.unload_module(&mut subject.built.machine, NAME);
+    subject.booted.machine_mut().cut_at(1, 4, Errno::ENOMEM);
+    let ended = subject.booted.running.unload_module(NAME);
     assert!(matches!(ended, Err(LoadError::Lingers { .. })), "{ended:?}");
     // Xen refuses that again while the next module is loaded.
-    subject.built.machine.cut_at(1, 0, Errno::ENOMEM);
-    let machine = &mut subject.built.machine;
-    let loaded = subject.running.load_module(machine, "other", &module(), &[]).unwrap().region();
-    check(machine, loaded.start().as_u64());
+    subject.booted.machine_mut().cut_at(1, 0, Errno::ENOMEM);
+    let loaded = subject.booted.running.load_bytes("other", &module()).unwrap().region();
+    check(subject.machine(), loaded.start().as_u64());
     assert!(subject.waits());
     load(&mut subject, &module()).unwrap();
     assert!(!subject.waits());
-    check(&subject.built.machine, loaded.start().as_u64());
+    check(subject.machine(), loaded.start().as_u64());
     subject.audit();
     for name in ["other", NAME] {
-        subject.running.unload_module(&mut subject.built.machine, name).unwrap();
+        subject.booted.running.unload_module(name).unwrap();
     }
     assert_eq!(subject.state(), before);
 }
@@ -152,8 +151,8 @@ fn what_waits_leaves_a_table_alone_that_another_module_needs_by_now() {
 fn pages_too_many_are_given_back() {
     let mut subject = Subject::booted(&small());
     let before = subject.state();
-    let (machine, running) = (&mut subject.built.machine, &mut subject.running);
-    let frames: Vec<_> = (0..5).map(|_| running.take_frame(machine).unwrap()).collect();
+    let frames: Vec<_> = (0..5).map(|_| subject.booted.running.take_frame().unwrap()).collect();
+    let (machine, running) = subject.booted.running.parts_mut();
     let reservation = running.window.reserve(PageCount::new(3), 4096).unwrap();
     let parts = [ModulePart { frames, access: mmu::Access::Execute }];
     let error = running.window.map(machine, &mut running.map, &running.p2m, reservation, parts).unwrap_err();

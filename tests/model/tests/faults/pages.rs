@@ -4,18 +4,17 @@ use proptest::prelude::*;
 use xen_model::{Guest, Ramdisk};
 
 use crate::account::{Account, drain};
-use crate::guests::{guests, try_boot};
+use crate::guests::guests;
 
 /// Boots a guest and accounts for every page; `false` if there was too little memory for it.
 fn account(guest: &Guest) -> bool {
     let Ok(built) = guest.build() else { return false };
-    let mut tried = try_boot(&built, |_| {});
-    let Ok(running) = &mut tried.result else { return false };
-    let free = drain(&mut tried.built.machine, running);
-    let account = Account::of(&tried.built, running);
-    let memory = (0..guest.pages).filter(|&pfn| tried.built.machine.built_mfn(pfn).is_some()).count() as u64;
+    let Ok(mut booted) = built.boot() else { return false };
+    let free = drain(&mut booted);
+    let account = Account::of(&booted);
+    let memory = (0..guest.pages).filter(|&pfn| booted.machine().built_mfn(pfn).is_some()).count() as u64;
     let used = account.len();
-    let lost = account.nobodys(&tried.built.machine, &free);
+    let lost = account.nobodys(booted.machine(), &free);
     assert!(lost.is_empty(), "nobody's pages: {lost:x?} of {guest:?}");
     assert_eq!(used + free.len() as u64, memory, "used and free make all, {guest:?}");
     true

@@ -12,17 +12,15 @@ use std::collections::HashSet;
 use mmu::{Errno, Error, Region};
 use p2m::Frame;
 use start_info::Pfn;
-use xen_guest::{LoadError, Running};
-use xen_model::{Built, Guest, audit, toolstack};
+use xen_guest::LoadError;
+use xen_model::{Booted, Guest, Machine, audit, toolstack};
 
 use crate::account::{Account, drain};
 use crate::calls::requests;
-use crate::guests::try_boot;
 
 /// A guest that runs.
 pub(crate) struct Subject {
-    pub(crate) built: Built,
-    pub(crate) running: Running,
+    pub(crate) booted: Booted,
     /// Frames that are used elsewhere until the account is made.
     pub(crate) held: Vec<Frame>,
 }
@@ -39,32 +37,35 @@ pub(crate) struct State {
 
 impl Subject {
     pub(crate) fn booted(guest: &Guest) -> Self {
-        let tried = try_boot(&guest.build().unwrap(), |_| {});
-        Self { built: tried.built, running: tried.result.unwrap(), held: Vec::new() }
+        Self { booted: guest.build().unwrap().boot().unwrap(), held: Vec::new() }
+    }
+
+    pub(crate) fn machine(&self) -> &Machine {
+        self.booted.machine()
     }
 
     pub(crate) fn state(&self) -> State {
-        let running = &self.running;
+        let running = &self.booted.running;
         State {
-            free: running.map.free(),
-            mapped: running.map.mapped().get(),
-            window: running.window.taken().collect(),
-            modules: running.modules.loaded().iter().map(|module| module.name().to_owned()).collect(),
-            entry: running.entry(&self.built.machine, WATCHED),
+            free: running.free(),
+            mapped: running.mapped().get(),
+            window: running.parts().window.taken().collect(),
+            modules: running.modules().loaded().iter().map(|module| module.name().to_owned()).collect(),
+            entry: running.entry(WATCHED),
         }
     }
 
     pub(crate) fn waits(&self) -> bool {
-        self.running.window.leaving().next().is_some()
-            || self.running.map.waiting(&self.built.machine).next().is_some()
+        self.booted.running.parts().window.leaving().next().is_some()
+            || self.booted.running.parts().map.waiting(self.machine()).next().is_some()
     }
 
     /// Tries again what was refused, until nothing waits; returns how often.
     fn tidy(&mut self) -> usize {
         let mut times = 0;
         while self.waits() {
-            let (machine, running) = (&mut self.built.machine, &mut self.running);
-            let tried = running.window.retry(machine, &mut running.map).and(running.map.retry(machine));
+            let (machine, parts) = self.booted.running.parts_mut();
+            let tried = parts.window.retry(machine, &mut parts.map).and(parts.map.retry(machine));
             assert!(tried.is_err() || !self.waits(), "nothing was refused, and it waits");
             self.audit();
             times += 1;
@@ -74,10 +75,10 @@ impl Subject {
     }
 
     pub(crate) fn audit(&self) {
-        let machine = &self.built.machine;
+        let machine = self.machine();
         audit::references(machine).assert_none();
         audit::protection(machine, 0..0).assert_none();
-        if self.running.publication.is_some() {
+        if self.booted.running.parts().publication.is_some() {
             match toolstack::check(machine) {
                 // The one page whose entry is changed is not as it was built.
                 Err(line) => assert!(line.contains(" for pfn 0x900,") && self.is_changed(), "{line}"),
@@ -87,23 +88,23 @@ impl Subject {
     }
 
     fn is_changed(&self) -> bool {
-        matches!(self.running.entry(&self.built.machine, WATCHED), p2m::Entry::Foreign(_))
+        matches!(self.booted.running.entry(WATCHED), p2m::Entry::Foreign(_))
     }
 
     /// Ends the guest: every page but those that are given away must have an owner. A large guest's pages are only counted:
     /// `fixed` is how many stayed what they were.
     fn account(mut self, fixed: u64, what: &str) {
-        if self.built.machine.pages() > LARGE {
+        if self.machine().pages() > LARGE {
             assert_eq!(self.fixed(), fixed, "pages that are not accounted for {what}");
             return self.audit();
         }
-        self.built.machine.hinder_no_more();
+        self.booted.machine_mut().hinder_no_more();
         for frame in self.held.drain(..).rev() {
-            self.running.give_frame(&mut self.built.machine, frame);
+            self.booted.running.give_frame(frame);
         }
-        let free = drain(&mut self.built.machine, &mut self.running);
-        let away = |pfn: &u64| self.running.entry(&self.built.machine, Pfn::new(*pfn)).ram().is_none();
-        let mut lost = Account::of(&self.built, &self.running).nobodys(&self.built.machine, &free);
+        let free = drain(&mut self.booted);
+        let away = |pfn: &u64| self.booted.running.entry(Pfn::new(*pfn)).ram().is_none();
+        let mut lost = Account::of(&self.booted).nobodys(self.machine(), &free);
         lost.retain(|pfn| !away(pfn));
         assert!(lost.is_empty(), "nobody's {} pages {what}: {:x?}", lost.len(), &lost[..lost.len().min(8)]);
         self.audit();
@@ -113,16 +114,16 @@ impl Subject {
 impl Subject {
     /// Counts the mapped pages that are neither free nor held, no table, no module's, and wait for nothing.
     fn fixed(&self) -> u64 {
-        let (machine, running) = (&self.built.machine, &self.running);
-        let mapped = running.map.mapped().get();
+        let (machine, running) = (self.machine(), &self.booted.running);
+        let mapped = running.mapped().get();
         let memory = (0..mapped).filter(|&pfn| machine.built_mfn(pfn).is_some()).count() as u64;
         let pfn = |mfn| machine.built_pfn(mfn).unwrap();
         let mut used: HashSet<Pfn> = audit::tables(machine).map(|(mfn, _)| pfn(mfn)).collect();
-        used.extend(running.window.waiting().chain(running.map.waiting(machine)));
-        for address in running.window.taken().flat_map(|region| region.addresses()) {
+        used.extend(running.parts().window.waiting().chain(running.parts().map.waiting(machine)));
+        for address in running.parts().window.taken().flat_map(|region| region.addresses()) {
             used.extend(machine.live_leaf(address.as_u64()).ok().map(|leaf| pfn(leaf.pte.mfn())));
         }
-        memory - (running.map.free() + self.held.len() as u64 + used.len() as u64)
+        memory - (running.free() + self.held.len() as u64 + used.len() as u64)
     }
 }
 
@@ -171,9 +172,9 @@ impl Deed<'_> {
     fn unhindered(&self) -> (State, Vec<usize>, u64) {
         let mut subject = self.prepared();
         let fixed = subject.fixed();
-        let (calls, frames) = (subject.built.machine.calls(), subject.built.machine.frames_asked());
+        let (calls, frames) = (subject.machine().calls(), subject.machine().frames_asked());
         (self.act)(&mut subject).unwrap();
-        let machine = &subject.built.machine;
+        let machine = subject.machine();
         let lens = (calls..machine.calls()).map(|call| requests(machine, call)).collect();
         let frames = machine.frames_asked() - frames;
         let after = subject.state();
@@ -187,7 +188,7 @@ impl Deed<'_> {
         let hinder = || {
             let mut subject = self.prepared();
             let before = (subject.state(), subject.fixed());
-            let machine = &mut subject.built.machine;
+            let machine = subject.booted.machine_mut();
             hindrance.calls.iter().for_each(|&(call, done, errno)| machine.cut_at(call, done, errno));
             hindrance.frame.into_iter().for_each(|frame| machine.deny_frame_at(frame));
             let result = (self.act)(&mut subject);

@@ -3,15 +3,14 @@
 use mmu::Errno;
 use p2m::{Entry, Frame};
 use start_info::{PageCount, Pfn, PfnRange};
-use xen_guest::{LoadError, Running, boot};
-use xen_model::{Built, Guest, audit, toolstack};
+use xen_guest::LoadError;
+use xen_model::{Booted, Guest, audit, toolstack};
 
 use crate::object::module;
 use crate::random::{Random, repeat};
 
 struct Subject {
-    built: Built,
-    running: Running,
+    booted: Booted,
     held: Vec<Frame>,
     /// Runs that were taken and never given back.
     spans: Vec<PfnRange>,
@@ -19,23 +18,21 @@ struct Subject {
 
 impl Subject {
     fn new(guest: &Guest) -> Self {
-        let mut built = guest.build().unwrap();
-        let running = boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap();
-        Self { built, running, held: Vec::new(), spans: Vec::new() }
+        Self { booted: guest.build().unwrap().boot().unwrap(), held: Vec::new(), spans: Vec::new() }
     }
 
     /// Does something and returns the line of what was refused.
     fn act(&mut self, random: &mut Random) -> Option<String> {
-        let (machine, running) = (&mut self.built.machine, &mut self.running);
+        let running = &mut self.booted.running;
         match random.below(11) {
-            0..3 => match running.take_frame(machine) {
+            0..3 => match running.take_frame() {
                 Ok(mut frame) => {
                     assert!(
                         !self.spans.iter().any(|span| span.contains(frame.pfn())),
                         "{frame:?} is in a run we hold"
                     );
                     let pfn = frame.pfn().get();
-                    frame.set(machine, start_info::Index::FIRST, pfn);
+                    running.write(&mut frame, start_info::Index::FIRST, pfn);
                     self.held.push(frame);
                     None
                 }
@@ -43,16 +40,17 @@ impl Subject {
             },
             3 | 4 if !self.held.is_empty() => {
                 let frame = self.held.swap_remove(random.below(self.held.len() as u64) as usize);
+                let machine = running.platform();
                 let mfn = machine.built_mfn(frame.pfn().get()).unwrap();
                 assert_eq!(
                     machine.peek(mfn, 0),
                     Some(frame.pfn().get()),
                     "somebody else wrote to a frame we hold"
                 );
-                running.give_frame(machine, frame);
+                running.give_frame(frame);
                 None
             }
-            5 => match running.take_span(machine, PageCount::new(1 + random.below(9))) {
+            5 => match running.take_span(PageCount::new(1 + random.below(9))) {
                 Ok(span) => {
                     let range = span.range();
                     assert!(
@@ -68,18 +66,18 @@ impl Subject {
                 }
                 Err(error) => Some(error.to_string()),
             },
-            6 => running.map.grow(machine, &running.p2m).err().map(|error| error.to_string()),
-            7 => running.load_module(machine, "small", &module(), &[]).err().map(|error| error.to_string()),
-            8 => match running.unload_module(machine, "small") {
+            6 => running.grow().err().map(|error| error.to_string()),
+            7 => running.load_bytes("small", &module()).err().map(|error| error.to_string()),
+            8 => match running.unload_module("small") {
                 Ok(()) | Err(LoadError::NotLoaded) => None,
                 Err(error) => Some(error.to_string()),
             },
             _ => {
                 // A page of a hole becomes somebody else's and a hole again.
                 let pfn = Pfn::new(HOLE.start + random.below(HOLE.end - HOLE.start));
-                let foreign = Entry::Foreign(machine.other_domains_frame());
+                let foreign = Entry::Foreign(running.platform().other_domains_frame());
                 let entry = random.one_of(&[Entry::Missing, foreign]);
-                running.set_entry(machine, pfn, entry).err().map(|error| error.to_string())
+                running.set_entry(pfn, entry).err().map(|error| error.to_string())
             }
         }
     }
@@ -96,7 +94,7 @@ fn a_running_guest_stays_sound_whatever_is_done_and_refused() {
         let guest = if random.below(4) == 0 { &lazy } else { &small };
         let mut subject = Subject::new(guest);
         for _ in 0..80 {
-            let machine = &mut subject.built.machine;
+            let machine = subject.booted.machine_mut();
             match random.below(8) {
                 0 => machine.cut_at(1 + random.below(3), random.below(4) as usize, Errno::ENOMEM),
                 1 => machine.deny_frame_at(1 + random.below(6)),
@@ -108,16 +106,20 @@ fn a_running_guest_stays_sound_whatever_is_done_and_refused() {
             };
             refused += 1;
             assert!(!line.contains('\n'), "{line:?}");
-            audit::references(&subject.built.machine).assert_none();
-            audit::protection(&subject.built.machine, 0..0).assert_none();
+            audit::references(subject.booted.machine()).assert_none();
+            audit::protection(subject.booted.machine(), 0..0).assert_none();
         }
-        audit::references(&subject.built.machine).assert_none();
-        audit::protection(&subject.built.machine, 0..0).assert_none();
-        assert!(!toolstack::check(&subject.built.machine).is_err_and(|line| line.starts_with("Bad mfn")));
+        audit::references(subject.booted.machine()).assert_none();
+        audit::protection(subject.booted.machine(), 0..0).assert_none();
+        assert!(!toolstack::check(subject.booted.machine()).is_err_and(|line| line.starts_with("Bad mfn")));
         for frame in &subject.held {
             let pfn = frame.pfn().get();
-            let mfn = subject.built.machine.built_mfn(pfn).unwrap();
-            assert_eq!(subject.built.machine.peek(mfn, 0), Some(pfn), "somebody else wrote to pfn {pfn:#x}");
+            let mfn = subject.booted.machine().built_mfn(pfn).unwrap();
+            assert_eq!(
+                subject.booted.machine().peek(mfn, 0),
+                Some(pfn),
+                "somebody else wrote to pfn {pfn:#x}"
+            );
         }
     });
     assert!(refused > 0 && done > 0, "{refused} refused, {done} done");

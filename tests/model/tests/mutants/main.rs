@@ -8,16 +8,14 @@
 use mmu::{Access, ModulePart};
 use p2m::Frame;
 use start_info::PageCount;
-use xen_guest::{Platform, Running, boot};
-use xen_model::{Built, Call, Guest, Machine};
+use xen_guest::Platform;
+use xen_model::{Booted, Call, Guest, Machine};
 
 /// `MMUEXT_TLB_FLUSH_LOCAL` and `MMUEXT_TLB_FLUSH_ALL` (public/xen.h).
 const FLUSHES: [u32; 2] = [6, 10];
 
-fn booted() -> (Built, Running) {
-    let mut built = Guest::new(64 * 256).build().unwrap();
-    let running = boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap();
-    (built, running)
+fn booted() -> Booted {
+    Guest::new(64 * 256).build().unwrap().boot().unwrap()
 }
 
 /// Tells whether the last change of table entries by `mmu_update` was followed by a flush.
@@ -31,9 +29,9 @@ fn flushed(machine: &Machine) -> bool {
 /// A translation that was not flushed would still let a module's text be written.
 #[test]
 fn the_pages_of_a_module_are_flushed_when_they_are_sealed() {
-    let (mut built, mut running) = booted();
-    let machine = &mut built.machine;
-    let frames: Vec<Frame> = (0..3).map(|_| running.take_frame(machine).unwrap()).collect();
+    let mut running = booted().running;
+    let frames: Vec<Frame> = (0..3).map(|_| running.take_frame().unwrap()).collect();
+    let (machine, running) = running.parts_mut();
     let reservation = running.window.reserve(PageCount::new(3), 4096).unwrap();
     let parts = [ModulePart { frames, access: Access::Execute }];
     let _module = running.window.map(machine, &mut running.map, &running.p2m, reservation, parts).unwrap();
@@ -43,6 +41,5 @@ fn the_pages_of_a_module_are_flushed_when_they_are_sealed() {
 /// The boot logs, and on the host a logger writes nowhere: a console that was left behind would show only on Xen.
 #[test]
 fn the_console_still_stands_after_the_boot() {
-    let (mut built, _) = booted();
-    built.machine.write_console("still here");
+    booted().machine_mut().write_console("still here");
 }

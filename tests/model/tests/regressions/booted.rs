@@ -1,31 +1,40 @@
 //! A guest that was booted, and what most tests ask of it.
 
+use std::ops::{Deref, DerefMut};
+
 use mmu::layout::{FIXMAP, KERNEL_MAP, MODULES};
 use start_info::Pfn;
-use xen_guest::{Running, boot};
-use xen_model::{Built, Guest, Leaf, Machine, audit, toolstack};
+use xen_model::{Guest, Leaf, audit, toolstack};
 
 use crate::object::{TEXT, module};
 
 pub(crate) struct Booted {
     pub(crate) guest: Guest,
-    pub(crate) built: Built,
-    pub(crate) running: Running,
+    pub(crate) booted: xen_model::Booted,
+}
+
+impl Deref for Booted {
+    type Target = xen_model::Booted;
+
+    fn deref(&self) -> &xen_model::Booted {
+        &self.booted
+    }
+}
+
+impl DerefMut for Booted {
+    fn deref_mut(&mut self) -> &mut xen_model::Booted {
+        &mut self.booted
+    }
 }
 
 pub(crate) fn booted(guest: Guest) -> Booted {
-    let mut built = guest.build().unwrap();
-    match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
-        Ok(running) => Booted { guest, built, running },
-        Err(failure) => panic!("{failure}"),
+    match guest.build().unwrap().boot() {
+        Ok(booted) => Booted { guest, booted },
+        Err((_, failure)) => panic!("{failure}"),
     }
 }
 
 impl Booted {
-    pub(crate) fn machine(&self) -> &Machine {
-        &self.built.machine
-    }
-
     pub(crate) fn audit(&self) {
         audit::references(self.machine()).assert_none();
         audit::protection(self.machine(), 0..0).assert_none();
@@ -35,10 +44,10 @@ impl Booted {
     /// Asks the P2M and Xen for every page.
     pub(crate) fn every_page_round_trips(&self) {
         for pfn in 0..self.guest.pages {
-            let entry = self.running.entry(self.machine(), Pfn::new(pfn));
+            let entry = self.running.entry(Pfn::new(pfn));
             assert_eq!(entry.ram(), self.machine().built_mfn(pfn), "{pfn:#x} of {:#x}", self.guest.pages);
         }
-        let counted = self.running.audit(self.machine()).unwrap();
+        let counted = self.running.audit().unwrap();
         assert_eq!(counted.ram + counted.missing, self.guest.pages);
     }
 
@@ -51,8 +60,7 @@ impl Booted {
     pub(crate) fn a_module_loads(&mut self) {
         let page = |address: u64| (address - KERNEL_MAP.as_u64()) / 4096;
         assert_eq!(self.mapped(page(MODULES.as_u64())..page(FIXMAP.as_u64())), [], "left in the window");
-        let machine = &mut self.built.machine;
-        let region = self.running.load_module(machine, "small", &module(), &[]).unwrap().region();
+        let region = self.running.load_bytes("small", &module()).unwrap().region();
         assert_eq!(region.start(), MODULES);
         let leaf = self.machine().live_leaf(region.start().as_u64()).unwrap();
         assert!(leaf.executable && !leaf.writable);

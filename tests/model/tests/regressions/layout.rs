@@ -3,7 +3,6 @@
 use mmu::layout::{FIXMAP, KERNEL_MAP, MODULES};
 use mmu::{Errno, LayoutPlan};
 use start_info::{PageCount, Pfn, PfnRange};
-use xen_guest::boot;
 use xen_model::{Guest, Ramdisk};
 
 use crate::booted::booted;
@@ -16,7 +15,7 @@ const TO_MODULES: u64 = 0x2_0000;
 #[test]
 fn seed_001_the_list_of_a_large_guest_reaches_into_the_module_window() {
     let mut booted = booted(Guest::of_the_source_document().with_command_line("map=lazy"));
-    let list = booted.built.places.list.clone();
+    let list = booted.places.list.clone();
     assert!(list.start < TO_MODULES && TO_MODULES < list.end, "the guest no longer shows the bug");
     booted.a_module_loads();
 }
@@ -88,7 +87,8 @@ fn e820_nvs_at_16_mb_a_conflict_is_one_line_with_both_sides() {
     // The ramdisk is said to lie where the kernel lies.
     let kernel = KERNEL_MAP.as_u64() + built.places.image.start * 4096;
     built.page[0x070..0x078].copy_from_slice(&kernel.to_le_bytes());
-    let line = boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap_err().to_string();
+    let (built, failure) = built.boot().unwrap_err();
+    let line = failure.to_string();
     assert!(!line.contains('\n') && line.starts_with("start_info: "), "{line}");
     let (start, end) = (built.places.image.start, built.places.image.end);
     assert!(line.contains(&format!("{start:#x}")) && line.contains(&format!("{end:#x}")), "{line}");
@@ -105,7 +105,7 @@ fn vmi_seed_000_the_fixmap_cannot_be_used_before_its_place_is_decided() {
     let booted = booted(Guest::new(0x3000));
     let leaf = booted.machine().live_leaf(FIXMAP.as_u64()).unwrap();
     assert_eq!(leaf.pte.mfn(), booted.machine().shared_info());
-    let regions = booted.running.layout.regions();
+    let regions = booted.running.regions();
     let holders = regions
         .iter()
         .filter(|region| (region.start()..).contains(&FIXMAP) && region.last() >= FIXMAP.as_u64());

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use xen_guest::Platform;
 use xen_model::{Guest, Ramdisk, audit};
 
 use crate::account::{Account, drain};
@@ -21,14 +20,14 @@ fn bug_3fc509fc_the_list_is_given_back_and_not_a_page_of_what_follows_it() {
         ] {
             let guest = Guest { image_start: 0x80, ..guest }.with_ramdisk(Ramdisk::of(vec![7; 0x1357]));
             let mut booted = booted(guest);
-            let places = booted.built.places.clone();
-            let at = booted.running.setting.facts.p2m_list().at.as_u64();
+            let places = booted.places.clone();
+            let at = booted.running.facts().p2m_list().at.as_u64();
             assert!(
                 !(at + places.list_pages * 4096).is_multiple_of(2 << 20),
                 "the guest no longer shows the bug"
             );
-            let machine = &mut booted.built.machine;
-            let free: HashSet<u64> = drain(machine, &mut booted.running).into_iter().collect();
+            let free: HashSet<u64> = drain(&mut booted).into_iter().collect();
+            let machine = booted.machine();
             let tables = audit::tables(machine).map(|(mfn, _)| machine.built_pfn(mfn).unwrap().get());
             let live: HashSet<u64> = tables.collect();
             assert_eq!(free.intersection(&live).count(), 0, "a live table was handed out");
@@ -60,13 +59,11 @@ fn dom0_2015_01_nothing_in_use_is_touched_beside_a_hole_from_2_to_4_gib() {
         let guest = Guest { holes: vec![hole.clone()], ..Guest::dom0(0x12_0001) };
         let guest = if notes { guest.with_notes() } else { guest };
         let mut booted = booted(guest.with_ramdisk(Ramdisk::of(content.clone())));
-        let machine = &mut booted.built.machine;
-        let free = drain(machine, &mut booted.running);
+        let free = drain(&mut booted);
         assert!(free.iter().all(|pfn| !hole.contains(pfn)));
-        let window = *booted.running.map.view().direct();
-        let ramdisk = machine.ramdisk(&window, booted.running.map.lend_ramdisk().unwrap()).unwrap();
+        let ramdisk = booted.running.ramdisk().unwrap().unwrap();
         assert!(ramdisk.starts_with(&content), "the ramdisk changed");
-        let account = Account::of(&booted.built, &booted.running);
+        let account = Account::of(&booted);
         assert_eq!(account.nobodys(booted.machine(), &free), []);
         booted.every_page_round_trips();
     }
@@ -78,8 +75,8 @@ fn dom0_2015_01_nothing_in_use_is_touched_beside_a_hole_from_2_to_4_gib() {
 fn qubes_1136_bookkeeping_is_a_256th_of_memory_and_the_p2m_of_absent_memory_is_shared() {
     for pages in [0x2001, 0x1_0000, 0x4_0001] {
         let booted = booted(Guest { image_start: 0x80, ..Guest::new(pages) });
-        let account = Account::of(&booted.built, &booted.running);
-        let places = &booted.built.places;
+        let account = Account::of(&booted);
+        let places = &booted.places;
         let builders = 4 + places.image.end - places.image.start;
         let bookkeeping = account.len() - builders;
         assert!(bookkeeping <= pages / 256 + 40, "{bookkeeping} pages of {pages:#x}");
@@ -87,7 +84,7 @@ fn qubes_1136_bookkeeping_is_a_256th_of_memory_and_the_p2m_of_absent_memory_is_s
     // Of this guest's memory three quarters are absent.
     let hole = 0x4000..0x1_0000;
     let with_hole = booted(Guest { image_start: 0x80, holes: vec![hole.clone()], ..Guest::new(0x1_0001) });
-    let (p2m, machine) = (&with_hole.running.p2m, with_hole.machine());
+    let (p2m, machine) = (&with_hole.running.parts().p2m, with_hole.machine());
     let leaves: HashSet<u64> = (hole.start / 512..hole.end / 512)
         .map(|leaf| p2m.leaf_address(machine, leaf).unwrap().as_u64())
         .collect();

@@ -21,7 +21,7 @@ fn uek_holes_stay_missing_when_the_leaves_are_moved() {
         let mut booted = booted(Guest { holes: holes.clone(), image_start: 0x80, ..guest });
         booted.every_page_round_trips();
         for pfn in holes.iter().cloned().flatten() {
-            assert_eq!(booted.running.entry(booted.machine(), Pfn::new(pfn)), Entry::Missing);
+            assert_eq!(booted.running.entry(Pfn::new(pfn)), Entry::Missing);
             let word = booted.machine().peek(leaf(&booted, pfn / 512), (pfn % 512) as usize);
             assert_eq!(word, Some(u64::MAX), "{pfn:#x} as the toolstack sees it");
         }
@@ -39,8 +39,8 @@ fn uek_off_by_one_every_page_is_found_at_every_edge() {
         for revector in ["", "revector=off"] {
             let booted = booted(Guest { image_start: 0x80, ..Guest::new(pages) }.with_command_line(revector));
             booted.every_page_round_trips();
-            assert_eq!(booted.running.p2m.leaves(), pages.div_ceil(512));
-            assert_eq!(booted.running.entry(booted.machine(), Pfn::new(pages)), Entry::Missing);
+            assert_eq!(booted.running.parts().p2m.leaves(), pages.div_ceil(512));
+            assert_eq!(booted.running.entry(Pfn::new(pages)), Entry::Missing);
         }
     }
 }
@@ -69,11 +69,11 @@ fn above_512_gb_the_linear_form_is_published_and_the_tree_is_invalid() {
     let published = *booted.machine().published().unwrap();
     assert_eq!((published.max_pfn, published.frame_list_list), (513 << 18, u64::MAX));
     assert_ne!(published.p2m_cr3, 0);
-    assert_eq!(booted.running.p2m.inner_levels(), 3);
+    assert_eq!(booted.running.parts().p2m.inner_levels(), 3);
     let pages = booted.guest.pages;
     for pfn in (0..pages).step_by(0x1_fff1).chain([(1 << 27) - 1, 1 << 27, (1 << 27) + 1, pages - 1]) {
         let mfn = booted.machine().built_mfn(pfn);
-        assert_eq!(booted.running.entry(booted.machine(), Pfn::new(pfn)).ram(), mfn, "{pfn:#x}");
+        assert_eq!(booted.running.entry(Pfn::new(pfn)).ram(), mfn, "{pfn:#x}");
         let word = booted.machine().peek(leaf(&booted, pfn / 512), (pfn % 512) as usize);
         assert_eq!(word, mfn.map(Mfn::get), "{pfn:#x} as a save would read it");
     }
@@ -85,14 +85,14 @@ fn above_512_gb_the_linear_form_is_published_and_the_tree_is_invalid() {
 #[test]
 fn mirage_883_the_rings_are_pages_of_the_guest_and_the_toolstack_can_follow_the_p2m() {
     let booted = booted(Guest { image_start: 0x80, ..Guest::new(0x2345) });
-    let places = &booted.built.places;
-    let facts = &booted.running.setting.facts;
+    let places = &booted.places;
+    let facts = &booted.running.facts();
     let start_info::Console::Ring(console) = facts.console() else { panic!("a domU has a ring") };
     for (ring, place) in [(console, places.console), (facts.xenstore().unwrap(), places.xenstore)] {
         let pfn = booted.machine().built_pfn(ring.mfn).unwrap();
         assert_eq!(Some(pfn.get()), place);
-        assert_eq!(booted.running.entry(booted.machine(), pfn), Entry::Ram(ring.mfn));
-        let at = booted.running.map.view().direct().address(pfn).unwrap().as_u64();
+        assert_eq!(booted.running.entry(pfn), Entry::Ram(ring.mfn));
+        let at = booted.running.parts().map.view().direct().address(pfn).unwrap().as_u64();
         let leaf = booted.machine().live_leaf(at).unwrap();
         assert!(leaf.writable && leaf.pte.mfn() == ring.mfn, "{leaf:?}");
     }

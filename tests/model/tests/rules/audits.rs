@@ -72,21 +72,20 @@ fn what_is_not_published_cannot_be_read_by_the_toolstack() {
 
 #[test]
 fn a_published_list_with_one_wrong_word_is_refused() {
-    let mut built = xen_model::Guest::new(0x2345).build().unwrap();
-    xen_guest::boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap();
-    toolstack::check(&built.machine).unwrap();
-    let published = *built.machine.published().unwrap();
+    let booted = xen_model::Guest::new(0x2345).build().unwrap().boot().unwrap();
+    toolstack::check(booted.machine()).unwrap();
+    let published = *booted.machine().published().unwrap();
     let at = published.p2m_vaddr.as_u64();
     let leaf = |machine: &Machine, number: u64| machine.live_leaf(at + number * 4096).unwrap().pte.mfn();
     for (number, index) in
         [(0, 0), (8, 511), (0x2345 / 512, 0x144), (0x2345 / 512, 0x145), (0x2345 / 512, 511)]
     {
-        let mut machine = built.machine.clone();
+        let mut machine = booted.machine().clone();
         let page = leaf(&machine, number);
         machine.poke(page, index, 0x77);
         toolstack::check(&machine).unwrap_err();
     }
-    let mut machine = built.machine.clone();
+    let mut machine = booted.machine().clone();
     let other = leaf(&machine, 3).get();
     let top = start_info::Mfn::new(published.frame_list_list);
     let middle = start_info::Mfn::new(machine.peek(top, 0).unwrap());
@@ -95,7 +94,7 @@ fn a_published_list_with_one_wrong_word_is_refused() {
     for (word, value) in
         [(0xc18, 0), (0xc28, 0), (0xc30, 0xffff_8000_0000_0000), (0xc30, 0xffff_c900_0020_0000)]
     {
-        let mut machine = built.machine.clone();
+        let mut machine = booted.machine().clone();
         let info = machine.shared_info();
         machine.poke(info, word / 8, value);
         toolstack::check(&machine).unwrap_err();
@@ -104,11 +103,10 @@ fn a_published_list_with_one_wrong_word_is_refused() {
 
 #[test]
 fn the_toolstack_follows_frames_that_change_hands() {
-    let mut built = xen_model::Guest::new(0x2345).build().unwrap();
-    let mut running = xen_guest::boot(&mut built.machine, &built.page, &built.entry, &built.image).unwrap();
-    let machine = &mut built.machine;
-    let frame = running.take_frame(machine).unwrap();
+    let mut running = xen_model::Guest::new(0x2345).build().unwrap().boot().unwrap().running;
+    let frame = running.take_frame().unwrap();
     let (pfn, mfn) = (frame.pfn(), frame.mfn());
+    let machine = running.platform_mut();
     let at = machine.published().unwrap().p2m_vaddr.as_u64();
     let leaf = machine.live_leaf(at + pfn.get() / 512 * 4096).unwrap().pte.mfn();
     let publish = |machine: &mut Machine, word| machine.poke(leaf, pfn.get() as usize % 512, word);

@@ -1,0 +1,12 @@
+//! What the boot made is reached through the guest only.
+//!
+//! On Xen: a payload that has the direct map takes frames by a P2M of its own, and two frames are one machine frame.
+
+use mmu::DirectMap;
+use start_info::PageCount;
+use xen_guest::{Guest, Platform};
+
+pub fn mapped<P: Platform>(guest: Guest<P>) -> PageCount {
+    guest.mapped() //~ TWIN
+    guest.parts.map.mapped() //~ FAIL E0616
+}

@@ -1,0 +1,12 @@
+//! An address space that was ended is not entered.
+//!
+//! On Xen: its top-level table is an ordinary page that has another owner by now.
+
+use mmu::{AddressSpace, Error};
+use xen_guest::{Guest, Platform};
+
+pub fn enter<P: Platform>(guest: &mut Guest<P>, space: AddressSpace, other: &AddressSpace) -> Result<(), Error> {
+    let _refused = guest.retire_space(space);
+    guest.enter_space(Some(other)) //~ TWIN
+    guest.enter_space(Some(&space)) //~ FAIL E0382
+}

@@ -1,0 +1,11 @@
+//! Who vouches for a module's bytes says so.
+//!
+//! On Xen: as in `guest/module_of_any_bytes`.
+
+use xen_guest::{RamdiskModules, module::Error, sys::TrustedModule};
+
+pub fn trusted<'m>(ramdisk: &RamdiskModules, name: &'m str, bytes: &'m [u8]) -> Result<TrustedModule<'m>, Error> {
+    let _ = bytes;
+    ramdisk.module(name).map(|module| module.with_name(name)) //~ TWIN
+    Ok(TrustedModule::new(name, bytes)) //~ FAIL E0133
+}
