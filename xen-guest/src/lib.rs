@@ -26,6 +26,7 @@ mod picture;
 mod platform;
 mod refusal;
 mod report;
+mod rings;
 pub mod stage;
 
 #[cfg(target_os = "none")]

@@ -3,16 +3,19 @@
 use core::mem::offset_of;
 
 use mmu::layout::DIRECT_MAP;
-use start_info::CommandLine;
+use start_info::{CommandLine, PAGE_SIZE};
+use x86_64::registers::control::Cr3;
 
 use super::{pointer, symbols};
 
 const COMMAND_LINE: usize = offset_of!(xen_sys::start_info, cmd_line);
 const PT_BASE: usize = offset_of!(xen_sys::start_info, pt_base);
+const STORE_MFN: usize = offset_of!(xen_sys::start_info, store_mfn);
+const CONSOLE_MFN: usize = offset_of!(xen_sys::start_info, console);
 
 /// Does what `fail=NAME` on the command line asks for:
 ///
-/// - `start_info`: spoils a field of start_info, done before the boot
+/// - `start_info`, `console_mfn`, `store_mfn`: spoils a field of start_info, done before the boot
 /// - `panic`: panics
 /// - `null`: reads address 0
 /// - `text`: writes to the kernel's text
@@ -57,11 +60,21 @@ fn overflow(depth: u64) -> u64 {
     overflow(depth + 1) + page[0]
 }
 
-/// Spoils the page if its command line says `fail=start_info`, so that the refusal can be tried on real Xen.
+/// Spoils the page as its command line asks, so that refusals can be tried on real Xen.
 pub(super) fn spoil_as_asked(page: &mut [u8; 4096]) {
     let line = page.get(COMMAND_LINE..COMMAND_LINE + 1024).unwrap_or_default();
-    let asked = line.split(|&byte| byte == b' ' || byte == 0).any(|word| word == b"fail=start_info");
-    if asked && let Some(byte) = page.get_mut(PT_BASE) {
-        *byte ^= 8;
-    }
+    let asked = |wanted: &[u8]| line.split(|&byte| byte == b' ' || byte == 0).any(|word| word == wanted);
+    let field = match [b"fail=start_info".as_slice(), b"fail=console_mfn", b"fail=store_mfn"].map(asked) {
+        [true, _, _] => PT_BASE,
+        [_, true, _] => CONSOLE_MFN,
+        [_, _, true] => STORE_MFN,
+        _ => return,
+    };
+    let Some(word) = page.get_mut(field..).and_then(|tail| tail.first_chunk_mut::<8>()) else { return };
+    let spoilt = match field {
+        PT_BASE => u64::from_le_bytes(*word) ^ 8,
+        // A frame of ours that is no ring's: the builder's root table.
+        _ => Cr3::read_raw().0.start_address().as_u64() / PAGE_SIZE,
+    };
+    *word = spoilt.to_le_bytes();
 }
