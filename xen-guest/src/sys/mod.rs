@@ -28,6 +28,7 @@ mod hypercall;
 mod lent;
 #[cfg(target_os = "none")]
 mod logger;
+mod maps;
 #[cfg(target_os = "none")]
 mod memory;
 mod module;
