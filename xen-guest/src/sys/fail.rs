@@ -1,6 +1,6 @@
 //! Faults on purpose, so that the ways a kernel dies can be tried on real Xen.
 
-use core::mem::offset_of;
+use core::{fmt, mem::offset_of};
 
 use mmu::layout::DIRECT_MAP;
 use start_info::{CommandLine, PAGE_SIZE};
@@ -17,18 +17,17 @@ const CONSOLE_MFN: usize = offset_of!(xen_sys::start_info, console);
 ///
 /// - `start_info`, `console_mfn`, `store_mfn`: spoils a field of start_info, done before the boot
 /// - `panic`: panics
+/// - `panic-twice`, `panic-trap`: panics with a message that panics too, with one that reads address 8
 /// - `null`: reads address 0
 /// - `text`: writes to the kernel's text
 /// - `execute`: executes the direct map
 /// - `stack`: overflows the stack
 pub fn fail_as_asked(line: &CommandLine) {
     match line.value_of("fail") {
-        Some("panic") => asked_to_panic(),
-        Some("null") => {
-            // SAFETY: not sound, and meant so: address 0 is not mapped, and the fault is what was asked for.
-            let word = unsafe { core::ptr::without_provenance::<u64>(8).read_volatile() };
-            log::error!("address 8 holds {word:#x}: it should not be mapped");
-        }
+        Some("panic") => asked_to_panic(&"fail=panic"),
+        Some("panic-twice") => panic_in_message(),
+        Some("panic-trap") => asked_to_panic(&Failing(read_null)),
+        Some("null") => read_null(),
         Some("text") => {
             let address = pointer::to_mut::<u64>(symbols::text());
             // SAFETY: not sound, and meant so: text is read-only, and the fault is what was asked for.
@@ -49,8 +48,29 @@ pub fn fail_as_asked(line: &CommandLine) {
 }
 
 #[expect(clippy::panic, reason = "this is the panic that was asked for")]
-fn asked_to_panic() {
-    panic!("fail=panic");
+fn asked_to_panic(message: &dyn fmt::Display) {
+    panic!("{message}");
+}
+
+/// A message that does something before it is there.
+struct Failing(fn());
+
+impl fmt::Display for Failing {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)();
+        Ok(())
+    }
+}
+
+/// Without a guard there would be no end to it.
+fn panic_in_message() {
+    asked_to_panic(&Failing(panic_in_message));
+}
+
+fn read_null() {
+    // SAFETY: not sound, and meant so: address 0 is not mapped, and the fault is what was asked for.
+    let word = unsafe { core::ptr::without_provenance::<u64>(8).read_volatile() };
+    log::error!("address 8 holds {word:#x}: it should not be mapped");
 }
 
 #[expect(unconditional_recursion, reason = "the overflow that was asked for")]

@@ -25,6 +25,7 @@ mod fail;
 mod heap;
 #[cfg(target_os = "none")]
 mod hypercall;
+mod last_words;
 mod lent;
 #[cfg(target_os = "none")]
 mod logger;
