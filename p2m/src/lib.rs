@@ -29,6 +29,7 @@ mod memory;
 mod occupied;
 mod publish;
 mod revector;
+mod ring_page;
 mod tree;
 mod window;
 
@@ -44,5 +45,6 @@ pub use memory::{Memory, Word, WordMut};
 pub use occupied::{MOST_OCCUPANTS, Occupant, Occupied};
 pub use publish::Publication;
 pub use revector::Revectored;
+pub use ring_page::{check_listed, ring_page};
 pub use tree::{FrameSource, NewLeaf, Set, Translate, Tree};
 pub use window::{SharedPage, Window};

@@ -7,9 +7,7 @@
 use core::fmt;
 
 use arrayvec::ArrayVec;
-use start_info::{BootFacts, Console, P2mPlace, PageCount, Pfn, PfnRange};
-
-use crate::MachineToPhys;
+use start_info::{BootFacts, P2mPlace, PageCount, Pfn, PfnRange};
 
 /// How many things start_info can name.
 pub const MOST_OCCUPANTS: usize = 8;
@@ -55,15 +53,11 @@ pub struct Occupied {
 }
 
 impl Occupied {
-    /// Finds them. The rings are named by machine frames, which the M2P leads to pages.
+    /// Finds them. The pages for rings count whatever frames start_info names: those are checked before a ring is used.
     #[must_use]
-    pub fn at_entry(machine: &impl MachineToPhys, facts: &BootFacts) -> Self {
+    pub fn at_entry(facts: &BootFacts) -> Self {
         let one = |pfn: Pfn| PfnRange::try_new(pfn, PageCount::new(1)).unwrap_or_default();
         let (P2mPlace::Image(list) | P2mPlace::Own(list)) = facts.p2m_list().place;
-        let rings = match facts.console() {
-            Console::Ring(console) => [Some(console), facts.xenstore()],
-            Console::Hypervisor { .. } => [None, facts.xenstore()],
-        };
         let fixed = [
             (Occupant::Image, facts.image()),
             (Occupant::List, list),
@@ -72,9 +66,12 @@ impl Occupied {
             (Occupant::BootStack, one(facts.boot_stack())),
         ];
         let ramdisk = facts.ramdisk().map(|ramdisk| (Occupant::Ramdisk, ramdisk.pfns));
-        let rings = rings.into_iter().flatten().filter_map(|ring| machine.pfn_of(ring.mfn));
-        let ranges =
-            fixed.into_iter().chain(ramdisk).chain(rings.map(|pfn| (Occupant::Ring, one(pfn)))).collect();
+        let rings = facts.ring_pages();
+        let ranges = fixed
+            .into_iter()
+            .chain(ramdisk)
+            .chain(rings.iter().map(|pfn| (Occupant::Ring, one(pfn))))
+            .collect();
         Self { ranges, is_dom0: facts.is_dom0() }
     }
 

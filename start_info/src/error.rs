@@ -197,6 +197,28 @@ pub enum Error {
         /// The frame.
         mfn: Mfn,
     },
+    /// A ring's frame is not one of the pages that the builder took for rings.
+    RingElsewhere {
+        /// Which ring.
+        ring: RingName,
+        /// The frame.
+        mfn: Mfn,
+        /// What Xen's M2P holds for it; `None` where the table has no page.
+        back: Option<u64>,
+        /// The pages for rings.
+        allowed: PfnRange,
+    },
+    /// A ring's frame is somebody else's, who has it at the number of a page for rings.
+    RingNotListed {
+        /// Which ring.
+        ring: RingName,
+        /// The frame.
+        mfn: Mfn,
+        /// The page.
+        pfn: Pfn,
+        /// The frame that the P2M list has for that page.
+        listed: Option<Mfn>,
+    },
     /// Both rings have the same event channel.
     SharedPort {
         /// The port.
@@ -337,6 +359,22 @@ impl fmt::Display for Error {
             Self::SharedFrame { ring, mfn } => write!(
                 f,
                 "the {ring} ring is in machine frame {mfn}, which is already taken; build the domain with Xen's own tools"
+            ),
+            Self::RingElsewhere { ring, mfn, back: Some(back), allowed } => write!(
+                f,
+                "the {ring} ring is in machine frame {mfn}, by Xen's M2P pfn {back:#x}, not in pfn {allowed} right behind start_info; build the domain with Xen's own tools"
+            ),
+            Self::RingElsewhere { ring, mfn, back: None, allowed } => write!(
+                f,
+                "the {ring} ring is in machine frame {mfn}, for which Xen's M2P has no entry, not in pfn {allowed} right behind start_info; build the domain with Xen's own tools"
+            ),
+            Self::RingNotListed { ring, mfn, pfn, listed: Some(listed) } => write!(
+                f,
+                "the {ring} ring is in machine frame {mfn}, by Xen's M2P pfn {pfn}, but the P2M list has frame {listed} there; build the domain with Xen's own tools"
+            ),
+            Self::RingNotListed { ring, mfn, pfn, listed: None } => write!(
+                f,
+                "the {ring} ring is in machine frame {mfn}, by Xen's M2P pfn {pfn}, but the P2M list has no frame there; build the domain with Xen's own tools"
             ),
             Self::SharedPort { port } => write!(
                 f,

@@ -5,7 +5,7 @@
 //! two together.
 //!
 //! *What must hold*: where entries overlap, what is not RAM wins: nothing is taken for memory that might be something else.
-//! A page is RAM only if it is whole.
+//! A page is RAM only if it is whole. What lies behind 2^52, where no entry of a page table leads, is cut off.
 //!
 //! *What is not prevented*: a map that leaves something out. A gap counts as no RAM.
 
@@ -89,6 +89,21 @@ impl MapEntry {
             kind: u32::from_le_bytes(kind),
         }
     }
+
+    /// Returns the first address behind the entry, or one behind all that can be addressed; `None` for RAM of a length that is
+    /// none.
+    ///
+    /// A line may end at 2^64, whose address is no number. Behind that the length is wrong. What is no RAM is cut off there all the
+    /// same: it only keeps memory from being used. RAM is believed whole or not at all.
+    fn end(&self) -> Option<u64> {
+        // With no bytes there is no last byte either.
+        let Some(rest) = self.len.checked_sub(1) else { return Some(self.start) };
+        match self.start.checked_add(rest) {
+            Some(last) => Some(last.saturating_add(1)),
+            None if MapKind::of(self.kind) == MapKind::Ram => None,
+            None => Some(u64::MAX),
+        }
+    }
 }
 
 /// Bytes of the machine's address space that are of one kind.
@@ -138,7 +153,7 @@ impl fmt::Display for MapRegion {
 /// Why a map was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapError {
-    /// An entry ends behind the last address there is.
+    /// An entry for RAM ends behind the last address there is, 2^64 - 1.
     Entry {
         /// The entry.
         entry: MapEntry,
@@ -157,7 +172,7 @@ impl fmt::Display for MapError {
         match self {
             Self::Entry { entry: MapEntry { start, len, kind } } => write!(
                 f,
-                "an entry of type {kind} with {len:#x} bytes from {start:#x} ends behind the last address; check the host's firmware"
+                "an entry of type {kind} with {len:#x} bytes from {start:#x} ends behind the last address, 0xffffffffffffffff; check the host's firmware"
             ),
             Self::TooLong { limit } => write!(
                 f,
@@ -180,14 +195,14 @@ impl MemoryMap {
     /// Makes a map of entries in any order.
     ///
     /// # Errors
-    /// [`MapError`] for an entry that wraps around, more regions than there is room for, or a map without RAM.
+    /// [`MapError`] for an entry for RAM that ends behind 2^64, more regions than there is room for, or a map without RAM.
     pub fn of_entries(entries: impl Iterator<Item = MapEntry> + Clone) -> Result<Self, MapError> {
         let mut map = Self::default();
         for wanted in [true, false] {
             for entry in entries.clone() {
                 let kind = MapKind::of(entry.kind);
                 if (kind == MapKind::Ram) == wanted {
-                    let end = entry.start.checked_add(entry.len).ok_or(MapError::Entry { entry })?;
+                    let end = entry.end().ok_or(MapError::Entry { entry })?;
                     map.put(MapRegion { start: entry.start.min(END), end: end.min(END), kind })?;
                 }
             }

@@ -156,6 +156,13 @@ impl BootFacts {
         self.start_info
     }
 
+    /// Returns the pages right behind it, which the builder took for the rings (xen.h, "Start-of-day memory layout", items e and f);
+    /// none in dom0. Nothing else may be in them, whatever frames `store_mfn` and `console.domU.mfn` name.
+    #[must_use]
+    pub fn ring_pages(&self) -> PfnRange {
+        PfnRange::clamped(self.start_info.get() + 1, self.page_tables.pfns.start())
+    }
+
     /// Returns the builder's page tables.
     #[must_use]
     pub const fn page_tables(&self) -> PageTables {

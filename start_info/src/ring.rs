@@ -5,7 +5,7 @@
 //!
 //! *What must hold*: frames and ports can exist, and no two things share one.
 //!
-//! *What is not prevented*: a frame of somebody else. That the P2M knows the frame is checked when the ring is mapped.
+//! *What is not prevented*: a frame that is no ring's. `p2m::ring_page` finds the page and checks that it is one.
 
 use core::fmt;
 

@@ -5,8 +5,8 @@
 use core::fmt;
 
 use mmu::{Errno, layout::KERNEL_MAP};
-use p2m::{Conflict, Mismatch, SharedPage};
-use start_info::{BootFacts, Entry, PAGE_SIZE, Pfn};
+use p2m::{Conflict, Mismatch};
+use start_info::{Entry, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -151,18 +151,5 @@ impl From<mmu::Error> for Cause {
 impl From<p2m::Error> for Cause {
     fn from(error: p2m::Error) -> Self {
         Self::Mmu(error.into())
-    }
-}
-
-/// Uses the console ring, if the domain has one, where `page_of` says its page is mapped.
-pub(crate) fn attach_console<P: Platform>(
-    platform: &mut P,
-    facts: &BootFacts,
-    page_of: impl FnOnce(Pfn) -> Option<SharedPage>,
-) {
-    if let start_info::Console::Ring(ring) = facts.console()
-        && let Some(page) = platform.pfn_of(ring.mfn).and_then(page_of)
-    {
-        platform.attach_console(page, ring.port);
     }
 }

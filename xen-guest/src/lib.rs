@@ -27,6 +27,7 @@ mod picture;
 mod platform;
 mod refusal;
 mod report;
+mod rings;
 mod stage;
 pub mod sys;
 

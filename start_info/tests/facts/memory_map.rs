@@ -73,10 +73,9 @@ fn neighbours_of_a_kind_are_one_and_empty_entries_none() {
 fn what_is_no_map_is_told() {
     assert_eq!(map(&[]), Err(MapError::NoRam));
     assert_eq!(map(&[entry(0, 0xfff, 1)]), Err(MapError::NoRam), "no whole page");
-    let wraps = entry(u64::MAX - 5, 6, 1);
-    assert!(map(&[wraps]).is_err());
-    let wraps = entry(u64::MAX - 5, 7, 2);
-    assert_eq!(map(&[entry(0, 0x1000, 1), wraps]), Err(MapError::Entry { entry: wraps }));
+    for wraps in [entry(u64::MAX - 5, 7, 1), entry(0x1000, u64::MAX, 1), entry(1 << 63, u64::MAX, 1)] {
+        assert_eq!(map(&[entry(0, 0x1000, 1), wraps]), Err(MapError::Entry { entry: wraps }));
+    }
     let many: Vec<_> = (0..MOST_REGIONS as u64).map(|i| entry(i << 13, 0x1000, 1)).collect();
     assert_eq!(map(&many).unwrap().regions().len(), MOST_REGIONS);
     let more = [&many[..], &[entry(1 << 40, 0x1000, 1)]].concat();
@@ -90,7 +89,76 @@ fn an_entry_behind_the_last_address_is_cut_off() {
     assert_eq!(map.ram().collect::<Vec<_>>(), [range(0, 0x100)]);
 }
 
+/// What a map says of the last pages a page-table entry can name, with RAM below.
+#[expect(clippy::unwrap_used, reason = "a helper of tests ends the test")]
+fn last_pages(line: MapEntry) -> (usize, Option<MapKind>) {
+    let map = map(&[entry(0, 0x10_0000, 1), line]).unwrap();
+    assert_eq!(map.ram().next(), Some(range(0, 0x100)));
+    let last = PfnRange::between(Pfn::new((1 << 40) - 3), Pfn::new((1 << 40) - 1));
+    (map.regions().len(), map.obstacle(last).map(|region| region.kind()))
+}
+
+#[test]
+fn a_line_is_cut_off_at_the_end_of_what_can_be_addressed() {
+    const TOP: u64 = 1 << 52;
+    let start = TOP - 0x3000;
+    // Up to just before 2^52, to it and behind it; up to just before 2^64, to it and behind it, which only RAM must not.
+    for end in [TOP - 1, TOP, TOP + 1, TOP << 1, u64::MAX] {
+        assert_eq!(last_pages(entry(start, end - start, 2)), (2, Some(MapKind::Reserved)), "{end:#x}");
+    }
+    for len in [0_u64.wrapping_sub(start), 1_u64.wrapping_sub(start), u64::MAX] {
+        assert_eq!(last_pages(entry(start, len, 3)), (2, Some(MapKind::Acpi)), "{len:#x}");
+    }
+    for (start, len) in [(TOP, 1), (TOP, u64::MAX), (TOP + 5, 0x1000), (u64::MAX, 1), (u64::MAX, u64::MAX)] {
+        assert_eq!(last_pages(entry(start, len, 2)), (1, None), "{start:#x} + {len:#x}");
+    }
+    for start in [0, 0x8000, TOP - 1, TOP, u64::MAX] {
+        assert_eq!(last_pages(entry(start, 0, 2)), (1, None), "no bytes at {start:#x}");
+    }
+    // The last line of many a firmware: its own memory at the top of the address space.
+    assert_eq!(last_pages(entry(0xffff_ffff_0000_0000, 1 << 32, 2)), (1, None));
+    // RAM that no entry of a page table can name is none of ours.
+    let ram = map(&[entry(0, 0x10_0000, 1), entry(start, 0_u64.wrapping_sub(start), 1)]).unwrap();
+    assert_eq!(ram.ram().nth(1).unwrap().start(), start >> 12);
+    assert!(
+        map(&[entry(0, 0x10_0000, 1), entry(TOP, 0_u64.wrapping_sub(TOP), 1)]).unwrap().ram().count() == 1
+    );
+}
+
+#[test]
+fn as_many_lines_as_xen_can_give_are_read() {
+    const LINES: u64 = 1280;
+    let joined: Vec<_> = (0..LINES).map(|i| entry(i << 12, 0x1000, 1)).collect();
+    assert_eq!(map(&joined).unwrap().ram().collect::<Vec<_>>(), [range(0, LINES)]);
+    let same: Vec<_> = (0..LINES).map(|i| entry(0, 0x8000, 1 + (i % 7) as u32)).collect();
+    assert_eq!(map(&[&same[..], &[entry(0x8000, 0x1000, 1)]].concat()).unwrap().ram().count(), 1);
+    let growing: Vec<_> = (0..LINES).map(|i| entry(0x10_0000, (i + 1) << 9, 1)).collect();
+    assert_eq!(map(&growing).unwrap().regions().len(), 1);
+    let apart: Vec<_> = (0..LINES).map(|i| entry(i << 13, 0x1000, 1)).collect();
+    assert_eq!(map(&apart), Err(MapError::TooLong { limit: MOST_REGIONS }));
+    let empty: Vec<_> = (0..LINES).map(|i| entry(i << 13, 0, 1)).collect();
+    assert_eq!(map(&empty), Err(MapError::NoRam));
+}
+
 proptest! {
+    /// Bytes behind 2^52 and sums behind 2^64 change nothing below.
+    #[test]
+    fn no_line_that_is_no_ram_is_a_reason_to_refuse_a_map(
+        lines in prop::collection::vec((any::<u64>(), any::<u64>(), 0_u32..40, 0_u32..40, 2_u32..7), 0..40)
+    ) {
+        let lines: Vec<_> = lines.iter().map(|&(start, len, a, b, kind)| entry(start >> a, len >> b, kind)).collect();
+        let meets = |page: u64, line: &MapEntry| {
+            line.len > 0 && line.start < (page + 1) << 12 && line.start.saturating_add(line.len) > page << 12
+        };
+        match map(&[&lines[..], &[entry(0, 1 << 40, 1)]].concat()) {
+            Ok(map) => for page in (0..1 << 28).step_by((1 << 20) + 1) {
+                let expected = !lines.iter().any(|line| meets(page, line));
+                prop_assert_eq!(map.is_ram(Pfn::new(page)), expected, "page {:#x}", page);
+            },
+            Err(error) => prop_assert_eq!(error, MapError::NoRam),
+        }
+    }
+
     #[test]
     fn every_page_is_memory_or_not_as_its_bytes_are(
         entries in prop::collection::vec((0_u64..END / 256, 0_u64..0x80, 1_u32..7), 1..12)

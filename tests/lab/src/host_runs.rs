@@ -11,7 +11,7 @@ const SMALL: u64 = 200 * MIB / PAGE;
 const HALF: u64 = 4 * GIB / PAGE;
 
 /// Those of the group `xen`.
-pub(crate) const HOST: [Case; 14] = [
+pub(crate) const HOST: [Case; 17] = [
     Case::good("dom0-256M", "dom0 --memory 256M"),
     // All memory ends where the hole for devices begins; then, 5 GiB of it lie above the hole.
     Case::good("dom0-3G", "dom0 --memory 3G"),
@@ -32,6 +32,9 @@ pub(crate) const HOST: [Case; 14] = [
     Case { proofs: &[rebooted], ..Case::good("dom0-then-reboot", "dom0 --cmdline then=reboot") },
     Case::dies("dom0-then-crash", "dom0", "then=crash", &[crashed, proof::module_spoke, proof::whole_audit]),
     Case::dies("dom0-panics", "dom0", "fail=panic", &[crashed, panicked]),
+    Case::dies("dom0-panics-twice", "dom0", "fail=panic-twice", &[crashed, panicked, cut_short::<true>]),
+    Case::dies("domu-panics-twice", "domu", "fail=panic-twice", &[panicked, cut_short::<true>]),
+    Case::dies("dom0-traps-in-panic", "dom0", "fail=panic-trap", &[crashed, panicked, cut_short::<false>]),
     Case { proofs: &[hosts_map], ..Case::good("domu-e820-host", "domu --config e820_host=1") },
     Case { proofs: &[hosts_map], ..Case::good("domu-4G-e820-host", "domu --memory 4G --config e820_host=1") },
 ];
@@ -76,6 +79,16 @@ fn crashed(evidence: &Evidence) -> Result<()> {
 fn panicked(evidence: &Evidence) -> Result<()> {
     let mut lines = evidence.guest.lines();
     ensure!(lines.any(|line| line.starts_with("fatal: panicked at ")), "no line tells of the panic");
+    Ok(())
+}
+
+/// What failed while the panic was told is the last line, and the only one about it.
+fn cut_short<const PANIC: bool>(evidence: &Evidence) -> Result<()> {
+    let failed = if PANIC { "  panicked at " } else { "  page fault: reading unmapped memory at 0x8" };
+    let lines: Vec<&str> = evidence.guest.lines().skip_while(|line| !line.starts_with("fatal: ")).collect();
+    let told =
+        |line: &str| line.starts_with(failed) && line.ends_with(", while the end was told: no more is said");
+    ensure!(matches!(lines[..], [_, last] if told(last)), "the end was told otherwise: {lines:?}");
     Ok(())
 }
 

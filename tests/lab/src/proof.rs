@@ -121,6 +121,17 @@ pub(crate) fn start_info_refused(evidence: &Evidence) -> Result<()> {
     Ok(())
 }
 
+/// A ring in a page that is none of the two behind start_info was refused in one line that names ring, frame, page and room.
+pub(crate) fn ring_refused<const CONSOLE: bool>(evidence: &Evidence) -> Result<()> {
+    let lines: Vec<&str> = evidence.guest.lines().filter(|line| line.starts_with("fatal:")).collect();
+    let [line] = lines[..] else { bail!("{} fatal lines instead of one", lines.len()) };
+    let (stage, ring) = if CONSOLE { ("start_info", "console") } else { ("p2m check", "xenstore") };
+    let front = format!("fatal: {stage}: the {ring} ring is in machine frame ");
+    ensure!(line.starts_with(&front) && line.contains(", by Xen's M2P pfn 0x"), "another refusal: {line}");
+    ensure!(line.contains(" right behind start_info;"), "another refusal: {line}");
+    Ok(())
+}
+
 /// A trap told the access, the address, the registers and the way there.
 pub(crate) fn trap_shown(evidence: &Evidence) -> Result<()> {
     let first = "fatal: page fault: writing protected memory at 0xffffffff81000000";

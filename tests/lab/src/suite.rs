@@ -24,7 +24,7 @@ const SOURCE_DOCUMENT_OFF: &str =
     "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
 
 /// The runs of the group `xen`.
-const XEN: [Case; 20] = [
+const XEN: [Case; 22] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
@@ -56,6 +56,8 @@ const XEN: [Case; 20] = [
         proofs: &[proof::start_info_refused],
         ..Case::good("domu-start-info-refused", "domu --cmdline fail=start_info")
     },
+    Case::dies("domu-console-astray", "domu", "fail=console_mfn", &[proof::ring_refused::<true>]),
+    Case::dies("domu-xenstore-astray", "domu", "fail=store_mfn", &[proof::ring_refused::<false>]),
     Case {
         outcomes: &[Outcome::Crashed],
         proofs: &[proof::trap_shown],

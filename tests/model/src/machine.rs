@@ -182,6 +182,22 @@ impl Machine {
         }
     }
 
+    /// Says which frame the console's daemon reads, where that is not the one the builder meant.
+    pub const fn set_ring(&mut self, mfn: Mfn) {
+        self.ring = Some(mfn);
+    }
+
+    /// Returns where the guest writes to its console ring.
+    #[must_use]
+    pub const fn console_at(&self) -> Option<u64> {
+        self.ring_at
+    }
+
+    /// Makes the M2P say something else of a frame.
+    pub fn set_machine_to_phys(&mut self, mfn: Mfn, pfn: u64) {
+        self.m2p.insert(mfn.get(), pfn);
+    }
+
     /// Returns the machine frame of shared_info.
     #[must_use]
     pub fn shared_info(&self) -> Mfn {

@@ -6,12 +6,13 @@ use start_info::{BootFacts, Entry, PageCount, Pfn};
 
 use super::{Setting, translated::Translated};
 use crate::{
-    boot::{Cause, Failure, attach_console},
+    boot::{Cause, Failure},
     image::Image,
     options::Options,
     platform::Platform,
     refusal,
     report::Report,
+    rings,
 };
 
 /// start_info is known to be consistent.
@@ -41,7 +42,9 @@ impl Parsed {
         // The builder maps at least this much, so the ring's page can be reached long before we map anything.
         let pages = PageCount::try_new(facts.least_boot_end().get()).unwrap_or_default();
         let window = Window::of_builder(&authority, KERNEL_MAP, pages);
-        attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn));
+        let failure = |cause| Failure::new("start_info", cause);
+        rings::attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn))
+            .map_err(failure)?;
         let options = Options::of(facts.command_line());
         report.end(platform, "start_info", 0);
         Ok(Self { setting: Setting { facts, map: None, image: *image, options, report }, authority })
@@ -65,6 +68,7 @@ impl Parsed {
         {
             confirm(platform, &list, pfn).map_err(|cause| Failure::new("p2m check", cause))?;
         }
+        rings::check_listed(platform, facts, &list).map_err(|cause| Failure::new("p2m check", cause))?;
         self.setting.report.end(platform, "p2m check", 0);
         Ok(Translated { setting: self.setting, authority: self.authority, list })
     }

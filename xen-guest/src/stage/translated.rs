@@ -28,7 +28,7 @@ impl Translated {
         let facts = &self.setting.facts;
         let of = if facts.is_dom0() { MapOf::Machine } else { MapOf::Domain };
         let map = platform.memory_map(of).map_err(|cause| Failure::new("memory map", cause))?;
-        let occupied = Occupied::at_entry(platform, facts);
+        let occupied = Occupied::at_entry(facts);
         let displaced = match self.setting.options.revector {
             Revector::On => Displaced::Moved,
             Revector::Off => Displaced::GivenBack,

@@ -4,10 +4,7 @@ use mmu::{DirectMap, Settled as Layout, build_space, release};
 use p2m::{Arrangement, Publication, Tree};
 
 use super::{Setting, switched::Switched};
-use crate::{
-    boot::{Failure, attach_console},
-    platform::Platform,
-};
+use crate::{boot::Failure, platform::Platform, rings};
 
 /// The tree answers every lookup.
 #[derive(Debug)]
@@ -34,7 +31,8 @@ impl WithP2m {
             .map_err(|cause| Failure::new("page tables", cause))?;
         let root_frame = root.mfn();
         // The ring's page leaves __ka with the builder's tables, so the console moves to __va first.
-        attach_console(platform, facts, |pfn| map.shared_page(pfn));
+        rings::attach_console(platform, facts, |pfn| map.shared_page(pfn))
+            .map_err(|cause| Failure::new("page tables", cause))?;
         report.end(platform, "page tables", map.taken());
         let released = release(platform, &mut map, &tree, facts, root, list, pages.late())
             .map_err(|cause| Failure::new("release", cause))?;

@@ -43,9 +43,13 @@ impl Reader for Port {
     }
 }
 
-/// Uses a ring from now on, in place of any before.
+/// Uses the ring at `page` from now on: for the first time, or where it is mapped now.
 pub(super) fn attach(page: SharedPage, port: u32) {
-    *RING.lock() = Some(Ring::new(page, Port(port), PATIENCE));
+    let Some(mut ring) = RING.try_lock() else { return };
+    match ring.as_mut() {
+        Some(ring) => ring.move_to(page, Port(port)),
+        None => *ring = Some(Ring::new(page, Port(port), PATIENCE)),
+    }
 }
 
 /// Returns how many hypercalls writing took.

@@ -3,32 +3,34 @@
 //! *What must hold*: only a kernel built with the feature `fault-injection` has this file: what breaks things on purpose is in no
 //! one else's.
 
-use core::mem::offset_of;
+use core::{fmt, mem::offset_of};
 
 use mmu::layout::DIRECT_MAP;
-use start_info::CommandLine;
+use start_info::{CommandLine, PAGE_SIZE};
+use x86_64::registers::control::Cr3;
 
 use super::{pointer, symbols};
 
 const COMMAND_LINE: usize = offset_of!(xen_sys::start_info, cmd_line);
 const PT_BASE: usize = offset_of!(xen_sys::start_info, pt_base);
+const STORE_MFN: usize = offset_of!(xen_sys::start_info, store_mfn);
+const CONSOLE_MFN: usize = offset_of!(xen_sys::start_info, console);
 
 /// Does what `fail=NAME` on the command line asks for:
 ///
-/// - `start_info`: spoils a field of start_info, done before the boot
+/// - `start_info`, `console_mfn`, `store_mfn`: spoils a field of start_info, done before the boot
 /// - `panic`: panics
+/// - `panic-twice`, `panic-trap`: panics with a message that panics too, with one that reads address 8
 /// - `null`: reads address 0
 /// - `text`: writes to the kernel's text
 /// - `execute`: executes the direct map
 /// - `stack`: overflows the stack
 pub(super) fn as_asked(line: &CommandLine) {
     match line.value_of("fail") {
-        Some("panic") => asked_to_panic(),
-        Some("null") => {
-            // SAFETY: not sound, and meant so: address 0 is not mapped, and the fault is what was asked for.
-            let word = unsafe { core::ptr::without_provenance::<u64>(8).read_volatile() };
-            log::error!("address 8 holds {word:#x}: it should not be mapped");
-        }
+        Some("panic") => asked_to_panic(&"fail=panic"),
+        Some("panic-twice") => panic_in_message(),
+        Some("panic-trap") => asked_to_panic(&Failing(read_null)),
+        Some("null") => read_null(),
         Some("text") => {
             let address = pointer::to_mut::<u64>(symbols::text());
             // SAFETY: not sound, and meant so: text is read-only, and the fault is what was asked for.
@@ -49,8 +51,29 @@ pub(super) fn as_asked(line: &CommandLine) {
 }
 
 #[expect(clippy::panic, reason = "this is the panic that was asked for")]
-fn asked_to_panic() {
-    panic!("fail=panic");
+fn asked_to_panic(message: &dyn fmt::Display) {
+    panic!("{message}");
+}
+
+/// A message that does something before it is there.
+struct Failing(fn());
+
+impl fmt::Display for Failing {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)();
+        Ok(())
+    }
+}
+
+/// Without a guard there would be no end to it.
+fn panic_in_message() {
+    asked_to_panic(&Failing(panic_in_message));
+}
+
+fn read_null() {
+    // SAFETY: not sound, and meant so: address 0 is not mapped, and the fault is what was asked for.
+    let word = unsafe { core::ptr::without_provenance::<u64>(8).read_volatile() };
+    log::error!("address 8 holds {word:#x}: it should not be mapped");
 }
 
 #[expect(unconditional_recursion, reason = "the overflow that was asked for")]
@@ -60,12 +83,22 @@ fn overflow(depth: u64) -> u64 {
     overflow(depth + 1) + page[0]
 }
 
-/// Returns the page, spoiled if its command line says `fail=start_info`, so that the refusal can be tried on real Xen.
+/// Returns the page, spoiled as its command line asks, so that refusals can be tried on real Xen.
 pub(super) fn spoiled_as_asked(mut page: [u8; 4096]) -> [u8; 4096] {
     let line = page.get(COMMAND_LINE..COMMAND_LINE + 1024).unwrap_or_default();
-    let asked = line.split(|&byte| byte == b' ' || byte == 0).any(|word| word == b"fail=start_info");
-    if asked && let Some(byte) = page.get_mut(PT_BASE) {
-        *byte ^= 8;
-    }
+    let asked = |wanted: &[u8]| line.split(|&byte| byte == b' ' || byte == 0).any(|word| word == wanted);
+    let field = match [b"fail=start_info".as_slice(), b"fail=console_mfn", b"fail=store_mfn"].map(asked) {
+        [true, _, _] => PT_BASE,
+        [_, true, _] => CONSOLE_MFN,
+        [_, _, true] => STORE_MFN,
+        _ => return page,
+    };
+    let Some(word) = page.get_mut(field..).and_then(|tail| tail.first_chunk_mut::<8>()) else { return page };
+    let spoilt = match field {
+        PT_BASE => u64::from_le_bytes(*word) ^ 8,
+        // A frame of ours that is no ring's: the builder's root table.
+        _ => Cr3::read_raw().0.start_address().as_u64() / PAGE_SIZE,
+    };
+    *word = spoilt.to_le_bytes();
     page
 }

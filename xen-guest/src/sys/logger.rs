@@ -1,4 +1,8 @@
-//! The `log` crate's words on the console, and panics.
+//! The `log` crate's words on the console, and the last words of a panic or trap.
+//!
+//! *What must hold*: the end of the domain is told without the `log` crate: a payload may have set it to say nothing.
+//!
+//! *What is not prevented*: a message that never ends, in a record or in a panic.
 
 use core::fmt::{self, Write as _};
 
@@ -6,9 +10,12 @@ use log::{Level, Log, Metadata, Record};
 
 use super::{
     console,
+    last_words::{LastWords, Words},
     registers::Backtrace,
-    sched::{Reason, shutdown},
+    sched::{Reason, end, shutdown},
 };
+
+static LAST_WORDS: LastWords = LastWords::new();
 
 struct Console;
 
@@ -31,17 +38,9 @@ impl Log for Console {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let mut line = arrayvec::ArrayString::<1024>::new();
-        let fits = match record.level() {
-            Level::Info | Level::Error => writeln!(line, "{}", record.args()),
-            level => writeln!(line, "{level}: {}", record.args()),
-        };
-        // A line that is too long goes out in the pieces it is made of; an ordinary one in one go.
-        match fits {
-            Ok(()) => console::write(&line),
-            Err(_) => {
-                let _never_fails = writeln!(Writer, "{}", record.args());
-            }
+        match record.level() {
+            Level::Info | Level::Error => say(format_args!("{}\n", record.args())),
+            level => say(format_args!("{level}: {}\n", record.args())),
         }
     }
 
@@ -57,8 +56,39 @@ pub(super) fn init() {
     }
 }
 
+/// Tells why the domain ends, in full unless telling of an end is what failed, and ends it.
+pub(super) fn fatal(place: fmt::Arguments<'_>, more: fmt::Arguments<'_>) -> ! {
+    match LAST_WORDS.next() {
+        Words::All => {
+            // The place goes out before what might fail.
+            say(format_args!("fatal: {place}"));
+            say(format_args!("{more}\n"));
+            shutdown(Reason::Crash)
+        }
+        Words::Place => {
+            say(format_args!("\n  {place}, while the end was told: no more is said\n"));
+            shutdown(Reason::Crash)
+        }
+        Words::None => end(Reason::Crash),
+    }
+}
+
+/// Writes text. What is too long for one go goes out in the pieces it is made of.
+fn say(text: fmt::Arguments<'_>) {
+    let mut line = arrayvec::ArrayString::<1024>::new();
+    match line.write_fmt(text) {
+        Ok(()) => console::write(&line),
+        Err(_) => {
+            let _never_fails = Writer.write_fmt(text);
+        }
+    }
+}
+
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    log::error!("fatal: {info}\n{}", Backtrace::here());
-    shutdown(Reason::Crash)
+    let more = format_args!(":\n{}\n{}", info.message(), Backtrace::here());
+    match info.location() {
+        Some(place) => fatal(format_args!("panicked at {place}"), more),
+        None => fatal(format_args!("panicked"), more),
+    }
 }

@@ -7,11 +7,12 @@
 use core::mem::{offset_of, size_of};
 
 use mmu::{Discarded, Errno, Stopped};
-use spin::{Mutex, Once};
+use spin::Mutex;
 use start_info::{MapEntry, MemoryMap};
 
 use super::{
     hypercall::{hypercall, question},
+    maps::Maps,
     outcome::check,
 };
 use crate::platform::{MapOf, NoMap};
@@ -46,8 +47,13 @@ const _: () = assert!(size_of::<Reservation>() == 32 && offset_of!(Reservation, 
 /// Where Xen puts the lines of a map: too large for the stack, and asked for before there is a heap.
 static BUFFER: Mutex<[[u8; MapEntry::BYTES]; LINES]> = Mutex::new([[0; MapEntry::BYTES]; LINES]);
 
-/// The map, once it was read: a boot asks once.
-static MAP: Once<MemoryMap> = Once::new();
+/// The maps that were read.
+static MAPS: Maps = Maps::new();
+
+/// Returns a map that was asked for before.
+pub(super) fn known(of: MapOf) -> Option<&'static MemoryMap> {
+    MAPS.get(of)
+}
 
 /// Asks for a map. In a frame of its own: its temporaries would else be in that of the whole boot.
 #[inline(never)]
@@ -69,7 +75,7 @@ pub(super) fn map(of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
         (Err(errno), _) => return Err(NoMap::Refused(errno)),
     }
     let lines = buffer.iter().take(map.entries as usize);
-    MAP.try_call_once(|| MemoryMap::of_entries(lines.map(MapEntry::read)).map_err(NoMap::Map)).map(Some)
+    MAPS.keep(of, || MemoryMap::of_entries(lines.map(MapEntry::read)).map_err(NoMap::Map)).map(Some)
 }
 
 /// Gives frames back. Xen says how many it took, not why it stopped.

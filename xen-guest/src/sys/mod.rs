@@ -27,9 +27,13 @@ mod heap;
 #[cfg(target_os = "none")]
 mod hypercall;
 #[cfg(any(target_os = "none", test))]
+mod last_words;
+#[cfg(any(target_os = "none", test))]
 mod lent;
 #[cfg(target_os = "none")]
 mod logger;
+#[cfg(any(target_os = "none", test))]
+mod maps;
 #[cfg(target_os = "none")]
 mod memory;
 #[cfg(any(target_os = "none", test))]

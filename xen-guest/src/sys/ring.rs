@@ -4,7 +4,8 @@
 //! index on, it moves the consumer index on. Indices count bytes for ever and wrap at 2^32.
 //!
 //! *What must hold*: a byte is stored before the index that covers it. A full ring does not stop the guest for ever: after
-//! many turns without a reader the text is dropped, and so is what follows, until the reader moves.
+//! many turns without a reader the text is dropped, and so is what follows, until the reader moves. Nor is a reader that was once
+//! waited for in vain waited for again before it has moved: not by a later line, not at the end.
 //!
 //! *What is not prevented*: a reader that moves its index backwards gets bytes twice, or none until it is back.
 
@@ -38,13 +39,18 @@ pub(super) struct Ring<R> {
     reader: R,
     /// How often the processor is given away for the reader before text is dropped.
     patience: u32,
-    /// Set when patience was in vain: the reader is not waited for again before it has moved.
-    deaf: bool,
+    /// Where the reader stood when patience was in vain: it is not waited for again before it has moved.
+    deaf_at: Option<u32>,
 }
 
 impl<R: Reader> Ring<R> {
     pub(super) const fn new(page: SharedPage, reader: R, patience: u32) -> Self {
-        Self { page, reader, patience, deaf: false }
+        Self { page, reader, patience, deaf_at: None }
+    }
+
+    /// Goes on where the same ring is mapped now, with what is known of its reader.
+    pub(super) fn move_to(&mut self, page: SharedPage, reader: R) {
+        (self.page, self.reader) = (page, reader);
     }
 
     /// Writes text, with a carriage return before every line feed as a terminal wants it, and tells the reader.
@@ -63,23 +69,17 @@ impl<R: Reader> Ring<R> {
 
     /// Waits until the reader has everything, so that nothing is lost when the domain ends.
     pub(super) fn drain(&mut self) {
-        for _ in 0..self.patience {
-            if self.deaf || self.waiting() == 0 {
-                break;
-            }
-            self.reader.give_way();
-        }
+        let _in_vain = self.wait_until(|waiting| waiting == 0);
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if self.waiting() >= OUT_SIZE {
-                self.deaf = self.deaf || !self.wait_for_room();
-                if self.deaf {
+                self.reader.notify();
+                if !self.wait_until(|waiting| waiting < OUT_SIZE) {
                     return;
                 }
             }
-            self.deaf = false;
             let producer = self.index(OUT_PRODUCER).load(Ordering::Relaxed);
             self.byte(producer % OUT_SIZE).store(byte, Ordering::Relaxed);
             fence(Ordering::Release);
@@ -90,15 +90,28 @@ impl<R: Reader> Ring<R> {
     /// How many bytes the reader has not taken yet.
     fn waiting(&self) -> u32 {
         let producer = self.index(OUT_PRODUCER).load(Ordering::Relaxed);
-        producer.wrapping_sub(self.index(OUT_CONSUMER).load(Ordering::Acquire))
+        producer.wrapping_sub(self.consumer())
     }
 
-    fn wait_for_room(&mut self) -> bool {
-        self.reader.notify();
-        (0..self.patience).any(|_| {
+    /// Where the reader is.
+    fn consumer(&self) -> u32 {
+        self.index(OUT_CONSUMER).load(Ordering::Acquire)
+    }
+
+    /// Lets the reader run until so few bytes wait for it; tells whether that came about.
+    fn wait_until(&mut self, enough: impl Fn(u32) -> bool) -> bool {
+        for _ in 0..self.patience {
+            if enough(self.waiting()) {
+                return true;
+            }
+            if self.deaf_at == Some(self.consumer()) {
+                return false;
+            }
             self.reader.give_way();
-            self.waiting() < OUT_SIZE
-        })
+        }
+        let came = enough(self.waiting());
+        self.deaf_at = (!came).then(|| self.consumer());
+        came
     }
 
     fn index(&self, offset: u64) -> &AtomicU32 {
@@ -245,6 +258,37 @@ mod tests {
         let text = "0123456789".repeat(15);
         ring.write(&text);
         assert!(daemon.borrow_mut().everything().ends_with(&text));
+    }
+
+    #[test]
+    fn the_end_is_waited_for_once_whatever_is_written_between() {
+        for before in [1, OUT_SIZE as usize, 3 * OUT_SIZE as usize] {
+            let (mut ring, daemon) = ring(7, 0);
+            ring.write(&"x".repeat(before));
+            ring.drain();
+            assert_eq!(daemon.borrow().turns, PATIENCE, "{before} bytes");
+            ring.drain();
+            ring.write("fatal: one line more\n");
+            ring.drain();
+            assert_eq!(daemon.borrow().turns, PATIENCE, "{before} bytes");
+            // A reader that moves is waited for again, and gets the rest.
+            daemon.borrow_mut().appetite = 1;
+            daemon.borrow_mut().take();
+            daemon.borrow_mut().appetite = OUT_SIZE;
+            ring.drain();
+            assert_eq!((ring.waiting(), daemon.borrow().turns), (0, PATIENCE + 1), "{before} bytes");
+        }
+    }
+
+    #[test]
+    fn a_ring_that_is_mapped_elsewhere_has_the_same_reader() {
+        let (mut ring, daemon) = ring(7, 0);
+        ring.write("lost");
+        ring.drain();
+        let page = daemon.borrow().buffer.shared_page(0);
+        ring.move_to(page, Rc::clone(&daemon));
+        ring.drain();
+        assert_eq!(daemon.borrow().turns, PATIENCE);
     }
 
     #[test]

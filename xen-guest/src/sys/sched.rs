@@ -29,6 +29,11 @@ struct Poll {
 /// Ends the domain once the console's reader has everything.
 pub fn shutdown(reason: Reason) -> ! {
     console::drain();
+    end(reason)
+}
+
+/// Ends the domain, whatever was not read yet.
+pub(super) fn end(reason: Reason) -> ! {
     let shutdown = Shutdown { reason: reason as u32 };
     loop {
         // SAFETY: `struct sched_shutdown` of public/sched.h is one u32 reason; Xen reads it and ends the domain.

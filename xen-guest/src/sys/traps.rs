@@ -11,12 +11,11 @@ use mmu::Errno;
 use x86_64::{VirtAddr, registers::control::Cr2};
 
 use super::{
-    console,
     hypercall::hypercall,
+    logger::fatal,
     modules::{Place, Table},
     outcome::check,
     registers::Registers,
-    sched::{Reason, shutdown},
     symbols,
 };
 
@@ -87,16 +86,14 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
         let access = Access(registers.code);
         let guard = if symbols::guard().contains(&address) { ", the guard page of the stack" } else { "" };
         let place = Whose(MODULES.place(address));
-        log::error!("fatal: {name}: {culprit}{access} {address:#x}{guard}{place}\n{registers}");
+        fatal(
+            format_args!("{name}: {culprit}{access} {address:#x}{guard}{place}"),
+            format_args!("\n{registers}"),
+        )
     } else {
-        log::error!(
-            "fatal: {name}: {culprit}code {:#x} at {:#x}\n{registers}",
-            registers.code,
-            registers.rip
-        );
+        let (code, rip) = (registers.code, registers.rip);
+        fatal(format_args!("{name}: {culprit}code {code:#x} at {rip:#x}"), format_args!("\n{registers}"))
     }
-    console::drain();
-    shutdown(Reason::Crash)
 }
 
 /// The module that was running, if one was.

@@ -11,5 +11,6 @@ mod faults;
 mod hosts;
 mod large;
 mod modules;
+mod rings;
 mod shapes;
 mod spaces;
