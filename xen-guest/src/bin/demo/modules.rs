@@ -8,7 +8,7 @@ use start_info::PageCount;
 use x86_64::VirtAddr;
 use xen_guest::{
     Guest, LoadError,
-    module::{self, Archive, Shelf, order},
+    module::{self, Archive, Ramdisk, Shelf, order},
     sys::{exports, heap_used},
 };
 
@@ -21,7 +21,8 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     }
     let ramdisk = guest.running.ramdisk(&mut guest.xen).map_err(|error| format!("ramdisk: {error}"))?;
     let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
-    let archive = Archive::new(ramdisk).map_err(|error| format!("ramdisk: {error}"))?;
+    let ramdisk = Ramdisk::new(ramdisk).map_err(|error| format!("ramdisk: {error}"))?;
+    let archive = Archive::new(&ramdisk).map_err(|error| format!("ramdisk: {error}"))?;
     let names: Vec<&str> = match wanted {
         "all" => {
             let all = archive.modules().iter().filter(|module| module.shelf == Shelf::All);
