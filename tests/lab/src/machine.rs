@@ -15,8 +15,13 @@ use crate::setup::{self, Parts};
 use crate::size::{GIB, MIB, PAGE};
 use crate::{build, image};
 
-/// The name the guest has in dom0.
-pub(crate) const GUEST: &str = "guest";
+/// The name the guest has in dom0, unless its configuration says another.
+const GUEST: &str = "guest";
+
+/// Where a run's inputs lie in its folder, which a person may have named and use for other things.
+pub(crate) fn inputs(out: &Path) -> PathBuf {
+    out.join(".lab-inputs")
+}
 
 /// A machine ready to be started.
 #[derive(Debug)]
@@ -27,12 +32,12 @@ pub(crate) struct Machine {
     pub(crate) inputs: PathBuf,
 }
 
-/// Puts the inputs of a run into `out/in` and makes the command line.
+/// Puts the inputs of a run into a folder in `out` and makes the command line.
 ///
 /// # Errors
 /// An input cannot be read, or a requested size is smaller than what it must hold.
 pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Machine> {
-    let inputs = out.join("in");
+    let inputs = inputs(out);
     std::fs::create_dir_all(&inputs)?;
     let kernel = inputs.join("kernel");
     let ramdisk = inputs.join("ramdisk");
@@ -70,7 +75,7 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
             symlink(&parts.root, inputs.join("root"))?;
             let linux = Boot { kernel: "linux", line: "console=hvc0 panic=1", ramdisk: "root" };
             let mut command = start(options, parts, &inputs, &linux)?;
-            // QEMU stands in `out/in`.
+            // QEMU stands in the folder of the inputs.
             for share in ["path=.,mount_tag=in,readonly=on", "path=..,mount_tag=out"] {
                 command.arg("-virtfs").arg(format!("local,{share},security_model=none"));
             }
