@@ -34,7 +34,7 @@ pub mod sys;
 pub use boot::{Cause, Failure, boot, image_address};
 #[cfg(target_os = "none")]
 pub use guest::HeapError;
-pub use guest::{Guest, LoadError, MachineReader, RamdiskError, RamdiskModules};
+pub use guest::{Guest, LoadError, MachineReader, RamdiskError, RamdiskModules, UnpackedRamdisk};
 pub use image::Image;
 pub use loaded::{Cost, Loaded, ModuleTable, ModulesJson};
 pub use options::{Mapping, Options, Revector, Then};

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::options::{Mode, Options, USAGE};
 use crate::screen::Screen;
-use crate::{backtrace, build, packages, paths, run, setup};
+use crate::{backtrace, build, machine, packages, paths, run, setup};
 
 /// How many runs without `--out` are kept.
 const KEPT: usize = 8;
@@ -74,7 +74,7 @@ pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
             _ => {}
         }
     }
-    packages::remove(&out.join("in"))?;
+    packages::remove(&machine::inputs(out))?;
     Ok(out.canonicalize()?)
 }
 

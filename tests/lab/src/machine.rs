@@ -15,8 +15,13 @@ use crate::setup::{self, Parts};
 use crate::size::{GIB, MIB, PAGE};
 use crate::{build, image};
 
-/// The name the guest has in dom0.
-pub(crate) const GUEST: &str = "guest";
+/// The name the guest has in dom0, unless its configuration says another.
+const GUEST: &str = "guest";
+
+/// Where a run's inputs lie in its folder, which a person may have named and use for other things.
+pub(crate) fn inputs(out: &Path) -> PathBuf {
+    out.join(".lab-inputs")
+}
 
 /// A machine ready to be started.
 #[derive(Debug)]
@@ -27,12 +32,12 @@ pub(crate) struct Machine {
     pub(crate) inputs: PathBuf,
 }
 
-/// Puts the inputs of a run into `out/in` and makes the command line.
+/// Puts the inputs of a run into a folder in `out` and makes the command line.
 ///
 /// # Errors
 /// An input cannot be read, or a requested size is smaller than what it must hold.
 pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Machine> {
-    let inputs = out.join("in");
+    let inputs = inputs(out);
     std::fs::create_dir_all(&inputs)?;
     let kernel = inputs.join("kernel");
     let ramdisk = inputs.join("ramdisk");
@@ -70,7 +75,7 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
             symlink(&parts.root, inputs.join("root"))?;
             let linux = Boot { kernel: "linux", line: "console=hvc0 panic=1", ramdisk: "root" };
             let mut command = start(options, parts, &inputs, &linux)?;
-            // QEMU stands in `out/in`.
+            // QEMU stands in the folder of the inputs.
             for share in ["path=.,mount_tag=in,readonly=on", "path=..,mount_tag=out"] {
                 command.arg("-virtfs").arg(format!("local,{share},security_model=none"));
             }
@@ -154,9 +159,11 @@ fn start(options: &Options, parts: &Parts, inputs: &Path, dom0: &Boot<'_>) -> Re
     if options.icount {
         qemu.args(["-icount", "shift=0,sleep=off,align=off", "-rtc", "clock=vm"]);
     }
-    qemu.arg("-cpu").arg(format!("max,-smap{bits}"));
+    let and = |text: &String| if text.is_empty() { String::new() } else { format!(",{text}") };
+    qemu.arg("-cpu").arg(format!("max,-smap{bits}{}", and(&options.cpu)));
     qemu.arg("-object").arg(format!("memory-backend-ram,id=m,size={}M,reserve=off", memory / MIB));
-    qemu.args(["-machine", "pc-i440fx-7.0,memory-backend=m"]).arg("-m").arg(format!("{}M", memory / MIB));
+    qemu.arg("-machine").arg(format!("pc-i440fx-7.0,memory-backend=m{}", and(&options.machine)));
+    qemu.arg("-m").arg(format!("{}M", memory / MIB));
     let cpus = match options.mode {
         Mode::Dom0 => options.vcpus,
         Mode::DomU => options.vcpus.min(2),

@@ -20,13 +20,14 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// The end behind a shutdown reason of Xen (sched.h, `SHUTDOWN_*`).
+    /// The end behind a shutdown reason of Xen (sched.h, `SHUTDOWN_*`), or `destroyed`: somebody in dom0 ended it.
     pub(crate) fn from_reason(code: &str) -> Self {
         match code {
             "0" => Self::Shutdown("powered off"),
             "1" => Self::Shutdown("rebooted"),
             "2" => Self::Shutdown("suspended"),
             "3" => Self::Crash(String::new()),
+            "destroyed" => Self::Shutdown("was destroyed"),
             "4" => Self::Crash("its watchdog fired".to_owned()),
             other => Self::Crash(format!("shutdown reason {other}")),
         }

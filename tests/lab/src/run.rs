@@ -2,6 +2,8 @@
 //!
 //! As dom0 the guest speaks on the serial port. As a domU it speaks through files that the Linux dom0 writes into the shared
 //! folder: `events`, `guest.log`, `script.log`. The machine is always ended from here.
+//!
+//! Whether a domU has ended is for dom0 to say, however long that takes: time alone decides nothing but that it is time to ask.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -99,6 +101,10 @@ struct Watch {
     panics: bool,
     verdict: Option<String>,
     script: Option<i32>,
+    /// The reason the guest ended for, told before all is written down.
+    ended: Option<String>,
+    /// The file that asks dom0 whether the guest runs.
+    ask: PathBuf,
     /// Set when there is nothing more to wait for.
     end: Option<End>,
     /// When to stop waiting for the guest's end.
@@ -132,6 +138,8 @@ impl Watch {
             panics: false,
             verdict: None,
             script: None,
+            ended: None,
+            ask: machine::inputs(out).join("ask"),
             end: None,
             until: None,
         })
@@ -171,9 +179,19 @@ impl Watch {
             }
             let now = Instant::now();
             if self.until.is_some_and(|until| now > until) {
-                return Ok(End::Stays);
+                self.until = None;
+                if self.mode == Mode::Dom0 {
+                    return Ok(End::Stays);
+                }
+                if self.ended.is_none() {
+                    File::create(&self.ask).context("cannot ask dom0 about the guest")?;
+                    "dom0 is asked whether the guest runs".clone_into(&mut self.doing);
+                }
             }
             if now > self.deadline {
+                if let Some(reason) = &self.ended {
+                    return Ok(End::from_reason(reason));
+                }
                 let said = self.guest_said.as_deref().unwrap_or("nothing");
                 return Ok(End::TimedOut(format!(
                     "{} s, while {}; the guest's last line: {said}",
@@ -281,6 +299,11 @@ impl Watch {
                 self.script = Some(value.parse()?);
                 self.until = Some(Instant::now() + SHORT);
             }
+            "ended" => {
+                self.ended = Some(value.to_owned());
+                self.goes_on("the guest has ended");
+            }
+            "runs" => self.end = Some(End::Stays),
             "shutdown" => self.end = Some(End::from_reason(value)),
             _ => self.end = Some(End::Broken(format!("dom0: {line}"))),
         }

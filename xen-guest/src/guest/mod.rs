@@ -28,7 +28,7 @@ pub use device::MachineReader;
 #[cfg(target_os = "none")]
 pub use heap::HeapError;
 pub use load::LoadError;
-pub use ramdisk::{RamdiskError, RamdiskModules};
+pub use ramdisk::{RamdiskError, RamdiskModules, UnpackedRamdisk};
 
 use crate::{
     loaded::ModuleTable, options::Options, picture::Picture, platform::Platform, report::Report,

@@ -7,23 +7,37 @@ use start_info::PfnRange;
 
 use super::Guest;
 use crate::{
-    module::{self, Archive, order},
+    module::{self, Archive, Ramdisk, order},
     platform::Platform,
     sys::TrustedModule,
 };
+
+/// The guest's own ramdisk, with what is packed in it unpacked.
+#[derive(Debug)]
+pub struct UnpackedRamdisk(Ramdisk<'static>);
+
+impl UnpackedRamdisk {
+    /// Finds the modules in all its archives.
+    ///
+    /// # Errors
+    /// As [`Archive::new`].
+    pub fn modules(&self) -> Result<RamdiskModules<'_>, module::Error> {
+        Archive::new(&self.0).map(|archive| RamdiskModules { archive })
+    }
+}
 
 /// The modules of the guest's own ramdisk.
 ///
 /// Who starts the domain chooses kernel and ramdisk together, so the modules there are trusted as the kernel is.
 #[derive(Debug, Clone)]
-pub struct RamdiskModules {
-    archive: Archive<'static>,
+pub struct RamdiskModules<'r> {
+    archive: Archive<'r>,
 }
 
-impl RamdiskModules {
+impl<'r> RamdiskModules<'r> {
     /// Returns the archive.
     #[must_use]
-    pub const fn archive(&self) -> &Archive<'static> {
+    pub const fn archive(&self) -> &Archive<'r> {
         &self.archive
     }
 
@@ -31,7 +45,7 @@ impl RamdiskModules {
     ///
     /// # Errors
     /// [`module::Error::NoSuchModule`] when the archive has none.
-    pub fn module(&self, name: &str) -> Result<TrustedModule<'static>, module::Error> {
+    pub fn module(&self, name: &str) -> Result<TrustedModule<'r>, module::Error> {
         self.archive.module(name).map(|module| TrustedModule::of_ramdisk(&module))
     }
 
@@ -39,7 +53,7 @@ impl RamdiskModules {
     ///
     /// # Errors
     /// As [`order()`].
-    pub fn in_order(&self, wanted: &[&str]) -> Result<Vec<TrustedModule<'static>>, module::Error> {
+    pub fn in_order(&self, wanted: &[&str]) -> Result<Vec<TrustedModule<'r>>, module::Error> {
         let modules = order(&self.archive, wanted)?;
         Ok(modules.iter().map(TrustedModule::of_ramdisk).collect())
     }
@@ -65,14 +79,13 @@ impl<P: Platform> Guest<P> {
         self.parts.ramdisk_pages()
     }
 
-    /// Reads the archive that the ramdisk is; `None` when there is no ramdisk.
+    /// Unpacks what is packed in the ramdisk, into the heap; `None` when there is no ramdisk.
     ///
     /// # Errors
-    /// [`RamdiskError::Mmu`] as [`Guest::ramdisk`], [`RamdiskError::Archive`] as [`Archive::new`].
-    pub fn ramdisk_modules(&mut self) -> Result<Option<RamdiskModules>, RamdiskError> {
+    /// [`RamdiskError::Mmu`] as [`Guest::ramdisk`], [`RamdiskError::Archive`] as [`Ramdisk::new`].
+    pub fn unpack_ramdisk(&mut self) -> Result<Option<UnpackedRamdisk>, RamdiskError> {
         let Some(bytes) = self.ramdisk().map_err(RamdiskError::Mmu)? else { return Ok(None) };
-        let archive = Archive::new(bytes).map_err(RamdiskError::Archive)?;
-        Ok(Some(RamdiskModules { archive }))
+        Ramdisk::new(bytes).map(|ramdisk| Some(UnpackedRamdisk(ramdisk))).map_err(RamdiskError::Archive)
     }
 }
 
@@ -81,7 +94,7 @@ impl<P: Platform> Guest<P> {
 pub enum RamdiskError {
     /// It could not be mapped.
     Mmu(Error),
-    /// It is no archive.
+    /// It holds no archives.
     Archive(module::Error),
 }
 

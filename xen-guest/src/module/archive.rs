@@ -2,17 +2,17 @@
 //!
 //! *What this is*: a reader of the newc form of cpio (magic 070701), the form the initramfs tools write. It was written
 //! because the crate we tried, `cpio_reader`, ends its iteration in the same way at a trailer, at a cut and at rubbish,
-//! and a truncated ramdisk must be told from one without the module.
+//! and a truncated ramdisk must be told from one without the module. Which archives there are [`Ramdisk`] finds.
 //!
-//! *What must hold*: the archive starts at the ramdisk's first byte and ends with its trailer; the whole chain of headers
-//! is walked before the first module is handed out. What follows the trailer (padding, mostly) is not read.
+//! *What must hold*: an archive ends with its trailer; all headers of all archives were walked before the first module is
+//! handed out. A name is found by search, so that the time for n modules grows no faster than n log n.
 //!
-//! *What is not prevented*: a flipped byte inside a file, for newc has no checksum; a second archive behind the first, and
-//! hard links to a module, are not followed.
+//! *What is not prevented*: a flipped byte inside a file, for newc has no checksum; hard links to a module are not followed.
 
 use alloc::vec::Vec;
 
 use super::error::{Error, Name};
+use super::ramdisk::Ramdisk;
 
 /// The magic number of a newc entry.
 const MAGIC: &[u8; 6] = b"070701";
@@ -48,38 +48,42 @@ pub enum Shelf {
     Named,
 }
 
-/// The modules of one ramdisk, in the archive's order.
+/// The modules of one ramdisk, in the order of its archives.
 #[derive(Debug, Clone)]
 pub struct Archive<'a> {
     modules: Vec<Module<'a>>,
+    /// Where each stands in `modules`, by ascending name.
+    by_name: Vec<usize>,
 }
 
 impl<'a> Archive<'a> {
-    /// Walks the archive from its first entry to its trailer.
+    /// Looks through all archives of the ramdisk.
     ///
     /// # Errors
-    /// [`Error::NotAnArchive`], [`Error::ArchiveField`] and [`Error::TruncatedArchive`] with the byte where it happened;
     /// [`Error::DuplicateModule`] for two files of one name; [`Error::NoMemory`].
-    pub fn new(ramdisk: &'a [u8]) -> Result<Self, Error> {
+    pub fn new(ramdisk: &'a Ramdisk<'_>) -> Result<Self, Error> {
         let mut modules: Vec<Module<'a>> = Vec::new();
-        let mut offset = 0;
-        loop {
-            let entry = Entry::at(ramdisk, offset)?;
-            if entry.name == TRAILER {
-                return Ok(Self { modules });
-            }
+        ramdisk.entries(&mut |entry| {
             if let Some((name, shelf)) = entry.module() {
-                if modules.iter().any(|other| other.name == name) {
-                    return Err(Error::DuplicateModule { module: Name::new(name.as_bytes()) });
-                }
                 modules.try_reserve(1).map_err(|_| Error::NoMemory { entries: modules.len() + 1 })?;
                 modules.push(Module { name, shelf, bytes: entry.bytes });
             }
-            offset = entry.end;
+            Ok(())
+        })?;
+        let mut by_name: Vec<usize> = Vec::new();
+        by_name.try_reserve_exact(modules.len()).map_err(|_| Error::NoMemory { entries: modules.len() })?;
+        by_name.extend(0..modules.len());
+        let name = |at: &usize| modules.get(*at).map(|module| module.name);
+        by_name.sort_unstable_by_key(name);
+        let mut pairs = by_name.iter().zip(by_name.iter().skip(1));
+        if let Some(twin) = pairs.find(|(one, other)| name(one) == name(other)).and_then(|(one, _)| name(one))
+        {
+            return Err(Error::DuplicateModule { module: Name::new(twin.as_bytes()) });
         }
+        Ok(Self { modules, by_name })
     }
 
-    /// Returns all modules, in the archive's order.
+    /// Returns all modules, in the order of the archives.
     #[must_use]
     pub fn modules(&self) -> &[Module<'a>] {
         &self.modules
@@ -88,17 +92,46 @@ impl<'a> Archive<'a> {
     /// Returns the module of that name.
     ///
     /// # Errors
-    /// [`Error::NoSuchModule`] when the archive has none.
+    /// [`Error::NoSuchModule`] when no archive has one.
     pub fn module(&self, name: &str) -> Result<Module<'a>, Error> {
-        self.modules.iter().find(|module| module.name == name).copied().ok_or_else(|| Error::NoSuchModule {
-            module: Name::new(name.as_bytes()),
-            present: self.modules.len(),
-        })
+        self.find(name).map(|(_, module)| module).ok_or_else(|| self.absent(name))
+    }
+
+    pub(super) fn absent(&self, name: &str) -> Error {
+        Error::NoSuchModule { module: Name::new(name.as_bytes()), present: self.modules.len() }
+    }
+
+    /// Returns the module of that name, and where it stands among all.
+    pub(super) fn find(&self, name: &str) -> Option<(usize, Module<'a>)> {
+        let of = |at: &usize| self.modules.get(*at).map(|module| module.name);
+        let rank = self.by_name.binary_search_by_key(&Some(name), of).ok()?;
+        let at = *self.by_name.get(rank)?;
+        Some((at, *self.modules.get(at)?))
     }
 }
 
-/// One entry of the archive.
-struct Entry<'a> {
+/// What is done with an entry.
+pub(super) type Visit<'v, 'a> = dyn FnMut(&Entry<'a>) -> Result<(), Error> + 'v;
+
+/// Walks one archive, from the entry at `start` to its trailer; returns where it ends.
+///
+/// # Errors
+/// [`Error::NotAnArchive`], [`Error::ArchiveField`] and [`Error::TruncatedArchive`] with the byte where it happened, and
+/// those of `visit`.
+pub(super) fn walk<'a>(bytes: &'a [u8], start: u64, visit: &mut Visit<'_, 'a>) -> Result<u64, Error> {
+    let mut offset = start;
+    loop {
+        let entry = Entry::at(bytes, start, offset)?;
+        offset = entry.end;
+        if entry.name == TRAILER {
+            return Ok(offset);
+        }
+        visit(&entry)?;
+    }
+}
+
+/// One entry of an archive.
+pub(super) struct Entry<'a> {
     mode: u64,
     name: &'a [u8],
     bytes: &'a [u8],
@@ -106,8 +139,8 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// Reads the entry that starts at `offset`.
-    fn at(ramdisk: &'a [u8], offset: u64) -> Result<Self, Error> {
+    /// Reads the entry that starts at `offset`, of the archive that starts at `archive`.
+    fn at(ramdisk: &'a [u8], archive: u64, offset: u64) -> Result<Self, Error> {
         // The magic number is looked at before the length: rubbish or padding shorter than a header is no truncated entry.
         let magic = slice(ramdisk, offset, 6).map_err(|_| truncated(ramdisk, offset, HEADER))?;
         if magic != MAGIC {
@@ -123,9 +156,11 @@ impl<'a> Entry<'a> {
         // Sizes are below 2^32 and offsets below 2^63, a slice's limit: none of these sums overflows.
         let name_end = offset + HEADER + name_size;
         let name = slice(ramdisk, offset + HEADER, name_size)?;
-        let start = name_end.next_multiple_of(4);
+        // Tools that put archives together need not begin at a multiple of four.
+        let padded = |end: u64| archive + (end - archive).next_multiple_of(4);
+        let start = padded(name_end);
         let bytes = slice(ramdisk, start, file_size)?;
-        let end = (start + file_size).next_multiple_of(4);
+        let end = padded(start + file_size);
         let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
         Ok(Self { mode, name, bytes, end })
     }

@@ -52,7 +52,7 @@ impl fmt::Display for Name {
 pub enum Error {
     /// Where an archive entry should start there is something else.
     NotAnArchive {
-        /// Where, counted from the ramdisk's first byte.
+        /// Where, counted from the first byte of the ramdisk, or of what was unpacked.
         offset: u64,
         /// What is there instead of the magic number.
         found: [u8; 6],
@@ -72,6 +72,66 @@ pub enum Error {
         wanted: u64,
         /// How many there are.
         present: u64,
+    },
+    /// An archive is compressed in a way that is not known here.
+    Compression {
+        /// Where it starts.
+        offset: u64,
+        /// The program that undoes it.
+        name: &'static str,
+    },
+    /// A gzip is of a kind that does not exist.
+    GzipHeader {
+        /// Where it starts.
+        offset: u64,
+        /// Its method of compression.
+        method: u8,
+        /// Its flags.
+        flags: u8,
+    },
+    /// The ramdisk ends inside a gzip.
+    GzipTruncated {
+        /// Where it starts.
+        offset: u64,
+        /// How many bytes follow from there.
+        present: u64,
+    },
+    /// A gzip holds what no compressor writes.
+    GzipData {
+        /// Where it starts.
+        offset: u64,
+        /// Where it goes wrong, about.
+        at: u64,
+    },
+    /// A gzip does not unpack to what went in.
+    GzipCheck {
+        /// Where it starts.
+        offset: u64,
+        /// Checksum and length of what comes out.
+        found: (u32, u32),
+        /// What it says they were.
+        wanted: (u32, u32),
+    },
+    /// What is packed is more than anybody means.
+    UnpacksTooLarge {
+        /// Where the gzip starts.
+        offset: u64,
+        /// How many bytes a ramdisk may unpack to.
+        limit: u64,
+    },
+    /// The heap cannot hold what a gzip unpacks to.
+    NoRoomToUnpack {
+        /// Where it starts.
+        offset: u64,
+        /// How many bytes were wanted.
+        bytes: u64,
+    },
+    /// What is wrong with what a gzip holds.
+    InGzip {
+        /// Where it starts.
+        offset: u64,
+        /// What is wrong, and where in what it unpacks to.
+        cause: Box<Error>,
     },
     /// Two modules in the archive have the same name.
     DuplicateModule {
@@ -343,6 +403,11 @@ impl Error {
     pub fn of_module(self, module: &str) -> Self {
         Self::OfModule { module: Name::new(module.as_bytes()), cause: Box::new(self) }
     }
+
+    /// Says that it is about what the gzip at that byte of the ramdisk unpacks to.
+    pub(super) fn in_gzip(self, offset: u64) -> Self {
+        Self::InGzip { offset, cause: Box::new(self) }
+    }
 }
 
 /// Bytes as they are, because they are no text.
@@ -365,7 +430,7 @@ impl fmt::Display for Error {
         match self {
             Self::NotAnArchive { offset, found } => write!(
                 f,
-                "no archive entry at byte {offset:#x} of the ramdisk: found {}, a newc cpio has 30 37 30 37 30 31",
+                "no archive entry at byte {offset:#x}: found {}, a newc cpio has 30 37 30 37 30 31",
                 Hex(found)
             ),
             Self::ArchiveField { offset, found } => {
@@ -375,6 +440,40 @@ impl fmt::Display for Error {
                 f,
                 "ramdisk archive is truncated: {wanted:#x} bytes wanted at byte {offset:#x}, {present:#x} present"
             ),
+            Self::Compression { offset, name } => write!(
+                f,
+                "what starts at byte {offset:#x} is compressed with {name}, which is not known here; use gzip, or nothing"
+            ),
+            Self::GzipHeader { offset, method, flags } => write!(
+                f,
+                "gzip at byte {offset:#x} has method {method} and flags {flags:#x}, must be 8 and below 0x20"
+            ),
+            Self::GzipTruncated { offset, present } => {
+                write!(f, "gzip at byte {offset:#x} is truncated: its {present:#x} bytes end before its data")
+            }
+            Self::GzipData { offset, at } => {
+                write!(
+                    f,
+                    "gzip at byte {offset:#x} is damaged: what stands at byte {at:#x} cannot be unpacked"
+                )
+            }
+            Self::GzipCheck { offset, found, wanted } => write!(
+                f,
+                "gzip at byte {offset:#x} is damaged: it unpacks to {:#x} bytes with checksum {:#x}, must be {:#x} with {:#x}",
+                found.1, found.0, wanted.1, wanted.0
+            ),
+            Self::UnpacksTooLarge { offset, limit } => write!(
+                f,
+                "gzip at byte {offset:#x} makes the ramdisk unpack to more than {limit:#x} bytes, the limit"
+            ),
+            Self::NoRoomToUnpack { offset, bytes } => write!(
+                f,
+                "heap is full: no room for {bytes:#x} bytes to unpack the gzip at byte {offset:#x}; \
+                 give the guest more memory, or a ramdisk that is smaller or not compressed"
+            ),
+            Self::InGzip { offset, cause } => {
+                write!(f, "in what the gzip at byte {offset:#x} unpacks to: {cause}")
+            }
             Self::DuplicateModule { module } => write!(f, "the ramdisk has two modules named {module}"),
             Self::NoSuchModule { module, present } => {
                 write!(f, "the ramdisk has no modules/{module}.ko among its {present} modules")

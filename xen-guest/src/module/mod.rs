@@ -1,6 +1,6 @@
 //! Loadable modules: from the ramdisk's bytes to bytes at an address.
 //!
-//! *What this is*: the pure half of the loader. [`Archive`] finds `modules/NAME.ko` in the ramdisk, [`Info`] is what it says
+//! *What this is*: the pure half of the loader. [`Ramdisk`] unpacks what the ramdisk has packed, [`Archive`] finds `modules/NAME.ko` in it, [`Info`] is what it says
 //! about itself, [`order()`] lists modules after those they need, [`Plan`] says where each section of an object lies,
 //! [`Content`] which bytes each of its pages gets, [`Export`] is what the kernel lends. Nothing here follows a pointer or
 //! maps a page: the executor (`load.rs`) carries the plan out.
@@ -15,9 +15,11 @@ mod content;
 mod elf;
 mod error;
 mod export;
+mod gzip;
 mod info;
 mod order;
 mod plan;
+mod ramdisk;
 mod relocation;
 mod section;
 mod symbol;
@@ -31,5 +33,6 @@ pub use export::{Export, find};
 pub use info::{ABI, Info};
 pub use order::order;
 pub use plan::{Patch, Plan};
+pub use ramdisk::Ramdisk;
 pub use relocation::Kind;
 pub use section::{Part, PartKind};

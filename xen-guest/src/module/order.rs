@@ -20,36 +20,61 @@ use super::info::Info;
 /// [`Error::Circle`] with the modules in it, [`Error::OtherName`] for a file named otherwise than its module, and those of
 /// [`Info::of`], with the module's name in front.
 pub fn order<'a>(archive: &Archive<'a>, wanted: &[&str]) -> Result<Vec<Module<'a>>, Error> {
-    let mut order = Order { archive, open: Vec::new(), done: Vec::new() };
+    let entries = archive.modules().len();
+    let mut states = Vec::new();
+    states.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+    states.resize(entries, State::New);
+    let mut order = Order { archive, states, open: Vec::new(), done: Vec::new() };
     for name in wanted {
-        let module = archive.module(name)?;
-        if !order.has(module.name) {
-            order.open(module)?;
+        let (at, module) = archive.find(name).ok_or_else(|| archive.absent(name))?;
+        if order.state(at) == State::New {
+            order.open(at, module)?;
             order.close_all()?;
         }
     }
     Ok(order.done)
 }
 
+/// What was done about a module so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing.
+    New,
+    /// Its needs are being listed.
+    Open,
+    /// It is listed.
+    Done,
+}
+
 /// A module whose needs are not all listed yet.
 struct Open<'a> {
+    /// Where it stands in the archive.
+    at: usize,
     module: Module<'a>,
     needs: Vec<&'a str>,
 }
 
 struct Order<'s, 'a> {
     archive: &'s Archive<'a>,
+    /// By where a module stands in the archive, so that none is looked for in a list.
+    states: Vec<State>,
     /// Each is needed by the one before it.
     open: Vec<Open<'a>>,
     done: Vec<Module<'a>>,
 }
 
 impl<'a> Order<'_, 'a> {
-    fn has(&self, name: &str) -> bool {
-        self.done.iter().any(|module| module.name == name)
+    fn state(&self, at: usize) -> State {
+        self.states.get(at).copied().unwrap_or(State::New)
     }
 
-    fn open(&mut self, module: Module<'a>) -> Result<(), Error> {
+    fn enter(&mut self, at: usize, state: State) {
+        if let Some(old) = self.states.get_mut(at) {
+            *old = state;
+        }
+    }
+
+    fn open(&mut self, at: usize, module: Module<'a>) -> Result<(), Error> {
         let info = Info::of(module.bytes).map_err(|cause| cause.of_module(module.name))?;
         if info.name != module.name {
             let [file, module] = [module.name, info.name].map(|name| Name::new(name.as_bytes()));
@@ -57,35 +82,39 @@ impl<'a> Order<'_, 'a> {
         }
         let mut needs = info.needs;
         needs.reverse();
-        self.open.push(Open { module, needs });
+        self.enter(at, State::Open);
+        self.open.push(Open { at, module, needs });
         Ok(())
     }
 
     /// Lists all open modules, opening what they need.
     fn close_all(&mut self) -> Result<(), Error> {
         while let Some(last) = self.open.last_mut() {
-            let module = last.module;
+            let (at, module) = (last.at, last.module);
             let Some(need) = last.needs.pop() else {
                 self.done.push(module);
                 self.open.pop();
+                self.enter(at, State::Done);
                 continue;
             };
-            if self.has(need) {
-                continue;
+            let Some((at, needed)) = self.archive.find(need) else {
+                let [module, need] = [module.name, need].map(|name| Name::new(name.as_bytes()));
+                return Err(Error::NoSuchNeed { module, need });
+            };
+            match self.state(at) {
+                State::Done => {}
+                State::Open => return Err(self.circle(at)),
+                State::New => self.open(at, needed)?,
             }
-            if let Some(at) = self.open.iter().position(|open| open.module.name == need) {
-                return Err(self.circle(at));
-            }
-            let found = self.archive.module(need);
-            let [by, name] = [module.name, need].map(|name| Name::new(name.as_bytes()));
-            self.open(found.map_err(|_| Error::NoSuchNeed { module: by, need: name })?)?;
         }
         Ok(())
     }
 
+    /// Names the modules from the open one that stands at `at` in the archive.
     fn circle(&self, at: usize) -> Error {
         let mut members = String::new();
-        for open in self.open.iter().skip(at).chain(self.open.get(at)) {
+        let first = self.open.iter().position(|open| open.at == at).unwrap_or_default();
+        for open in self.open.iter().skip(first).chain(self.open.get(first)) {
             if !members.is_empty() {
                 members.push_str(" needs ");
             }

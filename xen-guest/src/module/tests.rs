@@ -9,6 +9,7 @@ mod info;
 mod object;
 mod order;
 mod parts;
+mod ramdisk;
 mod relocation;
 
 use std::vec::Vec;

@@ -4,7 +4,7 @@
 
 use xen_guest::{RamdiskModules, module::Error, sys::TrustedModule};
 
-pub fn trusted<'m>(ramdisk: &RamdiskModules, name: &'m str, bytes: &'m [u8]) -> Result<TrustedModule<'m>, Error> {
+pub fn trusted<'m>(ramdisk: &RamdiskModules<'m>, name: &'m str, bytes: &'m [u8]) -> Result<TrustedModule<'m>, Error> {
     let _ = bytes;
     ramdisk.module(name).map(|module| module.with_name(name)) //~ TWIN
     Ok(TrustedModule::new(name, bytes)) //~ FAIL E0133

@@ -19,8 +19,9 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     if wanted == "none" {
         return Ok(());
     }
-    let modules = guest.ramdisk_modules().map_err(|error| format!("ramdisk: {error}"))?;
-    let modules = modules.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
+    let ramdisk = guest.unpack_ramdisk().map_err(|error| format!("ramdisk: {error}"))?;
+    let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
+    let modules = ramdisk.modules().map_err(|error| format!("ramdisk: {error}"))?;
     let names: Vec<&str> = match wanted {
         "all" => {
             let all = modules.archive().modules().iter().filter(|module| module.shelf == Shelf::All);
@@ -47,7 +48,7 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
 
 struct Demo<'g> {
     guest: &'g mut Guest,
-    ramdisk: &'g RamdiskModules,
+    ramdisk: &'g RamdiskModules<'g>,
 }
 
 /// What must be the same before and after a module was there.

@@ -6,7 +6,7 @@ use std::{format, vec};
 
 use proptest::prelude::*;
 
-use super::super::{Archive, Error, Name};
+use super::super::{Archive, Error, Name, Ramdisk};
 
 const FILE: u32 = 0o100_644;
 
@@ -45,15 +45,18 @@ fn sample() -> Vec<u8> {
     archive
 }
 
-fn names(archive: &Archive<'_>) -> Vec<String> {
-    archive.modules().iter().map(|module| module.name.to_string()).collect()
+fn found(bytes: &[u8]) -> Result<Vec<String>, Error> {
+    let ramdisk = Ramdisk::new(bytes)?;
+    let archive = Archive::new(&ramdisk)?;
+    Ok(archive.modules().iter().map(|module| module.name.to_string()).collect())
 }
 
 #[test]
 fn finds_the_modules_and_nothing_else() {
     let bytes = sample();
-    let archive = Archive::new(&bytes).unwrap();
-    assert_eq!(names(&archive), ["one", "two"]);
+    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let archive = Archive::new(&ramdisk).unwrap();
+    assert_eq!(archive.modules().len(), 2);
     assert_eq!(archive.module("one").unwrap().bytes, [1; 301]);
     assert_eq!(archive.module("two").unwrap().bytes, [2; 77]);
 }
@@ -61,19 +64,24 @@ fn finds_the_modules_and_nothing_else() {
 #[test]
 fn names_the_module_that_is_absent() {
     let bytes = sample();
-    let error = Archive::new(&bytes).unwrap().module("three").unwrap_err();
+    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let error = Archive::new(&ramdisk).unwrap().module("three").unwrap_err();
     assert_eq!(error.to_string(), "the ramdisk has no modules/three.ko among its 2 modules");
 }
 
 #[test]
-fn ignores_what_follows_the_trailer() {
+fn zeros_may_follow_and_nothing_else() {
     let mut bytes = sample();
     for padding in [1, 4096, 10 << 20] {
         bytes.resize(bytes.len() + padding, 0);
-        assert_eq!(names(&Archive::new(&bytes).unwrap()), ["one", "two"]);
+        assert_eq!(found(&bytes).unwrap(), ["one", "two"]);
     }
+    let offset = bytes.len() as u64;
+    let mut rubbish = bytes.clone();
+    rubbish.extend(b"rubbish");
+    assert_eq!(found(&rubbish).unwrap_err(), Error::NotAnArchive { offset, found: *b"rubbis" });
     bytes.extend(b"070701 and then rubbish");
-    assert_eq!(names(&Archive::new(&bytes).unwrap()), ["one", "two"]);
+    assert_eq!(found(&bytes).unwrap_err(), Error::TruncatedArchive { offset, wanted: 110, present: 23 });
 }
 
 #[test]
@@ -82,7 +90,7 @@ fn tells_where_a_truncated_archive_ends() {
     // The padding behind the trailer's name is not needed.
     let needed = bytes.len() - 3;
     for len in 0..needed {
-        match Archive::new(&bytes[..len]) {
+        match found(&bytes[..len]) {
             Err(Error::TruncatedArchive { offset, wanted, present }) => {
                 assert!(present < wanted, "cut at {len}");
                 assert_eq!(present, (len as u64).saturating_sub(offset), "cut at {len}");
@@ -90,8 +98,8 @@ fn tells_where_a_truncated_archive_ends() {
             other => panic!("cut at {len}: {other:?}"),
         }
     }
-    assert!(Archive::new(&bytes[..needed]).is_ok());
-    let error = Archive::new(&bytes[..1000]).unwrap_err().to_string();
+    assert!(found(&bytes[..needed]).is_ok());
+    let error = found(&bytes[..1000]).unwrap_err().to_string();
     assert!(error.starts_with("ramdisk archive is truncated: "), "{error}");
 }
 
@@ -102,15 +110,15 @@ fn notices_a_cut_that_was_padded_to_a_page() {
     for len in 0..trailer {
         let mut cut = bytes[..len].to_vec();
         cut.resize(4096, 0);
-        assert!(Archive::new(&cut).is_err(), "cut at {len}");
+        assert!(found(&cut).is_err(), "cut at {len}");
     }
 }
 
 #[test]
 fn shows_what_is_there_instead_of_an_archive() {
-    let error = Archive::new(b"\x1f\x8b\x08\0\0\0\0\0").unwrap_err();
-    assert_eq!(error, Error::NotAnArchive { offset: 0, found: [0x1f, 0x8b, 8, 0, 0, 0] });
-    let line = "no archive entry at byte 0x0 of the ramdisk: found 1f 8b 08 00 00 00, a newc cpio has 30 37 30 37 30 31";
+    let error = found(b"\x7fELF\x02\x01\x01").unwrap_err();
+    assert_eq!(error, Error::NotAnArchive { offset: 0, found: *b"\x7fELF\x02\x01" });
+    let line = "no archive entry at byte 0x0: found 7f 45 4c 46 02 01, a newc cpio has 30 37 30 37 30 31";
     assert_eq!(error.to_string(), line);
 }
 
@@ -120,15 +128,15 @@ fn refuses_two_modules_of_one_name() {
     entry(&mut bytes, "modules/one.ko", FILE, b"first");
     entry(&mut bytes, "./modules/one.ko", FILE, b"second");
     entry(&mut bytes, "TRAILER!!!", 0, b"");
-    assert_eq!(Archive::new(&bytes).unwrap_err(), Error::DuplicateModule { module: Name::new(b"one") });
+    assert_eq!(found(&bytes).unwrap_err(), Error::DuplicateModule { module: Name::new(b"one") });
 }
 
 #[test]
 fn takes_digits_only() {
-    for found in [*b"+000012D", *b"        ", *b"0000012\0", *b"0000012g"] {
+    for digits in [*b"+000012D", *b"        ", *b"0000012\0", *b"0000012g"] {
         let mut bytes = sample();
-        bytes[54..62].copy_from_slice(&found);
-        assert_eq!(Archive::new(&bytes).unwrap_err(), Error::ArchiveField { offset: 54, found });
+        bytes[54..62].copy_from_slice(&digits);
+        assert_eq!(found(&bytes).unwrap_err(), Error::ArchiveField { offset: 54, found: digits });
     }
 }
 
@@ -137,7 +145,7 @@ fn survives_sizes_up_to_the_largest() {
     for at in [54, 94] {
         let mut bytes = sample();
         bytes[at..at + 8].copy_from_slice(b"FFFFFFFF");
-        assert!(matches!(Archive::new(&bytes), Err(Error::TruncatedArchive { wanted: 0xffff_ffff, .. })));
+        assert!(matches!(found(&bytes), Err(Error::TruncatedArchive { wanted: 0xffff_ffff, .. })));
     }
 }
 
@@ -151,17 +159,17 @@ proptest! {
             let at = index.index(bytes.len());
             bytes[at] = byte;
         }
-        if let Err(error) = Archive::new(&bytes) {
+        if let Err(error) = found(&bytes) {
             prop_assert!(!error.to_string().chars().any(char::is_control));
         }
     }
 
     #[test]
     fn no_rubbish_makes_it_panic(rubbish in prop::collection::vec(any::<u8>(), 0..400)) {
-        prop_assert!(Archive::new(&rubbish).is_err());
+        prop_assert!(found(&rubbish).is_err());
         let mut headed = vec![];
         headed.extend(b"070701");
         headed.extend(rubbish);
-        prop_assert!(Archive::new(&headed).is_err());
+        prop_assert!(found(&headed).is_err());
     }
 }

@@ -14,7 +14,7 @@ use std::{env, format};
 use super::archive::archive_of;
 use super::hello::{check, modules};
 use super::object::{ALLOC, DATA, Object, PROGBITS, TEXT};
-use crate::module::{Archive, order};
+use crate::module::{Archive, Ramdisk, order};
 
 /// A generator of numbers (xorshift64*), the same for the same seed.
 struct Numbers(u64);
@@ -128,6 +128,7 @@ fn no_object_breaks_the_loader() {
             check(&bytes);
             if execution % 16 == 0 {
                 let ramdisk = archive_of([("modules/good.ko".into(), bytes.clone())]);
+                let ramdisk = Ramdisk::new(&ramdisk).unwrap();
                 let _refused =
                     Archive::new(&ramdisk).and_then(|archive| order(&archive, &["good"]).map(|_| ()));
             }

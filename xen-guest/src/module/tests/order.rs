@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use super::archive::archive_of;
 use super::object::Object;
-use crate::module::{Archive, Error, Shelf, order};
+use crate::module::{Archive, Error, Ramdisk, Shelf, order};
 
 /// Makes an archive of modules, each with what it needs.
 fn ramdisk(modules: &[(&str, &str)]) -> Vec<u8> {
@@ -19,7 +19,8 @@ fn ramdisk(modules: &[(&str, &str)]) -> Vec<u8> {
 
 fn ordered(modules: &[(&str, &str)], wanted: &[&str]) -> Result<Vec<String>, Error> {
     let bytes = ramdisk(modules);
-    let archive = Archive::new(&bytes).unwrap();
+    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let archive = Archive::new(&ramdisk).unwrap();
     Ok(order(&archive, wanted)?.iter().map(|module| module.name.to_string()).collect())
 }
 
@@ -54,10 +55,12 @@ fn circles_and_what_is_absent_are_named() {
 fn a_module_bears_its_files_name_and_the_kernels_abi() {
     let info = b"name=other\0version=1\0license=MIT\0abi=1";
     let bytes = archive_of([("modules/a.ko".to_string(), Object::saying(info).bytes())]);
-    let error = order(&Archive::new(&bytes).unwrap(), &["a"]).unwrap_err();
+    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let error = order(&Archive::new(&ramdisk).unwrap(), &["a"]).unwrap_err();
     assert_eq!(error.to_string(), "modules/a.ko calls itself other; name the file other.ko");
     let bytes = archive_of([("modules/a.ko".to_string(), Object::saying(b"abi=7").bytes())]);
-    let error = order(&Archive::new(&bytes).unwrap(), &["a"]).unwrap_err();
+    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let error = order(&Archive::new(&ramdisk).unwrap(), &["a"]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "module a: module was built for ABI 7 of the kernel, this kernel has ABI 1"
@@ -72,11 +75,13 @@ fn the_extra_folder_is_only_for_what_is_named() {
     };
     let files = [("modules/a.ko".to_string(), good("a")), ("./modules-extra/b.ko".to_string(), good("b"))];
     let bytes = archive_of(files);
-    let archive = Archive::new(&bytes).unwrap();
+    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let archive = Archive::new(&ramdisk).unwrap();
     let shelves: Vec<Shelf> = archive.modules().iter().map(|module| module.shelf).collect();
     assert_eq!(shelves, [Shelf::All, Shelf::Named]);
     assert_eq!(order(&archive, &["b"]).unwrap().len(), 1);
     let twice = archive_of([("modules/a.ko".into(), good("a")), ("modules-extra/a.ko".into(), good("a"))]);
-    let error = Archive::new(&twice).unwrap_err();
+    let ramdisk = Ramdisk::new(&twice).unwrap();
+    let error = Archive::new(&ramdisk).unwrap_err();
     assert_eq!(error.to_string(), "the ramdisk has two modules named a");
 }

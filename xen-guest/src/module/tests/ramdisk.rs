@@ -1,0 +1,277 @@
+//! Ramdisks of several archives, plain and packed, as the tools that make ramdisks write them.
+
+use std::string::{String, ToString};
+use std::time::Instant;
+use std::vec::Vec;
+use std::{format, vec};
+
+use miniz_oxide::deflate::compress_to_vec;
+use proptest::prelude::*;
+
+use super::super::gzip::{self, MAX_UNPACKED};
+use super::super::{Archive, Error, Ramdisk, order};
+use super::archive::archive_of;
+use super::object::Object;
+
+/// The checksum of gzip, bit by bit.
+fn checksum(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |check, byte| {
+        (0..8).fold(check ^ u32::from(*byte), |check, _| (check >> 1) ^ (0xedb8_8320 * (check & 1)))
+    })
+}
+
+/// Packs bytes, with optional parts of the header as the flags say.
+fn packed_with(flags: u8, parts: &[u8], bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = vec![0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3];
+    gzip.extend(parts);
+    gzip.extend(compress_to_vec(bytes, 6));
+    gzip.extend(checksum(bytes).to_le_bytes());
+    gzip.extend((bytes.len() as u32).to_le_bytes());
+    gzip
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    packed_with(0, &[], bytes)
+}
+
+/// An archive of one module that holds its name many times.
+fn with(name: &str) -> Vec<u8> {
+    archive_of([(format!("modules/{name}.ko"), name.repeat(5000).into_bytes())])
+}
+
+/// What stands in front of the ramdisk of a machine whose processor wants microcode.
+fn microcode() -> Vec<u8> {
+    archive_of([("kernel/x86/microcode/GenuineIntel.bin".to_string(), vec![0x5a; 10_241])])
+}
+
+fn names(bytes: &[u8]) -> Result<Vec<String>, Error> {
+    let ramdisk = Ramdisk::new(bytes)?;
+    let archive = Archive::new(&ramdisk)?;
+    for module in archive.modules() {
+        assert_eq!(module.bytes, module.name.repeat(5000).as_bytes());
+        assert_eq!(archive.module(module.name).unwrap(), *module);
+    }
+    Ok(archive.modules().iter().map(|module| module.name.to_string()).collect())
+}
+
+fn refusal(bytes: &[u8]) -> Error {
+    names(bytes).expect_err("must be refused")
+}
+
+#[test]
+fn further_archives_are_followed_across_zeros() {
+    for zeros in [0, 1, 2, 3, 4, 511, 512, 4095, 4096, 4097, 1 << 20] {
+        for end in [0, 1, 4096] {
+            let padding = vec![0; zeros];
+            let all = [&microcode()[..], &padding, &with("one"), &padding, &with("two"), &vec![0; end]];
+            assert_eq!(names(&all.concat()).unwrap(), ["one", "two"], "{zeros} zeros");
+            let all = [&padding[..], &packed(&with("one")), &padding, &with("two"), &vec![0; end]];
+            assert_eq!(names(&all.concat()).unwrap(), ["one", "two"], "{zeros} zeros");
+            let all = [&microcode()[..], &padding, &packed(&with("one")), &padding, &packed(&with("two"))];
+            assert_eq!(names(&all.concat()).unwrap(), ["one", "two"], "{zeros} zeros");
+        }
+    }
+}
+
+#[test]
+fn what_is_packed_may_hold_several_archives_or_a_piece_of_one() {
+    let several = [&with("one")[..], &[0; 512], &with("two"), &[0; 77]].concat();
+    assert_eq!(names(&packed(&several)).unwrap(), ["one", "two"]);
+    for cut in [1, 109, 200, 7777, several.len() - 1] {
+        let (head, tail) = several.split_at(cut);
+        assert_eq!(names(&[packed(head), packed(tail)].concat()).unwrap(), ["one", "two"], "cut at {cut}");
+    }
+}
+
+#[test]
+fn every_optional_part_of_a_header_is_passed_over() {
+    let parts: [(u8, &[u8]); 6] = [
+        (1, &[]),
+        (2, &[0x12, 0x34]),
+        (4, &[3, 0, 9, 9, 9]),
+        (8, b"name\0"),
+        (16, b"\0"),
+        (31, b"\x02\0zzname\0comment\0\x12\x34"),
+    ];
+    for (flags, parts) in parts {
+        let bytes = packed_with(flags, parts, &with("one"));
+        assert_eq!(names(&bytes).unwrap(), ["one"], "flags {flags}");
+        for cut in 2..10 + parts.len() {
+            let error = refusal(&bytes[..cut]);
+            assert!(matches!(error, Error::GzipTruncated { offset: 0, .. }), "flags {flags}, {cut}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_gzip_that_is_none_is_told_with_its_place() {
+    let front = [microcode(), vec![0; 100]].concat();
+    let offset = front.len() as u64;
+    let behind = |spoil: &dyn Fn(&mut Vec<u8>)| {
+        let mut gzip = packed(&with("one"));
+        spoil(&mut gzip);
+        refusal(&[&front[..], &gzip].concat())
+    };
+    let method = Error::GzipHeader { offset, method: 7, flags: 0 };
+    assert_eq!(behind(&|gzip| gzip[2] = 7), method);
+    assert_eq!(behind(&|gzip| gzip[3] = 0x20), Error::GzipHeader { offset, method: 8, flags: 0x20 });
+    let len = packed(&with("one")).len();
+    for cut in 2..len {
+        assert_eq!(
+            behind(&|gzip| gzip.truncate(cut)),
+            Error::GzipTruncated { offset, present: cut as u64 },
+            "{cut} of {len}"
+        );
+    }
+    // A block of the kind that does not exist.
+    let data = behind(&|gzip| gzip[10] |= 7);
+    assert!(matches!(data, Error::GzipData { at, .. } if at >= offset + 10), "{data}");
+    let sum = checksum(&with("one"));
+    let size = with("one").len() as u32;
+    let check = behind(&|gzip| gzip[len - 8] ^= 1);
+    assert_eq!(check, Error::GzipCheck { offset, found: (sum, size), wanted: (sum ^ 1, size) });
+    let check = behind(&|gzip| gzip[len - 2] ^= 1);
+    assert_eq!(check, Error::GzipCheck { offset, found: (sum, size), wanted: (sum, size ^ 0x1_0000) });
+    let line = format!(
+        "gzip at byte {offset:#x} is damaged: it unpacks to {size:#x} bytes with checksum {sum:#x}, must be {:#x} with {sum:#x}",
+        size ^ 0x1_0000
+    );
+    assert_eq!(check.to_string(), line);
+}
+
+#[test]
+fn what_is_wrong_inside_is_told_with_both_places() {
+    let front = microcode();
+    let offset = front.len() as u64;
+    let mut archive = with("one");
+    archive.truncate(archive.len() - 200);
+    let error = refusal(&[&front[..], &packed(&archive)].concat());
+    assert!(
+        matches!(&error, Error::InGzip { offset: at, cause } if *at == offset
+        && matches!(**cause, Error::TruncatedArchive { .. })),
+        "{error}"
+    );
+    let line = error.to_string();
+    assert!(
+        line.starts_with(&format!("in what the gzip at byte {offset:#x} unpacks to: ramdisk archive is")),
+        "{line}"
+    );
+    for nothing in [vec![], vec![0; 512]] {
+        let error = refusal(&[&front[..], &packed(&nothing)].concat());
+        assert!(matches!(error, Error::InGzip { .. }), "{error}");
+    }
+    // A gzip in a gzip is no archive.
+    let error = refusal(&packed(&packed(&with("one"))));
+    assert!(error.to_string().contains("no archive entry at byte 0x0: found 1f 8b 08 00"), "{error}");
+}
+
+#[test]
+fn another_packing_is_named() {
+    for (magic, name) in [
+        (&b"\x28\xb5\x2f\xfd\x24"[..], "zstd"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"BZh9", "bzip2"),
+        (b"\x5d\0\0\x80", "lzma"),
+        (b"\x02\x21\x4c\x18", "lz4"),
+        (b"\x89LZO\0", "lzo"),
+    ] {
+        let front = microcode();
+        let offset = front.len() as u64;
+        let error = refusal(&[&front[..], magic, &[0x77; 4096]].concat());
+        assert_eq!(error, Error::Compression { offset, name });
+        assert!(error.to_string().contains(name));
+    }
+}
+
+#[test]
+fn what_unpacks_to_too_much_is_refused() {
+    let small = packed(&with("one"));
+    let size = with("one").len() as u64;
+    assert!(gzip::unpack(&small, 0, size).is_ok());
+    assert_eq!(
+        gzip::unpack(&small, 0, size - 1),
+        Err(Error::UnpacksTooLarge { offset: 0, limit: MAX_UNPACKED })
+    );
+    // Two members share the limit.
+    let two = [small.clone(), small.clone()].concat();
+    assert!(gzip::unpack(&two, 0, 2 * size).is_ok());
+    let offset = small.len() as u64;
+    let over = Error::UnpacksTooLarge { offset, limit: MAX_UNPACKED };
+    assert_eq!(gzip::unpack(&two, 0, 2 * size - 1), Err(over.clone()));
+    assert!(over.to_string().contains("0x40000000 bytes"), "{over}");
+    let full = Error::NoRoomToUnpack { offset: 0x200, bytes: 0x1234 }.to_string();
+    assert!(full.contains("0x1234 bytes") && full.contains("0x200"), "{full}");
+}
+
+/// Names in an order that is not theirs.
+fn scattered(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|rank| format!("m{:08}", rank.wrapping_mul(2_654_435_761) % 100_000_007))
+}
+
+/// How many times as long it takes for sixteen times as much; the least time of three each.
+fn growth(count: usize, act: impl Fn(&[u8]), ramdisk: impl Fn(usize) -> Vec<u8>) -> u32 {
+    let [few, many] = [count, 16 * count].map(|count| {
+        let bytes = ramdisk(count);
+        let time = |_| {
+            let started = Instant::now();
+            act(&bytes);
+            started.elapsed()
+        };
+        (0..3).map(time).min().unwrap()
+    });
+    (many.as_nanos() / few.as_nanos().max(1)) as u32
+}
+
+#[test]
+fn the_time_for_many_names_does_not_grow_with_their_square() {
+    let growth = growth(
+        2_000,
+        |bytes| {
+            let ramdisk = Ramdisk::new(bytes).unwrap();
+            let archive = Archive::new(&ramdisk).unwrap();
+            for module in archive.modules() {
+                assert_eq!(archive.module(module.name).unwrap().name, module.name);
+            }
+        },
+        |count| archive_of(scattered(count).map(|name| (format!("modules/{name}.ko"), Vec::new()))),
+    );
+    // Some twenty times as long, and what a cache too small costs; with a list searched for each, more than 256 times.
+    assert!(growth < 100, "{growth} times as long for 16 times as many names");
+}
+
+#[test]
+fn the_time_for_the_order_of_many_modules_does_not_grow_with_their_square() {
+    let growth = growth(
+        1_000,
+        |bytes| {
+            let ramdisk = Ramdisk::new(bytes).unwrap();
+            let archive = Archive::new(&ramdisk).unwrap();
+            let names: Vec<&str> = archive.modules().iter().map(|module| module.name).collect();
+            assert_eq!(order(&archive, &names).unwrap().len(), names.len());
+        },
+        |count| {
+            archive_of(scattered(count).map(|name| {
+                let info = format!("name={name}\0version=1\0license=MIT\0abi=1");
+                (format!("modules/{name}.ko"), Object::saying(info.as_bytes()).bytes())
+            }))
+        },
+    );
+    assert!(growth < 150, "{growth} times as long for 16 times as many modules");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_flipped_byte_makes_it_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5)) {
+        let mut bytes = [microcode(), vec![0; 9], packed(&with("one")), vec![0; 3], with("two")].concat();
+        for (index, byte) in flips {
+            // Most of them where the gzip is.
+            let at = 10_000 + index.index(bytes.len() - 10_000) % 1200;
+            bytes[at] = byte;
+        }
+        if let Err(error) = Ramdisk::new(&bytes).and_then(|ramdisk| Archive::new(&ramdisk).map(|_| ())) {
+            prop_assert!(!error.to_string().chars().any(char::is_control));
+        }
+    }
+}
