@@ -4,7 +4,7 @@ use alloc::{format, string::String};
 
 use mmu::{IoAccess, IoPages};
 use start_info::{Index, PageCount, Pfn, PfnRange};
-use xen_guest::{Guest, Platform};
+use xen_guest::{Guest, Platform, Running};
 
 /// The screen's text page, device memory below 1 MiB that every PC has: dom0's.
 const SCREEN: Pfn = Pfn::new(0xb8);
