@@ -154,9 +154,11 @@ fn start(options: &Options, parts: &Parts, inputs: &Path, dom0: &Boot<'_>) -> Re
     if options.icount {
         qemu.args(["-icount", "shift=0,sleep=off,align=off", "-rtc", "clock=vm"]);
     }
-    qemu.arg("-cpu").arg(format!("max,-smap{bits}"));
+    let and = |text: &String| if text.is_empty() { String::new() } else { format!(",{text}") };
+    qemu.arg("-cpu").arg(format!("max,-smap{bits}{}", and(&options.cpu)));
     qemu.arg("-object").arg(format!("memory-backend-ram,id=m,size={}M,reserve=off", memory / MIB));
-    qemu.args(["-machine", "pc-i440fx-7.0,memory-backend=m"]).arg("-m").arg(format!("{}M", memory / MIB));
+    qemu.arg("-machine").arg(format!("pc-i440fx-7.0,memory-backend=m{}", and(&options.machine)));
+    qemu.arg("-m").arg(format!("{}M", memory / MIB));
     let cpus = match options.mode {
         Mode::Dom0 => options.vcpus,
         Mode::DomU => options.vcpus.min(2),

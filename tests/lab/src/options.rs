@@ -39,6 +39,10 @@ pub(crate) struct Options {
     pub(crate) config: Vec<String>,
     pub(crate) efi: bool,
     pub(crate) icount: bool,
+    /// Appended to QEMU's `-cpu`.
+    pub(crate) cpu: String,
+    /// Appended to QEMU's `-machine`.
+    pub(crate) machine: String,
     /// Seconds; chosen by the size of the guest if not given.
     pub(crate) timeout: Option<u64>,
     pub(crate) in_dom0: Option<PathBuf>,
@@ -60,6 +64,8 @@ usage: scripts/boot [domu|dom0] [option]…
   --xen-line TEXT      for Xen's command line, like dom0_mem=200M; the last of several words counts
   --config LINE        a line for the guest's xl configuration, like maxmem=128 (domu; may be given again)
   --efi                boot Xen from EFI firmware
+  --cpu TEXT           for QEMU's -cpu, like -nx
+  --machine TEXT       for QEMU's -machine, like max-ram-below-4g=160M; the last of several values counts
   --icount             count instructions instead of time: slower, repeatable
   --timeout SECONDS    give up after that long
   --in-dom0 FILE       a shell script to run in dom0 once the guest is up ($DOMID, $GUEST; /out comes back)
@@ -88,6 +94,8 @@ impl Options {
             config: Vec::new(),
             efi: false,
             icount: false,
+            cpu: String::new(),
+            machine: String::new(),
             timeout: None,
             in_dom0: None,
             out: None,
@@ -124,6 +132,8 @@ impl Options {
                 Arg::Long("config") => chosen.config.push(parser.value()?.string()?),
                 Arg::Long("efi") => chosen.efi = true,
                 Arg::Long("icount") => chosen.icount = true,
+                Arg::Long("cpu") => chosen.cpu = parser.value()?.string()?,
+                Arg::Long("machine") => chosen.machine = parser.value()?.string()?,
                 Arg::Long("timeout") => chosen.timeout = Some(value(&mut parser, "timeout", number)?),
                 Arg::Long("in-dom0") => chosen.in_dom0 = Some(path(&mut parser)?),
                 Arg::Long("out") => chosen.out = Some(path(&mut parser)?),
@@ -210,6 +220,12 @@ mod tests {
         assert_eq!((options.xen_line.as_str(), options.vcpus), ("dom0_mem=200M,max:400M", 2));
         let options = parse("--config e820_host=1 domu --config maxmem=128").unwrap().unwrap();
         assert_eq!(options.config, ["e820_host=1", "maxmem=128"]);
+    }
+
+    #[test]
+    fn words_for_qemu() {
+        let options = parse("dom0 --cpu -nx --machine max-ram-below-4g=160M").unwrap().unwrap();
+        assert_eq!((options.cpu.as_str(), options.machine.as_str()), ("-nx", "max-ram-below-4g=160M"));
     }
 
     #[test]
