@@ -16,6 +16,11 @@
 extern crate alloc;
 
 mod boot;
+#[cfg_attr(
+    not(any(target_os = "none", test)),
+    expect(dead_code, reason = "asked at the entry point, which the host has not")
+)]
+mod demands;
 pub mod firmware;
 mod image;
 mod load;
@@ -34,6 +39,7 @@ mod guest;
 pub mod sys;
 
 pub use boot::{Cause, Failure, boot, image_address};
+pub use demands::Missing;
 #[cfg(target_os = "none")]
 pub use guest::Guest;
 pub use image::Image;

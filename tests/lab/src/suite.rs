@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 
 use crate::case::{Case, Ramdisk};
 use crate::host_runs::{HOST, LARGE_HOST};
+use crate::machine_runs::ODD_MACHINES;
 use crate::module_runs::MODULES;
 use crate::outcome::Outcome;
 use crate::ration::Ration;
@@ -141,7 +142,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
 }
 
 fn xen() -> impl Iterator<Item = Case> {
-    XEN.into_iter().chain(HOST).chain(MODULES)
+    XEN.into_iter().chain(HOST).chain(ODD_MACHINES).chain(MODULES)
 }
 
 fn large() -> impl Iterator<Item = Case> {

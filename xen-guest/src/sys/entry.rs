@@ -15,6 +15,7 @@ use p2m::Authority;
 use x86_64::VirtAddr;
 
 use super::{
+    asked::Host,
     fail, logger, pointer,
     sched::{Reason, shutdown},
     symbols, traps,
@@ -22,6 +23,7 @@ use super::{
 };
 use crate::{
     boot::{self, Cause, Failure},
+    demands,
     guest::Guest,
     refusal,
     stage::Running,
@@ -82,9 +84,12 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Run
     // not be mapped all the same, the page fault is reported.
     let mut page = unsafe { pointer.read_volatile() };
     fail::spoil_as_asked(&mut page);
-    let early = traps.map_err(|errno| Failure::new("entry", Cause::Traps(errno))).and_then(|()| {
-        DirectMap::unmap_image_page(xen, image.guard).map_err(|cause| Failure::new("entry", cause))
-    });
+    let early = traps
+        .map_err(|errno| Failure::new("entry", Cause::Traps(errno)))
+        .and_then(|()| demands::confirm(&Host).map_err(|missing| Failure::new("entry", missing)))
+        .and_then(|()| {
+            DirectMap::unmap_image_page(xen, image.guard).map_err(|cause| Failure::new("entry", cause))
+        });
     if early.is_err()
         && let Some(authority) = Authority::take()
     {
