@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 
 use crate::case::{Case, Ramdisk};
 use crate::host_runs::{HOST, LARGE_HOST};
-use crate::machine_runs::ODD_MACHINES;
+use crate::machine_runs::MACHINE;
 use crate::module_runs::MODULES;
 use crate::outcome::Outcome;
 use crate::ration::Ration;
@@ -142,7 +142,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
 }
 
 fn xen() -> impl Iterator<Item = Case> {
-    XEN.into_iter().chain(HOST).chain(ODD_MACHINES).chain(MODULES)
+    XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES)
 }
 
 fn large() -> impl Iterator<Item = Case> {

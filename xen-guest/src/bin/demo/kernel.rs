@@ -12,7 +12,7 @@ use crate::{host, modules, spaces};
 
 entry!(main);
 
-/// The heap: 32 MiB, or a quarter of what is free.
+/// The heap: 32 MiB, or a quarter of the guest's free memory.
 const HEAP: PageCount = PageCount::new(8192);
 
 fn main(mut guest: Guest) -> ! {
@@ -44,8 +44,8 @@ fn main(mut guest: Guest) -> ! {
 }
 
 fn demonstrate(guest: &mut Guest) -> Result<(), String> {
+    let len = heap_pages(guest).map_err(|error| format!("heap: {error}"))?;
     let Guest { xen, running } = guest;
-    let len = HEAP.min(PageCount::try_new(running.map.free() / 4).unwrap_or_default());
     let span = running.take_span(xen, len).map_err(|error| format!("heap: {error}"))?;
     init_heap(running.map.view().direct(), span);
 
@@ -55,4 +55,12 @@ fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     spaces::demonstrate(guest)?;
     host::demonstrate(guest)?;
     modules::demonstrate(guest)
+}
+
+/// Returns how large the heap is to be. That depends on the guest's memory, and not on how much of it happens to be mapped:
+/// more is mapped until the answer cannot change.
+fn heap_pages(guest: &mut Guest) -> Result<PageCount, mmu::Error> {
+    let Guest { xen, running } = guest;
+    while running.map.free() / 4 < HEAP.get() && running.map.grow(xen, &running.p2m)? {}
+    Ok(HEAP.min(PageCount::try_new(running.map.free() / 4).unwrap_or_default()))
 }
