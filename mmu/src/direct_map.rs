@@ -45,6 +45,9 @@ const L3_PAGES: u64 = ENTRIES * ENTRIES * ENTRIES;
 /// What is in use at entry, page 0, and our own first tables.
 const MOST_RANGES: usize = MOST_OCCUPANTS + 2;
 
+/// A table that maps memory, behind the number of the first page it maps.
+type FilledL1 = (u64, Table<L1, Draft>);
+
 /// The direct map, and the free frames in it.
 #[derive(Debug)]
 pub struct DirectMap {
@@ -59,6 +62,9 @@ pub struct DirectMap {
     ramdisk: Option<RamdiskPages>,
     /// Pages that are not mapped before they are let go (see [`crate::deferred`]).
     deferred: PfnRange,
+    /// How many pages of memory there are, and how many of them are mapped. Numbers without memory are none.
+    memory: u64,
+    memory_mapped: u64,
     /// The chunk being mapped has pages without memory.
     holes_seen: bool,
     /// The chunk being mapped, or still to be undone.
@@ -119,6 +125,8 @@ impl DirectMap {
             read_only,
             ramdisk,
             deferred,
+            memory: pages.memory().get(),
+            memory_mapped: 0,
             holes_seen,
             growth,
         };
@@ -136,13 +144,22 @@ impl DirectMap {
         if self.rest.is_empty() {
             return Ok(false);
         }
-        let start = self.rest.range().start();
-        let end = self.rest.range().end().min((start / L2_PAGES + 1) * L2_PAGES);
-        let chunk = PfnRange::clamped(start, end);
+        let rest = self.rest.range();
+        let end = rest.end().min((rest.start() / L2_PAGES + 1) * L2_PAGES);
+        let behind = behind_gap(machine, p2m, rest, L2_PAGES);
+        if behind >= end {
+            // Where the machine has nothing for many GiB there is nothing to do for each.
+            let gap = self.rest.take_until(behind);
+            self.extend(gap)?;
+            return Ok(true);
+        }
+        let chunk = PfnRange::clamped(rest.start(), end);
+        let memory = self.memory_mapped;
         let page = self.take_mapped(machine, p2m)?;
         self.growth = Some(Growth::new(chunk, page));
         if let Err(error) = self.map_chunk(machine, p2m, chunk) {
             self.holes_seen = false;
+            self.memory_mapped = memory;
             // Why the chunk cannot be mapped is what the caller asked for. What cannot be undone now stays noted.
             let _later = self.retry(machine);
             return Err(error);
@@ -253,16 +270,28 @@ impl DirectMap {
         self.frames.taken()
     }
 
-    /// Returns how many pages of the guest's memory are mapped.
+    /// Returns how many page numbers are mapped, counted from 0, as far as there is anything behind them.
     #[must_use]
     pub const fn mapped(&self) -> PageCount {
         self.view.direct().frames().len()
     }
 
-    /// Returns how many pages the guest has.
+    /// Returns how many page numbers the guest has, those without memory included.
     #[must_use]
     pub const fn total(&self) -> PageCount {
         self.total
+    }
+
+    /// Returns how many pages of memory the guest has.
+    #[must_use]
+    pub fn memory(&self) -> PageCount {
+        PageCount::try_new(self.memory).unwrap_or_default()
+    }
+
+    /// Returns how many pages of memory are mapped.
+    #[must_use]
+    pub fn memory_mapped(&self) -> PageCount {
+        PageCount::try_new(self.memory_mapped).unwrap_or_default()
     }
 
     fn no_frames(&self) -> Error {
@@ -316,19 +345,17 @@ impl DirectMap {
     ) -> Result<(), Error> {
         let address = direct_address(pages.start());
         let live = self.view.l2(machine, address)?;
+        let mut rest = pages;
         match live {
             Some(mut l2) => {
-                for start in (pages.start()..pages.end()).step_by(L1_PAGES as usize) {
-                    if let Some(l1) = self.l1(machine, p2m, start, pages.end())? {
-                        let l1 = l1.freeze(machine, batch, &self.view)?;
-                        l2.attach(machine, batch, L2::index(direct_address(start)), l1)?;
-                    }
+                while let Some((start, l1)) = self.next_l1(machine, p2m, &mut rest)? {
+                    let l1 = l1.freeze(machine, batch, &self.view)?;
+                    l2.attach(machine, batch, L2::index(direct_address(start)), l1)?;
                 }
             }
             None => {
                 let mut l2 = None;
-                for start in (pages.start()..pages.end()).step_by(L1_PAGES as usize) {
-                    let Some(l1) = self.l1(machine, p2m, start, pages.end())? else { continue };
+                while let Some((start, l1)) = self.next_l1(machine, p2m, &mut rest)? {
                     let mut table = match l2.take() {
                         Some(table) => table,
                         None => {
@@ -407,6 +434,29 @@ impl DirectMap {
         Ok(())
     }
 
+    /// Makes the next table that maps something of `rest`, which goes on behind it; returns its first page with it.
+    fn next_l1<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        rest: &mut PfnRange,
+    ) -> Result<Option<FilledL1>, Error> {
+        while !rest.is_empty() {
+            let behind = behind_gap(machine, p2m, *rest, L1_PAGES);
+            self.holes_seen |= behind > rest.start();
+            *rest = PfnRange::clamped(behind, rest.end());
+            if rest.is_empty() {
+                break;
+            }
+            let (start, end) = (rest.start(), rest.end());
+            *rest = PfnRange::clamped((start + L1_PAGES).min(end), end);
+            if let Some(l1) = self.l1(machine, p2m, start, end)? {
+                return Ok(Some((start, l1)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Makes the table for the pages from `start` on; none where no page has memory.
     fn l1<M: Machine>(
         &mut self,
@@ -427,6 +477,7 @@ impl DirectMap {
         if memory == 0 {
             return Ok(None);
         }
+        self.memory_mapped += memory as u64;
         let frame = self.take_table(machine, p2m)?;
         let mixed = self.read_only.iter().any(|range| range.overlaps(pages));
         let entries = pages.iter().zip(words).map(|(pfn, word)| match P2mEntry::decode(*word).ram() {
@@ -444,15 +495,21 @@ impl DirectMap {
         }
     }
 
+    /// Takes note of pages that are mapped now, as far as there is anything behind them.
+    fn extend(&mut self, pages: Span<Unmapped>) -> Result<Span<Mapped>, Error> {
+        let start = pages.range().start();
+        let mapped = self.view.extend(pages).map_err(|_| Error::NoMemory { pfn: frame(start) })?;
+        self.frames.move_to(*self.view.direct());
+        Ok(mapped)
+    }
+
     fn hand_out<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
         chunk: Span<Unmapped>,
     ) -> Result<(), Error> {
-        let start = chunk.range().start();
-        let mapped = self.view.extend(chunk).map_err(|_| Error::NoMemory { pfn: frame(start) })?;
-        self.frames.move_to(*self.view.direct());
+        let mapped = self.extend(chunk)?;
         let holes = core::mem::take(&mut self.holes_seen);
         let frames = &mut self.frames;
         mapped.without(self.reserved.iter().copied(), |free| {
@@ -479,7 +536,9 @@ impl DirectMap {
             let (slot, entry) = self.view.leaf(machine, address)?;
             if entry.is_present() {
                 batch.push(machine, Update::new(slot, Entry::<L1>::EMPTY))?;
+                self.memory_mapped = self.memory_mapped.saturating_sub(1);
             }
+            self.memory = self.memory.saturating_sub(1);
         }
         batch.commit(machine)?.flush(machine)?;
         discard(machine, p2m, late())
@@ -590,7 +649,7 @@ impl Needed {
 
     /// Returns how many tables map the pages of a range that have memory, if nothing around it is mapped.
     fn exactly<M: Machine>(machine: &M, p2m: &impl Translate, range: PfnRange) -> u64 {
-        let has_memory = |range: PfnRange| range.iter().any(|pfn| p2m.entry(machine, pfn).ram().is_some());
+        let has_memory = |range: PfnRange| p2m.first_memory(machine, range).is_some();
         [L1_PAGES, L2_PAGES, L3_PAGES]
             .into_iter()
             .map(|reach| {
@@ -615,6 +674,12 @@ pub(crate) fn frame(number: u64) -> Pfn {
     Pfn::try_new(number).unwrap_or(Pfn::new(0))
 }
 
+/// Returns where to go on in `pages`: at their start, or behind a gap there, at the last border of `step` pages in it.
+fn behind_gap<M: Machine>(machine: &M, p2m: &impl Translate, pages: PfnRange, step: u64) -> u64 {
+    let gap = p2m.without_memory(machine, frame(pages.start())).end();
+    if gap >= pages.end() { pages.end() } else { pages.start().max(gap - gap % step) }
+}
+
 /// Gives the parts of a span that have memory behind them.
 fn give_runs<M: Machine>(
     machine: &mut M,
@@ -625,7 +690,7 @@ fn give_runs<M: Machine>(
     while !span.is_empty() {
         let range = span.range();
         let has_memory = |machine: &M, pfn| p2m.entry(machine, pfn).ram().is_some();
-        let first = range.iter().find(|&pfn| has_memory(machine, pfn)).map_or(range.end(), Pfn::get);
+        let first = p2m.first_memory(machine, range).map_or(range.end(), Pfn::get);
         let _hole = span.take_until(first);
         let end = span.range().iter().find(|&pfn| !has_memory(machine, pfn)).map_or(range.end(), Pfn::get);
         frames.give(machine, span.take_until(end));

@@ -7,7 +7,7 @@
 //! *What must hold*: addresses ascend, so every table is opened once. Nothing is live before [`Ladder::pin`].
 
 use p2m::Translate;
-use start_info::Index;
+use start_info::{ENTRIES, Index, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -81,6 +81,55 @@ impl Ladder {
         address: VirtAddr,
         entry: Entry<L1>,
     ) -> Result<(), Error> {
+        self.open(machine, map, p2m, address)?;
+        if self.l1.is_none() {
+            self.l1 = Some(Table::empty(map.take(machine, p2m)?, machine));
+        }
+        if let Some(l1) = &mut self.l1 {
+            l1.put(machine, L1::index(address), entry);
+        }
+        Ok(())
+    }
+
+    /// Maps so many pages one after the other to the same frame; a table that leads nowhere else is filled as a whole.
+    ///
+    /// # Errors
+    /// As [`Ladder::map`].
+    #[inline(never)]
+    pub(crate) fn map_alike<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &mut DirectMap,
+        p2m: &impl Translate,
+        first: VirtAddr,
+        pages: u64,
+        entry: impl Fn() -> Entry<L1>,
+    ) -> Result<(), Error> {
+        let mut done = 0;
+        while done < pages {
+            let address = first + done * PAGE_SIZE;
+            if pages - done >= ENTRIES && L1::index(address) == Index::FIRST {
+                self.open(machine, map, p2m, address)?;
+                let entries = core::iter::repeat_with(&entry);
+                self.l1 = Some(Table::filled(map.take(machine, p2m)?, machine, entries));
+                done += ENTRIES;
+            } else {
+                self.map(machine, map, p2m, address, entry())?;
+                done += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the upper tables of an address, after those that do not cover it were closed.
+    #[inline(always)]
+    fn open<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &mut DirectMap,
+        p2m: &impl Translate,
+        address: VirtAddr,
+    ) -> Result<(), Error> {
         if address < self.at {
             return Err(Error::OutOfOrder { address: address.as_u64() });
         }
@@ -91,12 +140,6 @@ impl Ladder {
         }
         if self.l2.is_none() {
             self.l2 = Some(Table::empty(map.take(machine, p2m)?, machine));
-        }
-        if self.l1.is_none() {
-            self.l1 = Some(Table::empty(map.take(machine, p2m)?, machine));
-        }
-        if let Some(l1) = &mut self.l1 {
-            l1.put(machine, L1::index(address), entry);
         }
         Ok(())
     }

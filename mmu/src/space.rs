@@ -46,10 +46,17 @@ pub fn build_space<M: Machine>(
 ) -> Result<Table<L4, Live>, Error> {
     let mut ladder = Ladder::start(machine, map, tree, list)?;
     if list == OldList::Unused {
-        for index in 0..tree.leaves() {
-            let mfn = tree.leaf_mfn(machine, map.view().direct(), index)?;
+        let mut index = 0;
+        while index < tree.leaves() {
+            let (mfn, end) = tree.leaves_alike(machine, map.view().direct(), index)?;
             let address = LINEAR_P2M + index * PAGE_SIZE;
-            ladder.map(machine, map, tree, address, Entry::leaf(mfn, Access::Read))?;
+            let leaf = || Entry::leaf(mfn, Access::Read);
+            if end == index + 1 {
+                ladder.map(machine, map, tree, address, leaf())?;
+            } else {
+                ladder.map_alike(machine, map, tree, address, end - index, leaf)?;
+            }
+            index = end;
         }
     }
     let kept = match (list, facts.p2m_list().place) {

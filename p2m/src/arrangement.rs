@@ -149,6 +149,13 @@ impl Arrangement {
         self.pages
     }
 
+    /// Returns how many pages of memory there are: the builder's, less those that are given back at once.
+    #[must_use]
+    pub fn memory(&self) -> PageCount {
+        let given_back: u64 = self.given_back().map(|range| range.len().get()).sum();
+        PageCount::try_new(self.list.pages().get().saturating_sub(given_back)).unwrap_or_default()
+    }
+
     /// Returns the pages that get other numbers, in ascending order of both.
     pub fn moves(&self) -> impl Iterator<Item = Move> + '_ {
         self.machine.iter().flat_map(|machine| machine.moves(self.list.pages().get()))
@@ -179,11 +186,22 @@ impl Arrangement {
         self.identity().next().is_none() && self.late().next().is_none()
     }
 
-    /// Returns what leaf `index` of the P2M is made of.
-    pub(crate) fn leaf(&self, index: u64) -> LeafKind {
+    /// Returns what leaf `index` of the P2M is made of, and the first leaf after it that needs a look of its own.
+    #[inline]
+    pub(crate) fn leaves(&self, index: u64) -> (LeafKind, u64) {
         let leaf = PfnRange::clamped(index * ENTRIES, (index + 1) * ENTRIES);
-        let Ok(first) = Pfn::try_new(leaf.start()) else { return LeafKind::Missing };
+        let Ok(first) = Pfn::try_new(leaf.start()) else { return (LeafKind::Missing, index + 1) };
         let run = self.run(first);
+        let kind = self.leaf(leaf, run);
+        let end = match kind {
+            LeafKind::Identity | LeafKind::Missing => (run.pages.end() / ENTRIES).max(index + 1),
+            LeafKind::List | LeafKind::Mixed => index + 1,
+        };
+        (kind, end)
+    }
+
+    #[inline]
+    fn leaf(&self, leaf: PfnRange, run: Run) -> LeafKind {
         // The last page of the list is used in part; what follows in it is undefined, and nothing else's.
         let end = if run.pages.end() == self.pages.get() { leaf.end() } else { run.pages.end() };
         match run.meaning {
@@ -305,6 +323,15 @@ pub(crate) enum LeafKind {
 }
 
 impl Translate for Arrangement {
+    #[inline]
+    fn without_memory(&self, _memory: &impl Memory, pfn: Pfn) -> PfnRange {
+        let Run { pages, meaning } = self.run(pfn);
+        match meaning {
+            Meaning::Identity | Meaning::Missing => behind(pages, pfn.get()),
+            Meaning::Listed | Meaning::Moved(_) => PfnRange::default(),
+        }
+    }
+
     #[inline]
     fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
         let Run { pages, meaning } = self.run(pfn);

@@ -7,7 +7,7 @@
 
 use core::fmt;
 
-use start_info::{Mfn, PageCount, Pfn};
+use start_info::{ENTRIES, Mfn, PageCount, Pfn, PfnRange};
 
 use crate::{Entry, Memory, Translate};
 
@@ -81,7 +81,23 @@ pub fn audit<M: Memory + MachineToPhys>(
     pages: PageCount,
 ) -> Result<Audit, Mismatch> {
     let mut audit = Audit::default();
-    for pfn in start_info::PfnRange::first(pages).iter() {
+    let mut rest = PfnRange::first(pages);
+    while let Some(pfn) = rest.iter().next() {
+        // At the start of each leaf: whether it is one of many without memory.
+        if pfn.get().is_multiple_of(ENTRIES) {
+            let gap = p2m.without_memory(machine, pfn).intersection(rest);
+            let count = match p2m.entry(machine, pfn) {
+                Entry::Missing => Some(&mut audit.missing),
+                Entry::Identity => Some(&mut audit.identity),
+                Entry::Ram(_) | Entry::Foreign(_) => None,
+            };
+            if let Some(count) = count.filter(|_| !gap.is_empty()) {
+                *count += gap.len().get();
+                rest = PfnRange::clamped(gap.end(), rest.end());
+                continue;
+            }
+        }
+        rest = PfnRange::clamped(pfn.get() + 1, rest.end());
         match p2m.entry(machine, pfn) {
             Entry::Ram(mfn) => match machine.machine_to_phys(mfn) {
                 Some(back) if back == pfn.get() => audit.ram += 1,

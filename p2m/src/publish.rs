@@ -42,12 +42,16 @@ impl Publication {
         }
         let mut top = source.take(memory)?;
         memory.fill(&mut top, Entry::MISSING);
+        // A frame, and the first leaf that needs another.
+        let mut alike = (Mfn::new(0), 0);
         for middle in 0..tree.leaves().div_ceil(ENTRIES) {
             let mut list = source.take(memory)?;
             memory.fill(&mut list, Entry::MISSING);
             for leaf in middle * ENTRIES..tree.leaves().min((middle + 1) * ENTRIES) {
-                let mfn = leaf_mfn(tree, memory, window, leaf)?;
-                list.set(memory, Index::containing(leaf), mfn.get());
+                if leaf == alike.1 {
+                    alike = tree.leaves_alike(memory, window, leaf)?;
+                }
+                list.set(memory, Index::containing(leaf), alike.0.get());
             }
             top.set(memory, Index::containing(middle), list.mfn().get());
         }

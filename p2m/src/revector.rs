@@ -10,7 +10,7 @@ use start_info::ENTRIES;
 
 use crate::{
     Entry, Error, FrameSource, Memory, Tree, Window,
-    tree::{Page, blank_from, copy_of},
+    tree::{Page, blank_from, copy_of, page_pfn},
 };
 
 /// What revectoring did.
@@ -34,7 +34,8 @@ impl Tree {
         source: &mut S,
     ) -> Result<Revectored, S::Error> {
         let mut done = Revectored::default();
-        for index in 0..self.leaves() {
+        // The builder's page of a leaf has the leaf's number: behind the list there is none.
+        for index in 0..self.leaves().min(self.list().pages().get().div_ceil(ENTRIES)) {
             let old = self.leaf(memory, index).unwrap_or(self.missing_leaf());
             if !self.list().holds(old.address()) {
                 continue;
@@ -59,7 +60,13 @@ impl Tree {
     /// # Errors
     /// [`Error::StrayLeaf`] for the first that is not.
     pub fn confirm_leaves(&self, memory: &impl Memory, window: &Window) -> Result<(), Error> {
-        (0..self.leaves()).try_for_each(|index| self.leaf_pfn(memory, window, index).map(|_| ()))
+        let mut index = 0;
+        while index < self.leaves() {
+            let (leaf, end) = self.run_of_leaf(memory, index);
+            page_pfn(window, leaf)?;
+            index = end;
+        }
+        Ok(())
     }
 }
 

@@ -10,7 +10,9 @@
 //! one, and must-use reminds the caller to publish it (`mmu::map_leaf`, [`crate::Publication::replace`]) or to take it back
 //! ([`Tree::undo`]).
 
-use start_info::{ENTRIES, PageCount, Pfn};
+use core::ops::Range;
+
+use start_info::{ENTRIES, Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -28,6 +30,25 @@ pub trait Translate {
     /// Returns the words ([`Entry::encode`]) of as many pages as `words` has room for, from `first` on, which starts a leaf.
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
         words_by_entry(self, memory, first, words);
+    }
+
+    /// Returns the pages from `pfn` on that are what `pfn` is and have no memory, as far as that can be told without looking at
+    /// each of them; an empty range if `pfn` may have memory. So a gap of many TiB is one step.
+    fn without_memory(&self, _memory: &impl Memory, _pfn: Pfn) -> PfnRange {
+        PfnRange::default()
+    }
+
+    /// Returns the first of these pages that has memory.
+    fn first_memory(&self, memory: &impl Memory, pages: PfnRange) -> Option<Pfn> {
+        let mut rest = pages;
+        while let Some(pfn) = rest.iter().next() {
+            let gap = self.without_memory(memory, pfn);
+            if gap.is_empty() && self.entry(memory, pfn).ram().is_some() {
+                return Some(pfn);
+            }
+            rest = PfnRange::clamped(gap.end().max(pfn.get() + 1), rest.end());
+        }
+        None
     }
 }
 
@@ -146,14 +167,21 @@ impl Tree {
         let identity = new_page(memory, source, Entry::Identity.encode())?;
         let (inner, list) = (inner_levels(pages), *arrangement.list());
         let tree = Self { root, inner, pages, missing, identity, list };
-        for index in 0..tree.leaves() {
-            let leaf = match arrangement.leaf(index) {
+        let mut index = 0;
+        while index < tree.leaves() {
+            let (kind, end) = arrangement.leaves(index);
+            let leaf = match kind {
                 LeafKind::List => Page(arrangement.list().page(index)),
                 LeafKind::Missing => missing,
                 LeafKind::Identity => identity,
                 LeafKind::Mixed => mixed_leaf(arrangement, memory, source, index)?,
             };
-            tree.put_leaf(memory, source, index, leaf)?;
+            if end == index + 1 {
+                tree.put_leaf(memory, source, index, leaf)?;
+            } else {
+                tree.put_leaves(memory, source, index..end.min(tree.leaves()), leaf)?;
+            }
+            index = end;
         }
         Ok(tree)
     }
@@ -259,8 +287,52 @@ impl Tree {
     /// # Errors
     /// [`Error::StrayLeaf`] for a leaf outside the window, such as one of the builder's list before the revectoring.
     pub fn leaf_pfn(&self, memory: &impl Memory, window: &Window, index: u64) -> Result<Pfn, Error> {
+        page_pfn(window, self.leaf(memory, index).unwrap_or(self.missing))
+    }
+
+    /// Returns the machine frame of leaf `index`, and the first leaf after it that is another page.
+    ///
+    /// # Errors
+    /// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a page that is no RAM.
+    #[inline]
+    pub fn leaves_alike(
+        &self,
+        memory: &impl Memory,
+        window: &Window,
+        index: u64,
+    ) -> Result<(Mfn, u64), Error> {
+        let (leaf, end) = self.run_of_leaf(memory, index);
+        let pfn = page_pfn(window, leaf)?;
+        let mfn = self.entry(memory, pfn).ram().ok_or(Error::NoMachineFrame { pfn })?;
+        Ok((mfn, end))
+    }
+
+    /// Returns leaf `index`, and the first leaf after it that is another page: of a shared leaf there are many in a row.
+    #[inline]
+    pub(crate) fn run_of_leaf(&self, memory: &impl Memory, index: u64) -> (Page, u64) {
         let leaf = self.leaf(memory, index).unwrap_or(self.missing);
-        window.pfn(leaf.address()).ok_or(Error::StrayLeaf { address: leaf.address().as_u64() })
+        if leaf != self.missing && leaf != self.identity {
+            return (leaf, index + 1);
+        }
+        (leaf, self.end_of_shared(memory, index, leaf))
+    }
+
+    /// Returns the first leaf behind `index` that is not `leaf`. Not in the way of the many leaves that are no shared ones.
+    #[inline(never)]
+    fn end_of_shared(&self, memory: &impl Memory, index: u64, leaf: Page) -> u64 {
+        let mut lowest = self.lowest(memory, index);
+        let mut end = index + 1;
+        while end < self.leaves() {
+            if inner_index(end, 0) == 0 {
+                lowest = self.lowest(memory, end);
+            }
+            let next = lowest.and_then(|page| page.child(memory, inner_index(end, 0)));
+            if next.unwrap_or(self.missing) != leaf {
+                break;
+            }
+            end += 1;
+        }
+        end
     }
 
     pub(crate) fn leaf(&self, memory: &impl Memory, index: u64) -> Option<Page> {
@@ -286,8 +358,45 @@ impl Tree {
         index: u64,
         leaf: Page,
     ) -> Result<(), S::Error> {
+        self.put(memory, source, 0, index, leaf)
+    }
+
+    /// Puts the same leaf in many places; an inner page that leads nowhere else is filled as a whole.
+    #[inline(never)]
+    fn put_leaves<M: Memory, S: FrameSource<M>>(
+        &self,
+        memory: &mut M,
+        source: &mut S,
+        indices: Range<u64>,
+        leaf: Page,
+    ) -> Result<(), S::Error> {
+        let Range { start: mut index, end } = indices;
+        while index < end {
+            if index.is_multiple_of(ENTRIES) && end - index >= ENTRIES && self.lowest(memory, index).is_none()
+            {
+                let lowest = new_page(memory, source, leaf.address().as_u64())?;
+                self.put(memory, source, 1, index, lowest)?;
+                index += ENTRIES;
+            } else {
+                self.put_leaf(memory, source, index, leaf)?;
+                index += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leads to a page from an inner page, which stands `level` levels above the lowest, on the way to leaf `index`.
+    #[inline(always)]
+    fn put<M: Memory, S: FrameSource<M>>(
+        &self,
+        memory: &mut M,
+        source: &mut S,
+        level: u32,
+        index: u64,
+        leaf: Page,
+    ) -> Result<(), S::Error> {
         let mut page = self.root;
-        for level in (1..self.inner).rev() {
+        for level in (level + 1..self.inner).rev() {
             let slot = inner_index(index, level);
             page = match page.child(memory, slot) {
                 Some(child) => child,
@@ -298,7 +407,7 @@ impl Tree {
                 }
             };
         }
-        page.store(memory, inner_index(index, 0), leaf.address().as_u64());
+        page.store(memory, inner_index(index, level), leaf.address().as_u64());
         Ok(())
     }
 
@@ -311,7 +420,23 @@ impl Tree {
     }
 }
 
+/// Returns the page of a leaf, as the direct map knows it.
+pub(crate) fn page_pfn(window: &Window, leaf: Page) -> Result<Pfn, Error> {
+    window.pfn(leaf.address()).ok_or(Error::StrayLeaf { address: leaf.address().as_u64() })
+}
+
 impl Translate for Tree {
+    fn without_memory(&self, memory: &impl Memory, pfn: Pfn) -> PfnRange {
+        if pfn.get() >= self.pages.get() {
+            return PfnRange::default();
+        }
+        let (leaf, end) = self.run_of_leaf(memory, pfn.get() / ENTRIES);
+        if leaf != self.missing && leaf != self.identity {
+            return PfnRange::default();
+        }
+        PfnRange::clamped(pfn.get(), self.pages.get().min(end * ENTRIES))
+    }
+
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
         words.fill(Entry::MISSING);
         let used = self.pages.get().saturating_sub(first.get()).min(words.len() as u64);

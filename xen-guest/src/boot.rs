@@ -10,6 +10,7 @@ use start_info::{Entry, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
+    demands::Missing,
     guest::Guest,
     image::Image,
     platform::{NoMap, Platform},
@@ -78,6 +79,8 @@ pub enum Cause {
     Conflict(Conflict),
     /// The boot was run before: memory has an owner already.
     Again,
+    /// The processor or Xen lacks what the layer cannot do without.
+    Missing(Missing),
     /// Xen refused the trap table.
     Traps(Errno),
 }
@@ -110,6 +113,7 @@ impl fmt::Display for Failure {
             Cause::Mmu(error) => write!(f, "{stage}: {error}"),
             Cause::NoMap(error) => write!(f, "{stage}: {error}"),
             Cause::Conflict(error) => write!(f, "{stage}: {error}"),
+            Cause::Missing(missing) => write!(f, "{stage}: {missing}"),
             Cause::Traps(errno) => write!(f, "{stage}: Xen refused the trap table with {errno}"),
             Cause::Again => write!(f, "{stage}: the boot has run before; call it once"),
         }
@@ -133,6 +137,12 @@ impl From<Mismatch> for Cause {
 impl From<NoMap> for Cause {
     fn from(error: NoMap) -> Self {
         Self::NoMap(error)
+    }
+}
+
+impl From<Missing> for Cause {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
     }
 }
 

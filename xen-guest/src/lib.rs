@@ -17,6 +17,11 @@
 extern crate alloc;
 
 mod boot;
+#[cfg_attr(
+    not(any(target_os = "none", test)),
+    expect(dead_code, reason = "asked at the entry point, which the host has not")
+)]
+mod demands;
 pub mod firmware;
 mod guest;
 mod image;
@@ -32,6 +37,7 @@ mod stage;
 pub mod sys;
 
 pub use boot::{Cause, Failure, boot, image_address};
+pub use demands::Missing;
 #[cfg(target_os = "none")]
 pub use guest::HeapError;
 pub use guest::{Guest, LoadError, MachineReader, RamdiskError, RamdiskModules, UnpackedRamdisk};

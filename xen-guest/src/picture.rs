@@ -27,6 +27,6 @@ impl fmt::Display for Picture<'_> {
         }
         let (map, image) = (&running.map, running.layout.image());
         write!(f, "  image ends at {:#x}, modules end at {:#x}; ", image.last() + 1, running.window.end())?;
-        write!(f, "{} of {} pages mapped, {} free", map.mapped(), map.total(), map.free())
+        write!(f, "{} of {} pages mapped, {} free", map.memory_mapped(), map.memory(), map.free())
     }
 }

@@ -20,6 +20,7 @@ mod host_runs;
 mod image;
 mod inventory;
 mod machine;
+mod machine_runs;
 mod measured;
 mod miri;
 mod module_runs;

@@ -44,13 +44,15 @@ pub(crate) fn spaces_agree(evidence: &Evidence) -> Result<()> {
 /// The audit looked at every entry of the P2M, and found every page the guest was given.
 pub(crate) fn whole_audit(evidence: &Evidence) -> Result<()> {
     let audit = Audit::of(&evidence.guest)?;
-    let entries = mapped_and_all(&evidence.guest).context("the picture does not count the pages")?.1;
+    let memory = mapped_and_all(&evidence.guest).context("the picture does not count the pages")?.1;
+    let entries = numbers(&evidence.guest).context("the picture does not show the direct map")?;
     let counted = audit.confirmed + audit.missing + audit.identity + audit.foreign;
     ensure!(counted == entries, "the audit counts {counted} entries, the P2M has {entries}");
+    let confirmed = audit.confirmed;
+    ensure!(confirmed == memory, "the audit confirms {confirmed} pages, the guest counts {memory} of memory");
     if let Some(given) = evidence.given()? {
         // Pages under a hole of the machine get other numbers; only with the list left in place they go back.
         let gone = if evidence.guest.contains(" as the builder put it") { audit.identity } else { 0 };
-        let confirmed = audit.confirmed;
         ensure!(given == confirmed + gone, "{given} pages were given, the audit confirms {confirmed}");
     }
     Ok(())
@@ -84,7 +86,13 @@ impl Audit {
     }
 }
 
-/// The numbers of the guest's words `12 of 34 pages mapped`.
+/// How many page numbers there are: the direct map has an address for each, with memory or without.
+fn numbers(guest: &str) -> Option<u64> {
+    let (_, pages) = guest.lines().find_map(|line| line.split_once("  direct map "))?;
+    pages.trim().strip_suffix(" pages")?.parse().ok()
+}
+
+/// The numbers of the guest's words `12 of 34 pages mapped`: pages of memory.
 pub(crate) fn mapped_and_all(guest: &str) -> Option<(u64, u64)> {
     guest.lines().find_map(|line| {
         let (counts, _) = line.split_once(" pages mapped")?;
@@ -230,7 +238,7 @@ fn addresses(line: &str) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Audit, addresses, mapped_and_all};
+    use super::{Audit, addresses, mapped_and_all, numbers};
 
     #[test]
     fn the_whole_audit_or_none() {
@@ -251,6 +259,8 @@ mod tests {
     fn the_pages_in_the_picture() {
         let line = "  image ends at 0x1, modules end at 0x2; 12 of 34 pages mapped, 5 free";
         assert_eq!(mapped_and_all(line), Some((12, 34)));
+        let line = "  ffff880000000000 .. ffff890074a25fff  direct map       268913190 pages";
+        assert_eq!(numbers(line), Some(268_913_190));
         assert_eq!(mapped_and_all("mapping memory: 16 of 128 GiB"), None);
     }
 

@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 
 use crate::case::{Case, Ramdisk};
 use crate::host_runs::{HOST, LARGE_HOST};
+use crate::machine_runs::MACHINE;
 use crate::module_runs::MODULES;
 use crate::outcome::Outcome;
 use crate::ration::Ration;
@@ -143,7 +144,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
 }
 
 fn xen() -> impl Iterator<Item = Case> {
-    XEN.into_iter().chain(HOST).chain(MODULES)
+    XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES)
 }
 
 fn large() -> impl Iterator<Item = Case> {

@@ -41,7 +41,7 @@ impl Settled {
     }
 }
 
-/// Says how far a long mapping is.
+/// Says how far a long mapping is, in memory: page numbers without any take no time.
 struct Progress {
     /// Pages between two lines.
     step: u64,
@@ -53,12 +53,12 @@ impl Progress {
     const LONG: u64 = 1 << 21;
 
     fn of(map: &DirectMap) -> Self {
-        let step = (map.total().get() / 8).max(Self::LONG);
+        let step = (map.memory().get() / 8).max(Self::LONG);
         Self { step, next: step }
     }
 
     fn tell(&mut self, map: &DirectMap) {
-        let (mapped, total) = (map.mapped(), map.total());
+        let (mapped, total) = (map.memory_mapped(), map.memory());
         if mapped.get() >= self.next && mapped < total {
             log::info!("mapping memory: {} of {} GiB", mapped.bytes() >> 30, total.bytes() >> 30);
             self.next += self.step;

@@ -17,6 +17,7 @@ use x86_64::VirtAddr;
 #[cfg(feature = "fault-injection")]
 use super::fail;
 use super::{
+    asked::Host,
     exports::exports,
     logger, pointer,
     sched::{Reason, shutdown},
@@ -25,6 +26,7 @@ use super::{
 };
 use crate::{
     boot::{self, Cause, Failure},
+    demands,
     guest::Guest,
     image::Image,
     loaded::ModuleTable,
@@ -107,6 +109,7 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Sta
     let page = fail::spoiled_as_asked(page);
     let early = traps
         .map_err(|errno| Failure::new("entry", Cause::Traps(errno)))
+        .and_then(|()| demands::confirm(&Host).map_err(|missing| Failure::new("entry", missing)))
         .and_then(|()| mmu::unmap_guard(xen, image.guard).map_err(|cause| Failure::new("entry", cause)));
     if early.is_err()
         && let Some(authority) = Authority::take()

@@ -10,6 +10,8 @@
 
 // What executes an instruction of Xen's or of the processor's, or needs the linker script, is for the kernel alone. The
 // rest is tested on the host, over a buffer in the guest's place.
+#[cfg(target_os = "none")]
+mod asked;
 #[cfg(test)]
 mod buffer;
 #[cfg(target_os = "none")]

@@ -12,7 +12,7 @@ use crate::{host, modules, spaces};
 
 entry!(main);
 
-/// The heap: 32 MiB, or a quarter of what is free.
+/// The heap: 32 MiB, or a quarter of the guest's free memory.
 const HEAP: PageCount = PageCount::new(8192);
 
 fn main(mut guest: Guest) -> ! {
@@ -44,11 +44,18 @@ fn main(mut guest: Guest) -> ! {
 }
 
 fn demonstrate(guest: &mut Guest) -> Result<(), String> {
-    let len = HEAP.min(PageCount::try_new(guest.free() / 4).unwrap_or_default());
+    let len = heap_pages(guest).map_err(|error| format!("heap: {error}"))?;
     guest.init_heap(len).map_err(|error| format!("heap: {error}"))?;
     let audit = guest.audit().map_err(|error| format!("audit: {error}"))?;
     log::info!("audit: {audit}");
     spaces::demonstrate(guest)?;
     host::demonstrate(guest)?;
     modules::demonstrate(guest)
+}
+
+/// Returns how large the heap is to be. That depends on the guest's memory, and not on how much of it happens to be mapped:
+/// more is mapped until the answer cannot change.
+fn heap_pages(guest: &mut Guest) -> Result<PageCount, mmu::Error> {
+    while guest.free() / 4 < HEAP.get() && guest.grow()? {}
+    Ok(HEAP.min(PageCount::try_new(guest.free() / 4).unwrap_or_default()))
 }

@@ -1,0 +1,219 @@
+//! What the layer cannot do without: features of the processor, hypercalls of Xen.
+//!
+//! *What this is*: all of it, each with the reason, asked for once at entry, before the first page table is changed. What is
+//! missing is one line that names it, in place of an errno somewhere later.
+//!
+//! *What must hold*: a hypercall is asked in a way that changes nothing. Only "there is no such call" and "not permitted" count
+//! as missing: a call that finds its harmless argument wrong is there.
+//!
+//! *What is not prevented*: a single command of a hypercall that Xen lacks. Its errno is told where it is used. Not demanded is
+//! what a boot can end well without: `console_io` (a release Xen refuses it to a domU), `platform_op` (no EFI then),
+//! `vcpu_op` (the timer goes on), and a domU's own memory map.
+
+use core::fmt;
+
+use mmu::Errno;
+
+/// A feature of the processor, as CPUID tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Feature {
+    /// Its short name.
+    name: &'static str,
+    /// The leaf.
+    leaf: u32,
+    /// The bit of EDX.
+    bit: u32,
+    /// What is not possible without it, and what to change.
+    need: &'static str,
+}
+
+/// A hypercall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// Its name in `public/xen.h`.
+    name: &'static str,
+    /// Its number.
+    pub(crate) number: u32,
+    /// What it is for.
+    need: &'static str,
+}
+
+/// Something the layer cannot do without is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing(What);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// A feature of the processor.
+    Feature(Feature),
+    /// A hypercall, and what Xen answers to it.
+    Call(Call, Errno),
+}
+
+/// Writable memory is mapped with the NX bit, which a processor without it refuses (mm.c, `base_disallow_mask`).
+const NX: Feature = Feature {
+    name: "NX",
+    leaf: 0x8000_0001,
+    bit: 20,
+    need: "memory that can be written could be executed; switch it on in the firmware (Execute Disable, No-Execute), \
+           and for a domU do not mask it (cpuid=)",
+};
+
+/// The features, each with why.
+const FEATURES: [Feature; 2] = [
+    NX,
+    Feature {
+        name: "TSC",
+        leaf: 1,
+        bit: 4,
+        need: "nothing can be timed; for a domU do not mask it (cpuid=)",
+    },
+];
+
+/// The hypercalls, each with why. `set_trap_table` is made before anything is asked, and has an error of its own.
+const CALLS: [Call; 6] = [
+    Call { name: "mmu_update", number: xen_sys::__HYPERVISOR_mmu_update, need: "page tables are changed" },
+    Call { name: "mmuext_op", number: xen_sys::__HYPERVISOR_mmuext_op, need: "page tables are pinned" },
+    Call {
+        name: "update_va_mapping",
+        number: xen_sys::__HYPERVISOR_update_va_mapping,
+        need: "single pages are mapped",
+    },
+    Call {
+        name: "memory_op",
+        number: xen_sys::__HYPERVISOR_memory_op,
+        need: "the memory map is read and memory is given back",
+    },
+    Call { name: "sched_op", number: xen_sys::__HYPERVISOR_sched_op, need: "the domain is ended" },
+    Call {
+        name: "event_channel_op",
+        number: xen_sys::__HYPERVISOR_event_channel_op,
+        need: "the console's reader is told",
+    },
+];
+
+/// Who can be asked what there is.
+pub(crate) trait Asked {
+    /// Returns EAX and EDX of a leaf of CPUID, as Xen shows it to this guest.
+    fn cpuid(&self, leaf: u32) -> (u32, u32);
+
+    /// Makes one of [`CALLS`] in a way that changes nothing.
+    ///
+    /// # Errors
+    /// What Xen answers.
+    fn call(&self, call: &Call) -> Result<(), Errno>;
+}
+
+/// Asks for all that is demanded.
+///
+/// # Errors
+/// [`Missing`] for the first that is not there.
+pub(crate) fn confirm(asked: &impl Asked) -> Result<(), Missing> {
+    for feature in FEATURES {
+        // A leaf behind the last one of its range has what the last has, or anything.
+        let (last, _) = asked.cpuid(feature.leaf & 0x8000_0000);
+        let has = last >= feature.leaf && asked.cpuid(feature.leaf).1 & 1 << feature.bit != 0;
+        if !has {
+            return Err(Missing(What::Feature(feature)));
+        }
+    }
+    for call in CALLS {
+        if let Err(errno @ (Errno::ENOSYS | Errno::EPERM)) = asked.call(&call) {
+            return Err(Missing(What::Call(call, errno)));
+        }
+    }
+    Ok(())
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            What::Feature(Feature { name, leaf, bit, need }) => {
+                write!(f, "the processor has no {name} (CPUID {leaf:#x}, EDX bit {bit}): {need}")
+            }
+            What::Call(Call { name, number, need }, errno) => write!(
+                f,
+                "Xen answers the hypercall {name} ({number}), by which {need}, with {errno}; boot on a Xen that has PV \
+                 guests and allows it (its policy: XSM)"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Missing {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine that lacks a feature, or answers a call with an errno.
+    struct Machine {
+        without: Option<Feature>,
+        last: u32,
+        refuses: Option<(u32, Errno)>,
+    }
+
+    const GOOD: Machine = Machine { without: None, last: 8, refuses: None };
+
+    impl Asked for Machine {
+        fn cpuid(&self, leaf: u32) -> (u32, u32) {
+            let last = leaf & 0x8000_0000 | self.last;
+            if leaf > last || leaf & 0xffff == 0 {
+                return (last, u32::MAX);
+            }
+            (0, self.without.filter(|feature| feature.leaf == leaf).map_or(u32::MAX, |f| !(1 << f.bit)))
+        }
+
+        fn call(&self, call: &Call) -> Result<(), Errno> {
+            match self.refuses {
+                Some((number, errno)) if number == call.number => Err(errno),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    #[test]
+    fn each_feature_is_asked_for_and_named() {
+        assert_eq!(confirm(&GOOD), Ok(()));
+        for feature in FEATURES {
+            let machine = Machine { without: Some(feature), ..GOOD };
+            assert_eq!(confirm(&machine), Err(Missing(What::Feature(feature))));
+            // A processor that does not know the leaf says something else for it.
+            let machine = Machine { last: 0, ..GOOD };
+            assert!(matches!(confirm(&machine), Err(Missing(What::Feature(_)))));
+            let line = Missing(What::Feature(feature)).to_string();
+            assert!(line.contains(feature.name) && !line.contains('\n'), "{line}");
+        }
+    }
+
+    #[test]
+    fn each_hypercall_is_asked_for_and_named() {
+        for call in CALLS {
+            for errno in [Errno::ENOSYS, Errno::EPERM] {
+                let machine = Machine { refuses: Some((call.number, errno)), ..GOOD };
+                let missing = confirm(&machine).unwrap_err();
+                assert_eq!(missing, Missing(What::Call(call, errno)));
+                let line = missing.to_string();
+                assert!(line.contains(call.name) && line.contains(&errno.to_string()), "{line}");
+            }
+            // It is there, and does not like its argument.
+            for errno in [Errno::EINVAL, Errno::EFAULT] {
+                assert_eq!(confirm(&Machine { refuses: Some((call.number, errno)), ..GOOD }), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_lines() {
+        assert_eq!(
+            Missing(What::Feature(NX)).to_string(),
+            "the processor has no NX (CPUID 0x80000001, EDX bit 20): memory that can be written could be executed; switch \
+             it on in the firmware (Execute Disable, No-Execute), and for a domU do not mask it (cpuid=)"
+        );
+        assert_eq!(
+            Missing(What::Call(CALLS[1], Errno::ENOSYS)).to_string(),
+            "Xen answers the hypercall mmuext_op (26), by which page tables are pinned, with ENOSYS (-38); boot on a Xen \
+             that has PV guests and allows it (its policy: XSM)"
+        );
+    }
+}
