@@ -8,6 +8,7 @@
 
 use start_info::ENTRIES;
 
+use crate::fingerprint::Fingerprint;
 use crate::frames::Frame;
 use crate::shuffle::{Shuffle, hash};
 
@@ -135,6 +136,23 @@ impl Contents {
             Page::Map { block, shift: 12, bits }
         };
         *self.page_mut(frame) = compact;
+    }
+
+    /// Enters all that was written into a fingerprint. How a page is kept may show.
+    pub(crate) fn enter(&self, print: &mut Fingerprint) {
+        for (number, block) in (0..).zip(&self.blocks) {
+            for (place, page) in (number * ENTRIES..).zip(block.iter().flat_map(|block| block.iter())) {
+                match page {
+                    Page::Undefined => {}
+                    Page::Uniform(value) => print.words(&[place, 1, *value]),
+                    Page::Map { block, shift, bits } => print.words(&[place, 2, *block, (*shift).into(), *bits]),
+                    Page::Words(words) => {
+                        print.words(&[place, 3]);
+                        print.page(words);
+                    }
+                }
+            }
+        }
     }
 
     /// Returns how many pages take their full size.

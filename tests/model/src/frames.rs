@@ -8,6 +8,8 @@
 
 use start_info::{ENTRIES, Mfn};
 
+use crate::fingerprint::Fingerprint;
+
 const BLOCK: usize = ENTRIES as usize;
 const COUNT_BITS: u32 = 28;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
@@ -259,6 +261,20 @@ impl Frames {
             && records.iter().all(|&record| record == records[0])
         {
             *block = Block::Same(records[0]);
+        }
+    }
+
+    /// Enters all records into a fingerprint.
+    pub(crate) fn enter(&self, print: &mut Fingerprint) {
+        for block in &self.blocks {
+            match block {
+                Block::Same(record) => print.words(&[record.0]),
+                Block::Each(records) => {
+                    for eight in records.as_chunks::<8>().0 {
+                        print.eight(eight.map(|record| record.0));
+                    }
+                }
+            }
         }
     }
 

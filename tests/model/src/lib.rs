@@ -27,6 +27,7 @@ mod descriptor;
 mod errno;
 mod event;
 mod exchange;
+mod fingerprint;
 mod frames;
 mod gdt;
 mod guest;

@@ -30,7 +30,7 @@ const EXTRA: u64 = 4 * ENTRIES;
 const OTHERS: Range<u64> = 1..9;
 
 /// A machine that runs one PV guest.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Machine {
     pub(crate) domain: Domain,
     pub(crate) shuffle: Shuffle,
@@ -71,9 +71,20 @@ pub struct Machine {
     /// Never freed, because the guest may keep it.
     pub(crate) ramdisk: &'static [u8],
     pub(crate) ramdisk_pages: Range<u64>,
+    /// Where the guest was lent the ramdisk's bytes.
+    pub(crate) lent: std::cell::Cell<Option<u64>>,
+    /// Time stands still.
+    pub(crate) timeless: bool,
     pub(crate) ticks: std::cell::Cell<u64>,
     /// How often a module's exit function was called.
     pub(crate) modules_ended: u64,
+}
+
+/// What a machine holds is too much to be read. [`Machine::fingerprint`] tells two apart.
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine").finish_non_exhaustive()
+    }
 }
 
 impl Machine {
@@ -148,6 +159,8 @@ impl Machine {
             published: None,
             ramdisk: &[],
             ramdisk_pages: 0..0,
+            lent: std::cell::Cell::new(None),
+            timeless: false,
             ticks: std::cell::Cell::new(0),
             modules_ended: 0,
         }
@@ -297,6 +310,12 @@ impl Machine {
     /// Denies the `n`-th frame the guest takes from now on (1 is the next), as if there were none.
     pub fn deny_frame_at(&mut self, n: u64) {
         self.denials.push(self.frames_asked.get() + n);
+    }
+
+    /// Tells whether the next hypercall will be refused or cut.
+    #[must_use]
+    pub fn refuses_next(&self) -> bool {
+        self.refusals.iter().any(|refusal| refusal.at == self.calls + 1)
     }
 
     /// Refuses and denies nothing any more.

@@ -17,6 +17,8 @@ use crate::walk::{Unmapped, index};
 
 /// What the M2P holds for a frame that is nobody's page (`INVALID_M2P_ENTRY`).
 const NO_PAGE: u64 = u64::MAX;
+/// What is read where a device does not answer. The model has no devices, only their frames.
+const NO_ANSWER: u64 = u64::MAX;
 
 impl Machine {
     /// Reads the word at an address, as the guest.
@@ -55,14 +57,20 @@ impl Machine {
         Ok(translation)
     }
 
-    fn source(&self, address: u64) -> Frame {
+    /// Returns the frame that is read at an address; `None` for a device's.
+    fn source(&self, address: u64) -> Option<Frame> {
         match self.translate(address) {
             Ok(Translation { frame, old: Some(old), .. }) if old.mfn() != self.frames.mfn(frame) => {
                 self.guest_bug(&format!("read {address:#x} by a translation that was not flushed: {old:?}"))
             }
-            Ok(translation) => translation.frame,
+            Ok(translation) => Some(translation.frame),
+            Err(Unmapped::Wild(1)) if self.shows_device(address) => None,
             Err(why) => self.guest_bug(&format!("read {address:#x}, which is not mapped: {why}")),
         }
+    }
+
+    fn shows_device(&self, address: u64) -> bool {
+        self.live_leaf(address).is_ok_and(|leaf| self.has_device(leaf.pte.mfn()))
     }
 
     fn target(&self, address: u64) -> Frame {
@@ -88,7 +96,7 @@ const fn word_of(address: u64) -> usize {
 impl Memory for Machine {
     fn load(&self, word: Word) -> u64 {
         let address = word.address().as_u64();
-        self.contents.word(self.source(address), word_of(address))
+        self.source(address).map_or(NO_ANSWER, |frame| self.contents.word(frame, word_of(address)))
     }
 
     fn store(&mut self, word: WordMut<'_>, value: u64) {
@@ -108,13 +116,16 @@ impl Memory for Machine {
 
     fn is_filled(&self, page: Word, words: u64, value: u64) -> bool {
         let frame = self.source(page.of_page().address().as_u64());
-        self.contents.is_filled(frame, words as usize, value)
+        frame.is_some_and(|frame| self.contents.is_filled(frame, words as usize, value))
     }
 
     fn copy_page(&mut self, source: Word, target: &mut OwnedFrame) {
         let source = self.source(source.address().as_u64());
         let target = self.target(target.word(Index::FIRST).address().as_u64());
-        self.contents.copy(source, target);
+        match source {
+            Some(source) => self.contents.copy(source, target),
+            None => self.contents.fill(target, NO_ANSWER),
+        }
     }
 }
 

@@ -86,6 +86,8 @@ impl Platform for Machine {
             let address = window.address(pfn)?.as_u64();
             self.check_ramdisk_page(offset, address);
         }
+        let first = ramdisk.pfns().iter().next().and_then(|pfn| window.address(pfn));
+        self.lent.set(first.map(|address| address.as_u64()));
         self.ramdisk.get(..ramdisk.bytes() as usize)
     }
 
@@ -102,6 +104,9 @@ impl Platform for Machine {
     }
 
     fn ticks(&self) -> u64 {
+        if self.timeless {
+            return 0;
+        }
         self.ticks.set(self.ticks.get() + 1);
         self.ticks.get() + self.calls * 1000
     }

@@ -36,6 +36,14 @@ impl Stale {
         self.entries.clear();
     }
 
+    /// Returns a number for all that is noted.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let one = |((table, index), old): (&(Frame, usize), &Pte)| {
+            (table.number() as u64 * 1024 + *index as u64 + 1).wrapping_mul(old.0.wrapping_mul(2) | 1)
+        };
+        self.entries.iter().map(one).fold(0, u64::wrapping_add)
+    }
+
     /// Returns what a processor may still hold in place of an entry.
     pub(crate) fn old(&self, table: Frame, index: usize) -> Option<Pte> {
         if self.entries.is_empty() { None } else { self.entries.get(&(table, index)).copied() }

@@ -1,0 +1,100 @@
+//! One call of the payload, with what it is called with.
+//!
+//! *What this is*: handles are named by their place among those the payload holds, numbers by what they stand for. So a
+//! sequence of actions means the same whatever frames the allocator gives, and can be printed, shrunk and run again.
+
+use std::fmt;
+
+/// A call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// `take_frame`
+    Take,
+    /// `give_frame`, with the frame at that place.
+    Give(usize),
+    /// `take_span` of so many pages.
+    Span(u64),
+    /// Every page of a run is made a frame and given back.
+    GiveSpan(usize),
+    /// `set_entry`
+    Set(Page, Meaning),
+    /// `map_device`
+    Map(Device),
+    /// `unmap_device`, with the pages at that place.
+    Unmap(usize),
+    /// `map_identity`
+    MapIdentity(Page),
+    /// `unmap_identity`, with the pages at that place.
+    UnmapIdentity(usize),
+    /// `new_space`
+    Space,
+    /// `enter_space`; `None` is the first.
+    Enter(Option<usize>),
+    /// `retire_space`
+    Retire(usize),
+    /// `load_module`: which of two.
+    Load(usize),
+    /// `unload_module`, by name.
+    Unload(usize),
+    /// `ramdisk`
+    Ramdisk,
+    /// `read_machine`
+    Read(Device),
+    /// `audit`
+    Audit,
+    /// No call: Xen will refuse the next hypercall.
+    Refuse,
+}
+
+/// A page number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// One without memory, in a leaf of our own.
+    Hole,
+    /// One without memory, in a leaf that is shared.
+    Gap,
+    /// The last one, which has memory.
+    Last,
+    /// The first behind the last.
+    Beyond,
+    /// That of the ramdisk's first page.
+    Ramdisk,
+    /// That of a live table.
+    Table,
+    /// That of a frame that was held at some time.
+    Kept(usize),
+}
+
+/// What an entry is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// No page.
+    Missing,
+    /// The machine frame of the same number.
+    Identity,
+    /// Another domain's frame.
+    Foreign,
+    /// Memory: the machine frame of a frame that was held at some time.
+    Ram(usize),
+}
+
+/// Machine frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Device {
+    /// Two of a device.
+    Registers,
+    /// shared_info, which is memory that can be read.
+    SharedInfo,
+    /// Another domain's.
+    Foreign,
+    /// That of a live table.
+    Table,
+    /// That of a frame that was held at some time.
+    Kept(usize),
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

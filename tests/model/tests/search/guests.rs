@@ -1,0 +1,43 @@
+//! The guests that are searched: small, so that a boot is cheap, and with every kind of page.
+
+use start_info::MapEntry;
+use xen_model::{Guest, Ramdisk};
+
+/// Where the machine of the small guest has no memory.
+const HOLE: (u64, u64) = (0xa0, 0x100);
+
+/// A guest, and page numbers that have no memory.
+pub(crate) struct Shape {
+    pub(crate) guest: Guest,
+    /// One in a leaf of the P2M that has pages with memory too.
+    pub(crate) hole: u64,
+    /// One in a leaf that has none, and so is shared.
+    pub(crate) gap: u64,
+    /// Runs that the heap gets before the search begins, so that few pages are left: they can run out, or memory has to grow.
+    pub(crate) heap: &'static [u64],
+}
+
+const SMALL_HEAP: &[u64] = &[512, 512, 159, 124, 94, 52];
+const GROWING_HEAP: &[u64] = &[1024, 384, 28, 5];
+
+fn ramdisk() -> Ramdisk {
+    Ramdisk::of((0..0x2345_u32).map(|byte| (byte * 7) as u8).collect())
+}
+
+/// A dom0 with all kinds of pages.
+pub(crate) fn small() -> Shape {
+    let entry = |start: u64, end: u64, kind| MapEntry { start: start << 12, len: (end - start) << 12, kind };
+    let (hole, low) = HOLE;
+    let [ram, reserved] = [1, 2];
+    let machine_map = vec![entry(0, hole, ram), entry(hole, low, reserved), entry(low, 0x4000, ram)];
+    let holes = vec![0x600..0xa00];
+    let guest = Guest { image_start: 0x180, image_pages: 0x33, machine_map, holes, ..Guest::dom0(0xa13) };
+    Shape { guest: guest.with_ramdisk(ramdisk()), hole: hole + 5, gap: 0x657, heap: SMALL_HEAP }
+}
+
+/// A domU of which a second chunk is mapped only when it is needed.
+pub(crate) fn growing() -> Shape {
+    let holes = vec![0x8a5..0x8a7, 0xa00..0x4_0000, 0x4_0011..0x4_0015];
+    let guest = Guest { image_start: 0x180, image_pages: 0x33, holes, ..Guest::new(0x4_0457) };
+    Shape { guest: guest.with_ramdisk(ramdisk()).with_command_line("map=lazy"), hole: 0x8a5, gap: 0xa57, heap: GROWING_HEAP }
+}

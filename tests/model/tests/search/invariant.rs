@@ -1,0 +1,384 @@
+//! What must be true after every call.
+//!
+//! *What this is*: a walk through the live tables, past the layer and past the payload, held against the ledger and against what
+//! the payload holds. The first thing that is wrong is a finding, one line.
+//!
+//! *What must hold*: no page has two owners. Nothing is writable and executable, by one mapping or by two. No live table, no
+//! text and no constants of the kernel or of a module have a writable mapping. Nothing is mapped where nobody asked for it, and
+//! all that was asked for is. Every space has the mappings of the first. The bytes that were lent are as they were. What the
+//! payload wrote to its frames stands there. The P2M, in both forms that the toolstack reads, has what the machine gave and the
+//! payload set, and agrees with the M2P.
+//!
+//! *What is not seen*: pages that only the layer knows, but for how many they are.
+
+use std::collections::BTreeMap;
+
+use mmu::layout::{DIRECT_MAP, FIXMAP, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES};
+use p2m::Entry;
+use start_info::{Mfn, Pfn};
+use xen_model::{Leaf, Machine, Pte, Unmapped, audit};
+
+use crate::ledger::{Ledger, Owner, Owners, agrees};
+use crate::object::{DATA, RODATA, TEXT};
+use crate::payload::Payload;
+
+/// Addresses of a page.
+const PAGE: u64 = 4096;
+/// Parts of both modules: what their first bytes are, and whether they may be executed and written.
+const PARTS: [(u8, bool, bool); 5] =
+    [(TEXT, true, false), (RODATA, false, false), (DATA, false, true), (0, false, true), (0, false, true)];
+
+type Checked<T = ()> = Result<T, String>;
+
+/// How a machine frame is mapped.
+#[derive(Clone, Copy, Default)]
+struct Rights {
+    writable: bool,
+    executable: bool,
+    direct: bool,
+}
+
+/// One look at a guest.
+struct Look<'p> {
+    ledger: &'p Ledger,
+    payload: &'p Payload,
+    machine: &'p Machine,
+    rights: Vec<Rights>,
+    first_frame: u64,
+    /// What is mapped of devices, by address.
+    devices: BTreeMap<u64, Leaf>,
+    linear: Vec<Option<Mfn>>,
+    modules: Vec<Leaf>,
+    in_image: u64,
+}
+
+/// Checks everything that needs no more frames.
+///
+/// # Errors
+/// What is wrong, in a line.
+pub(crate) fn check(ledger: &Ledger, payload: &Payload) -> Checked<Owners> {
+    let look = Look::at(ledger, payload)?;
+    look.spaces()?;
+    look.protection()?;
+    look.devices()?;
+    look.modules()?;
+    contents(ledger, payload)?;
+    look.owners()
+}
+
+/// Checks what may be overwritten by somebody: the P2M, what was lent, what the payload has.
+///
+/// # Errors
+/// What is wrong, in a line.
+pub(crate) fn contents(ledger: &Ledger, payload: &Payload) -> Checked {
+    let machine = payload.subject.machine();
+    payload.read_back()?;
+    p2m(ledger, payload)?;
+    lent(machine)?;
+    for start in payload.modules.into_iter().flatten() {
+        for ((byte, ..), page) in PARTS.into_iter().zip(0..) {
+            let found = machine.read(start + page * PAGE);
+            if byte != 0 && found != Ok(u64::from_le_bytes([byte; 8])) {
+                return Err(format!("page {page} of the module at {start:#x} begins with {found:x?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl<'p> Look<'p> {
+    /// Walks the first space, and sorts what is mapped.
+    fn at(ledger: &'p Ledger, payload: &'p Payload) -> Checked<Self> {
+        let machine = payload.subject.machine();
+        let frames = machine.frame_numbers();
+        let mut look = Self {
+            ledger,
+            payload,
+            machine,
+            rights: vec![Rights::default(); (frames.end - frames.start) as usize],
+            first_frame: frames.start,
+            devices: BTreeMap::new(),
+            linear: vec![None; ledger.pages().div_ceil(512) as usize],
+            modules: Vec::new(),
+            in_image: 0,
+        };
+        let mut wrong = None;
+        machine.each_leaf(ledger.root, |leaf| {
+            if wrong.is_none() {
+                wrong = look.sort(leaf).err();
+            }
+        });
+        wrong.map_or(Ok(look), Err)
+    }
+
+    fn place(&self, mfn: Mfn) -> Option<usize> {
+        let place = mfn.get().checked_sub(self.first_frame)? as usize;
+        (place < self.rights.len()).then_some(place)
+    }
+
+    /// Holds a mapping against what may be there.
+    fn sort(&mut self, leaf: Leaf) -> Checked {
+        let Leaf { address, pte, writable, executable } = leaf;
+        let mfn = pte.mfn();
+        let wrong = |why: &str| Err(format!("{address:#x} maps mfn {mfn} ({:#x}): {why}", pte.0));
+        if executable && writable {
+            return wrong("writable and executable");
+        }
+        if pte.0 & xen_model::pte::GUEST_KERNEL == 0 {
+            return wrong("for user mode");
+        }
+        let record = self.machine.record(mfn);
+        if writable && let Some(level) = record.and_then(xen_model::Record::table_level) {
+            return wrong(&format!("a live L{level} table is writable"));
+        }
+        if let Some(place) = self.place(mfn) {
+            self.rights[place].writable |= writable;
+            self.rights[place].executable |= executable;
+        }
+        let within = |start: u64, pages: u64| (start..start + pages * PAGE).contains(&address);
+        let ledger = self.ledger;
+        if within(DIRECT_MAP.as_u64(), ledger.pages()) {
+            let pfn = (address - DIRECT_MAP.as_u64()) / PAGE;
+            if ledger.frame(pfn) != Some(mfn) || executable {
+                return wrong(&format!("pfn {pfn:#x} of the direct map is {:?}", ledger.frame(pfn)));
+            }
+            if let Some(place) = self.place(mfn) {
+                self.rights[place].direct = writable;
+            }
+        } else if within(KERNEL_MAP.as_u64() + ledger.image.start * PAGE, ledger.image.end - ledger.image.start) {
+            let pfn = (address - KERNEL_MAP.as_u64()) / PAGE;
+            let may = (ledger.text.contains(&pfn), pfn >= ledger.constant_end);
+            if ledger.frame(pfn) != Some(mfn) || (executable, writable) != may || pfn == ledger.guard {
+                return wrong("no such page in the image");
+            }
+            self.in_image += 1;
+        } else if within(LINEAR_P2M.as_u64(), self.linear.len() as u64) {
+            if writable || executable {
+                return wrong("a leaf of the P2M is not read only");
+            }
+            self.linear[((address - LINEAR_P2M.as_u64()) / PAGE) as usize] = Some(mfn);
+        } else if (MODULES.as_u64()..FIXMAP.as_u64()).contains(&address) {
+            self.modules.push(leaf);
+        } else if address == FIXMAP.as_u64() && mfn == self.machine.shared_info() {
+        } else if address == FIXMAP.as_u64() + PAGE && !writable && !executable {
+            // A page that is looked at stays shown only if Xen refuses to take it away.
+            if !self.payload.refused {
+                return wrong("a page that was looked at is still shown");
+            }
+        } else if address < 1 << 47 || within(IO_MAP.as_u64(), IO_MAP_PAGES.get()) {
+            if executable {
+                return wrong("device memory is executable");
+            }
+            self.devices.insert(address, leaf);
+        } else {
+            return wrong("nobody asked for it");
+        }
+        Ok(())
+    }
+
+    /// Checks that the processor uses a space there is, and that all have the same mappings.
+    fn spaces(&self) -> Checked {
+        let first = self.machine.peek_page(self.ledger.root).unwrap_or([0; 512]);
+        let roots = || self.payload.spaces.iter().map(mmu::AddressSpace::root);
+        let current = self.machine.root();
+        if current != Some(self.ledger.root) && !roots().any(|root| Some(root) == current) {
+            return Err(format!("the processor uses {current:?}, which is no space the payload holds"));
+        }
+        for root in roots() {
+            let entries = self.machine.peek_page(root).unwrap_or([0; 512]);
+            let xens = 256..272;
+            let differs = |slot: &usize| !xens.contains(slot) && first[*slot] != entries[*slot];
+            if let Some(slot) = (0..512).find(differs) {
+                let [first, entry] = [first[slot], entries[slot]];
+                return Err(format!("the space of mfn {root} has {entry:#x} in slot {slot}, the first {first:#x}"));
+            }
+            let record = self.machine.record(root);
+            if record.and_then(xen_model::Record::table_level) != Some(4) {
+                return Err(format!("the space of mfn {root} is no table: {record:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks what two mappings of one frame allow together.
+    fn protection(&self) -> Checked {
+        for (number, rights) in (self.first_frame..).zip(&self.rights) {
+            if rights.writable && rights.executable {
+                return Err(format!("mfn {number:#x} is writable by one mapping and executable by another"));
+            }
+        }
+        let ledger = self.ledger;
+        for pfn in ledger.image.start..ledger.constant_end {
+            if let Some(place) = ledger.frame(pfn).and_then(|mfn| self.place(mfn))
+                && self.rights[place].writable
+            {
+                return Err(format!("pfn {pfn:#x}, text or constants of the kernel, is mapped writable"));
+            }
+        }
+        if self.in_image != ledger.image.end - ledger.image.start - 1 {
+            return Err(format!("{} pages of the image are mapped", self.in_image));
+        }
+        let frames = self.payload.frames.iter().map(|frame| (frame.pfn().get(), frame.mfn()));
+        let pages = self.payload.heap.iter().map(|heap| heap.start()..heap.end());
+        let pages = pages.chain(self.payload.spans.iter().map(Payload::pages_of)).flatten();
+        let pages = pages.filter_map(|pfn| Some((pfn, ledger.frame(pfn)?)));
+        for (pfn, mfn) in frames.chain(pages) {
+            let place = self.place(mfn).filter(|_| ledger.frame(pfn) == Some(mfn));
+            if !place.is_some_and(|place| self.rights[place].direct) {
+                return Err(format!("pfn {pfn:#x} (mfn {mfn}) is the payload's and not mapped writable"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that of devices just that is mapped which the payload holds.
+    fn devices(&self) -> Checked {
+        let mut asked = BTreeMap::new();
+        for mapping in self.payload.devices.iter().chain(&self.payload.identities) {
+            for (address, mfn) in mapping.pages() {
+                asked.insert(address, mfn);
+                match self.devices.get(&address) {
+                    Some(leaf) if leaf.pte.mfn() == mfn && leaf.writable => {}
+                    None if mapping.partial => {}
+                    found => return Err(format!("{mapping:?} is mapped as {found:?} at {address:#x}")),
+                }
+            }
+        }
+        for (address, leaf) in &self.devices {
+            if asked.get(address) != Some(&leaf.pte.mfn()) {
+                return Err(format!("{address:#x} maps mfn {}, which the payload does not hold", leaf.pte.mfn()));
+            }
+            if self.machine.held_pfn(leaf.pte.mfn()).is_some() {
+                return Err(format!("{address:#x} maps the guest's own memory as a device: {leaf:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that modules are mapped as they may be used, and that nothing else can be written by another way.
+    fn modules(&self) -> Checked {
+        let mut known = Vec::new();
+        for start in self.payload.modules.into_iter().flatten() {
+            for ((_, executable, writable), page) in PARTS.into_iter().zip(0..) {
+                let address = start + page * PAGE;
+                known.push(address);
+                let leaf = self.machine.live_leaf(address);
+                if !leaf.is_ok_and(|leaf| (leaf.executable, leaf.writable) == (executable, writable)) {
+                    return Err(format!("page {page} of the module at {start:#x} is {leaf:?}"));
+                }
+            }
+        }
+        for leaf in &self.modules {
+            if !known.contains(&leaf.address) && !self.payload.refused {
+                return Err(format!("{:#x} is mapped, and no module is there", leaf.address));
+            }
+            if !leaf.writable
+                && let Some(place) = self.place(leaf.pte.mfn())
+                && self.rights[place].writable
+            {
+                return Err(format!("{:#x}, text or constants of a module, is writable elsewhere", leaf.address));
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters every page whose owner can be told.
+    fn owners(&self) -> Checked<Owners> {
+        let (machine, payload) = (self.machine, self.payload);
+        let mut owners = self.ledger.owners();
+        for (mfn, level) in audit::tables(machine) {
+            owners.claim_frame(machine, mfn, Owner::Table(level))?;
+        }
+        let mut leaves: Vec<Mfn> = self.linear.iter().copied().flatten().collect();
+        leaves.sort_unstable();
+        leaves.dedup();
+        leaves.into_iter().try_for_each(|mfn| owners.claim_frame(machine, mfn, Owner::Leaf))?;
+        frame_list(machine).try_for_each(|mfn| owners.claim_frame(machine, mfn, Owner::FrameList))?;
+        self.modules
+            .iter()
+            .try_for_each(|leaf| owners.claim_frame(machine, leaf.pte.mfn(), Owner::Module))?;
+        payload.frames.iter().try_for_each(|frame| owners.claim(frame.pfn().get(), Owner::Frame))?;
+        let mut spans = payload.spans.iter().flat_map(Payload::pages_of);
+        spans.try_for_each(|pfn| owners.claim(pfn, Owner::Span))?;
+        Ok(owners)
+    }
+}
+
+/// Returns the pages of the list of frames: its top and what that leads to.
+fn frame_list(machine: &Machine) -> impl Iterator<Item = Mfn> {
+    let top = machine.published().and_then(|published| Mfn::try_new(published.frame_list_list).ok());
+    let middles = top.and_then(|top| machine.peek_page(top)).into_iter().flatten();
+    top.into_iter().chain(middles.filter_map(|word| Mfn::try_new(word).ok()))
+}
+
+/// Checks both forms of the P2M that the toolstack reads, word by word, and what the layer says of changed entries.
+fn p2m(ledger: &Ledger, payload: &Payload) -> Checked {
+    let machine = payload.subject.machine();
+    for (&pfn, &entry) in &payload.changes {
+        if !agrees(machine, ledger, pfn, entry) {
+            return Err(format!("the payload could set pfn {pfn:#x} to {entry:?}, and the M2P disagrees"));
+        }
+        let said = payload.subject.entry(Pfn::new(pfn));
+        if said != entry {
+            return Err(format!("pfn {pfn:#x} was set to {entry:?} and is {said:?}"));
+        }
+    }
+    let top = machine.published().map_or(0, |published| published.frame_list_list);
+    let frame = |mfn: Mfn, index: u64| Mfn::try_new(machine.peek(mfn, index as usize)?).ok();
+    let listed = |leaf: u64| frame(frame(Mfn::try_new(top).ok()?, leaf / 512)?, leaf % 512);
+    let mut last = None;
+    for leaf in 0..ledger.pages().div_ceil(512) {
+        let at = LINEAR_P2M.as_u64() + leaf * PAGE;
+        let linear = machine.live_leaf(at).map(|leaf| leaf.pte.mfn());
+        let listed = listed(leaf);
+        if listed.is_none() || linear.ok() != listed {
+            return Err(format!("leaf {leaf:#x} of the P2M is {linear:?} at {at:#x} and {listed:?} in the list"));
+        }
+        let mut expected = ledger.leaf(leaf).to_vec();
+        for (pfn, entry) in payload.changes.range(leaf * 512..leaf * 512 + 512) {
+            expected[(pfn % 512) as usize] = entry.encode();
+        }
+        // Neighbours may share a leaf.
+        if last.as_ref() == Some(&(listed, expected.clone())) {
+            continue;
+        }
+        let words = listed.and_then(|mfn| machine.peek_page(mfn)).unwrap_or([0; 512]);
+        if let Some(place) = (0..512).find(|&place| words[place] != expected[place]) {
+            let (pfn, found) = (leaf * 512 + place as u64, Entry::decode(words[place]));
+            return Err(format!("pfn {pfn:#x} is {found:?} in the P2M, not {:?}", Entry::decode(expected[place])));
+        }
+        last = Some((listed, expected));
+    }
+    Ok(())
+}
+
+/// Checks the bytes that were lent, where they were lent.
+fn lent(machine: &Machine) -> Checked {
+    let Some(at) = machine.lent() else { return Ok(()) };
+    for (bytes, page) in machine.ramdisk_as_built().as_chunks::<4096>().0.iter().zip(0..) {
+        let address = at + page * PAGE;
+        let leaf = machine.live_leaf(address).map_err(|why: Unmapped| format!("lent bytes are gone: {why}"))?;
+        let words = machine.peek_page(Pte::mfn(leaf.pte)).unwrap_or([0; 512]);
+        let as_lent = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
+        if !as_lent.eq(words) {
+            return Err(format!("page {page} of the bytes that were lent has changed"));
+        }
+    }
+    Ok(())
+}
+
+/// Takes every frame there is: each must be free and nobody else's, and writing to it must change nothing that is anybody's.
+/// Returns how many pages are then left without an owner.
+///
+/// # Errors
+/// What is wrong, in a line.
+pub(crate) fn drain(ledger: &Ledger, payload: &mut Payload, mut owners: Owners) -> Checked<usize> {
+    let held = payload.frames.len();
+    payload.subject.machine_mut().hinder_no_more();
+    while payload.take().is_ok() {}
+    for frame in payload.frames.iter().skip(held) {
+        owners.claim(frame.pfn().get(), Owner::Free)?;
+    }
+    contents(ledger, payload)?;
+    Ok(owners.nobodys(ledger).len())
+}

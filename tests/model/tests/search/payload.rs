@@ -1,0 +1,331 @@
+//! The payload: what it holds, and what it does with it.
+//!
+//! *What this is*: every call with every handle, and every number it ever saw. It never lets a handle fall: what comes back
+//! with an error is held on to.
+
+use std::fmt::{self, Write};
+
+use mmu::{AddressSpace, IoAccess, IoPages};
+use p2m::{Entry, Frame, Mapped, Span};
+use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use xen_model::Built;
+
+use crate::action::{Action, Device, Meaning, Page};
+use crate::guests::Shape;
+use crate::ledger::Changes;
+use crate::object::{module, module_with_start};
+use crate::subject::Subject;
+
+/// Words of a frame that the payload writes: those the allocator uses for itself, and others.
+const WRITTEN: [u16; 5] = [0, 1, 2, 255, 511];
+/// The most numbers of frames that are remembered.
+const KEPT: usize = 2;
+pub(crate) const MODULES: [&str; 2] = ["small", "other"];
+/// The frames of a device, two pages.
+const REGISTERS: PageCount = PageCount::new(2);
+
+/// Device memory that is mapped.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) pages: IoPages,
+    pub(crate) first: Mfn,
+    pub(crate) count: u64,
+    /// Xen refused to unmap it, so that a part may be unmapped.
+    pub(crate) partial: bool,
+    pub(crate) shared_info: bool,
+}
+
+/// A payload on its guest.
+pub(crate) struct Payload {
+    pub(crate) subject: Subject,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) spans: Vec<Span<Mapped>>,
+    pub(crate) devices: Vec<Mapping>,
+    pub(crate) identities: Vec<Mapping>,
+    pub(crate) spaces: Vec<AddressSpace>,
+    /// Where the modules are.
+    pub(crate) modules: [Option<u64>; 2],
+    /// Numbers of frames that were held at some time, the last ones.
+    pub(crate) kept: Vec<(Pfn, Mfn)>,
+    pub(crate) changes: Changes,
+    pub(crate) lent: bool,
+    /// Xen was told to refuse something at some time: what waits to be given back may still be there.
+    pub(crate) refused: bool,
+    pub(crate) heap: Vec<PfnRange>,
+    numbers: Numbers,
+}
+
+/// What the actions' names stand for.
+#[derive(Clone, Copy)]
+struct Numbers {
+    hole: u64,
+    gap: u64,
+    ramdisk: u64,
+}
+
+/// What came of an action.
+pub(crate) enum Outcome {
+    Done,
+    /// Why not.
+    Refused(String),
+}
+
+impl Payload {
+    /// Boots, and gives the heap its pages.
+    pub(crate) fn booted(shape: &Shape, built: &Built) -> Self {
+        let mut subject = Subject::booted(built);
+        let heap = shape.heap.iter().map(|&pages| subject.init_heap(pages).unwrap()).collect();
+        let ramdisk = built.places.ramdisk.clone().unwrap_or_default().start;
+        Self {
+            subject,
+            frames: Vec::new(),
+            spans: Vec::new(),
+            devices: Vec::new(),
+            identities: Vec::new(),
+            spaces: Vec::new(),
+            modules: [None; 2],
+            kept: Vec::new(),
+            changes: Changes::new(),
+            lent: false,
+            refused: false,
+            heap,
+            numbers: Numbers { hole: shape.hole, gap: shape.gap, ramdisk },
+        }
+    }
+
+    /// Writes down what the payload and the layer have in mind.
+    pub(crate) fn write_state(&self, out: &mut impl Write) -> fmt::Result {
+        self.subject.write_state(out)?;
+        let Self { frames, spans, devices, identities, spaces, modules, kept, changes, lent, refused, .. } = self;
+        write!(out, "{frames:?}{spans:?}{devices:?}{identities:?}{spaces:?}{modules:?}{kept:?}{changes:?}")?;
+        write!(out, "{lent}{refused}")
+    }
+
+    /// Returns every call that can be made now.
+    pub(crate) fn actions(&self) -> Vec<Action> {
+        let each = |len: usize| 0..len;
+        let mut all = vec![Action::Take, Action::Span(3), Action::Span(9), Action::Space, Action::Ramdisk];
+        all.extend(each(self.frames.len()).map(Action::Give));
+        all.extend(each(self.spans.len()).map(Action::GiveSpan));
+        let kept = || each(self.kept.len());
+        for page in [Page::Hole, Page::Gap] {
+            all.extend([Meaning::Missing, Meaning::Identity, Meaning::Foreign].map(|to| Action::Set(page, to)));
+            all.extend(kept().map(|kept| Action::Set(page, Meaning::Ram(kept))));
+        }
+        let taken = [Page::Last, Page::Beyond, Page::Ramdisk, Page::Table].into_iter();
+        for page in taken.chain(kept().map(Page::Kept)) {
+            all.extend([Meaning::Missing, Meaning::Foreign].map(|to| Action::Set(page, to)));
+            all.extend(kept().map(|kept| Action::Set(page, Meaning::Ram(kept))));
+        }
+        let devices = [Device::Registers, Device::SharedInfo, Device::Foreign, Device::Table].into_iter();
+        all.extend(devices.chain(kept().map(Device::Kept)).map(Action::Map));
+        all.extend(each(self.devices.len()).map(Action::Unmap));
+        let pages = [Page::Hole, Page::Gap, Page::Ramdisk, Page::Table].into_iter();
+        all.extend(pages.chain(kept().map(Page::Kept)).map(Action::MapIdentity));
+        all.extend(each(self.identities.len()).map(Action::UnmapIdentity));
+        all.push(Action::Enter(None));
+        all.extend(each(self.spaces.len()).flat_map(|at| [Action::Enter(Some(at)), Action::Retire(at)]));
+        all.extend((0..2).flat_map(|which| [Action::Load(which), Action::Unload(which)]));
+        all.extend([Action::Read(Device::Registers), Action::Read(Device::Table), Action::Audit]);
+        if !self.subject.machine().refuses_next() {
+            all.push(Action::Refuse);
+        }
+        all
+    }
+
+    fn page(&self, page: Page) -> Option<Pfn> {
+        let machine = self.subject.machine();
+        let number = match page {
+            Page::Hole => self.numbers.hole,
+            Page::Gap => self.numbers.gap,
+            Page::Last => machine.pages_now() - 1,
+            Page::Beyond => machine.pages_now(),
+            Page::Ramdisk => self.numbers.ramdisk,
+            Page::Table => machine.held_pfn(machine.root()?)?.get(),
+            Page::Kept(at) => return self.kept.get(at).map(|&(pfn, _)| pfn),
+        };
+        Pfn::try_new(number).ok()
+    }
+
+    fn frames_of(&self, device: Device) -> Option<(Mfn, PageCount)> {
+        let machine = self.subject.machine();
+        let one = PageCount::new(1);
+        Some(match device {
+            Device::Registers => (Mfn::new(self.numbers.hole), REGISTERS),
+            Device::SharedInfo => (machine.shared_info(), one),
+            Device::Foreign => (machine.other_domains_frame(), one),
+            Device::Table => (machine.root()?, one),
+            Device::Kept(at) => (self.kept.get(at)?.1, one),
+        })
+    }
+
+    fn meaning(&self, meaning: Meaning) -> Option<Entry> {
+        Some(match meaning {
+            Meaning::Missing => Entry::Missing,
+            Meaning::Identity => Entry::Identity,
+            Meaning::Foreign => Entry::Foreign(self.subject.machine().other_domains_frame()),
+            Meaning::Ram(at) => Entry::Ram(self.kept.get(at)?.1),
+        })
+    }
+
+    /// Makes a call; `None` when there is no such handle.
+    pub(crate) fn act(&mut self, action: Action) -> Option<Outcome> {
+        let result = match action {
+            Action::Take => self.take(),
+            Action::Give(at) => {
+                let frame = self.frames.get(at).is_some().then(|| self.frames.remove(at))?;
+                self.subject.give_frame(frame);
+                Ok(())
+            }
+            Action::Span(pages) => self.subject.take_span(pages).map(|span| self.spans.push(span)),
+            Action::GiveSpan(at) => {
+                let mut span = self.spans.get(at).is_some().then(|| self.spans.remove(at))?;
+                while let Some(frame) = self.subject.first_of_span(&mut span) {
+                    self.keep(&frame);
+                    self.subject.give_frame(frame);
+                }
+                Ok(())
+            }
+            Action::Set(page, meaning) => {
+                let (pfn, entry) = (self.page(page)?, self.meaning(meaning)?);
+                let set = self.subject.set_entry(pfn, entry);
+                set.map(|()| {
+                    self.changes.insert(pfn.get(), entry);
+                })
+            }
+            Action::Map(device) => {
+                let (first, count) = self.frames_of(device)?;
+                let shared_info = device == Device::SharedInfo;
+                let mapped = self.subject.map_device(first, count, IoAccess::ReadWrite);
+                let count = count.get();
+                mapped.map(|pages| {
+                    self.devices.push(Mapping { pages, first, count, partial: false, shared_info });
+                })
+            }
+            Action::Unmap(at) => {
+                let mapping = self.devices.get(at).is_some().then(|| self.devices.remove(at))?;
+                let unmapped = self.subject.unmap_device(mapping.pages);
+                unmapped.map_err(|(pages, line)| {
+                    self.devices.insert(at, Mapping { pages, partial: true, ..mapping });
+                    line
+                })
+            }
+            Action::MapIdentity(page) => {
+                let pfn = self.page(page)?;
+                let pages = PfnRange::try_new(pfn, PageCount::new(1)).ok()?;
+                let (first, count) = (Mfn::try_new(pfn.get()).ok()?, 1);
+                let mapped = self.subject.map_identity(pages, IoAccess::ReadWrite);
+                mapped.map(|pages| {
+                    let (partial, shared_info) = (false, false);
+                    self.identities.push(Mapping { pages, first, count, partial, shared_info });
+                })
+            }
+            Action::UnmapIdentity(at) => {
+                let mapping = self.identities.get(at).is_some().then(|| self.identities.remove(at))?;
+                let unmapped = self.subject.unmap_identity(mapping.pages);
+                unmapped.map_err(|(pages, line)| {
+                    self.identities.insert(at, Mapping { pages, partial: true, ..mapping });
+                    line
+                })
+            }
+            Action::Space => self.subject.new_space().map(|space| self.spaces.push(space)),
+            Action::Enter(at) => {
+                let space = match at {
+                    Some(at) => Some(self.spaces.get(at)?),
+                    None => None,
+                };
+                self.subject.enter_space(space)
+            }
+            Action::Retire(at) => {
+                let space = self.spaces.get(at).is_some().then(|| self.spaces.remove(at))?;
+                let retired = self.subject.retire_space(space);
+                retired.map_err(|(space, line)| {
+                    self.spaces.insert(at, space);
+                    line
+                })
+            }
+            Action::Load(which) => {
+                let object = if which == 0 { module_with_start() } else { module() };
+                let loaded = self.subject.load_module(MODULES.get(which)?, &object);
+                loaded.map(|start| self.modules[which] = Some(start))
+            }
+            Action::Unload(which) => {
+                let unloaded = self.subject.unload_module(MODULES.get(which)?);
+                let gone = !self.subject.modules().iter().any(|name| name == MODULES[which]);
+                self.modules[which].take_if(|_| gone);
+                unloaded
+            }
+            Action::Ramdisk => self.subject.ramdisk().map(|bytes| self.lent = bytes.is_some()),
+            Action::Read(device) => {
+                let (first, _) = self.frames_of(device)?;
+                self.subject.read_machine(first.maddr(), &mut [0; 40])
+            }
+            Action::Audit => self.subject.audit().map(drop),
+            Action::Refuse => {
+                self.subject.machine_mut().refuse_at(1, mmu::Errno::ENOMEM);
+                self.refused = true;
+                Ok(())
+            }
+        };
+        Some(result.map_or_else(Outcome::Refused, |()| Outcome::Done))
+    }
+
+    /// Takes a frame and writes to it.
+    pub(crate) fn take(&mut self) -> Result<(), String> {
+        let mut frame = self.subject.take_frame()?;
+        for index in WRITTEN {
+            let value = written(frame.pfn(), index);
+            self.subject.write_frame(&mut frame, Index::new(index), value);
+        }
+        self.keep(&frame);
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    fn keep(&mut self, frame: &Frame) {
+        let numbers = (frame.pfn(), frame.mfn());
+        self.kept.retain(|kept| *kept != numbers);
+        self.kept.insert(0, numbers);
+        self.kept.truncate(KEPT);
+    }
+
+    /// Returns the pages of a run.
+    pub(crate) fn pages_of(span: &Span<Mapped>) -> std::ops::Range<u64> {
+        span.range().start()..span.range().end()
+    }
+
+    /// Reads what the payload has, as it would: what it wrote to its frames, and shared_info.
+    pub(crate) fn read_back(&self) -> Result<(), String> {
+        let machine = self.subject.machine();
+        for frame in &self.frames {
+            for index in WRITTEN {
+                let at = frame.address().as_u64() + u64::from(index) * 8;
+                let found = machine.read(at).map_err(|why| format!("{frame:?} is not mapped: {why}"))?;
+                if found != written(frame.pfn(), index) {
+                    return Err(format!("word {index} of {frame:?} was overwritten with {found:#x}"));
+                }
+            }
+        }
+        for mapping in self.devices.iter().filter(|mapping| mapping.shared_info && !mapping.partial) {
+            let max_pfn = self.subject.read_device(&mapping.pages, 0, Index::new(0xc10 / 8));
+            if max_pfn != Some(machine.pages_now()) {
+                return Err(format!("{mapping:?} shows {max_pfn:x?} for max_pfn"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Mapping {
+    /// Returns the addresses and the machine frames behind them.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (u64, Mfn)> {
+        let start = self.pages.region().start().as_u64();
+        let frames = (self.first.get()..self.first.get() + self.count).filter_map(|mfn| Mfn::try_new(mfn).ok());
+        (0..self.count).map(move |page| start + page * PAGE_SIZE).zip(frames)
+    }
+}
+
+/// Returns what the payload writes to a word of a frame.
+const fn written(pfn: Pfn, index: u16) -> u64 {
+    (pfn.get() << 16 | index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}

@@ -1,0 +1,164 @@
+//! The payload's calls, and nothing else of the boot layer.
+//!
+//! *What this is*: the one file of the search that calls the layer. When the payload's calls change, this file does.
+//!
+//! *What must hold*: only what a payload may call stands here, each with the errors it has, as a line.
+
+use std::fmt::{self, Write};
+
+use mmu::{AddressSpace, IoAccess, IoPages};
+use p2m::{Entry, Frame, Mapped, Span};
+use start_info::{Index, Maddr, Mfn, PageCount, Pfn, PfnRange};
+use xen_guest::{Running, boot};
+use xen_model::{Built, Machine};
+
+/// A booted guest on the model.
+pub(crate) struct Subject {
+    built: Built,
+    running: Running,
+}
+
+fn line(error: impl fmt::Display) -> String {
+    error.to_string()
+}
+
+impl Subject {
+    /// Boots.
+    pub(crate) fn booted(built: &Built) -> Self {
+        let mut built = built.clone();
+        built.machine.stop_clock();
+        match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
+            Ok(running) => Self { built, running },
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+
+    pub(crate) const fn built(&self) -> &Built {
+        &self.built
+    }
+
+    pub(crate) const fn machine(&self) -> &Machine {
+        &self.built.machine
+    }
+
+    pub(crate) const fn machine_mut(&mut self) -> &mut Machine {
+        &mut self.built.machine
+    }
+
+    /// Writes down all that the layer keeps in mind.
+    pub(crate) fn write_state(&self, out: &mut impl Write) -> fmt::Result {
+        let Running { map, p2m, publication, io, window, modules, .. } = &self.running;
+        write!(out, "{map:?}{p2m:?}{publication:?}{io:?}{window:?}{modules:?}")
+    }
+
+    pub(crate) fn take_frame(&mut self) -> Result<Frame, String> {
+        self.running.take_frame(&mut self.built.machine).map_err(line)
+    }
+
+    pub(crate) fn give_frame(&mut self, frame: Frame) {
+        self.running.give_frame(&mut self.built.machine, frame);
+    }
+
+    pub(crate) fn write_frame(&mut self, frame: &mut Frame, index: Index, value: u64) {
+        frame.set(&mut self.built.machine, index, value);
+    }
+
+    pub(crate) fn take_span(&mut self, pages: u64) -> Result<Span<Mapped>, String> {
+        self.running.take_span(&mut self.built.machine, PageCount::new(pages)).map_err(line)
+    }
+
+    /// Turns the first page of a run into a frame.
+    pub(crate) fn first_of_span(&mut self, span: &mut Span<Mapped>) -> Option<Frame> {
+        let Self { built, running } = self;
+        running.map.view().direct().take_first(span, &built.machine, &running.p2m)
+    }
+
+    /// Gives the heap so many pages, for ever.
+    pub(crate) fn init_heap(&mut self, pages: u64) -> Result<PfnRange, String> {
+        self.take_span(pages).map(|span| span.range())
+    }
+
+    pub(crate) fn entry(&self, pfn: Pfn) -> Entry {
+        self.running.entry(&self.built.machine, pfn)
+    }
+
+    /// The guard stands in for what `set_entry` is about to refuse by itself: memory keeps its entry, and none is made.
+    pub(crate) fn set_entry(&mut self, pfn: Pfn, entry: Entry) -> Result<(), String> {
+        if self.entry(pfn).ram().is_some() || entry.ram().is_some() {
+            return Err("the entry is memory".into());
+        }
+        self.running.set_entry(&mut self.built.machine, pfn, entry).map_err(line)
+    }
+
+    pub(crate) fn map_device(
+        &mut self,
+        first: Mfn,
+        pages: PageCount,
+        access: IoAccess,
+    ) -> Result<IoPages, String> {
+        self.running.map_device(&mut self.built.machine, first, pages, access).map_err(line)
+    }
+
+    pub(crate) fn unmap_device(&mut self, pages: IoPages) -> Result<(), (IoPages, String)> {
+        let unmapped = self.running.unmap_device(&mut self.built.machine, pages);
+        unmapped.map_err(|(pages, error)| (pages, line(error)))
+    }
+
+    pub(crate) fn read_device(&self, pages: &IoPages, page: u64, index: Index) -> Option<u64> {
+        pages.read(&self.running.map, &self.built.machine, page, index)
+    }
+
+    /// The guard stands in for what `map_identity` is about to refuse by itself: pages that are mapped.
+    pub(crate) fn map_identity(&mut self, pages: PfnRange, access: IoAccess) -> Result<IoPages, String> {
+        if pages.iter().any(|pfn| self.machine().live_leaf(pfn.get() * 4096).is_ok()) {
+            return Err("it is mapped".into());
+        }
+        self.running.map_identity(&mut self.built.machine, pages, access).map_err(line)
+    }
+
+    pub(crate) fn unmap_identity(&mut self, pages: IoPages) -> Result<(), (IoPages, String)> {
+        let unmapped = self.running.unmap_identity(&mut self.built.machine, pages);
+        unmapped.map_err(|(pages, error)| (pages, line(error)))
+    }
+
+    pub(crate) fn new_space(&mut self) -> Result<AddressSpace, String> {
+        self.running.new_space(&mut self.built.machine).map_err(line)
+    }
+
+    pub(crate) fn enter_space(&mut self, space: Option<&AddressSpace>) -> Result<(), String> {
+        self.running.enter_space(&mut self.built.machine, space).map_err(line)
+    }
+
+    pub(crate) fn retire_space(&mut self, space: AddressSpace) -> Result<(), (AddressSpace, String)> {
+        let retired = self.running.retire_space(&mut self.built.machine, space);
+        retired.map_err(|(space, error)| (space, line(error)))
+    }
+
+    /// Returns the first address of the module.
+    pub(crate) fn load_module(&mut self, name: &str, bytes: &[u8]) -> Result<u64, String> {
+        let loaded = self.running.load_module(&mut self.built.machine, name, bytes, &[]);
+        loaded.map(|loaded| loaded.region().start().as_u64()).map_err(line)
+    }
+
+    pub(crate) fn unload_module(&mut self, name: &str) -> Result<(), String> {
+        self.running.unload_module(&mut self.built.machine, name).map_err(line)
+    }
+
+    /// Returns the names of the modules that are loaded.
+    pub(crate) fn modules(&self) -> Vec<String> {
+        self.running.modules.loaded().iter().map(|module| module.name().to_owned()).collect()
+    }
+
+    pub(crate) fn ramdisk(&mut self) -> Result<Option<&'static [u8]>, String> {
+        self.running.ramdisk(&mut self.built.machine).map_err(line)
+    }
+
+    pub(crate) fn read_machine(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), String> {
+        self.running.read_machine(&mut self.built.machine, at, bytes).map_err(line)
+    }
+
+    /// Returns how many pages the P2M and Xen agree to be memory.
+    pub(crate) fn audit(&self) -> Result<u64, String> {
+        self.running.audit(&self.built.machine).map(|audit| audit.ram).map_err(line)
+    }
+}
