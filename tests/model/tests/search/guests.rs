@@ -39,5 +39,10 @@ pub(crate) fn small() -> Shape {
 pub(crate) fn growing() -> Shape {
     let holes = vec![0x8a5..0x8a7, 0xa00..0x4_0000, 0x4_0011..0x4_0015];
     let guest = Guest { image_start: 0x180, image_pages: 0x33, holes, ..Guest::new(0x4_0457) };
-    Shape { guest: guest.with_ramdisk(ramdisk()).with_command_line("map=lazy"), hole: 0x8a5, gap: 0xa57, heap: GROWING_HEAP }
+    Shape {
+        guest: guest.with_ramdisk(ramdisk()).with_command_line("map=lazy"),
+        hole: 0x8a5,
+        gap: 0xa57,
+        heap: GROWING_HEAP,
+    }
 }

@@ -70,8 +70,8 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// Opens the ledger of a guest that has just booted.
-    pub(crate) fn of(built: &Built, heap: &[PfnRange]) -> Self {
-        let (machine, places) = (&built.machine, &built.places);
+    pub(crate) fn of(built: &Built, machine: &Machine, heap: &[PfnRange]) -> Self {
+        let places = &built.places;
         let pages = machine.pages_now();
         let frames: Vec<Option<Mfn>> = (0..pages).map(|pfn| machine.held_mfn(pfn)).collect();
         let words = (0..pages.next_multiple_of(512)).map(|pfn| match frames.get(pfn as usize) {

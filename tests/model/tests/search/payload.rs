@@ -96,7 +96,9 @@ impl Payload {
     /// Writes down what the payload and the layer have in mind.
     pub(crate) fn write_state(&self, out: &mut impl Write) -> fmt::Result {
         self.subject.write_state(out)?;
-        let Self { frames, spans, devices, identities, spaces, modules, kept, changes, lent, refused, .. } = self;
+        let Self {
+            frames, spans, devices, identities, spaces, modules, kept, changes, lent, refused, ..
+        } = self;
         write!(out, "{frames:?}{spans:?}{devices:?}{identities:?}{spaces:?}{modules:?}{kept:?}{changes:?}")?;
         write!(out, "{lent}{refused}")
     }
@@ -109,7 +111,9 @@ impl Payload {
         all.extend(each(self.spans.len()).map(Action::GiveSpan));
         let kept = || each(self.kept.len());
         for page in [Page::Hole, Page::Gap] {
-            all.extend([Meaning::Missing, Meaning::Identity, Meaning::Foreign].map(|to| Action::Set(page, to)));
+            all.extend(
+                [Meaning::Missing, Meaning::Identity, Meaning::Foreign].map(|to| Action::Set(page, to)),
+            );
             all.extend(kept().map(|kept| Action::Set(page, Meaning::Ram(kept))));
         }
         let taken = [Page::Last, Page::Beyond, Page::Ramdisk, Page::Table].into_iter();
@@ -222,7 +226,7 @@ impl Payload {
             }
             Action::UnmapIdentity(at) => {
                 let mapping = self.identities.get(at).is_some().then(|| self.identities.remove(at))?;
-                let unmapped = self.subject.unmap_identity(mapping.pages);
+                let unmapped = self.subject.unmap_device(mapping.pages);
                 unmapped.map_err(|(pages, line)| {
                     self.identities.insert(at, Mapping { pages, partial: true, ..mapping });
                     line
@@ -240,7 +244,7 @@ impl Payload {
                 let space = self.spaces.get(at).is_some().then(|| self.spaces.remove(at))?;
                 let retired = self.subject.retire_space(space);
                 retired.map_err(|(space, line)| {
-                    self.spaces.insert(at, space);
+                    space.into_iter().for_each(|space| self.spaces.insert(at, space));
                     line
                 })
             }
@@ -320,7 +324,8 @@ impl Mapping {
     /// Returns the addresses and the machine frames behind them.
     pub(crate) fn pages(&self) -> impl Iterator<Item = (u64, Mfn)> {
         let start = self.pages.region().start().as_u64();
-        let frames = (self.first.get()..self.first.get() + self.count).filter_map(|mfn| Mfn::try_new(mfn).ok());
+        let frames =
+            (self.first.get()..self.first.get() + self.count).filter_map(|mfn| Mfn::try_new(mfn).ok());
         (0..self.count).map(move |page| start + page * PAGE_SIZE).zip(frames)
     }
 }

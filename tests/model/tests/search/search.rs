@@ -72,7 +72,7 @@ impl Search {
     pub(crate) fn of(shape: Shape, drains: bool) -> Self {
         let built = shape.guest.build().unwrap();
         let mut payload = Payload::booted(&shape, &built);
-        let mut ledger = Ledger::of(payload.subject.built(), &payload.heap);
+        let mut ledger = Ledger::of(&built, payload.subject.machine(), &payload.heap);
         let owners = check(&ledger, &payload).unwrap();
         ledger.own = drain(&ledger, &mut payload, owners).unwrap();
         Self { shape, built, ledger, drains, seen: HashMap::new(), count: Count::default() }
@@ -177,7 +177,11 @@ impl Search {
     ///
     /// # Errors
     /// The first finding, as it was met.
-    pub(crate) fn wander(&mut self, len: usize, mut choose: impl FnMut(usize) -> usize) -> Result<(), Finding> {
+    pub(crate) fn wander(
+        &mut self,
+        len: usize,
+        mut choose: impl FnMut(usize) -> usize,
+    ) -> Result<(), Finding> {
         let mut payload = self.boot();
         let mut path = Vec::new();
         for _ in 0..len {
@@ -241,7 +245,8 @@ impl Write for Text {
         let mut last = [0; 8];
         last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
         for &chunk in chunks.iter().chain([&last]) {
-            let mixed = (self.hash.rotate_left(23) ^ u64::from_le_bytes(chunk)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mixed =
+                (self.hash.rotate_left(23) ^ u64::from_le_bytes(chunk)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             self.hash = mixed ^ mixed >> 29;
         }
         Ok(())

@@ -9,13 +9,12 @@ use std::fmt::{self, Write};
 use mmu::{AddressSpace, IoAccess, IoPages};
 use p2m::{Entry, Frame, Mapped, Span};
 use start_info::{Index, Maddr, Mfn, PageCount, Pfn, PfnRange};
-use xen_guest::{Running, boot};
-use xen_model::{Built, Machine};
+use xen_guest::Guest;
+use xen_model::{Booted, Built, Machine};
 
 /// A booted guest on the model.
 pub(crate) struct Subject {
-    built: Built,
-    running: Running,
+    running: Guest<Machine>,
 }
 
 fn line(error: impl fmt::Display) -> String {
@@ -27,50 +26,45 @@ impl Subject {
     pub(crate) fn booted(built: &Built) -> Self {
         let mut built = built.clone();
         built.machine.stop_clock();
-        match boot(&mut built.machine, &built.page, &built.entry, &built.image) {
-            Ok(running) => Self { built, running },
-            Err(failure) => panic!("{failure}"),
+        match built.boot() {
+            Ok(Booted { running, .. }) => Self { running },
+            Err((_, failure)) => panic!("{failure}"),
         }
     }
 
-    pub(crate) const fn built(&self) -> &Built {
-        &self.built
-    }
-
     pub(crate) const fn machine(&self) -> &Machine {
-        &self.built.machine
+        self.running.platform()
     }
 
     pub(crate) const fn machine_mut(&mut self) -> &mut Machine {
-        &mut self.built.machine
+        self.running.platform_mut()
     }
 
     /// Writes down all that the layer keeps in mind.
     pub(crate) fn write_state(&self, out: &mut impl Write) -> fmt::Result {
-        let Running { map, p2m, publication, io, window, modules, .. } = &self.running;
+        let xen_guest::Running { map, p2m, publication, io, window, modules, .. } = self.running.parts();
         write!(out, "{map:?}{p2m:?}{publication:?}{io:?}{window:?}{modules:?}")
     }
 
     pub(crate) fn take_frame(&mut self) -> Result<Frame, String> {
-        self.running.take_frame(&mut self.built.machine).map_err(line)
+        self.running.take_frame().map_err(line)
     }
 
     pub(crate) fn give_frame(&mut self, frame: Frame) {
-        self.running.give_frame(&mut self.built.machine, frame);
+        self.running.give_frame(frame);
     }
 
     pub(crate) fn write_frame(&mut self, frame: &mut Frame, index: Index, value: u64) {
-        frame.set(&mut self.built.machine, index, value);
+        self.running.write(frame, index, value);
     }
 
     pub(crate) fn take_span(&mut self, pages: u64) -> Result<Span<Mapped>, String> {
-        self.running.take_span(&mut self.built.machine, PageCount::new(pages)).map_err(line)
+        self.running.take_span(PageCount::new(pages)).map_err(line)
     }
 
     /// Turns the first page of a run into a frame.
     pub(crate) fn first_of_span(&mut self, span: &mut Span<Mapped>) -> Option<Frame> {
-        let Self { built, running } = self;
-        running.map.view().direct().take_first(span, &built.machine, &running.p2m)
+        self.running.split_frame(span)
     }
 
     /// Gives the heap so many pages, for ever.
@@ -79,15 +73,11 @@ impl Subject {
     }
 
     pub(crate) fn entry(&self, pfn: Pfn) -> Entry {
-        self.running.entry(&self.built.machine, pfn)
+        self.running.entry(pfn)
     }
 
-    /// The guard stands in for what `set_entry` is about to refuse by itself: memory keeps its entry, and none is made.
     pub(crate) fn set_entry(&mut self, pfn: Pfn, entry: Entry) -> Result<(), String> {
-        if self.entry(pfn).ram().is_some() || entry.ram().is_some() {
-            return Err("the entry is memory".into());
-        }
-        self.running.set_entry(&mut self.built.machine, pfn, entry).map_err(line)
+        self.running.set_entry(pfn, entry).map_err(line)
     }
 
     pub(crate) fn map_device(
@@ -96,69 +86,60 @@ impl Subject {
         pages: PageCount,
         access: IoAccess,
     ) -> Result<IoPages, String> {
-        self.running.map_device(&mut self.built.machine, first, pages, access).map_err(line)
+        self.running.map_device(first, pages, access).map_err(line)
     }
 
     pub(crate) fn unmap_device(&mut self, pages: IoPages) -> Result<(), (IoPages, String)> {
-        let unmapped = self.running.unmap_device(&mut self.built.machine, pages);
+        let unmapped = self.running.unmap_device(pages);
         unmapped.map_err(|(pages, error)| (pages, line(error)))
     }
 
     pub(crate) fn read_device(&self, pages: &IoPages, page: u64, index: Index) -> Option<u64> {
-        pages.read(&self.running.map, &self.built.machine, page, index)
+        self.running.read_device(pages, page, index)
     }
 
-    /// The guard stands in for what `map_identity` is about to refuse by itself: pages that are mapped.
     pub(crate) fn map_identity(&mut self, pages: PfnRange, access: IoAccess) -> Result<IoPages, String> {
-        if pages.iter().any(|pfn| self.machine().live_leaf(pfn.get() * 4096).is_ok()) {
-            return Err("it is mapped".into());
-        }
-        self.running.map_identity(&mut self.built.machine, pages, access).map_err(line)
-    }
-
-    pub(crate) fn unmap_identity(&mut self, pages: IoPages) -> Result<(), (IoPages, String)> {
-        let unmapped = self.running.unmap_identity(&mut self.built.machine, pages);
-        unmapped.map_err(|(pages, error)| (pages, line(error)))
+        self.running.map_identity(pages, access).map_err(line)
     }
 
     pub(crate) fn new_space(&mut self) -> Result<AddressSpace, String> {
-        self.running.new_space(&mut self.built.machine).map_err(line)
+        self.running.new_space().map_err(line)
     }
 
     pub(crate) fn enter_space(&mut self, space: Option<&AddressSpace>) -> Result<(), String> {
-        self.running.enter_space(&mut self.built.machine, space).map_err(line)
+        self.running.enter_space(space).map_err(line)
     }
 
-    pub(crate) fn retire_space(&mut self, space: AddressSpace) -> Result<(), (AddressSpace, String)> {
-        let retired = self.running.retire_space(&mut self.built.machine, space);
+    pub(crate) fn retire_space(&mut self, space: AddressSpace) -> Result<(), (Option<AddressSpace>, String)> {
+        let retired = self.running.retire_space(space);
         retired.map_err(|(space, error)| (space, line(error)))
     }
 
     /// Returns the first address of the module.
     pub(crate) fn load_module(&mut self, name: &str, bytes: &[u8]) -> Result<u64, String> {
-        let loaded = self.running.load_module(&mut self.built.machine, name, bytes, &[]);
+        let loaded = self.running.load_bytes(name, bytes);
         loaded.map(|loaded| loaded.region().start().as_u64()).map_err(line)
     }
 
     pub(crate) fn unload_module(&mut self, name: &str) -> Result<(), String> {
-        self.running.unload_module(&mut self.built.machine, name).map_err(line)
+        self.running.unload_module(name).map_err(line)
     }
 
     /// Returns the names of the modules that are loaded.
     pub(crate) fn modules(&self) -> Vec<String> {
-        self.running.modules.loaded().iter().map(|module| module.name().to_owned()).collect()
+        self.running.modules().loaded().iter().map(|module| module.name().to_owned()).collect()
     }
 
     pub(crate) fn ramdisk(&mut self) -> Result<Option<&'static [u8]>, String> {
-        self.running.ramdisk(&mut self.built.machine).map_err(line)
+        self.running.ramdisk().map_err(line)
     }
 
     pub(crate) fn read_machine(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), String> {
-        self.running.read_machine(&mut self.built.machine, at, bytes).map_err(line)
+        self.running.read_machine(at, bytes).map_err(line)
     }
 
     /// Returns how many pages the P2M and Xen agree to be memory.
     pub(crate) fn audit(&self) -> Result<u64, String> {
-        self.running.audit(&self.built.machine).map(|audit| audit.ram).map_err(line)
+        self.running.audit().map(|audit| audit.ram).map_err(line)
     }
 }
