@@ -28,7 +28,7 @@ use crate::{
     growth::Growth,
     hv::{Machine, Update},
     layout::DIRECT_MAP,
-    level::{L1, L2, L3, L4, Level},
+    level::{Arithmetic, L1, L2, L3, L4},
     ramdisk::RamdiskPages,
     release::OldList,
     table::{Draft, Frozen, Live, Table},

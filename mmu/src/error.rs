@@ -6,7 +6,7 @@ use start_info::{Mfn, OutOfRange, PageCount, Pfn, PfnRange};
 
 use crate::{
     hv::{Errno, Stopped},
-    layout::Region,
+    region::Region,
 };
 
 /// What was being done when Xen refused.

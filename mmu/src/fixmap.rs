@@ -19,8 +19,9 @@ use crate::{
     error::{Doing, Error},
     hv::{Hypervisor, Machine, VaUpdate},
     io_map::{IoAccess, own_page},
-    layout::{FIXMAP, Settled},
+    layout::FIXMAP,
     level::L1,
+    region::Settled,
     view::View,
 };
 

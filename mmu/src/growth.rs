@@ -22,7 +22,7 @@ use crate::{
     error::{Doing, Error},
     hv::{Machine, Update},
     leaf::{thawed, unseal},
-    level::{L2, L3, L4, Level},
+    level::{Arithmetic, L2, L3, L4},
 };
 
 /// The tables above the L1 tables of a chunk that can be new: its L2 and its L3.

@@ -23,8 +23,9 @@ use crate::{
     entry::{Access, Entry},
     error::{Doing, Error},
     hv::Machine,
-    layout::{IO_MAP, IO_MAP_PAGES, Region, Settled},
-    level::{L1, L2, Level},
+    layout::{IO_MAP, IO_MAP_PAGES},
+    level::{Arithmetic, L1, L2},
+    region::{Region, Settled},
     table::{Live, Table},
 };
 

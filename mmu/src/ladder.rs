@@ -17,7 +17,7 @@ use crate::{
     error::{Doing, Error},
     hv::{ExtOp, Machine},
     layout::{DIRECT_MAP, INIT_P2M},
-    level::{L1, L2, L3, L4, Level},
+    level::{Arithmetic, L1, L2, L3, L4},
     release::OldList,
     table::{Draft, Live, Table},
 };

@@ -24,9 +24,9 @@ use crate::{
     entry::Access,
     error::{Doing, Error},
     hv::Machine,
-    layout::{Region, Settled},
-    level::{L2, Level},
+    level::{Arithmetic, L2},
     place::Place,
+    region::{Region, Settled},
 };
 
 /// The module window, and what of it is given out.
@@ -349,7 +349,10 @@ impl ModuleWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{FIXMAP, LayoutPlan, MODULES};
+    use crate::{
+        layout::{FIXMAP, MODULES},
+        region::LayoutPlan,
+    };
     use start_info::{Pfn, PfnRange};
     use std::string::ToString;
 

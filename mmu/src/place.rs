@@ -24,9 +24,9 @@ use crate::{
     entry::{Access, Entry},
     error::{Doing, Error},
     hv::Machine,
-    layout::Region,
     leaf::{Leaf, seal_page, thawed, unseal},
-    level::{L1, L2, Level},
+    level::{Arithmetic, L1, L2},
+    region::Region,
     table::{Live, Table},
     view::View,
 };

@@ -18,7 +18,7 @@ use crate::{
     entry::{Access, Entry},
     error::{Doing, Error},
     hv::{Machine, VaUpdate},
-    level::{Inner, L1, L2, L3, L4, Level},
+    level::{Arithmetic, Inner, L1, L2, L3, L4, Level},
     table::{Frozen, Live, Table},
 };
 

@@ -12,7 +12,7 @@ use crate::Error;
 bitflags! {
     /// What the builder says about the domain (xen.h, `SIF_*`).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct Flags: u32 {
+    pub(crate) struct Flags: u32 {
         /// The domain may control the host.
         const PRIVILEGED = xen_sys::SIF_PRIVILEGED;
         /// The domain is the first one, built by Xen itself: dom0.
@@ -42,7 +42,7 @@ impl Flags {
 
     /// Returns the power-management duties Xen leaves to dom0 (platform.h, `XEN_PROCESSOR_PM_*`).
     #[must_use]
-    pub const fn processor_management(self) -> u8 {
+    pub(crate) const fn processor_management(self) -> u8 {
         (self.intersection(Self::PROCESSOR_MANAGEMENT).bits() >> xen_sys::SIF_PM_MASK.trailing_zeros()) as u8
     }
 }

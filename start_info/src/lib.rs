@@ -31,7 +31,7 @@ pub use addr::{ENTRIES, Index, MAX_FRAMES, Maddr, Mfn, OutOfRange, PAGE_SIZE, Pa
 pub use area::Area;
 pub use cmdline::CommandLine;
 pub use error::Error;
-pub use flags::Flags;
+use flags::Flags;
 pub use mapping::{Entry, PageTables};
 pub use memory_map::{MOST_REGIONS, MapEntry, MapError, MapKind, MapRegion, MemoryMap};
 pub use p2m_list::{P2mList, P2mPlace};

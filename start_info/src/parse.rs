@@ -95,10 +95,10 @@ impl BootFacts {
         self.shared_info
     }
 
-    /// Returns the flags.
+    /// Returns the power-management duties Xen leaves to dom0 (platform.h, `XEN_PROCESSOR_PM_*`).
     #[must_use]
-    pub const fn flags(&self) -> Flags {
-        self.flags
+    pub const fn processor_management(&self) -> u8 {
+        self.flags.processor_management()
     }
 
     /// Tells whether this is the domain Xen itself built.

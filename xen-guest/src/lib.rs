@@ -40,7 +40,7 @@ pub use boot::{Cause, Failure, boot, image_address};
 pub use demands::Missing;
 #[cfg(target_os = "none")]
 pub use guest::HeapError;
-pub use guest::{Guest, LoadError, MachineReader, RamdiskError, RamdiskModules, UnpackedRamdisk};
+pub use guest::{Guest, LoadError, RamdiskError, RamdiskModules, UnpackedRamdisk};
 pub use image::Image;
 pub use loaded::{Cost, Loaded, ModuleTable, ModulesJson};
 pub use options::{Mapping, Options, Revector, Then};

@@ -102,7 +102,7 @@ impl Tables {
 ///
 /// # Errors
 /// A table cannot be read, has an impossible length, or is not the one it should be; or there are too many.
-pub fn tables<M: MachineMemory>(memory: &mut M, rsdp: &Rsdp) -> Result<Tables, Error> {
+pub(crate) fn tables<M: MachineMemory>(memory: &mut M, rsdp: &Rsdp) -> Result<Tables, Error> {
     let mut tables = Tables::default();
     let (name, at, entry) = match rsdp.xsdt {
         Some(xsdt) => (XSDT_NAME, xsdt, 8),

@@ -109,7 +109,7 @@ pub struct EfiFacts {
 ///
 /// # Errors
 /// [`Error::Refused`] when Xen refuses, as it does to a domain other than dom0; [`Error::Address`] for a configuration table nowhere.
-pub fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, Error> {
+pub(crate) fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, Error> {
     let version = match efi.efi_version() {
         Ok(version) => Version(version),
         Err(Errno::ENOSYS) => return Ok(None),
@@ -133,7 +133,7 @@ pub fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, Error> {
 ///
 /// # Errors
 /// [`Error::Refused`] and [`Error::Status`] when Xen or EFI refuses, [`Error::Time`] for a time that is none.
-pub fn efi_time<E: EfiCalls>(efi: &mut E) -> Result<Option<Time>, Error> {
+pub(crate) fn efi_time<E: EfiCalls>(efi: &mut E) -> Result<Option<Time>, Error> {
     let Some(answer) = optional(Call::GetTime, efi.efi_get_time())? else { return Ok(None) };
     match answer.status {
         Status::SUCCESS => Time::parse(&answer.value).map(Some),

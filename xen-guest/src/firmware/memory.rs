@@ -12,7 +12,7 @@ use super::error::Error;
 const PAGE_BYTES: usize = PAGE_SIZE as usize;
 
 /// Memory of the machine that need not be RAM, and need not be this domain's.
-pub trait MachineMemory {
+pub(crate) trait MachineMemory {
     /// Reads the bytes at a machine address.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What the host's firmware left for the kernel that owns the host: ACPI's tables, EFI's facts, time and variables.
 //!
-//! *What this is*: for dom0. Everything here is decoding: bytes come through [`MachineMemory`] and [`EfiCalls`], which real Xen
+//! *What this is*: for dom0. Everything here is decoding: bytes come through `MachineMemory` and [`EfiCalls`], which real Xen
 //! implements in `sys`.
 //!
 //! *What must hold*: nothing that firmware wrote is believed before it is checked. No length of its makes this code allocate,
@@ -22,12 +22,16 @@ mod variable;
 #[cfg(test)]
 mod tests;
 
-pub use acpi::{Checksum, Signature, Table, Tables, tables};
-pub use efi::{Answer, EfiCalls, EfiFacts, Vendor, Version, efi_facts, efi_time};
+pub(crate) use acpi::tables;
+pub use acpi::{Checksum, Signature, Table, Tables};
+pub use efi::{Answer, EfiCalls, EfiFacts, Vendor, Version};
+pub(crate) use efi::{efi_facts, efi_time};
 pub use error::{Call, Error};
 pub use guid::Guid;
-pub use memory::MachineMemory;
-pub use rsdp::{Found, Rsdp, find_rsdp};
+pub(crate) use memory::MachineMemory;
+pub(crate) use rsdp::find_rsdp;
+pub use rsdp::{Found, Rsdp};
 pub use status::Status;
 pub use time::Time;
-pub use variable::{Name, Variable, VariableBytes, efi_variable};
+pub(crate) use variable::efi_variable;
+pub use variable::{Name, Variable, VariableBytes};

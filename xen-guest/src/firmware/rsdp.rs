@@ -64,7 +64,10 @@ pub struct Rsdp {
 ///
 /// # Errors
 /// Memory cannot be read; or the only root pointer there is is wrong.
-pub fn find_rsdp<M: MachineMemory>(memory: &mut M, efi: Option<&EfiFacts>) -> Result<Option<Rsdp>, Error> {
+pub(crate) fn find_rsdp<M: MachineMemory>(
+    memory: &mut M,
+    efi: Option<&EfiFacts>,
+) -> Result<Option<Rsdp>, Error> {
     match efi {
         Some(facts) => match config_table::acpi(memory, facts)? {
             Some(at) => Rsdp::read(memory, at, Found::Efi).map(Some),

@@ -64,7 +64,11 @@ pub struct Variable {
 /// # Errors
 /// [`Error::Refused`] and [`Error::Status`] when Xen or EFI refuses, [`Error::VariableSize`] when the answer is longer than was
 /// asked for.
-pub fn efi_variable<E: EfiCalls>(efi: &mut E, name: &Name, owner: Guid) -> Result<Option<Variable>, Error> {
+pub(crate) fn efi_variable<E: EfiCalls>(
+    efi: &mut E,
+    name: &Name,
+    owner: Guid,
+) -> Result<Option<Variable>, Error> {
     let mut buffer = [0; MOST_BYTES];
     let call = Call::GetVariable;
     let Some(answer) = optional(call, efi.efi_get_variable(name, owner, &mut buffer))? else {

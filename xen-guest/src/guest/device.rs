@@ -12,8 +12,8 @@ const FIRST_MIB: u64 = 0x100;
 
 /// The machine's memory, read through the fixmap.
 #[derive(Debug)]
-pub struct MachineReader<'g, P> {
-    guest: &'g mut Guest<P>,
+pub(super) struct MachineReader<'g, P> {
+    pub(super) guest: &'g mut Guest<P>,
 }
 
 impl<P: Platform> MachineMemory for MachineReader<'_, P> {
@@ -23,7 +23,8 @@ impl<P: Platform> MachineMemory for MachineReader<'_, P> {
 }
 
 impl<P: Platform> Guest<P> {
-    /// Copies bytes of the machine's memory, page by page, each shown by the fixmap for reading.
+    /// Copies bytes of the machine's memory, page by page, each shown by the fixmap for reading. Xen shows dom0 what is no
+    /// domain's memory; to others it refuses.
     ///
     /// # Errors
     /// [`Error::NotIdentity`] where the P2M does not call the page identity, the first MiB apart, which is dom0's to read
@@ -55,12 +56,6 @@ impl<P: Platform> Guest<P> {
             rest = behind;
         }
         Fixmap::new(&self.parts.layout).close(&mut self.platform)
-    }
-
-    /// Returns the machine's memory, for reading by machine addresses. Xen shows dom0 what is no domain's memory; to others it
-    /// refuses.
-    pub const fn machine_memory(&mut self) -> MachineReader<'_, P> {
-        MachineReader { guest: self }
     }
 
     /// Maps machine frames of a device.

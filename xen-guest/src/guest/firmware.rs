@@ -1,6 +1,6 @@
 //! What firmware left, for dom0.
 
-use super::Guest;
+use super::{Guest, device::MachineReader};
 use crate::{
     firmware::{self, EfiCalls, EfiFacts, Guid, Name, Rsdp, Tables, Time, Variable},
     platform::Platform,
@@ -12,7 +12,7 @@ impl<P: Platform> Guest<P> {
     /// # Errors
     /// [`firmware::Error`]. A table with a wrong checksum is no error; [`Tables::wrong`] names it.
     pub fn acpi(&mut self, efi: Option<&EfiFacts>) -> Result<Option<(Rsdp, Tables)>, firmware::Error> {
-        let mut memory = self.machine_memory();
+        let mut memory = MachineReader { guest: self };
         let Some(rsdp) = firmware::find_rsdp(&mut memory, efi)? else { return Ok(None) };
         let tables = firmware::tables(&mut memory, &rsdp)?;
         Ok(Some((rsdp, tables)))
@@ -23,7 +23,7 @@ impl<P: Platform + EfiCalls> Guest<P> {
     /// Asks Xen what EFI said; `None` when Xen was not started by EFI.
     ///
     /// # Errors
-    /// As [`firmware::efi_facts`].
+    /// [`firmware::Error`] when Xen or EFI refuses, or says what cannot be.
     pub fn efi_facts(&mut self) -> Result<Option<EfiFacts>, firmware::Error> {
         firmware::efi_facts(&mut self.platform)
     }
@@ -31,7 +31,7 @@ impl<P: Platform + EfiCalls> Guest<P> {
     /// Asks EFI for the time; `None` where it has no clock.
     ///
     /// # Errors
-    /// As [`firmware::efi_time`].
+    /// As [`Guest::efi_facts`].
     pub fn efi_time(&mut self) -> Result<Option<Time>, firmware::Error> {
         firmware::efi_time(&mut self.platform)
     }
@@ -39,7 +39,7 @@ impl<P: Platform + EfiCalls> Guest<P> {
     /// Asks EFI for a variable; `None` when there is none of that name.
     ///
     /// # Errors
-    /// As [`firmware::efi_variable`].
+    /// As [`Guest::efi_facts`].
     pub fn efi_variable(&mut self, name: &Name, owner: Guid) -> Result<Option<Variable>, firmware::Error> {
         firmware::efi_variable(&mut self.platform, name, owner)
     }

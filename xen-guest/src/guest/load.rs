@@ -113,7 +113,7 @@ impl<P: Platform> Guest<P> {
     pub(super) fn load(&mut self, name: &str, bytes: &[u8]) -> Result<&Loaded, LoadError> {
         self.tidy();
         let mut meter = Meter::start(self);
-        let plan = Plan::new(name, bytes, self.parts.window.region().pages())?;
+        let plan = Plan::new(bytes, self.parts.window.region().pages())?;
         let uses = self.parts.modules.admit(name, &plan)?;
         let reservation = self.parts.window.reserve(plan.pages(), plan.alignment())?;
         let base = reservation.region().start();

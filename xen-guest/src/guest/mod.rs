@@ -24,7 +24,6 @@ use mmu::Region;
 use start_info::BootFacts;
 use x86_64::VirtAddr;
 
-pub use device::MachineReader;
 #[cfg(target_os = "none")]
 pub use heap::HeapError;
 pub use load::LoadError;

@@ -52,7 +52,8 @@ impl<'r> RamdiskModules<'r> {
     /// Lists the modules `wanted` and all they need, each after those it needs.
     ///
     /// # Errors
-    /// As [`order()`].
+    /// [`module::Error::NoSuchModule`] and [`module::Error::NoSuchNeed`] for one that is not there, [`module::Error::Circle`] for
+    /// modules that need each other.
     pub fn in_order(&self, wanted: &[&str]) -> Result<Vec<TrustedModule<'r>>, module::Error> {
         let modules = order(&self.archive, wanted)?;
         Ok(modules.iter().map(TrustedModule::of_ramdisk).collect())

@@ -15,7 +15,7 @@ use super::plan::{Patch, Plan};
 
 /// A module's bytes at the address it was resolved for.
 #[derive(Debug)]
-pub struct Content<'a> {
+pub(crate) struct Content<'a> {
     copies: Vec<(u64, &'a [u8])>,
     patches: Vec<Patch>,
 }
@@ -38,7 +38,7 @@ impl<'a> Content<'a> {
 
     /// Writes the page that `before` pages precede; tells whether there is anything but zeros to it.
     #[must_use]
-    pub fn write(&self, before: u64, page: &mut [u8; PAGE_SIZE as usize]) -> bool {
+    pub(crate) fn write(&self, before: u64, page: &mut [u8; PAGE_SIZE as usize]) -> bool {
         page.fill(0);
         let start = before * PAGE_SIZE;
         let behind = start + PAGE_SIZE;
@@ -56,7 +56,8 @@ impl<'a> Content<'a> {
 
     /// Returns what the relocations store, in ascending order.
     #[must_use]
-    pub fn patches(&self) -> &[Patch] {
+    #[cfg(test)]
+    pub(crate) fn patches(&self) -> &[Patch] {
         &self.patches
     }
 }

@@ -56,6 +56,6 @@ macro_rules! export {
 
 /// Returns the address of the export of that name.
 #[must_use]
-pub fn find(exports: &[Export], name: &str) -> Option<VirtAddr> {
+pub(crate) fn find(exports: &[Export], name: &str) -> Option<VirtAddr> {
     exports.iter().find(|export| export.name == name).map(Export::address)
 }

@@ -27,15 +27,15 @@ const LONGEST: usize = 32;
 
 /// What a module says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Info<'a> {
+pub(crate) struct Info<'a> {
     /// Its name.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// Its version, for people.
-    pub version: &'a str,
+    pub(crate) version: &'a str,
     /// Its licence.
-    pub license: &'a str,
+    pub(crate) license: &'a str,
     /// The modules that must be loaded before it.
-    pub needs: Vec<&'a str>,
+    pub(crate) needs: Vec<&'a str>,
 }
 
 impl<'a> Info<'a> {
@@ -44,7 +44,7 @@ impl<'a> Info<'a> {
     /// # Errors
     /// Those of a file that is no object; [`Error::NoInfo`], [`Error::InfoTwice`] and [`Error::InfoValue`] with the key,
     /// [`Error::Abi`] with both versions.
-    pub fn of(bytes: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, Error> {
         Self::read(&Object::open(bytes)?)
     }
 

@@ -1,12 +1,12 @@
 //! Loadable modules: from the ramdisk's bytes to bytes at an address.
 //!
-//! *What this is*: the pure half of the loader. [`Ramdisk`] unpacks what the ramdisk has packed, [`Archive`] finds `modules/NAME.ko` in it, [`Info`] is what it says
-//! about itself, [`order()`] lists modules after those they need, [`Plan`] says where each section of an object lies,
-//! [`Content`] which bytes each of its pages gets, [`Export`] is what the kernel lends. Nothing here follows a pointer or
+//! *What this is*: the pure half of the loader. [`Ramdisk`] unpacks what the ramdisk has packed, [`Archive`] finds `modules/NAME.ko` in it, `Info` is what it says
+//! about itself, `order` lists modules after those they need, `Plan` says where each section of an object lies,
+//! `Content` which bytes each of its pages gets, [`Export`] is what the kernel lends. Nothing here follows a pointer or
 //! maps a page: the executor (`load.rs`) carries the plan out.
 //!
 //! *What must hold*: the executor writes every page through the direct map, and only then maps each part with the protection
-//! its [`PartKind`] names; it never maps a part executable and writable.
+//! its `PartKind` names; it never maps a part executable and writable.
 //!
 //! *What is not prevented*: a module that does harm. Its code runs with the kernel's rights.
 
@@ -27,12 +27,15 @@ mod symbol;
 mod tests;
 
 pub use archive::{Archive, Module, Shelf};
-pub use content::Content;
+pub(crate) use content::Content;
 pub use error::{Error, Name};
-pub use export::{Export, find};
-pub use info::{ABI, Info};
-pub use order::order;
-pub use plan::{Patch, Plan};
+pub use export::Export;
+pub(crate) use export::find;
+pub use info::ABI;
+pub(crate) use order::order;
+pub(crate) use plan::Plan;
 pub use ramdisk::Ramdisk;
 pub use relocation::Kind;
-pub use section::{Part, PartKind};
+pub(crate) use section::PartKind;
+#[cfg(test)]
+pub(crate) use {info::Info, section::Part};

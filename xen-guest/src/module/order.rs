@@ -19,7 +19,7 @@ use super::info::Info;
 /// [`Error::NoSuchModule`] for a module that is wanted and [`Error::NoSuchNeed`] for one that is needed and not there,
 /// [`Error::Circle`] with the modules in it, [`Error::OtherName`] for a file named otherwise than its module, and those of
 /// [`Info::of`], with the module's name in front.
-pub fn order<'a>(archive: &Archive<'a>, wanted: &[&str]) -> Result<Vec<Module<'a>>, Error> {
+pub(crate) fn order<'a>(archive: &Archive<'a>, wanted: &[&str]) -> Result<Vec<Module<'a>>, Error> {
     let entries = archive.modules().len();
     let mut states = Vec::new();
     states.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;

@@ -29,8 +29,7 @@ const EXIT: &str = "module_exit";
 
 /// A module ready to be placed at any address in reach of what it calls.
 #[derive(Debug, Clone)]
-pub struct Plan<'a> {
-    name: &'a str,
+pub(crate) struct Plan<'a> {
     sections: Vec<Section<'a>>,
     info: Info<'a>,
     parts: [Part; PARTS],
@@ -46,7 +45,7 @@ pub struct Plan<'a> {
 
 /// Bytes a relocation stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patch {
+pub(crate) struct Patch {
     offset: u64,
     value: [u8; 8],
     width: usize,
@@ -60,13 +59,13 @@ impl Patch {
 
     /// Returns where the bytes go, counted from the module's first.
     #[must_use]
-    pub const fn offset(&self) -> u64 {
+    pub(crate) const fn offset(&self) -> u64 {
         self.offset
     }
 
     /// Returns the bytes to store: four or eight.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.value.get(..self.width).unwrap_or(&self.value)
     }
 }
@@ -77,7 +76,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// Every variant of [`Error`] that is about an object: the file, its sections, symbols and relocations;
     /// [`Error::NoEntry`] without a `module_init`; [`Error::TooLarge`] if `room` does not do; [`Error::NoMemory`].
-    pub fn new(name: &'a str, bytes: &'a [u8], room: PageCount) -> Result<Self, Error> {
+    pub(crate) fn new(bytes: &'a [u8], room: PageCount) -> Result<Self, Error> {
         let object = Object::open(bytes)?;
         let info = Info::read(&object)?;
         let mut sections = section::collect(&object)?;
@@ -100,83 +99,77 @@ impl<'a> Plan<'a> {
         let exit = symbol::entry(&object, &sections, EXIT, |kind| kind == PartKind::Text)?;
         let alignment = sections.iter().map(|section| section.align).fold(PAGE_SIZE, u64::max);
         let (parts, pages) = (placed.parts, placed.pages);
-        Ok(Self { name, sections, info, parts, pages, alignment, init, exit, symbols, relocations, exports })
-    }
-
-    /// Returns the name it was given.
-    #[must_use]
-    pub const fn name(&self) -> &'a str {
-        self.name
+        Ok(Self { sections, info, parts, pages, alignment, init, exit, symbols, relocations, exports })
     }
 
     /// Returns what the module says about itself.
     #[must_use]
-    pub const fn info(&self) -> &Info<'a> {
+    pub(crate) const fn info(&self) -> &Info<'a> {
         &self.info
     }
 
     /// Returns the parts in the order they lie in; one may be empty.
     #[must_use]
-    pub const fn parts(&self) -> &[Part; PARTS] {
+    pub(crate) const fn parts(&self) -> &[Part; PARTS] {
         &self.parts
     }
 
     /// Returns how many pages stay once the module has started; those of its init parts come last.
     #[must_use]
-    pub fn kept(&self) -> PageCount {
+    pub(crate) fn kept(&self) -> PageCount {
         let first = self.parts.iter().find(|part| part.kind.is_init());
         first.map_or(self.pages, |part| part.start)
     }
 
     /// Returns the symbols the module wants from others.
-    pub fn imports(&self) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn imports(&self) -> impl Iterator<Item = &'a str> {
         let imports = self.symbols.iter().filter(|symbol| symbol.place == Place::Import);
         imports.filter_map(|symbol| core::str::from_utf8(symbol.name).ok())
     }
 
     /// Returns the symbols the module lends to others, by name in ascending order, each with its offset.
-    pub fn exports(&self) -> impl Iterator<Item = (&'a str, u64)> {
+    pub(crate) fn exports(&self) -> impl Iterator<Item = (&'a str, u64)> {
         self.exports.iter().map(|export| (export.name, export.offset))
     }
 
     /// Returns how many relocations the module has.
     #[must_use]
-    pub fn relocations(&self) -> usize {
+    pub(crate) fn relocations(&self) -> usize {
         self.relocations.len()
     }
 
     /// Returns to how many symbols its relocations refer.
     #[must_use]
-    pub fn symbols(&self) -> usize {
+    pub(crate) fn symbols(&self) -> usize {
         self.symbols.len()
     }
 
     /// Returns how many pages the module takes.
     #[must_use]
-    pub const fn pages(&self) -> PageCount {
+    pub(crate) const fn pages(&self) -> PageCount {
         self.pages
     }
 
     /// Returns what the module's address must be a multiple of: a page, unless a section asks for more.
     #[must_use]
-    pub const fn alignment(&self) -> u64 {
+    pub(crate) const fn alignment(&self) -> u64 {
         self.alignment
     }
 
     /// Returns the offset of `module_init`.
     #[must_use]
-    pub const fn init(&self) -> u64 {
+    pub(crate) const fn init(&self) -> u64 {
         self.init
     }
 
     /// Returns the offset of `module_exit`, if the module has one.
     #[must_use]
-    pub const fn exit(&self) -> Option<u64> {
+    pub(crate) const fn exit(&self) -> Option<u64> {
         self.exit
     }
 
     /// Returns the bytes to copy and the offset each run goes to; no two overlap.
-    pub fn copies(&self) -> impl Iterator<Item = (u64, &'a [u8])> {
+    pub(crate) fn copies(&self) -> impl Iterator<Item = (u64, &'a [u8])> {
         let filled = self.sections.iter().filter(|section| !section.bytes.is_empty());
         filled.map(|section| (section.offset, section.bytes))
     }
@@ -200,7 +193,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// [`Error::Base`] for an address the module cannot have, [`Error::Unresolved`] for a symbol `exports` does not know,
     /// [`Error::Overflow`] for a value its field cannot hold, [`Error::PatchesMeet`], [`Error::NoMemory`].
-    pub fn resolve(
+    pub(crate) fn resolve(
         &self,
         base: VirtAddr,
         exports: &dyn Fn(&str) -> Option<VirtAddr>,

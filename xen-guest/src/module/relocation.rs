@@ -58,7 +58,7 @@ impl Kind {
 
     /// Returns how many bytes are stored.
     #[must_use]
-    pub const fn width(self) -> usize {
+    pub(crate) const fn width(self) -> usize {
         match self {
             Self::Absolute64 | Self::Relative64 => 8,
             Self::Unsigned32 | Self::Signed32 | Self::Relative32 | Self::Slot32 => 4,

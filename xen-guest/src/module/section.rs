@@ -29,7 +29,7 @@ pub(super) const SLOT: u64 = 8;
 
 /// What a part of a module is for, and so which protection it gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartKind {
+pub(crate) enum PartKind {
     /// Code: read and execute.
     Text,
     /// Constants: read only.
@@ -44,17 +44,18 @@ pub enum PartKind {
 
 impl PartKind {
     /// All parts in the order they lie in.
-    pub const ALL: [Self; PARTS] = [Self::Text, Self::Rodata, Self::Data, Self::InitText, Self::InitData];
+    pub(crate) const ALL: [Self; PARTS] =
+        [Self::Text, Self::Rodata, Self::Data, Self::InitText, Self::InitData];
 
     /// Tells whether the part is given back once the module has started.
     #[must_use]
-    pub const fn is_init(self) -> bool {
+    pub(crate) const fn is_init(self) -> bool {
         matches!(self, Self::InitText | Self::InitData)
     }
 
     /// Tells whether the part is code.
     #[must_use]
-    pub const fn is_code(self) -> bool {
+    pub(crate) const fn is_code(self) -> bool {
         matches!(self, Self::Text | Self::InitText)
     }
 }
@@ -67,13 +68,13 @@ const INIT: &[u8] = b".init.";
 
 /// A run of pages with one protection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
+pub(crate) struct Part {
     /// What it is for.
-    pub kind: PartKind,
+    pub(crate) kind: PartKind,
     /// How many pages of the module lie before it.
-    pub start: PageCount,
+    pub(crate) start: PageCount,
     /// How many pages it has; perhaps none.
-    pub pages: PageCount,
+    pub(crate) pages: PageCount,
 }
 
 /// A section that is loaded.

@@ -57,5 +57,5 @@ fn load_with(
 
 /// Plans and loads, and says why not.
 fn refusal(bytes: &[u8]) -> Error {
-    Plan::new("bad", bytes, ROOM).and_then(|plan| load(&plan, BASE)).expect_err("must be refused")
+    Plan::new(bytes, ROOM).and_then(|plan| load(&plan, BASE)).expect_err("must be refused")
 }

@@ -39,7 +39,7 @@ fn hello() -> &'static [u8] {
 
 #[test]
 fn uses_all_three_parts() {
-    let plan = Plan::new("hello", hello(), ROOM).unwrap();
+    let plan = Plan::new(hello(), ROOM).unwrap();
     let [text, rodata, data, ..] = plan.parts();
     let kinds = plan.parts().map(|part| part.kind);
     assert_eq!(kinds, PartKind::ALL);
@@ -56,7 +56,7 @@ fn uses_all_three_parts() {
 
 #[test]
 fn asks_only_for_what_the_kernel_exports() {
-    let plan = Plan::new("hello", hello(), ROOM).unwrap();
+    let plan = Plan::new(hello(), ROOM).unwrap();
     assert!(plan.resolve(VirtAddr::new(BASE), &exports).is_ok());
     let error = plan.resolve(VirtAddr::new(BASE), &|_| None).unwrap_err();
     assert_eq!(error.to_string(), "symbol xen_guest_log is exported by nobody");
@@ -68,18 +68,18 @@ fn asks_only_for_what_the_kernel_exports() {
 #[test]
 fn is_read_at_any_alignment() {
     // A file in a cpio archive starts at a multiple of four only.
-    let aligned = load(&Plan::new("hello", hello(), ROOM).unwrap(), BASE).unwrap();
+    let aligned = load(&Plan::new(hello(), ROOM).unwrap(), BASE).unwrap();
     for shift in 0..8 {
         let mut bytes = std::vec![0; shift];
         bytes.extend(hello());
-        assert_eq!(load(&Plan::new("hello", &bytes[shift..], ROOM).unwrap(), BASE).unwrap(), aligned);
+        assert_eq!(load(&Plan::new(&bytes[shift..], ROOM).unwrap(), BASE).unwrap(), aligned);
     }
 }
 
 #[test]
 fn is_refused_when_cut_anywhere() {
     for len in 0..hello().len() {
-        match Plan::new("hello", &hello()[..len], ROOM) {
+        match Plan::new(&hello()[..len], ROOM) {
             Err(Error::Truncated { end, present, .. }) => assert!(present == len as u64 && end > present),
             other => panic!("cut at {len}: {other:?}"),
         }
@@ -88,7 +88,7 @@ fn is_refused_when_cut_anywhere() {
 
 /// What must be true of any plan, however wrong the object was it came from.
 pub(super) fn check(bytes: &[u8]) {
-    let Ok(plan) = Plan::new("flipped", bytes, ROOM) else { return };
+    let Ok(plan) = Plan::new(bytes, ROOM) else { return };
     let size = plan.pages().bytes();
     assert!(plan.pages() <= ROOM && plan.init() < size);
     let mut copies: Vec<_> =
@@ -168,7 +168,7 @@ fn equals_what_gnu_ld_makes_of_it() {
 
 fn equals_what_gnu_ld_makes_of(module: &str) {
     let object = without_merging(&fs::read(modules().join(std::format!("{module}.ko"))).unwrap());
-    let plan = Plan::new(module, &object, ROOM).unwrap();
+    let plan = Plan::new(&object, ROOM).unwrap();
     let image = load_with(&plan, BASE, &|_| Some(VirtAddr::new(LOG))).unwrap();
 
     // Tell ld to put each section where the plan has it; their names are unique in these modules.
@@ -235,7 +235,7 @@ fn what_the_compilers_make_is_understood() {
         ("mebibyte", &[], &[]),
     ] {
         let bytes = fs::read(modules().join(std::format!("{name}.ko"))).unwrap();
-        let plan = Plan::new(name, &bytes, PageCount::new(4096)).unwrap();
+        let plan = Plan::new(&bytes, PageCount::new(4096)).unwrap();
         assert_eq!((plan.info().name, plan.info().needs.as_slice()), (name, needs));
         assert!(plan.exports().map(|(symbol, _)| symbol).eq(exported.iter().copied()));
         let any = |symbol: &str| {

@@ -11,7 +11,7 @@ use crate::module::{ABI, Info, Plan};
 fn says(info: &str, line: &str) {
     let bytes = Object::saying(info.as_bytes()).bytes();
     assert_eq!(Info::of(&bytes).unwrap_err().to_string(), line);
-    assert_eq!(Plan::new("bad", &bytes, ROOM).unwrap_err().to_string(), line);
+    assert_eq!(Plan::new(&bytes, ROOM).unwrap_err().to_string(), line);
 }
 
 fn with(rest: &str) -> String {
@@ -39,7 +39,7 @@ fn lacks_something() {
     says("abi=1\0name=a\0license=1\0versio=1", "module says no version= in its section .modinfo");
     let mut object = Object::new();
     object.sections[4].name = ".modinfx".into();
-    let error = Plan::new("bad", &object.bytes(), ROOM).unwrap_err();
+    let error = Plan::new(&object.bytes(), ROOM).unwrap_err();
     assert_eq!(error.to_string(), "module says no abi= in its section .modinfo");
 }
 

@@ -22,7 +22,7 @@ fn starting() -> Object {
 #[test]
 fn what_the_start_needs_comes_last() {
     let bytes = starting().bytes();
-    let plan = Plan::new("good", &bytes, ROOM).unwrap();
+    let plan = Plan::new(&bytes, ROOM).unwrap();
     let parts: Vec<_> =
         plan.parts().iter().map(|Part { kind, start, pages }| (*kind, start.get(), pages.get())).collect();
     let expected = [
@@ -43,7 +43,7 @@ fn the_start_may_lie_there_and_the_end_may_not() {
     let mut object = starting();
     object.symbols[0].section = 6;
     object.symbols[0].value = 8;
-    assert_eq!(Plan::new("good", &object.bytes(), ROOM).unwrap().init(), 0x5008);
+    assert_eq!(Plan::new(&object.bytes(), ROOM).unwrap().init(), 0x5008);
     object.symbol("module_exit", 0x12, 6, 0);
     assert_eq!(refusal(&object.bytes()).to_string(), "module_exit does not lie in executable code");
     let mut writable = starting();
@@ -68,7 +68,7 @@ fn exports_are_what_the_relocations_name() {
     let ape = object.symbol("ape", 0x11, DATA, 8);
     object.relocation(10, 0, 1, ape, 0);
     let bytes = object.bytes();
-    let plan = Plan::new("good", &bytes, ROOM).unwrap();
+    let plan = Plan::new(&bytes, ROOM).unwrap();
     assert_eq!(plan.exports().collect::<Vec<_>>(), [("ape", 0x2008), ("zebra", 4)]);
     // The section itself is for the loader, not for the module.
     assert_eq!((plan.pages(), plan.relocations()), (PageCount::new(8), 0));
@@ -103,7 +103,7 @@ fn two_relocations_of_one_place_are_refused() {
         let mut object = Object::new();
         object.relocation(DATA, 0, 1, 1, 0).relocation(DATA, second, 1, 1, 0);
         let bytes = object.bytes();
-        let plan = Plan::new("odd", &bytes, ROOM).unwrap();
+        let plan = Plan::new(&bytes, ROOM).unwrap();
         let error = load(&plan, BASE).err().map(|error| error.to_string());
         let line = std::format!("two relocations store at {:#x} of the module", 0x2000 + second);
         assert_eq!(error, refused.then_some(line));

@@ -18,7 +18,7 @@ fn stored(section: u16, kind: u64, symbol: (&str, u8, u16, u64), addend: i64) ->
     let mut object = Object::new();
     let index = object.symbol(symbol.0, symbol.1, symbol.2, symbol.3);
     let bytes = object.relocation(section, 8, kind, index, addend).bytes();
-    let image = load(&Plan::new("good", &bytes, ROOM).unwrap(), BASE).unwrap();
+    let image = load(&Plan::new(&bytes, ROOM).unwrap(), BASE).unwrap();
     let at = (u64::from(section) - 1) * 0x1000 + 8;
     u64::from_le_bytes(image[at as usize..][..8].try_into().unwrap())
 }
@@ -26,7 +26,7 @@ fn stored(section: u16, kind: u64, symbol: (&str, u8, u16, u64), addend: i64) ->
 #[test]
 fn sorts_the_sections_into_parts() {
     let bytes = Object::new().bytes();
-    let plan = Plan::new("good", &bytes, ROOM).unwrap();
+    let plan = Plan::new(&bytes, ROOM).unwrap();
     let part = |kind, start, pages| Part { kind, start: PageCount::new(start), pages: PageCount::new(pages) };
     let parts = [
         part(PartKind::Text, 0, 1),
@@ -62,7 +62,7 @@ fn stores_what_the_psabi_says() {
     // The type that does nothing, and the symbol that is none.
     assert_eq!(stored(DATA, 0, constant, 3), 0x2222_2222_2222_2222);
     let bytes = Object::new().relocation(DATA, 8, 1, 0, 0x77).bytes();
-    let image = load(&Plan::new("good", &bytes, ROOM).unwrap(), BASE).unwrap();
+    let image = load(&Plan::new(&bytes, ROOM).unwrap(), BASE).unwrap();
     assert_eq!(image[DATA_AT as usize + 8..][..8], [0x77, 0, 0, 0, 0, 0, 0, 0]);
 }
 
@@ -73,7 +73,7 @@ fn gives_each_symbol_one_slot() {
     let own = object.symbol("own", 0x11, DATA, 4);
     object.relocation(TEXT, 0, 9, log, -4).relocation(TEXT, 4, 41, own, -4).relocation(TEXT, 8, 42, log, -4);
     let bytes = object.relocation(TEXT, 12, 4, log, -4).bytes();
-    let image = load(&Plan::new("good", &bytes, ROOM).unwrap(), BASE).unwrap();
+    let image = load(&Plan::new(&bytes, ROOM).unwrap(), BASE).unwrap();
     let slot = |at: usize| u64::from_le_bytes(image[at..at + 8].try_into().unwrap());
     let field = |at: usize| i32::from_le_bytes(image[at..at + 4].try_into().unwrap());
     // Behind the 32 bytes of `.rodata`, in the order of the symbols; a call of the same symbol does not go there.
@@ -99,7 +99,7 @@ fn names_the_symbol_whose_value_does_not_fit() {
             object.relocation(TEXT, 0, kind, symbol, addend).bytes()
         };
         let bytes = make(fits);
-        load(&Plan::new("good", &bytes, ROOM).unwrap(), BASE).unwrap();
+        load(&Plan::new(&bytes, ROOM).unwrap(), BASE).unwrap();
         match refusal(&make(overflows)) {
             Error::Overflow { symbol, kind, place, .. } => {
                 assert_eq!((symbol, kind, place), (Name::new(b"too_far"), expected, BASE));
@@ -120,7 +120,7 @@ fn keeps_alignments_and_asks_the_base_for_them() {
     let mut object = Object::new();
     object.sections[1].align = 2 << 20;
     let bytes = object.bytes();
-    let plan = Plan::new("good", &bytes, ROOM).unwrap();
+    let plan = Plan::new(&bytes, ROOM).unwrap();
     // The gap belongs to the part, so that parts lie without gaps between them.
     assert_eq!((plan.alignment(), plan.parts()[1].pages), (2 << 20, PageCount::new(512)));
     assert_eq!(plan.copies().nth(1).unwrap().0, 2 << 20);
