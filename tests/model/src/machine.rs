@@ -57,6 +57,8 @@ pub struct Machine {
     pub(crate) refusals: Vec<Refusal>,
     /// How often a frame was asked for, and the requests that are denied.
     pub(crate) frames_asked: std::cell::Cell<u64>,
+    /// How often the guest looked at a word of memory or of the M2P.
+    pub(crate) looks: std::cell::Cell<u64>,
     pub(crate) denials: Vec<u64>,
     pub(crate) trace: Trace,
     pub(crate) within_multicall: bool,
@@ -146,6 +148,7 @@ impl Machine {
             refused: 0,
             refusals: Vec::new(),
             frames_asked: std::cell::Cell::new(0),
+            looks: std::cell::Cell::new(0),
             denials: Vec::new(),
             trace: Trace::default(),
             within_multicall: false,
@@ -328,6 +331,12 @@ impl Machine {
     #[must_use]
     pub const fn frames_asked(&self) -> u64 {
         self.frames_asked.get()
+    }
+
+    /// Returns how often the guest looked at a word of memory or of the M2P so far: what work of it is counted by.
+    #[must_use]
+    pub const fn looks(&self) -> u64 {
+        self.looks.get()
     }
 
     /// Returns how often the exit function of a module was called.

@@ -95,6 +95,7 @@ const fn word_of(address: u64) -> usize {
 
 impl Memory for Machine {
     fn load(&self, word: Word) -> u64 {
+        self.looks.set(self.looks.get() + 1);
         let address = word.address().as_u64();
         self.source(address).map_or(NO_ANSWER, |frame| self.contents.word(frame, word_of(address)))
     }
@@ -131,6 +132,7 @@ impl Memory for Machine {
 
 impl MachineToPhys for Machine {
     fn machine_to_phys(&self, mfn: Mfn) -> Option<u64> {
+        self.looks.set(self.looks.get() + 1);
         if let Some(&changed) = self.m2p.get(&mfn.get()) {
             return Some(changed);
         }

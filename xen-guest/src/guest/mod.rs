@@ -5,7 +5,7 @@
 //!
 //! *What must hold*: no safe method gives out the platform of a kernel, by value or by reference. Whatever takes a platform in
 //! `p2m`, `mmu` and this crate therefore cannot be called by a payload with the real one, and a platform of the payload's own
-//! reaches no memory (`docs/decisions/0018-the-guest-owns-its-platform.md`).
+//! reaches no memory (`docs/decisions/0019-the-guest-owns-its-platform.md`).
 //!
 //! *What is not prevented*: `unsafe` code that takes the guest apart ([`Guest::into_parts`]).
 

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
 mod after;
+mod devices;
 mod domains;
 mod faults;
 mod hosts;

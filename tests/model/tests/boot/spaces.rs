@@ -8,9 +8,9 @@ use xen_model::{Guest, audit};
 use crate::after::{Booted, booted};
 
 /// Pages of the model's dom0 that are no memory: the frames below the guest's are other domains' but for those of the map.
-const HOLE: (u64, u64) = (0xa0, 0x100);
+pub(crate) const HOLE: (u64, u64) = (0xa0, 0x100);
 
-fn dom0(pages: u64) -> Guest {
+pub(crate) fn dom0(pages: u64) -> Guest {
     let entry = |start: u64, end: u64, kind| MapEntry { start: start << 12, len: (end - start) << 12, kind };
     let map = vec![entry(0, HOLE.0, 1), entry(HOLE.0, HOLE.1, 2), entry(HOLE.1, pages + 0x1000, 1)];
     Guest { machine_map: map, ..Guest::dom0(pages) }

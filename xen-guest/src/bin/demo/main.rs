@@ -1,6 +1,7 @@
 //! The demonstration kernel: boots, checks itself, looks at the host as dom0, loads modules, and says how it went.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
 
 #[cfg(target_os = "none")]
 extern crate alloc;

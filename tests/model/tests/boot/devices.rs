@@ -1,0 +1,146 @@
+//! Device memory: what may be asked for, and what Xen refuses in the middle.
+
+use mmu::{Errno, Error, IoAccess, IoPages, layout::IO_MAP};
+use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
+use xen_model::audit;
+
+use crate::after::{Booted, booted};
+use crate::spaces::{HOLE, dom0};
+
+fn map(booted: &mut Booted, pages: u64) -> Result<IoPages, Error> {
+    booted.running.map_device(Mfn::new(HOLE.0), PageCount::new(pages), IoAccess::Read)
+}
+
+fn identity(booted: &mut Booted, start: u64, end: u64) -> Result<IoPages, Error> {
+    let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
+    booted.running.map_identity(pages, IoAccess::Read)
+}
+
+fn audited(booted: &Booted) {
+    audit::references(booted.machine()).assert_none();
+    audit::protection(booted.machine(), 0..0).assert_none();
+}
+
+/// None, and more than there are addresses, tables or frames for. Nothing is looked at page by page for that.
+#[test]
+fn a_number_of_pages_that_cannot_be_is_refused_at_once() {
+    let mut booted = booted(dom0(0x6000));
+    let (calls, looks) = (booted.machine().calls(), booted.machine().looks());
+    assert_eq!(map(&mut booted, 0).unwrap_err(), Error::NoPages);
+    for pages in [(1 << 27) + 1, 1 << 28, (1 << 40) - 1] {
+        let error = map(&mut booted, pages).unwrap_err();
+        assert!(matches!(error, Error::IoFull { wanted, .. } if wanted.get() == pages), "{error}");
+    }
+    // Addresses there are, but not as many tables.
+    for pages in [1 << 27, 1 << 25] {
+        let error = map(&mut booted, pages).unwrap_err();
+        assert!(matches!(error, Error::NoFrames { .. }), "{error}");
+    }
+    let empty = PfnRange::try_new(Pfn::new(HOLE.0), PageCount::ZERO).unwrap();
+    assert_eq!(booted.running.map_identity(empty, IoAccess::Read).unwrap_err(), Error::NoPages);
+    assert!(matches!(identity(&mut booted, HOLE.0, 1 << 36), Err(Error::NotIdentity { .. })));
+    let error = identity(&mut booted, 0x10_0000, 1 << 35).unwrap_err();
+    assert!(matches!(error, Error::NoFrames { .. }), "{error}");
+    assert_eq!(booted.machine().calls(), calls, "Xen was asked");
+    assert!(booted.machine().looks() - looks < 100, "each page was looked at");
+}
+
+/// Each of the frames is looked at, not the first alone.
+#[test]
+fn the_guests_own_memory_at_the_end_of_a_range_is_no_device() {
+    let mut booted = booted(dom0(0x6000));
+    let own = booted.machine().held_mfn(0x5000).unwrap();
+    for pages in [2, 3, 7] {
+        let first = Mfn::new(own.get() + 1 - pages);
+        let error = booted.running.map_device(first, PageCount::new(pages), IoAccess::Read).unwrap_err();
+        let Error::OwnMemory { mfn, .. } = error else { panic!("{error}") };
+        assert!((first.get()..=own.get()).contains(&mfn.get()));
+    }
+    audited(&booted);
+}
+
+#[test]
+fn what_is_mapped_at_its_own_address_is_not_mapped_there_twice() {
+    let mut booted = booted(dom0(0x6000));
+    let pages = identity(&mut booted, HOLE.0, HOLE.1).unwrap();
+    for (start, end) in
+        [(HOLE.0, HOLE.1), (HOLE.0, HOLE.0 + 1), (HOLE.1 - 1, HOLE.1), (HOLE.0 + 1, HOLE.0 + 2)]
+    {
+        let error = identity(&mut booted, start, end).unwrap_err();
+        let Error::Overlap { wanted, holder } = error else { panic!("{error}") };
+        assert_eq!((wanted.start().as_u64(), wanted.last() + 1), (start << 12, end << 12));
+        assert_eq!(holder, pages.region());
+    }
+    // A device's addresses are others, also for the same frames.
+    let device = map(&mut booted, 2).unwrap();
+    booted.running.unmap_device(pages).unwrap();
+    let again = identity(&mut booted, HOLE.0 + 1, HOLE.1).unwrap();
+    assert!(booted.running.read_device(&again, 0, Index::FIRST).is_some());
+    assert!(booted.running.read_device(&device, 1, Index::FIRST).is_some());
+    audited(&booted);
+}
+
+/// A mapping that Xen stopped to take away is not read: some of its pages are gone.
+#[test]
+fn what_xen_stopped_to_unmap_is_not_read_and_keeps_its_addresses() {
+    for at_its_own_address in [false, true] {
+        let mut booted = booted(dom0(0x6000));
+        let pages = match at_its_own_address {
+            true => identity(&mut booted, HOLE.0, HOLE.0 + 4).unwrap(),
+            false => map(&mut booted, 4).unwrap(),
+        };
+        let region = pages.region();
+        booted.machine_mut().cut_at(1, 2, Errno::EBUSY);
+        let (torn, error) = booted.running.unmap_device(pages).unwrap_err();
+        assert!(matches!(error, Error::Refused { done: 2, .. }), "{error}");
+        for page in 0..4 {
+            assert_eq!(booted.running.read_device(&torn, page, Index::FIRST), None);
+        }
+        match at_its_own_address {
+            true => {
+                assert!(matches!(identity(&mut booted, HOLE.0 + 3, HOLE.0 + 4), Err(Error::Overlap { .. })))
+            }
+            false => assert!(!map(&mut booted, 4).unwrap().region().overlaps(&region)),
+        }
+        booted.running.unmap_device(torn).unwrap();
+        let again = match at_its_own_address {
+            true => identity(&mut booted, HOLE.0, HOLE.0 + 4).unwrap(),
+            false => map(&mut booted, 4).unwrap(),
+        };
+        assert_eq!(again.region(), region);
+        audited(&booted);
+    }
+}
+
+/// What was mapped of a refused request, and could not be taken away, keeps its addresses until it can.
+#[test]
+fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
+    let mut booted = booted(dom0(0x6000));
+    let tables = map(&mut booted, 4).unwrap();
+    booted.running.unmap_device(tables).unwrap();
+    booted.machine_mut().cut_at(1, 3, Errno::ENOMEM);
+    booted.machine_mut().cut_at(2, 0, Errno::ENOMEM);
+    let error = map(&mut booted, 4).unwrap_err();
+    assert!(matches!(error, Error::Refused { done: 3, errno: Errno::ENOMEM, .. }), "{error}");
+    assert!(booted.machine().live_leaf(IO_MAP.as_u64()).is_ok(), "nothing was left");
+    let pages = map(&mut booted, 4).unwrap();
+    assert_eq!(pages.region().start(), IO_MAP);
+    assert!(booted.running.read_device(&pages, 3, Index::FIRST).is_some());
+    audited(&booted);
+}
+
+/// Where each new table needs a frame and there are few, a long range ends with a line, and all frames are back.
+#[test]
+fn a_range_with_too_few_frames_for_its_tables_leaves_none() {
+    let mut booted = booted(dom0(0x2345));
+    let kept: Vec<_> = std::iter::from_fn(|| booted.running.take_frame().ok()).collect();
+    assert!(!kept.is_empty());
+    let error = map(&mut booted, 4).unwrap_err();
+    assert!(matches!(error, Error::NoFrames { .. }), "{error}");
+    assert_eq!(booted.running.free(), 0);
+    for frame in kept {
+        booted.running.give_frame(frame);
+    }
+    let _mapped = map(&mut booted, 4).unwrap();
+    audited(&booted);
+}
