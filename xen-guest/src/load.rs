@@ -19,7 +19,7 @@ use x86_64::VirtAddr;
 
 use crate::{
     loaded::{Cost, Loaded},
-    module::{self, Content, Export, PartKind, Plan},
+    module::{self, Content, Export, Lent, PartKind, Plan},
     platform::{EntryPoint, Platform},
     stage::Running,
 };
@@ -114,11 +114,12 @@ impl Running {
         self.tidy(platform);
         let mut meter = Meter::start(platform, self);
         let plan = Plan::new(name, bytes, self.window.region().pages())?;
-        let uses = self.modules.admit(name, &plan, kernel)?;
+        let kernel = Lent::new(kernel)?;
+        let uses = self.modules.admit(name, &plan, &kernel)?;
         let reservation = self.window.reserve(plan.pages(), plan.alignment())?;
         let base = reservation.region().start();
         meter.cost.plan = meter.lap(platform);
-        let exports = |symbol: &str| self.modules.resolve(kernel, symbol);
+        let exports = |symbol: &str| self.modules.resolve(&kernel, symbol);
         let content = match plan.resolve(base, &exports) {
             Ok(content) => content,
             Err(error) => return self.refuse(platform, reservation, error),

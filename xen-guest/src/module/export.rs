@@ -8,7 +8,11 @@
 //!
 //! *What is not prevented*: a module that declares another signature. Names carry no types.
 
+use alloc::vec::Vec;
+
 use x86_64::VirtAddr;
+
+use super::error::Error;
 
 /// A function of the kernel that modules may call.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +56,34 @@ macro_rules! export {
             $crate::module::Export::locate($function as *const ())
         })
     };
+}
+
+/// What a kernel lends, to be found by name: a module may want as many symbols as it has, from a kernel that lends as many.
+#[derive(Debug)]
+pub struct Lent<'k>(Vec<&'k Export>);
+
+impl<'k> Lent<'k> {
+    /// Puts the exports in order.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`].
+    pub fn new(exports: &'k [Export]) -> Result<Self, Error> {
+        let mut sorted: Vec<&Export> = Vec::new();
+        let entries = exports.len();
+        sorted.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+        sorted.extend(exports);
+        // By place as well: of several with one name the first is the one that `find` finds too.
+        sorted.sort_unstable_by_key(|export| (export.name, core::ptr::from_ref::<Export>(export)));
+        sorted.dedup_by_key(|export| export.name);
+        Ok(Self(sorted))
+    }
+
+    /// Returns the address of the export of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<VirtAddr> {
+        let rank = self.0.binary_search_by(|export| export.name.cmp(name)).ok()?;
+        self.0.get(rank).map(|export| export.address())
+    }
 }
 
 /// Returns the address of the export of that name.

@@ -27,7 +27,7 @@ mod tests;
 pub use archive::{Archive, Module, Shelf};
 pub use content::Content;
 pub use error::{Error, Name};
-pub use export::{Export, find};
+pub use export::{Export, Lent, find};
 pub use info::{ABI, Info};
 pub use order::order;
 pub use plan::{Patch, Plan};

@@ -7,7 +7,7 @@
 //!
 //! *What is not prevented*: a module that uses a symbol of another without naming it. It is linked if it comes later.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use super::archive::{Archive, Module};
 use super::error::{Error, Name};
@@ -20,10 +20,14 @@ use super::info::Info;
 /// [`Error::Circle`] with the modules in it, [`Error::OtherName`] for a file named otherwise than its module, and those of
 /// [`Info::of`], with the module's name in front.
 pub fn order<'a>(archive: &Archive<'a>, wanted: &[&str]) -> Result<Vec<Module<'a>>, Error> {
-    let mut order = Order { archive, open: Vec::new(), done: Vec::new() };
+    let present = archive.modules().iter().map(|module| (module.name, *module)).collect();
+    let mut order = Order { present, states: BTreeMap::new(), open: Vec::new(), done: Vec::new() };
     for name in wanted {
-        let module = archive.module(name)?;
-        if !order.has(module.name) {
+        let module = match order.present.get(name) {
+            Some(module) => *module,
+            None => archive.module(name)?,
+        };
+        if !order.states.contains_key(module.name) {
             order.open(module)?;
             order.close_all()?;
         }
@@ -37,18 +41,24 @@ struct Open<'a> {
     needs: Vec<&'a str>,
 }
 
-struct Order<'s, 'a> {
-    archive: &'s Archive<'a>,
+/// How far a module is.
+#[derive(Clone, Copy)]
+enum State {
+    /// Open, at this place.
+    Open(usize),
+    /// Listed.
+    Done,
+}
+
+struct Order<'a> {
+    present: BTreeMap<&'a str, Module<'a>>,
+    states: BTreeMap<&'a str, State>,
     /// Each is needed by the one before it.
     open: Vec<Open<'a>>,
     done: Vec<Module<'a>>,
 }
 
-impl<'a> Order<'_, 'a> {
-    fn has(&self, name: &str) -> bool {
-        self.done.iter().any(|module| module.name == name)
-    }
-
+impl<'a> Order<'a> {
     fn open(&mut self, module: Module<'a>) -> Result<(), Error> {
         let info = Info::of(module.bytes).map_err(|cause| cause.of_module(module.name))?;
         if info.name != module.name {
@@ -57,6 +67,7 @@ impl<'a> Order<'_, 'a> {
         }
         let mut needs = info.needs;
         needs.reverse();
+        self.states.insert(module.name, State::Open(self.open.len()));
         self.open.push(Open { module, needs });
         Ok(())
     }
@@ -66,19 +77,20 @@ impl<'a> Order<'_, 'a> {
         while let Some(last) = self.open.last_mut() {
             let module = last.module;
             let Some(need) = last.needs.pop() else {
+                self.states.insert(module.name, State::Done);
                 self.done.push(module);
                 self.open.pop();
                 continue;
             };
-            if self.has(need) {
-                continue;
+            match self.states.get(need) {
+                Some(State::Done) => {}
+                Some(State::Open(at)) => return Err(self.circle(*at)),
+                None => {
+                    let [by, name] = [module.name, need].map(|name| Name::new(name.as_bytes()));
+                    let found = self.present.get(need).copied();
+                    self.open(found.ok_or(Error::NoSuchNeed { module: by, need: name })?)?;
+                }
             }
-            if let Some(at) = self.open.iter().position(|open| open.module.name == need) {
-                return Err(self.circle(at));
-            }
-            let found = self.archive.module(need);
-            let [by, name] = [module.name, need].map(|name| Name::new(name.as_bytes()));
-            self.open(found.map_err(|_| Error::NoSuchNeed { module: by, need: name })?)?;
         }
         Ok(())
     }
