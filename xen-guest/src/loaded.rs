@@ -8,7 +8,12 @@
 //!
 //! *What is not prevented*: pointers that modules hand each other by other ways than symbols.
 
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
 use core::fmt;
 
 use mmu::{Mapped, Region};
@@ -17,7 +22,7 @@ use x86_64::VirtAddr;
 
 use crate::{
     guest::LoadError,
-    module::{Error, Export, Name, Plan, find},
+    module::{Error, Export, Lent, Name, Plan},
 };
 
 /// What loading a module cost, in ticks of the time stamp counter and hypercalls.
@@ -51,6 +56,7 @@ pub struct Loaded {
     pub(crate) relocations: usize,
     pub(crate) symbols: usize,
     pub(crate) exit: Option<VirtAddr>,
+    /// What it lends; empty in the table, which has them all in one place.
     pub(crate) exports: Vec<(String, VirtAddr)>,
     /// The modules it uses.
     pub(crate) uses: Vec<String>,
@@ -98,14 +104,24 @@ impl Loaded {
 #[derive(Debug)]
 pub struct ModuleTable {
     loaded: Vec<Loaded>,
+    /// What all of them lend.
+    lent: BTreeMap<String, Exported>,
     /// What the layer lends, and what the kernel lends besides.
     exports: [&'static [Export]; 2],
+}
+
+/// A symbol that a module lends.
+#[derive(Clone, Copy, Debug)]
+struct Exported {
+    at: VirtAddr,
+    /// Where its module starts: no two modules start at one address.
+    module: VirtAddr,
 }
 
 impl ModuleTable {
     /// Makes an empty table of modules to which these functions are lent.
     pub(crate) const fn new(exports: &'static [Export]) -> Self {
-        Self { loaded: Vec::new(), exports: [exports, &[]] }
+        Self { loaded: Vec::new(), lent: BTreeMap::new(), exports: [exports, &[]] }
     }
 
     /// Lends these functions too, in place of any lent by an earlier call.
@@ -113,9 +129,9 @@ impl ModuleTable {
         self.exports[1] = exports;
     }
 
-    /// Returns the address of what the kernel lends by that name.
-    fn lent(&self, symbol: &str) -> Option<VirtAddr> {
-        self.exports.iter().find_map(|exports| find(exports, symbol))
+    /// Returns what the kernel lends, to be found by name.
+    pub(crate) fn kernel(&self) -> Result<Lent<'static>, Error> {
+        Lent::new(&self.exports)
     }
 
     /// Returns the modules, in the order they came.
@@ -136,21 +152,23 @@ impl ModuleTable {
         users.map(|module| module.name.as_str())
     }
 
-    /// Returns where a symbol is and which module lends it.
-    fn exporter(&self, symbol: &str) -> Option<(&Loaded, VirtAddr)> {
-        self.loaded.iter().find_map(|module| {
-            let rank = module.exports.binary_search_by(|(name, _)| name.as_str().cmp(symbol)).ok()?;
-            module.exports.get(rank).map(|(_, address)| (module, *address))
-        })
+    /// Returns the module that starts there.
+    fn starting(&self, at: VirtAddr) -> Option<&Loaded> {
+        self.loaded.iter().find(|module| module.region().start() == at)
     }
 
     /// Returns where a symbol is: in the kernel, or else in a module.
-    pub(crate) fn resolve(&self, symbol: &str) -> Option<VirtAddr> {
-        self.lent(symbol).or_else(|| self.exporter(symbol).map(|(_, address)| address))
+    pub(crate) fn resolve(&self, kernel: &Lent<'_>, symbol: &str) -> Option<VirtAddr> {
+        kernel.find(symbol).or_else(|| self.lent.get(symbol).map(|exported| exported.at))
     }
 
     /// Checks that a module may come, and returns the names of those it will use.
-    pub(crate) fn admit(&mut self, name: &str, plan: &Plan<'_>) -> Result<Vec<String>, LoadError> {
+    pub(crate) fn admit(
+        &mut self,
+        name: &str,
+        plan: &Plan<'_>,
+        kernel: &Lent<'_>,
+    ) -> Result<Vec<String>, LoadError> {
         if self.get(name).is_some() {
             return Err(LoadError::AlreadyLoaded);
         }
@@ -161,15 +179,17 @@ impl ModuleTable {
             }
             add(&mut uses, need);
         }
-        for symbol in plan.imports().filter(|symbol| self.lent(symbol).is_none()) {
-            if let Some((module, _)) = self.exporter(symbol) {
-                add(&mut uses, &module.name);
-            }
+        let mut lenders = BTreeSet::new();
+        for symbol in plan.imports().filter(|symbol| kernel.find(symbol).is_none()) {
+            lenders.extend(self.lent.get(symbol).map(|exported| exported.module));
+        }
+        for module in self.loaded.iter().filter(|module| lenders.contains(&module.region().start())) {
+            add(&mut uses, &module.name);
         }
         for (symbol, _) in plan.exports() {
-            let holder = match (self.lent(symbol), self.exporter(symbol)) {
+            let holder = match (kernel.find(symbol), self.lent.get(symbol)) {
                 (Some(_), _) => "the kernel",
-                (None, Some((module, _))) => &module.name,
+                (None, Some(exported)) => self.starting(exported.module).map_or("a module", Loaded::name),
                 (None, None) => continue,
             };
             let [symbol, holder] = [symbol, holder].map(|name| Name::new(name.as_bytes()));
@@ -179,7 +199,10 @@ impl ModuleTable {
         Ok(uses)
     }
 
-    pub(crate) fn add(&mut self, module: Loaded) {
+    pub(crate) fn add(&mut self, mut module: Loaded) {
+        let start = module.region().start();
+        let exports = core::mem::take(&mut module.exports);
+        self.lent.extend(exports.into_iter().map(|(name, at)| (name, Exported { at, module: start })));
         self.loaded.push(module);
     }
 
@@ -190,7 +213,10 @@ impl ModuleTable {
         if let Some(user) = self.users(name).next() {
             return Err(LoadError::InUse { users: self.users(name).count(), user: user.to_owned() });
         }
-        Ok(self.loaded.remove(rank))
+        let module = self.loaded.remove(rank);
+        let start = module.region().start();
+        self.lent.retain(|_, exported| exported.module != start);
+        Ok(module)
     }
 
     /// Shows the modules as JSON, a line each.

@@ -3,8 +3,9 @@
 //! *What this is*: the walk from the root pointer through XSDT or RSDT to every table, and through the FADT to DSDT and FACS
 //! (ACPI 6.5, 5.2.6 to 5.2.10). Contents are not interpreted.
 //!
-//! *What must hold*: a table is read in pieces of a page and kept nowhere. Nothing is followed out of a table that does not add up. At
-//! most [`Tables::MOST`] tables of at most [`LONGEST`] bytes are looked at.
+//! *What must hold*: a table is read in pieces of a page and kept nowhere, and once, however often it is named. Nothing is followed out of
+//! a table that does not add up. At most [`Tables::MOST`] tables of at most [`LONGEST`] bytes each, and [`LONGEST_IN_ALL`] together, are
+//! looked at, and [`MOST_ENTRIES`] entries of the root table: each page that is read is some hypercalls.
 //!
 //! *What is not prevented*: reading a device's registers, if a table with a right checksum names their address. The layer reads, and writes
 //! nothing.
@@ -16,12 +17,16 @@ use start_info::Maddr;
 
 use super::{
     error::Error,
-    memory::{MachineMemory, array, chunk, int, long, read, sum},
+    memory::{MachineMemory, array, chunk, int, long, pieces, read, sum},
     rsdp::Rsdp,
 };
 
 /// The longest table that is added up: 16 MiB. The longest known ones, of large servers, have some hundred KiB.
 const LONGEST: u32 = 16 << 20;
+/// The bytes of all tables that are added up: 32 MiB. A large server has some MiB.
+const LONGEST_IN_ALL: u32 = 32 << 20;
+/// The entries of a root table that are looked at, empty ones and repeated ones too. A large server has some hundred.
+const MOST_ENTRIES: u32 = 1024;
 /// Bytes of the header that every table but the FACS has.
 const HEADER: u32 = 36;
 /// The least bytes of a FACS.
@@ -93,23 +98,46 @@ impl Tables {
         self.0.iter().find(|table| matches!(table.checksum, Checksum::Wrong(_)))
     }
 
-    fn push(&mut self, table: Table) -> Result<(), Error> {
-        self.0.try_push(table).map_err(|_| Error::TooManyTables { limit: Self::MOST })
+    /// Reads the table at `at`, which has to have that name if one is given; not if it was read before.
+    fn add<M: MachineMemory>(
+        &mut self,
+        memory: &mut M,
+        expected: Option<Signature>,
+        at: u64,
+    ) -> Result<Option<Table>, Error> {
+        if let Some(Table { signature: found, .. }) = self.0.iter().find(|table| table.at.get() == at) {
+            return match expected.filter(|expected| expected != found) {
+                Some(expected) => Err(Error::TableName { at, found: *found, expected }),
+                None => Ok(None),
+            };
+        }
+        if self.0.is_full() {
+            return Err(Error::TooManyTables { limit: Self::MOST });
+        }
+        let head = Head::read(memory, expected, at, LONGEST)?;
+        let before: u64 = self.0.iter().map(|table| u64::from(table.len)).sum();
+        if before + u64::from(head.len) > u64::from(LONGEST_IN_ALL) {
+            let Head { signature, len: found, .. } = head;
+            return Err(Error::TotalLength { signature, at, found, most: LONGEST_IN_ALL });
+        }
+        let table = head.add_up(memory)?;
+        self.0.try_push(table).map_err(|_| Error::TooManyTables { limit: Self::MOST })?;
+        Ok(Some(table))
     }
 }
 
 /// Reads every table that `rsdp` leads to. One with a wrong checksum is in the list; what it leads to is not.
 ///
 /// # Errors
-/// A table cannot be read, has an impossible length, or is not the one it should be; or there are too many.
+/// A table cannot be read, has an impossible length, or is not the one it should be; or there are too many, or too many bytes of them.
 pub(crate) fn tables<M: MachineMemory>(memory: &mut M, rsdp: &Rsdp) -> Result<Tables, Error> {
     let mut tables = Tables::default();
     let (name, at, entry) = match rsdp.xsdt {
         Some(xsdt) => (XSDT_NAME, xsdt, 8),
         None => (RSDT_NAME, u64::from(rsdp.rsdt), 4),
     };
-    let root = named(memory, name, at)?;
-    tables.push(root)?;
+    let root = Head::read(memory, Some(name), at, HEADER + MOST_ENTRIES * entry)?.add_up(memory)?;
+    tables.0.try_push(root).map_err(|_| Error::TooManyTables { limit: Tables::MOST })?;
     if root.checksum != Checksum::Right {
         return Ok(tables);
     }
@@ -118,19 +146,8 @@ pub(crate) fn tables<M: MachineMemory>(memory: &mut M, rsdp: &Rsdp) -> Result<Ta
         return Err(Error::RootEntries { signature: name, at, bytes, entry });
     }
     let mut fadt = None;
-    for index in 0..bytes / entry {
-        let place = at + u64::from(HEADER) + u64::from(index) * u64::from(entry);
-        let mut word = [0; 8];
-        // An entry of the RSDT has four bytes; the upper four stay zero.
-        let (used, _upper) = word.split_at_mut(if entry == 8 { 8 } else { 4 });
-        read(memory, "an entry of the root table", place, used)?;
-        let address = u64::from_le_bytes(word);
-        // Some firmware leaves entries empty.
-        if address == 0 {
-            continue;
-        }
-        let table = table(memory, address)?;
-        tables.push(table)?;
+    for address in entries(memory, at + u64::from(HEADER), bytes, entry)? {
+        let Some(table) = tables.add(memory, None, address)? else { continue };
         if table.signature == FADT_NAME && table.checksum == Checksum::Right && fadt.is_none() {
             fadt = Some(table);
         }
@@ -139,6 +156,34 @@ pub(crate) fn tables<M: MachineMemory>(memory: &mut M, rsdp: &Rsdp) -> Result<Ta
         behind_fadt(memory, &fadt, &mut tables)?;
     }
     Ok(tables)
+}
+
+/// Returns the addresses in a root table, each once. Some firmware leaves entries empty.
+fn entries<M: MachineMemory>(
+    memory: &mut M,
+    at: u64,
+    bytes: u32,
+    entry: u32,
+) -> Result<ArrayVec<u64, { Tables::MOST }>, Error> {
+    let mut addresses = ArrayVec::new();
+    let (mut address, mut read) = (0_u64, 0);
+    let _all: Option<()> =
+        pieces(memory, "the entries of the root table", at, bytes.into(), |_, _, piece| {
+            // An entry may lie across two pages.
+            for byte in piece {
+                address |= u64::from(*byte) << (read * 8);
+                read += 1;
+                if read == entry {
+                    if address != 0 && !addresses.contains(&address) {
+                        let too_many = |_| Error::TooManyTables { limit: Tables::MOST };
+                        addresses.try_push(address).map_err(too_many)?;
+                    }
+                    (address, read) = (0, 0);
+                }
+            }
+            Ok(None)
+        })?;
+    Ok(addresses)
 }
 
 /// Adds what only the FADT leads to. A field of 64 bits goes before its twin of 32, unless it is zero or behind the table's end; where
@@ -153,39 +198,60 @@ fn behind_fadt<M: MachineMemory>(memory: &mut M, fadt: &Table, tables: &mut Tabl
         wide => wide,
     };
     let (dsdt, facs) = (address(X_DSDT, DSDT), address(X_FIRMWARE_CTRL, FIRMWARE_CTRL));
-    if dsdt != 0 {
-        tables.push(named(memory, DSDT_NAME, dsdt)?)?;
-    }
-    if facs != 0 {
-        tables.push(named(memory, FACS_NAME, facs)?)?;
+    for (name, at) in [(DSDT_NAME, dsdt), (FACS_NAME, facs)] {
+        if at != 0 {
+            let _read_before = tables.add(memory, Some(name), at)?;
+        }
     }
     Ok(())
 }
 
-/// Reads a table that must have this name.
-fn named<M: MachineMemory>(memory: &mut M, expected: Signature, at: u64) -> Result<Table, Error> {
-    let found = Signature(array(memory, "a table's name", at)?);
-    if found == expected { table(memory, at) } else { Err(Error::TableName { at, found, expected }) }
+const WHAT: &str = "a table";
+
+/// The front of a table, whose length is one that is read.
+struct Head {
+    signature: Signature,
+    at: Maddr,
+    len: u32,
 }
 
-fn table<M: MachineMemory>(memory: &mut M, at: u64) -> Result<Table, Error> {
-    const WHAT: &str = "a table";
-    let head: [u8; 8] = array(memory, WHAT, at)?;
-    let place = Maddr::try_new(at).map_err(|_| Error::Address { what: WHAT, at, bytes: 8 })?;
-    let (signature, len) = (Signature(chunk(&head, 0)), int(&head, 4));
-    let least = if signature == FACS_NAME { FACS_LEAST } else { HEADER };
-    if !(least..=LONGEST).contains(&len) {
-        return Err(Error::TableLength { signature, at, found: len, least, most: LONGEST });
+impl Head {
+    fn read<M: MachineMemory>(
+        memory: &mut M,
+        expected: Option<Signature>,
+        at: u64,
+        most: u32,
+    ) -> Result<Self, Error> {
+        if let Some(expected) = expected {
+            let found = Signature(array(memory, "a table's name", at)?);
+            if found != expected {
+                return Err(Error::TableName { at, found, expected });
+            }
+        }
+        let head: [u8; 8] = array(memory, WHAT, at)?;
+        let place = Maddr::try_new(at).map_err(|_| Error::Address { what: WHAT, at, bytes: 8 })?;
+        let (signature, len) = (Signature(chunk(&head, 0)), int(&head, 4));
+        let least = if signature == FACS_NAME { FACS_LEAST } else { HEADER };
+        if !(least..=most).contains(&len) {
+            return Err(Error::TableLength { signature, at, found: len, least, most });
+        }
+        Ok(Self { signature, at: place, len })
     }
-    let checksum = match signature {
-        FACS_NAME => Checksum::Without,
-        _ => match sum(memory, WHAT, at, u64::from(len))? {
-            0 => Checksum::Right,
-            sum if signature == BGRT_NAME && is_invalidated(memory, at, len)? => Checksum::Invalidated(sum),
-            sum => Checksum::Wrong(sum),
-        },
-    };
-    Ok(Table { signature, at: place, len, checksum })
+
+    fn add_up<M: MachineMemory>(self, memory: &mut M) -> Result<Table, Error> {
+        let Self { signature, at, len } = self;
+        let checksum = match signature {
+            FACS_NAME => Checksum::Without,
+            _ => match sum(memory, WHAT, at.get(), u64::from(len))? {
+                0 => Checksum::Right,
+                sum if signature == BGRT_NAME && is_invalidated(memory, at.get(), len)? => {
+                    Checksum::Invalidated(sum)
+                }
+                sum => Checksum::Wrong(sum),
+            },
+        };
+        Ok(Table { signature, at, len, checksum })
+    }
 }
 
 /// Tells whether a BGRT has the marks that Xen leaves: no image, and the word that it is not valid.

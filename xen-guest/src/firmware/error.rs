@@ -95,6 +95,17 @@ pub enum Error {
         /// The most that is believed.
         most: u32,
     },
+    /// With this table all are longer than is read.
+    TotalLength {
+        /// Its name.
+        signature: Signature,
+        /// Where.
+        at: u64,
+        /// Its length.
+        found: u32,
+        /// The most that is read of all tables.
+        most: u32,
+    },
     /// The root table ends inside an entry.
     RootEntries {
         /// Its name.
@@ -204,6 +215,12 @@ impl fmt::Display for Error {
             }
             Self::TableLength { signature, at, found, least, most } => {
                 write!(f, "{signature} at {at:#x}: its length {found:#x} is not in {least:#x}..={most:#x}")
+            }
+            Self::TotalLength { signature, at, found, most } => {
+                write!(
+                    f,
+                    "{signature} at {at:#x}: with its {found:#x} bytes all tables have more than {most:#x}"
+                )
             }
             Self::RootEntries { signature, at, bytes, entry } => {
                 write!(

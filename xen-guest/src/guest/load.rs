@@ -114,11 +114,12 @@ impl<P: Platform> Guest<P> {
         self.tidy();
         let mut meter = Meter::start(self);
         let plan = Plan::new(bytes, self.parts.window.region().pages())?;
-        let uses = self.parts.modules.admit(name, &plan)?;
+        let kernel = self.parts.modules.kernel()?;
+        let uses = self.parts.modules.admit(name, &plan, &kernel)?;
         let reservation = self.parts.window.reserve(plan.pages(), plan.alignment())?;
         let base = reservation.region().start();
         meter.cost.plan = meter.lap(&self.platform);
-        let exports = |symbol: &str| self.parts.modules.resolve(symbol);
+        let exports = |symbol: &str| self.parts.modules.resolve(&kernel, symbol);
         let content = match plan.resolve(base, &exports) {
             Ok(content) => content,
             Err(error) => return self.refuse(reservation, error),

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use object::elf::{FileHeader64, SHT_NOBITS, SHT_NULL, SHT_SYMTAB, SectionHeader64, Sym64};
 use object::endian::LittleEndian;
 use object::read::SectionIndex;
-use object::read::elf::{FileHeader, SectionHeader, SectionTable, SymbolTable};
+use object::read::elf::{FileHeader, SectionHeader, SectionTable, Sym as _, SymbolTable};
 
 use super::error::{Error, Name};
 
@@ -25,11 +25,46 @@ pub(super) type Header = FileHeader64<LittleEndian>;
 /// One row of the section table.
 pub(super) type Row = SectionHeader64<LittleEndian>;
 
+/// The longest name that is read to its end. A table of names need not have any end between two of them, and then reading every name
+/// to its end takes the square of the file's size.
+pub(super) const LONGEST_NAME: usize = 512;
+
 /// A module's file whose tables lie inside it.
 pub(super) struct Object<'a> {
     bytes: &'a [u8],
     sections: SectionTable<'a, Header>,
     symbols: SymbolTable<'a, Header>,
+    section_names: &'a [u8],
+    symbol_names: &'a [u8],
+}
+
+/// A name of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// The front of one that is longer than [`LONGEST_NAME`].
+    Front(&'a [u8]),
+}
+
+impl<'a> Text<'a> {
+    /// Reads the name at an offset of a table; `None` if the table ends first.
+    fn read(table: &'a [u8], at: u32) -> Option<Self> {
+        let rest = table.get(at as usize..)?;
+        let front = rest.get(..=LONGEST_NAME).unwrap_or(rest);
+        match front.iter().position(|byte| *byte == 0) {
+            Some(len) => rest.get(..len).map(Self::Whole),
+            None if front.len() > LONGEST_NAME => rest.get(..LONGEST_NAME).map(Self::Front),
+            None => None,
+        }
+    }
+
+    /// Returns the bytes there are.
+    pub(super) const fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Whole(bytes) | Self::Front(bytes) => bytes,
+        }
+    }
 }
 
 impl<'a> Object<'a> {
@@ -47,13 +82,23 @@ impl<'a> Object<'a> {
             }
         })?;
         let sections = header.sections(ENDIAN, bytes).map_err(Error::Malformed)?;
-        let mut object = Self { bytes, sections, symbols: SymbolTable::default() };
+        let symbols = SymbolTable::default();
+        let mut object = Self { bytes, sections, symbols, section_names: &[], symbol_names: &[] };
+        let names = header.shstrndx(ENDIAN, bytes).map_err(Error::Malformed)?;
+        object.section_names = object.table(SectionIndex(names as usize));
         object.check_extents()?;
         for (_, row) in object.rows().filter(|(_, row)| row.sh_type(ENDIAN) == SHT_SYMTAB) {
             object.check_entries(row, size_of::<Sym64<LittleEndian>>() as u64)?;
         }
         object.symbols = object.sections.symbols(ENDIAN, bytes, SHT_SYMTAB).map_err(Error::Malformed)?;
+        object.symbol_names = object.table(object.symbols.string_section());
         Ok(object)
+    }
+
+    /// Returns the bytes of a table of names; none where there is no such section.
+    fn table(&self, index: SectionIndex) -> &'a [u8] {
+        let row = self.sections.section(index).ok();
+        row.and_then(|row| row.data(ENDIAN, self.bytes).ok()).unwrap_or_default()
     }
 
     /// Returns the rows of the section table with their indices, without the empty row 0.
@@ -88,9 +133,24 @@ impl<'a> Object<'a> {
         self.bytes
     }
 
-    /// Returns a section's name as the file has it.
+    /// Returns a section's name as the file has it, or the front of a long one.
     pub(super) fn raw_name(&self, row: &Row) -> &'a [u8] {
-        self.sections.section_name(ENDIAN, row).unwrap_or(b"(unnamed)")
+        Text::read(self.section_names, row.sh_name(ENDIAN)).map_or(b"(unnamed)", Text::bytes)
+    }
+
+    /// Returns a symbol's name.
+    pub(super) fn symbol_name(&self, symbol: &Sym64<LittleEndian>) -> Result<Text<'a>, Error> {
+        match Text::read(self.symbol_names, symbol.st_name(ENDIAN)) {
+            Some(text) => Ok(text),
+            // It has no end, which the `object` crate says too.
+            None => self.symbols.symbol_name(ENDIAN, symbol).map(Text::Whole).map_err(Error::Malformed),
+        }
+    }
+
+    /// Tells whether a symbol has this name.
+    pub(super) fn is_named(&self, symbol: &Sym64<LittleEndian>, name: &[u8]) -> bool {
+        let found = self.symbol_names.get(symbol.st_name(ENDIAN) as usize..);
+        found.and_then(|found| found.strip_prefix(name)).is_some_and(|behind| behind.first() == Some(&0))
     }
 
     /// Returns a section's name, fit for printing.

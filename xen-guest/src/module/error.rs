@@ -304,6 +304,13 @@ pub enum Error {
         /// The symbol.
         symbol: Name,
     },
+    /// A symbol that others define or want has a name that is not read to its end.
+    LongName {
+        /// The front of the name.
+        symbol: Name,
+        /// The longest that is linked.
+        limit: usize,
+    },
     /// The module defines no entry function.
     NoEntry {
         /// The name it must have.
@@ -536,6 +543,9 @@ impl fmt::Display for Error {
                 write!(f, "{kind} relocation at {place:#x} to symbol {symbol} overflows: {value:#x}")
             }
             Self::Unresolved { symbol } => write!(f, "symbol {symbol} is exported by nobody"),
+            Self::LongName { symbol, limit } => {
+                write!(f, "symbol {symbol} has a name of more than {limit} bytes, the longest that is linked")
+            }
             Self::NoEntry { symbol } => write!(f, "module defines no global function {symbol}"),
             Self::EntryNotCode { symbol } => write!(f, "{symbol} does not lie in executable code"),
             Self::Base { base, alignment, pages } => write!(

@@ -8,7 +8,11 @@
 //!
 //! *What is not prevented*: a module that declares another signature. Names carry no types.
 
+use alloc::vec::Vec;
+
 use x86_64::VirtAddr;
+
+use super::error::Error;
 
 /// A function of the kernel that modules may call.
 #[derive(Debug, Clone, Copy)]
@@ -54,8 +58,28 @@ macro_rules! export {
     };
 }
 
-/// Returns the address of the export of that name.
-#[must_use]
-pub(crate) fn find(exports: &[Export], name: &str) -> Option<VirtAddr> {
-    exports.iter().find(|export| export.name == name).map(Export::address)
+/// What a kernel lends, to be found by name: a module may want as many symbols as it has, from a kernel that lends as many.
+#[derive(Debug)]
+pub(crate) struct Lent<'k>(Vec<(usize, &'k Export)>);
+
+impl<'k> Lent<'k> {
+    /// Puts the exports in order. Of several with one name the first counts, by the order of the lists and in each.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`].
+    pub(crate) fn new(lists: &[&'k [Export]]) -> Result<Self, Error> {
+        let mut sorted: Vec<(usize, &Export)> = Vec::new();
+        let entries = lists.iter().map(|list| list.len()).sum();
+        sorted.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+        sorted.extend(lists.iter().copied().flatten().enumerate());
+        sorted.sort_unstable_by_key(|&(rank, export)| (export.name, rank));
+        sorted.dedup_by_key(|(_, export)| export.name);
+        Ok(Self(sorted))
+    }
+
+    /// Returns the address of the export of that name.
+    pub(crate) fn find(&self, name: &str) -> Option<VirtAddr> {
+        let rank = self.0.binary_search_by(|(_, export)| export.name.cmp(name)).ok()?;
+        self.0.get(rank).map(|(_, export)| export.address())
+    }
 }

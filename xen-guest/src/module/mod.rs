@@ -30,7 +30,7 @@ pub use archive::{Archive, Module, Shelf};
 pub(crate) use content::Content;
 pub use error::{Error, Name};
 pub use export::Export;
-pub(crate) use export::find;
+pub(crate) use export::Lent;
 pub use info::ABI;
 pub(crate) use order::order;
 pub(crate) use plan::Plan;

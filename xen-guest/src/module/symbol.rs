@@ -16,7 +16,7 @@ use object::endian::LittleEndian;
 use object::read::SymbolIndex;
 use object::read::elf::{Rela, SectionHeader, Sym};
 
-use super::elf::{ENDIAN, Object};
+use super::elf::{ENDIAN, LONGEST_NAME, Object, Text};
 use super::error::{Error, Name};
 use super::section::{PartKind, Section, find};
 
@@ -53,7 +53,8 @@ impl<'a> Symbol<'a> {
         let table = object.symbols();
         let at = SymbolIndex(index as usize);
         let symbol = table.symbol(at).map_err(Error::Malformed)?;
-        let mut name = table.symbol_name(ENDIAN, symbol).map_err(Error::Malformed)?;
+        let text = object.symbol_name(symbol)?;
+        let mut name = text.bytes();
         let kind = symbol.st_type();
         let reserved = symbol.st_shndx(ENDIAN);
         let refuse = || Error::SymbolKind { symbol: Name::new(name), kind: kind.0, section: reserved.0 };
@@ -77,10 +78,21 @@ impl<'a> Symbol<'a> {
                 Place::Inside(home.offset + value)
             }
             None if reserved == SHN_ABS => Place::Absolute(value),
-            None if reserved == SHN_UNDEF => Place::Import,
+            None if reserved == SHN_UNDEF => {
+                whole(text)?;
+                Place::Import
+            }
             None => return Err(refuse()),
         };
         Ok(Self { index, name, place, slot: None })
+    }
+}
+
+/// Returns the name of a symbol that is found by it, which has to be known to its end.
+fn whole(text: Text<'_>) -> Result<&[u8], Error> {
+    match text {
+        Text::Whole(name) => Ok(name),
+        Text::Front(front) => Err(Error::LongName { symbol: Name::new(front), limit: LONGEST_NAME }),
     }
 }
 
@@ -129,7 +141,7 @@ pub(super) fn exports<'a>(object: &Object<'a>, sections: &[Section<'a>]) -> Resu
             if home.is_none_or(|section| section.kind.is_init()) {
                 return Err(refuse());
             }
-            let name = core::str::from_utf8(symbol.name).map_err(|_| refuse())?;
+            let name = core::str::from_utf8(whole(object.symbol_name(row)?)?).map_err(|_| refuse())?;
             exports.push(Exported { name, offset });
         }
     }
@@ -153,7 +165,7 @@ pub(super) fn entry(
     let table = object.symbols();
     for (index, symbol) in table.enumerate() {
         let defined = symbol.st_bind() != STB_LOCAL && symbol.st_shndx(ENDIAN) != SHN_UNDEF;
-        if !defined || table.symbol_name(ENDIAN, symbol) != Ok(wanted.as_bytes()) {
+        if !defined || !object.is_named(symbol, wanted.as_bytes()) {
             continue;
         }
         let kind = symbol.st_type();

@@ -4,6 +4,7 @@ mod archive;
 mod bad;
 mod export;
 mod fuzz;
+mod growth;
 mod hello;
 mod info;
 mod object;

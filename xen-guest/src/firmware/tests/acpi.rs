@@ -315,9 +315,11 @@ fn a_bgrt_that_xen_changed_is_no_fault_of_the_firmware() {
 #[test]
 fn lengths_are_bounded() {
     let most = 16 << 20;
-    for (place, name, least) in
-        [(0x1ffe_2ff0, b"APIC", 36), (0x1ffe_0000, b"FACS", 64), (0x1ffe_3100, b"XSDT", 36)]
-    {
+    for (place, name, least, most) in [
+        (0x1ffe_2ff0, b"APIC", 36, most),
+        (0x1ffe_0000, b"FACS", 64, most),
+        (0x1ffe_3100, b"XSDT", 36, 36 + 8 * 1024),
+    ] {
         for found in [0, least - 1, most + 1, u32::MAX] {
             let mut memory = host();
             memory.put(place + 4, &found.to_le_bytes());
@@ -344,18 +346,76 @@ fn a_root_of_odd_entries_or_too_many_is_refused() {
 
     for (count, fits) in [(127, true), (128, false)] {
         let mut memory = Memory::default();
-        memory.put(0x8000, &table(b"SSDT", &[]));
-        memory.put(0x1000, &table(b"XSDT", &words::<8>(&std::vec![0x8000; count])));
+        let places: Vec<u64> = (0..count as u64).map(|rank| 0x1_0000 + rank * 0x40).collect();
+        places.iter().for_each(|&place| memory.put(place, &table(b"SSDT", &[])));
+        memory.put(0x1000, &table(b"XSDT", &words::<8>(&places)));
         let found = tables(&mut memory, &root);
         assert_eq!(found.is_ok(), fits);
         if !fits {
             assert_eq!(found, Err(Error::TooManyTables { limit: 128 }));
         }
     }
-    // Empty entries take no room, but their number is bounded by the table's length.
+}
+
+/// Every read of the machine's memory is some hypercalls, so it is reads that are counted.
+#[test]
+fn a_root_of_zeros_or_of_one_table_costs_a_read_for_each_page() {
+    for (xsdt, name, entry) in [(Some(0x1000), b"XSDT", 8), (None, b"RSDT", 4)] {
+        let root = pointer(0x1000, xsdt);
+        for address in [0, 0x8_0000] {
+            let word = &words::<8>(&[address])[..entry];
+            let mut memory = Memory::default();
+            memory.put(0x8_0000, &table(b"SSDT", &[7; 9000]));
+            memory.put(0x1000, &table(name, &word.repeat(1024)));
+            let found = tables(&mut memory, &root).unwrap();
+            assert_eq!(found.as_slice().len(), if address == 0 { 1 } else { 2 });
+            // Names and lengths, a page each for the sum and the entries, and the same for the one table.
+            assert!(memory.reads <= 2 + 2 * 3 + 1 + 3, "{} reads", memory.reads);
+        }
+        for count in [1025, 5000, ((16 << 20) - 36) / entry] {
+            let mut memory = Memory::default();
+            memory.put(0x1000, &table(name, &std::vec![0; count * entry]));
+            let (signature, found) = (Signature(*name), (36 + count * entry) as u32);
+            let most = (36 + 1024 * entry) as u32;
+            let error = Error::TableLength { signature, at: 0x1000, found, least: 36, most };
+            assert_eq!(tables(&mut memory, &root), Err(error));
+            assert!(memory.reads <= 2, "{} reads", memory.reads);
+        }
+    }
+}
+
+#[test]
+fn all_tables_together_are_bounded() {
+    let root = pointer(0, Some(0x1000));
+    // Tables of 16 MiB, each but 64 bytes behind the one before: most of their bytes are the same.
+    let tables_of = |count: u64| {
+        let mut memory = Memory::default();
+        memory.put(0x100_0000, &std::vec![0; 17 << 20]);
+        let places: Vec<u64> = (0..count).map(|rank| 0x100_0000 + rank * 0x40).collect();
+        for place in &places {
+            memory.put(*place, b"SSDT\0\0\0\x01");
+        }
+        memory.put(0x1000, &table(b"XSDT", &words::<8>(&places)));
+        memory
+    };
+    assert_eq!(tables(&mut tables_of(1), &root).unwrap().as_slice().len(), 2);
+    let mut memory = tables_of(100);
+    let error = tables(&mut memory, &root).unwrap_err();
+    let signature = Signature(*b"SSDT");
+    assert_eq!(error, Error::TotalLength { signature, at: 0x100_0040, found: 16 << 20, most: 32 << 20 });
+    assert!(memory.reads < 8200, "{} reads", memory.reads);
+}
+
+/// Entries lie four bytes off a border of eight, so one of them lies across two pages.
+#[test]
+fn an_entry_across_two_pages_is_read_whole() {
     let mut memory = Memory::default();
-    memory.put(0x1000, &table(b"XSDT", &std::vec![0; 8 * 5000]));
-    assert_eq!(tables(&mut memory, &root).unwrap().as_slice().len(), 1);
+    let places: Vec<u64> = (0..100).map(|rank| 0x1_0203_0000 + rank * 0x40).collect();
+    places.iter().for_each(|&place| memory.put(place, &table(b"SSDT", &[])));
+    memory.put(0x1e00, &table(b"XSDT", &words::<8>(&places)));
+    let found = tables(&mut memory, &pointer(0, Some(0x1e00))).unwrap();
+    let found: Vec<u64> = found.as_slice().iter().skip(1).map(|table| table.at.get()).collect();
+    assert_eq!(found, places);
 }
 
 #[test]
@@ -363,7 +423,20 @@ fn a_root_that_leads_to_itself_ends() {
     let mut memory = Memory::default();
     memory.put(0x1000, &table(b"XSDT", &words::<8>(&[0x1000, 0x1000])));
     let found = tables(&mut memory, &pointer(0, Some(0x1000))).unwrap();
-    assert_eq!(names(&found), ["XSDT", "XSDT", "XSDT"]);
+    assert_eq!(names(&found), ["XSDT"]);
+    // What the FADT leads to may be in the root table too.
+    let mut memory = host();
+    memory.put(
+        0x1ffe_3100,
+        &table(b"XSDT", &words::<8>(&[0x1ffe_0040, 0x1ffe_2000, 0x1ffe_0000, 0x1ffe_2000])),
+    );
+    let found = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap();
+    assert_eq!(names(&found), ["XSDT", "DSDT", "FACP", "FACS"]);
+    // It must bear the right name all the same.
+    memory.put(0x1ffe_2000, &fadt(244, (0, 0x1ffe_0040), (0, 0)));
+    let (found, expected) = (Signature(*b"DSDT"), Signature(*b"FACS"));
+    let error = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap_err();
+    assert_eq!(error, Error::TableName { at: 0x1ffe_0040, found, expected });
 }
 
 #[test]
