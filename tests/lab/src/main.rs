@@ -24,6 +24,7 @@ mod measured;
 mod miri;
 mod module_runs;
 mod mutations;
+mod need;
 mod options;
 mod outcome;
 mod outside;

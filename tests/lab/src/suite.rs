@@ -24,7 +24,7 @@ const SOURCE_DOCUMENT_OFF: &str =
     "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
 
 /// The runs of the group `xen`.
-const XEN: [Case; 20] = [
+const XEN: [Case; 23] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
@@ -34,6 +34,13 @@ const XEN: [Case; 20] = [
         proofs: &[proof::refused_in_one_line],
         ramdisk: Ramdisk::Hello,
         ..Case::good("domu-too-small", "domu --memory 19M")
+    },
+    // The same with the usual ramdisk.
+    Case::good("domu-smallest-usual", "domu --memory 24M"),
+    Case {
+        outcomes: &[Outcome::Failure],
+        proofs: &[proof::more_memory_asked],
+        ..Case::good("domu-too-small-usual", "domu --memory 23M")
     },
     Case { plain: true, ..Case::good("dom0-512M-plain", "dom0") },
     Case { proofs: &[host::bios_host], ..Case::good("dom0-512M", "dom0") },
@@ -63,6 +70,7 @@ const XEN: [Case; 20] = [
     },
     Case::bad("ramdisk-truncated", Ramdisk::Truncated, &[proof::reason_given]),
     Case::bad("ramdisk-without-module", Ramdisk::Empty, &[proof::reason_given]),
+    Case::bad("ramdisk-gzip-truncated", Ramdisk::GzipTruncated, &[proof::gzip_cut]),
     Case::bad("module-is-no-elf", Ramdisk::NoElf, &[proof::reason_given]),
     Case::probes("conformance-domu", "domu", &[proof::model_conforms_in_domu]),
     Case::probes("conformance-dom0", "dom0", &[proof::model_conforms_in_dom0]),
