@@ -39,6 +39,7 @@ mod screen;
 mod serial;
 mod setup;
 mod size;
+mod soak;
 mod suite;
 
 use std::ffi::OsString;

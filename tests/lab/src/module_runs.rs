@@ -9,7 +9,7 @@ use crate::{outside, proof};
 const DUMP: &str = include_str!("../dom0/dump.sh");
 
 /// The modules of `modules=all`, in the order of the archive, and in the order of what they need.
-const ALL: [&str; 7] = ["base", "client", "counter", "hello", "large", "mebibyte", "plainc"];
+pub(crate) const ALL: [&str; 7] = ["base", "client", "counter", "hello", "large", "mebibyte", "plainc"];
 
 const REFUSED: &str =
     "modules=all refuse=bad-init,bad-abi,bad-name,bad-need,bad-circle-a,bad-symbol,bad-twin,bad-overlay,none";

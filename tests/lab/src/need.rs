@@ -34,6 +34,16 @@ impl Need {
         Self { kernel, ramdisk: ramdisk.div_ceil(PAGE), memory: memory / PAGE }
     }
 
+    /// The page where the kernel ends.
+    pub(crate) fn kernel_end(&self) -> u64 {
+        self.kernel
+    }
+
+    /// Takes a ramdisk of so many pages into account.
+    pub(crate) fn set_ramdisk(&mut self, pages: u64) {
+        self.ramdisk = pages;
+    }
+
     /// Whether the parts fit side by side; if not, no builder can do it.
     pub(crate) fn is_met(&self) -> bool {
         self.least(self.memory) <= self.memory
