@@ -278,7 +278,7 @@ impl Watch {
     /// What to change when Xen has too little memory to make dom0 of.
     fn remedy(&self, said: &str) -> String {
         let memory = &self.memory;
-        if said.contains("Not enough RAM") {
+        if said.contains("Not enough RAM") || said.contains("allocation is too small") {
             format!(
                 "; give the machine more than --memory {memory}, or dom0 less with --ramdisk or --xen-line dom0_mem="
             )
