@@ -12,7 +12,7 @@ use crate::cpio::Archive;
 use crate::options::{Mode, Options};
 use crate::outcome::{Outcome, Report};
 use crate::screen::Screen;
-use crate::setup::Parts;
+use crate::setup::{self, Parts};
 use crate::size::PAGE;
 use crate::{boot, build, outside, run};
 
@@ -27,6 +27,12 @@ pub(crate) enum Ramdisk {
     Empty,
     /// An archive whose module is a text.
     NoElf,
+    /// What distributions make: microcode in front, zeros, and then the usual one.
+    Microcode,
+    /// The same, with the usual one packed by gzip.
+    MicrocodeGzip,
+    /// Packed by gzip, and cut off in the middle of that.
+    GzipTruncated,
     /// The module hello and no other: the usual one has some MiB.
     Hello,
     /// Hello and the modules that `docs/modules.md` has its reader write.
@@ -68,6 +74,39 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
+    /// Boots, and gathers what is left.
+    ///
+    /// # Errors
+    /// It could not be run.
+    pub(crate) fn of(options: &Options, parts: &Parts, out: &Path) -> Result<Self> {
+        let report = run::run(options, parts, out, Screen::Dark)?;
+        let read = |name: &str| {
+            std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
+        };
+        Ok(Self {
+            guest: read("guest.log")?,
+            xl: read("xl.log").unwrap_or_default(),
+            xen: read("xen.log")?,
+            asked: (options.mode == Mode::DomU).then_some(options.memory / PAGE),
+            kernel: options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0)),
+            report,
+        })
+    }
+
+    /// What is true of every run of the demonstration that ends well, whatever modules it loads.
+    ///
+    /// # Errors
+    /// What is not.
+    pub(crate) fn of_success(&self) -> Result<()> {
+        crate::proof::nothing_refused(self)?;
+        crate::proof::whole_audit(self)?;
+        crate::proof::spaces_agree(self)?;
+        if self.asked.is_none() {
+            crate::holes::are_identity(self)?;
+        }
+        Ok(())
+    }
+
     /// How many pages the guest was given: as asked for, or for dom0 by the length of the list of frames Xen made for it.
     ///
     /// # Errors
@@ -166,21 +205,10 @@ impl Case {
         } else {
             build::kernel(options.mode == Mode::Dom0 && !self.plain)
         };
-        options.kernel = Some(kernel.clone());
-        let report = run::run(&options, parts, &out, Screen::Dark)?;
-        let read = |name: &str| {
-            std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
-        };
-        let evidence = Evidence {
-            guest: read("guest.log")?,
-            xl: read("xl.log").unwrap_or_default(),
-            xen: read("xen.log")?,
-            asked: (options.mode == Mode::DomU).then_some(options.memory / PAGE),
-            kernel,
-            report,
-        };
+        options.kernel = Some(kernel);
+        let evidence = Evidence::of(&options, parts, &out)?;
         let all_modules = !self.probe
-            && self.ramdisk == Ramdisk::Usual
+            && self.ramdisk.has_all_modules()
             && options
                 .cmdline
                 .split_whitespace()
@@ -197,12 +225,7 @@ impl Case {
         }
         if *outcome == Outcome::Success && !self.probe {
             crate::proof::module_spoke(evidence)?;
-            crate::proof::nothing_refused(evidence)?;
-            crate::proof::whole_audit(evidence)?;
-            crate::proof::spaces_agree(evidence)?;
-            if evidence.asked.is_none() {
-                crate::holes::are_identity(evidence)?;
-            }
+            evidence.of_success()?;
             if all_modules {
                 crate::module_runs::all_loaded(evidence)?;
             }
@@ -212,10 +235,27 @@ impl Case {
 }
 
 impl Ramdisk {
-    fn content(self) -> Result<Vec<u8>> {
+    /// Whether all that `modules=all` loads is there to be loaded.
+    pub(crate) fn has_all_modules(self) -> bool {
+        matches!(self, Self::Usual | Self::Microcode | Self::MicrocodeGzip)
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// What it is made of cannot be read, or `gzip` is missing.
+    pub(crate) fn content(self) -> Result<Vec<u8>> {
         let usual = std::fs::read(build::ramdisk())?;
         Ok(match self {
             Self::Usual => usual,
+            Self::Microcode => [microcode(512), usual].concat(),
+            // A border that is a multiple of nothing.
+            Self::MicrocodeGzip => [microcode(1), vec![0; 4099], setup::gzip(&build::ramdisk())?].concat(),
+            Self::GzipTruncated => {
+                let mut whole = [microcode(512), setup::gzip(&build::ramdisk())?].concat();
+                whole.truncate(whole.len() / 2);
+                whole
+            }
             Self::Truncated => usual[..usual.len() / 2].to_vec(),
             Self::Empty => {
                 let mut archive = Archive::default();
@@ -246,6 +286,18 @@ impl Ramdisk {
             }
         })
     }
+}
+
+/// An archive of microcode as it stands in front of a ramdisk, padded with zeros to a multiple of `border`.
+fn microcode(border: usize) -> Vec<u8> {
+    let mut archive = Archive::default();
+    for folder in ["kernel", "kernel/x86", "kernel/x86/microcode"] {
+        archive.folder(folder);
+    }
+    archive.file("kernel/x86/microcode/GenuineIntel.bin", 0o644, &[0x5a; 10_241]);
+    let mut bytes = archive.finish();
+    bytes.resize(bytes.len().next_multiple_of(border), 0);
+    bytes
 }
 
 #[cfg(test)]

@@ -2,16 +2,20 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::case::{Case, Evidence};
+use crate::case::{Case, Evidence, Ramdisk};
 use crate::proof;
 use crate::size::{GIB, MIB, PAGE};
+
+const DUMP: &str = include_str!("../dom0/dump.sh");
+/// Says which domain a script is given.
+const NAMED: &str = "echo \"domain $DOMID is called $GUEST\"\n";
 
 /// The pages of `dom0_mem=200M`, and those of `dom0_mem=4G`.
 const SMALL: u64 = 200 * MIB / PAGE;
 const HALF: u64 = 4 * GIB / PAGE;
 
 /// Those of the group `xen`.
-pub(crate) const HOST: [Case; 17] = [
+pub(crate) const HOST: [Case; 23] = [
     Case::good("dom0-256M", "dom0 --memory 256M"),
     // All memory ends where the hole for devices begins; then, 5 GiB of it lie above the hole.
     Case::good("dom0-3G", "dom0 --memory 3G"),
@@ -37,6 +41,35 @@ pub(crate) const HOST: [Case; 17] = [
     Case::dies("dom0-traps-in-panic", "dom0", "fail=panic-trap", &[crashed, panicked, cut_short::<false>]),
     Case { proofs: &[hosts_map], ..Case::good("domu-e820-host", "domu --config e820_host=1") },
     Case { proofs: &[hosts_map], ..Case::good("domu-4G-e820-host", "domu --memory 4G --config e820_host=1") },
+    // A host whose memory has a hole from 512 MiB to 4 GiB: the guest has it too, and the walker knows what it means.
+    Case {
+        script: Some(DUMP),
+        ..Case::words(
+            "domu-e820-host-walked",
+            "domu --memory 600M --machine max-ram-below-4g=512M --config e820_host=1",
+            "then=idle",
+            &[hosts_map, has_a_hole, proof::tables_walked],
+        )
+    },
+    // As distributions make ramdisks.
+    Case { ramdisk: Ramdisk::Microcode, ..Case::good("ramdisk-behind-microcode", "domu") },
+    Case { ramdisk: Ramdisk::MicrocodeGzip, ..Case::good("ramdisk-gzip-domu", "domu") },
+    Case { ramdisk: Ramdisk::MicrocodeGzip, ..Case::good("ramdisk-gzip-dom0", "dom0") },
+    // What the configuration changes about the guest's name and end is no secret to the lab.
+    Case {
+        script: Some(NAMED),
+        proofs: &[called_web1],
+        ..Case::good("domu-other-name", "domu --config name=\"web1\" --cmdline then=idle")
+    },
+    Case {
+        script: Some(NAMED),
+        ..Case::dies(
+            "domu-crash-destroyed",
+            "domu --config on_crash=\"coredump-destroy\"",
+            "then=crash",
+            &[proof::module_spoke, proof::whole_audit],
+        )
+    },
 ];
 
 /// Those of the group `large`.
@@ -89,6 +122,20 @@ fn cut_short<const PANIC: bool>(evidence: &Evidence) -> Result<()> {
     let told =
         |line: &str| line.starts_with(failed) && line.ends_with(", while the end was told: no more is said");
     ensure!(matches!(lines[..], [_, last] if told(last)), "the end was told otherwise: {lines:?}");
+    Ok(())
+}
+
+/// Most of the guest's numbers are the machine's.
+fn has_a_hole(evidence: &Evidence) -> Result<()> {
+    let audit = proof::Audit::of(&evidence.guest)?;
+    ensure!(audit.identity > audit.confirmed, "no hole: {audit:?}");
+    Ok(())
+}
+
+/// The script was given the guest by the name in the configuration.
+fn called_web1(evidence: &Evidence) -> Result<()> {
+    let said = std::fs::read_to_string(evidence.report.out.join("script.log"))?;
+    ensure!(said == "domain 1 is called web1\n", "the script was told: {said}");
     Ok(())
 }
 

@@ -8,8 +8,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
+use crate::need::Need;
 use crate::options::{Mode, Options};
 use crate::setup::{self, Parts};
 use crate::size::{GIB, MIB, PAGE};
@@ -30,6 +31,8 @@ pub(crate) struct Machine {
     pub(crate) command: Command,
     /// Where its inputs lie; may be removed after the run.
     pub(crate) inputs: PathBuf,
+    /// As domU: what must fit into its memory.
+    pub(crate) need: Option<Need>,
 }
 
 /// Puts the inputs of a run into a folder in `out` and makes the command line.
@@ -46,7 +49,6 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
     if let Some(pages) = options.image_pages {
         image::grow(&mut elf, pages)?;
     }
-    std::fs::write(&kernel, elf)?;
     let ramdisk_from = options.ramdisk.clone().unwrap_or_else(build::ramdisk);
     std::fs::copy(&ramdisk_from, &ramdisk).with_context(|| ramdisk_from.display().to_string())?;
     let mut ramdisk_size = std::fs::metadata(&ramdisk)?.len();
@@ -57,6 +59,14 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
         );
         ramdisk_size = pages * PAGE;
     }
+
+    // The configuration may say another size.
+    let is_domu = options.mode == Mode::DomU && !options.config.iter().any(|line| line.starts_with("memory"));
+    let need = is_domu.then(|| Need::of(&elf, ramdisk_size, options.memory));
+    if let Some(need) = need.filter(|need| !need.is_met()) {
+        bail!("too little memory: {}", need.remedy());
+    }
+    std::fs::write(&kernel, elf)?;
 
     let command = match options.mode {
         Mode::Dom0 => {
@@ -82,7 +92,7 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
             command
         }
     };
-    Ok(Machine { command, inputs })
+    Ok(Machine { command, inputs, need })
 }
 
 /// Bytes of memory the whole machine gets.

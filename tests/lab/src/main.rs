@@ -25,6 +25,7 @@ mod measured;
 mod miri;
 mod module_runs;
 mod mutations;
+mod need;
 mod options;
 mod outcome;
 mod outside;
@@ -39,6 +40,7 @@ mod screen;
 mod serial;
 mod setup;
 mod size;
+mod soak;
 mod suite;
 
 use std::ffi::OsString;

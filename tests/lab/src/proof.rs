@@ -181,6 +181,21 @@ pub(crate) fn reason_given(evidence: &Evidence) -> Result<()> {
     Ok(())
 }
 
+/// The verdict says that a gzip is cut off.
+pub(crate) fn gzip_cut(evidence: &Evidence) -> Result<()> {
+    let last = &evidence.report.last;
+    let start = "verdict: FAILURE ramdisk: gzip at byte 0x";
+    ensure!(last.starts_with(start) && last.contains(" is truncated: its 0x"), "another verdict: {last}");
+    Ok(())
+}
+
+/// The refusal says how much memory would do.
+pub(crate) fn more_memory_asked(evidence: &Evidence) -> Result<()> {
+    let last = &evidence.report.last;
+    ensure!(last.contains("give --memory 24M or more"), "no word of how much would do: {last}");
+    Ok(())
+}
+
 /// What refused, the builder or the guest, said why in one line.
 pub(crate) fn refused_in_one_line(evidence: &Evidence) -> Result<()> {
     if evidence.report.last.starts_with("xl create refused: ") {
@@ -204,6 +219,15 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     let report = examine(&core, &kernel, &expected, Some(&listing))?;
     std::fs::write(out.join("walk.txt"), report.to_string())?;
     ensure!(report.is_clean(), "the walker found something (walk.txt): {:?}", report.counts);
+    // A guest that died may have done so before it counted.
+    if let Ok(audit) = Audit::of(&evidence.guest) {
+        let identity = report.summary.identity;
+        ensure!(
+            identity == audit.identity,
+            "the walker saw {identity} identity entries, the guest {}",
+            audit.identity
+        );
+    }
     ensure!(report.summary.mappings > 0 && report.summary.mfndump_lines > 0, "the walker saw nothing");
     std::fs::remove_file(out.join("core"))?;
     Ok(())

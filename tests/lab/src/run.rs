@@ -17,13 +17,14 @@ use anyhow::{Context, Result};
 use crate::complaint::complaints;
 use crate::follow::Follower;
 use crate::machine;
+use crate::need::Need;
 use crate::options::{Mode, Options};
 use crate::outcome::{End, Report, judge};
 use crate::process::Leashed;
 use crate::screen::Screen;
 use crate::serial::{Line, Splitter};
 use crate::setup::Parts;
-use crate::size::GIB;
+use crate::size::{self, GIB};
 
 /// How often the shared files are looked at.
 const STEP: Duration = Duration::from_millis(30);
@@ -48,6 +49,7 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) 
     let mut qemu = Leashed::start(&mut machine.command)?;
     let serial = listen(&mut qemu)?;
     let mut watch = Watch::new(options, out, screen)?;
+    watch.need = machine.need;
     let end = watch.until_end(&serial)?;
     drop(qemu);
     watch.finish(&serial)?;
@@ -90,6 +92,9 @@ struct Watch {
     events: Follower,
     script_log: Follower,
     xl: Follower,
+    need: Option<Need>,
+    /// What was given, as people type it.
+    memory: String,
     xl_path: PathBuf,
     /// Xen has said something: what came before is the firmware's.
     xen_speaks: bool,
@@ -130,6 +135,8 @@ impl Watch {
             events: Follower::new(out.join("events")),
             script_log: Follower::new(out.join("script.log")),
             xl: Follower::new(xl_path.clone()),
+            need: None,
+            memory: size::text(options.memory),
             xl_path,
             xen_speaks: false,
             doing: "Xen boots".to_owned(),
@@ -249,7 +256,7 @@ impl Watch {
             self.panics = false;
             let before = &self.xen_said;
             self.end = Some(if self.mode == Mode::Dom0 && self.guest_said.is_none() {
-                End::Refused(format!("Xen refused: {said} ({before})"))
+                End::Refused(format!("Xen refused: {said} ({before}){}", self.remedy(said)))
             } else {
                 End::Crash(format!("Xen itself: {said} ({before})"))
             });
@@ -265,6 +272,18 @@ impl Watch {
             self.end = Some(End::from_reason("1"));
         } else {
             self.end = Some(End::Crash(String::new()));
+        }
+    }
+
+    /// What to change when Xen has too little memory to make dom0 of.
+    fn remedy(&self, said: &str) -> String {
+        let memory = &self.memory;
+        if said.contains("Not enough RAM") || said.contains("allocation is too small") {
+            format!(
+                "; give the machine more than --memory {memory}, or dom0 less with --ramdisk or --xen-line dom0_mem="
+            )
+        } else {
+            String::new()
         }
     }
 
@@ -294,7 +313,10 @@ impl Watch {
         match name {
             "up" => self.goes_on("dom0 is up; xl create…"),
             "created" => self.goes_on(&format!("the guest runs as domain {value}")),
-            "refused" => self.end = Some(End::Refused(refusal(&std::fs::read_to_string(&self.xl_path)?))),
+            "refused" => {
+                let log = std::fs::read(&self.xl_path)?;
+                self.end = Some(End::Refused(refusal(&String::from_utf8_lossy(&log), self.need)));
+            }
             "script" => {
                 self.script = Some(value.parse()?);
                 self.until = Some(Instant::now() + SHORT);
@@ -349,19 +371,105 @@ impl Watch {
 }
 
 /// Why `xl create` did not want to, in its own words.
-fn refusal(log: &str) -> String {
+fn refusal(log: &str, need: Option<Need>) -> String {
     let line = log.lines().find(|line| line.contains("error:")).or_else(|| log.lines().last());
-    format!("xl create refused: {}", line.unwrap_or("without a word").trim())
+    let line = line.unwrap_or("without a word").trim();
+    let remedy = match need {
+        Some(need) if need.is_built() != Some(true) => format!("; {}", need.remedy()),
+        _ => String::new(),
+    };
+    format!("xl create refused: {line}{remedy}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::refusal;
+    use std::io::Write;
+    use std::path::PathBuf;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::{Watch, refusal};
+    use crate::machine;
+    use crate::need::Need;
+    use crate::options::{Mode, Options};
+    use crate::outcome::End;
+    use crate::screen::Screen;
+    use crate::size::MIB;
+
+    /// Plays dom0: says some events, waits, says others; `{ask}` waits until it is asked about the guest.
+    fn end_of(name: &str, cmdline: &str, guest: &str, events: &[&str]) -> End {
+        let out: PathBuf = std::env::temp_dir().join(format!("lab-run-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(machine::inputs(&out)).unwrap();
+        let mut options = Options::new(Mode::DomU);
+        options.cmdline = cmdline.to_owned();
+        options.timeout = Some(8);
+        let mut watch = Watch::new(&options, &out, Screen::Dark).unwrap();
+        // The port stays open: the machine goes on.
+        let (port, serial) = channel();
+        std::fs::write(out.join("guest.log"), guest).unwrap();
+        let mut file = std::fs::File::create(out.join("events")).unwrap();
+        let asked = machine::inputs(&out).join("ask");
+        let end = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for event in events {
+                    if *event == "{ask}" {
+                        while !asked.exists() {
+                            std::thread::sleep(Duration::from_millis(20));
+                        }
+                        // Longer than anybody would have waited.
+                        std::thread::sleep(Duration::from_secs(2));
+                    } else {
+                        writeln!(file, "{event}").unwrap();
+                    }
+                }
+            });
+            watch.until_end(&serial).unwrap()
+        });
+        drop(port);
+        std::fs::remove_dir_all(out).unwrap();
+        end
+    }
+
+    const VERDICT: &str = "verdict: SUCCESS\n";
+
+    #[test]
+    fn a_crash_that_is_told_late_is_a_crash() {
+        // The script is done, the console silent, and dom0 busy: only dom0 knows that the guest is dead.
+        let events = ["up", "created 1", "script 0", "{ask}", "ended 3", "shutdown 3"];
+        let crash = end_of("late", "then=crash", VERDICT, &events);
+        assert!(matches!(crash, End::Crash(_)), "{crash:?}");
+        let idle = end_of("idle", "then=idle", VERDICT, &events);
+        assert!(matches!(idle, End::Crash(_)), "{idle:?}");
+    }
+
+    #[test]
+    fn an_end_that_is_told_is_waited_for() {
+        // It has ended: what is written down then may take long, and nobody asks.
+        let end = end_of("told", "", VERDICT, &["up", "created 1", "ended 3", "script 0"]);
+        assert!(matches!(end, End::Crash(_)), "{end:?}");
+        let end = end_of("gone", "", VERDICT, &["up", "created 1", "ended destroyed", "shutdown destroyed"]);
+        assert_eq!(end, End::Shutdown("was destroyed"));
+    }
+
+    #[test]
+    fn a_guest_stays_if_dom0_says_so_and_not_before() {
+        let events = ["up", "created 1", "{ask}", "runs"];
+        assert_eq!(end_of("stays", "then=idle", VERDICT, &events), End::Stays);
+        let silent = end_of("silent", "then=idle", VERDICT, &["up", "created 1"]);
+        assert!(matches!(&silent, End::TimedOut(what) if what.contains("dom0 is asked")), "{silent:?}");
+    }
 
     #[test]
     fn xls_own_words() {
         let log = "xc: detail: x\nxc: error: panic: xg_dom_boot.c:114: cannot allocate\nlibxl: error: y\n";
-        assert_eq!(refusal(log), "xl create refused: xc: error: panic: xg_dom_boot.c:114: cannot allocate");
-        assert_eq!(refusal(""), "xl create refused: without a word");
+        let line = "xl create refused: xc: error: panic: xg_dom_boot.c:114: cannot allocate";
+        assert_eq!(refusal(log, None), line);
+        assert_eq!(refusal(log, Some(Need::of(b"", 0, 64 * MIB))), line);
+        assert_eq!(refusal("", None), "xl create refused: without a word");
+        let small = refusal(log, Some(Need::of(b"", 4 * MIB, 4 * MIB)));
+        assert!(
+            small.starts_with(line)
+                && small.contains("; the kernel ends at page 0x0 and the ramdisk has 0x400 pages")
+        );
     }
 }

@@ -166,6 +166,16 @@ pub(crate) fn gunzip(file: &Path) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
+/// What `gzip` makes of a file.
+///
+/// # Errors
+/// `gzip` is missing, or cannot read it.
+pub(crate) fn gzip(file: &Path) -> Result<Vec<u8>> {
+    let output = Command::new("gzip").arg("-9nc").arg(file).output().context("gzip")?;
+    anyhow::ensure!(output.status.success(), "gzip cannot pack {}", file.display());
+    Ok(output.stdout)
+}
+
 /// The command that starts QEMU: the machine's own, or the one unpacked here.
 ///
 /// `setpriv` lets the kernel end QEMU when the thread that started it is gone, however that came about.

@@ -4,6 +4,7 @@
 //! same time: this is what two processors carry. One that takes much memory waits until there is enough.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ use crate::module_runs::MODULES;
 use crate::outcome::Outcome;
 use crate::ration::Ration;
 use crate::setup::{self, Parts};
+use crate::size::number;
+use crate::soak::{self, Boot};
 use crate::{build, host, machine, miri, packages, paths, process, proof};
 
 const DUMP: &str = include_str!("../dom0/dump.sh");
@@ -25,7 +28,7 @@ const SOURCE_DOCUMENT_OFF: &str =
     "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
 
 /// The runs of the group `xen`.
-const XEN: [Case; 22] = [
+const XEN: [Case; 25] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
@@ -35,6 +38,13 @@ const XEN: [Case; 22] = [
         proofs: &[proof::refused_in_one_line],
         ramdisk: Ramdisk::Hello,
         ..Case::good("domu-too-small", "domu --memory 19M")
+    },
+    // The same with the usual ramdisk.
+    Case::good("domu-smallest-usual", "domu --memory 24M"),
+    Case {
+        outcomes: &[Outcome::Failure],
+        proofs: &[proof::more_memory_asked],
+        ..Case::good("domu-too-small-usual", "domu --memory 23M")
     },
     Case { plain: true, ..Case::good("dom0-512M-plain", "dom0") },
     Case { proofs: &[host::bios_host], ..Case::good("dom0-512M", "dom0") },
@@ -66,6 +76,7 @@ const XEN: [Case; 22] = [
     },
     Case::bad("ramdisk-truncated", Ramdisk::Truncated, &[proof::reason_given]),
     Case::bad("ramdisk-without-module", Ramdisk::Empty, &[proof::reason_given]),
+    Case::bad("ramdisk-gzip-truncated", Ramdisk::GzipTruncated, &[proof::gzip_cut]),
     Case::bad("module-is-no-elf", Ramdisk::NoElf, &[proof::reason_given]),
     Case::probes("conformance-domu", "domu", &[proof::model_conforms_in_domu]),
     Case::probes("conformance-dom0", "dom0", &[proof::model_conforms_in_dom0]),
@@ -82,7 +93,7 @@ const LARGE: [Case; 2] = [
 ];
 
 /// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
-const GROUPS: [&str; 5] = ["unit", "model", "miri", "xen", "large"];
+const GROUPS: [&str; 6] = ["unit", "model", "miri", "xen", "soak", "large"];
 const LIMIT: Duration = Duration::from_secs(1800);
 const MACHINES: usize = 2;
 
@@ -99,15 +110,21 @@ struct Tally {
 /// A name is unknown, or the lab cannot be set up.
 pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     let mut names: Vec<&str> = arguments.iter().filter_map(|name| name.to_str()).collect();
+    let readable = names.len();
+    let (count, seed) = take_numbers(&mut names);
     let everything = names.is_empty();
     if everything {
         names = GROUPS.to_vec();
     }
     let cases: Vec<Case> = xen().chain(large()).collect();
     let known = |name: &str| GROUPS.contains(&name) || cases.iter().any(|case| case.name == name);
-    if names.len() < arguments.len() || !names.iter().all(|name| known(name)) {
+    if readable < arguments.len() || !names.iter().all(|name| known(name)) {
         let runs: Vec<&str> = cases.iter().map(|case| case.name).collect();
-        bail!("usage: scripts/test [{}|RUN]…\nruns: {}", GROUPS.join("|"), runs.join(" "));
+        bail!(
+            "usage: scripts/test [{}|RUN]…, and after soak how many boots from which seed on: soak [N] [SEED]\nruns: {}",
+            GROUPS.join("|"),
+            runs.join(" ")
+        );
     }
     let started = Instant::now();
     let mut tally = Tally::default();
@@ -127,13 +144,16 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
         let names = &names;
         move |case: &Case| names.contains(&group) || names.contains(&case.name)
     };
-    let wanted: Vec<Case> = xen().filter(of("xen")).chain(large().filter(of("large"))).collect();
+    let soaked = (seed..seed.saturating_add(count)).map(|seed| Run::Soak(Box::new(Boot::drawn(seed))));
+    let soaked = soaked.filter(|_| names.contains(&"soak"));
+    let wanted = xen().filter(of("xen")).map(Run::Case).chain(soaked);
+    let wanted: Vec<Run> = wanted.chain(large().filter(of("large")).map(Run::Case)).collect();
     if !wanted.is_empty() {
         let parts = setup::ensure()?;
         eprintln!("test: building the kernel and the modules");
         build::kernels()?;
         build::modules()?;
-        if wanted.iter().any(|case| case.probe) {
+        if wanted.iter().any(|run| matches!(run, Run::Case(Case { probe: true, .. }))) {
             build::probe_guest()?;
         }
         tally.add(run_all(&wanted, &parts, &Ration::of_this_machine()?));
@@ -141,6 +161,65 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     println!("all in {} s", started.elapsed().as_secs());
     println!("{} passed, {} failed", tally.passed, tally.failed);
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Takes the numbers out that follow the word `soak`: how many boots, and the first one's seed.
+fn take_numbers(names: &mut Vec<&str>) -> (u64, u64) {
+    let mut numbers = [soak::COUNT, soak::SEED];
+    if let Some(at) = names.iter().position(|name| *name == "soak") {
+        for value in &mut numbers {
+            let Some(Ok(given)) = names.get(at + 1).map(|name| number(name)) else { break };
+            *value = given;
+            names.remove(at + 1);
+        }
+    }
+    (numbers[0], numbers[1])
+}
+
+/// A machine to be run.
+#[derive(Debug, Clone)]
+enum Run {
+    Case(Case),
+    Soak(Box<Boot>),
+}
+
+impl Run {
+    fn name(&self) -> String {
+        match self {
+            Self::Case(case) => case.name.to_owned(),
+            Self::Soak(boot) => format!("soak-{}", boot.seed),
+        }
+    }
+
+    /// What is to be known besides the name.
+    fn line(&self) -> String {
+        match self {
+            Self::Case(_) => String::new(),
+            Self::Soak(boot) => format!("  {}", boot.line()),
+        }
+    }
+
+    fn again(&self) -> String {
+        match self {
+            Self::Case(_) => String::new(),
+            Self::Soak(boot) => format!("\n  again: scripts/test soak 1 {}", boot.seed),
+        }
+    }
+
+    /// The memory it takes from this machine.
+    fn touches(&self) -> Result<u64> {
+        match self {
+            Self::Case(case) => Ok(machine::touched(&case.options()?)),
+            Self::Soak(boot) => Ok(machine::touched(boot.options())),
+        }
+    }
+
+    fn run(&self, parts: &Parts, out: &Path) -> Result<()> {
+        match self {
+            Self::Case(case) => case.run(parts, out),
+            Self::Soak(boot) => boot.run(parts, out),
+        }
+    }
 }
 
 fn xen() -> impl Iterator<Item = Case> {
@@ -225,36 +304,39 @@ fn counted(line: &str) -> Option<Tally> {
 }
 
 /// Runs the cases, a few at a time, each printed as it ends.
-fn run_all(cases: &[Case], parts: &Parts, ration: &Ration) -> Tally {
+fn run_all(runs: &[Run], parts: &Parts, ration: &Ration) -> Tally {
     let next = AtomicUsize::new(0);
     let failed = AtomicUsize::new(0);
     let work = || {
-        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let out = paths::lab().join("test").join(case.name);
-            let portion = case.options().and_then(|options| ration.take(machine::touched(&options)));
+        while let Some(run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (name, line) = (run.name(), run.line());
+            let out = paths::lab().join("test").join(&name);
+            let portion = run.touches().and_then(|bytes| ration.take(bytes));
             let started = Instant::now();
             let result = portion.and_then(|_held| {
                 packages::remove(&out)?;
-                case.run(parts, &out)
+                run.run(parts, &out)
             });
             let seconds = started.elapsed().as_secs();
             match result {
-                Ok(()) => println!("{:24} {seconds:4} s  ok", case.name),
+                Ok(()) => println!("{name:24} {seconds:4} s  ok{line}"),
                 Err(error) => {
                     failed.fetch_add(1, Ordering::Relaxed);
-                    println!("{:24} {seconds:4} s  FAILED: {error:#}\n  logs: {}", case.name, out.display());
+                    let (again, logs) = (run.again(), out.display());
+                    println!("{name:24} {seconds:4} s  FAILED:{line} {error:#}{again}\n  logs: {logs}");
                 }
             }
         }
     };
     std::thread::scope(|scope| (0..MACHINES).for_each(|_| drop(scope.spawn(work))));
     let failed = failed.into_inner();
-    Tally { passed: cases.len() - failed, failed }
+    Tally { passed: runs.len() - failed, failed }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, Tally, counted, large, test, xen};
+    use super::{Case, Tally, counted, large, take_numbers, test, xen};
+    use crate::soak;
 
     #[test]
     fn every_run_has_a_line_that_boot_understands() {
@@ -273,7 +355,22 @@ mod tests {
     }
 
     #[test]
+    fn how_many_boots_and_from_which_seed_on() {
+        for (line, rest, numbers) in [
+            ("soak", "soak", (soak::COUNT, soak::SEED)),
+            ("soak 3", "soak", (3, soak::SEED)),
+            ("xen soak 3 0x11 large", "xen soak large", (3, 17)),
+            ("soak 1 2 3", "soak 3", (1, 2)),
+            ("xen 3", "xen 3", (soak::COUNT, soak::SEED)),
+        ] {
+            let mut names: Vec<&str> = line.split(' ').collect();
+            assert_eq!((take_numbers(&mut names), names.join(" ").as_str()), (numbers, rest), "{line}");
+        }
+    }
+
+    #[test]
     fn unknown_names_are_refused() {
         assert!(test(&["xenn".into()]).is_err());
+        assert!(test(&["soak".into(), "1".into(), "2".into(), "3".into()]).is_err());
     }
 }

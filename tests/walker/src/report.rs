@@ -52,6 +52,8 @@ pub struct Summary {
     pub pages: u64,
     /// The published number of P2M entries.
     pub max_pfn: u64,
+    /// Of these, entries that stand for the machine's frame of the same number.
+    pub identity: u64,
     /// Root tables walked.
     pub roots: u64,
     /// Tables of each level, L1 first.
@@ -94,7 +96,11 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [l1, l2, l3, l4] = self.tables;
-        writeln!(f, "pages: {}, published entries: {}", self.pages, self.max_pfn)?;
+        writeln!(
+            f,
+            "pages: {}, published entries: {}, identity: {}",
+            self.pages, self.max_pfn, self.identity
+        )?;
         writeln!(f, "roots: {}, tables: {l1} L1, {l2} L2, {l3} L3, {l4} L4", self.roots)?;
         writeln!(
             f,
@@ -187,9 +193,10 @@ pub fn examine(
     for root in &roots {
         check_root(&view, *root, &mut summary, &mut found)?;
     }
-    checks::published::check(core, &mut found)?;
+    let identity = checks::published::check(core, &mut found)?;
+    summary.identity = identity.len() as u64;
     if let Some(listing) = mfndump {
-        checks::mfndump::check(&view, listing, &mut found)?;
+        checks::mfndump::check(&view, &identity, listing, &mut found)?;
         summary.mfndump_lines = listing.lines.len() as u64;
     }
     Ok(Report { findings: found.kept, counts: found.counts, summary })

@@ -1,7 +1,7 @@
 //! `xen-mfndump` agrees: on every frame, and with Xen's own idea of what each frame is.
 //!
 //! *What must hold*: the listing was made while the guest was in the state it was dumped in. Every frame of the P2M is a usable
-//! page of the domain; a frame is a table to Xen exactly if the walk reached it. A table only Xen knows is a boot table
+//! page of the domain; a number that both published forms mark as the machine's own is listed with that mark; a frame is a table to Xen exactly if the walk reached it. A table only Xen knows is a boot table
 //! that was not given back, or one pinned and then forgotten.
 //!
 //! *What is not prevented*: a list walked with tables of its own need not be pinned, so for those Xen may or may not have a
@@ -11,11 +11,17 @@ use start_info::{Maddr, Pfn};
 
 use crate::{
     Error, Finding, MfnDump, MfnLine, PageType,
+    checks::published::{IDENTITY, Identity},
     report::{Findings, View},
     walk::Tables,
 };
 
-pub(crate) fn check(view: &View<'_>, listing: &MfnDump, found: &mut Findings) -> Result<(), Error> {
+pub(crate) fn check(
+    view: &View<'_>,
+    identity: &Identity,
+    listing: &MfnDump,
+    found: &mut Findings,
+) -> Result<(), Error> {
     let core = view.core;
     let expected = core.published().max_pfn;
     let lines = listing.lines.len() as u64;
@@ -27,6 +33,7 @@ pub(crate) fn check(view: &View<'_>, listing: &MfnDump, found: &mut Findings) ->
         let expected = core.mfn(line.pfn);
         let agrees = match expected {
             Some(mfn) => line.mfn == mfn.get(),
+            None if identity.contains(&number) => line.mfn == IDENTITY,
             None => line.mfn == u64::MAX,
         };
         if line.pfn != number || !agrees {

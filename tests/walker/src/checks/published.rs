@@ -1,11 +1,15 @@
 //! Both forms of the P2M the toolstack can read equal the one it did read.
 //!
 //! *What must hold*: shared_info names a three-level list by MFN and a linear one by CR3 and address. Every leaf is the
-//! guest's own page, an entry without a page and the rest of the last leaf are all ones, and the linear list starts a GiB:
+//! guest's own page, an entry without a page is all ones or, in both forms alike, the mark of a number that means the
+//! machine's frame of that number; the rest of the last leaf is all ones, and the linear list starts a GiB:
 //! the tools' trimming of equal tails counts wrongly elsewhere (xg_core_x86.c, xc_core_arch_map_p2m_list_rw).
 //!
 //! *What is not prevented*: `xl` prefers the linear form, so that one agrees by construction unless the two walks differ.
-//! The three-level form and the direct map are the independent witnesses.
+//! The three-level form and the direct map are the independent witnesses. Which numbers may be marked only the machine's
+//! memory map tells, and a core has none: the caller compares [`crate::Summary::identity`] with what it knows.
+
+use std::collections::BTreeSet;
 
 use start_info::{ENTRIES, MAX_FRAMES, Maddr, Mfn, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
@@ -14,8 +18,14 @@ use crate::{CoreFile, Error, Finding, ListForm, ListPart, report::Findings, walk
 
 const GIB: u64 = 1 << 30;
 const NO_FRAME: u64 = u64::MAX;
+/// An entry that stands for the machine's frame of the same number: bit 62, and nothing else.
+pub(crate) const IDENTITY: u64 = 1 << 62;
 
-pub(crate) fn check(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
+/// The numbers a form has marked as the machine's own.
+pub(crate) type Identity = BTreeSet<u64>;
+
+/// Checks both forms; returns which numbers they mark as the machine's own.
+pub(crate) fn check(core: &CoreFile, found: &mut Findings) -> Result<Identity, Error> {
     let published = core.published();
     if !published.p2m_generation.is_multiple_of(2) {
         found.push(Finding::Generation { found: published.p2m_generation });
@@ -23,13 +33,38 @@ pub(crate) fn check(core: &CoreFile, found: &mut Findings) -> Result<(), Error> 
     let max_pfn = published.max_pfn;
     if max_pfn < core.pfn_end() || max_pfn == 0 || max_pfn > MAX_FRAMES {
         found.push(Finding::MaxPfn { found: max_pfn, pages_end: core.pfn_end() });
-        return Ok(());
+        return Ok(Identity::new());
     }
-    check_tree(core, found)?;
-    check_linear(core, found)
+    // The one the tools read says which numbers are marked, the other must agree.
+    let mut marks = Marks::default();
+    check_linear(core, &mut marks, found)?;
+    marks.settled = marks.read;
+    check_tree(core, &mut marks, found)?;
+    Ok(marks.identity)
 }
 
-fn check_tree(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
+/// The marks of the form that is read first, against which the other one is held.
+#[derive(Debug, Default)]
+struct Marks {
+    identity: Identity,
+    /// A form has been read.
+    read: bool,
+    /// No further marks are taken.
+    settled: bool,
+}
+
+impl Marks {
+    /// What an entry must be that has no page.
+    fn due(&mut self, number: u64, entry: u64) -> u64 {
+        self.read = true;
+        if !self.settled && entry == IDENTITY {
+            self.identity.insert(number);
+        }
+        if self.identity.contains(&number) { IDENTITY } else { NO_FRAME }
+    }
+}
+
+fn check_tree(core: &CoreFile, marks: &mut Marks, found: &mut Findings) -> Result<(), Error> {
     let form = ListForm::Tree;
     let published = core.published();
     let Some(top) = read_page(core, form, ListPart::Top, published.frame_list_list, found)? else {
@@ -41,14 +76,14 @@ fn check_tree(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
         let Some(mid) = read_page(core, form, ListPart::Mid(number), mid, found)? else { continue };
         for (leaf, mfn) in (number * ENTRIES..leaves).zip(mid) {
             if let Some(entries) = read_page(core, form, ListPart::Leaf(leaf), mfn, found)? {
-                compare(core, form, leaf, &entries, found);
+                compare(core, form, leaf, &entries, marks, found);
             }
         }
     }
     Ok(())
 }
 
-fn check_linear(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
+fn check_linear(core: &CoreFile, marks: &mut Marks, found: &mut Findings) -> Result<(), Error> {
     let form = ListForm::Linear;
     let published = core.published();
     let root = match Maddr::try_new(published.p2m_cr3) {
@@ -69,7 +104,7 @@ fn check_linear(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
             Some(mapped) => {
                 let mfn = mapped.mfn.get();
                 if let Some(entries) = read_page(core, form, ListPart::Leaf(leaf), mfn, found)? {
-                    compare(core, form, leaf, &entries, found);
+                    compare(core, form, leaf, &entries, marks, found);
                 }
             }
             None => {
@@ -100,15 +135,26 @@ fn read_page(
     Ok(page)
 }
 
-fn compare(core: &CoreFile, form: ListForm, leaf: u64, entries: &[u64], found: &mut Findings) {
+fn compare(
+    core: &CoreFile,
+    form: ListForm,
+    leaf: u64,
+    entries: &[u64],
+    marks: &mut Marks,
+    found: &mut Findings,
+) {
     let max_pfn = core.published().max_pfn;
     for (number, entry) in (leaf * ENTRIES..).zip(entries) {
         let Ok(pfn) = Pfn::try_new(number) else { return };
         let expected = core.mfn(number);
-        let due = expected.map_or(NO_FRAME, Mfn::get);
-        if number >= max_pfn && *entry != NO_FRAME {
-            found.push(Finding::ListTail { form, pfn, found: *entry });
-        } else if number < max_pfn && *entry != due {
+        if number >= max_pfn {
+            if *entry != NO_FRAME {
+                found.push(Finding::ListTail { form, pfn, found: *entry });
+            }
+            continue;
+        }
+        let due = expected.map_or_else(|| marks.due(number, *entry), Mfn::get);
+        if *entry != due {
             found.push(Finding::ListEntry { form, pfn, found: *entry, expected });
         }
     }

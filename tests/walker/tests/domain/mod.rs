@@ -33,6 +33,9 @@ pub(crate) const IMAGE_PFN: u64 = 0x1000;
 pub(crate) const PFN_END: u64 = IMAGE_PFN + 8;
 pub(crate) const MAX_PFN: u64 = PFN_END + 2;
 pub(crate) const FOREIGN: u64 = 0x50;
+/// A number in the hole of memory, not at the start of a leaf, and the mark of an entry that stands for the machine's frame.
+pub(crate) const DEVICES: u64 = 0x3fd;
+pub(crate) const IDENTITY: u64 = 1 << 62;
 /// Offsets of the image's parts: two pages of code, one of constants, four of data of which the second is a guard.
 pub(crate) const RODATA: u64 = 0x2000;
 pub(crate) const DATA: u64 = 0x3000;
@@ -52,11 +55,13 @@ pub(crate) struct Plan {
     pub(crate) list_root: ListRoot,
     /// Give the second PFN the frame of the first.
     pub(crate) twins: Option<(u64, u64)>,
+    /// How many numbers from [`DEVICES`] on stand for the machine's frames.
+    pub(crate) identity: u64,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { list: LIST, list_root: ListRoot::Shared, twins: None }
+        Self { list: LIST, list_root: ListRoot::Shared, twins: None, identity: 0 }
     }
 }
 
@@ -81,6 +86,7 @@ pub(crate) struct Domain {
     pub(crate) context: Vec<u8>,
     pub(crate) shared_info: Vec<u8>,
     pub(crate) padding: u64,
+    identity: std::ops::Range<u64>,
 }
 
 pub(crate) fn direct(pfn: u64) -> u64 {
@@ -94,6 +100,7 @@ pub(crate) fn put(bytes: &mut [u8], offset: usize, value: u64) {
 impl Domain {
     pub(crate) fn new(plan: Plan) -> Self {
         let mut domain = Self::empty(plan);
+        domain.identity = DEVICES..DEVICES + plan.identity;
         domain.make_lists();
         domain.map_kernel();
         domain.map_list(plan);
@@ -128,6 +135,7 @@ impl Domain {
             context: vec![0; 5168],
             shared_info: vec![0; 4096],
             padding: 0,
+            identity: 0..0,
         };
         domain.root = domain.take();
         domain.tables.insert(domain.root, 4);
@@ -146,6 +154,12 @@ impl Domain {
         self.next_free += 1;
         assert!(self.next_free < LOW_PAGES);
         self.next_free
+    }
+
+    /// The word of the P2M for a number.
+    fn word(&self, pfn: u64) -> u64 {
+        let hole = if self.identity.contains(&pfn) { IDENTITY } else { u64::MAX };
+        self.p2m.get(&pfn).copied().unwrap_or(hole)
     }
 
     pub(crate) fn mfn(&self, pfn: u64) -> u64 {
@@ -209,8 +223,7 @@ impl Domain {
         self.page(missing).fill(u64::MAX);
         for leaf in 0..MAX_PFN.div_ceil(512) {
             let numbers = leaf * 512..(leaf + 1) * 512;
-            let entries: Vec<_> =
-                numbers.map(|pfn| self.p2m.get(&pfn).copied().unwrap_or(u64::MAX)).collect();
+            let entries: Vec<_> = numbers.map(|pfn| self.word(pfn)).collect();
             let is_hole = entries.iter().all(|entry| *entry == u64::MAX);
             let page = if is_hole { missing } else { self.take() };
             *self.page(page) = entries;
@@ -280,11 +293,11 @@ impl Domain {
             " --- Dumping P2M for domain 1 ---\n Guest Width: 8, PT Levels: 4 P2M size: = {MAX_PFN}\n"
         );
         for pfn in 0..MAX_PFN {
-            let mfn = self.p2m.get(&pfn).copied().unwrap_or(u64::MAX);
+            let mfn = self.word(pfn);
             let kind = match self.tables.get(&pfn) {
                 Some(4) => String::from("(type 0xc) pinned L4"),
                 Some(level) => format!("(type {level:#x}) L{level}"),
-                None if mfn == u64::MAX => String::from("(type 0xf) invalid"),
+                None if mfn >= IDENTITY => String::from("(type 0xf) invalid"),
                 None => String::from("(type 0x0)"),
             };
             text += &format!("  pfn={pfn:#x} ==> mfn={mfn:#x} {kind}\n");

@@ -12,7 +12,7 @@ use x86_64::VirtAddr;
 use super::ROOM;
 use super::archive::archive_of;
 use super::object::{ALLOC, Object, PROGBITS, RELA, TEXT};
-use crate::module::{Archive, Error, Export, Lent, Plan, order};
+use crate::module::{Archive, Error, Export, Lent, Plan, Ramdisk, order};
 
 /// The least of some times, because other work only adds to one.
 fn least(mut work: impl FnMut()) -> Duration {
@@ -146,7 +146,8 @@ fn modules_in_an_order() {
             let info = format!("name={name}\0version=1\0license=MIT\0abi=1\0depends={next}");
             (format!("modules/{name}.ko"), Object::saying(info.as_bytes()).bytes())
         }));
-        (Archive::new(bytes.leak()).unwrap(), names)
+        let ramdisk = Box::leak(Box::new(Ramdisk::new(bytes.leak()).unwrap()));
+        (Archive::new(ramdisk).unwrap(), names)
     };
     grows_little("a chain of modules", 500, make, |(archive, names)| {
         let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
