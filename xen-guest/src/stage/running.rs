@@ -45,7 +45,7 @@ impl Running {
     /// Takes a run of adjacent frames, for a heap.
     ///
     /// # Errors
-    /// [`mmu::Error::NoFrames`] when no run is as long.
+    /// [`mmu::Error::NoRun`] when no run is as long.
     pub fn take_span<P: Platform>(
         &mut self,
         platform: &mut P,

@@ -125,7 +125,7 @@ fn too_little_memory_ends_the_boot_with_one_line_and_nothing_broken() {
             Ok(_) => assert!(low >= 6, "{low} pages below the kernel are too few for its tables"),
             Err(failure) => {
                 assert!(low < 6, "{low}: {failure}");
-                assert!(matches!(failure.cause(), Cause::Mmu(Error::NoFrames { .. })), "{failure}");
+                assert!(matches!(failure.cause(), Cause::Mmu(Error::NoRun { .. })), "{failure}");
             }
         }
         audit::references(&built.machine).assert_none();

@@ -300,7 +300,7 @@ proptest! {
             Err(failure) => {
                 let told = matches!(
                     failure.cause(),
-                    Cause::Conflict(_) | Cause::NoMap(_) | Cause::Mmu(mmu::Error::NoFrames { .. })
+                    Cause::Conflict(_) | Cause::NoMap(_) | Cause::Mmu(mmu::Error::NoFrames { .. } | mmu::Error::NoRun { .. })
                 );
                 prop_assert!(told, "{}", failure);
                 audit::references(&built.machine).assert_none();

@@ -51,7 +51,7 @@ proptest! {
                 booted.check();
             }
             Err(failure) => {
-                let wanting = matches!(failure.cause(), Cause::Mmu(mmu::Error::NoFrames { .. }));
+                let wanting = matches!(failure.cause(), Cause::Mmu(mmu::Error::NoFrames { .. } | mmu::Error::NoRun { .. }));
                 prop_assert!(wanting, "{}", failure);
                 audit::references(&built.machine).assert_none();
             }
