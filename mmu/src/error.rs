@@ -262,7 +262,7 @@ impl fmt::Display for Error {
                         f,
                         "the ramdisk at pfn {at} lies where the machine has no RAM and must move: it needs {pages} of {free} \
                          free pages; boot with a ramdisk of at most {longest} pages, or give the guest {} pages more",
-                        need.get().saturating_sub(longest.get())
+                        more_for(need.get().saturating_sub(longest.get()))
                     ),
                     RunOf::FirstTables(image) => write!(
                         f,
@@ -315,6 +315,11 @@ impl fmt::Display for Error {
             Self::OutOfOrder { address } => write!(f, "{address:#x} was mapped after a higher address"),
         }
     }
+}
+
+/// Returns how many pages a guest must be given so that as many are free: the rest go into its P2M and page tables.
+const fn more_for(pages: u64) -> u64 {
+    pages + pages / 64 + 64
 }
 
 impl core::error::Error for Error {}

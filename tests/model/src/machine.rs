@@ -72,6 +72,8 @@ pub struct Machine {
     pub(crate) ramdisk: &'static [u8],
     pub(crate) ramdisk_pages: Range<u64>,
     pub(crate) ticks: std::cell::Cell<u64>,
+    /// How often memory was read or written, a word or a page at a time.
+    pub(crate) accesses: std::cell::Cell<u64>,
     /// How often a module's exit function was called.
     pub(crate) modules_ended: u64,
 }
@@ -149,8 +151,15 @@ impl Machine {
             ramdisk: &[],
             ramdisk_pages: 0..0,
             ticks: std::cell::Cell::new(0),
+            accesses: std::cell::Cell::new(0),
             modules_ended: 0,
         }
+    }
+
+    /// Returns how often the guest read or wrote memory, a word or a page at a time: what a boot takes, in steps.
+    #[must_use]
+    pub const fn accesses(&self) -> u64 {
+        self.accesses.get()
     }
 
     /// Returns how many pages the guest was built with, holes included.

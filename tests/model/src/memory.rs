@@ -56,6 +56,7 @@ impl Machine {
     }
 
     fn source(&self, address: u64) -> Frame {
+        self.accesses.set(self.accesses.get() + 1);
         match self.translate(address) {
             Ok(Translation { frame, old: Some(old), .. }) if old.mfn() != self.frames.mfn(frame) => {
                 self.guest_bug(&format!("read {address:#x} by a translation that was not flushed: {old:?}"))
@@ -66,6 +67,7 @@ impl Machine {
     }
 
     fn target(&self, address: u64) -> Frame {
+        self.accesses.set(self.accesses.get() + 1);
         match self.translate(address) {
             Ok(Translation { old: Some(old), .. }) => self
                 .guest_bug(&format!("wrote to {address:#x} by a translation that was not flushed: {old:?}")),

@@ -13,3 +13,4 @@ mod large;
 mod modules;
 mod shapes;
 mod spaces;
+mod sparse;
