@@ -24,7 +24,7 @@ use crate::{
     builder_tables::BuilderTables,
     discard::discard,
     entry::{Access, Entry},
-    error::{Doing, Error},
+    error::{Doing, Error, RunOf},
     growth::Growth,
     hv::{Machine, Update},
     layout::DIRECT_MAP,
@@ -78,7 +78,7 @@ impl DirectMap {
     /// out if it is not in the builder's mapping.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no room below the kernel, [`Error::Refused`] when Xen refuses.
+    /// [`Error::NoRun`] when there is no room below the kernel, [`Error::Refused`] when Xen refuses.
     pub fn bootstrap<M: Machine>(
         machine: &mut M,
         pages: &Arrangement,
@@ -93,8 +93,7 @@ impl DirectMap {
         let view = tables.into_view();
         let rest = Span::<Unmapped>::all_memory(view.authority(), total);
         let first = builder.frames().intersection(rest.range());
-        let own = own_tables(machine, pages, facts, Needed::exactly(machine, pages, first))
-            .ok_or(Error::NoFrames { doing: Doing::DirectMap, mapped: builder.frames().len(), total })?;
+        let own = own_tables(machine, pages, facts, Needed::exactly(machine, pages, first))?;
 
         let mut reserved: ArrayVec<PfnRange, MOST_RANGES> = occupied.ranges().collect();
         // Page 0 stays unused: a pseudo-physical address of 0 is never right.
@@ -193,7 +192,7 @@ impl DirectMap {
     /// Takes a run of adjacent frames, mapping more memory if need be.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when no run is as long, and as [`DirectMap::grow`].
+    /// [`Error::NoRun`] when no run is as long, and as [`DirectMap::grow`].
     pub fn take_span<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -206,9 +205,20 @@ impl DirectMap {
                 return Ok(span);
             }
             if !self.grow(machine, p2m)? {
-                return Err(self.no_frames());
+                return Err(self.no_run(machine, RunOf::Payload, len));
             }
         }
+    }
+
+    /// Says why there is no run as long. More memory may help only if less is free than is needed.
+    fn no_run<M: Machine>(&self, machine: &M, object: RunOf, need: PageCount) -> Error {
+        let longest = self.frames.longest(machine);
+        if longest >= need {
+            // The pages are there; they were denied.
+            return self.no_frames();
+        }
+        let free = PageCount::try_new(self.free()).unwrap_or_default();
+        Error::NoRun { object, need, longest, free }
     }
 
     /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so mapping must go on
@@ -295,7 +305,7 @@ impl DirectMap {
     }
 
     fn no_frames(&self) -> Error {
-        Error::NoFrames { doing: Doing::DirectMap, mapped: self.mapped(), total: self.total }
+        Error::NoFrames { doing: Doing::DirectMap, mapped: self.memory_mapped(), total: self.memory() }
     }
 
     fn take_mapped<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, Error> {
@@ -577,7 +587,7 @@ impl DirectMap {
     /// `late` to the allocator.
     ///
     /// # Errors
-    /// [`Error::RamdiskLent`] when somebody reads it, [`Error::NoFrames`] when there is no run as long, and as
+    /// [`Error::RamdiskLent`] when somebody reads it, [`Error::NoRun`] when there is no run as long, and as
     /// [`DirectMap::grow`]; nothing is let go then.
     pub fn move_ramdisk<M: Machine>(
         &mut self,
@@ -591,7 +601,13 @@ impl DirectMap {
             return Err(Error::RamdiskLent { pages });
         }
         self.grow_to(machine, p2m, pages.end())?;
-        let mut room = self.take_span(machine, p2m, pages.len())?;
+        let room = self.take_span(machine, p2m, pages.len());
+        let mut room = room.map_err(|error| match error {
+            Error::NoRun { need, longest, free, .. } => {
+                Error::NoRun { object: RunOf::Ramdisk(pages), need, longest, free }
+            }
+            error => error,
+        })?;
         let new = room.range();
         for (from, to) in pages.iter().zip(new.iter()) {
             let source = self.view.direct().word(from, Index::FIRST).ok_or(Error::NoMemory { pfn: from })?;
@@ -620,21 +636,30 @@ impl DirectMap {
 
 /// Returns the highest run of `need` pages below the image that are memory: they become the first tables. Page 0 and at
 /// least one page more are left out.
+///
+/// # Errors
+/// [`Error::NoRun`] when there is none.
 fn own_tables<M: Machine>(
     machine: &M,
     pages: &Arrangement,
     facts: &BootFacts,
     need: u64,
-) -> Option<PfnRange> {
-    let mut end = facts.image().start();
-    for number in (1..facts.image().start()).rev() {
+) -> Result<PfnRange, Error> {
+    let image = facts.image().start();
+    let (mut end, mut longest, mut free) = (image, 0, 0);
+    for number in (1..image).rev() {
         if pages.entry(machine, frame(number)).ram().is_none() {
             end = number;
-        } else if end - number > need {
-            return Some(PfnRange::between(frame(end - need), frame(end)));
+            continue;
         }
+        if end - number > need {
+            return Ok(PfnRange::between(frame(end - need), frame(end)));
+        }
+        (longest, free) = (longest.max(end - number), free + 1);
     }
-    None
+    let count = |pages| PageCount::try_new(pages).unwrap_or_default();
+    let object = RunOf::FirstTables(frame(image));
+    Err(Error::NoRun { object, need: count(need + 1), longest: count(longest), free: count(free) })
 }
 
 /// How many tables a range takes.

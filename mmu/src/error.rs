@@ -57,6 +57,17 @@ impl fmt::Display for Doing {
     }
 }
 
+/// What needs pages that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunOf {
+    /// What the payload asked for.
+    Payload,
+    /// A ramdisk that lies, at these pages, where the machine has no RAM.
+    Ramdisk(PfnRange),
+    /// The first page tables, which come from below the image that starts at this page.
+    FirstTables(Pfn),
+}
+
 /// Why page tables could not be built or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -73,10 +84,21 @@ pub enum Error {
     NoFrames {
         /// What the frame was for.
         doing: Doing,
-        /// How much memory is mapped.
+        /// How many pages of memory are mapped. Page numbers without memory are none.
         mapped: PageCount,
-        /// How much memory the guest has.
+        /// How many pages of memory the guest has.
         total: PageCount,
+    },
+    /// There are no pages of memory as many as wanted that follow each other.
+    NoRun {
+        /// What they were for.
+        object: RunOf,
+        /// How many are needed.
+        need: PageCount,
+        /// The longest run there is.
+        longest: PageCount,
+        /// How many pages there are in all.
+        free: PageCount,
     },
     /// A P2M step failed.
     P2m(p2m::Error),
@@ -230,6 +252,34 @@ impl fmt::Display for Error {
                     "{doing}: no free page left in {mapped} of {total} pages; give the guest more memory"
                 )
             }
+            Self::NoRun { object, need, longest, free } => {
+                let pages = format_args!("a run of {need} pages, the longest is {longest}");
+                match object {
+                    RunOf::Payload if free < need => {
+                        write!(
+                            f,
+                            "{need} free pages are needed, there are {free}; ask for less, or give the guest more memory"
+                        )
+                    }
+                    RunOf::Payload => {
+                        write!(
+                            f,
+                            "what is asked for needs {pages} of {free} free pages; ask for shorter runs"
+                        )
+                    }
+                    RunOf::Ramdisk(at) => write!(
+                        f,
+                        "the ramdisk at pfn {at} lies where the machine has no RAM and must move: it needs {pages} of {free} \
+                         free pages; boot with a ramdisk of at most {longest} pages, or give the guest {} pages more",
+                        more_for(need.get().saturating_sub(longest.get()))
+                    ),
+                    RunOf::FirstTables(image) => write!(
+                        f,
+                        "the first page tables need {pages} of {free} pages of memory below the kernel image at pfn {image}; \
+                         link the kernel higher (linker.ld), or boot with a smaller ramdisk"
+                    ),
+                }
+            }
             Self::P2m(error) => error.fmt(f),
             Self::OutOfRange(error) => write!(f, "machine address {error}"),
             Self::NotMapped { address, level } => write!(f, "{address:#x} has no L{level} table"),
@@ -279,6 +329,11 @@ impl fmt::Display for Error {
             Self::OutOfOrder { address } => write!(f, "{address:#x} was mapped after a higher address"),
         }
     }
+}
+
+/// Returns how many pages a guest must be given so that as many are free: the rest go into its P2M and page tables.
+const fn more_for(pages: u64) -> u64 {
+    pages + pages / 64 + 64
 }
 
 impl core::error::Error for Error {}

@@ -81,6 +81,15 @@ impl Ladder {
         address: VirtAddr,
         entry: Entry<L1>,
     ) -> Result<(), Error> {
+        // Most pages follow another one under the same table.
+        if let Some(l1) = &mut self.l1
+            && address >= self.at
+            && address.as_u64() / L2::REACH == self.at.as_u64() / L2::REACH
+        {
+            self.at = address;
+            l1.put(machine, L1::index(address), entry);
+            return Ok(());
+        }
         self.open(machine, map, p2m, address)?;
         if self.l1.is_none() {
             self.l1 = Some(Table::empty(map.take(machine, p2m)?, machine));

@@ -56,7 +56,7 @@ pub use batch::Batch;
 pub use builder_tables::BuilderTables;
 pub use direct_map::DirectMap;
 pub use entry::{Access, Entry};
-pub use error::Error;
+pub use error::{Error, RunOf};
 pub use fixmap::{Fixmap, FixmapPage, Glimpse};
 pub use flush::Unflushed;
 pub use hv::{Discarded, Errno, ExtOp, Hypervisor, Machine, Stopped, Update, VaUpdate};

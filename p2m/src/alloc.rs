@@ -139,6 +139,18 @@ impl FrameAllocator {
         found
     }
 
+    /// Returns the length of the longest run of free frames, among those that are kept as one.
+    #[must_use]
+    pub fn longest(&self, memory: &impl Memory) -> PageCount {
+        let (mut longest, mut next) = (self.top.len(), self.below);
+        while let Some(first) = next {
+            let (range, below) = self.read_description(memory, first);
+            longest = longest.max(range.len());
+            next = below;
+        }
+        longest
+    }
+
     fn push(&mut self, memory: &mut impl Memory, range: PfnRange) {
         if !self.top.is_empty()
             && self.top.end() == range.start()

@@ -294,7 +294,7 @@ impl Tree {
     ///
     /// # Errors
     /// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a page that is no RAM.
-    #[inline]
+    #[inline(always)]
     pub fn leaves_alike(
         &self,
         memory: &impl Memory,
@@ -308,7 +308,7 @@ impl Tree {
     }
 
     /// Returns leaf `index`, and the first leaf after it that is another page: of a shared leaf there are many in a row.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn run_of_leaf(&self, memory: &impl Memory, index: u64) -> (Page, u64) {
         let leaf = self.leaf(memory, index).unwrap_or(self.missing);
         if leaf != self.missing && leaf != self.identity {

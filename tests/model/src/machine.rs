@@ -57,8 +57,6 @@ pub struct Machine {
     pub(crate) refusals: Vec<Refusal>,
     /// How often a frame was asked for, and the requests that are denied.
     pub(crate) frames_asked: std::cell::Cell<u64>,
-    /// How often the guest looked at a word of memory or of the M2P.
-    pub(crate) looks: std::cell::Cell<u64>,
     pub(crate) denials: Vec<u64>,
     pub(crate) trace: Trace,
     pub(crate) within_multicall: bool,
@@ -78,6 +76,8 @@ pub struct Machine {
     /// Time stands still.
     pub(crate) timeless: bool,
     pub(crate) ticks: std::cell::Cell<u64>,
+    /// How often memory was read or written, a word or a page at a time.
+    pub(crate) accesses: std::cell::Cell<u64>,
     /// How often a module's exit function was called.
     pub(crate) modules_ended: u64,
 }
@@ -148,7 +148,6 @@ impl Machine {
             refused: 0,
             refusals: Vec::new(),
             frames_asked: std::cell::Cell::new(0),
-            looks: std::cell::Cell::new(0),
             denials: Vec::new(),
             trace: Trace::default(),
             within_multicall: false,
@@ -165,8 +164,15 @@ impl Machine {
             lent: std::cell::Cell::new(None),
             timeless: false,
             ticks: std::cell::Cell::new(0),
+            accesses: std::cell::Cell::new(0),
             modules_ended: 0,
         }
+    }
+
+    /// Returns how often the guest read or wrote memory, a word or a page at a time: what a boot takes, in steps.
+    #[must_use]
+    pub const fn accesses(&self) -> u64 {
+        self.accesses.get()
     }
 
     /// Returns how many pages the guest was built with, holes included.
@@ -331,12 +337,6 @@ impl Machine {
     #[must_use]
     pub const fn frames_asked(&self) -> u64 {
         self.frames_asked.get()
-    }
-
-    /// Returns how often the guest looked at a word of memory or of the M2P so far: what work of it is counted by.
-    #[must_use]
-    pub const fn looks(&self) -> u64 {
-        self.looks.get()
     }
 
     /// Returns how often the exit function of a module was called.

@@ -59,6 +59,7 @@ impl Machine {
 
     /// Returns the frame that is read at an address; `None` for a device's.
     fn source(&self, address: u64) -> Option<Frame> {
+        self.accesses.set(self.accesses.get() + 1);
         match self.translate(address) {
             Ok(Translation { frame, old: Some(old), .. }) if old.mfn() != self.frames.mfn(frame) => {
                 self.guest_bug(&format!("read {address:#x} by a translation that was not flushed: {old:?}"))
@@ -74,6 +75,7 @@ impl Machine {
     }
 
     fn target(&self, address: u64) -> Frame {
+        self.accesses.set(self.accesses.get() + 1);
         match self.translate(address) {
             Ok(Translation { old: Some(old), .. }) => self
                 .guest_bug(&format!("wrote to {address:#x} by a translation that was not flushed: {old:?}")),
@@ -95,7 +97,6 @@ const fn word_of(address: u64) -> usize {
 
 impl Memory for Machine {
     fn load(&self, word: Word) -> u64 {
-        self.looks.set(self.looks.get() + 1);
         let address = word.address().as_u64();
         self.source(address).map_or(NO_ANSWER, |frame| self.contents.word(frame, word_of(address)))
     }
@@ -132,7 +133,7 @@ impl Memory for Machine {
 
 impl MachineToPhys for Machine {
     fn machine_to_phys(&self, mfn: Mfn) -> Option<u64> {
-        self.looks.set(self.looks.get() + 1);
+        self.accesses.set(self.accesses.get() + 1);
         if let Some(&changed) = self.m2p.get(&mfn.get()) {
             return Some(changed);
         }

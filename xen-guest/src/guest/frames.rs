@@ -24,7 +24,7 @@ impl<P: Platform> Guest<P> {
     /// Takes a run of adjacent frames.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when no run is as long.
+    /// [`Error::NoRun`] when no run is as long.
     pub fn take_span(&mut self, len: PageCount) -> Result<Span<Mapped>, Error> {
         self.parts.map.take_span(&mut self.platform, &self.parts.p2m, len)
     }

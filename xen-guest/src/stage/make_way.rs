@@ -15,7 +15,7 @@ impl Running {
     /// Moves the ramdisk away if it lies where the machine has no RAM, and gives all memory there back.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no room for the ramdisk, [`Error::Refused`] when Xen refuses.
+    /// [`Error::NoRun`] when there is no room for the ramdisk, [`Error::Refused`] when Xen refuses.
     pub(crate) fn make_way<P: Platform>(
         &mut self,
         platform: &mut P,

@@ -25,7 +25,7 @@ fn audited(booted: &Booted) {
 #[test]
 fn a_number_of_pages_that_cannot_be_is_refused_at_once() {
     let mut booted = booted(dom0(0x6000));
-    let (calls, looks) = (booted.machine().calls(), booted.machine().looks());
+    let (calls, accesses) = (booted.machine().calls(), booted.machine().accesses());
     assert_eq!(map(&mut booted, 0).unwrap_err(), Error::NoPages);
     for pages in [(1 << 27) + 1, 1 << 28, (1 << 40) - 1] {
         let error = map(&mut booted, pages).unwrap_err();
@@ -42,7 +42,7 @@ fn a_number_of_pages_that_cannot_be_is_refused_at_once() {
     let error = identity(&mut booted, 0x10_0000, 1 << 35).unwrap_err();
     assert!(matches!(error, Error::NoFrames { .. }), "{error}");
     assert_eq!(booted.machine().calls(), calls, "Xen was asked");
-    assert!(booted.machine().looks() - looks < 100, "each page was looked at");
+    assert!(booted.machine().accesses() - accesses < 100, "each page was looked at");
 }
 
 /// Each of the frames is looked at, not the first alone.

@@ -127,7 +127,7 @@ fn too_little_memory_ends_the_boot_with_one_line_and_nothing_broken() {
             }
             Err((built, failure)) => {
                 assert!(low < 6, "{low}: {failure}");
-                assert!(matches!(failure.cause(), Cause::Mmu(Error::NoFrames { .. })), "{failure}");
+                assert!(matches!(failure.cause(), Cause::Mmu(Error::NoRun { .. })), "{failure}");
                 built.machine
             }
         };

@@ -298,7 +298,7 @@ proptest! {
             Err((built, failure)) => {
                 let told = matches!(
                     failure.cause(),
-                    Cause::Conflict(_) | Cause::NoMap(_) | Cause::Mmu(mmu::Error::NoFrames { .. })
+                    Cause::Conflict(_) | Cause::NoMap(_) | Cause::Mmu(mmu::Error::NoFrames { .. } | mmu::Error::NoRun { .. })
                 );
                 prop_assert!(told, "{}", failure);
                 audit::references(&built.machine).assert_none();

@@ -15,3 +15,4 @@ mod modules;
 mod rings;
 mod shapes;
 mod spaces;
+mod sparse;

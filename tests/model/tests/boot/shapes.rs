@@ -51,7 +51,8 @@ proptest! {
                 booted.check();
             }
             Err((built, failure)) => {
-                let wanting = matches!(failure.cause(), Cause::Mmu(mmu::Error::NoFrames { .. }));
+                let wanting =
+                    matches!(failure.cause(), Cause::Mmu(mmu::Error::NoFrames { .. } | mmu::Error::NoRun { .. }));
                 prop_assert!(wanting, "{}", failure);
                 audit::references(&built.machine).assert_none();
             }
