@@ -145,7 +145,9 @@ impl Contents {
                 match page {
                     Page::Undefined => {}
                     Page::Uniform(value) => print.words(&[place, 1, *value]),
-                    Page::Map { block, shift, bits } => print.words(&[place, 2, *block, (*shift).into(), *bits]),
+                    Page::Map { block, shift, bits } => {
+                        print.words(&[place, 2, *block, (*shift).into(), *bits])
+                    }
                     Page::Words(words) => {
                         print.words(&[place, 3]);
                         print.page(words);

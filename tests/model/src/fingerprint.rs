@@ -59,7 +59,9 @@ impl Machine {
         self.frames.enter(&mut print);
         let mut sum = [&self.m2p, &self.moved].map(|map| {
             // A map has no order.
-            map.iter().fold(0, |sum: u64, (&key, &value)| sum.wrapping_add((key * 2 + 1).wrapping_mul(value.wrapping_mul(2) | 1)))
+            map.iter().fold(0, |sum: u64, (&key, &value)| {
+                sum.wrapping_add((key * 2 + 1).wrapping_mul(value.wrapping_mul(2) | 1))
+            })
         });
         sum[0] = sum[0].wrapping_add(self.stale.fingerprint());
         print.words(&sum);

@@ -145,7 +145,10 @@ impl<'p> Look<'p> {
             if let Some(place) = self.place(mfn) {
                 self.rights[place].direct = writable;
             }
-        } else if within(KERNEL_MAP.as_u64() + ledger.image.start * PAGE, ledger.image.end - ledger.image.start) {
+        } else if within(
+            KERNEL_MAP.as_u64() + ledger.image.start * PAGE,
+            ledger.image.end - ledger.image.start,
+        ) {
             let pfn = (address - KERNEL_MAP.as_u64()) / PAGE;
             let may = (ledger.text.contains(&pfn), pfn >= ledger.constant_end);
             if ledger.frame(pfn) != Some(mfn) || (executable, writable) != may || pfn == ledger.guard {
@@ -190,7 +193,9 @@ impl<'p> Look<'p> {
             let differs = |slot: &usize| !xens.contains(slot) && first[*slot] != entries[*slot];
             if let Some(slot) = (0..512).find(differs) {
                 let [first, entry] = [first[slot], entries[slot]];
-                return Err(format!("the space of mfn {root} has {entry:#x} in slot {slot}, the first {first:#x}"));
+                return Err(format!(
+                    "the space of mfn {root} has {entry:#x} in slot {slot}, the first {first:#x}"
+                ));
             }
             let record = self.machine.record(root);
             if record.and_then(xen_model::Record::table_level) != Some(4) {
@@ -246,7 +251,10 @@ impl<'p> Look<'p> {
         }
         for (address, leaf) in &self.devices {
             if asked.get(address) != Some(&leaf.pte.mfn()) {
-                return Err(format!("{address:#x} maps mfn {}, which the payload does not hold", leaf.pte.mfn()));
+                return Err(format!(
+                    "{address:#x} maps mfn {}, which the payload does not hold",
+                    leaf.pte.mfn()
+                ));
             }
             if self.machine.held_pfn(leaf.pte.mfn()).is_some() {
                 return Err(format!("{address:#x} maps the guest's own memory as a device: {leaf:?}"));
@@ -276,7 +284,10 @@ impl<'p> Look<'p> {
                 && let Some(place) = self.place(leaf.pte.mfn())
                 && self.rights[place].writable
             {
-                return Err(format!("{:#x}, text or constants of a module, is writable elsewhere", leaf.address));
+                return Err(format!(
+                    "{:#x}, text or constants of a module, is writable elsewhere",
+                    leaf.address
+                ));
             }
         }
         Ok(())
@@ -332,7 +343,9 @@ fn p2m(ledger: &Ledger, payload: &Payload) -> Checked {
         let linear = machine.live_leaf(at).map(|leaf| leaf.pte.mfn());
         let listed = listed(leaf);
         if listed.is_none() || linear.ok() != listed {
-            return Err(format!("leaf {leaf:#x} of the P2M is {linear:?} at {at:#x} and {listed:?} in the list"));
+            return Err(format!(
+                "leaf {leaf:#x} of the P2M is {linear:?} at {at:#x} and {listed:?} in the list"
+            ));
         }
         let mut expected = ledger.leaf(leaf).to_vec();
         for (pfn, entry) in payload.changes.range(leaf * 512..leaf * 512 + 512) {
@@ -345,7 +358,10 @@ fn p2m(ledger: &Ledger, payload: &Payload) -> Checked {
         let words = listed.and_then(|mfn| machine.peek_page(mfn)).unwrap_or([0; 512]);
         if let Some(place) = (0..512).find(|&place| words[place] != expected[place]) {
             let (pfn, found) = (leaf * 512 + place as u64, Entry::decode(words[place]));
-            return Err(format!("pfn {pfn:#x} is {found:?} in the P2M, not {:?}", Entry::decode(expected[place])));
+            return Err(format!(
+                "pfn {pfn:#x} is {found:?} in the P2M, not {:?}",
+                Entry::decode(expected[place])
+            ));
         }
         last = Some((listed, expected));
     }
@@ -357,7 +373,8 @@ fn lent(machine: &Machine) -> Checked {
     let Some(at) = machine.lent() else { return Ok(()) };
     for (bytes, page) in machine.ramdisk_as_built().as_chunks::<4096>().0.iter().zip(0..) {
         let address = at + page * PAGE;
-        let leaf = machine.live_leaf(address).map_err(|why: Unmapped| format!("lent bytes are gone: {why}"))?;
+        let leaf =
+            machine.live_leaf(address).map_err(|why: Unmapped| format!("lent bytes are gone: {why}"))?;
         let words = machine.peek_page(Pte::mfn(leaf.pte)).unwrap_or([0; 512]);
         let as_lent = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
         if !as_lent.eq(words) {
