@@ -20,8 +20,8 @@ fn ramdisk() -> Ramdisk {
 
 /// A dom0 with all kinds of pages, in few of them.
 pub(crate) fn small() -> Shape {
-    let holes = vec![0x41d..0x80a];
-    let guest = Guest { image_start: 0x180, image_pages: 0x23, holes, ..Guest::dom0(0x813) };
+    let absent = 0x41d..0x80a;
+    let guest = Guest { image_start: 0x180, image_pages: 0x23, holes: vec![absent], ..Guest::dom0(0x813) };
     Shape { guest: guest.with_ramdisk(ramdisk()), hole: 0x425, gap: 0x657, heap: &[587, 379, 12] }
 }
 
@@ -31,8 +31,9 @@ pub(crate) fn renumbered() -> Shape {
     let (hole, low) = (0xa0, 0x100);
     let [ram, reserved] = [1, 2];
     let machine_map = vec![entry(0, hole, ram), entry(hole, low, reserved), entry(low, 0x4000, ram)];
-    let holes = vec![0x600..0xa00];
-    let guest = Guest { image_start: 0x180, image_pages: 0x33, machine_map, holes, ..Guest::dom0(0xa13) };
+    let absent = 0x600..0xa00;
+    let (image_start, image_pages, holes) = (0x180, 0x33, vec![absent]);
+    let guest = Guest { image_start, image_pages, machine_map, holes, ..Guest::dom0(0xa13) };
     let heap = &[512, 512, 159, 124, 94, 52];
     Shape { guest: guest.with_ramdisk(ramdisk()), hole: hole + 5, gap: 0x657, heap }
 }

@@ -10,6 +10,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
 mod action;
+mod damage;
 mod guests;
 mod invariant;
 mod ledger;

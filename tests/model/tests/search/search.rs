@@ -91,13 +91,17 @@ impl Search {
         Self { shape, built, ledger, alphabet, drains, seen: HashMap::new(), count: Count::default() }
     }
 
+    pub(crate) const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     fn boot(&mut self) -> Payload {
         self.count.boots += 1;
         Payload::booted(&self.shape, &self.built)
     }
 
     /// Boots and repeats calls that were made before.
-    fn repeat(&mut self, actions: &[Action]) -> Payload {
+    pub(crate) fn repeat(&mut self, actions: &[Action]) -> Payload {
         let mut payload = self.boot();
         for &action in actions {
             let _ = payload.act(action);
