@@ -172,8 +172,5 @@ pub fn protection_of_tables(machine: &Machine) -> Complaints {
 
 /// Returns every table that is in use, with its level.
 pub fn tables(machine: &Machine) -> impl Iterator<Item = (Mfn, u8)> {
-    machine.frames.all().filter_map(|frame| {
-        let level = machine.frames.get(frame).table_level()?;
-        Some((machine.frames.mfn(frame), level))
-    })
+    machine.frames.tables().map(|(frame, level)| (machine.frames.mfn(frame), level))
 }

@@ -301,6 +301,15 @@ impl Frames {
         self.get(Frame(number as u32)).owner() == Owner::Nobody
     }
 
+    /// Returns the frames that are tables, with the level.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (Frame, u8)> {
+        let numbers = |block: usize| (block * BLOCK) as u32..((block + 1) * BLOCK) as u32;
+        let has_none = |block: &Block| matches!(block, Block::Same(record) if record.table_level().is_none());
+        let blocks = self.blocks.iter().enumerate().filter(move |(_, block)| !has_none(block));
+        let frames = blocks.flat_map(move |(number, _)| numbers(number).map(Frame));
+        frames.filter_map(|frame| Some((frame, self.get(frame).table_level()?)))
+    }
+
     /// Returns all frames with a record.
     pub(crate) fn all(&self) -> impl Iterator<Item = Frame> + use<> {
         (0..self.len() as u32).map(Frame)

@@ -125,11 +125,11 @@ impl Machine {
         (writable, executable): (bool, bool),
         visit: &mut impl FnMut(Leaf),
     ) {
-        for slot in 0..512 {
+        for (slot, word) in self.contents.words(table).into_iter().enumerate() {
             if level == 4 && XEN_SLOTS.contains(&slot) {
                 continue;
             }
-            let pte = Pte(self.contents.word(table, slot));
+            let pte = Pte(word);
             if !pte.is_present() {
                 continue;
             }

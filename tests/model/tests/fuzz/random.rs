@@ -7,6 +7,11 @@ use std::env;
 pub(crate) struct Random(u64);
 
 impl Random {
+    /// Begins the sequence of one round.
+    pub(crate) const fn seeded(seed: u64, round: u64) -> Self {
+        Self(seed.wrapping_mul(0x1_0000_0001) ^ round << 20)
+    }
+
     pub(crate) fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let word = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -40,7 +45,7 @@ pub(crate) fn repeat(name: &str, rounds: u64, mut round: impl FnMut(&mut Random)
     let seed = number("FUZZ_SEED").unwrap_or(1);
     for number in 0..number("FUZZ_ROUNDS").unwrap_or(rounds) {
         let note = Note(name, seed, number);
-        round(&mut Random(seed.wrapping_mul(0x1_0000_0001) ^ number << 20));
+        round(&mut Random::seeded(seed, number));
         drop(note);
     }
 }

@@ -57,6 +57,8 @@ pub(crate) enum Page {
     Last,
     /// The first behind the last.
     Beyond,
+    /// That of a device, if the guest has the right to one.
+    Registers,
     /// That of the ramdisk's first page.
     Ramdisk,
     /// That of a live table.
@@ -92,6 +94,31 @@ pub(crate) enum Device {
     /// That of a frame that was held at some time.
     Kept(usize),
 }
+
+/// Which actions are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alphabet {
+    /// All there are.
+    All,
+    /// Without those that differ from another one only in a number.
+    Core,
+}
+
+impl Alphabet {
+    /// Tells whether an action belongs to it.
+    pub(crate) const fn has(self, action: Action) -> bool {
+        match (self, action) {
+            (Self::All, _) => true,
+            (Self::Core, Action::Span(pages)) => pages == SPANS[0],
+            (Self::Core, Action::Set(Page::Hole, meaning)) => !matches!(meaning, Meaning::Foreign),
+            (Self::Core, Action::Set(Page::Gap, meaning)) => !matches!(meaning, Meaning::Identity),
+            (Self::Core, _) => true,
+        }
+    }
+}
+
+/// Lengths of runs.
+pub(crate) const SPANS: [u64; 2] = [3, 9];
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

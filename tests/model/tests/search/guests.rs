@@ -3,9 +3,6 @@
 use start_info::MapEntry;
 use xen_model::{Guest, Ramdisk};
 
-/// Where the machine of the small guest has no memory.
-const HOLE: (u64, u64) = (0xa0, 0x100);
-
 /// A guest, and page numbers that have no memory.
 pub(crate) struct Shape {
     pub(crate) guest: Guest,
@@ -17,32 +14,34 @@ pub(crate) struct Shape {
     pub(crate) heap: &'static [u64],
 }
 
-const SMALL_HEAP: &[u64] = &[512, 512, 159, 124, 94, 52];
-const GROWING_HEAP: &[u64] = &[1024, 384, 28, 5];
-
 fn ramdisk() -> Ramdisk {
     Ramdisk::of((0..0x2345_u32).map(|byte| (byte * 7) as u8).collect())
 }
 
-/// A dom0 with all kinds of pages.
+/// A dom0 with all kinds of pages, in few of them.
 pub(crate) fn small() -> Shape {
+    let absent = 0x41d..0x80a;
+    let guest = Guest { image_start: 0x180, image_pages: 0x23, holes: vec![absent], ..Guest::dom0(0x813) };
+    Shape { guest: guest.with_ramdisk(ramdisk()), hole: 0x425, gap: 0x657, heap: &[587, 379, 12] }
+}
+
+/// A dom0 whose pages had to get other numbers, because its machine has no memory for some.
+pub(crate) fn renumbered() -> Shape {
     let entry = |start: u64, end: u64, kind| MapEntry { start: start << 12, len: (end - start) << 12, kind };
-    let (hole, low) = HOLE;
+    let (hole, low) = (0xa0, 0x100);
     let [ram, reserved] = [1, 2];
     let machine_map = vec![entry(0, hole, ram), entry(hole, low, reserved), entry(low, 0x4000, ram)];
-    let holes = vec![0x600..0xa00];
-    let guest = Guest { image_start: 0x180, image_pages: 0x33, machine_map, holes, ..Guest::dom0(0xa13) };
-    Shape { guest: guest.with_ramdisk(ramdisk()), hole: hole + 5, gap: 0x657, heap: SMALL_HEAP }
+    let absent = 0x600..0xa00;
+    let (image_start, image_pages, holes) = (0x180, 0x33, vec![absent]);
+    let guest = Guest { image_start, image_pages, machine_map, holes, ..Guest::dom0(0xa13) };
+    let heap = &[512, 512, 159, 124, 94, 52];
+    Shape { guest: guest.with_ramdisk(ramdisk()), hole: hole + 5, gap: 0x657, heap }
 }
 
 /// A domU of which a second chunk is mapped only when it is needed.
 pub(crate) fn growing() -> Shape {
     let holes = vec![0x8a5..0x8a7, 0xa00..0x4_0000, 0x4_0011..0x4_0015];
     let guest = Guest { image_start: 0x180, image_pages: 0x33, holes, ..Guest::new(0x4_0457) };
-    Shape {
-        guest: guest.with_ramdisk(ramdisk()).with_command_line("map=lazy"),
-        hole: 0x8a5,
-        gap: 0xa57,
-        heap: GROWING_HEAP,
-    }
+    let guest = guest.with_ramdisk(ramdisk()).with_command_line("map=lazy");
+    Shape { guest, hole: 0x8a5, gap: 0xa57, heap: &[1024, 384, 28, 5] }
 }

@@ -121,7 +121,8 @@ impl<'p> Look<'p> {
         let Leaf { address, pte, writable, executable } = leaf;
         let mfn = pte.mfn();
         let wrong = |why: &str| Err(format!("{address:#x} maps mfn {mfn} ({:#x}): {why}", pte.0));
-        if executable && writable {
+        // Also where a table above takes one of the two away.
+        if pte.is_executable() && pte.is_writable() {
             return wrong("writable and executable");
         }
         if pte.0 & xen_model::pte::GUEST_KERNEL == 0 {

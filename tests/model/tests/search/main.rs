@@ -10,6 +10,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
 mod action;
+mod damage;
 mod guests;
 mod invariant;
 mod ledger;
@@ -25,35 +26,71 @@ mod subject;
 use std::env;
 use std::time::Instant;
 
+use action::Alphabet;
 use guests::Shape;
+use random::Random;
 use search::{Finding, Search};
+
+/// Calls of a sequence that is made at random.
+const LONG: usize = 60;
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
 }
 
+/// Says what was done; ends the test with the shortest sequence that goes wrong.
 fn report(name: &str, search: &mut Search, started: Instant, result: Result<(), Finding>) {
-    println!("{name}: {:?} in {:.1} s", search.count, started.elapsed().as_secs_f64());
+    println!("{name}: {} in {:.1} s", search.count, started.elapsed().as_secs_f64());
     if let Err(finding) = result {
         println!("found: {finding}");
         panic!("{name}: {}", search.shrunk(finding));
     }
 }
 
-fn exhaust(name: &str, shape: Shape, depth: u64) {
+fn exhaust(name: &str, shape: Shape, alphabet: Alphabet, depth: u64, drains: bool) {
     let depth = number("SEARCH_DEPTH", depth) as usize;
     let started = Instant::now();
-    let mut search = Search::of(shape, true);
+    let mut search = Search::of(shape, alphabet, drains);
     let result = search.exhaust(depth);
     report(&format!("{name}, {depth} calls"), &mut search, started, result);
 }
 
 #[test]
-fn no_sequence_of_five_calls_breaks_a_small_guest() {
-    exhaust("small", guests::small(), 3);
+fn no_sequence_of_five_calls_of_the_most_important_breaks_a_guest() {
+    exhaust("small, core", guests::small(), Alphabet::Core, 5, true);
 }
 
 #[test]
+fn no_sequence_of_four_calls_breaks_a_guest() {
+    exhaust("small", guests::small(), Alphabet::All, 4, true);
+}
+
+#[test]
+fn no_sequence_of_three_calls_breaks_a_guest_whose_pages_were_renumbered() {
+    exhaust("renumbered", guests::renumbered(), Alphabet::All, 3, true);
+}
+
+/// Taking all frames there are takes too long with a second chunk.
+#[test]
 fn no_sequence_of_three_calls_breaks_a_guest_that_grows() {
-    exhaust("growing", guests::growing(), 2);
+    exhaust("growing, core", guests::growing(), Alphabet::Core, 3, false);
+}
+
+#[test]
+fn no_long_sequence_at_random_breaks_a_guest() {
+    let (seed, rounds) = (number("SEARCH_SEED", 1), number("SEARCH_ROUNDS", 200));
+    for (name, shape) in
+        [("small", guests::small()), ("renumbered", guests::renumbered()), ("growing", guests::growing())]
+    {
+        let started = Instant::now();
+        let mut search = Search::of(shape, Alphabet::All, true);
+        let mut result = Ok(());
+        let mut round = 0;
+        while result.is_ok() && round < rounds {
+            let mut random = Random::seeded(seed, round);
+            result = search.wander(LONG, |len| random.below(len as u64) as usize);
+            round += 1;
+        }
+        report(&format!("{name}, {round} rounds of seed {seed}"), &mut search, started, result);
+    }
 }

@@ -10,7 +10,7 @@ use p2m::{Entry, Frame, Mapped, Span};
 use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use xen_model::Built;
 
-use crate::action::{Action, Device, Meaning, Page};
+use crate::action::{Action, Alphabet, Device, Meaning, Page, SPANS};
 use crate::guests::Shape;
 use crate::ledger::Changes;
 use crate::object::{module, module_with_start};
@@ -60,14 +60,15 @@ pub(crate) struct Payload {
 struct Numbers {
     hole: u64,
     gap: u64,
+    registers: u64,
     ramdisk: u64,
 }
 
 /// What came of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
-    /// Why not.
-    Refused(String),
+    Refused,
 }
 
 impl Payload {
@@ -76,6 +77,8 @@ impl Payload {
         let mut subject = Subject::booted(built);
         let heap = shape.heap.iter().map(|&pages| subject.init_heap(pages).unwrap()).collect();
         let ramdisk = built.places.ramdisk.clone().unwrap_or_default().start;
+        // Behind the first frame that is no memory: that one is denied to all.
+        let registers = built.machine.device_frame().get() + 1;
         Self {
             subject,
             frames: Vec::new(),
@@ -89,7 +92,7 @@ impl Payload {
             lent: false,
             refused: false,
             heap,
-            numbers: Numbers { hole: shape.hole, gap: shape.gap, ramdisk },
+            numbers: Numbers { hole: shape.hole, gap: shape.gap, registers, ramdisk },
         }
     }
 
@@ -104,9 +107,10 @@ impl Payload {
     }
 
     /// Returns every call that can be made now.
-    pub(crate) fn actions(&self) -> Vec<Action> {
+    pub(crate) fn actions(&self, alphabet: Alphabet) -> Vec<Action> {
         let each = |len: usize| 0..len;
-        let mut all = vec![Action::Take, Action::Span(3), Action::Span(9), Action::Space, Action::Ramdisk];
+        let mut all = vec![Action::Take, Action::Space, Action::Ramdisk];
+        all.extend(SPANS.map(Action::Span));
         all.extend(each(self.frames.len()).map(Action::Give));
         all.extend(each(self.spans.len()).map(Action::GiveSpan));
         let kept = || each(self.kept.len());
@@ -124,16 +128,19 @@ impl Payload {
         let devices = [Device::Registers, Device::SharedInfo, Device::Foreign, Device::Table].into_iter();
         all.extend(devices.chain(kept().map(Device::Kept)).map(Action::Map));
         all.extend(each(self.devices.len()).map(Action::Unmap));
-        let pages = [Page::Hole, Page::Gap, Page::Ramdisk, Page::Table].into_iter();
+        let pages = [Page::Registers, Page::Hole, Page::Gap, Page::Ramdisk, Page::Table].into_iter();
         all.extend(pages.chain(kept().map(Page::Kept)).map(Action::MapIdentity));
         all.extend(each(self.identities.len()).map(Action::UnmapIdentity));
         all.push(Action::Enter(None));
         all.extend(each(self.spaces.len()).flat_map(|at| [Action::Enter(Some(at)), Action::Retire(at)]));
-        all.extend((0..2).flat_map(|which| [Action::Load(which), Action::Unload(which)]));
+        // Which of the two comes first makes no difference worth a search.
+        let modules = if alphabet == Alphabet::All || self.modules[0].is_some() { 0..2 } else { 0..1 };
+        all.extend(modules.flat_map(|which| [Action::Load(which), Action::Unload(which)]));
         all.extend([Action::Read(Device::Registers), Action::Read(Device::Table), Action::Audit]);
         if !self.subject.machine().refuses_next() {
             all.push(Action::Refuse);
         }
+        all.retain(|&action| alphabet.has(action));
         all
     }
 
@@ -144,6 +151,7 @@ impl Payload {
             Page::Gap => self.numbers.gap,
             Page::Last => machine.pages_now() - 1,
             Page::Beyond => machine.pages_now(),
+            Page::Registers => self.numbers.registers,
             Page::Ramdisk => self.numbers.ramdisk,
             Page::Table => machine.held_pfn(machine.root()?)?.get(),
             Page::Kept(at) => return self.kept.get(at).map(|&(pfn, _)| pfn),
@@ -155,7 +163,7 @@ impl Payload {
         let machine = self.subject.machine();
         let one = PageCount::new(1);
         Some(match device {
-            Device::Registers => (Mfn::new(self.numbers.hole), REGISTERS),
+            Device::Registers => (Mfn::new(self.numbers.registers), REGISTERS),
             Device::SharedInfo => (machine.shared_info(), one),
             Device::Foreign => (machine.other_domains_frame(), one),
             Device::Table => (machine.root()?, one),
@@ -271,7 +279,7 @@ impl Payload {
                 Ok(())
             }
         };
-        Some(result.map_or_else(Outcome::Refused, |()| Outcome::Done))
+        Some(result.map_or(Outcome::Refused, |()| Outcome::Done))
     }
 
     /// Takes a frame and writes to it.

@@ -8,11 +8,12 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
+use std::mem::discriminant;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use xen_model::Built;
 
-use crate::action::Action;
+use crate::action::{Action, Alphabet};
 use crate::guests::Shape;
 use crate::invariant::{check, drain};
 use crate::ledger::Ledger;
@@ -31,6 +32,17 @@ pub(crate) struct Count {
     pub(crate) known: u64,
     /// Boots.
     pub(crate) boots: u64,
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sequences, done, idle, known, boots } = self;
+        write!(
+            f,
+            "{sequences} sequences ({done} end with a call that was done; {idle} change nothing, {known} lead "
+        )?;
+        write!(f, "to a state that was known), {boots} boots")
+    }
 }
 
 /// A sequence of calls, and what was wrong after it.
@@ -52,6 +64,7 @@ pub(crate) struct Search {
     shape: Shape,
     built: Built,
     ledger: Ledger,
+    alphabet: Alphabet,
     /// Whether all frames are taken at the end of each sequence.
     drains: bool,
     seen: HashMap<u64, usize>,
@@ -69,13 +82,17 @@ fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 
 impl Search {
     /// Boots the guest once, and opens the ledger.
-    pub(crate) fn of(shape: Shape, drains: bool) -> Self {
+    pub(crate) fn of(shape: Shape, alphabet: Alphabet, drains: bool) -> Self {
         let built = shape.guest.build().unwrap();
         let mut payload = Payload::booted(&shape, &built);
         let mut ledger = Ledger::of(&built, payload.subject.machine(), &payload.heap);
         let owners = check(&ledger, &payload).unwrap();
         ledger.own = drain(&ledger, &mut payload, owners).unwrap();
-        Self { shape, built, ledger, drains, seen: HashMap::new(), count: Count::default() }
+        Self { shape, built, ledger, alphabet, drains, seen: HashMap::new(), count: Count::default() }
+    }
+
+    pub(crate) const fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     fn boot(&mut self) -> Payload {
@@ -84,7 +101,7 @@ impl Search {
     }
 
     /// Boots and repeats calls that were made before.
-    fn repeat(&mut self, actions: &[Action]) -> Payload {
+    pub(crate) fn repeat(&mut self, actions: &[Action]) -> Payload {
         let mut payload = self.boot();
         for &action in actions {
             let _ = payload.act(action);
@@ -101,7 +118,7 @@ impl Search {
         let payload = self.boot();
         self.seen.clear();
         self.seen.insert(state(&payload), depth);
-        let actions = payload.actions();
+        let actions = payload.actions(self.alphabet);
         self.below(&mut path, &actions, depth)
     }
 
@@ -122,7 +139,7 @@ impl Search {
             let Some(outcome) = caught(|| Ok(payload.act(action))).map_err(found)? else {
                 panic!("{action} was to be tried in vain");
             };
-            self.count.done += u64::from(matches!(outcome, Outcome::Done));
+            self.count.done += u64::from(outcome == Outcome::Done);
             let after = state(&payload);
             if after == before {
                 self.count.idle += 1;
@@ -131,7 +148,7 @@ impl Search {
                 self.count.known += 1;
             } else {
                 self.seen.insert(after, depth);
-                let actions = payload.actions();
+                let actions = payload.actions(self.alphabet);
                 caught(|| self.judge(payload)).map_err(|line| Finding { actions: path.clone(), line })?;
                 if depth > 1 {
                     self.below(path, &actions, depth - 1)?;
@@ -185,8 +202,8 @@ impl Search {
         let mut payload = self.boot();
         let mut path = Vec::new();
         for _ in 0..len {
-            let actions = payload.actions();
-            let Some(&action) = actions.get(choose(actions.len())) else { break };
+            let actions = payload.actions(self.alphabet);
+            let action = of_any_kind(&actions, &mut choose);
             path.push(action);
             self.count.sequences += 1;
             let ledger = &self.ledger;
@@ -196,7 +213,7 @@ impl Search {
                 Ok(outcome)
             });
             let outcome = acted.map_err(|line| Finding { actions: path.clone(), line })?;
-            self.count.done += u64::from(matches!(outcome, Some(Outcome::Done)));
+            self.count.done += u64::from(outcome == Some(Outcome::Done));
         }
         caught(|| self.judge(payload)).map_err(|line| Finding { actions: path, line })
     }
@@ -215,6 +232,15 @@ impl Search {
         }
         shortest
     }
+}
+
+/// Chooses a kind of call, then one of that kind: of some there are many more.
+fn of_any_kind(actions: &[Action], mut choose: impl FnMut(usize) -> usize) -> Action {
+    let mut kinds: Vec<_> = actions.iter().map(discriminant).collect();
+    kinds.dedup();
+    let kind = kinds[choose(kinds.len())];
+    let those: Vec<Action> = actions.iter().copied().filter(|action| discriminant(action) == kind).collect();
+    those[choose(those.len())]
 }
 
 /// Returns a number for all there is: the machine, the layer, the payload.
