@@ -3,10 +3,10 @@
 use std::cell::Cell;
 
 use p2m::{Arrangement, Displaced, Entry, List, Memory, Occupied, Translate, Tree, audit};
-use start_info::{MapEntry, MemoryMap, PageCount, Pfn, PfnRange};
+use start_info::{MapEntry, MemoryMap, Pfn, PfnRange};
 
 use crate::facts::facts;
-use crate::paper::{Stock, authority, blank, window};
+use crate::paper::{authority, paper_over};
 
 /// A translation that counts how often it is asked for a single page.
 struct Counting<'t> {
@@ -34,10 +34,7 @@ fn an_audit_does_not_look_at_each_number_of_a_gap() {
 
     const FAR: u64 = 1 << 28;
     let facts = facts(4096);
-    let mut paper = blank_over(&facts);
-    let mut stock = Stock { frames: p2m::FrameAllocator::new(window()) };
-    let range = PfnRange::try_new(Pfn::new(1 << 20), PageCount::new(3000)).unwrap();
-    stock.frames.give(&mut paper, window().free_span(&authority(), range));
+    let (mut paper, mut stock) = paper_over(&facts, 3000);
     let line = |start: u64, end: u64| MapEntry { start: start << 12, len: (end - start) << 12, kind: 1 };
     let lines = [line(0, 4000), line(FAR, FAR + 96)];
     let map: &'static MemoryMap = Box::leak(Box::new(MemoryMap::of_entries(lines.into_iter()).unwrap()));
@@ -50,5 +47,8 @@ fn an_audit_does_not_look_at_each_number_of_a_gap() {
     let wrong = audit(&far, &paper, tree.pages()).unwrap_err();
     assert_eq!(wrong.pfn.get(), FAR);
     assert!(far.asked.get() < 6000, "{} numbers were asked for", far.asked.get());
-    assert_eq!(tree.first_memory(&paper, PfnRange::between(Pfn::new(4000), Pfn::new(FAR + 9))), Some(Pfn::new(FAR)));
+    assert_eq!(
+        tree.first_memory(&paper, PfnRange::between(Pfn::new(4000), Pfn::new(FAR + 9))),
+        Some(Pfn::new(FAR))
+    );
 }
