@@ -121,5 +121,6 @@ fn a_payload_is_told_whether_memory_or_a_run_is_missing() {
     let longest = number(line.split_once("longest is ").unwrap().1.split_once(" free").unwrap().0, " of");
     assert!(longest < free && longest > free / 2, "{line}");
     let len = start_info::PageCount::new(longest);
-    drop(booted.running.take_span(&mut booted.built.machine, len).unwrap());
+    let span = booted.running.take_span(&mut booted.built.machine, len).unwrap();
+    assert_eq!(span.len(), len);
 }
