@@ -45,8 +45,8 @@ const L3_PAGES: u64 = ENTRIES * ENTRIES * ENTRIES;
 /// What is in use at entry, page 0, and our own first tables.
 const MOST_RANGES: usize = MOST_OCCUPANTS + 2;
 
-/// A table that maps memory, behind the number of the first page it maps.
-type FilledL1 = (u64, Table<L1, Draft>);
+/// The number of the first page that a table maps, and the table.
+type NumberedL1 = (u64, Table<L1, Draft>);
 
 /// The direct map, and the free frames in it.
 #[derive(Debug)]
@@ -450,7 +450,7 @@ impl DirectMap {
         machine: &mut M,
         p2m: &impl Translate,
         rest: &mut PfnRange,
-    ) -> Result<Option<FilledL1>, Error> {
+    ) -> Result<Option<NumberedL1>, Error> {
         while !rest.is_empty() {
             let behind = behind_gap(machine, p2m, *rest, L1_PAGES);
             self.holes_seen |= behind > rest.start();

@@ -8,6 +8,7 @@
 mod allocator;
 mod audit;
 mod facts;
+mod gaps;
 mod paper;
 mod publication;
 mod revector;

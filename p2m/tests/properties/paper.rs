@@ -194,6 +194,17 @@ pub(crate) fn tree(pages: u64, frames: u64, holes: &[std::ops::Range<u64>]) -> (
     (paper, stock, tree)
 }
 
+/// Makes a memory with the list that start_info names, and a stock of frames far behind the guest's pages.
+pub(crate) fn paper_over(facts: &start_info::BootFacts, frames: u64) -> (Paper, Stock) {
+    let (start, pages) = (facts.p2m_list().at.as_u64(), facts.nr_pages().get());
+    let list = start..start + pages.div_ceil(512) * 4096;
+    let mut paper = Paper { pages: HashMap::new(), list, oracle: Oracle::new(pages, &[]) };
+    let mut stock = Stock { frames: FrameAllocator::new(window()) };
+    let range = PfnRange::try_new(Pfn::new(1 << 20), PageCount::new(frames)).unwrap();
+    stock.frames.give(&mut paper, window().free_span(&authority(), range));
+    (paper, stock)
+}
+
 /// Makes an empty memory with no list.
 pub(crate) fn blank() -> Paper {
     Paper { pages: HashMap::new(), list: 0..0, oracle: Oracle::new(0, &[]) }
