@@ -38,7 +38,7 @@ fn an_audit_does_not_look_at_each_number_of_a_gap() {
     let line = |start: u64, end: u64| MapEntry { start: start << 12, len: (end - start) << 12, kind: 1 };
     let lines = [line(0, 4000), line(FAR, FAR + 96)];
     let map: &'static MemoryMap = Box::leak(Box::new(MemoryMap::of_entries(lines.into_iter()).unwrap()));
-    let occupied = Occupied::at_entry(&paper, &facts);
+    let occupied = Occupied::at_entry(&facts);
     let plan = Arrangement::plan(&authority(), List::of(&facts), map, occupied, Displaced::Moved).unwrap();
     assert_eq!((plan.pages().get(), plan.memory().get()), (FAR + 96, 4096));
     let tree = Tree::over(&plan, &mut paper, &mut stock).unwrap();
