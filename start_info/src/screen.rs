@@ -241,12 +241,11 @@ impl Description<'_> {
         if bytes < least {
             return Err(ScreenError::Buffer { found: bytes, least });
         }
-        let (Ok(start), Ok(_last)) = (Maddr::try_new(base), Maddr::try_new(base + (bytes - 1))) else {
+        // The base can be any number of 64 bits; there are bytes, because there is a picture.
+        let last = base.checked_add(bytes - 1).and_then(|last| Maddr::try_new(last).ok());
+        let (Ok(start), Some(_), true) = (Maddr::try_new(base), last, base != 0) else {
             return Err(ScreenError::Base { found: base, bytes });
         };
-        if base == 0 {
-            return Err(ScreenError::Base { found: base, bytes });
-        }
         let [red, green, blue, _reserved] = colours;
         for found in [red, green, blue] {
             if u16::from(found.position) + u16::from(found.size) > bits_per_pixel {

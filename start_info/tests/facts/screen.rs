@@ -159,6 +159,15 @@ fn a_frame_buffer_has_addresses() {
     built.int(AT + 12, 0xffbe_0001);
     let found = 0xf_ffff_ffbe_0001;
     assert_eq!(refused(&built), Some(ScreenError::Base { found, bytes: 0x42_0000 }));
+    // Its end is no number any more, not even one of 64 bits.
+    for (low, units, bytes) in [(u32::MAX, 0x42, 0x42_0000), (0, u32::MAX, 0xffff_ffff_0000)] {
+        let mut built = graphics(0x70, 40);
+        built.int(AT + 36, u32::MAX);
+        built.int(AT + 12, low);
+        built.int(AT + 16, units);
+        let found = 0xffff_ffff_0000_0000 | u64::from(low);
+        assert_eq!(refused(&built), Some(ScreenError::Base { found, bytes }));
+    }
     let mut built = graphics(0x23, 36);
     built.int(AT + 12, 0);
     assert_eq!(refused(&built), Some(ScreenError::Base { found: 0, bytes: 0x42_0000 }));
