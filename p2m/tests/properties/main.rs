@@ -8,6 +8,7 @@
 mod allocator;
 mod audit;
 mod facts;
+mod lines;
 mod paper;
 mod publication;
 mod revector;
