@@ -7,7 +7,10 @@ use std::sync::OnceLock;
 use mmu::layout::{FIXMAP, MODULES};
 use start_info::PageCount;
 use x86_64::VirtAddr;
-use xen_guest::{LoadError, module::Export};
+use xen_guest::{
+    LoadError,
+    module::{Export, Plan},
+};
 use xen_model::Guest;
 
 use crate::after::{Booted, booted};
@@ -132,6 +135,29 @@ fn a_module_without_frames_leaves_nothing() {
     }
     assert_eq!(booted.running.modules_end(), MODULES);
     booted.check();
+}
+
+/// Two numbers that an object without relocations does not tell apart.
+#[test]
+fn relocations_and_symbols_are_shown_as_what_they_are() {
+    let mut booted = booted(Guest::new(64 * MIB));
+    let object = object("hello");
+    let plan = Plan::new("hello", &object, PageCount::new(1000)).unwrap();
+    let (relocations, symbols) = (plan.relocations(), plan.symbols());
+    assert!(relocations > 0 && symbols > 0 && relocations != symbols);
+    booted.load("hello", &object).unwrap();
+    let modules = booted.running.modules();
+    let [relocation, page] = modules.loaded()[0].rates();
+    let cost = modules.loaded()[0].cost();
+    assert_eq!([relocation, page], [cost.relocate / relocations as u64, cost.map / plan.pages().get()]);
+    let table = modules.to_string();
+    let columns: Vec<&str> = table.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(columns[6..8], [relocations.to_string(), symbols.to_string()]);
+    let json = modules.json().to_string();
+    let numbers = format!(
+        "\"relocations\":{relocations},\"symbols\":{symbols},\"per_relocation\":{relocation},\"per_page\":{page}}}"
+    );
+    assert!(json.ends_with(&numbers), "{json}");
 }
 
 #[test]
