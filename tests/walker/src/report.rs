@@ -187,7 +187,7 @@ pub fn examine(
     for root in &roots {
         check_root(&view, *root, &mut summary, &mut found)?;
     }
-    checks::published::check(core, &mut found)?;
+    checks::published::check(core, expected, &mut found)?;
     if let Some(listing) = mfndump {
         checks::mfndump::check(&view, listing, &mut found)?;
         summary.mfndump_lines = listing.lines.len() as u64;

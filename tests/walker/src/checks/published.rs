@@ -10,12 +10,12 @@
 use start_info::{ENTRIES, MAX_FRAMES, Maddr, Mfn, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
-use crate::{CoreFile, Error, Finding, ListForm, ListPart, report::Findings, walk};
+use crate::{CoreFile, Error, Expected, Finding, ListForm, ListPart, report::Findings, walk};
 
 const GIB: u64 = 1 << 30;
 const NO_FRAME: u64 = u64::MAX;
 
-pub(crate) fn check(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
+pub(crate) fn check(core: &CoreFile, expected: &Expected, found: &mut Findings) -> Result<(), Error> {
     let published = core.published();
     if !published.p2m_generation.is_multiple_of(2) {
         found.push(Finding::Generation { found: published.p2m_generation });
@@ -25,8 +25,14 @@ pub(crate) fn check(core: &CoreFile, found: &mut Findings) -> Result<(), Error> 
         found.push(Finding::MaxPfn { found: max_pfn, pages_end: core.pfn_end() });
         return Ok(());
     }
-    check_tree(core, found)?;
-    check_linear(core, found)
+    if expected.own_list {
+        check_tree(core, found)?;
+    } else if published.frame_list_list != NO_FRAME {
+        // There is no such form, and nothing else may be taken for one.
+        let (form, part, mfn) = (ListForm::Tree, ListPart::Top, published.frame_list_list);
+        found.push(Finding::ListPage { form, part, mfn });
+    }
+    check_linear(core, expected, found)
 }
 
 fn check_tree(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
@@ -48,7 +54,7 @@ fn check_tree(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_linear(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
+fn check_linear(core: &CoreFile, expected: &Expected, found: &mut Findings) -> Result<(), Error> {
     let form = ListForm::Linear;
     let published = core.published();
     let root = match Maddr::try_new(published.p2m_cr3) {
@@ -69,7 +75,8 @@ fn check_linear(core: &CoreFile, found: &mut Findings) -> Result<(), Error> {
             Some(mapped) => {
                 let mfn = mapped.mfn.get();
                 if let Some(entries) = read_page(core, form, ListPart::Leaf(leaf), mfn, found)? {
-                    compare(core, form, leaf, &entries, found);
+                    let used = entries_due(expected, published.max_pfn, leaf, &entries);
+                    compare(core, form, leaf, used, found);
                 }
             }
             None => {
@@ -98,6 +105,12 @@ fn read_page(
         found.push(Finding::ListPage { form, part, mfn });
     }
     Ok(page)
+}
+
+/// The entries of a page that mean something.
+fn entries_due<'e>(expected: &Expected, max_pfn: u64, leaf: u64, entries: &'e [u64]) -> &'e [u64] {
+    let used = max_pfn.saturating_sub(leaf * ENTRIES).min(ENTRIES) as usize;
+    if expected.own_list { entries } else { entries.get(..used).unwrap_or(entries) }
 }
 
 fn compare(core: &CoreFile, form: ListForm, leaf: u64, entries: &[u64], found: &mut Findings) {
