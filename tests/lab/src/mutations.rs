@@ -29,6 +29,8 @@ const PACKAGES: [&str; 4] = ["start_info", "p2m", "mmu", "xen-guest"];
 /// The tests that boot on the model, and those among them that are over soon: they catch most.
 const BOOT: &str = "boot";
 const NAMED_GUESTS: &str = "domains::";
+/// The tests that were written for breaks: over at once.
+const MUTANTS: &str = "mutants";
 const MODEL_TESTS: &str = "tests/model/tests";
 /// The first build of the copy, and all tests.
 const LIMIT_UNMUTATED: Duration = Duration::from_secs(1800);
@@ -389,8 +391,8 @@ impl Copied {
     }
 }
 
-/// Arguments of `cargo test`, one set for each round: first the tests of the broken package itself, then boots of named guests,
-/// then all the rest that uses it, the long boots last. The packages that it uses are as they were.
+/// Arguments of `cargo test`, one set for each round: first the tests of the broken package itself and those written for breaks, then boots
+/// of named guests, then all the rest that uses it, the long boots last. The packages that it uses are as they were.
 fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
     let package = file.and_then(|file| file.split('/').next());
     let broken = PACKAGES.iter().position(|name| package == Some(name));
@@ -402,15 +404,18 @@ fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
     let model = |rest: Vec<&str>| {
         ["--package", "xen-model"].into_iter().chain(rest).map(String::from).collect::<Vec<_>>()
     };
-    let others = model_tests.iter().filter(|name| *name != BOOT).flat_map(|name| ["--test", name]);
-    let others = model(["--lib"].into_iter().chain(others).collect());
+    // The rounds of a break have had those written for breaks.
+    let had = [BOOT, if broken.is_some() { MUTANTS } else { BOOT }];
+    let others = model_tests.iter().filter(|name| !had.contains(&name.as_str()));
+    let others = model(["--lib"].into_iter().chain(others.flat_map(|name| ["--test", name])).collect());
     let boots = model(vec!["--test", BOOT]);
     let Some(broken) = broken else { return vec![all(&PACKAGES), others, boots] };
     let named_guests = model(vec!["--test", BOOT, "--", NAMED_GUESTS]);
-    let mut rounds = vec![all(&PACKAGES[broken..=broken]), named_guests];
+    let mutants = model(vec!["--test", MUTANTS]);
+    let mut rounds = vec![all(&PACKAGES[broken..=broken]), mutants, named_guests];
     match &PACKAGES[broken + 1..] {
         // The stages themselves have no tests but the boots.
-        [] => rounds.swap(0, 1),
+        [] => rounds.rotate_left(1),
         users => rounds.push(all(users)),
     }
     rounds.extend([others, boots]);
@@ -576,17 +581,18 @@ mod tests {
 
     #[test]
     fn every_test_that_can_notice_runs() {
-        let tests = ["boot", "rules"].map(String::from);
+        let tests = ["boot", "mutants", "rules"].map(String::from);
         let told = |file| rounds(file, &tests).iter().map(|round| round.join(" ")).collect::<Vec<_>>();
         let boots = "--package xen-model --test boot";
         let named = "--package xen-model --test boot -- domains::";
         let rest = "--package xen-model --lib --test rules";
+        let written = "--package xen-model --test mutants";
         let all = "--lib --bins --tests --package start_info --package p2m --package mmu --package xen-guest";
-        assert_eq!(told(None), [all, rest, boots]);
+        assert_eq!(told(None), [all, "--package xen-model --lib --test mutants --test rules", boots]);
         let own = "--lib --bins --tests --package mmu";
         let users = "--lib --bins --tests --package xen-guest";
-        assert_eq!(told(Some("mmu/src/leaf.rs")), [own, named, users, rest, boots]);
-        assert_eq!(told(Some("xen-guest/src/boot.rs")), [named, users, rest, boots]);
+        assert_eq!(told(Some("mmu/src/leaf.rs")), [own, written, named, users, rest, boots]);
+        assert_eq!(told(Some("xen-guest/src/boot.rs")), [written, named, users, rest, boots]);
     }
 
     #[test]

@@ -147,7 +147,7 @@ fn spaces_come_and_go() {
 
 #[test]
 fn an_entry_that_needs_a_leaf() {
-    let holes = vec![0x3000..0x3800];
+    let holes = vec![0x3000..0x3800, 0x3900..0x3901];
     let mut booted = Guest { holes, ..Guest::new(64 * 256) }.build().unwrap().boot().unwrap();
     let set = |booted: &mut Booted| booted.running.set_entry(Pfn::new(0x3123), Entry::Identity).unwrap();
     assert_eq!(calls(&mut booted, set).0, "V");

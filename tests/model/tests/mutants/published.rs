@@ -60,7 +60,7 @@ fn what_was_copied_is_published_where_it_was_copied_to() {
 /// The guest changes an entry through the direct map; whoever walks by the linear form only reads.
 #[test]
 fn no_leaf_is_writable_where_the_linear_form_has_it() {
-    let holes = vec![0x3000..0x3800];
+    let holes = vec![0x3000..0x3800, 0x3900..0x3901];
     let mut booted = Guest { holes, ..Guest::new(64 * 256 + 1) }.build().unwrap().boot().unwrap();
     let check = |booted: &Booted| {
         for leaf in 0..booted.running.pages().get().div_ceil(512) {
