@@ -4,7 +4,7 @@ use mmu::{Error, layout::KERNEL_MAP, layout::MODULES, unmap_guard};
 use p2m::Mismatch;
 use start_info::{MapEntry, Pfn, PfnRange};
 use xen_guest::Cause;
-use xen_model::{Guest, Ramdisk};
+use xen_model::{Guest, Ramdisk, audit};
 
 fn with_hole(guest: &Guest, start: u64, end: u64) -> Guest {
     let entry = |start: u64, end: u64, kind| MapEntry { start: start << 12, len: (end - start) << 12, kind };
@@ -117,4 +117,20 @@ fn no_page_behind_the_kernels_mapping_is_taken_away_as_the_guard() {
     let guard = built.image.guard;
     unmap_guard(&mut built.machine, guard).unwrap();
     assert!(built.machine.live_leaf(KERNEL_MAP.as_u64() + guard.get() * 4096).is_err());
+}
+
+/// A page of the builder's tables that the new address space still leads to, by an entry that no builder makes.
+#[test]
+fn a_table_that_is_still_live_is_not_given_back() {
+    const SLOT: u64 = 277;
+    let mut built = Guest::new(64 * 256).build().unwrap();
+    let root = built.machine.root().unwrap();
+    let l3 = built.machine.peek(root, 511).unwrap();
+    built.machine.update_entries(&[(root.maddr().get() + SLOT * 8, l3)]).unwrap();
+    let tables = built.places.tables.clone();
+    let (built, failure) = built.boot().unwrap_err();
+    let Cause::Mmu(Error::StillLive { table, released }) = failure.cause() else { panic!("{failure}") };
+    assert_eq!(built.machine.held_mfn(table.get()), Some(xen_model::Pte(l3).mfn()));
+    assert_eq!((released.start(), released.end()), (tables.start, tables.end));
+    audit::references(&built.machine).assert_none();
 }
