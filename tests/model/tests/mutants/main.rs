@@ -9,6 +9,7 @@ mod builder_end;
 mod counts;
 mod devices;
 mod flushes;
+mod limits;
 mod lines;
 mod modules;
 #[path = "../faults/object.rs"]

@@ -134,3 +134,16 @@ fn a_table_that_is_still_live_is_not_given_back() {
     assert_eq!((released.start(), released.end()), (tables.start, tables.end));
     audit::references(&built.machine).assert_none();
 }
+
+/// The refusal of a start_info is seen only if its reader is told, by the port in the raw page.
+#[test]
+fn the_ring_of_a_refused_start_info_is_used_with_its_port() {
+    const PT_BASE: usize = 0x58;
+    let mut built = Guest::new(64 * 256).build().unwrap();
+    built.page[PT_BASE] ^= 8;
+    let console = built.places.console.unwrap();
+    let (built, failure) = built.boot().unwrap_err();
+    assert!(matches!(failure.cause(), Cause::StartInfo(_)), "{failure}");
+    assert_eq!(built.machine.console_at(), Some(KERNEL_MAP.as_u64() + console * 4096));
+    assert_eq!(built.machine.console_port(), Some(2));
+}
