@@ -337,3 +337,6 @@ const fn more_for(pages: u64) -> u64 {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests;

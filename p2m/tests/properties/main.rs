@@ -9,6 +9,7 @@ mod allocator;
 mod audit;
 mod facts;
 mod gaps;
+mod lines;
 mod paper;
 mod publication;
 mod revector;

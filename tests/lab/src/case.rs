@@ -50,6 +50,8 @@ pub(crate) struct Case {
     pub(crate) line: &'static str,
     /// As dom0: the kernel without the notes that dom0 gets by default.
     pub(crate) plain: bool,
+    /// As domU: the kernel with those notes.
+    pub(crate) notes: bool,
     /// The kernel is the probe guest, which has Xen refuse things on purpose.
     pub(crate) probe: bool,
     pub(crate) ramdisk: Ramdisk,
@@ -131,6 +133,7 @@ impl Case {
             name,
             line,
             plain: false,
+            notes: false,
             probe: false,
             ramdisk: Ramdisk::Usual,
             script: None,
@@ -203,7 +206,7 @@ impl Case {
         let kernel = if self.probe {
             build::probe()
         } else {
-            build::kernel(options.mode == Mode::Dom0 && !self.plain)
+            build::kernel(self.notes || options.mode == Mode::Dom0 && !self.plain)
         };
         options.kernel = Some(kernel);
         let evidence = Evidence::of(&options, parts, &out)?;

@@ -10,6 +10,7 @@ mod boot;
 mod budget;
 mod build;
 mod case;
+mod changed;
 mod complaint;
 mod cpio;
 mod dom0;

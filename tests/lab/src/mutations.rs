@@ -8,7 +8,7 @@
 //!
 //! *What is not prevented*: a break that is caught by luck. Some tests choose their guests at random.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
+use crate::changed::Changed;
 use crate::{paths, process};
 
 const LIST: &str = "tests/mutations/list.txt";
@@ -28,11 +29,16 @@ const PACKAGES: [&str; 4] = ["start_info", "p2m", "mmu", "xen-guest"];
 /// The tests that boot on the model, and those among them that are over soon: they catch most.
 const BOOT: &str = "boot";
 const NAMED_GUESTS: &str = "domains::";
+/// The tests that were written for breaks: over at once.
+const MUTANTS: &str = "mutants";
 const MODEL_TESTS: &str = "tests/model/tests";
 /// The first build of the copy, and all tests.
 const LIMIT_UNMUTATED: Duration = Duration::from_secs(1800);
 /// The most a round may take with a break in: a hundred times what it takes without one.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// The most that breaks of changed files may take together, as a part of `scripts/check`.
+const QUICK: Duration = Duration::from_secs(180);
 
 /// Where cargo and the tests of a round write.
 const LOG: &str = "log";
@@ -75,13 +81,16 @@ impl fmt::Display for Verdict {
 pub(crate) fn mutations(arguments: &[OsString]) -> Result<ExitCode> {
     let list = parse(&std::fs::read_to_string(paths::root().join(LIST)).context(LIST)?)?;
     let wanted: Vec<&str> = arguments.iter().filter_map(|part| part.to_str()).collect();
+    if wanted == ["--changed"] {
+        return changed(&list);
+    }
     let chosen: Vec<&Mutation> = (list.iter())
         .filter(|mutation| wanted.is_empty() || wanted.iter().any(|part| mutation.title.contains(part)))
         .collect();
     if chosen.is_empty() {
         let titles: Vec<&str> = list.iter().map(|mutation| mutation.title.as_str()).collect();
         bail!(
-            "usage: scripts/mutations [PART-OF-A-TITLE]…\nno such break; there are:\n{}",
+            "usage: scripts/mutations [--changed | PART-OF-A-TITLE…]\nno such break; there are:\n{}",
             titles.join("\n")
         );
     }
@@ -90,45 +99,113 @@ pub(crate) fn mutations(arguments: &[OsString]) -> Result<ExitCode> {
     chosen.iter().try_for_each(|mutation| copy.mutated(mutation).map(drop))?;
 
     let started = Instant::now();
-    // Nobody ends an endless loop if the lab itself is killed; its processor time is bounded then.
-    let bound = Some(2 * LIMIT_UNMUTATED.as_secs());
-    rustix::process::setrlimit(Resource::Cpu, Rlimit { current: bound, maximum: bound })?;
-    match copy.tested(None, LIMIT_UNMUTATED)? {
+    bound_processor_time()?;
+    match copy.tested(None, LIMIT_UNMUTATED, None)? {
         Verdict::Survived => {}
         failed => bail!("without a break the tests already fail, {failed}; see {}", copy.log().display()),
     }
     println!("{:62} {:4} s  all tests pass", "(no break)", started.elapsed().as_secs());
-    let (mut passed, mut failed, mut uncaught) = (0, 0, 0);
+    let mut tally = Tally::default();
     for mutation in &chosen {
         let started = Instant::now();
-        let verdict = copy.tested_with(mutation)?;
-        let seconds = started.elapsed().as_secs();
-        let note = match (&verdict, &mutation.uncaught) {
+        tally.add(mutation, &copy.tested_with(mutation, None)?, started.elapsed());
+    }
+    println!("all in {} s", started.elapsed().as_secs());
+    Ok(tally.end())
+}
+
+/// Makes the breaks of files that are not as on the main branch, as many as there is time for. That the tests pass without a break is
+/// for `scripts/test` to say.
+fn changed(list: &[Mutation]) -> Result<ExitCode> {
+    let Changed { base, files } = Changed::files()?;
+    let chosen = spread(list, &files);
+    if chosen.is_empty() {
+        println!("no file for which there is a break differs from {base}: nothing to be broken");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let deadline = Instant::now() + QUICK;
+    let copy = Copied::of_the_work_tree()?;
+    chosen.iter().try_for_each(|mutation| copy.mutated(mutation).map(drop))?;
+    bound_processor_time()?;
+    let (mut tally, mut tried) = (Tally::default(), 0);
+    for mutation in &chosen {
+        let started = Instant::now();
+        let verdict = copy.tested_with(mutation, Some(deadline))?;
+        if Instant::now() >= deadline {
+            break;
+        }
+        tried += 1;
+        tally.add(mutation, &verdict, started.elapsed());
+    }
+    if tried < chosen.len() {
+        println!(
+            "{tried} of {} breaks of files that differ from {base} tried in {} s; all: scripts/mutations",
+            chosen.len(),
+            QUICK.as_secs()
+        );
+    }
+    Ok(tally.end())
+}
+
+/// The breaks of these files, the first of each file, then the second of each, and so on: time may run out.
+fn spread<'l>(list: &'l [Mutation], files: &BTreeSet<String>) -> Vec<&'l Mutation> {
+    let mut ranks: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut chosen: Vec<(usize, &Mutation)> = Vec::new();
+    for mutation in list.iter().filter(|mutation| files.contains(&mutation.file)) {
+        let rank = ranks.entry(&mutation.file).or_default();
+        chosen.push((*rank, mutation));
+        *rank += 1;
+    }
+    chosen.sort_by_key(|(rank, _)| *rank);
+    chosen.into_iter().map(|(_, mutation)| mutation).collect()
+}
+
+/// Nobody ends an endless loop if the lab itself is killed; its processor time is bounded then.
+fn bound_processor_time() -> Result<()> {
+    let bound = Some(2 * LIMIT_UNMUTATED.as_secs());
+    Ok(rustix::process::setrlimit(Resource::Cpu, Rlimit { current: bound, maximum: bound })?)
+}
+
+/// What became of the breaks.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    uncaught: usize,
+}
+
+impl Tally {
+    /// Counts a break, and says what became of it.
+    fn add(&mut self, mutation: &Mutation, verdict: &Verdict, took: Duration) {
+        let note = match (verdict, &mutation.uncaught) {
             (Verdict::CaughtBy(_) | Verdict::TimedOut(_), None) => {
-                passed += 1;
+                self.passed += 1;
                 String::new()
             }
             (Verdict::CaughtBy(_) | Verdict::TimedOut(_), Some(_)) => {
-                failed += 1;
+                self.failed += 1;
                 " (listed as not caught yet: move it up)".into()
             }
             (Verdict::Survived, Some(reason)) => {
-                uncaught += 1;
+                self.uncaught += 1;
                 format!(" (not caught yet: {reason})")
             }
             _ => {
-                failed += 1;
+                self.failed += 1;
                 String::new()
             }
         };
-        println!("{:62} {seconds:4} s  {verdict}{note}", mutation.title);
+        println!("{:62} {:4} s  {verdict}{note}", mutation.title, took.as_secs());
     }
-    println!("all in {} s", started.elapsed().as_secs());
-    if uncaught > 0 {
-        println!("{uncaught} listed as not caught yet");
+
+    fn end(&self) -> ExitCode {
+        let Self { passed, failed, uncaught } = self;
+        if *uncaught > 0 {
+            println!("{uncaught} listed as not caught yet");
+        }
+        println!("{passed} passed, {failed} failed");
+        if *failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
-    println!("{passed} passed, {failed} failed");
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Reads the list.
@@ -236,26 +313,28 @@ impl Copied {
         Ok((path, before, after))
     }
 
-    fn tested_with(&self, mutation: &Mutation) -> Result<Verdict> {
+    /// Makes a break, runs the tests, and takes it back. At the deadline it has timed out.
+    fn tested_with(&self, mutation: &Mutation, deadline: Option<Instant>) -> Result<Verdict> {
         let (path, before, after) = self.mutated(mutation)?;
         std::fs::write(&path, after)?;
-        let verdict = self.tested(Some(&mutation.file), LIMIT);
+        let verdict = self.tested(Some(&mutation.file), LIMIT, deadline);
         std::fs::write(&path, before)?;
         verdict
     }
 
-    /// Runs the tests that can notice a break in `file`, or all of them, until one fails.
+    /// Runs the tests that can notice a break in `file`, or all of them, until one fails. `limit` is for each round.
     ///
     /// # Errors
     /// cargo cannot be started or followed.
-    fn tested(&self, file: Option<&str>, limit: Duration) -> Result<Verdict> {
+    fn tested(&self, file: Option<&str>, limit: Duration, deadline: Option<Instant>) -> Result<Verdict> {
         for round in rounds(file, &self.model_tests()?) {
             let mut cargo = Command::new("cargo");
             cargo.arg("test").arg("--target-dir").arg(self.folder.join("target")).args(&round);
             // What is shrunk is only told of the more shortly.
             cargo.env_remove("CARGO_TARGET_DIR").env("PROPTEST_MAX_SHRINK_ITERS", "0");
             cargo.current_dir(self.folder.join("tree"));
-            let verdict = self.run(&mut cargo, limit)?;
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let verdict = self.run(&mut cargo, left.map_or(limit, |left| left.min(limit)))?;
             if verdict != Verdict::Survived {
                 return Ok(verdict);
             }
@@ -312,8 +391,8 @@ impl Copied {
     }
 }
 
-/// Arguments of `cargo test`, one set for each round: first the tests of the broken package itself, then boots of named guests,
-/// then all the rest that uses it, the long boots last. The packages that it uses are as they were.
+/// Arguments of `cargo test`, one set for each round: first the tests of the broken package itself and those written for breaks, then boots
+/// of named guests, then all the rest that uses it, the long boots last. The packages that it uses are as they were.
 fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
     let package = file.and_then(|file| file.split('/').next());
     let broken = PACKAGES.iter().position(|name| package == Some(name));
@@ -325,15 +404,18 @@ fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
     let model = |rest: Vec<&str>| {
         ["--package", "xen-model"].into_iter().chain(rest).map(String::from).collect::<Vec<_>>()
     };
-    let others = model_tests.iter().filter(|name| *name != BOOT).flat_map(|name| ["--test", name]);
-    let others = model(["--lib"].into_iter().chain(others).collect());
+    // The rounds of a break have had those written for breaks.
+    let had = [BOOT, if broken.is_some() { MUTANTS } else { BOOT }];
+    let others = model_tests.iter().filter(|name| !had.contains(&name.as_str()));
+    let others = model(["--lib"].into_iter().chain(others.flat_map(|name| ["--test", name])).collect());
     let boots = model(vec!["--test", BOOT]);
     let Some(broken) = broken else { return vec![all(&PACKAGES), others, boots] };
     let named_guests = model(vec!["--test", BOOT, "--", NAMED_GUESTS]);
-    let mut rounds = vec![all(&PACKAGES[broken..=broken]), named_guests];
+    let mutants = model(vec!["--test", MUTANTS]);
+    let mut rounds = vec![all(&PACKAGES[broken..=broken]), mutants, named_guests];
     match &PACKAGES[broken + 1..] {
         // The stages themselves have no tests but the boots.
-        [] => rounds.swap(0, 1),
+        [] => rounds.rotate_left(1),
         users => rounds.push(all(users)),
     }
     rounds.extend([others, boots]);
@@ -422,7 +504,9 @@ fn prune(folder: &Path, kept: &BTreeSet<PathBuf>) -> Result<()> {
 mod tests {
     use std::path::Path;
 
-    use super::{LIST, Mutation, failed_test, first_failed, parse, replaced, rounds};
+    use super::{
+        LIMIT, LIST, Mutation, Tally, Verdict, failed_test, first_failed, parse, replaced, rounds, spread,
+    };
     use crate::paths;
 
     #[test]
@@ -457,18 +541,58 @@ mod tests {
     }
 
     #[test]
+    fn breaks_of_changed_files_are_tried_file_by_file() {
+        let entry = |title: &str, file: &str| {
+            let [title, file] = [title, file].map(String::from);
+            Mutation { title, file, ..Mutation::default() }
+        };
+        let list = [("1", "a"), ("2", "a"), ("3", "b"), ("4", "c"), ("5", "a"), ("6", "b")];
+        let list = list.map(|(title, file)| entry(title, file));
+        let chosen = |files: &[&str]| {
+            let files = files.iter().map(|name| (*name).to_owned()).collect();
+            spread(&list, &files).iter().map(|mutation| mutation.title.as_str()).collect::<Vec<_>>().concat()
+        };
+        assert_eq!(chosen(&["a", "b", "x"]), "13265");
+        assert_eq!(chosen(&["c"]), "4");
+        assert_eq!(chosen(&[]), "");
+    }
+
+    #[test]
+    fn what_becomes_of_a_break_counts() {
+        let found = Mutation { title: "a".into(), ..Mutation::default() };
+        let listed = Mutation { uncaught: Some("why".into()), ..Mutation::default() };
+        let (caught, late) = (Verdict::CaughtBy("t".into()), Verdict::TimedOut(LIMIT));
+        let broken = Verdict::DoesNotCompile("e".into());
+        let mut tally = Tally::default();
+        for (mutation, verdict, counts) in [
+            (&found, &caught, (1, 0, 0)),
+            (&found, &late, (2, 0, 0)),
+            (&found, &Verdict::Survived, (2, 1, 0)),
+            (&found, &broken, (2, 2, 0)),
+            (&listed, &Verdict::Survived, (2, 2, 1)),
+            (&listed, &caught, (2, 3, 1)),
+            (&listed, &broken, (2, 4, 1)),
+        ] {
+            tally.add(mutation, verdict, LIMIT);
+            let (passed, failed, uncaught) = counts;
+            assert_eq!(tally, Tally { passed, failed, uncaught });
+        }
+    }
+
+    #[test]
     fn every_test_that_can_notice_runs() {
-        let tests = ["boot", "rules"].map(String::from);
+        let tests = ["boot", "mutants", "rules"].map(String::from);
         let told = |file| rounds(file, &tests).iter().map(|round| round.join(" ")).collect::<Vec<_>>();
         let boots = "--package xen-model --test boot";
         let named = "--package xen-model --test boot -- domains::";
         let rest = "--package xen-model --lib --test rules";
+        let written = "--package xen-model --test mutants";
         let all = "--lib --bins --tests --package start_info --package p2m --package mmu --package xen-guest";
-        assert_eq!(told(None), [all, rest, boots]);
+        assert_eq!(told(None), [all, "--package xen-model --lib --test mutants --test rules", boots]);
         let own = "--lib --bins --tests --package mmu";
         let users = "--lib --bins --tests --package xen-guest";
-        assert_eq!(told(Some("mmu/src/leaf.rs")), [own, named, users, rest, boots]);
-        assert_eq!(told(Some("xen-guest/src/boot.rs")), [named, users, rest, boots]);
+        assert_eq!(told(Some("mmu/src/leaf.rs")), [own, written, named, users, rest, boots]);
+        assert_eq!(told(Some("xen-guest/src/boot.rs")), [written, named, users, rest, boots]);
     }
 
     #[test]

@@ -170,6 +170,23 @@ pub fn protection_of_tables(machine: &Machine) -> Complaints {
     complaints
 }
 
+/// Checks that what was changed and not flushed does no harm. Between two calls of a payload a processor may still hold one kind of old
+/// translation: the writable one of a page that became a table, and is a table now. Whoever would write by it holds the page no more.
+#[must_use]
+pub fn stale(machine: &Machine) -> Complaints {
+    let mut complaints = Complaints::default();
+    for (table, index, old) in machine.stale.all() {
+        let now = Pte(machine.contents.word(table, index));
+        let is_table = machine.record(old.mfn()).is_some_and(|record| record.table_level().is_some());
+        if !is_table || now.mfn() != old.mfn() || now.is_writable() {
+            let table = machine.frames.mfn(table);
+            complaints
+                .add(|| format!("entry {index} of mfn {table} was {old:?}, is {now:?}, and was not flushed"));
+        }
+    }
+    complaints
+}
+
 /// Returns every table that is in use, with its level.
 pub fn tables(machine: &Machine) -> impl Iterator<Item = (Mfn, u8)> {
     machine.frames.tables().map(|(frame, level)| (machine.frames.mfn(frame), level))

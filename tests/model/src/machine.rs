@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use mmu::Errno;
+use mmu::{Errno, Region};
 use start_info::{ENTRIES, Mfn, Pfn};
 use xen_guest::Published;
 
@@ -78,8 +78,14 @@ pub struct Machine {
     pub(crate) ticks: std::cell::Cell<u64>,
     /// How often memory was read or written, a word or a page at a time.
     pub(crate) accesses: std::cell::Cell<u64>,
+    /// The port with which the console ring was attached.
+    pub(crate) ring_port: Option<u32>,
     /// How often a module's exit function was called.
     pub(crate) modules_ended: u64,
+    /// The modules a trap would be told with.
+    pub(crate) modules_noted: Vec<(String, Region)>,
+    /// What the next module's init function returns.
+    pub(crate) init_code: i32,
 }
 
 /// What a machine holds is too much to be read. [`Machine::fingerprint`] tells two apart.
@@ -165,7 +171,10 @@ impl Machine {
             timeless: false,
             ticks: std::cell::Cell::new(0),
             accesses: std::cell::Cell::new(0),
+            ring_port: None,
             modules_ended: 0,
+            modules_noted: Vec::new(),
+            init_code: 0,
         }
     }
 
@@ -337,6 +346,23 @@ impl Machine {
     #[must_use]
     pub const fn frames_asked(&self) -> u64 {
         self.frames_asked.get()
+    }
+
+    /// Returns the port with which the console ring was attached last.
+    #[must_use]
+    pub const fn console_port(&self) -> Option<u32> {
+        self.ring_port
+    }
+
+    /// Returns the modules a trap would be told with, and their addresses.
+    #[must_use]
+    pub fn modules_noted(&self) -> &[(String, Region)] {
+        &self.modules_noted
+    }
+
+    /// Says what the init function of a module returns from now on.
+    pub const fn set_init_code(&mut self, code: i32) {
+        self.init_code = code;
     }
 
     /// Returns how often the exit function of a module was called.

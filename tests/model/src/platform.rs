@@ -5,7 +5,7 @@
 //! *What must hold*: what the guest attaches is the page it says it is, at the address it says. A ramdisk that is read has
 //! not been written over.
 
-use mmu::{Errno, FixmapPage, RamdiskPages, layout::KERNEL_MAP};
+use mmu::{Errno, FixmapPage, RamdiskPages, Region, layout::KERNEL_MAP};
 use p2m::{SharedPage, Window};
 use start_info::MemoryMap;
 use xen_guest::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
@@ -33,8 +33,9 @@ impl Platform for Machine {
         self.console.push_str(text);
     }
 
-    fn attach_console(&mut self, page: SharedPage, _port: u32) {
+    fn attach_console(&mut self, page: SharedPage, port: u32) {
         self.ring_at = Some(page.address().as_u64());
+        self.ring_port = Some(port);
         self.write_console("");
     }
 
@@ -91,8 +92,30 @@ impl Platform for Machine {
         self.ramdisk.get(..ramdisk.bytes() as usize)
     }
 
-    fn end_module(&mut self, _exit: EntryPoint) {
+    fn start_module(&mut self, init: EntryPoint) -> i32 {
+        self.check_entered(&init);
+        self.init_code
+    }
+
+    fn end_module(&mut self, exit: EntryPoint) {
+        self.check_entered(&exit);
         self.modules_ended += 1;
+    }
+
+    fn note_module(&mut self, name: &str, region: Region) {
+        if let Some((other, taken)) = self.modules_noted.iter().find(|(_, taken)| taken.overlaps(&region)) {
+            self.guest_bug(&format!("noted {name} at {region}, where {other} is noted at {taken}"));
+        }
+        self.modules_noted.push((name.into(), region));
+    }
+
+    fn forget_module(&mut self, region: Region) {
+        // By its start, as the handler's table does: a module may have given pages back meanwhile.
+        let start = region.start();
+        match self.modules_noted.iter().position(|(_, noted)| noted.start() == start) {
+            Some(rank) => drop(self.modules_noted.remove(rank)),
+            None => self.guest_bug(&format!("forgot {region}, which was not noted")),
+        }
     }
 
     fn hypercalls(&self) -> u64 {
@@ -113,6 +136,18 @@ impl Platform for Machine {
 }
 
 impl Machine {
+    /// A module is entered in its code, and a trap there would be told with its name.
+    fn check_entered(&self, entry: &EntryPoint) {
+        let address = entry.address().as_u64();
+        if !self.live_leaf(address).is_ok_and(|leaf| leaf.executable) {
+            self.guest_bug(&format!("entered a module at {address:#x}, where nothing can be executed"));
+        }
+        let contains = |region: &Region| (region.start().as_u64()..=region.last()).contains(&address);
+        if !self.modules_noted.iter().any(|(_, region)| contains(region)) {
+            self.guest_bug(&format!("entered a module at {address:#x} that no trap would name"));
+        }
+    }
+
     fn check_ramdisk_page(&self, offset: usize, address: u64) {
         let Some(page) = self.ramdisk.get(offset * 4096..(offset + 1) * 4096) else {
             self.guest_bug(&format!("took page {offset} of the ramdisk, which has less"));

@@ -44,6 +44,11 @@ impl Stale {
         self.entries.iter().map(one).fold(0, u64::wrapping_add)
     }
 
+    /// Returns the translations that a processor may still hold, each with its table and index.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Frame, usize, Pte)> {
+        self.entries.iter().map(|(&(table, index), &old)| (table, index, old))
+    }
+
     /// Returns what a processor may still hold in place of an entry.
     pub(crate) fn old(&self, table: Frame, index: usize) -> Option<Pte> {
         if self.entries.is_empty() { None } else { self.entries.get(&(table, index)).copied() }

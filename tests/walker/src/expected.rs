@@ -34,6 +34,9 @@ pub struct Expected {
     pub fixmap: Range<VirtAddr>,
     /// Further ranges in which mappings are no finding by themselves.
     pub allowed: Vec<Range<VirtAddr>>,
+    /// The P2M was copied: the guest publishes it in both forms. If not, the builder's list is published where it lies, in the
+    /// linear form alone, and the words behind its last page are undefined.
+    pub own_list: bool,
     /// What a writable alias of executable memory counts as.
     pub aliases: Aliases,
 }
@@ -51,6 +54,7 @@ impl Expected {
             modules: at(0xffff_ffff_a000_0000)..page_end(module_end),
             fixmap: at(0xffff_ffff_ff00_0000)..at(0xffff_ffff_ff20_0000),
             allowed: Vec::new(),
+            own_list: true,
             aliases: Aliases::Count,
         }
     }

@@ -193,7 +193,7 @@ pub fn examine(
     for root in &roots {
         check_root(&view, *root, &mut summary, &mut found)?;
     }
-    let identity = checks::published::check(core, &mut found)?;
+    let identity = checks::published::check(core, expected, &mut found)?;
     summary.identity = identity.len() as u64;
     if let Some(listing) = mfndump {
         checks::mfndump::check(&view, &identity, listing, &mut found)?;

@@ -435,6 +435,34 @@ mod checks {
     }
 
     #[test]
+    fn a_list_that_was_left_has_the_linear_form_alone_and_undefined_words_at_its_end() {
+        let expected = Expected { own_list: false, ..expected() };
+        let report = |change: fn(&mut Domain)| {
+            let mut domain = sound();
+            change(&mut domain);
+            report_with(&domain, &domain_kernel(), &expected, Some(&domain.listing()))
+        };
+        // A frame list that there is not must not look like one.
+        only(&report(|_| {}), "list-page");
+        let left = |domain: &mut Domain| put(&mut domain.shared_info, 0xc18, u64::MAX);
+        assert!(report(left).is_clean());
+        let tail = MAX_PFN as usize % 512;
+        assert!(tail > 0);
+        let undefined: fn(&mut Domain) = |domain| {
+            put(&mut domain.shared_info, 0xc18, u64::MAX);
+            let leaf = domain.list_leaves[8];
+            domain.page(leaf)[MAX_PFN as usize % 512..].fill(0);
+        };
+        assert!(report(undefined).is_clean());
+        let wrong: fn(&mut Domain) = |domain| {
+            put(&mut domain.shared_info, 0xc18, u64::MAX);
+            let leaf = domain.list_leaves[0];
+            domain.page(leaf)[7] ^= 1;
+        };
+        only(&report(wrong), "list-entry");
+    }
+
+    #[test]
     fn an_unmapped_list_page_is_found() {
         let found = broken("list-unmapped", |domain| *domain.entry(LIST + 8 * 4096, 1) = 0);
         let [Finding::ListUnmapped { va, pfn }] = &found[..] else { panic!("{found:?}") };

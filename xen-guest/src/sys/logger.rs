@@ -9,9 +9,9 @@ use core::fmt::{self, Write as _};
 use log::{Level, Log, Metadata, Record};
 
 use super::{
+    backtrace::Backtrace,
     console,
     last_words::{LastWords, Words},
-    registers::Backtrace,
     sched::{Reason, end, shutdown},
 };
 

@@ -12,6 +12,8 @@
 // rest is tested on the host, over a buffer in the guest's place.
 #[cfg(target_os = "none")]
 mod asked;
+#[cfg(target_os = "none")]
+mod backtrace;
 #[cfg(test)]
 mod buffer;
 #[cfg(target_os = "none")]
@@ -20,6 +22,8 @@ mod console;
 mod entry;
 #[cfg(target_os = "none")]
 mod event;
+#[cfg(any(target_os = "none", test))]
+mod exception;
 #[cfg(target_os = "none")]
 mod exports;
 #[cfg(all(target_os = "none", feature = "fault-injection"))]
@@ -50,7 +54,7 @@ mod platform;
 mod pointer;
 #[cfg(any(target_os = "none", test))]
 mod ramdisk;
-#[cfg(target_os = "none")]
+#[cfg(any(target_os = "none", test))]
 mod registers;
 #[cfg(any(target_os = "none", test))]
 mod ring;

@@ -11,6 +11,7 @@ use mmu::Errno;
 use x86_64::{VirtAddr, registers::control::Cr2};
 
 use super::{
+    exception::{Access, name},
     hypercall::hypercall,
     logger::fatal,
     modules::{Place, Table},
@@ -79,7 +80,7 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
         registers.rip = at(&load_word_missing);
         return;
     }
-    let name = name(registers.vector);
+    let what = name(registers.vector);
     let culprit = Culprit(registers.module());
     if registers.vector == PAGE_FAULT {
         let address = Cr2::read_raw();
@@ -87,12 +88,15 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
         let guard = if symbols::guard().contains(&address) { ", the guard page of the stack" } else { "" };
         let place = Whose(MODULES.place(address));
         fatal(
-            format_args!("{name}: {culprit}{access} {address:#x}{guard}{place}"),
-            format_args!("\n{registers}"),
+            format_args!("{what}: {culprit}{access} {address:#x}{guard}{place}"),
+            format_args!("\n{registers}\n{}", registers.backtrace()),
         )
     } else {
         let (code, rip) = (registers.code, registers.rip);
-        fatal(format_args!("{name}: {culprit}code {code:#x} at {rip:#x}"), format_args!("\n{registers}"))
+        fatal(
+            format_args!("{what}: {culprit}code {code:#x} at {rip:#x}"),
+            format_args!("\n{registers}\n{}", registers.backtrace()),
+        )
     }
 }
 
@@ -117,46 +121,5 @@ impl core::fmt::Display for Whose {
             Some(place) => write!(f, ", in {place}"),
             None => Ok(()),
         }
-    }
-}
-
-/// A page fault's error code in words.
-struct Access(u64);
-
-impl core::fmt::Display for Access {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let what = if self.0 & 16 != 0 {
-            "executing"
-        } else if self.0 & 2 != 0 {
-            "writing"
-        } else {
-            "reading"
-        };
-        let why = if self.0 & 1 != 0 { "protected" } else { "unmapped" };
-        write!(f, "{what} {why} memory at")
-    }
-}
-
-const fn name(vector: u64) -> &'static str {
-    match vector {
-        0 => "division error",
-        1 => "debug trap",
-        2 => "non-maskable interrupt",
-        3 => "breakpoint",
-        4 => "overflow",
-        5 => "bound range",
-        6 => "invalid instruction",
-        7 => "device not available",
-        8 => "double fault",
-        10 => "invalid TSS",
-        11 => "segment not present",
-        12 => "stack fault",
-        13 => "general protection fault",
-        14 => "page fault",
-        16 | 19 => "floating point",
-        17 => "alignment check",
-        18 => "machine check",
-        21 => "control protection",
-        _ => "exception",
     }
 }

@@ -48,12 +48,24 @@ impl Booted {
         let machine = self.machine();
         audit::references(machine).assert_none();
         audit::protection(machine, 0..0).assert_none();
+        audit::stale(machine).assert_none();
+        self.modules_are_noted();
         self.direct_map().assert_none();
         self.nothing_else_is_mapped().assert_none();
         self.p2m_is_right().assert_none();
         if self.running.options().revector == Revector::On {
             toolstack::check(machine).unwrap();
         }
+    }
+
+    /// A trap in a loaded module is told with its name, and with no other's.
+    fn modules_are_noted(&self) {
+        let loaded = self.running.modules().loaded().iter();
+        let mut loaded: Vec<_> = loaded.map(|module| (module.name().to_owned(), module.region())).collect();
+        let mut noted = self.machine().modules_noted().to_vec();
+        loaded.sort_unstable_by_key(|(_, region)| region.start());
+        noted.sort_unstable_by_key(|(_, region)| region.start());
+        assert_eq!(noted, loaded);
     }
 
     /// Every page with memory is mapped once in the direct map, never executable, and nothing else is.

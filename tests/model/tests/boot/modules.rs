@@ -134,6 +134,41 @@ fn a_module_without_frames_leaves_nothing() {
     booted.check();
 }
 
+/// Counts the relocations of the sections that are loaded (ELF64: section headers, SHT_RELA, SHF_ALLOC).
+fn relocations(object: &[u8]) -> u64 {
+    let number = |at: u64, len: usize| {
+        let bytes = &object[at as usize..][..len];
+        bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+    };
+    let header = |rank: u64| number(0x28, 8) + rank * number(0x3a, 2);
+    let relas = (0..number(0x3c, 2)).map(header).filter(|&at| number(at + 4, 4) == 4);
+    let loaded = relas.filter(|&at| number(header(number(at + 0x2c, 4)) + 8, 8) & 2 != 0);
+    loaded.map(|at| number(at + 0x20, 8) / 24).sum()
+}
+
+/// Two numbers that an object without relocations does not tell apart.
+#[test]
+fn relocations_and_symbols_are_shown_as_what_they_are() {
+    let mut booted = booted(Guest::new(64 * MIB));
+    let object = object("hello");
+    let relocations = relocations(&object);
+    booted.load("hello", &object).unwrap();
+    let modules = booted.running.modules();
+    let [relocation, page] = modules.loaded()[0].rates();
+    let cost = modules.loaded()[0].cost();
+    let table = modules.to_string();
+    let columns: Vec<&str> = table.lines().last().unwrap().split_whitespace().collect();
+    let (pages, symbols) = (columns[4].parse::<u64>().unwrap(), columns[7]);
+    assert_eq!([relocation, page], [cost.relocate / relocations, cost.map / pages]);
+    assert_eq!(columns[6], relocations.to_string());
+    assert_ne!(columns[6], symbols, "the object tells the two apart");
+    let json = modules.json().to_string();
+    let numbers = format!(
+        "\"relocations\":{relocations},\"symbols\":{symbols},\"per_relocation\":{relocation},\"per_page\":{page}}}"
+    );
+    assert!(json.ends_with(&numbers), "{json}");
+}
+
 #[test]
 fn the_window_is_full_at_the_fixmap() {
     let mut booted = booted(Guest::new(64 * MIB));

@@ -19,6 +19,7 @@ pub(crate) fn dom0(pages: u64) -> Guest {
 fn audited(booted: &Booted) {
     audit::references(booted.machine()).assert_none();
     audit::protection(booted.machine(), 0..0).assert_none();
+    audit::stale(booted.machine()).assert_none();
 }
 
 fn top(booted: &Booted, root: Mfn, address: u64) -> u64 {

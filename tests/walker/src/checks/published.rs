@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use start_info::{ENTRIES, MAX_FRAMES, Maddr, Mfn, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
-use crate::{CoreFile, Error, Finding, ListForm, ListPart, report::Findings, walk};
+use crate::{CoreFile, Error, Expected, Finding, ListForm, ListPart, report::Findings, walk};
 
 const GIB: u64 = 1 << 30;
 const NO_FRAME: u64 = u64::MAX;
@@ -25,7 +25,7 @@ pub(crate) const IDENTITY: u64 = 1 << 62;
 pub(crate) type Identity = BTreeSet<u64>;
 
 /// Checks both forms; returns which numbers they mark as the machine's own.
-pub(crate) fn check(core: &CoreFile, found: &mut Findings) -> Result<Identity, Error> {
+pub(crate) fn check(core: &CoreFile, expected: &Expected, found: &mut Findings) -> Result<Identity, Error> {
     let published = core.published();
     if !published.p2m_generation.is_multiple_of(2) {
         found.push(Finding::Generation { found: published.p2m_generation });
@@ -37,9 +37,15 @@ pub(crate) fn check(core: &CoreFile, found: &mut Findings) -> Result<Identity, E
     }
     // The one the tools read says which numbers are marked, the other must agree.
     let mut marks = Marks::default();
-    check_linear(core, &mut marks, found)?;
+    check_linear(core, expected, &mut marks, found)?;
     marks.settled = marks.read;
-    check_tree(core, &mut marks, found)?;
+    if expected.own_list {
+        check_tree(core, &mut marks, found)?;
+    } else if published.frame_list_list != NO_FRAME {
+        // There is no such form, and nothing else may be taken for one.
+        let (form, part, mfn) = (ListForm::Tree, ListPart::Top, published.frame_list_list);
+        found.push(Finding::ListPage { form, part, mfn });
+    }
     Ok(marks.identity)
 }
 
@@ -83,7 +89,12 @@ fn check_tree(core: &CoreFile, marks: &mut Marks, found: &mut Findings) -> Resul
     Ok(())
 }
 
-fn check_linear(core: &CoreFile, marks: &mut Marks, found: &mut Findings) -> Result<(), Error> {
+fn check_linear(
+    core: &CoreFile,
+    expected: &Expected,
+    marks: &mut Marks,
+    found: &mut Findings,
+) -> Result<(), Error> {
     let form = ListForm::Linear;
     let published = core.published();
     let root = match Maddr::try_new(published.p2m_cr3) {
@@ -104,7 +115,8 @@ fn check_linear(core: &CoreFile, marks: &mut Marks, found: &mut Findings) -> Res
             Some(mapped) => {
                 let mfn = mapped.mfn.get();
                 if let Some(entries) = read_page(core, form, ListPart::Leaf(leaf), mfn, found)? {
-                    compare(core, form, leaf, &entries, marks, found);
+                    let used = entries_due(expected, published.max_pfn, leaf, &entries);
+                    compare(core, form, leaf, used, marks, found);
                 }
             }
             None => {
@@ -133,6 +145,12 @@ fn read_page(
         found.push(Finding::ListPage { form, part, mfn });
     }
     Ok(page)
+}
+
+/// The entries of a page that mean something.
+fn entries_due<'e>(expected: &Expected, max_pfn: u64, leaf: u64, entries: &'e [u64]) -> &'e [u64] {
+    let used = max_pfn.saturating_sub(leaf * ENTRIES).min(ENTRIES) as usize;
+    if expected.own_list { entries } else { entries.get(..used).unwrap_or(entries) }
 }
 
 fn compare(

@@ -1,0 +1,195 @@
+use std::{string::ToString, vec::Vec};
+
+use start_info::{Mfn, PageCount, Pfn, PfnRange};
+use x86_64::VirtAddr;
+
+use super::{Doing, Error};
+use crate::{hv::Errno, layout::Region, release::Released};
+
+fn run(start: u64, end: u64) -> PfnRange {
+    PfnRange::between(Pfn::new(start), Pfn::new(end))
+}
+
+fn region(name: &'static str, start: u64, pages: u64) -> Region {
+    Region::new(name, VirtAddr::new(start), PageCount::new(pages))
+}
+
+/// The place of a kind in the list below: a kind that is new does not compile before it has one.
+fn rank(error: &Error) -> usize {
+    match error {
+        Error::Refused { .. } => 0,
+        Error::NoFrames { .. } => 1,
+        Error::P2m(_) => 2,
+        Error::OutOfRange(_) => 3,
+        Error::NotMapped { .. } => 4,
+        Error::NoMemory { .. } => 5,
+        Error::BuilderEnd { .. } => 6,
+        Error::Overlap { .. } => 7,
+        Error::TooManyRegions { .. } => 8,
+        Error::WindowFull { .. } => 9,
+        Error::TooManyPages { .. } => 10,
+        Error::HeapFull { .. } => 11,
+        Error::StillLive { .. } => 12,
+        Error::RamdiskLent { .. } => 13,
+        Error::SpaceInUse { .. } => 14,
+        Error::SpaceLost { .. } => 15,
+        Error::OwnMemory { .. } => 16,
+        Error::HasMemory { .. } => 17,
+        Error::NoPages => 18,
+        Error::NotIdentity { .. } => 19,
+        Error::NoSuchFrame { .. } => 20,
+        Error::IoFull { .. } => 21,
+        Error::OutOfOrder { .. } => 22,
+    }
+}
+
+#[test]
+fn every_number_of_an_error_is_in_its_place() {
+    let (pfn, mfn, pages) = (Pfn::new(0x12), Mfn::new(0x34), PageCount::new(56));
+    let lines = [
+        (
+            Error::Refused { doing: Doing::Module, done: 7, errno: Errno::EBUSY },
+            "mapping a module: Xen refused operation 7 with EBUSY (-16)",
+        ),
+        (
+            Error::NoFrames {
+                doing: Doing::DirectMap,
+                mapped: PageCount::new(12),
+                total: PageCount::new(34),
+            },
+            "mapping memory at __va: no free page left in 12 of 34 pages; give the guest more memory",
+        ),
+        (Error::P2m(p2m::Error::Beyond { pfn, pages }), "pfn 0x12 is behind the 56 pages of the P2M"),
+        (
+            Error::OutOfRange(Mfn::try_new(1 << 40).unwrap_err()),
+            "machine address 0x10000000000 is not below 0x10000000000",
+        ),
+        (Error::NotMapped { address: 0x1234, level: 2 }, "0x1234 has no L2 table"),
+        (Error::NoMemory { pfn }, "pfn 0x12 has no memory behind it"),
+        (
+            Error::BuilderEnd { found: 0x12, least: 0x34 },
+            "the builder's mapping ends at pfn 0x12, not at 0x34 or 4 MiB behind it as Xen's builders do",
+        ),
+        (
+            Error::Overlap { wanted: region("one", 0x1000, 2), holder: region("two", 0x2000, 3) },
+            "one 0x1000..0x3000 overlaps two 0x2000..0x5000",
+        ),
+        (Error::TooManyRegions { limit: 9 }, "the layout has room for 9 regions, not more"),
+        (
+            Error::WindowFull {
+                wanted: pages,
+                left: PageCount::new(5),
+                largest: PageCount::new(4),
+                window: region("window", 0x1000, 6),
+            },
+            "window full: 56 pages wanted, 5 left (4 in one piece) of window 0x1000..0x7000; unload a module",
+        ),
+        (
+            Error::TooManyPages { more: pages, region: region("module", 0x1000, 1) },
+            "56 pages too many were given for module 0x1000..0x2000",
+        ),
+        (Error::HeapFull { doing: Doing::Device }, "mapping device memory: the heap is full"),
+        (
+            Error::StillLive { table: pfn, released: run(0x10, 0x14) },
+            "pages 0x10..0x14 cannot be given back: 0x12 is a live page table",
+        ),
+        (
+            Error::RamdiskLent { pages: run(0x10, 0x14) },
+            "the ramdisk at pfn 0x10..0x14 is in use and cannot be moved",
+        ),
+        (
+            Error::SpaceInUse { root: mfn },
+            "the address space of top-level table 0x34 is in use; enter another one first",
+        ),
+        (
+            Error::SpaceLost { root: mfn },
+            "Xen neither let go of top-level table 0x34 nor took it back; its page is lost",
+        ),
+        (
+            Error::OwnMemory { mfn, pfn },
+            "machine frame 0x34 is the guest's own memory, pfn 0x12; use it at __va",
+        ),
+        (
+            Error::HasMemory { pfn, mfn },
+            "pfn 0x12 has memory or was to get some, machine frame 0x34; only a number without memory can be changed",
+        ),
+        (Error::NoPages, "0 pages were to be mapped; ask for one at least"),
+        (
+            Error::NotIdentity { pfn },
+            "pfn 0x12 is not the machine frame of the same number; only what is no RAM can be mapped at its own address",
+        ),
+        (
+            Error::NoSuchFrame { first: mfn, pages },
+            "56 machine frames from 0x34 on end behind the last there can be",
+        ),
+        (
+            Error::IoFull { wanted: pages, region: region("device memory", 0x1000, 2) },
+            "no room for 56 pages in device memory 0x1000..0x3000; unmap device memory",
+        ),
+        (Error::OutOfOrder { address: 0x1234 }, "0x1234 was mapped after a higher address"),
+    ];
+    assert!(lines.iter().map(|(error, _)| rank(error)).eq(0..lines.len()));
+    for (error, line) in lines {
+        assert_eq!(error.to_string(), line, "{error:?}");
+    }
+}
+
+#[test]
+fn every_deed_has_words_of_its_own() {
+    let all = [
+        (Doing::DirectMap, "mapping memory at __va"),
+        (Doing::Arrangement, "renumbering pages by the memory map"),
+        (Doing::GivingBack, "giving memory back to Xen"),
+        (Doing::AddressSpace, "building the address space"),
+        (Doing::Switch, "switching to the new page tables"),
+        (Doing::Release, "giving back the builder's pages"),
+        (Doing::Fixmap, "mapping a fixmap page"),
+        (Doing::Device, "mapping device memory"),
+        (Doing::Module, "mapping a module"),
+        (Doing::Unmap, "unmapping a module"),
+        (Doing::Guard, "unmapping the stack's guard page"),
+        (Doing::Flush, "flushing the TLB"),
+    ];
+    for (doing, words) in all {
+        assert_eq!(doing.to_string(), words);
+    }
+}
+
+/// By the numbers of `public/errno.h`.
+#[test]
+fn every_errno_has_the_name_of_its_number() {
+    let named = [
+        (1, "EPERM"),
+        (2, "ENOENT"),
+        (3, "ESRCH"),
+        (7, "E2BIG"),
+        (11, "EAGAIN"),
+        (12, "ENOMEM"),
+        (13, "EACCES"),
+        (14, "EFAULT"),
+        (16, "EBUSY"),
+        (17, "EEXIST"),
+        (22, "EINVAL"),
+        (28, "ENOSPC"),
+        (38, "ENOSYS"),
+        (95, "EOPNOTSUPP"),
+    ];
+    for (number, name) in named {
+        assert_eq!(Errno(number).to_string(), std::format!("{name} (-{number})"));
+    }
+    let others: Vec<u16> = (0..200).filter(|number| named.iter().all(|(known, _)| known != number)).collect();
+    assert!(others.iter().all(|&number| Errno(number).to_string() == std::format!("error -{number}")));
+    let constants = [Errno::EPERM, Errno::ENOMEM, Errno::EFAULT, Errno::EBUSY, Errno::EINVAL, Errno::ENOSYS];
+    assert_eq!(constants.map(|errno| errno.0), [1, 12, 14, 16, 22, 38]);
+    assert_eq!(Errno::EOPNOTSUPP.0, 95);
+}
+
+#[test]
+fn what_was_released_is_told_by_its_name() {
+    let mut released = Released { tables: run(0x10, 0x1a), stack: run(0x20, 0x21), list: run(0x30, 0x37) };
+    assert_eq!(released.to_string(), "page tables 0x10..0x1a, boot stack 0x20..0x21, P2M list 0x30..0x37");
+    assert_eq!(released.pages(), 10 + 1 + 7);
+    released.list = PfnRange::default();
+    assert_eq!(released.to_string(), "page tables 0x10..0x1a, boot stack 0x20..0x21, no P2M list");
+    assert_eq!(released.pages(), 10 + 1);
+}

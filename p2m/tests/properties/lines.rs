@@ -1,0 +1,48 @@
+//! What is said, and that each number in it is in its place.
+
+use p2m::{Audit, Error, Mismatch};
+use start_info::{Mfn, PageCount, Pfn};
+
+/// The place of a kind in the list below: a kind that is new does not compile before it has one.
+fn rank(error: &Error) -> usize {
+    match error {
+        Error::NoFrames => 0,
+        Error::Beyond { .. } => 1,
+        Error::StrayLeaf { .. } => 2,
+        Error::NoMachineFrame { .. } => 3,
+    }
+}
+
+#[test]
+fn every_number_of_an_error_is_in_its_place() {
+    let pfn = Pfn::new(0x12);
+    let lines = [
+        (Error::NoFrames, "a change of the P2M took more pages than were set aside for it"),
+        (Error::Beyond { pfn, pages: PageCount::new(34) }, "pfn 0x12 is behind the 34 pages of the P2M"),
+        (Error::StrayLeaf { address: 0x1234 }, "P2M leaf at 0x1234 lies outside the direct map"),
+        (Error::NoMachineFrame { pfn }, "pfn 0x12 has no machine frame behind it"),
+    ];
+    assert!(lines.iter().map(|(error, _)| rank(error)).eq(0..lines.len()));
+    for (error, line) in lines {
+        assert_eq!(error.to_string(), line, "{error:?}");
+    }
+}
+
+#[test]
+fn a_mismatch_names_the_page_its_frame_and_whose_that_is() {
+    let mismatch = Mismatch { pfn: Pfn::new(0x12), mfn: Mfn::new(0x34), back: Some(0x56) };
+    assert_eq!(
+        mismatch.to_string(),
+        "the P2M gives pfn 0x12 the frame 0x34, but Xen's M2P gives that frame to pfn 0x56"
+    );
+    assert_eq!(
+        Mismatch { back: None, ..mismatch }.to_string(),
+        "the P2M gives pfn 0x12 the frame 0x34, for which Xen's M2P has no entry"
+    );
+}
+
+#[test]
+fn an_audit_names_what_it_counted() {
+    let audit = Audit { ram: 1, missing: 2, identity: 3, foreign: 4 };
+    assert_eq!(audit.to_string(), "1 pages confirmed by the M2P, 2 missing, 3 identity, 4 foreign");
+}

@@ -1,0 +1,71 @@
+//! Which files of the work tree are not as on the main branch.
+//!
+//! *What this is*: what git says of the commits since the branch left `main`, of what is not committed, and of new files. On `main` itself
+//! and in a clone without one, only what is not committed counts.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::{paths, process};
+
+/// Names of the main branch, the first that there is.
+const MAIN: [&str; 2] = ["main", "origin/main"];
+
+/// The files that differ, by their names from the root of the tree.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// What they are compared with.
+    pub(crate) base: String,
+    pub(crate) files: BTreeSet<String>,
+}
+
+impl Changed {
+    /// Asks git.
+    ///
+    /// # Errors
+    /// The tree is no git repository.
+    pub(crate) fn files() -> Result<Self> {
+        let base = MAIN.iter().find_map(|main| git(&["merge-base", "HEAD", main]).ok());
+        let base = base.map_or_else(|| "HEAD".into(), |commit| commit.trim().to_owned());
+        let tracked = git(&["diff", "--name-only", "-z", &base])?;
+        let new = git(&["ls-files", "-z", "--others", "--exclude-standard"])?;
+        Ok(Self { base: short(&base), files: names(&tracked).chain(names(&new)).collect() })
+    }
+}
+
+fn git(arguments: &[&str]) -> Result<String> {
+    let mut git = Command::new("git");
+    git.args(arguments).current_dir(paths::root());
+    process::run(&format!("git {}", arguments.join(" ")), &mut git, Duration::from_secs(60))
+}
+
+fn names(listed: &str) -> impl Iterator<Item = String> {
+    listed.split('\0').filter(|name| !name.is_empty()).map(String::from)
+}
+
+fn short(commit: &str) -> String {
+    commit.chars().take(8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Changed, names, short};
+
+    #[test]
+    fn names_with_spaces_are_whole() {
+        assert_eq!(names("a b.rs\0c/d.rs\0").collect::<Vec<_>>(), ["a b.rs", "c/d.rs"]);
+        assert_eq!(names("").count(), 0);
+        assert_eq!((short("0123456789abcdef"), short("HEAD")), ("01234567".into(), "HEAD".into()));
+    }
+
+    #[test]
+    fn git_is_asked() {
+        // Whatever it says: the tree the tests are built from need not be a clone.
+        if let Ok(Changed { base, files }) = Changed::files() {
+            assert!(!base.is_empty() && files.iter().all(|name| !name.starts_with('/')));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! A trap is told with the module it is in: every module that can run is known by name, and no other.
+
+use xen_guest::LoadError;
+use xen_model::Booted;
+
+use crate::{booted, object};
+
+fn noted(booted: &Booted) -> Vec<String> {
+    booted.machine().modules_noted().iter().map(|(name, region)| format!("{name} {region}")).collect()
+}
+
+fn loaded(booted: &Booted) -> Vec<String> {
+    let loaded = booted.running.modules().loaded().iter();
+    loaded.map(|module| format!("{} {}", module.name(), module.region())).collect()
+}
+
+#[test]
+fn a_module_is_known_while_it_is_loaded() {
+    let mut booted = booted();
+    for object in [object::module(), object::module_with_start()] {
+        // While it starts the model wants it noted.
+        let _ = booted.running.load_bytes("small", &object).unwrap();
+        assert_eq!(noted(&booted).len(), 1);
+        assert_eq!(noted(&booted), loaded(&booted));
+        booted.running.unload_module("small").unwrap();
+        assert_eq!(noted(&booted), [""; 0]);
+    }
+}
+
+#[test]
+fn a_module_that_fails_is_known_no_more() {
+    let mut booted = booted();
+    booted.machine_mut().set_init_code(-7);
+    let error = booted.running.load_bytes("small", &object::module()).map(|_| ()).unwrap_err();
+    assert_eq!(error, LoadError::Init { code: -7 });
+    assert_eq!(error.to_string(), "its init returned -7; it was taken out again");
+    assert_eq!(noted(&booted), [""; 0]);
+    assert_eq!(booted.running.modules().loaded().len(), 0);
+    booted.machine_mut().set_init_code(0);
+    let _ = booted.running.load_bytes("small", &object::module()).unwrap();
+    assert_eq!(noted(&booted), loaded(&booted));
+}

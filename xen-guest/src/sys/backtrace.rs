@@ -1,0 +1,64 @@
+//! The way to a trap or panic: return addresses, and the module among them.
+//!
+//! *What must hold*: nothing outside our own stack is read ([`super::stack`]).
+
+use core::fmt;
+
+use super::{modules::Place, registers::Registers, stack::Callers, symbols, traps::MODULES};
+
+impl Registers {
+    /// Returns the module that was running: where the instruction pointer is, or else the innermost caller that is in one.
+    pub(super) fn module(&self) -> Option<Place<'static>> {
+        // After a call to where nothing is, the return address lies on top of the stack, and no frame was made for it.
+        let called_nowhere = !symbols::is_text(self.rip);
+        let top = symbols::stack().words(self.rsp).filter(|_| called_nowhere).map(|[word, _]| word);
+        let mut places = [self.rip]
+            .into_iter()
+            .chain(top)
+            .chain(callers(self.rbp))
+            .filter_map(|address| MODULES.place(address));
+        places.find(Place::is_module)
+    }
+
+    /// Returns the way to the trap.
+    pub(super) const fn backtrace(&self) -> Backtrace {
+        Backtrace { rip: self.rip, rbp: self.rbp }
+    }
+}
+
+/// The return addresses above a frame; `scripts/boot` gives them names.
+#[derive(Debug)]
+pub(super) struct Backtrace {
+    rip: u64,
+    rbp: u64,
+}
+
+impl Backtrace {
+    /// The backtrace of the caller.
+    #[inline(always)]
+    pub(super) fn here() -> Self {
+        let rbp: u64;
+        // SAFETY: copies a register; no memory is touched.
+        unsafe { core::arch::asm!("mov {}, rbp", out(reg) rbp, options(nomem, nostack, preserves_flags)) };
+        Self { rip: 0, rbp }
+    }
+}
+
+impl fmt::Display for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  backtrace:")?;
+        if self.rip != 0 {
+            write!(f, " {:#x}", self.rip)?;
+        }
+        for return_address in callers(self.rbp).take(32) {
+            write!(f, " {return_address:#x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The return addresses above a frame of the boot stack.
+fn callers(frame: u64) -> Callers<fn(u64) -> bool> {
+    let known = |address| symbols::is_text(address) || MODULES.place(address).is_some();
+    Callers { stack: symbols::stack(), frame, known }
+}
