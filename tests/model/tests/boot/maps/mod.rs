@@ -1,0 +1,134 @@
+//! The memory maps of real hosts.
+//!
+//! *What this is*: every map of `hosts.txt`, the machine's under dom0 and a domU's own with `e820_host=1`, with and without the
+//! ELF notes, with a ramdisk, for every way to map memory and guests of several sizes, most of them smaller than the machine.
+//!
+//! *What must hold*: a boot has one of two ends. Either every page has one owner and nothing is lost, or one line names what is
+//! in the way, both ranges, and what to change.
+
+use std::fmt;
+
+use start_info::MapEntry;
+use xen_guest::Cause;
+use xen_model::{Domain, Guest, Ramdisk, audit};
+
+use crate::after::booted;
+
+/// A host of the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    name: &'static str,
+    /// How much of its memory a guest gets.
+    pub(crate) pages: u64,
+    pub(crate) map: Vec<MapEntry>,
+}
+
+/// Reads the file.
+pub(crate) fn hosts() -> Vec<Host> {
+    let mut hosts = Vec::<Host>::new();
+    let hex = |word: &str| u64::from_str_radix(word.trim(), 16).unwrap();
+    let lines = include_str!("hosts.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    for line in lines {
+        if let Some(title) = line.strip_prefix("= ") {
+            let [name, pages, _source] = title.splitn(3, "; ").collect::<Vec<_>>().try_into().unwrap();
+            hosts.push(Host { name, pages: hex(pages), map: Vec::new() });
+            continue;
+        }
+        let [start, end, kind] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let kind = match kind.strip_prefix('T') {
+            Some(number) => number.parse().unwrap(),
+            None => 1 + "URANX".find(kind).unwrap() as u32,
+        };
+        let (start, end) = (hex(start), hex(end));
+        hosts.last_mut().unwrap().map.push(MapEntry { start, len: end - start, kind });
+    }
+    hosts
+}
+
+/// What else a guest is, besides its host.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) domain: Domain,
+    pub(crate) notes: bool,
+    pub(crate) line: &'static str,
+    pub(crate) pages: u64,
+    pub(crate) image_start: u64,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { domain, notes, line, pages, image_start } = self;
+        write!(f, "{domain:?} of {pages:#x} pages, notes {notes}, image at {image_start:#x}, '{line}'")
+    }
+}
+
+impl Case {
+    pub(crate) fn guest(&self, map: &[MapEntry]) -> Guest {
+        let bytes = (0..0x1_2345_u32).map(|i| (i * 7) as u8).collect();
+        let mut guest =
+            Guest { domain: self.domain, image_start: self.image_start, ..Guest::new(self.pages) }
+                .with_ramdisk(Ramdisk::of(bytes))
+                .with_command_line(self.line);
+        match self.domain {
+            Domain::Dom0 => guest.machine_map = map.to_vec(),
+            Domain::Guest => guest.memory_map = map.to_vec(),
+        }
+        if self.notes { guest.with_notes() } else { guest }
+    }
+}
+
+/// How a boot ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Booted,
+    Refused(String),
+}
+
+/// Boots a guest, and checks that it has one of the two ends.
+pub(crate) fn boot(what: &str, guest: Guest) -> End {
+    match guest.build().unwrap().boot() {
+        Ok(_) => {
+            let mut booted = booted(guest);
+            booted.read_ramdisk();
+            booted.use_all_memory();
+            booted.read_ramdisk();
+            booted.check();
+            End::Booted
+        }
+        Err((built, failure)) => {
+            let line = failure.to_string();
+            let Cause::Conflict(_) = failure.cause() else { panic!("{what}: {line}") };
+            assert_eq!(line.matches("..0x").count(), 2, "{what}: both ranges: {line}");
+            assert!(line.contains("; ") && !line.contains('\n'), "{what}: what to change: {line}");
+            assert_eq!(built.machine.calls(), 1, "{what}: only the map was asked for");
+            audit::references(&built.machine).assert_none();
+            End::Refused(line)
+        }
+    }
+}
+
+const LINES: [&str; 4] = ["", "map=lazy", "revector=off", "map=lazy revector=off"];
+
+/// All kinds of guests of some sizes.
+fn cases(sizes: &[u64]) -> impl Iterator<Item = Case> + '_ {
+    let domains = [Domain::Dom0, Domain::Guest];
+    domains.into_iter().flat_map(move |domain| {
+        [false, true].into_iter().flat_map(move |notes| {
+            LINES.into_iter().flat_map(move |line| {
+                let case = move |&pages| Case { domain, notes, line, pages, image_start: 0x1000 };
+                sizes.iter().map(case)
+            })
+        })
+    })
+}
+
+#[test]
+fn every_map_is_booted_on_or_refused_with_both_ranges() {
+    let started = std::time::Instant::now();
+    for host in hosts() {
+        for case in cases(&[0x2c03, 0x6011]) {
+            let end = boot(&format!("{}: {case}", host.name), case.guest(&host.map));
+            eprintln!("{:?} {}: {case}: {end:?}", started.elapsed(), host.name);
+        }
+    }
+}
