@@ -15,6 +15,7 @@ use xen_guest::{Failure, Image};
 use crate::frames::Frame;
 use crate::guest::{Domain, Guest};
 use crate::machine::Machine;
+use crate::memory_map;
 use crate::plan::{Places, TooSmall};
 use crate::start_of_day;
 use crate::walk::index;
@@ -91,7 +92,8 @@ impl Guest {
     /// When Xen's rules refuse the builder's own tables: a bug of the model.
     pub fn build(&self) -> Result<Built, TooSmall> {
         let places = Places::of(self)?;
-        let mut machine = Machine::new(self.domain, self.pages, &self.holes, self.seed);
+        let told = memory_map::end_of([&self.memory_map, &self.machine_map]);
+        let mut machine = Machine::new(self.domain, self.pages, &self.holes, told, self.seed);
         machine.set_maps(&self.memory_map, &self.machine_map);
         let mut work = Work { guest: self, places, machine };
         work.list();

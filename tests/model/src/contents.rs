@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn contents() -> Contents {
-        let shuffle = Shuffle::new(2048, 1);
+        let shuffle = Shuffle::new(2048, 0, 1);
         let frames = shuffle.frames();
         Contents::new(shuffle, frames, 1)
     }

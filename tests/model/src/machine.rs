@@ -3,8 +3,9 @@
 //! *What this is*: the state that the hypercalls change, and what tests ask about it.
 //!
 //! *What must hold*: a machine frame number is the guest's, shared_info's, another domain's, a free frame's, or no memory
-//! at all, and the model can tell. Below the guest's frames all memory is another domain's, so that a page number used as
-//! a machine number is always somebody else's frame.
+//! at all, and the model can tell. Below the guest's frames all memory is another domain's or, where the machine's map that
+//! a test gave has none, a device's; so a page number used as a machine number is always somebody else's frame. What the
+//! model keeps a record of is memory whatever a map says.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -43,7 +44,7 @@ pub struct Machine {
     /// Entries of the M2P that are not as the builder left them.
     pub(crate) m2p: HashMap<u64, u64>,
     /// The frames that came to be a page's that way, by page.
-    pub(crate) moved: HashMap<u64, u64>,
+    pub(crate) moved: BTreeMap<u64, u64>,
     pub(crate) root: Option<Frame>,
     pub(crate) user_root: Option<Frame>,
     pub(crate) gdt: Vec<Frame>,
@@ -96,9 +97,10 @@ impl std::fmt::Debug for Machine {
 }
 
 impl Machine {
-    /// Makes a machine whose guest has `pages` pages, except those in `holes`. The domain builder is at work.
-    pub(crate) fn new(domain: Domain, pages: u64, holes: &[Range<u64>], seed: u64) -> Self {
-        let shuffle = Shuffle::new(pages, seed);
+    /// Makes a machine whose guest has `pages` pages, except those in `holes`. The domain builder is at work. The guest is told
+    /// of memory and devices below page `told`.
+    pub(crate) fn new(domain: Domain, pages: u64, holes: &[Range<u64>], told: u64, seed: u64) -> Self {
+        let shuffle = Shuffle::new(pages, told, seed);
         let all = shuffle.frames() + EXTRA;
         let mut frames = Frames::new(shuffle.base(), all);
         let place = |number: u64| Frame::numbered(number as u32);
@@ -142,7 +144,7 @@ impl Machine {
             contents,
             frames,
             m2p: HashMap::new(),
-            moved: HashMap::new(),
+            moved: BTreeMap::new(),
             root: None,
             user_root: None,
             gdt: Vec::new(),

@@ -6,8 +6,10 @@
 //! domU a map of one entry, up to its `maxmem` (tools/libs/light/libxl_x86.c, `xc_domain_set_memmap_limit`), and more
 //! entries only with `e820_host=1`. Only dom0 is told the machine's.
 //!
-//! *What is not prevented*: the machine's map is what a test says, and what it calls a hole or reserved may be memory to
-//! [`Machine`] all the same. Xen adds entries for device memory that dom0 has no right to; a test adds them itself.
+//! *What is not prevented*: the machine's map is what a test says, and the guest's frames lie behind its end, where a real
+//! machine has them in the map's RAM. So the model does not know a machine frame whose number is a page's number as well,
+//! which with Xen is the rule. A map that goes on behind page 2^39 is the one exception: a guest's frames may lie where it
+//! says anything, and are memory. Xen adds entries for device memory that dom0 has no right to; a test adds them itself.
 
 use mmu::Errno;
 use start_info::{MapEntry, Mfn, PAGE_SIZE};
@@ -22,6 +24,17 @@ const RAM: u32 = 1;
 /// Not to be used (`E820_RESERVED`).
 const RESERVED: u32 = 2;
 const MIB: u64 = 1 << 20;
+
+/// Lines of a map that end behind this page are no reason to put machine frames behind them: half of what an entry of a page
+/// table can name.
+const FAR: u64 = 1 << 39;
+
+/// Returns the first page behind all that maps speak of.
+pub(crate) fn end_of(maps: [&[MapEntry]; 2]) -> u64 {
+    let ends =
+        maps.into_iter().flatten().map(|entry| entry.start.saturating_add(entry.len).div_ceil(PAGE_SIZE));
+    ends.filter(|&end| end <= FAR).max().unwrap_or_default()
+}
 
 /// Both maps. The first is empty for a domain that has none.
 #[derive(Clone, Debug, Default)]
@@ -43,11 +56,23 @@ impl Machine {
         memory < PAGE_SIZE || map.iter().filter(overlaps).any(|entry| entry.kind != RAM)
     }
 
-    /// Tells whether a machine frame is a device's that the guest may map: it is dom0, and the machine's map has no memory
-    /// there. Behind the map's end is nothing, and one frame is denied to all, as the local APIC's page is.
+    /// Returns a page up to which [`Self::is_device`] says the same as of `pfn`.
+    #[must_use]
+    pub fn device_run_end(&self, pfn: u64) -> u64 {
+        let map = if self.domain == Domain::Dom0 { &self.maps.machine } else { &self.maps.own };
+        let ends = map.iter().flat_map(|entry| [entry.start, entry.start.saturating_add(entry.len)]);
+        // A page with a border in it is a run of its own.
+        let borders = ends.flat_map(|end| [end / PAGE_SIZE, end.div_ceil(PAGE_SIZE)]);
+        borders.filter(|&border| border > pfn).min().unwrap_or(u64::MAX)
+    }
+
+    /// Tells whether a machine frame is a device's that the guest may map: it is dom0, the frame has no record, and the
+    /// machine's map has no memory there. Behind the map's end is nothing, and one frame is denied to all, as the local APIC's
+    /// page is.
     pub(crate) fn has_device(&self, mfn: Mfn) -> bool {
         let end = |entry: &MapEntry| entry.start.saturating_add(entry.len).div_ceil(PAGE_SIZE);
         self.domain == Domain::Dom0
+            && self.frame(mfn).is_none()
             && mfn != self.device_frame()
             // Memory is none, whatever the map says of its number: a test's map knows nothing of where the frames are.
             && !matches!(self.frames.find(mfn), Found::Frame(_))

@@ -3,8 +3,9 @@
 //! *What this is*: a one-to-one map of blocks of 512 pages to blocks of 512 machine frames, and inside each block of the
 //! 512 to the 512. Both are affine maps, so a look-up and its inverse are a few multiplications whatever the guest's size.
 //!
-//! *What must hold*: `stricter:` page numbers and machine numbers share no value (`base` is above the last page), so a
-//! number used as the other kind never happens to be right. `stricter:` no two neighbours are neighbours in the machine,
+//! *What must hold*: `stricter:` page numbers and machine numbers share no value, so a number used as the other kind never
+//! happens to be right. `base` is above the last page, and above every number that a memory map speaks of: pages get new
+//! numbers up to its end, and what it says is no memory is a device's frame. `stricter:` no two neighbours are neighbours in the machine,
 //! although dom0's first chunk is contiguous in a release Xen.
 //!
 //! *What is not prevented*: relying on a block of 512 pages lying in one block of machine frames. Xen gives 2 MiB extents
@@ -26,13 +27,13 @@ pub(crate) struct Shuffle {
 }
 
 impl Shuffle {
-    /// Makes the map of a guest with room for `pages` pages.
-    pub(crate) fn new(pages: u64, seed: u64) -> Self {
+    /// Makes the map of a guest with room for `pages` pages, to machine frames behind number `above`.
+    pub(crate) fn new(pages: u64, above: u64, seed: u64) -> Self {
         let blocks = pages.div_ceil(ENTRIES).max(1);
         let (stride, stride_back) = coprime(blocks, hash(seed, 1));
         let (step, step_back) = coprime(ENTRIES, 3 + hash(seed, 2) % 500);
         // The first machine frame is above every page number, and the distance tells nothing.
-        let base = (blocks + 64 + hash(seed, 5) % 64) * ENTRIES;
+        let base = (blocks.max(above.div_ceil(ENTRIES)) + 64 + hash(seed, 5) % 64) * ENTRIES;
         Self {
             base,
             blocks,
@@ -123,7 +124,7 @@ mod tests {
     fn every_page_has_a_frame_of_its_own_and_the_way_back() {
         for pages in [1, 511, 512, 513, 17_155, 1 << 18] {
             for seed in 0..5 {
-                let map = Shuffle::new(pages, seed);
+                let map = Shuffle::new(pages, 0, seed);
                 let mut seen = vec![false; usize::try_from(map.frames()).unwrap()];
                 for pfn in 0..pages {
                     let mfn = map.mfn(pfn);
@@ -139,14 +140,25 @@ mod tests {
     #[test]
     fn neighbours_are_not_neighbours_in_the_machine() {
         for seed in 0..50 {
-            let map = Shuffle::new(1 << 15, seed);
+            let map = Shuffle::new(1 << 15, 0, seed);
             assert!((0..1 << 15).all(|pfn| map.mfn(pfn) + 1 != map.mfn(pfn + 1)), "{seed}");
         }
     }
 
     #[test]
+    fn what_a_map_speaks_of_is_no_machine_number() {
+        for above in [0, 1, 511, 1 << 15, (1 << 15) + 1, 0x1_9100_0000] {
+            let map = Shuffle::new(1 << 15, above, 3);
+            assert!(
+                (0..1 << 15).all(|pfn| map.mfn(pfn) > above && map.pfn(map.mfn(pfn)) == pfn),
+                "{above:#x}"
+            );
+        }
+    }
+
+    #[test]
     fn a_guest_of_a_tebibyte_is_looked_up_like_any_other() {
-        let map = Shuffle::new(1 << 28, 7);
+        let map = Shuffle::new(1 << 28, 0, 7);
         for pfn in (0..1 << 28).step_by(99_991) {
             assert_eq!(map.pfn(map.mfn(pfn)), pfn);
         }

@@ -11,6 +11,7 @@ mod domains;
 mod faults;
 mod hosts;
 mod large;
+mod maps;
 mod modules;
 mod rings;
 mod shapes;

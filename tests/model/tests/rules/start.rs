@@ -199,3 +199,29 @@ fn a_store_before_the_flush_ends_the_test_which_is_stricter_than_xen() {
     built.machine.update_entries(&[(target, entry | 0x61), (target, entry | 0x8000_0000_0000_0063)]).unwrap();
     frame.set(&mut built.machine, Index::FIRST, 2);
 }
+
+/// A page number that a map brings up, of memory or of a device, is the number of no frame of the guest's: taking one for the other
+/// is always noticed.
+#[test]
+fn no_frame_of_the_guests_has_a_number_that_a_map_speaks_of() {
+    use start_info::MapEntry;
+    let line = |start: u64, end: u64, kind| MapEntry { start, len: end - start, kind };
+    // RAM far behind the guest's pages, a device's window behind that, and one that goes on to the end of all addresses.
+    let map = [
+        line(0, 0x600_0000, 1),
+        line(0xb00_0000, 0x1800_0000, 2),
+        line(0x1800_0000, 0x4000_0000, 1),
+        line(0xfd_0000_0000, 0x100_0000_0000, 2),
+    ];
+    let far = line(0x800_0000_0000, u64::MAX, 2);
+    for map in [map.to_vec(), [&map[..], &[far]].concat()] {
+        for guest in [
+            Guest { machine_map: map.clone(), ..Guest::dom0(0x6011) },
+            Guest { memory_map: map.clone(), ..Guest::new(0x6011) },
+        ] {
+            let machine = guest.build().unwrap().machine;
+            assert!((0..0x6011).all(|pfn| machine.built_mfn(pfn).unwrap().get() > 0x1000_0000));
+            audit::references(&machine).assert_none();
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The memory maps of real hosts.
+//!
+//! *What this is*: every map of `hosts.txt`, the machine's under dom0 and a domU's own with `e820_host=1`, with and without the
+//! ELF notes, with a ramdisk, for every way to map memory and guests of several sizes, most of them smaller than the machine.
+//!
+//! *What must hold*: a boot has one of two ends. Either every page has one owner and nothing is lost, or one line names what is
+//! in the way, both ranges, and what to change.
+//!
+//! *What is not seen*: how long a boot takes.
+
+mod borders;
+
+use std::fmt;
+
+use start_info::MapEntry;
+use xen_guest::Cause;
+use xen_model::{Domain, Guest, Ramdisk, audit};
+
+use crate::after::booted;
+
+/// A host of the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    name: &'static str,
+    /// How much of its memory a guest gets.
+    pages: u64,
+    map: Vec<MapEntry>,
+}
+
+/// Reads the file.
+pub(crate) fn hosts() -> Vec<Host> {
+    let mut hosts = Vec::<Host>::new();
+    let hex = |word: &str| u64::from_str_radix(word.trim(), 16).unwrap();
+    let lines = include_str!("hosts.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    for line in lines {
+        if let Some(title) = line.strip_prefix("= ") {
+            let [name, pages, _source] = title.splitn(3, "; ").collect::<Vec<_>>().try_into().unwrap();
+            hosts.push(Host { name, pages: hex(pages), map: Vec::new() });
+            continue;
+        }
+        let [start, end, kind] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let kind = match kind.strip_prefix('T') {
+            Some(number) => number.parse().unwrap(),
+            None => 1 + "URANX".find(kind).unwrap() as u32,
+        };
+        let (start, end) = (hex(start), hex(end));
+        hosts.last_mut().unwrap().map.push(MapEntry { start, len: end - start, kind });
+    }
+    hosts
+}
+
+/// What else a guest is, besides its host.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) domain: Domain,
+    pub(crate) notes: bool,
+    pub(crate) line: &'static str,
+    pub(crate) pages: u64,
+    pub(crate) image_start: u64,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { domain, notes, line, pages, image_start } = self;
+        write!(f, "{domain:?} of {pages:#x} pages, notes {notes}, image at {image_start:#x}, '{line}'")
+    }
+}
+
+impl Case {
+    pub(crate) fn guest(&self, map: &[MapEntry]) -> Guest {
+        let bytes = (0..0x1_2345_u32).map(|i| (i * 7) as u8).collect();
+        let mut guest =
+            Guest { domain: self.domain, image_start: self.image_start, ..Guest::new(self.pages) }
+                .with_ramdisk(Ramdisk::of(bytes))
+                .with_command_line(self.line);
+        match self.domain {
+            Domain::Dom0 => guest.machine_map = map.to_vec(),
+            Domain::Guest => guest.memory_map = map.to_vec(),
+        }
+        if self.notes { guest.with_notes() } else { guest }
+    }
+}
+
+/// How a boot ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Booted,
+    Refused(String),
+}
+
+/// Boots a guest, and checks that it has one of the two ends.
+pub(crate) fn boot(what: &str, guest: Guest) -> End {
+    match guest.build().unwrap().boot() {
+        Ok(_) => {
+            let mut booted = booted(guest);
+            booted.read_ramdisk();
+            booted.use_all_memory();
+            booted.read_ramdisk();
+            booted.check();
+            End::Booted
+        }
+        Err((built, failure)) => {
+            let line = failure.to_string();
+            let Cause::Conflict(_) = failure.cause() else { panic!("{what}: {line}") };
+            assert_eq!(line.matches("..0x").count(), 2, "{what}: both ranges: {line}");
+            assert!(line.contains("; ") && !line.contains('\n'), "{what}: what to change: {line}");
+            assert_eq!(built.machine.calls(), 1, "{what}: only the map was asked for");
+            audit::references(&built.machine).assert_none();
+            End::Refused(line)
+        }
+    }
+}
+
+const LINES: [&str; 4] = ["", "map=lazy", "revector=off", "map=lazy revector=off"];
+
+/// All kinds of guests of some sizes.
+fn cases(sizes: &[u64]) -> impl Iterator<Item = Case> + '_ {
+    let domains = [Domain::Dom0, Domain::Guest];
+    domains.into_iter().flat_map(move |domain| {
+        [false, true].into_iter().flat_map(move |notes| {
+            LINES.into_iter().flat_map(move |line| {
+                let case = move |&pages| Case { domain, notes, line, pages, image_start: 0x1000 };
+                sizes.iter().map(case)
+            })
+        })
+    })
+}
+
+#[test]
+fn every_map_is_booted_on_or_refused_with_both_ranges() {
+    for host in hosts() {
+        for case in cases(&[0x2c03, 0x6011]) {
+            boot(&format!("{}: {case}", host.name), case.guest(&host.map));
+        }
+    }
+}
+
+/// With as much memory as its reporter could have given it: below 4 GiB and behind, so that pages move.
+#[test]
+fn every_map_is_booted_on_with_much_of_its_memory() {
+    for (number, host) in hosts().into_iter().enumerate() {
+        for (domain, line) in
+            [(Domain::Dom0, "map=lazy"), (Domain::Guest, ""), (Domain::Dom0, "revector=off")]
+        {
+            let case = Case { domain, notes: number % 2 == 0, line, pages: host.pages, image_start: 0x1000 };
+            let what = format!("{}: {case}", host.name);
+            assert_eq!(boot(&what, case.guest(&host.map)), End::Booted, "{what}");
+        }
+    }
+}
+
+/// The first window beyond a TiB of the host with the widest map: pages move there, over a gap of 960 GiB.
+#[test]
+fn memory_behind_a_tebibyte_is_accounted_for() {
+    let host = hosts().into_iter().find(|host| host.name.contains("25 TiB")).unwrap();
+    let map: Vec<MapEntry> = (host.map.iter().copied())
+        .filter(|entry| entry.start < 1 << 32 || entry.start == 0xff_8000_0000)
+        .collect();
+    for domain in [Domain::Dom0, Domain::Guest] {
+        let case = Case { domain, notes: true, line: "map=lazy", pages: host.pages, image_start: 0x1000 };
+        let built = case.guest(&map).build().unwrap().boot().unwrap();
+        assert!(built.machine().pages_now() > 0xff8_0000, "{case}");
+        assert_eq!(boot(&case.to_string(), case.guest(&map)), End::Booted);
+    }
+}
+
+/// A line of a map, by pages.
+fn line(start: u64, end: u64, kind: u32) -> MapEntry {
+    MapEntry { start: start << 12, len: (end - start) << 12, kind }
+}
+
+/// Found with maps made up: a few pages of RAM at 32 TiB made the P2M of a guest of 44 MiB larger than the guest.
+#[test]
+fn memory_too_far_behind_the_rest_to_be_worth_its_numbers_goes_back_to_xen() {
+    const TIB: u64 = 1 << 28;
+    let near = [line(0, 0x3000, 1), line(0x3000, 0x3800, 2), line(0x3800, 0x6000, 1)];
+    // What a number at 1 TiB costs, three pages for each GiB, is more than 0x800 pages and less than 0x1000.
+    for (hole, at, len, moved) in [
+        (0x3800, 32 * TIB, 0x5000, false),
+        (0x3800, TIB, 0x5000, false),
+        (0x4000, TIB, 0xbff, false),
+        (0x4100, TIB, 0x5000, true),
+        (0x3800, TIB / 4, 0x5000, true),
+    ] {
+        let mut map = near.to_vec();
+        map[1] = line(0x3000, hole, 2);
+        map[2] = line(hole, 0x6000, 1);
+        map.push(line(at, at + len, 1));
+        for domain in [Domain::Dom0, Domain::Guest] {
+            for line in ["", "map=lazy"] {
+                let case = Case { domain, notes: true, line, pages: 0x6000, image_start: 0x400 };
+                let what = format!("{hole:#x} {at:#x} {case}");
+                let built = case.guest(&map).build().unwrap();
+                let running = built.boot().unwrap_or_else(|(_, failure)| panic!("{what}: {failure}")).running;
+                let numbers = running.platform().pages_now();
+                assert_eq!(numbers, if moved { at + hole - 0x3000 } else { 0x6000 }, "{what}");
+                assert_eq!(boot(&what, case.guest(&map)), End::Booted);
+            }
+        }
+    }
+}
