@@ -3,8 +3,8 @@ use std::{string::ToString, vec::Vec};
 use start_info::{Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
-use super::{Doing, Error};
-use crate::{hv::Errno, layout::Region, release::Released};
+use super::{Doing, Error, RunOf};
+use crate::{hv::Errno, region::Region, release::Released};
 
 fn run(start: u64, end: u64) -> PfnRange {
     PfnRange::between(Pfn::new(start), Pfn::new(end))
@@ -40,6 +40,7 @@ fn rank(error: &Error) -> usize {
         Error::NoSuchFrame { .. } => 20,
         Error::IoFull { .. } => 21,
         Error::OutOfOrder { .. } => 22,
+        Error::NoRun { .. } => 23,
     }
 }
 
@@ -127,6 +128,15 @@ fn every_number_of_an_error_is_in_its_place() {
             "no room for 56 pages in device memory 0x1000..0x3000; unmap device memory",
         ),
         (Error::OutOfOrder { address: 0x1234 }, "0x1234 was mapped after a higher address"),
+        (
+            Error::NoRun {
+                object: RunOf::Payload,
+                need: pages,
+                longest: PageCount::new(7),
+                free: PageCount::new(78),
+            },
+            "what is asked for needs a run of 56 pages, the longest is 7 of 78 free pages; ask for shorter runs",
+        ),
     ];
     assert!(lines.iter().map(|(error, _)| rank(error)).eq(0..lines.len()));
     for (error, line) in lines {
