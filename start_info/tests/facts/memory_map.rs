@@ -90,7 +90,6 @@ fn an_entry_behind_the_last_address_is_cut_off() {
 }
 
 /// What a map says of the last pages a page-table entry can name, with RAM below.
-#[expect(clippy::unwrap_used, reason = "a helper of tests ends the test")]
 fn last_pages(line: MapEntry) -> (usize, Option<MapKind>) {
     let Ok(map) = map(&[entry(0, 0x10_0000, 1), line]) else { return (0, None) };
     assert_eq!(map.ram().next(), Some(range(0, 0x100)));
