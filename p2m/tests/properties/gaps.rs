@@ -33,14 +33,16 @@ fn an_audit_does_not_look_at_each_number_of_a_gap() {
     assert!(whole.asked.get() >= 1 << 18, "memory is looked at page by page");
 
     const FAR: u64 = 1 << 28;
-    let facts = facts(4096);
+    // More than the numbers up to there cost.
+    const MOVED: u64 = 8288;
+    let facts = facts(4000 + MOVED);
     let (mut paper, mut stock) = paper_over(&facts, 3000);
     let line = |start: u64, end: u64| MapEntry { start: start << 12, len: (end - start) << 12, kind: 1 };
-    let lines = [line(0, 4000), line(FAR, FAR + 96)];
+    let lines = [line(0, 4000), line(FAR, FAR + MOVED)];
     let map: &'static MemoryMap = Box::leak(Box::new(MemoryMap::of_entries(lines.into_iter()).unwrap()));
     let occupied = Occupied::at_entry(&facts);
     let plan = Arrangement::plan(&authority(), List::of(&facts), map, occupied, Displaced::Moved).unwrap();
-    assert_eq!((plan.pages().get(), plan.memory().get()), (FAR + 96, 4096));
+    assert_eq!((plan.pages().get(), plan.memory().get()), (FAR + MOVED, 4000 + MOVED));
     let tree = Tree::over(&plan, &mut paper, &mut stock).unwrap();
     // The M2P of this memory knows the old numbers, so the audit ends at the first page behind the gap.
     let far = Counting { tree: &tree, asked: Cell::new(0) };
