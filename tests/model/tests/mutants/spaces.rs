@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mmu::{IoAccess, layout::IO_MAP};
+use mmu::{Error, IoAccess, layout::IO_MAP};
 use start_info::{MapEntry, Mfn, PageCount};
 use xen_model::{Booted, Call, Guest, audit};
 
@@ -77,4 +77,19 @@ fn all_live_tables_are_found_by_walking() {
     let live: BTreeSet<_> = audit::tables(booted.machine()).collect();
     assert_eq!(walked, live);
     assert!(spaces.iter().all(|space| walked.contains(&(space.root(), 4))));
+}
+
+#[test]
+fn the_space_in_use_stays() {
+    let mut booted = dom0();
+    let [one, two] = [0; 2].map(|_| booted.running.new_space().unwrap());
+    booted.running.enter_space(Some(&one)).unwrap();
+    let calls = booted.machine().calls();
+    let root = one.root();
+    let (one, error) = booted.running.retire_space(one).unwrap_err();
+    assert_eq!(error, Error::SpaceInUse { root });
+    assert_eq!(booted.machine().calls(), calls);
+    booted.running.retire_space(two).unwrap();
+    booted.running.enter_space(None).unwrap();
+    booted.running.retire_space(one.unwrap()).unwrap();
 }
