@@ -18,10 +18,7 @@ use core::{cell::Cell, fmt};
 
 use start_info::{ENTRIES, MAX_FRAMES, MapRegion, MemoryMap, PageCount, Pfn, PfnRange};
 
-use crate::{
-    Authority, Entry, List, Memory, Occupant, Occupied,
-    tree::{Translate, words_by_entry},
-};
+use crate::{Authority, Entry, List, Memory, Occupant, Occupied, tree::Translate};
 
 /// Numbers for which the P2M takes [`PAGES_PER_SPAN`] pages, whether they mean anything or not: 1 GiB of them.
 const SPAN: u64 = ENTRIES * ENTRIES;
@@ -237,6 +234,18 @@ impl Arrangement {
         run
     }
 
+    /// Reads words of the builder's list from `number` on, a page of the list at a time.
+    fn listed(&self, memory: &impl Memory, number: u64, words: &mut [u64]) {
+        let (mut next, mut rest) = (number, words);
+        while !rest.is_empty() {
+            let Ok(first) = Pfn::try_new(next) else { return rest.fill(Entry::MISSING) };
+            let here = (ENTRIES - next % ENTRIES).min(rest.len() as u64);
+            let (part, behind) = rest.split_at_mut(here as usize);
+            self.list.leaf_words(memory, first, part);
+            (next, rest) = (next + here, behind);
+        }
+    }
+
     /// Looks for the run of a number. Not in the way of the many that lie in the run of the one before.
     #[inline(never)]
     fn find(&self, pfn: Pfn) -> Run {
@@ -372,14 +381,20 @@ impl Translate for Arrangement {
     }
 
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
-        let pages = PfnRange::clamped(first.get(), first.get() + words.len() as u64);
-        let run = self.run(first);
-        match run.meaning {
-            Meaning::Listed if pages.end() <= run.pages.end() => self.list.leaf_words(memory, first, words),
-            Meaning::Identity if pages.end() <= run.pages.end() => words.fill(Entry::Identity.encode()),
-            _ => {
-                words_by_entry(self, memory, first, words);
+        let mut rest = words;
+        let mut next = first.get();
+        while !rest.is_empty() {
+            let Ok(pfn) = Pfn::try_new(next) else { return rest.fill(Entry::MISSING) };
+            let Run { pages, meaning } = self.run(pfn);
+            let here = pages.end().saturating_sub(next).clamp(1, rest.len() as u64);
+            let (part, behind) = rest.split_at_mut(here as usize);
+            match meaning {
+                Meaning::Listed => self.listed(memory, next, part),
+                Meaning::Moved(from) => self.listed(memory, from + (next - pages.start()), part),
+                Meaning::Identity => part.fill(Entry::Identity.encode()),
+                Meaning::Missing => part.fill(Entry::MISSING),
             }
+            (next, rest) = (next + here, behind);
         }
     }
 }
