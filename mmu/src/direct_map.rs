@@ -610,6 +610,7 @@ impl DirectMap {
         })?;
         let new = room.range();
         for (from, to) in pages.iter().zip(new.iter()) {
+            p2m.entry(machine, from).ram().ok_or(Error::NoMemory { pfn: from })?;
             let source = self.view.direct().word(from, Index::FIRST).ok_or(Error::NoMemory { pfn: from })?;
             let target = self.view.direct().take_first(&mut room, machine, p2m);
             let mut target = target.ok_or(Error::NoMemory { pfn: to })?;

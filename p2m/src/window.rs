@@ -3,8 +3,8 @@
 //! *What this is*: frame number to virtual address and back, for the builder's mapping (`__ka`) and for the direct map
 //! (`__va`), each as far as it is really mapped.
 //!
-//! *What must hold*: every frame of the window is mapped at `base + pfn * 4096`, at least for reading. Which frames may be
-//! written is not the window's business but the [`Frame`]'s.
+//! *What must hold*: every frame of the window that has memory is mapped at `base + pfn * 4096`, at least for reading. Which
+//! frames have memory the P2M says; which may be written is not the window's business but the [`Frame`]'s.
 
 use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;

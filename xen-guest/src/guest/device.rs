@@ -30,13 +30,22 @@ impl<P: Platform> Guest<P> {
     /// [`Error::NotIdentity`] where the P2M does not call the page identity, the first MiB apart, which is dom0's to read
     /// whatever the map says of it; [`Error::Refused`] when Xen refuses a page, [`Error::NoSuchFrame`] behind the last frame.
     pub fn read_machine(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
+        let read = self.read_pages(at, bytes);
+        // Whatever became of it, no page stays shown.
+        let closed = Fixmap::new(&self.parts.layout).close(&mut self.platform);
+        read.and(closed)
+    }
+
+    fn read_pages(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
+        let end = at.get().saturating_add(bytes.len() as u64);
+        let pages = PageCount::try_new(end.div_ceil(PAGE_SIZE) - at.mfn().get()).unwrap_or_default();
+        let beyond = Error::NoSuchFrame { first: at.mfn(), pages };
         let mut next = at.get();
         let mut rest = bytes;
         while !rest.is_empty() {
             let offset = next % PAGE_SIZE;
             let here = rest.len().min((PAGE_SIZE - offset) as usize);
             let (part, behind) = rest.split_at_mut(here);
-            let beyond = Error::NoSuchFrame { first: at.mfn(), pages: PageCount::new(1) };
             let mfn = Maddr::try_new(next).map_err(|_| beyond)?.mfn();
             let pfn = Pfn::try_new(mfn.get()).map_err(|_| beyond)?;
             if mfn.get() >= FIRST_MIB && self.entry(pfn) != Entry::Identity {
@@ -55,7 +64,7 @@ impl<P: Platform> Guest<P> {
             next += here as u64;
             rest = behind;
         }
-        Fixmap::new(&self.parts.layout).close(&mut self.platform)
+        Ok(())
     }
 
     /// Maps machine frames of a device.

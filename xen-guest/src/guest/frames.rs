@@ -61,7 +61,7 @@ impl<P: Platform> Guest<P> {
         self.parts.map.free()
     }
 
-    /// Returns how many page numbers are mapped at `__va`, counted from 0.
+    /// Returns how many page numbers are mapped at `__va`, counted from 0, those without memory among them.
     #[must_use]
     pub const fn mapped(&self) -> PageCount {
         self.parts.map.mapped()

@@ -34,8 +34,11 @@ impl Guest {
     /// Gives the heap of `alloc` its memory: a run of so many pages.
     ///
     /// # Errors
-    /// [`HeapError::Again`] when it has memory already, [`HeapError::Mmu`] when there is no such run.
+    /// [`HeapError::Again`] when it has memory already, [`HeapError::Mmu`] for no pages, and when there is no such run.
     pub fn init_heap(&mut self, len: PageCount) -> Result<(), HeapError> {
+        if len == PageCount::ZERO {
+            return Err(HeapError::Mmu(mmu::Error::NoPages));
+        }
         match sys::heap_size() {
             0 => {}
             bytes => return Err(HeapError::Again { bytes }),

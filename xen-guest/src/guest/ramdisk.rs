@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use mmu::Error;
-use start_info::PfnRange;
+use p2m::Translate as _;
+use start_info::{Pfn, PfnRange};
 
 use super::Guest;
 use crate::{
@@ -65,11 +66,16 @@ impl<P: Platform> Guest<P> {
     /// its pages stay where they are.
     ///
     /// # Errors
-    /// As [`mmu::DirectMap::grow`].
+    /// [`Error::NoMemory`] for a page of it without memory, which the builder's list calls missing; and as
+    /// [`mmu::DirectMap::grow`].
     pub fn ramdisk(&mut self) -> Result<Option<&'static [u8]>, Error> {
         let Some(end) = self.ramdisk_pages().map(PfnRange::end) else { return Ok(None) };
         let Self { platform, parts } = self;
         parts.map.grow_to(platform, &parts.p2m, end)?;
+        let absent = |pfn: &Pfn| parts.p2m.entry(platform, *pfn).ram().is_none();
+        if let Some(pfn) = parts.ramdisk_pages().unwrap_or_default().iter().find(absent) {
+            return Err(Error::NoMemory { pfn });
+        }
         let window = *parts.map.view().direct();
         Ok(parts.map.lend_ramdisk().and_then(|ramdisk| platform.ramdisk(&window, ramdisk)))
     }

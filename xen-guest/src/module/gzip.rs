@@ -48,13 +48,18 @@ pub(super) fn starts(bytes: &[u8]) -> bool {
 /// [`Error::GzipHeader`], [`Error::GzipTruncated`], [`Error::GzipData`], [`Error::GzipCheck`] for what is no whole gzip;
 /// [`Error::UnpacksTooLarge`] if it is more than `limit` bytes, [`Error::NoRoomToUnpack`] if the heap has not so many.
 pub(super) fn unpack(ramdisk: &[u8], offset: u64, limit: u64) -> Result<(Vec<u8>, u64), Error> {
-    let mut unpacked = Vec::new();
-    let mut end = offset;
+    let (mut members, mut size, mut end) = (Vec::new(), 0, offset);
     while let Some(rest) = rest(ramdisk, end).filter(|rest| starts(rest)) {
-        let member = Member::measure(rest, end, limit.saturating_sub(unpacked.len() as u64))?;
-        member.append_to(&mut unpacked)?;
+        let member = Member::measure(rest, end, limit.saturating_sub(size as u64))?;
+        size += member.size;
         end += member.len as u64;
+        let bytes = size_of::<Member<'_>>() as u64;
+        members.try_reserve(1).map_err(|_| Error::NoRoomToUnpack { offset, bytes })?;
+        members.push(member);
     }
+    // All of it at once: the kernel's heap grows a vector by a copy, and would hold both.
+    let mut unpacked = room(offset, size)?;
+    members.iter().try_for_each(|member| member.append_to(&mut unpacked))?;
     Ok((unpacked, end))
 }
 
@@ -113,12 +118,9 @@ impl<'a> Member<'a> {
         Ok(Self { offset, data, len: bytes.len() - data.len() + taken + END, size })
     }
 
-    /// Unpacks it behind what is there.
+    /// Unpacks it behind what is there, where there is room for it.
     fn append_to(&self, unpacked: &mut Vec<u8>) -> Result<(), Error> {
         let before = unpacked.len();
-        let bytes = self.size as u64;
-        let full = |_| Error::NoRoomToUnpack { offset: self.offset, bytes };
-        unpacked.try_reserve_exact(self.size).map_err(full)?;
         unpacked.resize(before + self.size, 0);
         let out = unpacked.get_mut(before..).unwrap_or_default();
         let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;

@@ -5,7 +5,7 @@
 //! and behind them. What is packed is unpacked here, into the heap, and lives as long as this.
 //!
 //! *What must hold*: each archive starts with an entry and ends with its trailer; nothing but zeros and archives follows. What is packed holds
-//! plain archives and zeros.
+//! plain archives, one at least, and zeros.
 //!
 //! *What is not prevented*: a ramdisk whose end is lost at the border between two archives. It looks whole.
 

@@ -36,8 +36,8 @@ fn give(heap: &LockedHeap, window: &Window, span: Span<Mapped>) {
     let bytes = span.len().bytes() as usize;
     let start = Pfn::try_new(span.range().start()).ok().and_then(|pfn| window.address(pfn));
     let mut heap = heap.lock();
-    if let (Some(start), 0) = (start, heap.size()) {
-        // SAFETY: the span is mapped writable, one frame after the other, for ever, and was ours alone until this call
+    if let (Some(start), 0, 1..) = (start, heap.size(), bytes) {
+        // SAFETY: the span has pages, as just checked, is mapped writable, one frame after the other, for ever, and was ours alone until this call
         // took it; the heap had no memory, as just checked.
         unsafe { heap.init(pointer::to_mut(start), bytes) };
     }

@@ -11,7 +11,8 @@ pub(super) fn bytes(window: &Window, pfns: PfnRange, len: u64) -> Option<&'stati
     let start = window.address(Pfn::try_new(pfns.start()).ok()?)?;
     let _end = window.address(Pfn::try_new(pfns.end().checked_sub(1)?).ok()?)?;
     let len = usize::try_from(len.min(pfns.len().bytes())).ok()?;
-    // SAFETY: the window maps the first and the last page, checked above, and so all between; the pages are reserved in
+    // SAFETY: the window reaches from the first to the last page, checked above, and maps each that has memory, which the
+    // caller has checked (`Guest::ramdisk`); the pages are reserved in
     // the direct map for ever, so nobody writes them; `len` does not pass the last page.
     Some(unsafe { core::slice::from_raw_parts(pointer::to(start), len) })
 }

@@ -148,6 +148,22 @@ fn a_frame_of_somebody_else_in_the_list_is_noticed_before_anything_is_mapped() {
     assert_eq!(built.machine.calls(), 0);
 }
 
+/// A page of the ramdisk that the builder's list calls missing is mapped nowhere: nobody is lent its bytes.
+#[test]
+fn a_ramdisk_with_a_page_without_memory_is_not_lent() {
+    for by_pfn in [false, true] {
+        let guest =
+            Guest { ramdisk_by_pfn: by_pfn, ..Guest::new(0x2345).with_ramdisk(Ramdisk::zeros(5 << 12)) };
+        let mut built = guest.build().unwrap();
+        let (list, ramdisk) = (built.places.list.start, built.places.ramdisk.clone().unwrap());
+        let pfn = ramdisk.start + 2;
+        let page = built.machine.built_mfn(list + pfn / 512).unwrap();
+        built.machine.poke(page, pfn as usize % 512, u64::MAX);
+        let Ok(mut booted) = built.boot() else { continue };
+        assert_eq!(booted.running.ramdisk(), Err(Error::NoMemory { pfn: start_info::Pfn::new(pfn) }));
+    }
+}
+
 impl Booted {
     /// Reads the ramdisk and compares it with what the builder was given.
     pub(crate) fn read_ramdisk(&mut self) {

@@ -83,6 +83,36 @@ fn the_refusal_is_said_where_the_console_belongs() {
     }
 }
 
+/// A console that is wrong is not looked for where xenstore's ring is.
+#[test]
+fn the_refusal_is_not_said_into_xenstores_ring() {
+    let mut built = guest();
+    let [store, console] = [built.places.xenstore, built.places.console]
+        .map(|page| (page.unwrap(), built.machine.built_mfn(page.unwrap()).unwrap()));
+    let text = built.machine.built_mfn(built.places.image.start).unwrap();
+    // xenstore's ring is said to be in the last of the two pages.
+    set(&mut built, STORE_MFN, console.1.get());
+    set(&mut built, CONSOLE_MFN, text.get());
+    built.machine.set_ring(store.1);
+    let (built, _) = refused(built);
+    assert_eq!(built.machine.console_at(), Some(KERNEL_MAP.as_u64() + store.0 * 4096));
+}
+
+/// What is published is stored to shared_info: a page of the guest's own is no such page.
+#[test]
+fn a_shared_info_that_is_the_guests_own_memory_is_refused() {
+    const SHARED_INFO: usize = 0x28;
+    let mut built = guest();
+    let text = built.machine.built_mfn(built.places.image.start).unwrap();
+    let at = u64::from_le_bytes(built.page[SHARED_INFO..SHARED_INFO + 8].try_into().unwrap());
+    assert_eq!(at, built.machine.shared_info().maddr().get(), "the field is elsewhere");
+    set(&mut built, SHARED_INFO, text.maddr().get());
+    let pfn = start_info::Pfn::new(built.places.image.start);
+    let (_, failure) = built.boot().unwrap_err();
+    let expected = Cause::Mmu(mmu::Error::OwnMemory { mfn: text, pfn });
+    assert_eq!((failure.stage(), failure.cause()), ("shared_info", &expected));
+}
+
 #[test]
 fn rings_that_stand_the_other_way_round_are_used_as_they_stand() {
     let mut built = guest();

@@ -171,6 +171,11 @@ fn machine_memory_is_read_where_the_p2m_calls_it_identity_and_nowhere_else() {
     assert_eq!(error, Err(Error::NotIdentity { pfn: Pfn::new(0x3000) }));
     let behind = running.pages().get() + 0x2000;
     assert_eq!(running.entry(Pfn::new(behind)), p2m::Entry::Identity);
+    // Over the border of what may be read: no page stays shown.
+    let border = Maddr::try_new((HOLE.1 << 12) - 8).unwrap();
+    let error = running.read_machine(border, &mut [0; 16]);
+    assert_eq!(error, Err(Error::NotIdentity { pfn: Pfn::new(HOLE.1) }));
+    assert!(running.platform().live_leaf(mmu::layout::FIXMAP.as_u64() + 4096).is_err());
     let none = Maddr::try_new((1 << 52) - 1).unwrap();
     assert!(running.read_machine(none, &mut bytes).is_err());
     running.platform_mut().write_console("");

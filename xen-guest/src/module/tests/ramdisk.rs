@@ -204,6 +204,22 @@ fn what_unpacks_to_too_much_is_refused() {
     assert!(full.contains("0x1234 bytes") && full.contains("0x200"), "{full}");
 }
 
+/// One archive in members of any size comes out in one run of bytes, with room for no more.
+#[test]
+fn an_archive_in_many_members_is_one() {
+    let whole = with("one");
+    for size in [1, 511, 4096, whole.len()] {
+        let members: Vec<u8> = whole.chunks(size.max(whole.len() / 300)).flat_map(packed).collect();
+        let (unpacked, end) = gzip::unpack(&members, 0, MAX_UNPACKED).unwrap();
+        assert_eq!(
+            (unpacked.len(), unpacked.capacity(), end),
+            (whole.len(), whole.len(), members.len() as u64)
+        );
+        assert!(unpacked == whole);
+        assert_eq!(names(&members).unwrap(), ["one"]);
+    }
+}
+
 /// Names in an order that is not theirs.
 fn scattered(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|rank| format!("m{:08}", rank.wrapping_mul(2_654_435_761) % 100_000_007))
