@@ -40,3 +40,28 @@ fn a_module_that_fails_is_known_no_more() {
     let _ = booted.running.load_bytes("small", &object::module()).unwrap();
     assert_eq!(noted(&booted), loaded(&booted));
 }
+
+/// What Xen refuses to take away waits in the window, and the next load or unload tries again.
+#[test]
+fn what_was_refused_is_tried_again_by_whatever_comes_next() {
+    let mut booted = booted();
+    let small = object::module();
+    let waits = |booted: &Booted| booted.running.parts().window.leaving().count();
+    for by_load in [true, false] {
+        let _ = booted.running.load_bytes("small", &small).unwrap();
+        let free = booted.running.free();
+        booted.machine_mut().refuse_at(1, mmu::Errno::EINVAL);
+        let error = booted.running.unload_module("small").unwrap_err();
+        assert!(matches!(error, LoadError::Lingers { .. }), "{error}");
+        assert_eq!((waits(&booted), booted.running.free()), (1, free));
+        if by_load {
+            let _ = booted.running.load_bytes("small", &small).unwrap();
+            assert_eq!((waits(&booted), booted.running.free()), (0, free));
+            booted.running.unload_module("small").unwrap();
+        } else {
+            assert_eq!(booted.running.unload_module("small"), Err(LoadError::NotLoaded));
+            assert_eq!(waits(&booted), 0);
+        }
+        assert!(booted.running.free() > free);
+    }
+}

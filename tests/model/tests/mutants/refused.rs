@@ -147,3 +147,35 @@ fn the_ring_of_a_refused_start_info_is_used_with_its_port() {
     assert_eq!(built.machine.console_at(), Some(KERNEL_MAP.as_u64() + console * 4096));
     assert_eq!(built.machine.console_port(), Some(2));
 }
+
+/// A frame has one owner: no second number, and no other meaning for its own.
+#[test]
+fn a_number_with_memory_keeps_it_and_one_without_gets_none() {
+    let holes = vec![0x3000..0x3100, 0x3200..0x3201];
+    let mut booted = Guest { holes, ..Guest::new(64 * 256) }.build().unwrap().boot().unwrap();
+    let own = booted.machine().held_mfn(0x2345).unwrap();
+    let running = &mut booted.running;
+    let pfn = Pfn::new(0x2345);
+    for entry in [p2m::Entry::Missing, p2m::Entry::Identity, p2m::Entry::Ram(own), p2m::Entry::Foreign(own)] {
+        assert_eq!(running.set_entry(pfn, entry), Err(Error::HasMemory { pfn, mfn: own }));
+        assert_eq!(running.entry(pfn), p2m::Entry::Ram(own));
+    }
+    let gap = Pfn::new(0x3001);
+    let error = Error::HasMemory { pfn: gap, mfn: own };
+    assert_eq!(running.set_entry(gap, p2m::Entry::Ram(own)), Err(error));
+    assert_eq!(running.entry(gap), p2m::Entry::Missing);
+    running.set_entry(gap, p2m::Entry::Identity).unwrap();
+}
+
+#[test]
+fn the_machines_memory_is_not_read_where_the_guest_has_its_own() {
+    let mut booted = Guest::dom0(0x6000).build().unwrap().boot().unwrap();
+    let calls = booted.machine().calls();
+    for pfn in [0x100, 0x1234, 0x5fff] {
+        let at = Pfn::new(pfn);
+        let address = start_info::Maddr::try_new(pfn << 12 | 0x123).unwrap();
+        let found = booted.running.read_machine(address, &mut [0; 3]);
+        assert_eq!(found, Err(Error::NotIdentity { pfn: at }));
+    }
+    assert_eq!(booted.machine().calls(), calls);
+}
