@@ -50,6 +50,13 @@ impl Fingerprint {
     }
 }
 
+/// Returns a number for the entries of a map, in whatever order.
+fn sum_of<'m>(map: impl IntoIterator<Item = (&'m u64, &'m u64)>) -> u64 {
+    map.into_iter().fold(0, |sum, (&key, &value)| {
+        sum.wrapping_add((key * 2 + 1).wrapping_mul(value.wrapping_mul(2) | 1))
+    })
+}
+
 impl Machine {
     /// Returns a number for all that decides what the machine does next.
     #[must_use]
@@ -57,12 +64,7 @@ impl Machine {
         let mut print = Fingerprint::new();
         self.contents.enter(&mut print);
         self.frames.enter(&mut print);
-        let mut sum = [&self.m2p, &self.moved].map(|map| {
-            // A map has no order.
-            map.iter().fold(0, |sum: u64, (&key, &value)| {
-                sum.wrapping_add((key * 2 + 1).wrapping_mul(value.wrapping_mul(2) | 1))
-            })
-        });
+        let mut sum = [sum_of(&self.m2p), sum_of(&self.moved)];
         sum[0] = sum[0].wrapping_add(self.stale.fingerprint());
         print.words(&sum);
         for root in [self.root, self.user_root] {

@@ -6,6 +6,8 @@
 //! *What must hold*: a frame that is freed has no reference and no type, and its entry in the M2P is empty. What it held
 //! stays in it. `stricter:` two frames taken one after the other are not neighbours, unless one extent asked for both.
 
+use std::ops::Range;
+
 use mmu::Errno;
 use start_info::{ENTRIES, Mfn, Pfn};
 
@@ -134,9 +136,16 @@ impl Machine {
     /// Returns how many page numbers there are: up to the last that has memory, and at least as many as were built.
     #[must_use]
     pub fn pages_now(&self) -> u64 {
-        let held =
-            self.moved.keys().copied().filter(|&pfn| pfn >= self.pages && self.held_mfn(pfn).is_some());
-        held.max().map_or(self.pages, |last| last + 1)
+        self.held(self.pages..u64::MAX).next_back().map_or(self.pages, |last| last + 1)
+    }
+
+    /// Returns the pages of a range that have memory, in ascending order. A range far behind what the builder numbered takes no
+    /// time.
+    pub fn held(&self, pages: Range<u64>) -> impl DoubleEndedIterator<Item = u64> + '_ {
+        let built = pages.start.min(self.pages)..pages.end.min(self.pages);
+        let later = pages.start.max(self.pages)..pages.end.max(self.pages);
+        let later = self.moved.range(later).map(|(&pfn, _)| pfn);
+        built.chain(later).filter(|&pfn| self.held_mfn(pfn).is_some())
     }
 
     /// Returns the page that a frame of the guest's is now, by the M2P; `None` if it is not the guest's or no page.

@@ -44,7 +44,7 @@ pub struct Machine {
     /// Entries of the M2P that are not as the builder left them.
     pub(crate) m2p: HashMap<u64, u64>,
     /// The frames that came to be a page's that way, by page.
-    pub(crate) moved: HashMap<u64, u64>,
+    pub(crate) moved: BTreeMap<u64, u64>,
     pub(crate) root: Option<Frame>,
     pub(crate) user_root: Option<Frame>,
     pub(crate) gdt: Vec<Frame>,
@@ -136,7 +136,7 @@ impl Machine {
             contents,
             frames,
             m2p: HashMap::new(),
-            moved: HashMap::new(),
+            moved: BTreeMap::new(),
             root: None,
             user_root: None,
             gdt: Vec::new(),

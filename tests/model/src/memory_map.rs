@@ -55,6 +55,16 @@ impl Machine {
         memory < PAGE_SIZE || map.iter().filter(overlaps).any(|entry| entry.kind != RAM)
     }
 
+    /// Returns a page up to which [`Self::is_device`] says the same as of `pfn`.
+    #[must_use]
+    pub fn device_run_end(&self, pfn: u64) -> u64 {
+        let map = if self.domain == Domain::Dom0 { &self.maps.machine } else { &self.maps.own };
+        let ends = map.iter().flat_map(|entry| [entry.start, entry.start.saturating_add(entry.len)]);
+        // A page with a border in it is a run of its own.
+        let borders = ends.flat_map(|end| [end / PAGE_SIZE, end.div_ceil(PAGE_SIZE)]);
+        borders.filter(|&border| border > pfn).min().unwrap_or(u64::MAX)
+    }
+
     /// Tells whether a machine frame is a device's that the guest may map: it is dom0, the frame has no record, and the
     /// machine's map has no memory there. Behind the map's end is nothing, and one frame is denied to all, as the local APIC's
     /// page is.

@@ -1,5 +1,7 @@
 //! Named guests.
 
+use std::collections::HashSet;
+
 use mmu::{Access, Error, ModulePart};
 use p2m::Frame;
 use start_info::{Index, PageCount};
@@ -189,14 +191,14 @@ impl Booted {
     pub(crate) fn use_all_memory(&mut self) {
         let taken = self.take_all();
         let owners = self.owners();
-        let mut free = vec![false; self.pages() as usize];
+        let mut free = HashSet::new();
         for &pfn in &taken {
-            assert!(!std::mem::replace(&mut free[pfn as usize], true), "pfn {pfn:#x} was handed out twice");
+            assert!(free.insert(pfn), "pfn {pfn:#x} was handed out twice");
             assert_eq!(owners.get(&pfn), None, "pfn {pfn:#x} was handed out and is in use");
         }
-        let memory = (0..self.pages()).filter(|&pfn| self.machine().held_mfn(pfn).is_some());
+        let memory = self.machine().held(0..self.pages());
         let unaccounted: Vec<u64> =
-            memory.filter(|pfn| !free[*pfn as usize] && !owners.contains_key(pfn)).collect();
+            memory.filter(|pfn| !free.contains(pfn) && !owners.contains_key(pfn)).collect();
         let unaccounted = self.without_shared_leaves(unaccounted);
         assert_eq!(unaccounted.len() as u64, self.tree_pages() + self.module_pages(), "{unaccounted:x?}");
     }

@@ -6,6 +6,8 @@
 //! *What must hold*: a boot has one of two ends. Either every page has one owner and nothing is lost, or one line names what is
 //! in the way, both ranges, and what to change.
 
+mod borders;
+
 use std::fmt;
 
 use start_info::MapEntry;

@@ -1,0 +1,149 @@
+//! Everything that a builder puts, across every border of a map.
+//!
+//! *What this is*: guests whose image, ramdisk, list, start_info, tables and stack begin or end at a border of a real host's map or
+//! of one made up in its shape, one page before it or one behind it, with one of the other things wherever that puts it.
+
+use proptest::prelude::*;
+use start_info::MapEntry;
+use xen_model::{Domain, Guest, Places};
+
+use super::{Case, LINES, boot, hosts};
+
+/// Pages of the kernel image.
+const IMAGE: u64 = 0x123;
+
+/// Where things begin and end, in ascending order of the address they have in most guests.
+fn edges(places: &Places) -> Vec<u64> {
+    let ranges = [
+        Some(places.image.clone()),
+        places.ramdisk.clone(),
+        Some(places.list.clone()),
+        Some(places.start_info..places.start_info + 1),
+        places.console.map(|console| console..console + 1),
+        Some(places.tables.clone()),
+        Some(places.stack..places.end),
+    ];
+    ranges
+        .into_iter()
+        .flatten()
+        .flat_map(|range| [range.start, range.end, (range.start + range.end) / 2])
+        .collect()
+}
+
+/// The pages at which a map says something else than before.
+fn borders(map: &[MapEntry], below: u64) -> Vec<u64> {
+    let ends = map.iter().flat_map(|entry| [entry.start, entry.start.saturating_add(entry.len)]);
+    let mut borders: Vec<u64> = ends.map(|end| end / 4096).filter(|&page| page > 0 && page < below).collect();
+    borders.sort_unstable();
+    borders.dedup();
+    borders
+}
+
+/// What chooses a guest for a map.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    domain: Domain,
+    notes: bool,
+    line: &'static str,
+    /// Pages from the end of all that the builder puts to the end of the guest's memory.
+    more: u64,
+    edge: prop::sample::Index,
+    border: prop::sample::Index,
+    beside: i64,
+}
+
+pub(super) fn choice() -> impl Strategy<Value = Choice> {
+    let line = prop::sample::select(LINES.to_vec());
+    let more = prop_oneof![0_u64..0x40, 0x40_u64..0x1000, 0x1000_u64..0x9000];
+    let where_ = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), -1_i64..=1);
+    (any::<[bool; 2]>(), line, more, where_).prop_map(
+        |([dom0, notes], line, more, (edge, border, beside))| {
+            let domain = if dom0 { Domain::Dom0 } else { Domain::Guest };
+            Choice { domain, notes, line, more, edge, border, beside }
+        },
+    )
+}
+
+impl Choice {
+    /// Returns the guest that has the chosen thing at the chosen border; `None` if none can.
+    pub(super) fn guest(&self, map: &[MapEntry], below: u64) -> Option<(String, Guest)> {
+        let Self { domain, notes, line, more, .. } = *self;
+        let case = Case { domain, notes, line, pages: below + 0x4000 + more, image_start: 0x400 };
+        let places = case.guest(map).build().ok()?.places;
+        let borders = borders(map, below);
+        if borders.is_empty() {
+            return None;
+        }
+        let edges = edges(&places);
+        let edge = edges[self.edge.index(edges.len())];
+        let border = borders[self.border.index(borders.len())];
+        let start = 0x400 + border as i64 - edge as i64 + self.beside;
+        let image_start = u64::try_from(start).ok().filter(|&start| start >= 0x20)?;
+        let case = Case { image_start, ..case };
+        let used = case.guest(map).build().ok()?.places.used_end();
+        // With fewer pages the list is shorter, and what is behind it not where it was to be, but near.
+        let case = Case { pages: used + more, ..case };
+        let guest = case.guest(map);
+        guest.build().ok()?;
+        assert_eq!(guest.image_pages, IMAGE);
+        Some((case.to_string(), guest))
+    }
+}
+
+/// A machine in the shape of real ones: pages of other kinds below 1 MiB, pockets above, one hole below 4 GiB (here far lower), more
+/// memory behind it, and windows beyond a TiB. Lines may end in the middle of a page, lie over each other, and stand in any order.
+pub(super) fn machines() -> impl Strategy<Value = Vec<MapEntry>> {
+    let kind = || prop::sample::select(vec![1_u32, 1, 1, 1, 2, 2, 3, 4, 5, 7, 12, 16, 20]);
+    let len = || (0_u32..14, any::<u64>()).prop_map(|(order, more)| (1 << order) + more % (1 << order));
+    let low = (0x50_u64..0xa0, 0_u64..0x1000, kind(), any::<bool>());
+    let pockets = prop::collection::vec((len(), kind(), any::<bool>()), 1..14);
+    let high = (0x100_u64..0x1_0000, 0_u64..0x20_0000, any::<bool>());
+    let windows = prop::collection::vec((28_u32..34, 0_u64..0x1000, len(), kind()), 0..4);
+    let over = prop::collection::vec((0_u64..0x8000, len(), kind()), 0..2);
+    let bytes = prop::sample::select(vec![0_u64, 0, 0, 0, 0x400, 0x800, 0xfff]);
+    (low, pockets, high, windows, over, bytes, any::<u64>()).prop_map(
+        |((low, rest, low_kind, rom), pockets, (gap, high, has_high), windows, over, bytes, order)| {
+            let line = |start: u64, end: u64, kind| MapEntry { start, len: end - start, kind };
+            let mut map = vec![line(0, low << 12 | rest, 1), line(low << 12 | rest, 0xa_0000, low_kind)];
+            if rom {
+                map.push(line(0xe_0000, 0x10_0000, 2));
+            }
+            let mut next = 0x100_u64;
+            for (len, kind, touches) in pockets {
+                map.push(line(next << 12, ((next + len) << 12) + bytes, kind));
+                next += len + u64::from(!touches);
+            }
+            if has_high {
+                let start = (next + gap) << 12;
+                map.push(line(start, start + (high << 12), 1));
+            }
+            for (power, at, len, kind) in windows {
+                let start = (1 << power) + at;
+                map.push(line(start << 12, (start + len) << 12, kind));
+            }
+            map.extend(over.into_iter().map(|(at, len, kind)| line(at << 12, (at + len) << 12, kind)));
+            // Any order.
+            let turn = order as usize % map.len();
+            map.rotate_left(turn);
+            map
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn across_every_border_of_a_real_map(host in prop::sample::select(hosts()), choice in choice()) {
+        if let Some((case, guest)) = choice.guest(&host.map, 0x8000) {
+            boot(&format!("{}: {case}", host.name), guest);
+        }
+    }
+
+    #[test]
+    fn across_every_border_of_a_map_made_up(map in machines(), choice in choice()) {
+        if let Some((case, guest)) = choice.guest(&map, 0x8000) {
+            boot(&format!("{map:x?}: {case}"), guest);
+        }
+    }
+}
