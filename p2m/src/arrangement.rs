@@ -6,6 +6,9 @@
 //! has RAM for, or given back. The n-th page to be moved gets the n-th number that is free for it, so nothing has to be
 //! written down but the map.
 //!
+//! Numbers cost memory as well: an inner page of the tree, a table of the linear list and a page of the frame list for each GiB
+//! of them. So numbers end where the guest has the most memory left; a few pages far behind the others are no gain.
+//!
 //! *What must hold*: a page in use keeps its number until it is let go; then it is given back ([`Arrangement::late`]). What
 //! is in use for ever and lies where there is no RAM is a [`Conflict`]. The plan is made before anything is mapped.
 //!
@@ -19,6 +22,11 @@ use crate::{
     Authority, Entry, List, Memory, Occupant, Occupied,
     tree::{Translate, words_by_entry},
 };
+
+/// Numbers for which the P2M takes [`PAGES_PER_SPAN`] pages, whether they mean anything or not: 1 GiB of them.
+const SPAN: u64 = ENTRIES * ENTRIES;
+/// An inner page of the tree, a table of the linear list, a page of the frame list.
+const PAGES_PER_SPAN: u64 = 3;
 
 /// What is done with memory whose number is needed for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +84,8 @@ struct Machine {
     map: &'static MemoryMap,
     occupied: Occupied,
     displaced: Displaced,
+    /// The first number that no page is moved to.
+    end: u64,
 }
 
 /// The builder's list, seen under the new numbers.
@@ -129,8 +139,9 @@ impl Arrangement {
         displaced: Displaced,
     ) -> Result<Self, Conflict> {
         let mut plan = Self::as_built(list);
-        let machine = Machine { map, occupied, displaced };
+        let mut machine = Machine { map, occupied, displaced, end: MAX_FRAMES };
         machine.check(list.pages().get())?;
+        machine.end = machine.best_end(list.pages().get());
         plan.machine = Some(machine);
         let end = plan.moves().map(|moved| moved.to.end()).fold(list.pages().get(), u64::max);
         plan.pages = PageCount::try_new(end).unwrap_or(list.pages());
@@ -287,10 +298,23 @@ impl Machine {
         self.map.holes(end).flat_map(|hole| without(hole, &self.occupied))
     }
 
+    /// Returns the end of numbers that leaves the most memory: what is moved, less what the P2M takes for numbers behind `end`.
+    fn best_end(&self, end: u64) -> u64 {
+        let mut moved = 0;
+        let choices = self.moves(end).map(|step| {
+            moved += step.from.len().get();
+            let spans = step.to.end().div_ceil(SPAN) - end.div_ceil(SPAN);
+            (moved.saturating_sub(spans * PAGES_PER_SPAN), step.to.end())
+        });
+        // Of ends that leave as much, the first.
+        choices.fold((0, end), |best, choice| if choice.0 > best.0 { choice } else { best }).1
+    }
+
     /// Pairs the numbers that are to be left with those behind `end` that the machine has RAM for.
     fn moves(&self, end: u64) -> impl Iterator<Item = Move> + '_ {
         let mut vacant = self.vacant(end);
-        let free = self.map.ram().map(move |ram| behind(ram, end)).filter(|ram| !ram.is_empty());
+        let free = self.map.ram().map(move |ram| before(behind(ram, end), self.end));
+        let free = free.filter(|ram| !ram.is_empty());
         let mut free = free.filter(|_| self.displaced == Displaced::Moved);
         let (mut from, mut to) = (PfnRange::default(), PfnRange::default());
         core::iter::from_fn(move || {

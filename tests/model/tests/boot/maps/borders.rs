@@ -130,8 +130,13 @@ pub(super) fn machines() -> impl Strategy<Value = Vec<MapEntry>> {
     )
 }
 
+/// How many guests; `MAP_CASES` says another number.
+fn cases() -> u32 {
+    std::env::var("MAP_CASES").ok().and_then(|number| number.parse().ok()).unwrap_or(150)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn across_every_border_of_a_real_map(host in prop::sample::select(hosts()), choice in choice()) {

@@ -134,3 +134,39 @@ fn every_map_is_booted_on_or_refused_with_both_ranges() {
         }
     }
 }
+
+/// A line of a map, by pages.
+fn line(start: u64, end: u64, kind: u32) -> MapEntry {
+    MapEntry { start: start << 12, len: (end - start) << 12, kind }
+}
+
+/// Found with maps made up: a few pages of RAM at 32 TiB made the P2M of a guest of 44 MiB larger than the guest.
+#[test]
+fn memory_too_far_behind_the_rest_to_be_worth_its_numbers_goes_back_to_xen() {
+    const TIB: u64 = 1 << 28;
+    let near = [line(0, 0x3000, 1), line(0x3000, 0x3800, 2), line(0x3800, 0x6000, 1)];
+    // What a number at 1 TiB costs, three pages for each GiB, is more than 0x800 pages and less than 0x1000.
+    for (hole, at, len, moved) in [
+        (0x3800, 32 * TIB, 0x5000, false),
+        (0x3800, TIB, 0x5000, false),
+        (0x4000, TIB, 0xbff, false),
+        (0x4100, TIB, 0x5000, true),
+        (0x3800, TIB / 4, 0x5000, true),
+    ] {
+        let mut map = near.to_vec();
+        map[1] = line(0x3000, hole, 2);
+        map[2] = line(hole, 0x6000, 1);
+        map.push(line(at, at + len, 1));
+        for domain in [Domain::Dom0, Domain::Guest] {
+            for line in ["", "map=lazy"] {
+                let case = Case { domain, notes: true, line, pages: 0x6000, image_start: 0x400 };
+                let what = format!("{hole:#x} {at:#x} {case}");
+                let built = case.guest(&map).build().unwrap();
+                let running = built.boot().unwrap_or_else(|(_, failure)| panic!("{what}: {failure}")).running;
+                let numbers = running.platform().pages_now();
+                assert_eq!(numbers, if moved { at + hole - 0x3000 } else { 0x6000 }, "{what}");
+                assert_eq!(boot(&what, case.guest(&map)), End::Booted);
+            }
+        }
+    }
+}
