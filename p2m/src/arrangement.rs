@@ -73,7 +73,8 @@ impl fmt::Display for Conflict {
         f.write_str(match occupant {
             Occupant::Image => "; link the kernel elsewhere (linker.ld), or boot it with e820_host=0 as domU",
             Occupant::List => "; boot with revector=on",
-            _ => "; boot with e820_host=0, or with a smaller ramdisk",
+            // Of a domU alone: they follow the image.
+            _ => "; boot with e820_host=0, or link the kernel elsewhere (linker.ld)",
         })
     }
 }

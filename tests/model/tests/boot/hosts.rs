@@ -237,6 +237,8 @@ fn a_domu_with_the_hosts_map_makes_room_as_dom0_does() {
     let console = guest.build().unwrap().places.console.unwrap();
     let line = refused(&Guest { memory_map: map(0x9000, &[(console, console + 1, ACPI)]), ..guest });
     assert!(line.contains("a ring page at"), "{line}");
+    // There is no ramdisk that could be smaller.
+    assert!(line.ends_with("boot with e820_host=0, or link the kernel elsewhere (linker.ld)"), "{line}");
 }
 
 #[test]

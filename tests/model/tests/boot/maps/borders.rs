@@ -3,6 +3,8 @@
 //! *What this is*: guests whose image, ramdisk, list, start_info, tables and stack begin or end at a border of a real host's map or
 //! of one made up in its shape, one page before it or one behind it, with one of the other things wherever that puts it.
 
+use std::ops::Range;
+
 use proptest::prelude::*;
 use start_info::MapEntry;
 use xen_model::{Domain, Guest, Places};
@@ -39,6 +41,14 @@ fn borders(map: &[MapEntry], below: u64) -> Vec<u64> {
     borders
 }
 
+/// Tells whether whole pages are in one line of RAM, and nothing else is said of them.
+fn is_ram(map: &[MapEntry], pages: Range<u64>) -> bool {
+    let (start, end) = (pages.start << 12, pages.end << 12);
+    let touches = |entry: &&MapEntry| entry.start < end && start < entry.start + entry.len;
+    let holds = |entry: &MapEntry| entry.kind == 1 && entry.start <= start && end <= entry.start + entry.len;
+    map.iter().any(holds) && map.iter().filter(touches).all(|entry| entry.kind == 1)
+}
+
 /// What chooses a guest for a map.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
@@ -47,19 +57,19 @@ pub(super) struct Choice {
     line: &'static str,
     /// Pages from the end of all that the builder puts to the end of the guest's memory.
     more: u64,
-    edge: prop::sample::Index,
-    border: prop::sample::Index,
+    start: prop::sample::Index,
     beside: i64,
+    image_anywhere: bool,
 }
 
 pub(super) fn choice() -> impl Strategy<Value = Choice> {
     let line = prop::sample::select(LINES.to_vec());
     let more = prop_oneof![0_u64..0x40, 0x40_u64..0x1000, 0x1000_u64..0x9000];
-    let where_ = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), -1_i64..=1);
-    (any::<[bool; 2]>(), line, more, where_).prop_map(
-        |([dom0, notes], line, more, (edge, border, beside))| {
+    let place = (any::<prop::sample::Index>(), -1_i64..=1, prop::bool::weighted(0.1));
+    (any::<[bool; 2]>(), line, more, place).prop_map(
+        |([dom0, notes], line, more, (start, beside, image_anywhere))| {
             let domain = if dom0 { Domain::Dom0 } else { Domain::Guest };
-            Choice { domain, notes, line, more, edge, border, beside }
+            Choice { domain, notes, line, more, start, beside, image_anywhere }
         },
     )
 }
@@ -70,16 +80,19 @@ impl Choice {
         let Self { domain, notes, line, more, .. } = *self;
         let case = Case { domain, notes, line, pages: below + 0x4000 + more, image_start: 0x400 };
         let places = case.guest(map).build().ok()?.places;
-        let borders = borders(map, below);
-        if borders.is_empty() {
+        let (borders, edges) = (borders(map, below), edges(&places));
+        let starts = edges.iter().flat_map(|&edge| borders.iter().map(move |&border| (edge, border)));
+        let starts = starts.filter_map(|(edge, border)| {
+            let start = 0x400 + border as i64 - edge as i64 + self.beside;
+            u64::try_from(start).ok().filter(|&start| start >= 0x20)
+        });
+        // Most of the time the image is not in the way: what comes after that conflict is looked at.
+        let wanted = |start: &u64| self.image_anywhere || is_ram(map, *start..*start + IMAGE);
+        let starts: Vec<u64> = starts.filter(wanted).collect();
+        if starts.is_empty() {
             return None;
         }
-        let edges = edges(&places);
-        let edge = edges[self.edge.index(edges.len())];
-        let border = borders[self.border.index(borders.len())];
-        let start = 0x400 + border as i64 - edge as i64 + self.beside;
-        let image_start = u64::try_from(start).ok().filter(|&start| start >= 0x20)?;
-        let case = Case { image_start, ..case };
+        let case = Case { image_start: starts[self.start.index(starts.len())], ..case };
         let used = case.guest(map).build().ok()?.places.used_end();
         // With fewer pages the list is shorter, and what is behind it not where it was to be, but near.
         let case = Case { pages: used + more, ..case };
@@ -140,7 +153,7 @@ proptest! {
 
     #[test]
     fn across_every_border_of_a_real_map(host in prop::sample::select(hosts()), choice in choice()) {
-        if let Some((case, guest)) = choice.guest(&host.map, 0x8000) {
+        if let Some((case, guest)) = choice.guest(&host.map, 0x1_8000) {
             boot(&format!("{}: {case}", host.name), guest);
         }
     }
