@@ -5,6 +5,8 @@
 //!
 //! *What must hold*: a boot has one of two ends. Either every page has one owner and nothing is lost, or one line names what is
 //! in the way, both ranges, and what to change.
+//!
+//! *What is not seen*: how long a boot takes.
 
 mod borders;
 
@@ -147,22 +149,18 @@ fn every_map_is_booted_on_with_much_of_its_memory() {
     }
 }
 
-/// What a boot takes is counted in memory. Without it a million numbers would be looked at for each GiB of a gap.
+/// The first window beyond a TiB of the host with the widest map: pages move there, over a gap of 960 GiB.
 #[test]
-fn memory_behind_a_tebibyte_takes_no_longer() {
+fn memory_behind_a_tebibyte_is_accounted_for() {
     let host = hosts().into_iter().find(|host| host.name.contains("25 TiB")).unwrap();
-    // The first window beyond a TiB; what lies between is too much for a test.
     let map: Vec<MapEntry> = (host.map.iter().copied())
         .filter(|entry| entry.start < 1 << 32 || entry.start == 0xff_8000_0000)
         .collect();
     for domain in [Domain::Dom0, Domain::Guest] {
         let case = Case { domain, notes: true, line: "map=lazy", pages: host.pages, image_start: 0x1000 };
-        let started = std::time::Instant::now();
         let built = case.guest(&map).build().unwrap().boot().unwrap();
-        let taken = started.elapsed();
         assert!(built.machine().pages_now() > 0xff8_0000, "{case}");
-        assert!(taken.as_secs() < 60, "{case}: {taken:?}");
-        boot(&case.to_string(), case.guest(&map));
+        assert_eq!(boot(&case.to_string(), case.guest(&map)), End::Booted);
     }
 }
 
