@@ -75,21 +75,20 @@ impl Booted {
         if self.running.options().mapping == Mapping::Eager && mapped != self.pages() {
             complaints.add(|| format!("{mapped:#x} of {:#x} pages are mapped", self.pages()));
         }
-        let mut leaves = Vec::new();
+        // Leaves and pages with memory come in ascending order, and a guest may have millions: neither is written down.
+        let mut held = machine.held(0..mapped).peekable();
         machine.each_leaf(machine.root().unwrap(), |leaf| {
-            match leaf.address.checked_sub(DIRECT_MAP.as_u64()) {
-                Some(offset) if offset / 4096 < mapped => leaves.push((offset / 4096, leaf)),
-                _ => {}
+            let offset = leaf.address.checked_sub(DIRECT_MAP.as_u64());
+            let Some(pfn) = offset.map(|offset| offset / 4096).filter(|&pfn| pfn < mapped) else { return };
+            while let Some(pfn) = held.next_if(|&next| next < pfn) {
+                complaints.add(|| format!("pfn {pfn:#x} has memory and is not mapped"));
             }
-        });
-        for (pfn, leaf) in &leaves {
-            let mfn = machine.held_mfn(*pfn);
+            let mfn = held.next_if_eq(&pfn).and_then(|pfn| machine.held_mfn(pfn));
             if mfn != Some(leaf.pte.mfn()) || leaf.pte.is_executable() {
                 complaints.add(|| format!("pfn {pfn:#x} is mfn {mfn:?}, and mapped {leaf:?}"));
             }
-        }
-        let found: HashSet<u64> = leaves.iter().map(|&(pfn, _)| pfn).collect();
-        for pfn in machine.held(0..mapped).filter(|pfn| !found.contains(pfn)) {
+        });
+        for pfn in held {
             complaints.add(|| format!("pfn {pfn:#x} has memory and is not mapped"));
         }
         complaints
