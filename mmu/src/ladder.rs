@@ -1,10 +1,11 @@
 //! A new address space, built from the lowest address up.
 //!
 //! *What this is*: one open draft at each level, like rungs. Going on to an address under another table closes the rungs
-//! below: they are frozen and linked into their parents. At the end the top-level table is pinned, and Xen checks the
-//! whole tree.
+//! below: they are frozen and linked into their parents. At the end the top-level table gets what the live one has of the
+//! direct map, and is pinned; Xen checks the whole tree.
 //!
-//! *What must hold*: addresses ascend, so every table is opened once. Nothing is live before [`Ladder::pin`].
+//! *What must hold*: addresses ascend, so every table is opened once. Nothing is live before [`Ladder::pin`], and no frame is taken
+//! after: the direct map does not grow between that and the switch.
 
 use p2m::Translate;
 use start_info::{ENTRIES, Index, PAGE_SIZE};
@@ -35,7 +36,7 @@ pub(crate) struct Ladder {
 }
 
 impl Ladder {
-    /// Starts an address space that shares the direct map of the live one, and the builder's list while it is in use.
+    /// Starts an address space with nothing in it.
     ///
     /// # Errors
     /// [`Error::NoFrames`] when there is no frame for the top-level table.
@@ -43,23 +44,10 @@ impl Ladder {
         machine: &mut M,
         map: &mut DirectMap,
         p2m: &impl Translate,
-        list: OldList,
     ) -> Result<Self, Error> {
         let frame = map.take(machine, p2m)?;
-        let mut l4 = Table::<L4, Draft>::empty(frame, machine);
-        let root = map.view().root();
-        let end = match list {
-            OldList::Unused => L4::index(INIT_P2M).get(),
-            OldList::InUse => L4::index(INIT_P2M).get() + 1,
-        };
-        for slot in L4::index(DIRECT_MAP).get()..end {
-            let slot = Index::containing(u64::from(slot));
-            if let Some(l3) = map.view().below(machine, &root, slot)? {
-                l4.share(machine, slot, &l3);
-            }
-        }
         Ok(Self {
-            l4,
+            l4: Table::empty(frame, machine),
             l3: None,
             l2: None,
             l1: None,
@@ -153,7 +141,8 @@ impl Ladder {
         Ok(())
     }
 
-    /// Closes the address space and has Xen check and pin it.
+    /// Closes the address space, lets it share the direct map of the live one, and the builder's list while that is in use, and
+    /// has Xen check and pin it.
     ///
     /// # Errors
     /// [`Error::Refused`] when Xen refuses a change to read-only or the pin.
@@ -161,8 +150,22 @@ impl Ladder {
         mut self,
         machine: &mut M,
         map: &DirectMap,
+        list: OldList,
     ) -> Result<Table<L4, Live>, Error> {
         self.close_up_to(machine, map, None)?;
+        // Now, and not at the start: a table for this space may have been the frame for which the direct map grew, over the end
+        // of a top-level entry.
+        let root = map.view().root();
+        let end = match list {
+            OldList::Unused => L4::index(INIT_P2M).get(),
+            OldList::InUse => L4::index(INIT_P2M).get() + 1,
+        };
+        for slot in L4::index(DIRECT_MAP).get()..end {
+            let slot = Index::containing(u64::from(slot));
+            if let Some(l3) = map.view().below(machine, &root, slot)? {
+                self.l4.share(machine, slot, &l3);
+            }
+        }
         let l4 = self.l4.freeze(machine, &mut self.batch, map.view())?;
         self.batch.commit(machine)?.waive("a frozen table is not written again");
         machine

@@ -44,7 +44,7 @@ pub fn build_space<M: Machine>(
     guard: Pfn,
     list: OldList,
 ) -> Result<Table<L4, Live>, Error> {
-    let mut ladder = Ladder::start(machine, map, tree, list)?;
+    let mut ladder = Ladder::start(machine, map, tree)?;
     if list == OldList::Unused {
         let mut index = 0;
         while index < tree.leaves() {
@@ -71,7 +71,7 @@ pub fn build_space<M: Machine>(
         }
     }
     ladder.map(machine, map, tree, FIXMAP, Entry::EMPTY)?;
-    ladder.pin(machine, map)
+    ladder.pin(machine, map, list)
 }
 
 /// Maps a leaf that took the place of another in the linear P2M.

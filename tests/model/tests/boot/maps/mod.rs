@@ -199,3 +199,18 @@ fn memory_too_far_behind_the_rest_to_be_worth_its_numbers_goes_back_to_xen() {
         }
     }
 }
+
+/// Found with maps made up: a lazy map that grew over the end of a top-level entry, 512 GiB, while the new address space was being
+/// built, was not whole there. With each size of the memory below the frames run out at another step.
+#[test]
+fn a_lazy_map_grows_beyond_512_gib_at_any_step_of_a_boot() {
+    const TIB: u64 = 1 << 28;
+    for near in (0x880..0xd00).step_by(0x35) {
+        let map = [line(0, near, 1), line(near, 0x7000, 2), line(TIB, TIB + 0x8000, 1)];
+        for domain in [Domain::Dom0, Domain::Guest] {
+            let case = Case { domain, notes: true, line: "map=lazy", pages: 0x7000, image_start: 0x400 };
+            let what = format!("{near:#x} pages near: {case}");
+            assert_eq!(boot(&what, case.guest(&map)), End::Booted, "{what}");
+        }
+    }
+}
