@@ -275,6 +275,19 @@ impl Loaded {
     }
 }
 
+/// A text inside the quotes of JSON (RFC 8259, section 7): a payload may load a module under any name.
+struct JsonText<'t>(&'t str);
+
+impl fmt::Display for JsonText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|letter| match letter {
+            '"' | '\\' => write!(f, "\\{letter}"),
+            '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(letter)),
+            _ => write!(f, "{letter}"),
+        })
+    }
+}
+
 /// The modules as JSON lines, in the form of the boot's stages.
 #[derive(Debug)]
 pub struct ModulesJson<'t>(&'t ModuleTable);
@@ -287,10 +300,11 @@ impl fmt::Display for ModulesJson<'_> {
             let [per_relocation, per_page] = module.rates();
             write!(
                 f,
-                "{}@report {{\"stage\":\"module {name}\",\"tsc\":{},\"took\":{},\"hypercalls\":{},\"frames\":{frames},\
+                "{}@report {{\"stage\":\"module {}\",\"tsc\":{},\"took\":{},\"hypercalls\":{},\"frames\":{frames},\
                  \"start\":\"{:#x}\",\"last\":\"{:#x}\",\"size\":{size},\"pages\":{pages},\"relocations\":{relocations},\
                  \"symbols\":{symbols},\"per_relocation\":{per_relocation},\"per_page\":{per_page}}}",
                 if rank == 0 { "" } else { "\n" },
+                JsonText(name),
                 cost.at,
                 cost.total(),
                 cost.hypercalls,
@@ -299,5 +313,18 @@ impl fmt::Display for ModulesJson<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::JsonText;
+
+    #[test]
+    fn no_name_ends_the_text_it_stands_in() {
+        let text = JsonText("a\"b\\c\nd\u{1f}e\u{7f}ü").to_string();
+        assert_eq!(text, "a\\\"b\\\\c\\u000ad\\u001fe\u{7f}ü");
     }
 }
