@@ -10,6 +10,12 @@ use crate::{firmware::MachineMemory, platform::Platform, stage::Numbers};
 /// Frames that Xen gives to dom0's devices as a whole (mm.c, `arch_init_memory`).
 const FIRST_MIB: u64 = 0x100;
 
+/// Tells of a range of bytes that goes on behind the last frame.
+fn beyond(at: Maddr, len: u64) -> Error {
+    let pages = at.get().saturating_add(len).div_ceil(PAGE_SIZE) - at.mfn().get();
+    Error::NoSuchFrame { first: at.mfn(), pages: PageCount::try_new(pages).unwrap_or_default() }
+}
+
 /// The machine's memory, read through the fixmap.
 #[derive(Debug)]
 pub(super) struct MachineReader<'g, P> {
@@ -30,27 +36,36 @@ impl<P: Platform> Guest<P> {
     /// [`Error::NotIdentity`] where the P2M does not call the page identity, the first MiB apart, which is dom0's to read
     /// whatever the map says of it; [`Error::Refused`] when Xen refuses a page, [`Error::NoSuchFrame`] behind the last frame.
     pub fn read_machine(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.check_machine(at, bytes.len() as u64)?;
         let read = self.read_pages(at, bytes);
         // Whatever became of it, no page stays shown.
         let closed = Fixmap::new(&self.parts.layout).close(&mut self.platform);
         read.and(closed)
     }
 
+    /// Finds what of `len` bytes is not to be read, before any of it is shown.
+    fn check_machine(&self, at: Maddr, len: u64) -> Result<(), Error> {
+        let first = at.mfn();
+        for number in first.get()..at.get().saturating_add(len).div_ceil(PAGE_SIZE) {
+            let pfn = Pfn::try_new(number).map_err(|_| beyond(at, len))?;
+            if number >= FIRST_MIB && self.entry(pfn) != Entry::Identity {
+                return Err(Error::NotIdentity { pfn });
+            }
+        }
+        Ok(())
+    }
+
     fn read_pages(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
-        let end = at.get().saturating_add(bytes.len() as u64);
-        let pages = PageCount::try_new(end.div_ceil(PAGE_SIZE) - at.mfn().get()).unwrap_or_default();
-        let beyond = Error::NoSuchFrame { first: at.mfn(), pages };
-        let mut next = at.get();
+        let (mut next, len) = (at.get(), bytes.len() as u64);
         let mut rest = bytes;
         while !rest.is_empty() {
             let offset = next % PAGE_SIZE;
             let here = rest.len().min((PAGE_SIZE - offset) as usize);
             let (part, behind) = rest.split_at_mut(here);
-            let mfn = Maddr::try_new(next).map_err(|_| beyond)?.mfn();
-            let pfn = Pfn::try_new(mfn.get()).map_err(|_| beyond)?;
-            if mfn.get() >= FIRST_MIB && self.entry(pfn) != Entry::Identity {
-                return Err(Error::NotIdentity { pfn });
-            }
+            let mfn = Maddr::try_new(next).map_err(|_| beyond(at, len))?.mfn();
             let Self { platform, parts } = &mut *self;
             let mut fixmap = Fixmap::new(&parts.layout);
             let page = fixmap.look(platform, parts.map.view(), &parts.p2m, mfn, IoAccess::Read)?;
