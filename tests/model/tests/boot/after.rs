@@ -19,10 +19,15 @@ pub(crate) struct Booted {
 
 /// Builds and boots a guest and checks everything.
 pub(crate) fn booted(guest: Guest) -> Booted {
-    let mut booted = match guest.build().unwrap().boot() {
-        Ok(booted) => Booted { guest, places: booted.places, running: booted.running },
+    match guest.build().unwrap().boot() {
+        Ok(booted) => checked(guest, booted),
         Err((built, failure)) => panic!("{failure}\n{}", built.machine.trace()),
-    };
+    }
+}
+
+/// Checks everything after a boot.
+pub(crate) fn checked(guest: Guest, booted: xen_model::Booted) -> Booted {
+    let mut booted = Booted { guest, places: booted.places, running: booted.running };
     // The model looks where the ring is mapped: the old mapping is gone.
     booted.machine_mut().write_console("booted\n");
     booted.check();

@@ -22,9 +22,7 @@ fn fully_used(guest: Guest) -> Booted {
     booted.read_ramdisk();
     booted.load_module(5);
     booted.check();
-    booted.use_all_memory();
-    booted.read_ramdisk();
-    booted.check();
+    booted.use_and_check();
     booted
 }
 
@@ -201,6 +199,13 @@ impl Booted {
             assert_eq!((leaf.pte.is_executable(), leaf.writable), expected, "{leaf:?}");
             assert_eq!(machine.read(leaf.address), Ok(0x1234));
         }
+    }
+
+    /// Uses all memory; the ramdisk is as it was, and everything holds as before.
+    pub(crate) fn use_and_check(&mut self) {
+        self.use_all_memory();
+        self.read_ramdisk();
+        self.check();
     }
 
     /// Takes all free frames and accounts for every page of the guest.

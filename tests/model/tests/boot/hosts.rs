@@ -8,7 +8,7 @@ use start_info::MapEntry;
 use xen_guest::Cause;
 use xen_model::{Domain, Guest, Ramdisk, audit};
 
-use crate::after::{Booted, booted};
+use crate::after::{Booted, booted, checked};
 
 pub(crate) const RAM: u32 = 1;
 const RESERVED: u32 = 2;
@@ -39,9 +39,7 @@ fn fully_used(guest: Guest) -> Booted {
     let mut booted = booted(guest);
     booted.read_ramdisk();
     booted.load_module(5);
-    booted.use_all_memory();
-    booted.read_ramdisk();
-    booted.check();
+    booted.use_and_check();
     booted
 }
 
@@ -290,12 +288,10 @@ proptest! {
     #[test]
     fn a_host_of_any_shape_is_booted_on_or_the_conflict_is_told(guest in hosts()) {
         match guest.build().unwrap().boot() {
-            Ok(_) => {
-                let mut booted = booted(guest);
+            Ok(booted) => {
+                let mut booted = checked(guest, booted);
                 booted.read_ramdisk();
-                booted.use_all_memory();
-                booted.read_ramdisk();
-                booted.check();
+                booted.use_and_check();
             }
             Err((built, failure)) => {
                 let told = matches!(

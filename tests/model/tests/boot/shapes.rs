@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use xen_guest::Cause;
 use xen_model::{Domain, Guest, Ramdisk, audit};
 
-use crate::after::booted;
+use crate::after::checked;
 
 fn guests() -> impl Strategy<Value = Guest> {
     let sizes = prop_oneof![
@@ -44,8 +44,8 @@ proptest! {
     fn a_guest_of_any_shape_boots_or_says_that_memory_is_wanting(guest in guests()) {
         let Ok(built) = guest.build() else { return Ok(()) };
         match built.boot() {
-            Ok(_) => {
-                let mut booted = booted(guest);
+            Ok(booted) => {
+                let mut booted = checked(guest, booted);
                 booted.read_ramdisk();
                 booted.use_all_memory();
                 booted.check();

@@ -16,7 +16,7 @@ use start_info::MapEntry;
 use xen_guest::Cause;
 use xen_model::{Domain, Guest, Ramdisk, audit};
 
-use crate::after::booted;
+use crate::after::checked;
 
 /// A host of the file.
 #[derive(Clone, Debug)]
@@ -91,12 +91,10 @@ pub(crate) enum End {
 /// Boots a guest, and checks that it has one of the two ends.
 pub(crate) fn boot(what: &str, guest: Guest) -> End {
     match guest.build().unwrap().boot() {
-        Ok(_) => {
-            let mut booted = booted(guest);
+        Ok(booted) => {
+            let mut booted = checked(guest, booted);
             booted.read_ramdisk();
-            booted.use_all_memory();
-            booted.read_ramdisk();
-            booted.check();
+            booted.use_and_check();
             End::Booted
         }
         Err((built, failure)) => {
