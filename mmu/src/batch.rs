@@ -69,7 +69,7 @@ impl Queue {
 /// Updates on their way to Xen.
 #[derive(Debug)]
 #[must_use = "updates are sent only when the batch is committed"]
-pub struct Batch {
+pub(crate) struct Batch {
     queue: Queue,
     sent: usize,
     doing: Doing,
@@ -104,7 +104,7 @@ impl Batch {
     ///
     /// # Errors
     /// [`Error::Refused`] with the number of updates that were carried out.
-    pub fn commit(mut self, hypervisor: &mut impl Hypervisor) -> Result<Unflushed, Error> {
+    pub(crate) fn commit(mut self, hypervisor: &mut impl Hypervisor) -> Result<Unflushed, Error> {
         self.send(hypervisor)?;
         Ok(Unflushed(()))
     }

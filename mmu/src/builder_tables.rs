@@ -62,7 +62,7 @@ impl BuilderTables {
 
     /// Returns the window that the builder's mapping is.
     #[must_use]
-    pub const fn window(&self) -> &Window {
+    pub(crate) const fn window(&self) -> &Window {
         &self.window
     }
 

@@ -42,7 +42,7 @@ impl Access {
 }
 
 /// An entry of a table of level `L`.
-pub struct Entry<L> {
+pub(crate) struct Entry<L> {
     raw: u64,
     level: PhantomData<L>,
 }
@@ -63,7 +63,7 @@ impl<L: Level> fmt::Debug for Entry<L> {
 
 impl<L> Entry<L> {
     /// The entry that maps nothing.
-    pub const EMPTY: Self = Self::read(0);
+    pub(crate) const EMPTY: Self = Self::read(0);
 
     /// Takes a word that was read from a table of this level.
     pub(crate) const fn read(raw: u64) -> Self {
@@ -72,19 +72,19 @@ impl<L> Entry<L> {
 
     /// Returns the word.
     #[must_use]
-    pub const fn raw(self) -> u64 {
+    pub(crate) const fn raw(self) -> u64 {
         self.raw
     }
 
     /// Tells whether the entry maps anything.
     #[must_use]
-    pub fn is_present(self) -> bool {
+    pub(crate) fn is_present(self) -> bool {
         self.flags().contains(Flags::PRESENT)
     }
 
     /// Tells whether the entry allows writing.
     #[must_use]
-    pub fn is_writable(self) -> bool {
+    pub(crate) fn is_writable(self) -> bool {
         self.flags().contains(Flags::WRITABLE)
     }
 
@@ -95,7 +95,7 @@ impl<L> Entry<L> {
 
     /// Returns the frame the entry leads to, if it is present.
     #[must_use]
-    pub fn mfn(self) -> Option<Mfn> {
+    pub(crate) fn mfn(self) -> Option<Mfn> {
         if !self.is_present() {
             return None;
         }

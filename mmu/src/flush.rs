@@ -13,17 +13,17 @@ use crate::{
 /// Updates whose old translations may still be in the TLB.
 #[must_use = "a stale translation may be used: flush it, or waive the flush and say why"]
 #[derive(Debug)]
-pub struct Unflushed(pub(crate) ());
+pub(crate) struct Unflushed(pub(crate) ());
 
 impl Unflushed {
     /// Flushes this processor's translations.
     ///
     /// # Errors
     /// [`Error::Refused`] when Xen refuses the flush.
-    pub fn flush(self, hypervisor: &mut impl Hypervisor) -> Result<(), Error> {
+    pub(crate) fn flush(self, hypervisor: &mut impl Hypervisor) -> Result<(), Error> {
         hypervisor.mmuext_op(&[ExtOp::flush_local()]).map_err(|stopped| Error::refused(Doing::Flush, stopped))
     }
 
     /// Leaves the old translations alone, for a reason that is true.
-    pub const fn waive(self, _reason: &'static str) {}
+    pub(crate) const fn waive(self, _reason: &'static str) {}
 }

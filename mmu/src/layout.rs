@@ -25,9 +25,9 @@ pub const MODULES: VirtAddr = VirtAddr::new(0xffff_ffff_a000_0000);
 /// Where the fixmap starts, and the module window ends.
 pub const FIXMAP: VirtAddr = VirtAddr::new(0xffff_ffff_ff00_0000);
 /// How many pages the fixmap has: one L1 table.
-pub const FIXMAP_PAGES: PageCount = PageCount::new(512);
+pub(crate) const FIXMAP_PAGES: PageCount = PageCount::new(512);
 /// The builder's mapping ends on a border of this many pages (4 MiB).
-pub const BUILDER_ALIGNMENT: u64 = 1024;
+pub(crate) const BUILDER_ALIGNMENT: u64 = 1024;
 
 /// Xen's hole (`xen.h`, HYPERVISOR_VIRT_START and HYPERVISOR_VIRT_END).
 pub(crate) const HOLE: (u64, u64) = (0xffff_8000_0000_0000, 0xffff_8800_0000_0000);

@@ -25,7 +25,7 @@ use crate::{
 
 /// An L1 entry that maps a frame, as long as the frame is borrowed.
 #[derive(Debug)]
-pub struct Leaf<'f> {
+pub(crate) struct Leaf<'f> {
     entry: Entry<L1>,
     frame: PhantomData<&'f ()>,
 }
@@ -33,20 +33,20 @@ pub struct Leaf<'f> {
 impl<'f> Leaf<'f> {
     /// Maps a page for reading and writing.
     #[must_use]
-    pub fn writable(frame: &'f mut Frame<Data>) -> Self {
+    pub(crate) fn writable(frame: &'f mut Frame<Data>) -> Self {
         frame.count_mapping();
         Self::new(frame, Access::ReadWrite)
     }
 
     /// Maps a page for reading.
     #[must_use]
-    pub fn read_only<S>(frame: &'f Frame<S>) -> Self {
+    pub(crate) fn read_only<S>(frame: &'f Frame<S>) -> Self {
         Self::new(frame, Access::Read)
     }
 
     /// Maps a page that nobody can write for reading and executing.
     #[must_use]
-    pub fn executable(frame: &'f Frame<Sealed>) -> Self {
+    pub(crate) fn executable(frame: &'f Frame<Sealed>) -> Self {
         Self::new(frame, Access::Execute)
     }
 
@@ -63,7 +63,7 @@ impl<'f> Leaf<'f> {
 ///
 /// # Errors
 /// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::Refused`] when a full batch is sent.
-pub fn seal<M: Machine>(
+pub(crate) fn seal<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
     view: &View,

@@ -9,7 +9,7 @@ mod sealed {
     use x86_64::VirtAddr;
 
     /// What is counted by a level's number. In a module of its own nobody else can implement it.
-    pub trait Arithmetic {
+    pub(crate) trait Arithmetic {
         /// The number Xen gives the level: 1 for the tables whose entries map pages.
         const NUMBER: u8;
 
@@ -27,10 +27,10 @@ mod sealed {
 pub(crate) use sealed::Arithmetic;
 
 /// A level of page tables.
-pub trait Level: Arithmetic {}
+pub(crate) trait Level: Arithmetic {}
 
 /// A level whose entries lead to tables.
-pub trait Inner: Level {
+pub(crate) trait Inner: Level {
     /// The level of those tables.
     type Below: Level;
 }
@@ -39,7 +39,7 @@ macro_rules! level {
     ($name:ident, $number:literal, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug)]
-        pub enum $name {}
+        pub(crate) enum $name {}
         impl Arithmetic for $name {
             const NUMBER: u8 = $number;
         }

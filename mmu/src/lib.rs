@@ -1,13 +1,13 @@
 //! PV page tables under Xen's rule: a table is read-only once it is live.
 //!
-//! *What this is*: tables whose state is their type ([`Table`] as [`Draft`], [`Frozen`] or [`Live`]), entries that know
-//! their level, requests to Xen that only this crate can make, the direct map that grows chunk by chunk
-//! ([`DirectMap`]), the new address space ([`build_space`]), and the regions of the address space ([`Settled`]).
+//! *What this is*: the direct map that grows chunk by chunk ([`DirectMap`]), the new address space ([`build_space`]), the
+//! regions of the address space ([`Settled`]), and requests to Xen that only this crate can make. Inside, and for nobody
+//! else: tables whose state is their type (`Table` as `Draft`, `Frozen` or `Live`) and entries that know their level.
 //!
 //! *What must hold*, and is kept by types:
 //! - a table is written only while it is a draft, which owns the frame, so nobody else can write it either;
 //! - an entry that leads to a table is made from a frozen or live one of the level below;
-//! - a frame has one role at a time: free, data, sealed, or table ([`p2m::Frame`]), and a [`Leaf`] cannot outlive it;
+//! - a frame has one role at a time: free, data, sealed, or table ([`p2m::Frame`]), and a `Leaf` cannot outlive it;
 //! - nothing is both writable and executable: [`Access`] has no such variant;
 //! - memory yields frames only after Xen accepted the tables that map it;
 //! - a fixmap slot needs the settled layout, and Xen's hole is in no region.
@@ -52,22 +52,17 @@ mod table;
 mod view;
 
 pub use address_space::AddressSpace;
-pub use batch::Batch;
 pub use builder_tables::BuilderTables;
 pub use direct_map::DirectMap;
-pub use entry::{Access, Entry};
+pub use entry::Access;
 pub use error::{Error, RunOf};
 pub use fixmap::{Fixmap, FixmapPage, Glimpse};
-pub use flush::Unflushed;
 pub use hv::{Discarded, Errno, ExtOp, Hypervisor, Machine, Stopped, Update, VaUpdate};
 pub use io_map::{IoAccess, IoMap, IoPages};
-pub use leaf::{Leaf, seal};
-pub use level::{Inner, L1, L2, L3, L4, Level};
 pub use modules::{Mapped, ModulePart, ModuleWindow, Reservation};
 pub use pool::Pool;
 pub use ramdisk::RamdiskPages;
 pub use region::{LayoutPlan, Region, Settled};
 pub use release::{OldList, Released, release, unmap_guard};
 pub use space::{ImagePart, build_space, map_leaf};
-pub use table::{Draft, Frozen, Linkable, Live, Table};
 pub use view::View;

@@ -13,14 +13,13 @@ use p2m::Translate;
 use start_info::{BootFacts, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
 
 use crate::{
+    address_space::AddressSpace,
     batch::Batch,
     direct_map::DirectMap,
     entry::{Access, Entry},
     error::{Doing, Error},
     hv::{ExtOp, Hypervisor, Machine, Update, VaUpdate},
     layout::{KERNEL_MAP, MODULES},
-    level::L4,
-    table::{Live, Table},
 };
 
 /// What was given back.
@@ -32,14 +31,6 @@ pub struct Released {
     pub stack: PfnRange,
     /// The builder's list; with INIT_P2M, the tables that mapped it too. Empty when it is still in use.
     pub list: PfnRange,
-}
-
-impl Released {
-    /// Returns how many pages were given back.
-    #[must_use]
-    pub fn pages(&self) -> u64 {
-        self.tables.len().get() + self.stack.len().get() + self.list.len().get()
-    }
 }
 
 impl fmt::Display for Released {
@@ -58,7 +49,7 @@ pub enum OldList {
     InUse,
 }
 
-/// Switches to `root`, and releases the builder's pages. Those of `late` become writable too, but are not given to the
+/// Switches to `space`, and releases the builder's pages. Those of `late` become writable too, but are not given to the
 /// allocator: the machine has no RAM at their numbers, and they go back to Xen.
 ///
 /// # Errors
@@ -69,14 +60,14 @@ pub fn release<M: Machine>(
     map: &mut DirectMap,
     p2m: &impl Translate,
     facts: &BootFacts,
-    root: Table<L4, Live>,
+    space: AddressSpace,
     list: OldList,
     late: impl Iterator<Item = PfnRange> + Clone,
 ) -> Result<Released, Error> {
     machine
-        .mmuext_op(&[ExtOp::new_base(root.mfn()), ExtOp::unpin(map.view().root().mfn())])
+        .mmuext_op(&[ExtOp::new_base(space.root()), ExtOp::unpin(map.view().root().mfn())])
         .map_err(|stopped| Error::refused(Doing::Switch, stopped))?;
-    map.view_mut().switch_to(&root);
+    map.view_mut().switch_to(space.table());
 
     if let (OldList::InUse, P2mPlace::Own(range)) = (list, facts.p2m_list().place) {
         // The list's tables stay live, and the check below reads every live table.

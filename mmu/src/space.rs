@@ -10,15 +10,14 @@ use p2m::{NewLeaf, Translate, Tree};
 use start_info::{BootFacts, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
+    address_space::AddressSpace,
     direct_map::DirectMap,
     entry::{Access, Entry},
     error::{Doing, Error},
     hv::{Machine, VaUpdate},
     ladder::Ladder,
     layout::{FIXMAP, KERNEL_MAP, LINEAR_P2M},
-    level::L4,
     release::OldList,
-    table::{Live, Table},
 };
 
 /// Pages of the image that are mapped alike.
@@ -43,7 +42,7 @@ pub fn build_space<M: Machine>(
     parts: &[ImagePart],
     guard: Pfn,
     list: OldList,
-) -> Result<Table<L4, Live>, Error> {
+) -> Result<AddressSpace, Error> {
     let mut ladder = Ladder::start(machine, map, tree)?;
     if list == OldList::Unused {
         let mut index = 0;
@@ -71,7 +70,7 @@ pub fn build_space<M: Machine>(
         }
     }
     ladder.map(machine, map, tree, FIXMAP, Entry::EMPTY)?;
-    ladder.pin(machine, map, list)
+    ladder.pin(machine, map, list).map(AddressSpace::of)
 }
 
 /// Maps a leaf that took the place of another in the linear P2M.

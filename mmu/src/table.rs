@@ -19,31 +19,31 @@ use crate::{
     entry::Entry,
     error::Error,
     hv::{Machine, Update},
-    leaf::{Leaf, seal},
+    leaf::seal,
     level::{Inner, L1, L3, L4, Level},
     view::View,
 };
 
 /// A table that only we know.
 #[derive(Debug)]
-pub struct Draft(Frame);
+pub(crate) struct Draft(Frame);
 
 /// A table that nobody can write and no live table leads to yet.
 #[derive(Debug)]
-pub struct Frozen(Pfn, Mfn);
+pub(crate) struct Frozen(Pfn, Mfn);
 
 /// A table that Xen has typed.
 #[derive(Debug)]
-pub struct Live(Pfn, Mfn);
+pub(crate) struct Live(Pfn, Mfn);
 
 /// The states in which an entry may lead to a table.
-pub trait Linkable: sealed::Sealed {
+pub(crate) trait Linkable: sealed::Sealed {
     /// Returns the table's machine frame.
     fn machine_frame(&self) -> Mfn;
 }
 
 mod sealed {
-    pub trait Sealed {}
+    pub(crate) trait Sealed {}
     impl Sealed for super::Frozen {}
     impl Sealed for super::Live {}
 }
@@ -62,7 +62,7 @@ impl Linkable for Live {
 
 /// A page table of level `L` in state `S`.
 #[derive(Debug)]
-pub struct Table<L, S> {
+pub(crate) struct Table<L, S> {
     state: S,
     level: PhantomData<L>,
 }
@@ -75,7 +75,7 @@ impl<L, S> Table<L, S> {
 
 impl<L: Level> Table<L, Draft> {
     /// Makes an empty table of a frame.
-    pub fn empty(mut frame: Frame, memory: &mut impl Memory) -> Self {
+    pub(crate) fn empty(mut frame: Frame, memory: &mut impl Memory) -> Self {
         memory.fill(&mut frame, 0);
         Self::new(Draft(frame))
     }
@@ -102,7 +102,7 @@ impl<L: Level> Table<L, Draft> {
     ///
     /// # Errors
     /// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::Refused`] when a full batch is sent.
-    pub fn freeze(
+    pub(crate) fn freeze(
         self,
         machine: &mut impl Machine,
         batch: &mut Batch,
@@ -115,13 +115,13 @@ impl<L: Level> Table<L, Draft> {
 
 impl<L: Inner> Table<L, Draft> {
     /// Leads to a table of the level below, which from now on belongs to this one.
-    pub fn link(&mut self, memory: &mut impl Memory, index: Index, child: Table<L::Below, Frozen>) {
+    pub(crate) fn link(&mut self, memory: &mut impl Memory, index: Index, child: Table<L::Below, Frozen>) {
         self.put(memory, index, Entry::link(&child));
     }
 
     /// Leads to a live table that other tables lead to as well. Nothing below it can be executed through this entry: what
     /// is shared is memory and the builder's list, and the builder knows no protection.
-    pub fn share(&mut self, memory: &mut impl Memory, index: Index, child: &Table<L::Below, Live>) {
+    pub(crate) fn share(&mut self, memory: &mut impl Memory, index: Index, child: &Table<L::Below, Live>) {
         self.put(memory, index, Entry::link(child).without_execution());
     }
 }
@@ -140,17 +140,12 @@ impl Table<L4, Draft> {
     }
 }
 
-impl Table<L1, Draft> {
-    /// Writes an entry that maps a page.
-    pub fn map(&mut self, memory: &mut impl Memory, index: Index, leaf: &Leaf<'_>) {
-        self.put(memory, index, leaf.entry());
-    }
-}
+impl Table<L1, Draft> {}
 
 impl<L: Level, S: Linkable> Table<L, S> {
     /// Returns the table's machine frame.
     #[must_use]
-    pub fn mfn(&self) -> Mfn {
+    pub(crate) fn mfn(&self) -> Mfn {
         self.state.machine_frame()
     }
 }
@@ -166,7 +161,7 @@ impl<L: Level> Table<L, Frozen> {
     ///
     /// # Errors
     /// [`Error::Refused`] when Xen refuses, which it does while any live table leads to this one.
-    pub fn thaw<M: Machine>(self, machine: &mut M, view: &View) -> Result<Frame, (Self, Error)> {
+    pub(crate) fn thaw<M: Machine>(self, machine: &mut M, view: &View) -> Result<Frame, (Self, Error)> {
         let Frozen(pfn, mfn) = self.state;
         match view.make_writable(machine, pfn, mfn) {
             Ok(frame) => Ok(frame),
@@ -183,7 +178,7 @@ impl<L: Level> Table<L, Live> {
 
     /// Returns the table's page.
     #[must_use]
-    pub const fn pfn(&self) -> Pfn {
+    pub(crate) const fn pfn(&self) -> Pfn {
         self.state.0
     }
 
@@ -212,7 +207,7 @@ impl<L: Inner> Table<L, Live> {
     ///
     /// # Errors
     /// [`Error::Refused`] when a full batch is sent.
-    pub fn attach(
+    pub(crate) fn attach(
         &mut self,
         machine: &mut impl Machine,
         batch: &mut Batch,
@@ -227,7 +222,7 @@ impl<L: Inner> Table<L, Live> {
     ///
     /// # Errors
     /// [`Error::Refused`] when a full batch is sent.
-    pub fn detach(
+    pub(crate) fn detach(
         &mut self,
         machine: &mut impl Machine,
         batch: &mut Batch,

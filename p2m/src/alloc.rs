@@ -50,12 +50,6 @@ impl FrameAllocator {
         self.window = window;
     }
 
-    /// Returns the window the frames are reached through.
-    #[must_use]
-    pub const fn window(&self) -> &Window {
-        &self.window
-    }
-
     /// Returns how many frames are free.
     #[must_use]
     pub const fn free(&self) -> u64 {

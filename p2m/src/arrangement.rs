@@ -185,7 +185,7 @@ impl Arrangement {
     }
 
     /// Returns the numbers that mean the machine frame of the same number.
-    pub fn identity(&self) -> impl Iterator<Item = PfnRange> + '_ {
+    pub(crate) fn identity(&self) -> impl Iterator<Item = PfnRange> + '_ {
         self.machine.iter().flat_map(|machine| machine.vacant(self.pages.get()))
     }
 

@@ -6,7 +6,7 @@
 //! Bits 62 and 63 are the marks that Linux gives identity and foreign frames; a tool that compares whole words sees such
 //! an entry above the largest MFN and skips it as a hole.
 
-use start_info::{Mfn, Pfn};
+use start_info::Mfn;
 
 const FOREIGN: u64 = 1 << 63;
 const IDENTITY: u64 = 1 << 62;
@@ -55,16 +55,6 @@ impl Entry {
         }
     }
 
-    /// Returns the machine frame behind `pfn`, if this entry gives it one.
-    #[must_use]
-    pub const fn mfn(self, pfn: Pfn) -> Option<Mfn> {
-        match self {
-            Self::Ram(mfn) | Self::Foreign(mfn) => Some(mfn),
-            Self::Identity => Some(Mfn::new(pfn.get())),
-            Self::Missing => None,
-        }
-    }
-
     /// Returns the machine frame if the entry is the guest's own memory.
     #[must_use]
     pub const fn ram(self) -> Option<Mfn> {
@@ -96,8 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_entry_is_the_frame_of_the_same_number() {
-        assert_eq!(Entry::Identity.mfn(Pfn::new(0xb8)), Some(Mfn::new(0xb8)));
+    fn an_identity_entry_is_no_memory() {
         assert_eq!(Entry::Identity.ram(), None);
     }
 }

@@ -76,7 +76,7 @@ impl Occupied {
     }
 
     /// Returns what is where.
-    pub fn iter(&self) -> impl Iterator<Item = (Occupant, PfnRange)> + Clone + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Occupant, PfnRange)> + Clone + '_ {
         self.ranges.iter().copied()
     }
 

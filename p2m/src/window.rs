@@ -93,7 +93,7 @@ impl Window {
 
     /// Returns the frame that the window maps at `address`, if any.
     #[must_use]
-    pub fn pfn(&self, address: VirtAddr) -> Option<Pfn> {
+    pub(crate) fn pfn(&self, address: VirtAddr) -> Option<Pfn> {
         let offset = address.as_u64().checked_sub(self.base.as_u64())?;
         Pfn::try_new(offset / PAGE_SIZE).ok().filter(|&pfn| self.frames().contains(pfn))
     }

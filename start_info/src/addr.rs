@@ -64,15 +64,6 @@ macro_rules! frame_number {
             pub const fn get(self) -> u64 {
                 self.0
             }
-
-            /// Returns the number `pages` further on, if it is still a frame number.
-            #[must_use]
-            pub const fn checked_add(self, pages: PageCount) -> Option<Self> {
-                match self.0.checked_add(pages.0) {
-                    Some(sum) if sum < MAX_FRAMES => Some(Self(sum)),
-                    _ => None,
-                }
-            }
         }
 
         impl fmt::Debug for $name {
@@ -372,7 +363,6 @@ mod tests {
     fn frame_numbers_stop_at_forty_bits() {
         assert_eq!(Pfn::try_new(MAX_FRAMES - 1).unwrap().get(), MAX_FRAMES - 1);
         assert_eq!(Pfn::try_new(MAX_FRAMES), Err(OutOfRange { value: MAX_FRAMES, limit: MAX_FRAMES }));
-        assert_eq!(Pfn::new(MAX_FRAMES - 1).checked_add(PageCount::new(1)), None);
         assert!(PfnRange::try_new(Pfn::new(MAX_FRAMES - 1), PageCount::new(1)).is_ok());
         assert!(PfnRange::try_new(Pfn::new(MAX_FRAMES - 1), PageCount::new(2)).is_err());
     }

@@ -45,7 +45,7 @@ impl CommandLine {
     }
 
     /// Returns the words, which are what blanks separate; there is no quoting.
-    pub fn words(&self) -> impl DoubleEndedIterator<Item = &str> {
+    pub(crate) fn words(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.as_str().split_ascii_whitespace()
     }
 

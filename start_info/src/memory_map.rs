@@ -130,7 +130,7 @@ impl MapRegion {
 
     /// Returns the pages that lie in the region: for RAM whole pages only, for all else every page touched.
     #[must_use]
-    pub fn pages(&self) -> PfnRange {
+    pub(crate) fn pages(&self) -> PfnRange {
         match self.kind {
             MapKind::Ram => PfnRange::clamped(self.start.div_ceil(PAGE_SIZE), self.end / PAGE_SIZE),
             _ => PfnRange::clamped(self.start / PAGE_SIZE, self.end.div_ceil(PAGE_SIZE)),

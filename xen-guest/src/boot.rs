@@ -87,7 +87,7 @@ pub enum Cause {
 
 impl Failure {
     /// Notes in which stage something went wrong.
-    pub fn new(stage: &'static str, cause: impl Into<Cause>) -> Self {
+    pub(crate) fn new(stage: &'static str, cause: impl Into<Cause>) -> Self {
         Self { stage, cause: cause.into() }
     }
 

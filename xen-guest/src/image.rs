@@ -19,19 +19,20 @@ pub struct Image {
 impl Image {
     /// Returns all pages of the image.
     #[must_use]
-    pub fn range(&self) -> PfnRange {
+    #[cfg(target_os = "none")]
+    pub(crate) fn range(&self) -> PfnRange {
         join(self.text, self.data)
     }
 
     /// Returns the pages that are never written.
     #[must_use]
-    pub fn constant_pages(&self) -> PfnRange {
+    pub(crate) fn constant_pages(&self) -> PfnRange {
         join(self.text, self.constant)
     }
 
     /// Returns the parts and how each is mapped, in ascending order.
     #[must_use]
-    pub const fn parts(&self) -> [ImagePart; 3] {
+    pub(crate) const fn parts(&self) -> [ImagePart; 3] {
         [
             ImagePart { pages: self.text, access: Access::Execute },
             ImagePart { pages: self.constant, access: Access::Read },

@@ -88,11 +88,6 @@ impl Loaded {
         self.mapped.region()
     }
 
-    /// Returns the names of the modules it uses.
-    pub fn uses(&self) -> impl Iterator<Item = &str> {
-        self.uses.iter().map(String::as_str)
-    }
-
     /// Returns what loading it cost.
     #[must_use]
     pub const fn cost(&self) -> Cost {
@@ -147,7 +142,7 @@ impl ModuleTable {
     }
 
     /// Returns the names of the modules that use another one.
-    pub fn users(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn users(&self, name: &str) -> impl Iterator<Item = &str> {
         let users = self.loaded.iter().filter(move |module| module.uses.iter().any(|used| used == name));
         users.map(|module| module.name.as_str())
     }

@@ -64,7 +64,7 @@ impl Options {
 
     /// Reads the options.
     #[must_use]
-    pub fn of(line: &CommandLine) -> Self {
+    pub(crate) fn of(line: &CommandLine) -> Self {
         Self {
             revector: match line.value_of("revector") {
                 Some("off") => Revector::Off,

@@ -35,7 +35,7 @@ pub struct Report {
 
 impl Report {
     /// Starts the clock.
-    pub fn start(platform: &impl Platform) -> Self {
+    pub(crate) fn start(platform: &impl Platform) -> Self {
         Self {
             records: ArrayVec::new(),
             started: platform.ticks(),
@@ -45,7 +45,7 @@ impl Report {
     }
 
     /// Ends a stage; `frames` is how many were taken since the boot began.
-    pub fn end(&mut self, platform: &impl Platform, stage: &'static str, frames: u64) {
+    pub(crate) fn end(&mut self, platform: &impl Platform, stage: &'static str, frames: u64) {
         let (ticks, hypercalls) = (platform.ticks(), platform.hypercalls());
         let before = self.records.last().map_or(self.started, |record| record.ticks);
         let record = Record {

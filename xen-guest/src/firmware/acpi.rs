@@ -84,7 +84,7 @@ pub struct Tables(ArrayVec<Table, { Tables::MOST }>);
 
 impl Tables {
     /// How many tables are looked at.
-    pub const MOST: usize = 128;
+    pub(crate) const MOST: usize = 128;
 
     /// Returns the tables.
     #[must_use]

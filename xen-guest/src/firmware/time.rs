@@ -42,7 +42,7 @@ impl Time {
     ///
     /// # Errors
     /// [`Error::Time`] when there is no such date or time.
-    pub fn parse(bytes: &[u8; 16]) -> Result<Self, Error> {
+    pub(crate) fn parse(bytes: &[u8; 16]) -> Result<Self, Error> {
         let [_, _, month, day, hour, minute, second, _, _, _, _, _, _, _, daylight, _] = *bytes;
         let (year, nanosecond) = (short(bytes, 0), int(bytes, 8));
         let zone = short(bytes, 12).cast_signed();

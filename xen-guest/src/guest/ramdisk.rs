@@ -21,7 +21,7 @@ impl UnpackedRamdisk {
     /// Finds the modules in all its archives.
     ///
     /// # Errors
-    /// As [`Archive::new`].
+    /// [`module::Error::DuplicateModule`] for two files of one name; [`module::Error::NoMemory`].
     pub fn modules(&self) -> Result<RamdiskModules<'_>, module::Error> {
         Archive::new(&self.0).map(|archive| RamdiskModules { archive })
     }
@@ -89,7 +89,8 @@ impl<P: Platform> Guest<P> {
     /// Unpacks what is packed in the ramdisk, into the heap; `None` when there is no ramdisk.
     ///
     /// # Errors
-    /// [`RamdiskError::Mmu`] as [`Guest::ramdisk`], [`RamdiskError::Archive`] as [`Ramdisk::new`].
+    /// [`RamdiskError::Mmu`] as [`Guest::ramdisk`], [`RamdiskError::Archive`] when what is packed cannot be unpacked
+    /// or is no archive, with the byte where that was seen.
     pub fn unpack_ramdisk(&mut self) -> Result<Option<UnpackedRamdisk>, RamdiskError> {
         let Some(bytes) = self.ramdisk().map_err(RamdiskError::Mmu)? else { return Ok(None) };
         Ramdisk::new(bytes).map(|ramdisk| Some(UnpackedRamdisk(ramdisk))).map_err(RamdiskError::Archive)

@@ -61,7 +61,7 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// [`Error::DuplicateModule`] for two files of one name; [`Error::NoMemory`].
-    pub fn new(ramdisk: &'a Ramdisk<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(ramdisk: &'a Ramdisk<'_>) -> Result<Self, Error> {
         let mut modules: Vec<Module<'a>> = Vec::new();
         ramdisk.entries(&mut |entry| {
             if let Some((name, shelf)) = entry.module() {
@@ -93,7 +93,7 @@ impl<'a> Archive<'a> {
     ///
     /// # Errors
     /// [`Error::NoSuchModule`] when no archive has one.
-    pub fn module(&self, name: &str) -> Result<Module<'a>, Error> {
+    pub(crate) fn module(&self, name: &str) -> Result<Module<'a>, Error> {
         self.find(name).map(|(_, module)| module).ok_or_else(|| self.absent(name))
     }
 

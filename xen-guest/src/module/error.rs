@@ -24,7 +24,7 @@ impl Name {
 
     /// Makes a name from bytes nobody has checked: control characters are escaped, a long tail is cut.
     #[must_use]
-    pub fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut name = String::new();
         for character in String::from_utf8_lossy(bytes.get(..Self::LIMIT).unwrap_or(bytes)).chars() {
             if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
@@ -407,7 +407,7 @@ pub enum Error {
 impl Error {
     /// Says which module it is about.
     #[must_use]
-    pub fn of_module(self, module: &str) -> Self {
+    pub(crate) fn of_module(self, module: &str) -> Self {
         Self::OfModule { module: Name::new(module.as_bytes()), cause: Box::new(self) }
     }
 

@@ -35,15 +35,14 @@ impl Export {
         VirtAddr::new_truncate(function as u64)
     }
 
-    /// Returns the name modules know it by.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
+    #[cfg(test)]
+    pub(crate) const fn name(&self) -> &'static str {
         self.name
     }
 
     /// Returns where it is.
     #[must_use]
-    pub fn address(&self) -> VirtAddr {
+    pub(crate) fn address(&self) -> VirtAddr {
         (self.address)()
     }
 }

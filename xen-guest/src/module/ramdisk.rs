@@ -58,7 +58,7 @@ impl<'a> Ramdisk<'a> {
     /// within [`Error::InGzip`] if that byte was packed; [`Error::Compression`] for another packing than gzip; those of
     /// gzip: [`Error::GzipHeader`], [`Error::GzipTruncated`], [`Error::GzipData`], [`Error::GzipCheck`],
     /// [`Error::UnpacksTooLarge`], [`Error::NoRoomToUnpack`]; [`Error::NoMemory`].
-    pub fn new(bytes: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut pieces = Vec::new();
         let mut unpacked = 0;
         let mut at = first(bytes);

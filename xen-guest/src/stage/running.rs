@@ -31,7 +31,7 @@ pub struct Running {
 impl Running {
     /// Returns where the ramdisk is now, if there is one: where start_info says, unless it had to make way.
     #[must_use]
-    pub fn ramdisk_pages(&self) -> Option<PfnRange> {
+    pub(crate) fn ramdisk_pages(&self) -> Option<PfnRange> {
         self.map.ramdisk_pfns()
     }
 

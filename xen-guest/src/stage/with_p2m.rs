@@ -27,14 +27,14 @@ impl WithP2m {
         let Self { mut setting, pages, layout, mut map, tree, publication } = self;
         let list = setting.options.old_list();
         let Setting { facts, image, report, .. } = &mut setting;
-        let root = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
+        let space = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
             .map_err(|cause| Failure::new("page tables", cause))?;
-        let root_frame = root.mfn();
+        let root_frame = space.root();
         // The ring's page leaves __ka with the builder's tables, so the console moves to __va first.
         rings::attach_console(platform, facts, |pfn| map.shared_page(pfn))
             .map_err(|cause| Failure::new("page tables", cause))?;
         report.end(platform, "page tables", map.taken());
-        let released = release(platform, &mut map, &tree, facts, root, list, pages.late())
+        let released = release(platform, &mut map, &tree, facts, space, list, pages.late())
             .map_err(|cause| Failure::new("release", cause))?;
         log::info!("released: {released}");
         report.end(platform, "release", map.taken());

@@ -83,12 +83,15 @@ mod tests {
     #[test]
     fn text_of_a_module() {
         let line = "a line, not ended";
-        // SAFETY: the bytes are those of the line.
-        assert_eq!(unsafe { text(line.as_ptr(), 6) }, b"a line");
-        // SAFETY: no bytes are read.
-        assert_eq!(unsafe { text(core::ptr::null(), 0) }, b"", "an empty string of C");
-        // SAFETY: no bytes are read.
-        assert_eq!(unsafe { text(line.as_ptr(), usize::MAX) }, b"", "more than any memory has");
+        let texts: [(*const u8, usize, &[u8], &str); 3] = [
+            (line.as_ptr(), 6, b"a line", "as long as it says"),
+            (core::ptr::null(), 0, b"", "an empty string of C"),
+            (line.as_ptr(), usize::MAX, b"", "more than any memory has"),
+        ];
+        for (start, len, expected, what) in texts {
+            // SAFETY: the first six bytes are those of the line; of the others no byte is read.
+            assert_eq!(unsafe { text(start, len) }, expected, "{what}");
+        }
         xen_guest_log(line.as_ptr(), line.len());
         xen_guest_log([0xff].as_ptr(), 1);
         xen_guest_log(core::ptr::null(), 0);

@@ -36,21 +36,13 @@ pub fn shutdown(reason: Reason) -> ! {
 pub(super) fn end(reason: Reason) -> ! {
     let shutdown = Shutdown { reason: reason as u32 };
     loop {
-        // SAFETY: `struct sched_shutdown` of public/sched.h is one u32 reason; Xen reads it and ends the domain.
-        let _refused = unsafe {
-            hypercall(
-                xen_sys::__HYPERVISOR_sched_op,
-                [u64::from(xen_sys::SCHEDOP_shutdown), &raw const shutdown as u64, 0, 0],
-            )
-        };
+        ask(&Operation::Shutdown(&shutdown));
     }
 }
 
 /// Lets other domains run.
 pub(super) fn give_way() {
-    // SAFETY: SCHEDOP_yield has no argument and changes nothing of ours.
-    let _refused =
-        unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, [u64::from(xen_sys::SCHEDOP_yield), 0, 0, 0]) };
+    ask(&Operation::Yield);
 }
 
 /// Stays up, blocked, for ever: a poll of no ports without a timeout never ends. The toolstack can pause, dump and destroy
@@ -59,14 +51,29 @@ pub fn idle() -> ! {
     stop_timer();
     let poll = Poll { ports: core::ptr::null(), nr_ports: 0, timeout: 0 };
     loop {
-        // SAFETY: `struct sched_poll` of public/sched.h: no port numbers to read, and a timeout of 0 for none.
-        let _refused = unsafe {
-            hypercall(
-                xen_sys::__HYPERVISOR_sched_op,
-                [u64::from(xen_sys::SCHEDOP_poll), &raw const poll as u64, 0, 0],
-            )
-        };
+        ask(&Operation::Poll(&poll));
     }
+}
+
+/// What the scheduler is asked for, with what Xen reads of ours.
+enum Operation<'a> {
+    Yield,
+    Shutdown(&'a Shutdown),
+    /// Of no ports.
+    Poll(&'a Poll),
+}
+
+/// Asks the scheduler. A refusal is no concern of anybody here: who must not go on asks again.
+fn ask(operation: &Operation<'_>) {
+    let (command, argument) = match *operation {
+        Operation::Yield => (xen_sys::SCHEDOP_yield, 0),
+        Operation::Shutdown(shutdown) => (xen_sys::SCHEDOP_shutdown, &raw const *shutdown as u64),
+        Operation::Poll(poll) => (xen_sys::SCHEDOP_poll, &raw const *poll as u64),
+    };
+    let arguments = [u64::from(command), argument, 0, 0];
+    // SAFETY: the argument is what public/sched.h wants with the command: nothing, `struct sched_shutdown`, or `struct
+    // sched_poll` with no port numbers to read. Xen reads it and changes nothing of ours.
+    let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, arguments) };
 }
 
 /// Stops the periodic timer that Xen starts for every PV processor (10 ms); nobody here listens to it.

@@ -52,7 +52,7 @@ impl<'a> TrustedModule<'a> {
 
     /// Returns the object.
     #[must_use]
-    pub const fn bytes(&self) -> &'a [u8] {
+    pub(crate) const fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 }

@@ -3,7 +3,9 @@
 //! On Xen: nothing stops it. The page is still writable in the direct map, and what is mapped executable can be
 //! changed.
 
-use mmu::{Batch, Error, Machine, View, seal};
+//@ inside mmu
+
+use mmu::{batch::Batch, leaf::seal, Error, Machine, View};
 use p2m::{Frame, Sealed};
 
 pub fn code(

@@ -2,12 +2,12 @@
 //!
 //! On Xen: the frames it names words of are not mapped at its base, and a load from one faults.
 
-use mmu::BuilderTables;
+use mmu::DirectMap;
 use p2m::Window;
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
-pub fn window(tables: &BuilderTables, base: VirtAddr, pages: PageCount) -> Window {
-    *tables.window() //~ TWIN
+pub fn window(map: &DirectMap, base: VirtAddr, pages: PageCount) -> Window {
+    *map.view().direct() //~ TWIN
     Window::of_builder(base, pages) //~ FAIL E0061
 }

@@ -2,7 +2,9 @@
 //!
 //! On Xen: what is pushed behind the last commit is never sent, and a table stays unhooked that the kernel believes in.
 
-use mmu::{Batch, Draft, Error, Frozen, L1, Machine, Table, View};
+//@ inside mmu
+
+use mmu::{batch::Batch, level::L1, table::{Draft, Frozen, Table}, Error, Machine, View};
 
 pub fn freeze_late(
     machine: &mut impl Machine,

@@ -4,7 +4,9 @@
 
 #![deny(unused_must_use)]
 
-use mmu::{Batch, Draft, Error, L1, Machine, Table, View};
+//@ inside mmu
+
+use mmu::{batch::Batch, level::L1, table::{Draft, Table}, Error, Machine, View};
 
 pub fn send(
     machine: &mut impl Machine,

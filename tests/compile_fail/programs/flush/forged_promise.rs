@@ -1,10 +1,6 @@
-//! A promise to flush is made by sending updates.
+//! A promise to flush is made by sending updates, and by nobody outside the crate that sends them.
 //!
 //! On Xen: a promise from nowhere could be spent in place of one that stands for real updates.
 
-use mmu::{Batch, Error, Machine, Unflushed};
-
-pub fn send(machine: &mut impl Machine, batch: Batch) -> Result<Unflushed, Error> {
-    batch.commit(machine) //~ TWIN
-    Ok(Unflushed(())) //~ FAIL E0423
-}
+use mmu::Hypervisor; //~ TWIN
+use mmu::flush::Unflushed; //~ FAIL E0603

@@ -2,7 +2,9 @@
 //!
 //! On Xen: the promise of one batch, spent for two, leaves the translations of the other as they are.
 
-use mmu::{Error, Machine, Unflushed};
+//@ inside mmu
+
+use mmu::{flush::Unflushed, Error, Machine};
 
 pub fn flush(machine: &mut impl Machine, first: Unflushed, second: Unflushed) -> Result<(), Error> {
     first.flush(machine)?;

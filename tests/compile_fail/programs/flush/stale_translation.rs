@@ -5,7 +5,9 @@
 
 #![deny(unused_must_use)]
 
-use mmu::{Batch, Error, Machine};
+//@ inside mmu
+
+use mmu::{batch::Batch, Error, Machine};
 
 pub fn send(machine: &mut impl Machine, batch: Batch) -> Result<(), Error> {
     batch.commit(machine)?.flush(machine)?; //~ TWIN

@@ -2,7 +2,9 @@
 //!
 //! On Xen: a writable mapping somewhere keeps the frame's type at "writable", and hooking it as a table is refused.
 
-use mmu::{Draft, L1, Machine, Table};
+//@ inside mmu
+
+use mmu::{level::L1, table::{Draft, Table}, Machine};
 use p2m::{Data, Frame};
 
 pub fn table_of(machine: &mut impl Machine, frame: Frame, data: Frame<Data>) -> Table<L1, Draft> {

@@ -2,7 +2,9 @@
 //!
 //! On Xen: nothing stops it, which is why the type does. The page is code at one address and writable at another.
 
-use mmu::Leaf;
+//@ inside mmu
+
+use mmu::leaf::Leaf;
 use p2m::{Data, Frame, Sealed};
 
 pub fn code<'f>(sealed: &'f Frame<Sealed>, data: &'f Frame<Data>) -> Leaf<'f> {

@@ -3,7 +3,9 @@
 //! On Xen: the leaf would map what is a table by then: for reading here, so a page believed to be data shows table
 //! entries.
 
-use mmu::{Draft, L1, L2, Leaf, Machine, Table};
+//@ inside mmu
+
+use mmu::{leaf::Leaf, level::{L1, L2}, table::{Draft, Table}, Machine};
 use p2m::Frame;
 use start_info::Index;
 
@@ -16,6 +18,6 @@ pub fn map_and_retype(
     let leaf = Leaf::read_only(&frame);
     let table = Table::<L2, Draft>::empty(another, machine); //~ TWIN
     let table = Table::<L2, Draft>::empty(frame, machine); //~ FAIL E0505
-    l1.map(machine, Index::FIRST, &leaf);
+    l1.put(machine, Index::FIRST, leaf.entry());
     table
 }

@@ -3,7 +3,9 @@
 //! On Xen: the leaf maps the page writable after it has a new owner. If that is a table, Xen refuses the entry; if it
 //! is anything else, nobody does, and two owners write one page.
 
-use mmu::{Draft, L1, Leaf, Machine, Table};
+//@ inside mmu
+
+use mmu::{leaf::Leaf, level::L1, table::{Draft, Table}, Machine};
 use p2m::{Data, Frame};
 use start_info::Index;
 
@@ -16,6 +18,6 @@ pub fn map_and_free(
     let leaf = Leaf::writable(&mut data);
     let free = another.into_free(); //~ TWIN
     let free = data.into_free(); //~ FAIL E0505
-    l1.map(machine, Index::FIRST, &leaf);
+    l1.put(machine, Index::FIRST, leaf.entry());
     free.ok()
 }

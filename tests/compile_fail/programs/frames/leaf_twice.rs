@@ -3,7 +3,9 @@
 //! On Xen: each mapping holds a count of its frame. What is copied is counted once by us and twice by Xen, so the frame
 //! would be called free while Xen still counts a mapping.
 
-use mmu::Leaf;
+//@ inside mmu
+
+use mmu::leaf::Leaf;
 
 pub fn two<'f>(leaf: Leaf<'f>, another: Leaf<'f>) -> [Leaf<'f>; 2] {
     [another, leaf] //~ TWIN

@@ -3,7 +3,9 @@
 //! On Xen: the page would be a table and writable memory at once, the one thing Xen's frame types exist to prevent. It
 //! refuses whichever comes second.
 
-use mmu::{Draft, L1, Machine, Table};
+//@ inside mmu
+
+use mmu::{level::L1, table::{Draft, Table}, Machine};
 use p2m::{Data, Frame};
 
 pub fn both(machine: &mut impl Machine, frame: Frame, another: Frame) -> (Table<L1, Draft>, Frame<Data>) {

@@ -2,7 +2,9 @@
 //!
 //! On Xen: the store would reach a draft behind its owner's back, or fault once the table is frozen.
 
-use mmu::{Draft, L1, Machine, Table};
+//@ inside mmu
+
+use mmu::{level::L1, table::{Draft, Table}, Machine};
 use p2m::Frame;
 use start_info::Index;
 

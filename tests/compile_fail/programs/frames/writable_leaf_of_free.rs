@@ -3,7 +3,9 @@
 //! On Xen: a free frame may become a table next. Hooking that is refused while the mapping is there, and nothing would
 //! say who made it.
 
-use mmu::Leaf;
+//@ inside mmu
+
+use mmu::leaf::Leaf;
 use p2m::{Data, Frame};
 
 pub fn leaf<'f>(free: &'f mut Frame, data: &'f mut Frame<Data>) -> Leaf<'f> {

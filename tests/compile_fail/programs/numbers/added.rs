@@ -2,9 +2,9 @@
 //!
 //! On Xen: the sum of a PFN and an MFN is the number of nothing; as an entry it is refused or maps a stranger's page.
 
-use start_info::{Mfn, PageCount, Pfn};
+use start_info::{Mfn, OutOfRange, PageCount, Pfn, PfnRange};
 
-pub fn next(pfn: Pfn, mfn: Mfn, count: PageCount) -> Option<Pfn> {
-    pfn.checked_add(count) //~ TWIN
-    pfn.checked_add(mfn) //~ FAIL E0308
+pub fn from(pfn: Pfn, mfn: Mfn, count: PageCount) -> Result<PfnRange, OutOfRange> {
+    PfnRange::try_new(pfn, count) //~ TWIN
+    PfnRange::try_new(pfn, mfn) //~ FAIL E0308
 }

@@ -2,9 +2,9 @@
 //!
 //! On Xen: a sum of 2^40 or more does not fit the address bits of an entry; the rest of it would be flags.
 
-use start_info::{PageCount, Pfn};
+use start_info::{OutOfRange, PageCount, Pfn, PfnRange};
 
-pub fn next(pfn: Pfn, count: PageCount) -> Option<Pfn> {
-    pfn.checked_add(count) //~ TWIN
-    Some(pfn + count) //~ FAIL E0369
+pub fn end(pfn: Pfn, count: PageCount) -> Result<u64, OutOfRange> {
+    PfnRange::try_new(pfn, count).map(|range| range.end()) //~ TWIN
+    Ok((pfn + count).get()) //~ FAIL E0369
 }

@@ -3,7 +3,9 @@
 //! On Xen: the update is refused, because the frame to be typed as a table is still mapped writable; and it stays
 //! half-done, with the updates before it in the batch carried out.
 
-use mmu::{Batch, Draft, Error, Frozen, L1, L2, Live, Machine, Table};
+//@ inside mmu
+
+use mmu::{batch::Batch, level::{L1, L2}, table::{Draft, Frozen, Live, Table}, Error, Machine};
 use start_info::Index;
 
 pub fn hook(

@@ -3,7 +3,9 @@
 //! On Xen: the frame's last writable mapping is taken away by then, so the store faults; were it still there, Xen would
 //! check one table and the processor walk another.
 
-use mmu::{Batch, Draft, Error, Frozen, L1, Leaf, Machine, Table, View};
+//@ inside mmu
+
+use mmu::{batch::Batch, leaf::Leaf, level::L1, table::{Draft, Frozen, Table}, Error, Machine, View};
 use start_info::Index;
 
 pub fn store_late(
@@ -14,9 +16,9 @@ pub fn store_late(
     mut first: Table<L1, Draft>,
     mut second: Table<L1, Draft>,
 ) -> Result<Table<L1, Frozen>, Error> {
-    first.map(machine, Index::FIRST, leaf);
+    first.put(machine, Index::FIRST, leaf.entry());
     let frozen = first.freeze(machine, batch, view)?;
-    second.map(machine, Index::FIRST, leaf); //~ TWIN
-    first.map(machine, Index::FIRST, leaf); //~ FAIL E0382
+    second.put(machine, Index::FIRST, leaf.entry()); //~ TWIN
+    first.put(machine, Index::FIRST, leaf.entry()); //~ FAIL E0382
     Ok(frozen)
 }

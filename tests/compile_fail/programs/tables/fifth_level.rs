@@ -3,7 +3,9 @@
 //! On Xen: the number of a level becomes the type that a frame is given; Xen knows four, and the index of an address is
 //! cut from bits that a fifth level does not have.
 
-use mmu::Level;
+//@ inside mmu
+
+use mmu::level::Level;
 
 pub enum L5 {}
 

@@ -3,7 +3,9 @@
 //! On Xen: two live entries would lead to it. Detaching one would give it back as frozen, and thawing it then fails:
 //! Xen still counts the other.
 
-use mmu::{Batch, Error, Frozen, L1, L2, Live, Machine, Table};
+//@ inside mmu
+
+use mmu::{batch::Batch, level::{L1, L2}, table::{Frozen, Live, Table}, Error, Machine};
 use start_info::Index;
 
 pub fn hook_both(

@@ -3,7 +3,9 @@
 //! On Xen: hooking the parent makes Xen type the child as a table. That is refused while the child's frame is mapped
 //! writable, which a draft's is.
 
-use mmu::{Draft, Frozen, L1, L2, Machine, Table};
+//@ inside mmu
+
+use mmu::{level::{L1, L2}, table::{Draft, Frozen, Table}, Machine};
 use start_info::Index;
 
 pub fn link(

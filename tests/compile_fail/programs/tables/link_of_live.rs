@@ -3,7 +3,9 @@
 //! On Xen: both parents lead to it, each as if it were alone. What one detaches and thaws is refused, because Xen still
 //! counts the other.
 
-use mmu::{Draft, L2, L3, Live, Machine, Table};
+//@ inside mmu
+
+use mmu::{level::{L2, L3}, table::{Draft, Live, Table}, Machine};
 use start_info::Index;
 
 pub fn lead_to(machine: &mut impl Machine, parent: &mut Table<L3, Draft>, child: Table<L2, Live>) {

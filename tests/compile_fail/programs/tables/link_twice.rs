@@ -3,7 +3,9 @@
 //! On Xen: a second entry that leads to the table makes its pages appear at two addresses, and detaching one of the two
 //! leaves it live: thawing it is refused.
 
-use mmu::{Draft, Frozen, L1, L2, Machine, Table};
+//@ inside mmu
+
+use mmu::{level::{L1, L2}, table::{Draft, Frozen, Table}, Machine};
 use start_info::Index;
 
 pub fn link_both(

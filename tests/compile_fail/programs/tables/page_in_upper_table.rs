@@ -3,7 +3,9 @@
 //! On Xen: an upper entry that leads to a page needs that page to pass as a table, or the page size bit, which a PV
 //! guest may not set.
 
-use mmu::{Draft, L1, L2, Leaf, Machine, Table};
+//@ inside mmu
+
+use mmu::{leaf::Leaf, level::{L1, L2}, table::{Draft, Table}, Machine};
 use start_info::Index;
 
 pub fn map(
@@ -12,6 +14,6 @@ pub fn map(
     l2: &mut Table<L2, Draft>,
     leaf: &Leaf<'_>,
 ) {
-    l1.map(machine, Index::FIRST, leaf); //~ TWIN
-    l2.map(machine, Index::FIRST, leaf); //~ FAIL E0599
+    l1.put(machine, Index::FIRST, leaf.entry()); //~ TWIN
+    l2.put(machine, Index::FIRST, leaf.entry()); //~ FAIL E0308
 }

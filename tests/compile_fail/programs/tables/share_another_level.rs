@@ -3,7 +3,9 @@
 //! On Xen: as in `tables/skip_a_level`, but later: the L1 table is typed already, and the type it is asked for now is
 //! another, so the new root is refused when it is pinned.
 
-use mmu::{Draft, L1, L2, L3, Live, Machine, Table};
+//@ inside mmu
+
+use mmu::{level::{L1, L2, L3}, table::{Draft, Live, Table}, Machine};
 use start_info::Index;
 
 pub fn share(

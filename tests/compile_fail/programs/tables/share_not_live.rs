@@ -3,7 +3,9 @@
 //! On Xen: a frozen table that is shared still has its handle, which may thaw it. It becomes writable, and the parent
 //! that shares it is refused when it is hooked.
 
-use mmu::{Draft, Frozen, L2, L3, Live, Machine, Table};
+//@ inside mmu
+
+use mmu::{level::{L2, L3}, table::{Draft, Frozen, Live, Table}, Machine};
 use start_info::Index;
 
 pub fn share(

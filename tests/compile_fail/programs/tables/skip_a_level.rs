@@ -3,7 +3,9 @@
 //! On Xen: the L1 table would be checked as an L2, each page it maps taken for a table. Xen refuses that; a processor
 //! without Xen would walk data as page tables.
 
-use mmu::{Draft, Frozen, L1, L2, L3, Machine, Table};
+//@ inside mmu
+
+use mmu::{level::{L1, L2, L3}, table::{Draft, Frozen, Table}, Machine};
 use start_info::Index;
 
 pub fn link(

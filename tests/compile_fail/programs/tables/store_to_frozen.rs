@@ -3,7 +3,9 @@
 //! On Xen: its frame is mapped read-only, so the store faults. A frozen table is thawed first, which Xen allows only
 //! when nothing leads to it.
 
-use mmu::{Draft, Frozen, L1, Leaf, Machine, Table};
+//@ inside mmu
+
+use mmu::{leaf::Leaf, level::L1, table::{Draft, Frozen, Table}, Machine};
 use start_info::Index;
 
 pub fn store(
@@ -12,6 +14,6 @@ pub fn store(
     frozen: &mut Table<L1, Frozen>,
     leaf: &Leaf<'_>,
 ) {
-    draft.map(machine, Index::FIRST, leaf); //~ TWIN
-    frozen.map(machine, Index::FIRST, leaf); //~ FAIL E0599
+    draft.put(machine, Index::FIRST, leaf.entry()); //~ TWIN
+    frozen.put(machine, Index::FIRST, leaf.entry()); //~ FAIL E0599
 }

@@ -3,7 +3,9 @@
 //! On Xen: a live table is mapped read-only, so a plain store faults. Xen may carry out such a store all the same, one
 //! entry at a time and slowly; this layer never relies on it.
 
-use mmu::{Batch, Error, Frozen, L2, L3, Live, Machine, Table};
+//@ inside mmu
+
+use mmu::{batch::Batch, level::{L2, L3}, table::{Frozen, Live, Table}, Error, Machine};
 use start_info::Index;
 
 pub fn hook(

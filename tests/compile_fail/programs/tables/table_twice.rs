@@ -2,7 +2,9 @@
 //!
 //! On Xen: two handles to one draft are two writers, one of which may freeze and hook the table while the other stores.
 
-use mmu::{Draft, L1, Table};
+//@ inside mmu
+
+use mmu::{level::L1, table::{Draft, Table}};
 
 pub fn two(table: Table<L1, Draft>, another: Table<L1, Draft>) -> [Table<L1, Draft>; 2] {
     [another, table] //~ TWIN

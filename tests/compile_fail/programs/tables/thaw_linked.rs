@@ -3,7 +3,9 @@
 //! On Xen: the table is written to again while its parent is not yet hooked, which nothing forbids; hooking the parent
 //! is refused, and whoever froze it cannot see why.
 
-use mmu::{Draft, Frozen, L1, L2, Machine, Table, View};
+//@ inside mmu
+
+use mmu::{level::{L1, L2}, table::{Draft, Frozen, Table}, Machine, View};
 use p2m::Frame;
 use start_info::Index;
 

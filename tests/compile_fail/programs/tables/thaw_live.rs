@@ -3,7 +3,9 @@
 //! On Xen: a writable mapping of a frame that is typed as a table is refused. If it were not, the guest could give
 //! itself any frame of the machine.
 
-use mmu::{Frozen, L1, Live, Machine, Table, View};
+//@ inside mmu
+
+use mmu::{level::L1, table::{Frozen, Live, Table}, Machine, View};
 use p2m::Frame;
 
 pub fn take_back(

@@ -1,6 +1,10 @@
 //! rustc, and what it says about a program.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -38,15 +42,18 @@ pub(crate) fn run(crates: &Crates, program: &Program, variant: &str, text: &str)
     let crate_name = program.name().replace('/', "_");
     let folder = Path::new(SCRATCH).join(variant);
     fs::create_dir_all(&folder)?;
-    let file = folder.join(&crate_name).with_extension("rs");
+    let mut file = folder.join(&crate_name).with_extension("rs");
     fs::write(&file, text)?;
+    if let Some(inside) = program.inside() {
+        file = extended(inside, &file)?;
+    }
 
     let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.current_dir(root()).args(["--edition", "2024", "--crate-type", "lib", "--error-format", "json"]);
     rustc.args(["--emit", "metadata", "--crate-name", &crate_name]).arg("--out-dir").arg(&folder);
     // What one of the two programs uses is spare in the other.
     rustc.args(["-A", "unused_variables", "-A", "unused_mut", "-A", "unused_imports", "-A", "dead_code"]);
-    let output = rustc.args(crates.arguments()).arg(&file).output().context("rustc")?;
+    let output = rustc.args(crates.arguments(program.inside())).arg(&file).output().context("rustc")?;
     let messages = String::from_utf8(output.stderr)?;
     let mut remarks = Vec::new();
     for line in messages.lines() {
@@ -56,6 +63,29 @@ pub(crate) fn run(crates: &Crates, program: &Program, variant: &str, text: &str)
     let refused = remarks.iter().any(|remark| remark.severity == Severity::Error);
     ensure!(refused != output.status.success(), "rustc ended with {}: {messages}", output.status);
     Ok(remarks)
+}
+
+/// Writes the root of a crate that has one module more, the program, and returns where it stands: the crate's own files are
+/// found by their path.
+fn extended(name: &str, program: &Path) -> Result<PathBuf> {
+    let folder = root().join(name).join("src").canonicalize().with_context(|| name.to_owned())?;
+    let mut text = String::new();
+    for line in fs::read_to_string(folder.join("lib.rs"))?.lines() {
+        let module =
+            line.trim_start_matches("pub ").strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
+        if let Some(module) = module {
+            let file = folder.join(module).with_extension("rs");
+            let file = if file.exists() { file } else { folder.join(module).join("mod.rs") };
+            text.push_str(&format!("#[path = {file:?}]\n"));
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    // By its own name, as everybody else calls it.
+    text.push_str(&format!("extern crate self as {name};\n#[path = {program:?}]\nmod pair;\n"));
+    let root = program.with_extension("root.rs");
+    fs::write(&root, text)?;
+    Ok(root)
 }
 
 impl Remark {

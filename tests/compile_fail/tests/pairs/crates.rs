@@ -27,6 +27,7 @@ pub(crate) const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 pub(crate) struct Crates {
     target: Target,
     files: BTreeMap<String, PathBuf>,
+    others: BTreeMap<String, PathBuf>,
     folders: BTreeSet<PathBuf>,
 }
 
@@ -45,7 +46,8 @@ impl Crates {
         let messages = String::from_utf8(output.stdout)?;
         ensure!(output.status.success(), "{}\n{messages}", String::from_utf8_lossy(&output.stderr));
 
-        let mut crates = Self { target, files: BTreeMap::new(), folders: BTreeSet::new() };
+        let mut crates =
+            Self { target, files: BTreeMap::new(), others: BTreeMap::new(), folders: BTreeSet::new() };
         for line in messages.lines() {
             crates.note(&serde_json::from_str(line)?);
         }
@@ -62,16 +64,17 @@ impl Crates {
             let file = PathBuf::from(file);
             // Procedural macros are in another folder when the target is not the host.
             self.folders.extend(file.parent().map(Path::to_path_buf));
-            if NAMES.contains(&name.as_str())
-                && file.extension().is_some_and(|extension| extension == "rmeta")
-            {
-                self.files.insert(name.clone(), file);
+            if file.extension().is_some_and(|extension| extension == "rmeta") {
+                let named = NAMES.contains(&name.as_str());
+                let files = if named { &mut self.files } else { &mut self.others };
+                files.insert(name.clone(), file);
             }
         }
     }
 
-    /// Returns the arguments with which rustc finds the crates and builds for their target.
-    pub(crate) fn arguments(&self) -> Vec<OsString> {
+    /// Returns the arguments with which rustc finds the crates and builds for their target. A program inside one of them
+    /// sees what that one sees: what it depends on as well, and not itself.
+    pub(crate) fn arguments(&self, inside: Option<&str>) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = target_arguments(self.target).iter().map(OsString::from).collect();
         let mut option = |option: &str, value: String, path: &Path| {
             let mut value = OsString::from(value);
@@ -81,7 +84,9 @@ impl Crates {
         for folder in &self.folders {
             option("-L", "dependency=".into(), folder);
         }
-        for (name, file) in &self.files {
+        let others = self.others.iter().filter(|_| inside.is_some());
+        for (name, file) in self.files.iter().chain(others).filter(|(name, _)| inside != Some(name.as_str()))
+        {
             option("--extern", format!("{name}="), file);
         }
         arguments

@@ -3,7 +3,8 @@
 //! *What this is*: of two lines that stand one below the other, `//~ TWIN` marks the one that only the twin has and
 //! `//~ FAIL code` the one that only the broken program has. Each program gets an empty line for the other's, so the
 //! lines of both have the numbers they have in the file. Braces are balanced in each line, because the inventory of
-//! unsafe code reads the files as they are; for the same reason no program has an unsafe block.
+//! unsafe code reads the files as they are; for the same reason no program has an unsafe block. A line `//@ inside mmu` makes
+//! the programs modules of that crate, because what they misuse is public in it and nowhere else.
 
 use std::{
     fs,
@@ -29,6 +30,8 @@ pub(crate) struct Program {
     name: String,
     source: String,
     code: String,
+    /// The crate the program is a module of; as a rule it is a crate of its own.
+    inside: Option<String>,
     /// The number of the line that breaks the rule, counted from 1.
     line: usize,
     /// The number of the line the twin has instead.
@@ -54,7 +57,9 @@ impl Program {
         let (line, code) = fail.with_context(|| format!("{name}: no line is marked FAIL"))?;
         let twin_line = twin.with_context(|| format!("{name}: no line is marked TWIN"))?;
         ensure!(line.abs_diff(twin_line) == 1, "{name}: the marked lines are not one below the other");
-        let program = Self { name: name.to_owned(), source: source.to_owned(), code, line, twin_line };
+        let inside = source.lines().find_map(|line| line.strip_prefix("//@ inside ")).map(str::to_owned);
+        let program =
+            Self { name: name.to_owned(), source: source.to_owned(), code, inside, line, twin_line };
         ensure!(!program.rule().is_empty(), "{name}: the first line must state the rule, after `//! `");
         Ok(program)
     }
@@ -72,6 +77,11 @@ impl Program {
     /// Returns the code of the error, or the name of the lint, that the broken program must be refused with.
     pub(crate) fn code(&self) -> &str {
         &self.code
+    }
+
+    /// Returns the crate that the program is a module of, for rules between the rooms of one crate.
+    pub(crate) fn inside(&self) -> Option<&str> {
+        self.inside.as_deref()
     }
 
     /// Returns the number of the line that must be refused.
@@ -141,6 +151,14 @@ mod tests {
         assert_eq!(program.broken(), "//! Rule.\nx\n\nbroken //~ FAIL E0001\ny\n");
         assert_eq!(program.twin(), "//! Rule.\nx\nkept //~ TWIN\n\ny\n");
         assert_eq!((program.code(), program.line(), program.rule()), ("E0001", 4, "Rule."));
+    }
+
+    #[test]
+    fn a_program_inside_a_crate_says_so_in_a_line_of_its_own() {
+        let inside = |source: &str| Program::parse("a", source).unwrap().inside().map(str::to_owned);
+        let marks = "x //~ TWIN\ny //~ FAIL E0001\n";
+        assert_eq!(inside(&format!("//! Rule.\n\n//@ inside mmu\n{marks}")), Some("mmu".to_owned()));
+        assert_eq!(inside(&format!("//! Rule, //@ inside mmu\n{marks}")), None);
     }
 
     #[test]
