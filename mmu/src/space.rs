@@ -6,8 +6,8 @@
 //!
 //! *What must hold*: addresses are mapped in ascending order, as [`Ladder`] demands; the regions are.
 
-use p2m::{NewLeaf, Translate, Tree};
-use start_info::{BootFacts, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
+use p2m::{Entry as P2mEntry, NewLeaf, Translate, Tree};
+use start_info::{BootFacts, ENTRIES, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
     address_space::AddressSpace,
@@ -62,15 +62,40 @@ pub fn build_space<M: Machine>(
         (OldList::InUse, P2mPlace::Image(pages)) => Some(ImagePart { pages, access: Access::ReadWrite }),
         _ => None,
     };
-    for part in parts.iter().copied().chain(kept) {
-        for pfn in part.pages.iter().filter(|&pfn| pfn != guard) {
-            let mfn = tree.entry(machine, pfn).ram().ok_or(Error::NoMemory { pfn })?;
-            let address = KERNEL_MAP + pfn.get() * PAGE_SIZE;
-            ladder.map(machine, map, tree, address, Entry::leaf(mfn, part.access))?;
-        }
+    for part in parts.iter().chain(&kept) {
+        map_part(&mut ladder, machine, map, tree, part, guard)?;
     }
     ladder.map(machine, map, tree, FIXMAP, Entry::EMPTY)?;
     ladder.pin(machine, map, list).map(AddressSpace::of)
+}
+
+/// Maps the pages of a part but `guard`, whose numbers are read a leaf at a time. In a frame of its own, which has room for a leaf.
+#[inline(never)]
+fn map_part<M: Machine>(
+    ladder: &mut Ladder,
+    machine: &mut M,
+    map: &mut DirectMap,
+    tree: &Tree,
+    part: &ImagePart,
+    guard: Pfn,
+) -> Result<(), Error> {
+    let mut words = [0; ENTRIES as usize];
+    let mut rest = part.pages;
+    while let Some(first) = rest.iter().next() {
+        let end = rest.end().min((first.get() / ENTRIES + 1) * ENTRIES);
+        let words = words.get_mut(..(end - first.get()) as usize).unwrap_or_default();
+        tree.leaf_words(machine, first, words);
+        for (number, &word) in (first.get()..end).zip(&*words) {
+            let pfn = Pfn::try_new(number)?;
+            if pfn != guard {
+                let mfn = P2mEntry::decode(word).ram().ok_or(Error::NoMemory { pfn })?;
+                let address = KERNEL_MAP + number * PAGE_SIZE;
+                ladder.map(machine, map, tree, address, Entry::leaf(mfn, part.access))?;
+            }
+        }
+        rest = PfnRange::clamped(end, rest.end());
+    }
+    Ok(())
 }
 
 /// Maps a leaf that took the place of another in the linear P2M.

@@ -27,7 +27,8 @@ pub trait Translate {
     /// Returns the entry of `pfn`; `Missing` for a page behind the last one.
     fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry;
 
-    /// Returns the words ([`Entry::encode`]) of as many pages as `words` has room for, from `first` on, which starts a leaf.
+    /// Returns the words ([`Entry::encode`]) of as many pages as `words` has room for, from `first` on; those
+    /// behind the leaf that `first` lies in mean nothing.
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
         words_by_entry(self, memory, first, words);
     }

@@ -136,6 +136,11 @@ impl MapRegion {
             _ => PfnRange::clamped(self.start / PAGE_SIZE, self.end.div_ceil(PAGE_SIZE)),
         }
     }
+
+    /// Tells whether this and another are one region: of one kind, and nothing between them.
+    fn joins(&self, other: Self) -> bool {
+        self.kind == other.kind && self.start <= other.end && other.start <= self.end
+    }
 }
 
 impl fmt::Debug for MapRegion {
@@ -263,12 +268,18 @@ impl MemoryMap {
             return Ok(());
         }
         let too_long = |_| MapError::TooLong { limit: MOST_REGIONS };
+        // Most lines of a map fall between two others, touch none of them but at an end, and join none.
+        let at = self.regions.partition_point(|old| old.end <= new.start);
+        let (before, behind) = self.regions.split_at(at);
+        let fits = behind.first().is_none_or(|next| new.end <= next.start && !next.joins(new));
+        if fits && !before.last().is_some_and(|last| last.joins(new)) {
+            return self.regions.try_insert(at, new).map_err(too_long);
+        }
         let mut kept = ArrayVec::<MapRegion, MOST_REGIONS>::new();
         let mut new = new;
         let mut placed = false;
         for old in self.regions.iter().copied() {
-            let joins = old.kind == new.kind && old.start <= new.end && new.start <= old.end;
-            if joins {
+            if old.joins(new) {
                 (new.start, new.end) = (new.start.min(old.start), new.end.max(old.end));
                 continue;
             }

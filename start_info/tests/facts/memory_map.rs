@@ -64,9 +64,15 @@ fn the_map_of_a_pc() {
 
 #[test]
 fn neighbours_of_a_kind_are_one_and_empty_entries_none() {
-    let joined = map(&[entry(0x1800, 0x800, 1), entry(0x1000, 0x800, 1), entry(0x1900, 0, 2)]).unwrap();
-    assert_eq!(joined.regions().len(), 1);
-    assert_eq!(joined.ram().collect::<Vec<_>>(), [range(1, 2)], "the page lies in two entries");
+    let upper = [entry(0x1800, 0x800, 1), entry(0x1900, 0, 2)];
+    // Below what is there, and behind it.
+    for (neighbour, pages) in
+        [(entry(0x1000, 0x800, 1), range(1, 2)), (entry(0x2000, 0x1000, 1), range(2, 3))]
+    {
+        let joined = map(&[&upper[..], &[neighbour]].concat()).unwrap();
+        assert_eq!(joined.regions().len(), 1);
+        assert_eq!(joined.ram().collect::<Vec<_>>(), [pages], "a page may lie in two entries");
+    }
 }
 
 #[test]
