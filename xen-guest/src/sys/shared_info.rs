@@ -46,7 +46,7 @@ impl SharedInfo {
     }
 
     fn field(&self, offset: u64) -> &AtomicU64 {
-        let pointer = pointer::to_mut(self.0 + offset);
+        let pointer = pointer::to_mut::<u64>(self.0).wrapping_byte_add(offset as usize);
         // SAFETY: the fixmap maps a whole page read-write (mmu::fixmap) and keeps it mapped; the offsets above are multiples
         // of 8 inside it; Xen and the tools write the page too, so it is accessed as atomics only.
         unsafe { AtomicU64::from_ptr(pointer) }
