@@ -15,7 +15,8 @@ use start_info::PfnRange;
 
 use crate::{
     batch::Batch,
-    direct_map::{DirectMap, L1_PAGES, L2_PAGES, direct_address},
+    chunk::{L1_PAGES, L2_PAGES, direct_address},
+    direct_map::DirectMap,
     error::{Doing, Error},
     hv::Machine,
     release::make_writable,

@@ -9,38 +9,32 @@
 //! text and constants are not writable here either.
 //!
 //! *What is not prevented*: Xen refusing half-way. The error says so, nothing of the chunk is handed out, and what was begun
-//! is undone (see [`crate::growth`]); it can be tried again.
+//! is undone (see `growth.rs`); it can be tried again.
 
 use arrayvec::ArrayVec;
 use p2m::{
-    Arrangement, Entry as P2mEntry, Frame, FrameAllocator, MOST_OCCUPANTS, Mapped, Occupied, SharedPage,
-    Span, Translate, Unmapped,
+    Arrangement, Entry as P2mEntry, Frame, FrameAllocator, MOST_OCCUPANTS, Mapped, Memory, Occupied,
+    SharedPage, Span, Translate, Unmapped,
 };
-use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
     batch::Batch,
     builder_tables::BuilderTables,
+    chunk::{L1_PAGES, L2_PAGES, L3_PAGES, direct_address, frame},
     discard::discard,
     entry::{Access, Entry},
     error::{Doing, Error, RunOf},
+    freeze::thawed,
     growth::Growth,
     hv::{Machine, Update},
-    layout::DIRECT_MAP,
     level::{Arithmetic, L1, L2, L3, L4},
+    old_list::OldList,
     ramdisk::RamdiskPages,
-    release::OldList,
     table::{Draft, Frozen, Live, Table},
     view::View,
 };
-
-/// Pages that one L1 table maps.
-pub(crate) const L1_PAGES: u64 = ENTRIES;
-/// Pages that one L2 table maps: a chunk.
-pub(crate) const L2_PAGES: u64 = ENTRIES * ENTRIES;
-/// Pages that one L3 table maps.
-const L3_PAGES: u64 = ENTRIES * ENTRIES * ENTRIES;
 
 /// What is in use at entry, page 0, and our own first tables.
 const MOST_RANGES: usize = MOST_OCCUPANTS + 2;
@@ -60,7 +54,7 @@ pub struct DirectMap {
     /// Pages mapped for reading only.
     read_only: ArrayVec<PfnRange, MOST_RANGES>,
     ramdisk: Option<RamdiskPages>,
-    /// Pages that are not mapped before they are let go (see [`crate::deferred`]).
+    /// Pages that are not mapped before they are let go (see `deferred.rs`).
     deferred: PfnRange,
     /// How many pages of memory there are, and how many of them are mapped. Numbers without memory are none.
     memory: u64,
@@ -68,7 +62,7 @@ pub struct DirectMap {
     /// The chunk being mapped has pages without memory.
     holes_seen: bool,
     /// The chunk being mapped, or still to be undone.
-    pub(crate) growth: Option<Growth>,
+    growth: Option<Growth>,
 }
 
 impl DirectMap {
@@ -164,6 +158,29 @@ impl DirectMap {
             return Err(error);
         }
         Ok(true)
+    }
+
+    /// Undoes what was begun of a chunk that could not be mapped, if anything still is to be undone.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses; the rest stays noted, and can be undone later.
+    pub fn retry<M: Machine>(&mut self, machine: &mut M) -> Result<(), Error> {
+        let Some(growth) = &self.growth else { return Ok(()) };
+        growth.undo(machine, &self.view)?;
+        let Some(growth) = self.growth.take() else { return Ok(()) };
+        for number in (0..growth.len()).rev() {
+            if let Some(pfn) = growth.table(machine, number) {
+                let frame = thawed(machine, &self.view, pfn)?;
+                self.give(machine, frame);
+            }
+        }
+        self.give(machine, growth.into_page());
+        Ok(())
+    }
+
+    /// Returns the pages of a chunk whose mapping was refused and could not be undone yet: of its tables, and of the note of them.
+    pub fn waiting(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
+        self.growth.iter().flat_map(|growth| growth.tables(memory).chain([growth.page()]))
     }
 
     /// Maps chunks until all pages below `end` are mapped, as far as there are any.
@@ -481,7 +498,7 @@ impl DirectMap {
         }
         let mut words = [P2mEntry::MISSING; L1_PAGES as usize];
         let words = words.get_mut(..pages.len().get() as usize).unwrap_or_default();
-        p2m.leaf_words(machine, self::frame(start), words);
+        p2m.leaf_words(machine, frame(start), words);
         let memory = words.iter().filter(|&&word| P2mEntry::decode(word).ram().is_some()).count();
         self.holes_seen |= memory < words.len();
         if memory == 0 {
@@ -690,14 +707,6 @@ impl Needed {
         let of = |reach: u64| range.end().div_ceil(reach) - range.start() / reach;
         of(L1_PAGES) + of(L2_PAGES) + of(L3_PAGES)
     }
-}
-
-pub(crate) fn direct_address(pfn: u64) -> VirtAddr {
-    DIRECT_MAP + pfn * PAGE_SIZE
-}
-
-pub(crate) fn frame(number: u64) -> Pfn {
-    Pfn::try_new(number).unwrap_or(Pfn::new(0))
 }
 
 /// Returns where to go on in `pages`: at their start, or behind a gap there, at the last border of `step` pages in it.

@@ -1,7 +1,7 @@
 //! Page-table entries that know their level.
 //!
 //! *What this is*: eight bytes of a table of level `L`, made only from what it leads to: a table through
-//! [`crate::Table`]'s `link`, `share` and `attach`, a page as a [`crate::Leaf`].
+//! [`crate::table::Table`]'s `link`, `share` and `attach`, a page as a [`crate::leaf::Leaf`].
 //!
 //! *What must hold*: an entry that maps nothing is zero, because Xen kills a domU whose not-present entry looks like L1TF
 //! (`pv_l1tf_check`, asm/shadow.h). The user and global bits and bit 52 stay clear: Xen adds the user bit and its own
@@ -14,7 +14,7 @@ use x86_64::structures::paging::PageTableFlags as Flags;
 
 use crate::{
     level::{Inner, L1, Level},
-    table::{Linkable, Table},
+    target::Target,
 };
 
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
@@ -129,9 +129,9 @@ impl<L: Inner> Entry<L> {
     }
 
     /// Leads to a table that nobody can write any more.
-    pub(crate) fn link<S: Linkable>(table: &Table<L::Below, S>) -> Self {
+    pub(crate) fn link(table: &impl Target<L::Below>) -> Self {
         let flags = Flags::PRESENT | Flags::WRITABLE | Flags::ACCESSED | Flags::DIRTY;
-        Self::read(table.mfn().maddr().get() | flags.bits())
+        Self::read(table.target().maddr().get() | flags.bits())
     }
 }
 

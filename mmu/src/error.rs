@@ -5,7 +5,7 @@ use core::fmt;
 use start_info::{Mfn, OutOfRange, PageCount, Pfn, PfnRange};
 
 use crate::{
-    hv::{Errno, Stopped},
+    errno::{Errno, Stopped},
     region::Region,
 };
 

@@ -21,7 +21,7 @@ use crate::{
     io_map::{IoAccess, own_page},
     layout::FIXMAP,
     level::L1,
-    region::Settled,
+    plan::Settled,
     view::View,
 };
 

@@ -3,7 +3,7 @@
 //! *What this is*: while a chunk is being mapped, the numbers of the frames that become its tables, in a page taken for that
 //! first. If Xen refuses, or the frames run out, the chunk's tables are unhooked, made writable and given back in the
 //! opposite order, and all is as it was. What was done is read from the live tables, so that undoing can itself be refused
-//! and be tried again: by [`DirectMap::retry`], with which every [`DirectMap::grow`] begins.
+//! and be tried again: by `DirectMap::retry`, with which every `DirectMap::grow` begins.
 //!
 //! *What must hold*: nothing of a chunk is handed out or looked at before all of it is mapped; nothing else grows before
 //! what was begun is undone. A table is unhooked before it is made writable, by an earlier list.
@@ -17,12 +17,13 @@ use x86_64::VirtAddr;
 
 use crate::{
     batch::Batch,
-    direct_map::{DirectMap, L1_PAGES, direct_address},
+    chunk::{L1_PAGES, direct_address},
     entry::Entry,
     error::{Doing, Error},
+    freeze::unseal,
     hv::{Machine, Update},
-    leaf::{thawed, unseal},
     level::{Arithmetic, L2, L3, L4},
+    view::View,
 };
 
 /// The tables above the L1 tables of a chunk that can be new: its L2 and its L3.
@@ -55,12 +56,12 @@ impl Growth {
     }
 
     /// Returns how many frames were noted.
-    fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.in_page + self.more.len() as u64
     }
 
     /// Returns one of the frames that were noted, in the order they were taken.
-    fn table(&self, memory: &impl Memory, number: u64) -> Option<Pfn> {
+    pub(crate) fn table(&self, memory: &impl Memory, number: u64) -> Option<Pfn> {
         if number < self.in_page {
             return Pfn::try_new(memory.load(self.page.word(Index::containing(number)))).ok();
         }
@@ -76,69 +77,58 @@ impl Growth {
     pub(crate) fn into_page(self) -> Frame {
         self.page
     }
-}
 
-impl DirectMap {
-    /// Undoes what was begun of a chunk that could not be mapped, if anything still is to be undone.
+    /// Returns the frames that were noted, in the order they were taken.
+    pub(crate) fn tables(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
+        (0..self.len()).filter_map(|number| self.table(memory, number))
+    }
+
+    /// Returns the page of the note.
+    pub(crate) const fn page(&self) -> Pfn {
+        self.page.pfn()
+    }
+
+    /// Takes the chunk's tables out of the live ones and makes their pages writable. It reads what is still to be done there,
+    /// so it can be called again.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses; the rest stays noted, and can be undone later.
-    pub fn retry<M: Machine>(&mut self, machine: &mut M) -> Result<(), Error> {
-        let Some(growth) = &self.growth else { return Ok(()) };
+    /// [`Error::Refused`] when Xen refuses; the rest stays as it is.
+    pub(crate) fn undo<M: Machine>(&self, machine: &mut M, view: &View) -> Result<(), Error> {
         let mut batch = Batch::new(Doing::DirectMap);
-        self.unhook(machine, &mut batch, growth)?;
+        self.unhook(machine, view, &mut batch)?;
         batch
             .commit(machine)?
             .waive("Xen flushes after changes of upper levels, and nothing used the addresses");
 
         let mut batch = Batch::new(Doing::DirectMap);
-        for number in 0..growth.len() {
-            if let Some(pfn) = growth.table(machine, number) {
-                unseal(machine, &mut batch, self.view(), pfn)?;
+        for number in 0..self.len() {
+            if let Some(pfn) = self.table(machine, number) {
+                unseal(machine, &mut batch, view, pfn)?;
             }
         }
         // A stale read-only translation would fault on the first write, one of an attempt before this too.
-        batch.commit(machine)?.flush(machine)?;
-
-        let Some(growth) = self.growth.take() else { return Ok(()) };
-        for number in (0..growth.len()).rev() {
-            if let Some(pfn) = growth.table(machine, number) {
-                let frame = thawed(machine, self.view(), pfn)?;
-                self.give(machine, frame);
-            }
-        }
-        self.give(machine, growth.into_page());
-        Ok(())
+        batch.commit(machine)?.flush(machine)
     }
 
     /// Takes the chunk's tables out of the live ones, at the highest level at which they are the chunk's own.
-    fn unhook<M: Machine>(&self, machine: &mut M, batch: &mut Batch, growth: &Growth) -> Result<(), Error> {
-        let view = self.view();
-        let first = direct_address(growth.chunk.start());
+    fn unhook<M: Machine>(&self, machine: &mut M, view: &View, batch: &mut Batch) -> Result<(), Error> {
+        let first = direct_address(self.chunk.start());
         let Some(l3) = view.l3(machine, first)? else { return Ok(()) };
-        if growth.has(machine, l3.pfn()) {
+        if self.has(machine, l3.pfn()) {
             return view.detach_everywhere(machine, batch, L4::index(first));
         }
         let Some(l2) = view.l2(machine, first)? else { return Ok(()) };
-        if growth.has(machine, l2.pfn()) {
+        if self.has(machine, l2.pfn()) {
             let slot = l3.mfn().maddr().entry(L3::index(first));
             return batch.push(machine, Update::new(slot, Entry::<L3>::EMPTY));
         }
-        for start in (growth.chunk.start()..growth.chunk.end()).step_by(L1_PAGES as usize) {
+        for start in (self.chunk.start()..self.chunk.end()).step_by(L1_PAGES as usize) {
             let address: VirtAddr = direct_address(start);
-            if view.l1(machine, address)?.is_some_and(|l1| growth.has(machine, l1.pfn())) {
+            if view.l1(machine, address)?.is_some_and(|l1| self.has(machine, l1.pfn())) {
                 let slot = l2.mfn().maddr().entry(L2::index(address));
                 batch.push(machine, Update::new(slot, Entry::<L2>::EMPTY))?;
             }
         }
         Ok(())
-    }
-
-    /// Returns the pages of a chunk whose mapping was refused and could not be undone yet: of its tables, and of the note of them.
-    pub fn waiting(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
-        self.growth.iter().flat_map(|growth| {
-            let tables = (0..growth.len()).filter_map(|number| growth.table(memory, number));
-            tables.chain([growth.page.pfn()])
-        })
     }
 }

@@ -8,72 +8,17 @@
 //!
 //! *What is not prevented*: Xen refusing. Every method says how far it got.
 
-use core::{fmt, mem::size_of};
+use core::mem::size_of;
 
 use p2m::{MachineToPhys, Memory};
 use start_info::{Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
-use crate::{entry::Entry, level::L1};
-
-/// The number of an error that Xen returned, positive as in `public/errno.h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Errno(pub u16);
-
-impl Errno {
-    /// Not permitted: device memory without the right to it, or a call for the control domain.
-    pub const EPERM: Self = Self(1);
-    /// Out of memory.
-    pub const ENOMEM: Self = Self(12);
-    /// Bad pointer.
-    pub const EFAULT: Self = Self(14);
-    /// The frame is in use in another way, or not this domain's.
-    pub const EBUSY: Self = Self(16);
-    /// The entry, the table or the argument breaks a rule.
-    pub const EINVAL: Self = Self(22);
-    /// No such hypercall.
-    pub const ENOSYS: Self = Self(38);
-    /// What was asked for does not exist here.
-    pub const EOPNOTSUPP: Self = Self(95);
-
-    const fn name(self) -> Option<&'static str> {
-        Some(match self.0 {
-            1 => "EPERM",
-            2 => "ENOENT",
-            3 => "ESRCH",
-            7 => "E2BIG",
-            11 => "EAGAIN",
-            12 => "ENOMEM",
-            13 => "EACCES",
-            14 => "EFAULT",
-            16 => "EBUSY",
-            17 => "EEXIST",
-            22 => "EINVAL",
-            28 => "ENOSPC",
-            38 => "ENOSYS",
-            95 => "EOPNOTSUPP",
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for Errno {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "{name} (-{})", self.0),
-            None => write!(f, "error -{}", self.0),
-        }
-    }
-}
-
-/// A list of requests of which Xen refused one. Those before it are done, it and those after it are not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped {
-    /// How many requests were carried out.
-    pub done: usize,
-    /// Why the next one was not.
-    pub errno: Errno,
-}
+use crate::{
+    entry::Entry,
+    errno::{Errno, Stopped},
+    level::L1,
+};
 
 /// A checked write of one page-table entry (`MMU_NORMAL_PT_UPDATE`).
 #[derive(Debug, PartialEq, Eq)]

@@ -19,13 +19,15 @@ use x86_64::VirtAddr;
 
 use crate::{
     batch::Batch,
-    direct_map::{DirectMap, L1_PAGES},
+    chunk::L1_PAGES,
+    direct_map::DirectMap,
     entry::{Access, Entry},
     error::{Doing, Error},
     hv::Machine,
     layout::{IO_MAP, IO_MAP_PAGES},
     level::{Arithmetic, L1, L2},
-    region::{Region, Settled},
+    plan::Settled,
+    region::Region,
     table::{Live, Table},
 };
 

@@ -19,7 +19,7 @@ use crate::{
     hv::{ExtOp, Machine},
     layout::{DIRECT_MAP, INIT_P2M},
     level::{Arithmetic, L1, L2, L3, L4},
-    release::OldList,
+    old_list::OldList,
     table::{Draft, Live, Table},
 };
 

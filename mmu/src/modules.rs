@@ -26,7 +26,8 @@ use crate::{
     hv::Machine,
     level::{Arithmetic, L2},
     place::Place,
-    region::{Region, Settled},
+    plan::Settled,
+    region::Region,
 };
 
 /// The module window, and what of it is given out.
@@ -351,7 +352,7 @@ mod tests {
     use super::*;
     use crate::{
         layout::{FIXMAP, MODULES},
-        region::LayoutPlan,
+        plan::LayoutPlan,
     };
     use start_info::{Pfn, PfnRange};
     use std::string::ToString;

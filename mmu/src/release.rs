@@ -20,6 +20,7 @@ use crate::{
     error::{Doing, Error},
     hv::{ExtOp, Hypervisor, Machine, Update, VaUpdate},
     layout::{KERNEL_MAP, MODULES},
+    old_list::OldList,
 };
 
 /// What was given back.
@@ -38,15 +39,6 @@ impl fmt::Display for Released {
         write!(f, "page tables {}, boot stack {}, ", self.tables, self.stack)?;
         if self.list.is_empty() { f.write_str("no P2M list") } else { write!(f, "P2M list {}", self.list) }
     }
-}
-
-/// Whether the builder's list is looked at after the switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OldList {
-    /// The tree was revectored: the list's pages can go.
-    Unused,
-    /// The tree still leads there.
-    InUse,
 }
 
 /// Switches to `space`, and releases the builder's pages. Those of `late` become writable too, but are not given to the

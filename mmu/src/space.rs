@@ -17,7 +17,7 @@ use crate::{
     hv::{Machine, VaUpdate},
     ladder::Ladder,
     layout::{FIXMAP, KERNEL_MAP, LINEAR_P2M},
-    release::OldList,
+    old_list::OldList,
 };
 
 /// Pages of the image that are mapped alike.

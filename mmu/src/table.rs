@@ -4,14 +4,11 @@
 //! written with plain stores; freezing gives up the writable mapping; a live table is changed by Xen only, on request. The
 //! way back is detach, then thaw.
 //!
-//! *What must hold*: freezing pushes the change to read-only into the batch before anything that could hook the table, and
-//! Xen carries a batch out in order (see [`crate::Batch`]).
-//!
-//! *What is not prevented*: a second writable mapping that is not in the [`View`]. Xen refuses the hook then.
+//! *What must hold*: a table is frozen before it is linked, and is live before anything but Xen changes it. `freeze.rs` freezes.
 
 use core::marker::PhantomData;
 
-use p2m::{Frame, Memory};
+use p2m::{Frame, Memory, Sealed};
 use start_info::{ENTRIES, Index, Mfn, Pfn};
 
 use crate::{
@@ -19,9 +16,8 @@ use crate::{
     entry::Entry,
     error::Error,
     hv::{Machine, Update},
-    leaf::seal,
-    level::{Inner, L1, L3, L4, Level},
-    view::View,
+    level::{Inner, L3, L4, Level},
+    target::Target,
 };
 
 /// A table that only we know.
@@ -36,7 +32,7 @@ pub(crate) struct Frozen(Pfn, Mfn);
 #[derive(Debug)]
 pub(crate) struct Live(Pfn, Mfn);
 
-/// The states in which an entry may lead to a table.
+/// The states in which a table has a frame that nobody can write.
 pub(crate) trait Linkable: sealed::Sealed {
     /// Returns the table's machine frame.
     fn machine_frame(&self) -> Mfn;
@@ -94,22 +90,13 @@ impl<L: Level> Table<L, Draft> {
         Self::new(Draft(frame))
     }
 
-    pub(crate) fn put(&mut self, memory: &mut impl Memory, index: Index, entry: Entry<L>) {
-        self.state.0.set(memory, index, entry.raw());
+    /// Returns the frame, for the table to become something else.
+    pub(crate) fn into_frame(self) -> Frame {
+        self.state.0
     }
 
-    /// Gives up every writable mapping of the table, by way of the batch.
-    ///
-    /// # Errors
-    /// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::Refused`] when a full batch is sent.
-    pub(crate) fn freeze(
-        self,
-        machine: &mut impl Machine,
-        batch: &mut Batch,
-        view: &View,
-    ) -> Result<Table<L, Frozen>, Error> {
-        let sealed = seal(machine, batch, view, self.state.0)?;
-        Ok(Table::new(Frozen(sealed.pfn(), sealed.mfn())))
+    pub(crate) fn put(&mut self, memory: &mut impl Memory, index: Index, entry: Entry<L>) {
+        self.state.0.set(memory, index, entry.raw());
     }
 }
 
@@ -140,8 +127,6 @@ impl Table<L4, Draft> {
     }
 }
 
-impl Table<L1, Draft> {}
-
 impl<L: Level, S: Linkable> Table<L, S> {
     /// Returns the table's machine frame.
     #[must_use]
@@ -150,23 +135,27 @@ impl<L: Level, S: Linkable> Table<L, S> {
     }
 }
 
+impl<L: Level, S: Linkable> Target<L> for Table<L, S> {
+    fn target(&self) -> Mfn {
+        self.mfn()
+    }
+}
+
 impl<L: Level> Table<L, Frozen> {
+    /// Takes note that nobody can write the table's frame any more.
+    pub(crate) const fn of_sealed(frame: &Frame<Sealed>) -> Self {
+        Self::new(Frozen(frame.pfn(), frame.mfn()))
+    }
+
+    /// Returns the table's page.
+    pub(crate) const fn pfn(&self) -> Pfn {
+        self.state.0
+    }
+
     /// Takes note that Xen has typed the table: a live table leads to it, or it is pinned.
     pub(crate) const fn hooked(self) -> Table<L, Live> {
         let Frozen(pfn, mfn) = self.state;
         Table::new(Live(pfn, mfn))
-    }
-
-    /// Makes the table an ordinary, writable page again.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when Xen refuses, which it does while any live table leads to this one.
-    pub(crate) fn thaw<M: Machine>(self, machine: &mut M, view: &View) -> Result<Frame, (Self, Error)> {
-        let Frozen(pfn, mfn) = self.state;
-        match view.make_writable(machine, pfn, mfn) {
-            Ok(frame) => Ok(frame),
-            Err(error) => Err((self, error)),
-        }
     }
 }
 

@@ -15,7 +15,7 @@ use start_info::{Index, PageCount, Pfn, PfnRange};
 use crate::{
     Frame, Memory, Window,
     frame::{Mapped, Span},
-    tree::Translate,
+    translate::Translate,
 };
 
 const LENGTH: Index = Index::new(0);

@@ -18,7 +18,7 @@ use core::{cell::Cell, fmt};
 
 use start_info::{ENTRIES, MAX_FRAMES, MapRegion, MemoryMap, PageCount, Pfn, PfnRange};
 
-use crate::{Authority, Entry, List, Memory, Occupant, Occupied, tree::Translate};
+use crate::{Authority, Entry, List, Memory, Occupant, Occupied, translate::Translate};
 
 /// Numbers for which the P2M takes [`PAGES_PER_SPAN`] pages, whether they mean anything or not: 1 GiB of them.
 const SPAN: u64 = ENTRIES * ENTRIES;

@@ -11,7 +11,7 @@ use x86_64::VirtAddr;
 use crate::{
     entry::Entry,
     memory::{Memory, Word},
-    tree::Translate,
+    translate::Translate,
 };
 
 /// The domain builder's list, where the builder put it.

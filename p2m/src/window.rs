@@ -14,7 +14,7 @@ use crate::{
     entry::Entry,
     frame::{Mapped, Span, Unmapped},
     memory::{Memory, Word, entry_address},
-    tree::Translate,
+    translate::Translate,
 };
 
 /// The first frames of the guest, mapped one after the other from a base address.

@@ -22,9 +22,11 @@ mod boot;
     expect(dead_code, reason = "asked at the entry point, which the host has not")
 )]
 mod demands;
+mod failure;
 pub mod firmware;
 mod guest;
 mod image;
+mod load_error;
 mod loaded;
 pub mod module;
 mod options;
@@ -36,12 +38,14 @@ mod rings;
 mod stage;
 pub mod sys;
 
-pub use boot::{Cause, Failure, boot, image_address};
+pub use boot::{boot, image_address};
 pub use demands::Missing;
+pub use failure::{Cause, Failure};
 #[cfg(target_os = "none")]
 pub use guest::HeapError;
-pub use guest::{Guest, LoadError, RamdiskError, RamdiskModules, UnpackedRamdisk};
+pub use guest::{Guest, RamdiskError, RamdiskModules, UnpackedRamdisk};
 pub use image::Image;
+pub use load_error::LoadError;
 pub use loaded::{Cost, Loaded, ModuleTable, ModulesJson};
 pub use options::{Mapping, Options, Revector, Then};
 pub use picture::Picture;

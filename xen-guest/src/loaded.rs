@@ -21,7 +21,7 @@ use start_info::PageCount;
 use x86_64::VirtAddr;
 
 use crate::{
-    guest::LoadError,
+    load_error::LoadError,
     module::{Error, Export, Lent, Name, Plan},
 };
 

@@ -19,6 +19,7 @@ use super::{
     error::Error,
     memory::{MachineMemory, array, chunk, int, long, pieces, read, sum},
     rsdp::Rsdp,
+    signature::Signature,
 };
 
 /// The longest table that is added up: 16 MiB. The longest known ones, of large servers, have some hundred KiB.
@@ -46,10 +47,6 @@ const DSDT_NAME: Signature = Signature(*b"DSDT");
 const BGRT_NAME: Signature = Signature(*b"BGRT");
 /// The fields of the BGRT up to its image's address: version, status, type, address.
 const BGRT_BYTES: u32 = 12;
-
-/// The four characters a table begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signature(pub [u8; 4]);
 
 /// What a table's bytes add up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,12 +259,6 @@ fn is_invalidated<M: MachineMemory>(memory: &mut M, at: u64, len: u32) -> Result
     let fields: [u8; BGRT_BYTES as usize] = array(memory, "BGRT", at + u64::from(HEADER))?;
     let [_, _, status, ..] = fields;
     Ok(status & 1 == 0 && long(&fields, 4) == 0)
-}
-
-impl fmt::Display for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.escape_ascii().fmt(f)
-    }
 }
 
 /// How many there are, and which do not add up.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use mmu::Errno;
 
-use super::{acpi::Signature, status::Status};
+use super::{signature::Signature, status::Status};
 
 /// A question to Xen about EFI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,7 +26,6 @@ use x86_64::VirtAddr;
 
 #[cfg(target_os = "none")]
 pub use heap::HeapError;
-pub use load::LoadError;
 pub use ramdisk::{RamdiskError, RamdiskModules, UnpackedRamdisk};
 
 use crate::{

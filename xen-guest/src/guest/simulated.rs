@@ -1,7 +1,7 @@
 //! A guest on a machine that is only simulated, seen from all sides.
 
-use super::{Guest, load::LoadError};
-use crate::{loaded::Loaded, module::Export, platform::Simulated, stage::Running};
+use super::Guest;
+use crate::{load_error::LoadError, loaded::Loaded, module::Export, platform::Simulated, stage::Running};
 
 impl<P: Simulated> Guest<P> {
     /// Returns the machine.

@@ -18,9 +18,11 @@ mod export;
 mod gzip;
 mod info;
 mod order;
+mod part_kind;
 mod plan;
 mod ramdisk;
 mod relocation;
+mod relocation_kind;
 mod section;
 mod symbol;
 #[cfg(test)]
@@ -33,9 +35,9 @@ pub use export::Export;
 pub(crate) use export::Lent;
 pub use info::ABI;
 pub(crate) use order::order;
+pub(crate) use part_kind::PartKind;
 pub(crate) use plan::Plan;
 pub use ramdisk::Ramdisk;
-pub use relocation::Kind;
-pub(crate) use section::PartKind;
+pub use relocation_kind::Kind;
 #[cfg(test)]
 pub(crate) use {info::Info, section::Part};

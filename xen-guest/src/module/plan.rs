@@ -17,8 +17,10 @@ use super::content::Content;
 use super::elf::Object;
 use super::error::{Error, Name};
 use super::info::Info;
-use super::relocation::{self, Kind, Relocation};
-use super::section::{self, PARTS, Part, PartKind, SLOT, Section};
+use super::part_kind::{PARTS, PartKind};
+use super::relocation::{self, Relocation};
+use super::relocation_kind::Kind;
+use super::section::{self, Part, SLOT, Section};
 use super::symbol::{self, Exported, Place, Symbol};
 
 /// The function the loader calls once the module lies where it belongs: `extern "C" fn() -> i32`, zero for success.

@@ -18,7 +18,8 @@ use object::read::elf::{Rela, SectionHeader, Sym};
 
 use super::elf::{ENDIAN, LONGEST_NAME, Object, Text};
 use super::error::{Error, Name};
-use super::section::{PartKind, Section, find};
+use super::part_kind::PartKind;
+use super::section::{Section, find};
 
 /// Where a symbol is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

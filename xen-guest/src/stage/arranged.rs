@@ -4,7 +4,7 @@ use mmu::{BuilderTables, LayoutPlan};
 use p2m::{Arrangement, Authority, Occupied};
 
 use super::{Setting, settled::Settled};
-use crate::{boot::Failure, platform::Platform};
+use crate::{failure::Failure, platform::Platform};
 
 /// The numbers are planned.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use mmu::{DirectMap, Pool, Settled as Layout};
 use p2m::{Arrangement, Publication, Tree};
 
 use super::{Setting, with_p2m::WithP2m};
-use crate::{boot::Failure, options::Revector, platform::Platform};
+use crate::{failure::Failure, options::Revector, platform::Platform};
 
 /// Memory can be used at `__va`.
 #[derive(Debug)]

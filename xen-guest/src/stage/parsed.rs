@@ -6,7 +6,7 @@ use start_info::{BootFacts, Entry, PageCount, Pfn};
 
 use super::{Setting, translated::Translated};
 use crate::{
-    boot::{Cause, Failure},
+    failure::{Cause, Failure},
     image::Image,
     options::Options,
     platform::Platform,

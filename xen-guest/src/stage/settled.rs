@@ -4,7 +4,7 @@ use mmu::{BuilderTables, DirectMap, Settled as Layout};
 use p2m::{Arrangement, Occupied};
 
 use super::{Setting, mapped::Mapped};
-use crate::{boot::Failure, options::Mapping, platform::Platform};
+use crate::{failure::Failure, options::Mapping, platform::Platform};
 
 /// The layout is decided.
 #[derive(Debug)]

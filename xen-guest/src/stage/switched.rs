@@ -6,7 +6,7 @@ use start_info::{Mfn, PageCount};
 
 use super::{Setting, running::Running};
 use crate::{
-    boot::Failure,
+    failure::Failure,
     loaded::ModuleTable,
     platform::{Platform, Published},
 };

@@ -5,7 +5,7 @@ use p2m::{Arrangement, Authority, Displaced, List, Occupied};
 
 use super::{Setting, arranged::Arranged};
 use crate::{
-    boot::Failure,
+    failure::Failure,
     options::Revector,
     platform::{MapOf, Platform},
 };

@@ -4,7 +4,7 @@ use mmu::{DirectMap, Settled as Layout, build_space, release};
 use p2m::{Arrangement, Publication, Tree};
 
 use super::{Setting, switched::Switched};
-use crate::{boot::Failure, platform::Platform, rings};
+use crate::{failure::Failure, platform::Platform, rings};
 
 /// The tree answers every lookup.
 #[derive(Debug)]

@@ -25,8 +25,8 @@ use super::{
     xen::Xen,
 };
 use crate::{
-    boot::{self, Cause, Failure},
-    demands,
+    boot, demands,
+    failure::{Cause, Failure},
     guest::Guest,
     image::Image,
     loaded::ModuleTable,

@@ -1,0 +1,10 @@
+//! What becomes of the builder's list.
+
+/// Whether the builder's list is looked at after the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldList {
+    /// The tree was revectored: the list's pages can go.
+    Unused,
+    /// The tree still leads there.
+    InUse,
+}

@@ -1,0 +1,149 @@
+//! The regions of the address space, reserved one by one and then settled for good.
+//!
+//! *What this is*: the plan that regions are added to, and what it becomes.
+//!
+//! *What must hold*: no two regions overlap and none touches Xen's hole. Nothing can be reserved after
+//! [`LayoutPlan::settle`], which consumes the plan, and the fixmap can be had only from the [`Settled`] layout.
+
+use arrayvec::ArrayVec;
+use start_info::{PageCount, PfnRange};
+use x86_64::VirtAddr;
+
+use crate::{
+    error::Error,
+    layout::{
+        DIRECT_MAP, FIXMAP, FIXMAP_PAGES, HOLE, INIT_P2M, IO_MAP, IO_MAP_PAGES, LINEAR_P2M, MODULES,
+        kernel_address,
+    },
+    region::Region,
+};
+
+const MOST_REGIONS: usize = 16;
+
+/// A layout that regions can still be added to.
+#[derive(Debug)]
+pub struct LayoutPlan {
+    regions: ArrayVec<Region, MOST_REGIONS>,
+    image: Region,
+    window: Region,
+}
+
+impl LayoutPlan {
+    /// Starts a layout with the regions every kernel has: Xen's hole, the direct map of `pages` pages, both places of the P2M, device
+    /// memory, the kernel image of the frames `image`, the module window and the fixmap.
+    ///
+    /// # Errors
+    /// [`Error::Overlap`] with both regions when two of them meet, such as an image that reaches into the module window.
+    pub fn new(pages: PageCount, image: PfnRange) -> Result<Self, Error> {
+        let image = Region::new("kernel image", kernel_address(image), image.len());
+        let window_pages = PageCount::of_bytes(FIXMAP - MODULES).unwrap_or_default();
+        let window = Region::new("module window", MODULES, window_pages);
+        let leaves = PageCount::of_bytes(pages.get() * 8).unwrap_or_default();
+        let hole = PageCount::of_bytes(HOLE.1 - HOLE.0).unwrap_or_default();
+        let mut plan = Self { regions: ArrayVec::new(), image, window };
+        for region in [
+            Region::new("hypervisor hole", VirtAddr::new_truncate(HOLE.0), hole),
+            Region::new("direct map", DIRECT_MAP, pages),
+            Region::new("builder's P2M", INIT_P2M, leaves),
+            Region::new("linear P2M", LINEAR_P2M, leaves),
+            Region::new("device memory", IO_MAP, IO_MAP_PAGES),
+            image,
+            window,
+            Region::new("fixmap", FIXMAP, FIXMAP_PAGES),
+        ] {
+            plan.reserve(region)?;
+        }
+        Ok(plan)
+    }
+
+    /// Adds a region.
+    ///
+    /// # Errors
+    /// [`Error::Overlap`] with both regions when it meets another, [`Error::TooManyRegions`] when there is no room.
+    pub fn reserve(&mut self, wanted: Region) -> Result<(), Error> {
+        if let Some(&holder) = self.regions.iter().find(|region| region.overlaps(&wanted)) {
+            return Err(Error::Overlap { wanted, holder });
+        }
+        self.regions.try_push(wanted).map_err(|_| Error::TooManyRegions { limit: MOST_REGIONS })
+    }
+
+    /// Ends the planning.
+    #[must_use]
+    pub fn settle(self) -> Settled {
+        Settled { regions: self.regions, image: self.image, window: self.window }
+    }
+}
+
+/// The layout, decided once.
+#[derive(Debug)]
+pub struct Settled {
+    regions: ArrayVec<Region, MOST_REGIONS>,
+    image: Region,
+    window: Region,
+}
+
+impl Settled {
+    /// Returns all regions, in the order they were reserved.
+    #[must_use]
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// Returns the kernel image's region.
+    #[must_use]
+    pub const fn image(&self) -> Region {
+        self.image
+    }
+
+    /// Returns the module window.
+    #[must_use]
+    pub const fn module_window(&self) -> Region {
+        self.window
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use start_info::Pfn;
+
+    fn image(pages: u64) -> PfnRange {
+        PfnRange::try_new(Pfn::new(0x1000), PageCount::new(pages)).unwrap()
+    }
+
+    #[test]
+    fn the_regions_of_every_kernel_are_apart() {
+        for pages in [1, 5121, 1 << 18, 1 << 25, 1 << 28, 1 << 32] {
+            let settled = LayoutPlan::new(PageCount::new(pages), image(0xe43)).unwrap().settle();
+            assert_eq!(settled.image().start().as_u64(), 0xffff_ffff_8100_0000);
+            for (i, a) in settled.regions().iter().enumerate() {
+                assert!(settled.regions()[i + 1..].iter().all(|b| !a.overlaps(b)), "{a}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_that_reaches_the_modules_is_refused_with_both_ranges() {
+        let error = LayoutPlan::new(PageCount::new(1 << 20), image(0x1f001)).unwrap_err();
+        let text = std::format!("{error}");
+        assert!(text.contains("0xffffffff81000000..0xffffffffa0001000"), "{text}");
+        assert!(text.contains("0xffffffffa0000000..0xffffffffff000000"), "{text}");
+    }
+
+    #[test]
+    fn the_hole_can_be_in_no_region() {
+        let mut plan = LayoutPlan::new(PageCount::new(1 << 20), image(0x100)).unwrap();
+        for address in [0xffff_8000_0000_0000, 0xffff_87ff_ffff_f000] {
+            let wanted = Region::new("anything", VirtAddr::new(address), PageCount::new(1));
+            assert!(matches!(plan.reserve(wanted), Err(Error::Overlap { .. })));
+        }
+    }
+
+    #[test]
+    fn more_memory_than_the_direct_map_has_addresses_for_is_refused() {
+        let most = PageCount::new((INIT_P2M - DIRECT_MAP) / 4096);
+        assert!(LayoutPlan::new(most, image(1)).is_ok());
+        let too_many = PageCount::new(most.get() + 1);
+        assert!(matches!(LayoutPlan::new(too_many, image(1)), Err(Error::Overlap { .. })));
+    }
+}

@@ -1,0 +1,50 @@
+//! From a page's number to what it is.
+//!
+//! *What this is*: the question that the builder's list, the plan of numbers and the tree all answer, each for its time.
+
+use start_info::{Pfn, PfnRange};
+
+use crate::{entry::Entry, memory::Memory};
+
+/// Something that knows the entry of every page.
+pub trait Translate {
+    /// Returns the entry of `pfn`; `Missing` for a page behind the last one.
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry;
+
+    /// Returns the words ([`Entry::encode`]) of as many pages as `words` has room for, from `first` on; those
+    /// behind the leaf that `first` lies in mean nothing.
+    fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
+        words_by_entry(self, memory, first, words);
+    }
+
+    /// Returns the pages from `pfn` on that are what `pfn` is and have no memory, as far as that can be told without looking at
+    /// each of them; an empty range if `pfn` may have memory. So a gap of many TiB is one step.
+    fn without_memory(&self, _memory: &impl Memory, _pfn: Pfn) -> PfnRange {
+        PfnRange::default()
+    }
+
+    /// Returns the first of these pages that has memory.
+    fn first_memory(&self, memory: &impl Memory, pages: PfnRange) -> Option<Pfn> {
+        let mut rest = pages;
+        while let Some(pfn) = rest.iter().next() {
+            let gap = self.without_memory(memory, pfn);
+            if gap.is_empty() && self.entry(memory, pfn).ram().is_some() {
+                return Some(pfn);
+            }
+            rest = PfnRange::clamped(gap.end().max(pfn.get() + 1), rest.end());
+        }
+        None
+    }
+}
+
+/// Asks for each entry by itself: where a leaf is not of one piece.
+pub(crate) fn words_by_entry<T: Translate + ?Sized>(
+    p2m: &T,
+    memory: &impl Memory,
+    first: Pfn,
+    words: &mut [u64],
+) {
+    for (word, number) in words.iter_mut().zip(first.get()..) {
+        *word = Pfn::try_new(number).map_or(Entry::MISSING, |pfn| p2m.entry(memory, pfn).encode());
+    }
+}
