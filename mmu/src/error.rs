@@ -6,7 +6,7 @@ use start_info::{Mfn, OutOfRange, PageCount, Pfn, PfnRange};
 
 use crate::{
     errno::{Errno, Stopped},
-    region::Region,
+    layout::region::Region,
 };
 
 /// What was being done when Xen refused.

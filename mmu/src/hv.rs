@@ -15,9 +15,8 @@ use start_info::{Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    entry::Entry,
     errno::{Errno, Stopped},
-    level::L1,
+    paging::{entry::Entry, level::L1},
 };
 
 /// A checked write of one page-table entry (`MMU_NORMAL_PT_UPDATE`).

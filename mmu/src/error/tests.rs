@@ -4,7 +4,7 @@ use start_info::{Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use super::{Doing, Error, RunOf};
-use crate::{errno::Errno, region::Region, release::Released};
+use crate::{errno::Errno, layout::region::Region, space::release::Released};
 
 fn run(start: u64, end: u64) -> PfnRange {
     PfnRange::between(Pfn::new(start), Pfn::new(end))

@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{batch::Batch, leaf::seal, Error, Machine, View};
+use mmu::{Error, Machine, View, paging::{batch::Batch, freeze::seal}};
 use p2m::{Frame, Sealed};
 
 pub fn code(

@@ -4,7 +4,7 @@
 
 //@ inside mmu
 
-use mmu::{batch::Batch, level::L1, table::{Draft, Frozen, Table}, Error, Machine, View};
+use mmu::{Error, Machine, View, paging::{batch::Batch, level::L1, table::{Draft, Frozen, Table}}};
 
 pub fn freeze_late(
     machine: &mut impl Machine,

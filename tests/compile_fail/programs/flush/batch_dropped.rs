@@ -6,7 +6,7 @@
 
 //@ inside mmu
 
-use mmu::{batch::Batch, level::L1, table::{Draft, Table}, Error, Machine, View};
+use mmu::{Error, Machine, View, paging::{batch::Batch, level::L1, table::{Draft, Table}}};
 
 pub fn send(
     machine: &mut impl Machine,

@@ -3,4 +3,4 @@
 //! On Xen: a promise from nowhere could be spent in place of one that stands for real updates.
 
 use mmu::Hypervisor; //~ TWIN
-use mmu::flush::Unflushed; //~ FAIL E0603
+use mmu::paging::flush::Unflushed; //~ FAIL E0603

@@ -4,7 +4,7 @@
 
 //@ inside mmu
 
-use mmu::{flush::Unflushed, Error, Machine};
+use mmu::{Error, Machine, paging::flush::Unflushed};
 
 pub fn flush(machine: &mut impl Machine, first: Unflushed, second: Unflushed) -> Result<(), Error> {
     first.flush(machine)?;

@@ -7,7 +7,7 @@
 
 //@ inside mmu
 
-use mmu::{batch::Batch, Error, Machine};
+use mmu::{Error, Machine, paging::batch::Batch};
 
 pub fn send(machine: &mut impl Machine, batch: Batch) -> Result<(), Error> {
     batch.commit(machine)?.flush(machine)?; //~ TWIN

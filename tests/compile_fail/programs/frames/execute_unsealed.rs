@@ -4,7 +4,7 @@
 
 //@ inside mmu
 
-use mmu::leaf::Leaf;
+use mmu::paging::leaf::Leaf;
 use p2m::{Data, Frame, Sealed};
 
 pub fn code<'f>(sealed: &'f Frame<Sealed>, data: &'f Frame<Data>) -> Leaf<'f> {

@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::leaf::Leaf;
+use mmu::paging::leaf::Leaf;
 
 pub fn two<'f>(leaf: Leaf<'f>, another: Leaf<'f>) -> [Leaf<'f>; 2] {
     [another, leaf] //~ TWIN

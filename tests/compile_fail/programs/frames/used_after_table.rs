@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{level::L1, table::{Draft, Table}, Machine};
+use mmu::{Machine, paging::{level::L1, table::{Draft, Table}}};
 use p2m::{Data, Frame};
 
 pub fn both(machine: &mut impl Machine, frame: Frame, another: Frame) -> (Table<L1, Draft>, Frame<Data>) {

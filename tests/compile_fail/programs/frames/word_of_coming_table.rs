@@ -4,7 +4,7 @@
 
 //@ inside mmu
 
-use mmu::{level::L1, table::{Draft, Table}, Machine};
+use mmu::{Machine, paging::{level::L1, table::{Draft, Table}}};
 use p2m::Frame;
 use start_info::Index;
 

@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::leaf::Leaf;
+use mmu::paging::leaf::Leaf;
 use p2m::{Data, Frame};
 
 pub fn leaf<'f>(free: &'f mut Frame, data: &'f mut Frame<Data>) -> Leaf<'f> {

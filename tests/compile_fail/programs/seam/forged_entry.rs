@@ -4,4 +4,4 @@
 //! an L1TF attack, for which Xen stops the guest.
 
 use mmu::Access; //~ TWIN
-use mmu::entry::Entry; //~ FAIL E0603
+use mmu::paging::entry::Entry; //~ FAIL E0603

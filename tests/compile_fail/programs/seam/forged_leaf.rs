@@ -3,4 +3,4 @@
 //! On Xen: the frame may be a table, and the mapping is refused; or another owner's memory, and it is not.
 
 use mmu::DirectMap; //~ TWIN
-use mmu::leaf::Leaf; //~ FAIL E0603
+use mmu::paging::leaf::Leaf; //~ FAIL E0603

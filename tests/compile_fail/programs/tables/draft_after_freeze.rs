@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{batch::Batch, leaf::Leaf, level::L1, table::{Draft, Frozen, Table}, Error, Machine, View};
+use mmu::{Error, Machine, View, paging::{batch::Batch, leaf::Leaf, level::L1, table::{Draft, Frozen, Table}}};
 use start_info::Index;
 
 pub fn store_late(

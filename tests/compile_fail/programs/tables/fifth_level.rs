@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::level::Level;
+use mmu::paging::level::Level;
 
 pub enum L5 {}
 

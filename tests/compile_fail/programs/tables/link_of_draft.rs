@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{level::{L1, L2}, table::{Draft, Frozen, Table}, Machine};
+use mmu::{Machine, paging::{level::{L1, L2}, table::{Draft, Frozen, Table}}};
 use start_info::Index;
 
 pub fn link(

@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{level::{L2, L3}, table::{Draft, Live, Table}, Machine};
+use mmu::{Machine, paging::{level::{L2, L3}, table::{Draft, Live, Table}}};
 use start_info::Index;
 
 pub fn lead_to(machine: &mut impl Machine, parent: &mut Table<L3, Draft>, child: Table<L2, Live>) {

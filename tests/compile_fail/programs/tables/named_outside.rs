@@ -3,4 +3,4 @@
 //! On Xen: a table of one's own can hook any page that Xen lets pass, and Xen keeps no account of who holds it in the guest.
 
 use mmu::AddressSpace; //~ TWIN
-use mmu::table::Table; //~ FAIL E0603
+use mmu::paging::table::Table; //~ FAIL E0603

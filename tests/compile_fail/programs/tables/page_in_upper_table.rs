@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{leaf::Leaf, level::{L1, L2}, table::{Draft, Table}, Machine};
+use mmu::{Machine, paging::{leaf::Leaf, level::{L1, L2}, table::{Draft, Table}}};
 use start_info::Index;
 
 pub fn map(

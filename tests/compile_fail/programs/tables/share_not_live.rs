@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{level::{L2, L3}, table::{Draft, Frozen, Live, Table}, Machine};
+use mmu::{Machine, paging::{level::{L2, L3}, table::{Draft, Frozen, Live, Table}}};
 use start_info::Index;
 
 pub fn share(

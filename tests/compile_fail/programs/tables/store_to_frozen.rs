@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{leaf::Leaf, level::L1, table::{Draft, Frozen, Table}, Machine};
+use mmu::{Machine, paging::{leaf::Leaf, level::L1, table::{Draft, Frozen, Table}}};
 use start_info::Index;
 
 pub fn store(

@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{batch::Batch, level::{L2, L3}, table::{Frozen, Live, Table}, Error, Machine};
+use mmu::{Error, Machine, paging::{batch::Batch, level::{L2, L3}, table::{Frozen, Live, Table}}};
 use start_info::Index;
 
 pub fn hook(

@@ -4,7 +4,7 @@
 
 //@ inside mmu
 
-use mmu::{level::L1, table::{Draft, Table}};
+use mmu::{paging::{level::L1, table::{Draft, Table}}};
 
 pub fn two(table: Table<L1, Draft>, another: Table<L1, Draft>) -> [Table<L1, Draft>; 2] {
     [another, table] //~ TWIN

@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{level::{L1, L2}, table::{Draft, Frozen, Table}, Machine, View};
+use mmu::{Machine, View, paging::{level::{L1, L2}, table::{Draft, Frozen, Table}}};
 use p2m::Frame;
 use start_info::Index;
 

@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{level::L1, table::{Frozen, Live, Table}, Machine, View};
+use mmu::{Machine, View, paging::{level::L1, table::{Frozen, Live, Table}}};
 use p2m::Frame;
 
 pub fn take_back(

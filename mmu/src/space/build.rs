@@ -10,14 +10,12 @@ use p2m::{Entry as P2mEntry, NewLeaf, Translate, Tree};
 use start_info::{BootFacts, ENTRIES, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
-    address_space::AddressSpace,
     direct_map::DirectMap,
-    entry::{Access, Entry},
     error::{Doing, Error},
     hv::{Machine, VaUpdate},
-    ladder::Ladder,
     layout::{FIXMAP, KERNEL_MAP, LINEAR_P2M},
-    old_list::OldList,
+    paging::entry::{Access, Entry},
+    space::{address_space::AddressSpace, ladder::Ladder, old_list::OldList},
 };
 
 /// Pages of the image that are mapped alike.

@@ -13,7 +13,7 @@ use core::marker::PhantomData;
 
 use p2m::{Data, Frame, Sealed};
 
-use crate::{
+use crate::paging::{
     entry::{Access, Entry},
     level::L1,
 };

@@ -18,17 +18,16 @@ use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
-    batch::Batch,
-    chunk::L1_PAGES,
-    direct_map::DirectMap,
-    entry::{Access, Entry},
+    direct_map::{DirectMap, chunk::L1_PAGES},
     error::{Doing, Error},
     hv::Machine,
-    layout::{IO_MAP, IO_MAP_PAGES},
-    level::{Arithmetic, L1, L2},
-    plan::Settled,
-    region::Region,
-    table::{Live, Table},
+    layout::{IO_MAP, IO_MAP_PAGES, plan::Settled, region::Region},
+    paging::{
+        batch::Batch,
+        entry::{Access, Entry},
+        level::{Arithmetic, L1, L2},
+        table::{Live, Table},
+    },
 };
 
 /// All that is mapped of the machine's memory, and the region for what has no address of its own.

@@ -13,13 +13,10 @@ use p2m::{Arrangement, MachineToPhys, Memory, Translate};
 use start_info::{Pfn, PfnRange};
 
 use crate::{
-    batch::Batch,
-    builder_tables::BuilderTables,
-    discard::discard,
-    entry::Entry,
     error::{Doing, Error},
     hv::{Machine, Update},
-    level::L1,
+    paging::{batch::Batch, entry::Entry, level::L1},
+    space::{builder_tables::BuilderTables, discard::discard},
 };
 
 impl BuilderTables {

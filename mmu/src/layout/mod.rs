@@ -5,6 +5,9 @@
 //!
 //! *What must hold*: [`crate::LayoutPlan`] reserves all of them, so no two meet and none touches Xen's hole.
 
+pub(crate) mod plan;
+pub(crate) mod region;
+
 use start_info::{Index, PAGE_SIZE, PageCount, PfnRange};
 use x86_64::VirtAddr;
 

@@ -12,7 +12,7 @@ use x86_64::VirtAddr;
 use crate::{
     error::Error,
     layout::{BUILDER_ALIGNMENT, DIRECT_MAP, KERNEL_MAP},
-    view::View,
+    space::view::View,
 };
 
 /// The builder's live tables.

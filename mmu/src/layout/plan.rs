@@ -13,9 +13,8 @@ use crate::{
     error::Error,
     layout::{
         DIRECT_MAP, FIXMAP, FIXMAP_PAGES, HOLE, INIT_P2M, IO_MAP, IO_MAP_PAGES, LINEAR_P2M, MODULES,
-        kernel_address,
+        kernel_address, region::Region,
     },
-    region::Region,
 };
 
 const MOST_REGIONS: usize = 16;

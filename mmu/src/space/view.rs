@@ -14,12 +14,14 @@ use start_info::{Index, Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    batch::Batch,
-    entry::{Access, Entry},
     error::{Doing, Error},
     hv::{Machine, VaUpdate},
-    level::{Arithmetic, Inner, L1, L2, L3, L4, Level},
-    table::{Frozen, Live, Table},
+    paging::{
+        batch::Batch,
+        entry::{Access, Entry},
+        level::{Arithmetic, Inner, L1, L2, L3, L4, Level},
+        table::{Frozen, Live, Table},
+    },
 };
 
 /// The live address space and the windows into memory.

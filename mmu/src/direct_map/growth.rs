@@ -16,14 +16,16 @@ use start_info::{ENTRIES, Index, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
-    batch::Batch,
-    chunk::{L1_PAGES, direct_address},
-    entry::Entry,
+    direct_map::chunk::{L1_PAGES, direct_address},
     error::{Doing, Error},
-    freeze::unseal,
     hv::{Machine, Update},
-    level::{Arithmetic, L2, L3, L4},
-    view::View,
+    paging::{
+        batch::Batch,
+        entry::Entry,
+        freeze::unseal,
+        level::{Arithmetic, L2, L3, L4},
+    },
+    space::view::View,
 };
 
 /// The tables above the L1 tables of a chunk that can be new: its L2 and its L3.

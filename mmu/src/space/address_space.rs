@@ -13,13 +13,15 @@ use p2m::Translate;
 use start_info::{Index, Mfn};
 
 use crate::{
-    batch::Batch,
     direct_map::DirectMap,
     error::{Doing, Error},
     hv::{ExtOp, Machine},
     layout::is_xen_slot,
-    level::L4,
-    table::{Draft, Live, Table},
+    paging::{
+        batch::Batch,
+        level::L4,
+        table::{Draft, Live, Table},
+    },
 };
 
 /// An address space.

@@ -13,14 +13,15 @@ use p2m::Translate;
 use start_info::{BootFacts, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
 
 use crate::{
-    address_space::AddressSpace,
-    batch::Batch,
     direct_map::DirectMap,
-    entry::{Access, Entry},
     error::{Doing, Error},
     hv::{ExtOp, Hypervisor, Machine, Update, VaUpdate},
     layout::{KERNEL_MAP, MODULES},
-    old_list::OldList,
+    paging::{
+        batch::Batch,
+        entry::{Access, Entry},
+    },
+    space::{address_space::AddressSpace, old_list::OldList},
 };
 
 /// What was given back.

@@ -19,17 +19,19 @@ use start_info::{PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    batch::Batch,
     direct_map::DirectMap,
-    entry::{Access, Entry},
     error::{Doing, Error},
-    freeze::{seal_page, thawed, unseal},
     hv::Machine,
-    leaf::Leaf,
-    level::{Arithmetic, L1, L2},
-    region::Region,
-    table::{Live, Table},
-    view::View,
+    layout::region::Region,
+    paging::{
+        batch::Batch,
+        entry::{Access, Entry},
+        freeze::{seal_page, thawed, unseal},
+        leaf::Leaf,
+        level::{Arithmetic, L1, L2},
+        table::{Live, Table},
+    },
+    space::view::View,
 };
 
 /// A page of a module.

@@ -12,15 +12,17 @@ use start_info::{ENTRIES, Index, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
-    batch::Batch,
     direct_map::DirectMap,
-    entry::Entry,
     error::{Doing, Error},
     hv::{ExtOp, Machine},
     layout::{DIRECT_MAP, INIT_P2M},
-    level::{Arithmetic, L1, L2, L3, L4},
-    old_list::OldList,
-    table::{Draft, Live, Table},
+    paging::{
+        batch::Batch,
+        entry::Entry,
+        level::{Arithmetic, L1, L2, L3, L4},
+        table::{Draft, Live, Table},
+    },
+    space::old_list::OldList,
 };
 
 /// An address space that is being built.

@@ -21,13 +21,14 @@ use x86_64::VirtAddr;
 
 use crate::{
     direct_map::DirectMap,
-    entry::Access,
     error::{Doing, Error},
     hv::Machine,
-    level::{Arithmetic, L2},
-    place::Place,
-    plan::Settled,
-    region::Region,
+    layout::{plan::Settled, region::Region},
+    module::place::Place,
+    paging::{
+        entry::Access,
+        level::{Arithmetic, L2},
+    },
 };
 
 /// The module window, and what of it is given out.
@@ -350,10 +351,7 @@ impl ModuleWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        layout::{FIXMAP, MODULES},
-        plan::LayoutPlan,
-    };
+    use crate::layout::{FIXMAP, MODULES, plan::LayoutPlan};
     use start_info::{Pfn, PfnRange};
     use std::string::ToString;
 

@@ -5,7 +5,7 @@
 
 use start_info::Mfn;
 
-use crate::level::Level;
+use crate::paging::level::Level;
 
 /// A table of level `L` that nobody can write any more.
 pub(crate) trait Target<L: Level> {

@@ -18,8 +18,8 @@ use arrayvec::ArrayVec;
 
 use crate::{
     error::{Doing, Error},
-    flush::Unflushed,
     hv::{Hypervisor, Update},
+    paging::flush::Unflushed,
 };
 
 /// How many updates go to Xen at a time: one page of them.

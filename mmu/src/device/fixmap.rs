@@ -15,14 +15,15 @@ use start_info::{BootFacts, Index, Mfn, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
-    entry::{Access, Entry},
+    device::io_map::{IoAccess, own_page},
     error::{Doing, Error},
     hv::{Hypervisor, Machine, VaUpdate},
-    io_map::{IoAccess, own_page},
-    layout::FIXMAP,
-    level::L1,
-    plan::Settled,
-    view::View,
+    layout::{FIXMAP, plan::Settled},
+    paging::{
+        entry::{Access, Entry},
+        level::L1,
+    },
+    space::view::View,
 };
 
 /// What a slot is for.

@@ -14,12 +14,14 @@ use p2m::Translate;
 use start_info::PfnRange;
 
 use crate::{
-    batch::Batch,
-    chunk::{L1_PAGES, L2_PAGES, direct_address},
-    direct_map::DirectMap,
+    direct_map::{
+        DirectMap,
+        chunk::{L1_PAGES, L2_PAGES, direct_address},
+    },
     error::{Doing, Error},
     hv::Machine,
-    release::make_writable,
+    paging::batch::Batch,
+    space::release::make_writable,
 };
 
 impl DirectMap {

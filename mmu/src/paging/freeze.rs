@@ -4,7 +4,7 @@
 //! map's writable again. It stands apart from [`crate::table`] because it has to walk the live tables.
 //!
 //! *What must hold*: the change to read-only is in the batch before anything that could hook the table, and Xen carries a batch
-//! out in order (see [`crate::batch::Batch`]).
+//! out in order (see [`crate::paging::batch::Batch`]).
 //!
 //! *What is not prevented*: a second writable mapping that is not in the [`View`]. Xen refuses the hook then.
 
@@ -12,13 +12,15 @@ use p2m::{Frame, Sealed};
 use start_info::Pfn;
 
 use crate::{
-    batch::Batch,
-    entry::{Access, Entry},
     error::Error,
     hv::{Machine, Update},
-    level::Level,
-    table::{Draft, Frozen, Table},
-    view::View,
+    paging::{
+        batch::Batch,
+        entry::{Access, Entry},
+        level::Level,
+        table::{Draft, Frozen, Table},
+    },
+    space::view::View,
 };
 
 impl<L: Level> Table<L, Draft> {

@@ -12,12 +12,14 @@ use p2m::{Frame, Memory, Sealed};
 use start_info::{ENTRIES, Index, Mfn, Pfn};
 
 use crate::{
-    batch::Batch,
-    entry::Entry,
     error::Error,
     hv::{Machine, Update},
-    level::{Inner, L3, L4, Level},
-    target::Target,
+    paging::{
+        batch::Batch,
+        entry::Entry,
+        level::{Inner, L3, L4, Level},
+        target::Target,
+    },
 };
 
 /// A table that only we know.

@@ -11,6 +11,12 @@
 //! *What is not prevented*: Xen refusing half-way. The error says so, nothing of the chunk is handed out, and what was begun
 //! is undone (see `growth.rs`); it can be tried again.
 
+pub(crate) mod chunk;
+mod deferred;
+mod growth;
+pub(crate) mod pool;
+pub(crate) mod ramdisk;
+
 use arrayvec::ArrayVec;
 use p2m::{
     Arrangement, Entry as P2mEntry, Frame, FrameAllocator, MOST_OCCUPANTS, Mapped, Memory, Occupied,
@@ -20,20 +26,21 @@ use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
-    batch::Batch,
-    builder_tables::BuilderTables,
-    chunk::{L1_PAGES, L2_PAGES, L3_PAGES, direct_address, frame},
-    discard::discard,
-    entry::{Access, Entry},
+    direct_map::{
+        chunk::{L1_PAGES, L2_PAGES, L3_PAGES, direct_address, frame},
+        growth::Growth,
+        ramdisk::RamdiskPages,
+    },
     error::{Doing, Error, RunOf},
-    freeze::thawed,
-    growth::Growth,
     hv::{Machine, Update},
-    level::{Arithmetic, L1, L2, L3, L4},
-    old_list::OldList,
-    ramdisk::RamdiskPages,
-    table::{Draft, Frozen, Live, Table},
-    view::View,
+    paging::{
+        batch::Batch,
+        entry::{Access, Entry},
+        freeze::thawed,
+        level::{Arithmetic, L1, L2, L3, L4},
+        table::{Draft, Frozen, Live, Table},
+    },
+    space::{builder_tables::BuilderTables, discard::discard, old_list::OldList, view::View},
 };
 
 /// What is in use at entry, page 0, and our own first tables.

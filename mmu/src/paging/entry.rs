@@ -1,7 +1,7 @@
 //! Page-table entries that know their level.
 //!
 //! *What this is*: eight bytes of a table of level `L`, made only from what it leads to: a table through
-//! [`crate::table::Table`]'s `link`, `share` and `attach`, a page as a [`crate::leaf::Leaf`].
+//! [`crate::paging::table::Table`]'s `link`, `share` and `attach`, a page as a [`crate::paging::leaf::Leaf`].
 //!
 //! *What must hold*: an entry that maps nothing is zero, because Xen kills a domU whose not-present entry looks like L1TF
 //! (`pv_l1tf_check`, asm/shadow.h). The user and global bits and bit 52 stay clear: Xen adds the user bit and its own
@@ -12,7 +12,7 @@ use core::{fmt, marker::PhantomData};
 use start_info::{Maddr, Mfn};
 use x86_64::structures::paging::PageTableFlags as Flags;
 
-use crate::{
+use crate::paging::{
     level::{Inner, L1, Level},
     target::Target,
 };
