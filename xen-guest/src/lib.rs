@@ -17,38 +17,25 @@
 extern crate alloc;
 
 mod boot;
-#[cfg_attr(
-    not(any(target_os = "none", test)),
-    expect(dead_code, reason = "asked at the entry point, which the host has not")
-)]
-mod demands;
-mod failure;
 pub mod firmware;
 mod guest;
-mod image;
-mod load_error;
-mod loaded;
 pub mod module;
-mod options;
-mod picture;
 mod platform;
-mod refusal;
 mod report;
-mod rings;
-mod stage;
 pub mod sys;
 
+pub use boot::demands::Missing;
+pub use boot::failure::{Cause, Failure};
+pub use boot::image::Image;
+pub use boot::options::{Mapping, Options, Revector, Then};
+pub use boot::running::Running;
+pub use boot::setting::Setting;
 pub use boot::{boot, image_address};
-pub use demands::Missing;
-pub use failure::{Cause, Failure};
 #[cfg(target_os = "none")]
 pub use guest::HeapError;
 pub use guest::{Guest, RamdiskError, RamdiskModules, UnpackedRamdisk};
-pub use image::Image;
-pub use load_error::LoadError;
-pub use loaded::{Cost, Loaded, ModuleTable, ModulesJson};
-pub use options::{Mapping, Options, Revector, Then};
-pub use picture::Picture;
+pub use module::load_error::LoadError;
+pub use module::table::{Cost, Loaded, ModuleTable, ModulesJson};
 pub use platform::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
-pub use report::{Record, Report};
-pub use stage::{Running, Setting};
+pub use report::picture::Picture;
+pub use report::timeline::{Record, Report};

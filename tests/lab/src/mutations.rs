@@ -599,7 +599,7 @@ mod tests {
         let users = format!("--lib --bins --tests --package xen-guest {skip}");
         let (own, users) = (own.as_str(), users.as_str());
         assert_eq!(told(Some("mmu/src/paging/leaf.rs")), [own, written, named, users, rest, boots]);
-        assert_eq!(told(Some("xen-guest/src/boot.rs")), [written, named, users, rest, boots]);
+        assert_eq!(told(Some("xen-guest/src/boot/mod.rs")), [written, named, users, rest, boots]);
     }
 
     #[test]

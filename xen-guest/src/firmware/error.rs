@@ -4,7 +4,7 @@ use core::fmt;
 
 use mmu::Errno;
 
-use super::{signature::Signature, status::Status};
+use crate::firmware::{acpi::signature::Signature, efi::status::Status};
 
 /// A question to Xen about EFI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 
 use start_info::{Maddr, PAGE_SIZE};
 
-use super::error::Error;
+use crate::firmware::error::Error;
 
 const PAGE_BYTES: usize = PAGE_SIZE as usize;
 

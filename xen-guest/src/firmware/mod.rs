@@ -9,31 +9,24 @@
 //! *What is not prevented*: tables that are wrong and have a right checksum. Their contents are the payload's to judge.
 
 mod acpi;
-mod config_table;
 mod efi;
 mod error;
-mod guid;
 mod memory;
-mod rsdp;
-mod signature;
-mod status;
-mod time;
-mod variable;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use acpi::tables;
-pub use acpi::{Checksum, Table, Tables};
-pub use efi::{Answer, EfiCalls, EfiFacts, Vendor, Version};
-pub(crate) use efi::{efi_facts, efi_time};
+pub(crate) use acpi::rsdp::find_rsdp;
+pub use acpi::rsdp::{Found, Rsdp};
+pub use acpi::signature::Signature;
+pub(crate) use acpi::tables::tables;
+pub use acpi::tables::{Checksum, Table, Tables};
+pub use efi::facts::{Answer, EfiCalls, EfiFacts, Vendor, Version};
+pub(crate) use efi::facts::{efi_facts, efi_time};
+pub use efi::guid::Guid;
+pub use efi::status::Status;
+pub use efi::time::Time;
+pub(crate) use efi::variable::efi_variable;
+pub use efi::variable::{Name, Variable, VariableBytes};
 pub use error::{Call, Error};
-pub use guid::Guid;
 pub(crate) use memory::MachineMemory;
-pub(crate) use rsdp::find_rsdp;
-pub use rsdp::{Found, Rsdp};
-pub use signature::Signature;
-pub use status::Status;
-pub use time::Time;
-pub(crate) use variable::efi_variable;
-pub use variable::{Name, Variable, VariableBytes};

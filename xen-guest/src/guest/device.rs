@@ -4,8 +4,7 @@ use mmu::{Error, Fixmap, IoAccess, IoPages};
 use p2m::Entry;
 use start_info::{Index, Maddr, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 
-use super::Guest;
-use crate::{firmware::MachineMemory, platform::Platform, stage::Numbers};
+use crate::{boot::numbers::Numbers, firmware::MachineMemory, guest::Guest, platform::Platform};
 
 /// Frames that Xen gives to dom0's devices as a whole (mm.c, `arch_init_memory`).
 const FIRST_MIB: u64 = 0x100;

@@ -1,8 +1,8 @@
 //! What firmware left, for dom0.
 
-use super::{Guest, device::MachineReader};
 use crate::{
     firmware::{self, EfiCalls, EfiFacts, Guid, Name, Rsdp, Tables, Time, Variable},
+    guest::{Guest, device::MachineReader},
     platform::Platform,
 };
 

@@ -4,8 +4,7 @@ use mmu::Error;
 use p2m::{Frame, Mapped, Span, Writable};
 use start_info::{Index, PageCount};
 
-use super::Guest;
-use crate::platform::Platform;
+use crate::{guest::Guest, platform::Platform};
 
 impl<P: Platform> Guest<P> {
     /// Takes a frame; its contents are undefined.

@@ -4,8 +4,7 @@ use core::fmt;
 
 use start_info::PageCount;
 
-use super::Guest;
-use crate::sys;
+use crate::{guest::Guest, sys};
 
 /// Why the heap got no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

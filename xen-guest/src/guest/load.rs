@@ -17,13 +17,15 @@ use p2m::Frame;
 use start_info::{Index, PageCount};
 use x86_64::VirtAddr;
 
-use super::Guest;
 use crate::{
-    load_error::LoadError,
-    loaded::{Cost, Loaded},
-    module::{self, Content, PartKind, Plan},
+    boot::running::Running,
+    guest::Guest,
+    module::{
+        self, Content, PartKind, Plan,
+        load_error::LoadError,
+        table::{Cost, Loaded},
+    },
     platform::{EntryPoint, Platform},
-    stage::Running,
     sys::TrustedModule,
 };
 

@@ -29,8 +29,11 @@ pub use heap::HeapError;
 pub use ramdisk::{RamdiskError, RamdiskModules, UnpackedRamdisk};
 
 use crate::{
-    loaded::ModuleTable, options::Options, picture::Picture, platform::Platform, report::Report,
-    stage::Running, sys::Xen,
+    boot::{options::Options, running::Running},
+    module::table::ModuleTable,
+    platform::Platform,
+    report::{picture::Picture, timeline::Report},
+    sys::Xen,
 };
 
 /// A booted guest on the machine `P`: real Xen, or a model of it in tests.

@@ -4,8 +4,7 @@ use mmu::Error;
 use p2m::{Audit, Entry, Mismatch};
 use start_info::{PageCount, Pfn};
 
-use super::Guest;
-use crate::platform::Platform;
+use crate::{guest::Guest, platform::Platform};
 
 impl<P: Platform> Guest<P> {
     /// Returns how many page numbers the P2M has, those without memory included.

@@ -6,8 +6,8 @@ use mmu::Error;
 use p2m::Translate as _;
 use start_info::{Pfn, PfnRange};
 
-use super::Guest;
 use crate::{
+    guest::Guest,
     module::{self, Archive, Ramdisk, order},
     platform::Platform,
     sys::TrustedModule,

@@ -1,7 +1,11 @@
 //! A guest on a machine that is only simulated, seen from all sides.
 
-use super::Guest;
-use crate::{load_error::LoadError, loaded::Loaded, module::Export, platform::Simulated, stage::Running};
+use crate::{
+    boot::running::Running,
+    guest::Guest,
+    module::{Export, load_error::LoadError, table::Loaded},
+    platform::Simulated,
+};
 
 impl<P: Simulated> Guest<P> {
     /// Returns the machine.

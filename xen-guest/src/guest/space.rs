@@ -2,8 +2,7 @@
 
 use mmu::{AddressSpace, Error};
 
-use super::Guest;
-use crate::platform::Platform;
+use crate::{guest::Guest, platform::Platform};
 
 impl<P: Platform> Guest<P> {
     /// Makes an address space that shares all there is with the first.

@@ -10,8 +10,10 @@ use alloc::vec::Vec;
 
 use start_info::PAGE_SIZE;
 
-use super::error::Error;
-use super::plan::{Patch, Plan};
+use crate::module::{
+    error::Error,
+    plan::{Patch, Plan},
+};
 
 /// A module's bytes at the address it was resolved for.
 #[derive(Debug)]

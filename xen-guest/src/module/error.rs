@@ -12,7 +12,7 @@ use core::fmt::{self, Write as _};
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
-use super::relocation_kind::Kind;
+use crate::module::object::relocation_kind::Kind;
 
 /// A name out of a module or archive, made fit for one line of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -503,7 +503,7 @@ impl fmt::Display for Error {
             Self::Alignment { section, found } => write!(
                 f,
                 "section {section} asks for alignment {found:#x}, must be a power of two up to {:#x}",
-                super::part_kind::ALIGNMENT_LIMIT
+                crate::module::object::part_kind::ALIGNMENT_LIMIT
             ),
             Self::SectionKind { section, kind, flags } => {
                 write!(f, "section {section} of type {kind:#x} with flags {flags:#x} cannot be loaded")

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use x86_64::VirtAddr;
 
-use super::error::Error;
+use crate::module::error::Error;
 
 /// A function of the kernel that modules may call.
 #[derive(Debug, Clone, Copy)]

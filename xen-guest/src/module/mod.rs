@@ -10,34 +10,28 @@
 //!
 //! *What is not prevented*: a module that does harm. Its code runs with the kernel's rights.
 
-mod archive;
 mod content;
-mod elf;
 mod error;
 mod export;
-mod gzip;
-mod info;
+pub(crate) mod load_error;
+mod object;
 mod order;
-mod part_kind;
 mod plan;
 mod ramdisk;
-mod relocation;
-mod relocation_kind;
-mod section;
-mod symbol;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 
-pub use archive::{Archive, Module, Shelf};
 pub(crate) use content::Content;
 pub use error::{Error, Name};
 pub use export::Export;
 pub(crate) use export::Lent;
-pub use info::ABI;
-pub(crate) use order::order;
-pub(crate) use part_kind::PartKind;
-pub(crate) use plan::Plan;
-pub use ramdisk::Ramdisk;
-pub use relocation_kind::Kind;
+pub use object::info::ABI;
+pub(crate) use object::part_kind::PartKind;
+pub use object::relocation_kind::Kind;
 #[cfg(test)]
-pub(crate) use {info::Info, section::Part};
+pub(crate) use object::{info::Info, section::Part};
+pub(crate) use order::order;
+pub(crate) use plan::Plan;
+pub use ramdisk::archive::{Archive, Module, Shelf};
+pub use ramdisk::unpacked::Ramdisk;

@@ -9,9 +9,11 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::archive::{Archive, Module};
-use super::error::{Error, Name};
-use super::info::Info;
+use crate::module::{
+    error::{Error, Name},
+    object::info::Info,
+    ramdisk::archive::{Archive, Module},
+};
 
 /// Lists the modules `wanted` and all they need, each after those it needs.
 ///

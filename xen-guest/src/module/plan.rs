@@ -13,15 +13,19 @@ use alloc::vec::Vec;
 use start_info::{PAGE_SIZE, PageCount};
 use x86_64::VirtAddr;
 
-use super::content::Content;
-use super::elf::Object;
-use super::error::{Error, Name};
-use super::info::Info;
-use super::part_kind::{PARTS, PartKind};
-use super::relocation::{self, Relocation};
-use super::relocation_kind::Kind;
-use super::section::{self, Part, SLOT, Section};
-use super::symbol::{self, Exported, Place, Symbol};
+use crate::module::{
+    content::Content,
+    error::{Error, Name},
+    object::{
+        elf::Object,
+        info::Info,
+        part_kind::{PARTS, PartKind},
+        relocation::{self, Relocation},
+        relocation_kind::Kind,
+        section::{self, Part, SLOT, Section},
+        symbol::{self, Exported, Place, Symbol},
+    },
+};
 
 /// The function the loader calls once the module lies where it belongs: `extern "C" fn() -> i32`, zero for success.
 const INIT: &str = "module_init";

@@ -18,7 +18,7 @@ use std::vec::Vec;
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
-use super::{Error, Plan};
+use crate::module::{Error, Plan};
 
 /// Room enough for every module in the tests.
 const ROOM: PageCount = PageCount::new(1024);

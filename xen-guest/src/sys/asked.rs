@@ -1,4 +1,4 @@
-//! Asks the processor and Xen what there is, for [`crate::demands`].
+//! Asks the processor and Xen what there is, for [`crate::boot::demands`].
 //!
 //! *What must hold*: CPUID is asked of Xen, by the prefix it emulates for PV guests (`public/arch-x86/xen.h`, XEN_CPUID). The bare
 //! instruction shows the host where the processor cannot be made to fault on it.
@@ -7,8 +7,10 @@ use core::arch::asm;
 
 use mmu::Errno;
 
-use super::{hypercall::question, outcome::check};
-use crate::demands::{Asked, Call};
+use crate::{
+    boot::demands::{Asked, Call},
+    sys::{hypercall::question, outcome::check},
+};
 
 const DOMID_SELF: u64 = 0x7ff0;
 /// An address of Xen's own, which `update_va_mapping` refuses before it looks at the entry.

@@ -1,10 +1,10 @@
 //! The way to a trap or panic: return addresses, and the module among them.
 //!
-//! *What must hold*: nothing outside our own stack is read ([`super::stack`]).
+//! *What must hold*: nothing outside our own stack is read ([`crate::sys::stack`]).
 
 use core::fmt;
 
-use super::{modules::Place, registers::Registers, stack::Callers, symbols, traps::MODULES};
+use crate::sys::{modules::Place, registers::Registers, stack::Callers, symbols, traps::MODULES};
 
 impl Registers {
     /// Returns the module that was running: where the instruction pointer is, or else the innermost caller that is in one.

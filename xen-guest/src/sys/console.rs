@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use p2m::SharedPage;
 use spin::Mutex;
 
-use super::{
+use crate::sys::{
     event,
     hypercall::hypercall,
     outcome::check,

@@ -15,22 +15,24 @@ use p2m::Authority;
 use x86_64::VirtAddr;
 
 #[cfg(feature = "fault-injection")]
-use super::fail;
-use super::{
-    asked::Host,
-    exports::exports,
-    logger, pointer,
-    sched::{Reason, shutdown},
-    symbols, traps,
-    xen::Xen,
-};
+use crate::sys::fail;
 use crate::{
-    boot, demands,
-    failure::{Cause, Failure},
+    boot::{
+        self, demands,
+        failure::{Cause, Failure},
+        image::Image,
+        refusal,
+    },
     guest::Guest,
-    image::Image,
-    loaded::ModuleTable,
-    refusal,
+    module::table::ModuleTable,
+    sys::{
+        asked::Host,
+        exports::exports,
+        logger, pointer,
+        sched::{Reason, shutdown},
+        symbols, traps,
+        xen::Xen,
+    },
 };
 
 global_asm!(include_str!("start.S"));

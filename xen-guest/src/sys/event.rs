@@ -1,6 +1,6 @@
 //! Event channels, as far as the console needs them.
 
-use super::hypercall::hypercall;
+use crate::sys::hypercall::hypercall;
 
 #[repr(C)]
 struct Send {

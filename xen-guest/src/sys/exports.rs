@@ -3,12 +3,14 @@
 //! *What this is*: the list the loader resolves symbols with: the log, the heap, an end for panics, and the four functions on
 //! memory that every C compiler takes for granted.
 
-use super::{
-    console,
-    lent::{text, xen_guest_alloc, xen_guest_free, xen_guest_log},
-    sched::{Reason, shutdown},
+use crate::{
+    module::Export,
+    sys::{
+        console,
+        lent::{text, xen_guest_alloc, xen_guest_free, xen_guest_log},
+        sched::{Reason, shutdown},
+    },
 };
-use crate::module::Export;
 
 /// What a module calls when it cannot go on: the domain ends with reason crash.
 #[unsafe(no_mangle)]

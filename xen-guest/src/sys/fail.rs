@@ -9,7 +9,7 @@ use mmu::layout::DIRECT_MAP;
 use start_info::{CommandLine, PAGE_SIZE};
 use x86_64::registers::control::Cr3;
 
-use super::{pointer, symbols};
+use crate::sys::{pointer, symbols};
 
 const COMMAND_LINE: usize = offset_of!(xen_sys::start_info, cmd_line);
 const PT_BASE: usize = offset_of!(xen_sys::start_info, pt_base);

@@ -8,7 +8,7 @@ use linked_list_allocator::LockedHeap;
 use p2m::{Mapped, Span, Window};
 use start_info::Pfn;
 
-use super::pointer;
+use crate::sys::pointer;
 
 // On the host, tests have the allocator of the host, and a heap of their own each.
 #[cfg_attr(target_os = "none", global_allocator)]

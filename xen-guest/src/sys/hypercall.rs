@@ -34,7 +34,7 @@ pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
     let is_answer = match number {
         xen_sys::__HYPERVISOR_console_io => true,
         xen_sys::__HYPERVISOR_platform_op => {
-            matches!(super::outcome::check(result), Err(mmu::Errno::ENOSYS | mmu::Errno::EOPNOTSUPP))
+            matches!(crate::sys::outcome::check(result), Err(mmu::Errno::ENOSYS | mmu::Errno::EOPNOTSUPP))
         }
         _ => false,
     };

@@ -8,7 +8,7 @@ use core::fmt::{self, Write as _};
 
 use log::{Level, Log, Metadata, Record};
 
-use super::{
+use crate::sys::{
     backtrace::Backtrace,
     console,
     last_words::{LastWords, Words},

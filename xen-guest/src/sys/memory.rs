@@ -10,12 +10,14 @@ use mmu::{Discarded, Errno, Stopped};
 use spin::Mutex;
 use start_info::{MapEntry, MemoryMap};
 
-use super::{
-    hypercall::{hypercall, question},
-    maps::Maps,
-    outcome::check,
+use crate::{
+    platform::{MapOf, NoMap},
+    sys::{
+        hypercall::{hypercall, question},
+        maps::Maps,
+        outcome::check,
+    },
 };
-use crate::platform::{MapOf, NoMap};
 
 const DECREASE_RESERVATION: u64 = 1;
 const MEMORY_MAP: u64 = 9;

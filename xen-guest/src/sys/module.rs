@@ -3,8 +3,7 @@
 //! *What must hold*: an entry function has the signature that `docs/modules.md` gives it; when one changes,
 //! [`crate::module::ABI`] does.
 
-use super::pointer;
-use crate::platform::EntryPoint;
+use crate::{platform::EntryPoint, sys::pointer};
 
 /// Calls the module's init function and returns what it returned.
 pub(super) fn start(init: EntryPoint) -> i32 {

@@ -9,8 +9,10 @@ use core::mem::{offset_of, size_of};
 
 use mmu::Errno;
 
-use super::{hypercall::hypercall, outcome::check, xen::Xen};
-use crate::firmware::{Answer, EfiCalls, Guid, Name, Status};
+use crate::{
+    firmware::{Answer, EfiCalls, Guid, Name, Status},
+    sys::{hypercall::hypercall, outcome::check, xen::Xen},
+};
 
 /// `XENPF_INTERFACE_VERSION`.
 const INTERFACE_VERSION: u32 = 0x0300_0001;

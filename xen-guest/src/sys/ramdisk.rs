@@ -3,7 +3,7 @@
 use p2m::Window;
 use start_info::{Pfn, PfnRange};
 
-use super::pointer;
+use crate::sys::pointer;
 
 /// Returns the bytes of the ramdisk; `None` if the window does not map all its pages. No byte behind the last page is among
 /// them, whatever start_info says about the length.

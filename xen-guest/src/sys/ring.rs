@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 
 use p2m::SharedPage;
 
-use super::pointer;
+use crate::sys::pointer;
 
 const OUT: u64 = 1024;
 const OUT_SIZE: u32 = 2048;

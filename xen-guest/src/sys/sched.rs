@@ -1,6 +1,6 @@
 //! Giving the processor away, and ending the domain.
 
-use super::{console, hypercall::hypercall};
+use crate::sys::{console, hypercall::hypercall};
 
 /// Why a domain ends, as the toolstack sees it (`public/sched.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,18 +11,20 @@ use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
 use start_info::{MemoryMap, Mfn};
 use x86_64::VirtAddr;
 
-use super::{
-    console,
-    hypercall::hypercall,
-    memory, module,
-    outcome::{check, stopped},
-    ramdisk,
-    shared_info::SharedInfo,
-    traps::{self, MODULES},
-    words,
-    xen::Xen,
+use crate::{
+    platform::{EntryPoint, MapOf, NoMap, Platform, Published},
+    sys::{
+        console,
+        hypercall::hypercall,
+        memory, module,
+        outcome::{check, stopped},
+        ramdisk,
+        shared_info::SharedInfo,
+        traps::{self, MODULES},
+        words,
+        xen::Xen,
+    },
 };
-use crate::platform::{EntryPoint, MapOf, NoMap, Platform, Published};
 
 /// Xen's table of the PFN of every machine frame (`xen.h`, MACH2PHYS_VIRT_START).
 const M2P: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);
@@ -146,7 +148,7 @@ impl Platform for Xen {
     }
 
     fn refused(&self) -> u64 {
-        super::hypercall::refused()
+        crate::sys::hypercall::refused()
     }
 
     fn ticks(&self) -> u64 {

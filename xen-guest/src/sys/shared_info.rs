@@ -14,8 +14,7 @@ use core::{
 use x86_64::VirtAddr;
 use xen_sys::{arch_shared_info, shared_info};
 
-use super::pointer;
-use crate::platform::Published;
+use crate::{platform::Published, sys::pointer};
 
 const ARCH: u64 = offset_of!(shared_info, arch) as u64;
 const MAX_PFN: u64 = ARCH + offset_of!(arch_shared_info, max_pfn) as u64;

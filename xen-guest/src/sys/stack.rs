@@ -8,7 +8,7 @@
 
 use x86_64::VirtAddr;
 
-use super::pointer;
+use crate::sys::pointer;
 
 /// A stack that is mapped and stays so: from its lowest byte to the first behind it, both multiples of 8.
 #[derive(Clone, Copy, Debug)]

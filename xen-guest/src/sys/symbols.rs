@@ -5,8 +5,7 @@ use x86_64::VirtAddr;
 
 use mmu::layout::KERNEL_MAP;
 
-use super::stack::Stack;
-use crate::image::Image;
+use crate::{boot::image::Image, sys::stack::Stack};
 
 unsafe extern "C" {
     safe static image_start: u8;

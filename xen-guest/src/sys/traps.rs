@@ -10,7 +10,7 @@ use core::arch::global_asm;
 use mmu::Errno;
 use x86_64::{VirtAddr, registers::control::Cr2};
 
-use super::{
+use crate::sys::{
     exception::{Access, name},
     hypercall::hypercall,
     logger::fatal,

@@ -6,10 +6,10 @@
 //! *What is not prevented*: a module of the ramdisk that does harm.
 
 use crate::{
+    boot::running::Running,
     guest::Guest,
     module::{Export, Module},
     platform::Platform,
-    stage::Running,
 };
 
 /// The object of a module that may be executed.

@@ -9,7 +9,7 @@
 use p2m::{Frame, Word, WordMut};
 use start_info::Index;
 
-use super::pointer;
+use crate::sys::pointer;
 
 /// Reads a word.
 pub(super) fn load(word: Word) -> u64 {

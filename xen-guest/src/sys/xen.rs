@@ -4,7 +4,7 @@
 //! reference to it: that is what keeps a payload from feeding numbers of its own to the hypervisor or to memory.
 
 #[cfg(target_os = "none")]
-use super::shared_info::SharedInfo;
+use crate::sys::shared_info::SharedInfo;
 
 /// The hypervisor under us. On a host it is only a name.
 #[derive(Debug)]

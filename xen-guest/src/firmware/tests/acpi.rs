@@ -5,9 +5,9 @@ use std::{string::ToString, vec::Vec};
 use proptest::prelude::{Strategy, any, prop, prop_assert, proptest};
 use start_info::Maddr;
 
-use super::host::{Memory, add_up, rsdp, table};
 use crate::firmware::{
     Checksum, EfiFacts, Error, Found, Guid, Rsdp, Signature, Table, Tables, Version, find_rsdp, tables,
+    tests::host::{Memory, add_up, rsdp, table},
 };
 
 const BIOS: u64 = 0xe_0000;

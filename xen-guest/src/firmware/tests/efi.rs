@@ -8,9 +8,9 @@ use std::{
 use mmu::Errno;
 use proptest::prelude::{any, prop_assert, proptest};
 
-use super::host::Efi;
 use crate::firmware::{
     Answer, Call, Error, Guid, Name, Status, Time, Version, efi_facts, efi_time, efi_variable,
+    tests::host::Efi,
 };
 
 #[test]

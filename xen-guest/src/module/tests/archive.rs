@@ -6,7 +6,7 @@ use std::{format, vec};
 
 use proptest::prelude::*;
 
-use super::super::{Archive, Error, Name, Ramdisk};
+use crate::module::{Archive, Error, Name, Ramdisk};
 
 const FILE: u32 = 0o100_644;
 

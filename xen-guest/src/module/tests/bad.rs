@@ -5,9 +5,14 @@ use std::vec::Vec;
 
 use start_info::PageCount;
 
-use super::object::{ALLOC, DATA, EXECUTE, NOBITS, Object, PROGBITS, Section, TEXT, WRITE};
-use super::{BASE, ROOM, load, refusal};
-use crate::module::{Error, Name, Plan};
+use crate::module::{
+    Error, Name, Plan,
+    tests::{
+        BASE, ROOM, load,
+        object::{ALLOC, DATA, EXECUTE, NOBITS, Object, PROGBITS, Section, TEXT, WRITE},
+        refusal,
+    },
+};
 
 /// Spoils one row of the section table by index in the file.
 fn row(index: u16, change: impl FnOnce(&mut Section)) -> Vec<u8> {

@@ -2,8 +2,10 @@
 
 use x86_64::VirtAddr;
 
-use crate::export;
-use crate::module::{Export, Lent};
+use crate::{
+    export,
+    module::{Export, Lent},
+};
 
 extern "C" fn lent() -> i32 {
     1

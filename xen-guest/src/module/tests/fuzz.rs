@@ -11,10 +11,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::vec::Vec;
 use std::{env, format};
 
-use super::archive::archive_of;
-use super::hello::{check, modules};
-use super::object::{ALLOC, DATA, Object, PROGBITS, TEXT};
-use crate::module::{Archive, Ramdisk, order};
+use crate::module::{
+    Archive, Ramdisk, order,
+    tests::{
+        archive::archive_of,
+        hello::{check, modules},
+        object::{ALLOC, DATA, Object, PROGBITS, TEXT},
+    },
+};
 
 /// A generator of numbers (xorshift64*), the same for the same seed.
 struct Numbers(u64);

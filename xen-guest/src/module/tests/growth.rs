@@ -10,10 +10,14 @@ use std::vec::Vec;
 use rustix::time::{ClockId, clock_gettime};
 use x86_64::VirtAddr;
 
-use super::ROOM;
-use super::archive::archive_of;
-use super::object::{ALLOC, Object, PROGBITS, RELA, TEXT};
-use crate::module::{Archive, Error, Export, Lent, Plan, Ramdisk, order};
+use crate::module::{
+    Archive, Error, Export, Lent, Plan, Ramdisk, order,
+    tests::{
+        ROOM,
+        archive::archive_of,
+        object::{ALLOC, Object, PROGBITS, RELA, TEXT},
+    },
+};
 
 /// What the work takes this thread's processor, other threads not counted.
 pub(super) fn processor_time(work: impl FnOnce()) -> Duration {

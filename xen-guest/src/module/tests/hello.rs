@@ -17,8 +17,10 @@ use proptest::prelude::*;
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
-use super::{BASE, LOG, ROOM, exports, load, load_with};
-use crate::module::{Error, PartKind, Plan};
+use crate::module::{
+    Error, PartKind, Plan,
+    tests::{BASE, LOG, ROOM, exports, load, load_with},
+};
 
 /// Builds the modules once, with the command the project itself uses, and returns where they are.
 pub(super) fn modules() -> &'static Path {

@@ -3,9 +3,13 @@
 use std::format;
 use std::string::{String, ToString};
 
-use super::ROOM;
-use super::object::{INFO, Object};
-use crate::module::{ABI, Info, Plan};
+use crate::module::{
+    ABI, Info, Plan,
+    tests::{
+        ROOM,
+        object::{INFO, Object},
+    },
+};
 
 #[track_caller]
 fn says(info: &str, line: &str) {

@@ -4,9 +4,10 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use super::archive::archive_of;
-use super::object::Object;
-use crate::module::{Archive, Error, Ramdisk, Shelf, order};
+use crate::module::{
+    Archive, Error, Ramdisk, Shelf, order,
+    tests::{archive::archive_of, object::Object},
+};
 
 /// Makes an archive of modules, each with what it needs.
 fn ramdisk(modules: &[(&str, &str)]) -> Vec<u8> {

@@ -5,9 +5,14 @@ use std::vec::Vec;
 
 use start_info::PageCount;
 
-use super::object::{ALLOC, DATA, EXECUTE, NOBITS, Object, PROGBITS, TEXT, WRITE};
-use super::{BASE, ROOM, load, refusal};
-use crate::module::{Part, PartKind, Plan};
+use crate::module::{
+    Part, PartKind, Plan,
+    tests::{
+        BASE, ROOM, load,
+        object::{ALLOC, DATA, EXECUTE, NOBITS, Object, PROGBITS, TEXT, WRITE},
+        refusal,
+    },
+};
 
 /// An object with 16 bytes each for its start, of code, constants and variables, and a page of zeros.
 fn starting() -> Object {

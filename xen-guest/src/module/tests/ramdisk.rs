@@ -7,11 +7,11 @@ use std::{format, vec};
 use miniz_oxide::deflate::compress_to_vec;
 use proptest::prelude::*;
 
-use super::super::gzip::{self, MAX_UNPACKED};
-use super::super::{Archive, Error, Info, Ramdisk, order};
-use super::archive::archive_of;
-use super::growth::processor_time;
-use super::object::Object;
+use crate::module::{
+    Archive, Error, Info, Ramdisk, order,
+    ramdisk::gzip::{self, MAX_UNPACKED},
+    tests::{archive::archive_of, growth::processor_time, object::Object},
+};
 
 /// The checksum of gzip, bit by bit.
 fn checksum(bytes: &[u8]) -> u32 {

@@ -5,9 +5,14 @@ use std::string::ToString;
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
-use super::object::{DATA, Object, RODATA, TEXT};
-use super::{BASE, LOG, ROOM, exports, load, refusal};
-use crate::module::{Error, Kind, Name, Part, PartKind, Plan};
+use crate::module::{
+    Error, Kind, Name, Part, PartKind, Plan,
+    tests::{
+        BASE, LOG, ROOM, exports, load,
+        object::{DATA, Object, RODATA, TEXT},
+        refusal,
+    },
+};
 
 /// Where the parts of [`Object::new`] start: one page each, `.bss` follows `.data`.
 const RODATA_AT: u64 = 0x1000;

@@ -1,0 +1,43 @@
+//! Stage 5: memory is mapped; the P2M tree is built over the list, copied and revectored.
+
+use mmu::{DirectMap, Pool, Settled as Layout};
+use p2m::{Arrangement, Publication, Tree};
+
+use crate::{
+    boot::{failure::Failure, options::Revector, setting::Setting, with_p2m::WithP2m},
+    platform::Platform,
+};
+
+/// Memory can be used at `__va`.
+#[derive(Debug)]
+pub(crate) struct Mapped {
+    pub(super) setting: Setting,
+    pub(super) pages: Arrangement,
+    pub(super) layout: Layout,
+    pub(super) map: DirectMap,
+}
+
+impl Mapped {
+    /// Builds the tree and, unless told not to, moves its leaves into pages of our own.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is no memory for the tree or its leaves, or Xen refuses to map more.
+    pub(crate) fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
+        let failure = |cause: mmu::Error| Failure::new("p2m", cause);
+        let mut pool = Pool { map: &mut self.map, p2m: &self.pages };
+        let mut tree = Tree::over(&self.pages, platform, &mut pool).map_err(failure)?;
+        let mut publication = None;
+        if self.setting.options.revector == Revector::On {
+            let done = tree.revector(platform, &mut pool).map_err(failure)?;
+            let window = *pool.map.view().direct();
+            tree.confirm_leaves(platform, &window).map_err(|error| failure(error.into()))?;
+            publication = Some(Publication::build(&tree, platform, &mut pool, &window).map_err(failure)?);
+            log::info!("P2M: {} leaves copied to __va, {} shared as missing", done.copied, done.missing);
+        } else {
+            log::info!("P2M: left at {:#x} as the builder put it", self.setting.facts.p2m_list().at.as_u64());
+        }
+        self.setting.report.end(platform, "p2m", self.map.taken());
+        let Self { setting, pages, layout, map } = self;
+        Ok(WithP2m { setting, pages, layout, map, tree, publication })
+    }
+}

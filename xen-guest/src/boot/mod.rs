@@ -1,0 +1,76 @@
+//! The boot from end to end: one stage after the other.
+//!
+//! *What this is*: the chain of stages, one struct each. A stage owns what is valid at its time and nothing else; a transition consumes
+//! it and makes the next.
+
+mod arranged;
+#[cfg_attr(
+    not(any(target_os = "none", test)),
+    expect(dead_code, reason = "asked at the entry point, which the host has not")
+)]
+pub(crate) mod demands;
+pub(crate) mod failure;
+pub(crate) mod image;
+mod make_way;
+mod mapped;
+pub(crate) mod numbers;
+pub(crate) mod options;
+mod parsed;
+pub(crate) mod refusal;
+pub(crate) mod rings;
+pub(crate) mod running;
+pub(crate) mod setting;
+mod settled;
+mod switched;
+mod translated;
+mod with_p2m;
+
+use mmu::layout::KERNEL_MAP;
+use start_info::{Entry, PAGE_SIZE};
+use x86_64::VirtAddr;
+
+use crate::{
+    boot::{failure::Failure, image::Image, parsed::Parsed, running::Running},
+    guest::Guest,
+    platform::Platform,
+};
+
+/// Boots: reads start_info, builds the P2M and the page tables, and gives back what the builder left.
+///
+/// `page` is a copy of start_info, `entry` what the kernel knows by itself, `image` its parts.
+///
+/// # Errors
+/// [`Failure`], in one line, with nothing half-done that Xen would mind; and the platform, to say so.
+pub fn boot<P: Platform>(
+    mut platform: P,
+    page: &[u8; 4096],
+    entry: &Entry,
+    image: &Image,
+) -> Result<Guest<P>, (P, Failure)> {
+    match stages(&mut platform, page, entry, image) {
+        Ok(parts) => Ok(Guest::new(platform, parts)),
+        Err(failure) => Err((platform, failure)),
+    }
+}
+
+fn stages<P: Platform>(
+    platform: &mut P,
+    page: &[u8; 4096],
+    entry: &Entry,
+    image: &Image,
+) -> Result<Running, Failure> {
+    Parsed::read(platform, page, entry, image)?
+        .translate(platform)?
+        .arrange(platform)?
+        .settle(platform)?
+        .map_memory(platform)?
+        .build_p2m(platform)?
+        .switch(platform)?
+        .arm(platform)
+}
+
+/// Returns the `__ka` address of a page of the image.
+#[must_use]
+pub fn image_address(pfn: u64) -> VirtAddr {
+    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(pfn.wrapping_mul(PAGE_SIZE)))
+}

@@ -1,0 +1,86 @@
+//! Stage 1: start_info is checked and the console speaks.
+
+use mmu::layout::KERNEL_MAP;
+use p2m::{Authority, List, Mismatch, Translate, Window};
+use start_info::{BootFacts, Entry, PageCount, Pfn};
+
+use crate::{
+    boot::{
+        failure::{Cause, Failure},
+        image::Image,
+        options::Options,
+        refusal, rings,
+        setting::Setting,
+        translated::Translated,
+    },
+    platform::Platform,
+    report::timeline::Report,
+};
+
+/// start_info is known to be consistent.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    setting: Setting,
+    authority: Authority,
+}
+
+impl Parsed {
+    /// Checks a copy of start_info and finds the console.
+    ///
+    /// # Errors
+    /// [`Failure`] when a field contradicts another; the refusal can be seen on the console then.
+    pub(crate) fn read<P: Platform>(
+        platform: &mut P,
+        page: &[u8; 4096],
+        entry: &Entry,
+        image: &Image,
+    ) -> Result<Self, Failure> {
+        let mut report = Report::start(platform);
+        let authority = Authority::take().ok_or(Failure::new("start_info", Cause::Again))?;
+        let facts = BootFacts::parse(page, entry).map_err(|cause| {
+            refusal::attach_console(platform, &authority, page, entry);
+            Failure::new("start_info", cause)
+        })?;
+        // The builder maps at least this much, so the ring's page can be reached long before we map anything.
+        let pages = PageCount::try_new(facts.least_boot_end().get()).unwrap_or_default();
+        let window = Window::of_builder(&authority, KERNEL_MAP, pages);
+        let failure = |cause| Failure::new("start_info", cause);
+        rings::attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn))
+            .map_err(failure)?;
+        let options = Options::of(facts.command_line());
+        report.end(platform, "start_info", 0);
+        Ok(Self { setting: Setting { facts, map: None, image: *image, options, report }, authority })
+    }
+
+    /// Compares the builder's list with Xen's M2P where it matters most: the pages this boot builds on.
+    ///
+    /// # Errors
+    /// [`Failure`] with the page on which list and M2P disagree.
+    pub(crate) fn translate<P: Platform>(mut self, platform: &mut P) -> Result<Translated, Failure> {
+        let facts = &self.setting.facts;
+        let list = List::of(facts);
+        let last = facts.nr_pages().get() - 1;
+        let watched =
+            [0, facts.image().start(), facts.image().end() - 1, facts.page_tables().pfns.start(), last];
+        // The builder puts the rings right behind start_info; wherever their frames lead must lead back to them.
+        let rings = if facts.is_dom0() { 0 } else { 2 };
+        let behind = facts.start_info_pfn().get();
+        for pfn in
+            watched.into_iter().chain(behind..=behind + rings).filter_map(|number| Pfn::try_new(number).ok())
+        {
+            confirm(platform, &list, pfn).map_err(|cause| Failure::new("p2m check", cause))?;
+        }
+        rings::check_listed(platform, facts, &list).map_err(|cause| Failure::new("p2m check", cause))?;
+        self.setting.report.end(platform, "p2m check", 0);
+        Ok(Translated { setting: self.setting, authority: self.authority, list })
+    }
+}
+
+fn confirm<P: Platform>(platform: &P, list: &List, pfn: Pfn) -> Result<(), Mismatch> {
+    // A hole is no disagreement: the builder may leave the last pages out.
+    let Some(mfn) = list.entry(platform, pfn).ram() else { return Ok(()) };
+    match platform.machine_to_phys(mfn) {
+        Some(back) if back == pfn.get() => Ok(()),
+        back => Err(Mismatch { pfn, mfn, back }),
+    }
+}

@@ -1,0 +1,48 @@
+//! A refused start_info, and how its refusal is still seen.
+//!
+//! *What this is*: when the page cannot be trusted there is no console either. On a release Xen a domU's words then reach
+//! nobody, so the ring is looked for in the raw bytes: if its frame is one of the two pages right behind start_info, it is used.
+
+use core::mem::offset_of;
+
+use mmu::layout::KERNEL_MAP;
+use p2m::{Authority, Window};
+use start_info::{Entry, Mfn, PAGE_SIZE, PageCount, PfnRange, Ring};
+use xen_sys::start_info as Layout;
+
+use crate::{boot::rings, platform::Platform};
+
+const FLAGS: usize = offset_of!(Layout, flags);
+const CONSOLE_MFN: usize = offset_of!(Layout, console);
+const CONSOLE_PORT: usize = CONSOLE_MFN + 8;
+const SIF_INITDOMAIN: u32 = 2;
+/// How many pages there are from [`KERNEL_MAP`] to the end of the address space.
+const MOST_PAGES: u64 = (u64::MAX - KERNEL_MAP.as_u64()) / PAGE_SIZE + 1;
+
+/// Attaches the console ring that a refused page names, if it can be one.
+pub(crate) fn attach_console<P: Platform>(
+    platform: &mut P,
+    authority: &Authority,
+    page: &[u8; 4096],
+    entry: &Entry,
+) {
+    let word =
+        |at: usize| page.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+    let half =
+        |at: usize| page.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+    let is_domu = half(FLAGS).is_some_and(|flags| flags & SIF_INITDOMAIN == 0);
+    let start_info = entry.start_info.as_u64().checked_sub(KERNEL_MAP.as_u64()).map(|at| at / PAGE_SIZE);
+    if is_domu
+        && let Some(start_info) = start_info
+        && let Some(port) = half(CONSOLE_PORT)
+        && let Some(mfn) = word(CONSOLE_MFN).and_then(|number| Mfn::try_new(number).ok())
+        // The builder puts the two rings right behind start_info (xen.h, "Start-of-day memory layout").
+        && let allowed = PfnRange::clamped(start_info + 1, (start_info + 3).min(MOST_PAGES))
+        && let Ok(pages) = PageCount::try_new(allowed.end())
+    {
+        let window = Window::of_builder(authority, KERNEL_MAP, pages);
+        rings::attach_raw_console(platform, allowed, Ring { mfn, port }, |pfn| {
+            window.shared_page(authority, pfn)
+        });
+    }
+}

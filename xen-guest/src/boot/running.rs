@@ -1,0 +1,113 @@
+//! What the boot made: all that a running kernel is.
+
+use mmu::{DirectMap, IoMap, ModuleWindow, Settled as Layout};
+use p2m::{Frame, FrameSource, Publication, Set, Translate, Tree};
+use start_info::{Pfn, PfnRange};
+
+use crate::{
+    boot::{numbers::Numbers, setting::Setting},
+    module::table::ModuleTable,
+    platform::Platform,
+};
+
+/// A booted guest without its platform. A payload asks [`crate::Guest`], which owns both.
+#[derive(Debug)]
+pub struct Running {
+    /// start_info, the image, the options and the report.
+    pub setting: Setting,
+    /// The regions of the address space.
+    pub layout: Layout,
+    /// Memory at `__va` and the free frames in it.
+    pub map: DirectMap,
+    /// The P2M.
+    pub p2m: Tree,
+    /// The three-level list the toolstack reads; `None` when the P2M was left where it was.
+    pub publication: Option<Publication>,
+    /// The addresses for device memory.
+    pub io: IoMap,
+    /// The module window.
+    pub window: ModuleWindow,
+    /// The modules in it.
+    pub modules: ModuleTable,
+}
+
+impl Running {
+    /// Returns where the ramdisk is now, if there is one: where start_info says, unless it had to make way.
+    #[must_use]
+    pub(crate) fn ramdisk_pages(&self) -> Option<PfnRange> {
+        self.map.ramdisk_pfns()
+    }
+
+    /// Changes what stands for `pfn`, in the P2M and in both forms the toolstack reads.
+    ///
+    /// # Errors
+    /// [`mmu::Error::P2m`] for a page behind the last, [`mmu::Error::NoFrames`] when a leaf is needed and there is no
+    /// frame, [`mmu::Error::Refused`] when Xen refuses to map the leaf. Nothing is changed then.
+    pub(crate) fn set_entry<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        pfn: Pfn,
+        entry: p2m::Entry,
+    ) -> Result<(), mmu::Error> {
+        // An entry in a leaf of its own needs no frame, so it is changed without one.
+        let set = match self.p2m.set(platform, &mut Spare(&mut [None, None]), pfn, entry) {
+            Err(mmu::Error::P2m(p2m::Error::NoFrames)) => self.set_with_frames(platform, pfn, entry)?,
+            set => set?,
+        };
+        if let Set::New(leaf) = set
+            && let Some(publication) = &mut self.publication
+        {
+            // What can be refused comes first.
+            let window = self.map.view().direct();
+            let published = mmu::map_leaf(platform, &self.map, &self.p2m, &leaf)
+                .and_then(|()| Ok(publication.replace(&self.p2m, platform, window, &leaf)?));
+            if let Err(error) = published {
+                let frame = self.p2m.undo(platform, self.map.view().direct(), leaf);
+                frame.into_iter().for_each(|frame| self.map.give(platform, frame));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes an entry for which a leaf must be made, and perhaps a page above it.
+    fn set_with_frames<P: Platform>(
+        &mut self,
+        platform: &mut P,
+        pfn: Pfn,
+        entry: p2m::Entry,
+    ) -> Result<Set, mmu::Error> {
+        // While the tree changes, the direct map may have to grow, and grows by entries the change does not touch.
+        let mut frames = [Some(self.map.take(platform, &self.p2m)?), None];
+        match self.map.take(platform, &self.p2m) {
+            Ok(frame) => frames[1] = Some(frame),
+            // One is enough where the page above is there.
+            Err(mmu::Error::NoFrames { .. }) => {}
+            Err(error) => {
+                frames.into_iter().flatten().for_each(|frame| self.map.give(platform, frame));
+                return Err(error);
+            }
+        }
+        let set = self.p2m.set(platform, &mut Spare(&mut frames), pfn, entry);
+        for frame in frames.into_iter().rev().flatten() {
+            self.map.give(platform, frame);
+        }
+        set
+    }
+
+    /// Returns what stands for `pfn` in the P2M, and behind its end by the memory map.
+    pub fn entry<P: Platform>(&self, platform: &P, pfn: Pfn) -> p2m::Entry {
+        Numbers::of(&self.p2m, &self.setting).entry(platform, pfn)
+    }
+}
+
+/// Frames set aside for a change of the tree: at most a leaf and an inner page for it.
+struct Spare<'f>(&'f mut [Option<Frame>; 2]);
+
+impl<M> FrameSource<M> for Spare<'_> {
+    type Error = mmu::Error;
+
+    fn take(&mut self, _machine: &mut M) -> Result<Frame, mmu::Error> {
+        self.0.iter_mut().find_map(Option::take).ok_or(mmu::Error::P2m(p2m::Error::NoFrames))
+    }
+}

@@ -1,0 +1,69 @@
+//! Stage 4: the layout is final; memory is mapped at `__va`.
+
+use mmu::{BuilderTables, DirectMap, Settled as Layout};
+use p2m::{Arrangement, Occupied};
+
+use crate::{
+    boot::{failure::Failure, mapped::Mapped, options::Mapping, setting::Setting},
+    platform::Platform,
+};
+
+/// The layout is decided.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(super) setting: Setting,
+    pub(super) occupied: Occupied,
+    pub(super) pages: Arrangement,
+    pub(super) layout: Layout,
+    pub(super) builder: BuilderTables,
+}
+
+impl Settled {
+    /// Maps memory: what the builder mapped and, unless the map is lazy, all the rest.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is no memory for the tables or Xen refuses one.
+    pub(crate) fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
+        let failure = |cause| Failure::new("direct map", cause);
+        let constant = self.setting.image.constant_pages();
+        let (facts, pages) = (&self.setting.facts, &self.pages);
+        let list = self.setting.options.old_list();
+        let builder = self.builder;
+        let mut map = DirectMap::bootstrap(platform, pages, &self.occupied, facts, builder, constant, list)
+            .map_err(failure)?;
+        if self.setting.options.mapping == Mapping::Eager {
+            let mut progress = Progress::of(&map);
+            while map.grow(platform, pages).map_err(failure)? {
+                progress.tell(&map);
+            }
+        }
+        self.setting.report.end(platform, "direct map", map.taken());
+        let Self { setting, pages, layout, .. } = self;
+        Ok(Mapped { setting, pages, layout, map })
+    }
+}
+
+/// Says how far a long mapping is, in memory: page numbers without any take no time.
+struct Progress {
+    /// Pages between two lines.
+    step: u64,
+    next: u64,
+}
+
+impl Progress {
+    /// Below this many pages (8 GiB) it is over before it can be read.
+    const LONG: u64 = 1 << 21;
+
+    fn of(map: &DirectMap) -> Self {
+        let step = (map.memory().get() / 8).max(Self::LONG);
+        Self { step, next: step }
+    }
+
+    fn tell(&mut self, map: &DirectMap) {
+        let (mapped, total) = (map.memory_mapped(), map.memory());
+        if mapped.get() >= self.next && mapped < total {
+            log::info!("mapping memory: {} of {} GiB", mapped.bytes() >> 30, total.bytes() >> 30);
+            self.next += self.step;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Stage 7: our own page tables are live; shared_info is mapped and the P2M published.
+
+use mmu::{DirectMap, Fixmap, IoMap, ModuleWindow, Region, Settled as Layout, layout::LINEAR_P2M};
+use p2m::{Arrangement, Publication, Tree};
+use start_info::{Mfn, PageCount};
+
+use crate::{
+    boot::{failure::Failure, running::Running, setting::Setting},
+    module::table::ModuleTable,
+    platform::{Platform, Published},
+};
+
+/// The builder's tables are gone.
+#[derive(Debug)]
+pub(crate) struct Switched {
+    pub(super) setting: Setting,
+    pub(super) pages: Arrangement,
+    pub(super) layout: Layout,
+    pub(super) map: DirectMap,
+    pub(super) tree: Tree,
+    pub(super) publication: Option<Publication>,
+    pub(super) root: Mfn,
+}
+
+impl Switched {
+    /// Maps shared_info, tells the toolstack where the P2M is, and opens the module window.
+    ///
+    /// # Errors
+    /// [`Failure`] when Xen refuses to map shared_info, or when what lies where the machine has no RAM cannot be moved away.
+    pub(crate) fn arm<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
+        let facts = &self.setting.facts;
+        let page = Fixmap::new(&self.layout)
+            .map_shared_info(platform, &self.tree, facts)
+            .map_err(|cause| Failure::new("shared_info", cause))?;
+        platform.attach_shared_info(page);
+        let list = facts.p2m_list();
+        // The builder's list as it is no longer says where every page is: then there is no linear form to be read.
+        let linear = self.publication.is_some() || self.pages.is_as_built();
+        platform.publish(&Published {
+            max_pfn: self.tree.pages().get(),
+            frame_list_list: self.publication.as_ref().map_or(u64::MAX, Publication::frame_list_list),
+            p2m_cr3: if linear { self.root.maddr().get() } else { 0 },
+            p2m_vaddr: if self.publication.is_some() { LINEAR_P2M } else { list.at },
+        });
+        let occupied = match self.publication {
+            Some(_) => None,
+            None => {
+                let pages = PageCount::of_bytes(self.pages.list().pages().get() * 8).unwrap_or_default();
+                Some(Region::new("P2M list", list.at, pages))
+            }
+        };
+        let window = ModuleWindow::new(&self.layout, occupied);
+        let io = IoMap::new(&self.layout);
+        self.setting.report.end(platform, "shared_info", self.map.taken());
+        let Self { setting, pages, layout, map, tree, publication, .. } = self;
+        let modules = ModuleTable::new(&[]);
+        let mut running = Running { setting, layout, map, p2m: tree, publication, io, window, modules };
+        if pages.late().next().is_some() {
+            running.make_way(platform, &pages).map_err(|cause| Failure::new("memory map", cause))?;
+            let taken = running.map.taken();
+            running.setting.report.end(platform, "make way", taken);
+        }
+        Ok(running)
+    }
+}

@@ -1,0 +1,45 @@
+//! Stage 6: the P2M is ours; the new page tables are built, switched to, and the builder's pages given back.
+
+use mmu::{DirectMap, Settled as Layout, build_space, release};
+use p2m::{Arrangement, Publication, Tree};
+
+use crate::{
+    boot::{failure::Failure, rings, setting::Setting, switched::Switched},
+    platform::Platform,
+};
+
+/// The tree answers every lookup.
+#[derive(Debug)]
+pub(crate) struct WithP2m {
+    pub(super) setting: Setting,
+    pub(super) pages: Arrangement,
+    pub(super) layout: Layout,
+    pub(super) map: DirectMap,
+    pub(super) tree: Tree,
+    /// `None` when the P2M was left where it was.
+    pub(super) publication: Option<Publication>,
+}
+
+impl WithP2m {
+    /// Builds the address space, switches to it, and releases what the builder left.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is no memory for the tables or Xen refuses a step.
+    pub(crate) fn switch<P: Platform>(self, platform: &mut P) -> Result<Switched, Failure> {
+        let Self { mut setting, pages, layout, mut map, tree, publication } = self;
+        let list = setting.options.old_list();
+        let Setting { facts, image, report, .. } = &mut setting;
+        let space = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
+            .map_err(|cause| Failure::new("page tables", cause))?;
+        let root_frame = space.root();
+        // The ring's page leaves __ka with the builder's tables, so the console moves to __va first.
+        rings::attach_console(platform, facts, |pfn| map.shared_page(pfn))
+            .map_err(|cause| Failure::new("page tables", cause))?;
+        report.end(platform, "page tables", map.taken());
+        let released = release(platform, &mut map, &tree, facts, space, list, pages.late())
+            .map_err(|cause| Failure::new("release", cause))?;
+        log::info!("released: {released}");
+        report.end(platform, "release", map.taken());
+        Ok(Switched { setting, pages, layout, map, tree, publication, root: root_frame })
+    }
+}

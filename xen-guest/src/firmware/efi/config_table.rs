@@ -1,0 +1,36 @@
+//! EFI's configuration table: pairs of a GUID and an address (UEFI 2.10, 4.6).
+//!
+//! *What must hold*: the number of entries is bounded before it is used.
+
+use crate::firmware::{
+    efi::{facts::EfiFacts, guid::Guid},
+    error::Error,
+    memory::{MachineMemory, array, chunk, long},
+};
+
+/// How many entries are looked at; firmware has some dozens.
+const MOST: u32 = 1024;
+/// Bytes of an entry.
+const ENTRY: u64 = 24;
+
+/// Returns the address of ACPI's root pointer, that of 2.0 if there is one.
+pub(in crate::firmware) fn acpi<M: MachineMemory>(
+    memory: &mut M,
+    facts: &EfiFacts,
+) -> Result<Option<u64>, Error> {
+    if facts.tables > MOST {
+        return Err(Error::ConfigurationTables { found: facts.tables, limit: MOST });
+    }
+    let mut first = None;
+    for index in 0..u64::from(facts.tables) {
+        let at = facts.configuration.get() + index * ENTRY;
+        let entry: [u8; 24] = array(memory, "EFI's configuration table", at)?;
+        let address = long(&entry, 16);
+        match Guid::from_bytes(chunk(&entry, 0)) {
+            Guid::ACPI_20 => return Ok(Some(address)),
+            Guid::ACPI_10 => first = first.or(Some(address)),
+            _ => {}
+        }
+    }
+    Ok(first)
+}

@@ -1,0 +1,100 @@
+//! EFI's variables.
+//!
+//! *What must hold*: a [`Name`] ends with its only NUL: Xen reads up to it.
+
+use core::fmt;
+
+use arrayvec::ArrayVec;
+
+use crate::firmware::{
+    efi::{
+        facts::{EfiCalls, optional},
+        guid::Guid,
+        status::Status,
+    },
+    error::{Call, Error},
+};
+
+/// Characters of a name, its NUL included.
+const NAME_UNITS: usize = 64;
+/// The longest variable that is read.
+const MOST_BYTES: usize = 1024;
+
+/// A variable's name in EFI's characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(ArrayVec<u16, NAME_UNITS>);
+
+impl Name {
+    /// Makes a name.
+    ///
+    /// # Errors
+    /// [`Error::Name`] when it is longer than 63 characters, or has a NUL.
+    pub fn new(name: &str) -> Result<Self, Error> {
+        let refused = || Error::Name { units: name.encode_utf16().count(), limit: NAME_UNITS - 1 };
+        let mut units = ArrayVec::new();
+        for unit in name.encode_utf16() {
+            if unit == 0 {
+                return Err(refused());
+            }
+            units.try_push(unit).map_err(|_| refused())?;
+        }
+        units.try_push(0).map_err(|_| refused())?;
+        Ok(Self(units))
+    }
+
+    /// Returns the characters and the NUL.
+    #[must_use]
+    pub fn units(&self) -> &[u16] {
+        &self.0
+    }
+}
+
+/// What a variable holds.
+pub type VariableBytes = ArrayVec<u8, MOST_BYTES>;
+
+/// A variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Bit 0: kept over a reset; bit 1: for boot services; bit 2: for runtime services.
+    pub attributes: u32,
+    /// What it holds.
+    pub bytes: VariableBytes,
+}
+
+/// Asks EFI for a variable of at most 1024 bytes; `None` when there is no such variable, or Xen does not use the runtime services.
+///
+/// # Errors
+/// [`Error::Refused`] and [`Error::Status`] when Xen or EFI refuses, [`Error::VariableSize`] when the answer is longer than was
+/// asked for.
+pub(crate) fn efi_variable<E: EfiCalls>(
+    efi: &mut E,
+    name: &Name,
+    owner: Guid,
+) -> Result<Option<Variable>, Error> {
+    let mut buffer = [0; MOST_BYTES];
+    let call = Call::GetVariable;
+    let Some(answer) = optional(call, efi.efi_get_variable(name, owner, &mut buffer))? else {
+        return Ok(None);
+    };
+    let (attributes, found) = answer.value;
+    match answer.status {
+        Status::SUCCESS => {}
+        Status::NOT_FOUND | Status::UNSUPPORTED => return Ok(None),
+        status => return Err(Error::Status { call, status }),
+    }
+    let bytes = usize::try_from(found).ok().and_then(|len| buffer.get(..len));
+    let bytes = bytes.and_then(|bytes| VariableBytes::try_from(bytes).ok());
+    let bytes = bytes.ok_or(Error::VariableSize { found, limit: MOST_BYTES })?;
+    Ok(Some(Variable { attributes, bytes }))
+}
+
+/// The bytes in hexadecimal, the first 16 of them.
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.bytes.len())?;
+        for byte in self.bytes.iter().take(16) {
+            write!(f, " {byte:02x}")?;
+        }
+        f.write_str(if self.bytes.len() > 16 { " …" } else { "" })
+    }
+}

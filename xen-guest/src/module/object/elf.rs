@@ -1,0 +1,248 @@
+//! Opens a module's file: header, section table, symbol table.
+//!
+//! *What this is*: the `object` crate reads the tables; this file checks first that it is asked about the one kind of file
+//! we load, and that every section lies inside the file and apart from the others.
+//!
+//! *What must hold*: all indices taken from the file go through [`Object::row`] or the symbol table's checked lookup.
+//!
+//! *What is not prevented*: a string table that holds nonsense. Names are only compared and printed.
+
+use alloc::vec::Vec;
+
+use object::elf::{FileHeader64, SHT_NOBITS, SHT_NULL, SHT_SYMTAB, SectionHeader64, Sym64};
+use object::endian::LittleEndian;
+use object::read::SectionIndex;
+use object::read::elf::{FileHeader, SectionHeader, SectionTable, Sym as _, SymbolTable};
+
+use crate::module::error::{Error, Name};
+
+/// The byte order of everything in the file, already checked.
+pub(in crate::module) const ENDIAN: LittleEndian = LittleEndian;
+
+/// The file header of the one class and byte order we load.
+pub(in crate::module) type Header = FileHeader64<LittleEndian>;
+
+/// One row of the section table.
+pub(in crate::module) type Row = SectionHeader64<LittleEndian>;
+
+/// The longest name that is read to its end. A table of names need not have any end between two of them, and then reading every name
+/// to its end takes the square of the file's size.
+pub(in crate::module) const LONGEST_NAME: usize = 512;
+
+/// A module's file whose tables lie inside it.
+pub(in crate::module) struct Object<'a> {
+    bytes: &'a [u8],
+    sections: SectionTable<'a, Header>,
+    symbols: SymbolTable<'a, Header>,
+    section_names: &'a [u8],
+    symbol_names: &'a [u8],
+}
+
+/// A name of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::module) enum Text<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// The front of one that is longer than [`LONGEST_NAME`].
+    Front(&'a [u8]),
+}
+
+impl<'a> Text<'a> {
+    /// Reads the name at an offset of a table; `None` if the table ends first.
+    fn read(table: &'a [u8], at: u32) -> Option<Self> {
+        let rest = table.get(at as usize..)?;
+        let front = rest.get(..=LONGEST_NAME).unwrap_or(rest);
+        match front.iter().position(|byte| *byte == 0) {
+            Some(len) => rest.get(..len).map(Self::Whole),
+            None if front.len() > LONGEST_NAME => rest.get(..LONGEST_NAME).map(Self::Front),
+            None => None,
+        }
+    }
+
+    /// Returns the bytes there are.
+    pub(in crate::module) const fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Whole(bytes) | Self::Front(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// Checks the header and reads the tables.
+    pub(in crate::module) fn open(bytes: &'a [u8]) -> Result<Self, Error> {
+        let header = header(bytes)?;
+        let table = header.e_shoff(ENDIAN);
+        let count = header.shnum(ENDIAN, bytes).map_err(|_| end_of_table(bytes, table, 1))?;
+        header.section_headers(ENDIAN, bytes).map_err(|cause| {
+            let cut = end_of_table(bytes, table, count.into());
+            if matches!(cut, Error::Truncated { end, present, .. } if end > present) {
+                cut
+            } else {
+                Error::Malformed(cause)
+            }
+        })?;
+        let sections = header.sections(ENDIAN, bytes).map_err(Error::Malformed)?;
+        let symbols = SymbolTable::default();
+        let mut object = Self { bytes, sections, symbols, section_names: &[], symbol_names: &[] };
+        let names = header.shstrndx(ENDIAN, bytes).map_err(Error::Malformed)?;
+        object.section_names = object.table(SectionIndex(names as usize));
+        object.check_extents()?;
+        for (_, row) in object.rows().filter(|(_, row)| row.sh_type(ENDIAN) == SHT_SYMTAB) {
+            object.check_entries(row, size_of::<Sym64<LittleEndian>>() as u64)?;
+        }
+        object.symbols = object.sections.symbols(ENDIAN, bytes, SHT_SYMTAB).map_err(Error::Malformed)?;
+        object.symbol_names = object.table(object.symbols.string_section());
+        Ok(object)
+    }
+
+    /// Returns the bytes of a table of names; none where there is no such section.
+    fn table(&self, index: SectionIndex) -> &'a [u8] {
+        let row = self.sections.section(index).ok();
+        row.and_then(|row| row.data(ENDIAN, self.bytes).ok()).unwrap_or_default()
+    }
+
+    /// Returns the rows of the section table with their indices, without the empty row 0.
+    pub(in crate::module) fn rows(&self) -> impl Iterator<Item = (usize, &'a Row)> {
+        self.sections.enumerate().map(|(index, row)| (index.0, row)).skip(1)
+    }
+
+    /// Returns the row of that index; `holder` is who says so.
+    pub(in crate::module) fn row(&self, index: u64, holder: impl FnOnce() -> Name) -> Result<&'a Row, Error> {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.sections.section(SectionIndex(index)).ok())
+            .ok_or_else(|| Error::SectionIndex {
+                holder: holder(),
+                index,
+                sections: self.sections.len() as u64,
+            })
+    }
+
+    /// Returns the symbol table; empty if the file has none.
+    pub(in crate::module) const fn symbols(&self) -> &SymbolTable<'a, Header> {
+        &self.symbols
+    }
+
+    /// Returns a section's bytes in the file; none for `.bss` and its like.
+    pub(in crate::module) fn bytes(&self, row: &Row) -> Result<&'a [u8], Error> {
+        row.data(ENDIAN, self.bytes).map_err(Error::Malformed)
+    }
+
+    /// Returns the whole file, for the table readers of the `object` crate.
+    pub(in crate::module) const fn file(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Returns a section's name as the file has it, or the front of a long one.
+    pub(in crate::module) fn raw_name(&self, row: &Row) -> &'a [u8] {
+        Text::read(self.section_names, row.sh_name(ENDIAN)).map_or(b"(unnamed)", Text::bytes)
+    }
+
+    /// Returns a symbol's name.
+    pub(in crate::module) fn symbol_name(&self, symbol: &Sym64<LittleEndian>) -> Result<Text<'a>, Error> {
+        match Text::read(self.symbol_names, symbol.st_name(ENDIAN)) {
+            Some(text) => Ok(text),
+            // It has no end, which the `object` crate says too.
+            None => self.symbols.symbol_name(ENDIAN, symbol).map(Text::Whole).map_err(Error::Malformed),
+        }
+    }
+
+    /// Tells whether a symbol has this name.
+    pub(in crate::module) fn is_named(&self, symbol: &Sym64<LittleEndian>, name: &[u8]) -> bool {
+        let found = self.symbol_names.get(symbol.st_name(ENDIAN) as usize..);
+        found.and_then(|found| found.strip_prefix(name)).is_some_and(|behind| behind.first() == Some(&0))
+    }
+
+    /// Returns a section's name, fit for printing.
+    pub(in crate::module) fn name(&self, row: &Row) -> Name {
+        Name::new(self.raw_name(row))
+    }
+
+    /// Checks that a table's size is a whole number of entries, where the `object` crate would not say which table it is.
+    pub(in crate::module) fn check_entries(&self, row: &Row, entry: u64) -> Result<(), Error> {
+        let size = row.sh_size(ENDIAN);
+        if size.is_multiple_of(entry) {
+            Ok(())
+        } else {
+            Err(Error::TableSize { section: self.name(row), size, entry })
+        }
+    }
+
+    /// Checks that a table of relocations counts its symbols in the symbol table that is read.
+    pub(in crate::module) fn check_link(&self, row: &Row) -> Result<(), Error> {
+        if row.link(ENDIAN) == self.symbols.section() {
+            return Ok(());
+        }
+        let (index, sections) = (row.sh_link(ENDIAN).into(), self.sections.len() as u64);
+        Err(Error::SectionIndex { holder: self.name(row), index, sections })
+    }
+
+    /// Checks that every section lies inside the file, and no two share a byte of it.
+    fn check_extents(&self) -> Result<(), Error> {
+        let present = self.bytes.len() as u64;
+        let mut extents: Vec<(u64, u64, &Row)> = Vec::new();
+        let entries = self.sections.len();
+        extents.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+        for (_, row) in self.rows() {
+            let (start, size) = (row.sh_offset(ENDIAN), row.sh_size(ENDIAN));
+            if matches!(row.sh_type(ENDIAN), SHT_NULL | SHT_NOBITS) || size == 0 {
+                continue;
+            }
+            let end = start.saturating_add(size);
+            if end > present {
+                return Err(Error::Truncated { piece: self.piece(row), end, present });
+            }
+            extents.push((start, end, row));
+        }
+        extents.sort_unstable_by_key(|(start, ..)| *start);
+        for (before, after) in extents.iter().zip(extents.iter().skip(1)) {
+            if after.0 < before.1 {
+                let [first, second] = [before.2, after.2].map(|row| self.name(row));
+                return Err(Error::Overlap { first, second, offset: after.0 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns "section NAME"; the name is missing where the cut took the names too.
+    fn piece(&self, row: &Row) -> Name {
+        Name::new(alloc::format!("section {}", self.name(row)).as_bytes())
+    }
+}
+
+/// Checks that the file is an x86-64 relocatable object of the current ELF version.
+fn header(bytes: &[u8]) -> Result<&Header, Error> {
+    let magic = bytes.get(..4).unwrap_or(bytes);
+    if !b"\x7fELF".starts_with(magic) {
+        let mut found = [0; 4];
+        found.iter_mut().zip(magic).for_each(|(to, from)| *to = *from);
+        return Err(Error::NotElf { found });
+    }
+    let len = size_of::<Header>();
+    if bytes.len() < len {
+        let piece = Name::new(b"the file header");
+        return Err(Error::Truncated { piece, end: len as u64, present: bytes.len() as u64 });
+    }
+    // The class and byte order decide where the other fields are, so they come first and from the raw bytes.
+    for (field, at, wanted) in [("EI_CLASS", 4, 2), ("EI_DATA", 5, 1), ("EI_VERSION", 6, 1)] {
+        let found = bytes.get(at).copied().unwrap_or_default();
+        check(field, found.into(), wanted)?;
+    }
+    let header = Header::parse(bytes).map_err(Error::Malformed)?;
+    check("e_type", header.e_type(ENDIAN).0.into(), 1)?;
+    check("e_machine", header.e_machine(ENDIAN).0.into(), 62)?;
+    check("e_version", header.e_version(ENDIAN).into(), 1)?;
+    check("e_shentsize", header.e_shentsize(ENDIAN).into(), size_of::<Row>() as u64)?;
+    Ok(header)
+}
+
+/// Compares one header field with the only value we load.
+const fn check(field: &'static str, found: u64, wanted: u64) -> Result<(), Error> {
+    if found == wanted { Ok(()) } else { Err(Error::Header { field, found, wanted }) }
+}
+
+/// Says where a section table of `count` rows ends.
+fn end_of_table(bytes: &[u8], start: u64, count: u64) -> Error {
+    let end = start.saturating_add(count.saturating_mul(size_of::<Row>() as u64));
+    Error::Truncated { piece: Name::new(b"the section table"), end, present: bytes.len() as u64 }
+}

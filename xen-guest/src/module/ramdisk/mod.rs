@@ -1,0 +1,5 @@
+//! Where modules come from: the archives of a ramdisk, unpacked.
+
+pub(crate) mod archive;
+pub(crate) mod gzip;
+pub(crate) mod unpacked;

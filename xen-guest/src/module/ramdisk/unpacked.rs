@@ -1,0 +1,138 @@
+//! The archives in a ramdisk, one behind the other, each plain or packed with gzip.
+//!
+//! *What this is*: what the tools that make ramdisks write: an archive of processor microcode in front, zeros up to some border, and
+//! then the archive proper, which is mostly compressed. Any number of archives is followed, with any number of zeros between
+//! and behind them. What is packed is unpacked here, into the heap, and lives as long as this.
+//!
+//! *What must hold*: each archive starts with an entry and ends with its trailer; nothing but zeros and archives follows. What is packed holds
+//! plain archives, one at least, and zeros.
+//!
+//! *What is not prevented*: a ramdisk whose end is lost at the border between two archives. It looks whole.
+
+use alloc::vec::Vec;
+
+use start_info::PAGE_SIZE;
+
+use crate::module::{
+    error::Error,
+    ramdisk::{
+        archive::{Visit, walk},
+        gzip,
+    },
+};
+
+/// Forms of compression that are not unpacked here, by what they start with.
+const OTHERS: [(&[u8], &str); 6] = [
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+    (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"),
+    (b"BZh", "bzip2"),
+    (&[0x5d, 0, 0], "lzma"),
+    (&[0x02, 0x21, 0x4c, 0x18], "lz4"),
+    (&[0x89, b'L', b'Z', b'O'], "lzo"),
+];
+
+/// A ramdisk whose archives are all there.
+#[derive(Debug)]
+pub struct Ramdisk<'a> {
+    bytes: &'a [u8],
+    pieces: Vec<Piece>,
+}
+
+/// A part of a ramdisk.
+#[derive(Debug)]
+enum Piece {
+    /// One archive, from its first entry to its trailer.
+    Plain {
+        /// Where it starts.
+        start: u64,
+    },
+    /// What was packed: archives and zeros.
+    Unpacked {
+        /// Where it starts in the ramdisk.
+        offset: u64,
+        bytes: Vec<u8>,
+    },
+}
+
+impl<'a> Ramdisk<'a> {
+    /// Goes through a ramdisk from its first byte to its last, and unpacks what is packed.
+    ///
+    /// # Errors
+    /// [`Error::NotAnArchive`], [`Error::ArchiveField`] and [`Error::TruncatedArchive`] with the byte where it happened,
+    /// within [`Error::InGzip`] if that byte was packed; [`Error::Compression`] for another packing than gzip; those of
+    /// gzip: [`Error::GzipHeader`], [`Error::GzipTruncated`], [`Error::GzipData`], [`Error::GzipCheck`],
+    /// [`Error::UnpacksTooLarge`], [`Error::NoRoomToUnpack`]; [`Error::NoMemory`].
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Error> {
+        let mut pieces = Vec::new();
+        let mut unpacked = 0;
+        let mut at = first(bytes);
+        loop {
+            let found = rest(bytes, at);
+            let (piece, end) = if gzip::starts(found) {
+                let (inside, end) = gzip::unpack(bytes, at, gzip::MAX_UNPACKED - unpacked)?;
+                unpacked += inside.len() as u64;
+                walk_all(&inside, &mut |_| Ok(())).map_err(|cause| cause.in_gzip(at))?;
+                (Piece::Unpacked { offset: at, bytes: inside }, end)
+            } else if let Some((_, name)) = OTHERS.iter().find(|(magic, _)| found.starts_with(magic)) {
+                return Err(Error::Compression { offset: at, name });
+            } else {
+                (Piece::Plain { start: at }, walk(bytes, at, &mut |_| Ok(()))?)
+            };
+            pieces.try_reserve(1).map_err(|_| Error::NoMemory { entries: pieces.len() + 1 })?;
+            pieces.push(piece);
+            at = after_zeros(bytes, end);
+            if at >= bytes.len() as u64 {
+                return Ok(Self { bytes, pieces });
+            }
+        }
+    }
+
+    /// Calls `visit` with each entry of each archive, in their order.
+    pub(in crate::module) fn entries<'s>(&'s self, visit: &mut Visit<'_, 's>) -> Result<(), Error> {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Plain { start } => walk(self.bytes, *start, visit).map(|_| ())?,
+                Piece::Unpacked { offset, bytes } => {
+                    walk_all(bytes, visit).map_err(|cause| cause.in_gzip(*offset))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Walks the archives in what was packed.
+fn walk_all<'s>(bytes: &'s [u8], visit: &mut Visit<'_, 's>) -> Result<(), Error> {
+    let mut at = first(bytes);
+    loop {
+        at = after_zeros(bytes, walk(bytes, at, visit)?);
+        if at >= bytes.len() as u64 {
+            return Ok(());
+        }
+    }
+}
+
+/// Where the first archive should be: behind leading zeros. If there is nothing else, at the first byte, where none is found.
+fn first(bytes: &[u8]) -> u64 {
+    let at = after_zeros(bytes, 0);
+    if at < bytes.len() as u64 { at } else { 0 }
+}
+
+/// Returns where the next byte is that is no zero; the end, if there is none.
+fn after_zeros(bytes: &[u8], at: u64) -> u64 {
+    // A page at a time: a ramdisk may be padded with hundreds of MiB.
+    let rest = rest(bytes, at);
+    let zeros = rest.chunks(PAGE_SIZE as usize).take_while(|page| is_zero(page));
+    let zeros: usize = zeros.map(<[u8]>::len).sum();
+    let more = rest.iter().skip(zeros).take_while(|byte| **byte == 0).count();
+    at + (zeros + more) as u64
+}
+
+fn is_zero(page: &[u8]) -> bool {
+    let (words, tail) = page.as_chunks::<8>();
+    words.iter().all(|word| u64::from_le_bytes(*word) == 0) && tail.iter().all(|byte| *byte == 0)
+}
+
+fn rest(bytes: &[u8], at: u64) -> &[u8] {
+    usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default()
+}
