@@ -28,6 +28,7 @@ mod list;
 mod m2p;
 mod memory;
 mod occupied;
+mod page;
 mod publish;
 mod revector;
 mod ring_page;

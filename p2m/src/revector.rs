@@ -10,7 +10,7 @@ use start_info::ENTRIES;
 
 use crate::{
     Entry, Error, FrameSource, Memory, Tree, Window,
-    tree::{Page, blank_from, copy_of, page_pfn},
+    page::{Page, blank_from, copy_of, page_pfn},
 };
 
 /// What revectoring did.

@@ -20,7 +20,7 @@ use crate::{
     arrangement::LeafKind,
     entry::Entry,
     frame_source::FrameSource,
-    memory::{Word, WordMut, entry_address},
+    page::{Page, copy_of, mixed_leaf, new_page, page_pfn},
     translate::Translate,
 };
 
@@ -49,40 +49,6 @@ pub enum Set {
     InPlace,
     /// A leaf had to be made.
     New(NewLeaf),
-}
-
-/// A page of the tree, at the address where it can be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Page(VirtAddr);
-
-impl Page {
-    /// Gives the frame to the tree for good.
-    fn of(frame: Frame) -> Self {
-        Self(frame.address())
-    }
-
-    pub(crate) const fn address(self) -> VirtAddr {
-        self.0
-    }
-
-    pub(crate) fn word(self, index: u64) -> Word {
-        Word::at(entry_address(self.0, index))
-    }
-
-    fn load(self, memory: &impl Memory, index: u64) -> u64 {
-        memory.load(self.word(index))
-    }
-
-    fn store(self, memory: &mut impl Memory, index: u64, value: u64) {
-        memory.store(WordMut::at(entry_address(self.0, index)), value);
-    }
-
-    fn child(self, memory: &impl Memory, index: u64) -> Option<Self> {
-        match self.load(memory, index) {
-            0 => None,
-            address => Some(Self(VirtAddr::new_truncate(address))),
-        }
-    }
 }
 
 /// The P2M as a tree.
@@ -119,7 +85,7 @@ impl Tree {
         while index < tree.leaves() {
             let (kind, end) = arrangement.leaves(index);
             let leaf = match kind {
-                LeafKind::List => Page(arrangement.list().page(index)),
+                LeafKind::List => Page::of_list(arrangement.list().page(index)),
                 LeafKind::Missing => missing,
                 LeafKind::Identity => identity,
                 LeafKind::Mixed => mixed_leaf(arrangement, memory, source, index)?,
@@ -368,11 +334,6 @@ impl Tree {
     }
 }
 
-/// Returns the page of a leaf, as the direct map knows it.
-pub(crate) fn page_pfn(window: &Window, leaf: Page) -> Result<Pfn, Error> {
-    window.pfn(leaf.address()).ok_or(Error::StrayLeaf { address: leaf.address().as_u64() })
-}
-
 impl Translate for Tree {
     fn without_memory(&self, memory: &impl Memory, pfn: Pfn) -> PfnRange {
         if pfn.get() >= self.pages.get() {
@@ -420,46 +381,4 @@ const fn inner_levels(pages: PageCount) -> u32 {
 /// Returns the word that leads to leaf `index` in an inner page `level` levels above the lowest inner page.
 const fn inner_index(index: u64, level: u32) -> u64 {
     (index >> (9 * level)) % ENTRIES
-}
-
-/// Makes the leaf `index` of an arrangement that is no page of the list.
-fn mixed_leaf<M: Memory, S: FrameSource<M>>(
-    arrangement: &Arrangement,
-    memory: &mut M,
-    source: &mut S,
-    index: u64,
-) -> Result<Page, S::Error> {
-    let mut frame = source.take(memory)?;
-    let mut words = [Entry::MISSING; ENTRIES as usize];
-    if let Ok(first) = Pfn::try_new(index * ENTRIES) {
-        arrangement.leaf_words(memory, first, &mut words);
-    }
-    memory.store_words(&mut frame, &words);
-    Ok(Page::of(frame))
-}
-
-fn new_page<M: Memory, S: FrameSource<M>>(
-    memory: &mut M,
-    source: &mut S,
-    value: u64,
-) -> Result<Page, S::Error> {
-    let mut frame = source.take(memory)?;
-    memory.fill(&mut frame, value);
-    Ok(Page::of(frame))
-}
-
-pub(crate) fn copy_of<M: Memory, S: FrameSource<M>>(
-    memory: &mut M,
-    source: &mut S,
-    page: Page,
-) -> Result<Page, S::Error> {
-    let mut frame = source.take(memory)?;
-    memory.copy_page(page.word(0), &mut frame);
-    Ok(Page::of(frame))
-}
-
-pub(crate) fn blank_from(memory: &mut impl Memory, page: Page, first: u64) {
-    for index in first..ENTRIES {
-        page.store(memory, index, Entry::MISSING);
-    }
 }

@@ -12,7 +12,7 @@
 use x86_64::VirtAddr;
 
 use crate::page::Fields;
-use crate::{Error, Flags, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use crate::{Error, PAGE_SIZE, PageCount, Pfn, PfnRange, flags::Flags};
 
 /// The mapping ends on a multiple of 4 MiB (xen.h, item 2) ...
 const END_ALIGNMENT_BYTES: u64 = 4 << 20;

@@ -14,8 +14,8 @@ use crate::p2m_list::P2mList;
 use crate::page::Fields;
 use crate::ring;
 use crate::{
-    CommandLine, Console, Entry, Error, Flags, MAX_FRAMES, Maddr, PageCount, PageTables, Pfn, PfnRange,
-    Ramdisk, Ring, Screen, ScreenError,
+    CommandLine, Console, Entry, Error, MAX_FRAMES, Maddr, PageCount, PageTables, Pfn, PfnRange, Ramdisk,
+    Ring, Screen, ScreenError, flags::Flags,
 };
 
 /// What a domain knows about itself before it has touched anything.

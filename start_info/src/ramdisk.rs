@@ -14,7 +14,7 @@ use crate::area::Area;
 use crate::mapping::{Mapping, pfn_of};
 use crate::p2m_list::{P2mList, P2mPlace};
 use crate::page::Fields;
-use crate::{Error, Flags, PAGE_SIZE, PfnRange};
+use crate::{Error, PAGE_SIZE, PfnRange, flags::Flags};
 
 /// The pages of the ramdisk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,8 @@
 //!
 //! *What is not prevented*: a frame that is no ring's. `p2m::ring_page` finds the page and checks that it is one.
 
-use core::fmt;
-
 use crate::page::{Fields, START_INFO_BYTES};
-use crate::{Error, Flags, Maddr, Mfn, PAGE_SIZE};
+use crate::{Error, Maddr, Mfn, PAGE_SIZE, flags::Flags, ring_name::RingName};
 
 /// The ports there are at boot; more exist only after a guest has asked for them (event_channel.h,
 /// `EVTCHN_2L_NR_CHANNELS`).
@@ -44,24 +42,6 @@ pub struct VgaInfo {
     pub offset: u32,
     /// Bytes Xen filled in; older versions know fewer fields.
     pub size: u32,
-}
-
-/// Tells one ring from the other in an [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RingName {
-    /// `store_mfn` and `store_evtchn`.
-    Xenstore,
-    /// `console.domU`.
-    Console,
-}
-
-impl fmt::Display for RingName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Xenstore => "xenstore",
-            Self::Console => "console",
-        })
-    }
 }
 
 /// Checks the address of shared_info, the one machine *byte* address among the fields.

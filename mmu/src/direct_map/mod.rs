@@ -14,40 +14,35 @@
 pub(crate) mod chunk;
 mod deferred;
 mod growth;
+mod holes;
+mod mapper;
+mod needed;
 pub(crate) mod pool;
 pub(crate) mod ramdisk;
 
 use arrayvec::ArrayVec;
 use p2m::{
-    Arrangement, Entry as P2mEntry, Frame, FrameAllocator, MOST_OCCUPANTS, Mapped, Memory, Occupied,
-    SharedPage, Span, Translate, Unmapped,
+    Arrangement, Frame, FrameAllocator, MOST_OCCUPANTS, Mapped, Memory, Occupied, SharedPage, Span,
+    Translate, Unmapped,
 };
-use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PageCount, Pfn, PfnRange};
-use x86_64::VirtAddr;
+use start_info::{BootFacts, P2mPlace, PageCount, Pfn, PfnRange};
 
 use crate::{
     direct_map::{
-        chunk::{L1_PAGES, L2_PAGES, L3_PAGES, direct_address, frame},
+        chunk::L2_PAGES,
         growth::Growth,
+        mapper::behind_gap,
+        needed::{Needed, own_tables},
         ramdisk::RamdiskPages,
     },
     error::{Doing, Error, RunOf},
-    hv::{Machine, Update},
-    paging::{
-        batch::Batch,
-        entry::{Access, Entry},
-        freeze::thawed,
-        level::{Arithmetic, L1, L2, L3, L4},
-        table::{Draft, Frozen, Live, Table},
-    },
-    space::{builder_tables::BuilderTables, discard::discard, old_list::OldList, view::View},
+    hv::Machine,
+    paging::freeze::thawed,
+    space::{builder_tables::BuilderTables, old_list::OldList, view::View},
 };
 
 /// What is in use at entry, page 0, and our own first tables.
 const MOST_RANGES: usize = MOST_OCCUPANTS + 2;
-
-/// The number of the first page that a table maps, and the table.
-type NumberedL1 = (u64, Table<L1, Draft>);
 
 /// The direct map, and the free frames in it.
 #[derive(Debug)]
@@ -336,318 +331,6 @@ impl DirectMap {
         self.frames.take(machine, p2m).ok_or_else(|| self.no_frames())
     }
 
-    /// Takes a frame for a table of the chunk being mapped, and notes it.
-    fn take_table<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, Error> {
-        let frame = self.take_mapped(machine, p2m)?;
-        if let Some(growth) = &mut self.growth
-            && !growth.note(machine, frame.pfn())
-        {
-            self.give(machine, frame);
-            return Err(self.no_frames());
-        }
-        Ok(frame)
-    }
-
-    /// Maps a chunk that lies under one L2 table (or several, if it is the first) and hands out what is free in it.
-    fn map_chunk<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        chunk: PfnRange,
-    ) -> Result<(), Error> {
-        let mut batch = Batch::new(Doing::DirectMap);
-        let mut at = chunk.start();
-        while at < chunk.end() {
-            let end = chunk.end().min((at / L2_PAGES + 1) * L2_PAGES);
-            self.map_in_l2(machine, p2m, &mut batch, PfnRange::clamped(at, end))?;
-            at = end;
-        }
-        self.send(machine, &mut batch)?;
-        if let Some(growth) = self.growth.take() {
-            self.give(machine, growth.into_page());
-        }
-        let chunk = self.rest.take_until(chunk.end());
-        self.hand_out(machine, p2m, chunk)
-    }
-
-    pub(crate) fn map_in_l2<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        batch: &mut Batch,
-        pages: PfnRange,
-    ) -> Result<(), Error> {
-        let address = direct_address(pages.start());
-        let live = self.view.l2(machine, address)?;
-        let mut rest = pages;
-        match live {
-            Some(mut l2) => {
-                while let Some((start, l1)) = self.next_l1(machine, p2m, &mut rest)? {
-                    let l1 = l1.freeze(machine, batch, &self.view)?;
-                    l2.attach(machine, batch, L2::index(direct_address(start)), l1)?;
-                }
-            }
-            None => {
-                let mut l2 = None;
-                while let Some((start, l1)) = self.next_l1(machine, p2m, &mut rest)? {
-                    let mut table = match l2.take() {
-                        Some(table) => table,
-                        None => {
-                            let frame = self.take_table(machine, p2m)?;
-                            Table::<L2, Draft>::empty(frame, machine)
-                        }
-                    };
-                    let l1 = l1.freeze(machine, batch, &self.view)?;
-                    table.link(machine, L2::index(direct_address(start)), l1);
-                    l2 = Some(table);
-                }
-                if let Some(l2) = l2 {
-                    let l2 = l2.freeze(machine, batch, &self.view)?;
-                    self.hook_l2(machine, p2m, batch, address, l2)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn hook_l2<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        batch: &mut Batch,
-        address: VirtAddr,
-        l2: Table<L2, Frozen>,
-    ) -> Result<(), Error> {
-        if let Some(mut l3) = self.view.l3(machine, address)? {
-            l3.attach(machine, batch, L3::index(address), l2)?;
-            return Ok(());
-        }
-        let frame = self.take_table(machine, p2m)?;
-        let mut l3 = Table::<L3, Draft>::empty(frame, machine);
-        l3.link(machine, L3::index(address), l2);
-        let l3 = l3.freeze(machine, batch, &self.view)?;
-        self.view.attach_everywhere(machine, batch, L4::index(address), l3)?;
-        // The next L2 of this chunk looks for the L3 in the live tables.
-        self.send(machine, batch)
-    }
-
-    /// Returns the live L1 table that covers an address, making it and the tables above it if need be.
-    ///
-    /// # Errors
-    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses.
-    pub(crate) fn open_l1<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        address: VirtAddr,
-    ) -> Result<Table<L1, Live>, Error> {
-        loop {
-            if let Some(l1) = self.view.l1(machine, address)? {
-                return Ok(l1);
-            }
-            let frame = self.take(machine, p2m)?;
-            let mut batch = Batch::new(Doing::Device);
-            if let Some(mut l2) = self.view.l2(machine, address)? {
-                let l1 = Table::<L1, Draft>::empty(frame, machine).freeze(machine, &mut batch, &self.view)?;
-                l2.attach(machine, &mut batch, L2::index(address), l1)?;
-            } else if let Some(mut l3) = self.view.l3(machine, address)? {
-                let l2 = Table::<L2, Draft>::empty(frame, machine).freeze(machine, &mut batch, &self.view)?;
-                l3.attach(machine, &mut batch, L3::index(address), l2)?;
-            } else {
-                let l3 = Table::<L3, Draft>::empty(frame, machine).freeze(machine, &mut batch, &self.view)?;
-                self.view.attach_everywhere(machine, &mut batch, L4::index(address), l3)?;
-            }
-            self.send(machine, &mut batch)?;
-        }
-    }
-
-    fn send<M: Machine>(&self, machine: &mut M, batch: &mut Batch) -> Result<(), Error> {
-        core::mem::replace(batch, Batch::new(Doing::DirectMap))
-            .commit(machine)?
-            .waive("hooks fill empty entries, and a frozen table is not written again");
-        Ok(())
-    }
-
-    /// Makes the next table that maps something of `rest`, which goes on behind it; returns its first page with it.
-    fn next_l1<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        rest: &mut PfnRange,
-    ) -> Result<Option<NumberedL1>, Error> {
-        while !rest.is_empty() {
-            let behind = behind_gap(machine, p2m, *rest, L1_PAGES);
-            self.holes_seen |= behind > rest.start();
-            *rest = PfnRange::clamped(behind, rest.end());
-            if rest.is_empty() {
-                break;
-            }
-            let (start, end) = (rest.start(), rest.end());
-            *rest = PfnRange::clamped((start + L1_PAGES).min(end), end);
-            if let Some(l1) = self.l1(machine, p2m, start, end)? {
-                return Ok(Some((start, l1)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Makes the table for the pages from `start` on; none where no page has memory.
-    fn l1<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        start: u64,
-        end: u64,
-    ) -> Result<Option<Table<L1, Draft>>, Error> {
-        let pages = PfnRange::clamped(start, end.min(start + L1_PAGES));
-        if pages.intersection(self.deferred) == pages {
-            return Ok(None);
-        }
-        let mut words = [P2mEntry::MISSING; L1_PAGES as usize];
-        let words = words.get_mut(..pages.len().get() as usize).unwrap_or_default();
-        p2m.leaf_words(machine, frame(start), words);
-        let memory = words.iter().filter(|&&word| P2mEntry::decode(word).ram().is_some()).count();
-        self.holes_seen |= memory < words.len();
-        if memory == 0 {
-            return Ok(None);
-        }
-        self.memory_mapped += memory as u64;
-        let frame = self.take_table(machine, p2m)?;
-        let mixed = self.read_only.iter().any(|range| range.overlaps(pages));
-        let entries = pages.iter().zip(words).map(|(pfn, word)| match P2mEntry::decode(*word).ram() {
-            Some(mfn) => Entry::leaf(mfn, self.access(pfn, mixed)),
-            None => Entry::EMPTY,
-        });
-        Ok(Some(Table::filled(frame, machine, entries)))
-    }
-
-    fn access(&self, pfn: Pfn, mixed: bool) -> Access {
-        if mixed && self.read_only.iter().any(|range| range.contains(pfn)) {
-            Access::Read
-        } else {
-            Access::ReadWrite
-        }
-    }
-
-    /// Takes note of pages that are mapped now, as far as there is anything behind them.
-    fn extend(&mut self, pages: Span<Unmapped>) -> Result<Span<Mapped>, Error> {
-        let start = pages.range().start();
-        let mapped = self.view.extend(pages).map_err(|_| Error::NoMemory { pfn: frame(start) })?;
-        self.frames.move_to(*self.view.direct());
-        Ok(mapped)
-    }
-
-    fn hand_out<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        chunk: Span<Unmapped>,
-    ) -> Result<(), Error> {
-        let mapped = self.extend(chunk)?;
-        let holes = core::mem::take(&mut self.holes_seen);
-        let frames = &mut self.frames;
-        mapped.without(self.reserved.iter().copied(), |free| {
-            if holes { give_runs(machine, frames, p2m, free) } else { frames.give(machine, free) }
-        });
-        Ok(())
-    }
-
-    /// Unmaps what lies where the machine has no RAM, once it has been let go, and gives its memory back to Xen. What the P2M
-    /// says of it is the caller's to change.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
-    pub fn vacate<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        pages: &Arrangement,
-    ) -> Result<(), Error> {
-        let late = || pages.late().flat_map(PfnRange::iter);
-        let mut batch = Batch::new(Doing::GivingBack);
-        for pfn in late() {
-            let address = self.view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
-            let (slot, entry) = self.view.leaf(machine, address)?;
-            if entry.is_present() {
-                batch.push(machine, Update::new(slot, Entry::<L1>::EMPTY))?;
-                self.memory_mapped = self.memory_mapped.saturating_sub(1);
-            }
-            self.memory = self.memory.saturating_sub(1);
-        }
-        batch.commit(machine)?.flush(machine)?;
-        discard(machine, p2m, late())
-    }
-
-    /// Takes pages off the list of those that hold something, and gives them to the allocator.
-    pub(crate) fn give_released<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        pages: PfnRange,
-        late: impl Iterator<Item = PfnRange> + Clone,
-    ) {
-        let span = self.view.direct().free_span(self.view.authority(), pages);
-        let frames = &mut self.frames;
-        span.without(late, |free| frames.give(machine, free));
-    }
-
-    /// Returns where the ramdisk is, if there is one.
-    #[must_use]
-    pub fn ramdisk_pfns(&self) -> Option<PfnRange> {
-        self.ramdisk.as_ref().map(RamdiskPages::pfns)
-    }
-
-    /// Returns the pages of the ramdisk, which from now on stay where they are, because somebody reads them.
-    pub const fn lend_ramdisk(&mut self) -> Option<&RamdiskPages> {
-        match &mut self.ramdisk {
-            Some(ramdisk) => {
-                ramdisk.lend();
-                Some(ramdisk)
-            }
-            None => None,
-        }
-    }
-
-    /// Copies a ramdisk that lies where the machine has no RAM to a run of free pages, and lets the old ones go: all but those of
-    /// `late` to the allocator.
-    ///
-    /// # Errors
-    /// [`Error::RamdiskLent`] when somebody reads it, [`Error::NoRun`] when there is no run as long, and as
-    /// [`DirectMap::grow`]; nothing is let go then.
-    pub fn move_ramdisk<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        p2m: &impl Translate,
-        late: impl Iterator<Item = PfnRange> + Clone,
-    ) -> Result<(), Error> {
-        let Some(ramdisk) = &self.ramdisk else { return Ok(()) };
-        let pages = ramdisk.pfns();
-        if ramdisk.is_lent() {
-            return Err(Error::RamdiskLent { pages });
-        }
-        self.grow_to(machine, p2m, pages.end())?;
-        let room = self.take_span(machine, p2m, pages.len());
-        let mut room = room.map_err(|error| match error {
-            Error::NoRun { need, longest, free, .. } => {
-                Error::NoRun { object: RunOf::Ramdisk(pages), need, longest, free }
-            }
-            error => error,
-        })?;
-        let new = room.range();
-        for (from, to) in pages.iter().zip(new.iter()) {
-            p2m.entry(machine, from).ram().ok_or(Error::NoMemory { pfn: from })?;
-            let source = self.view.direct().word(from, Index::FIRST).ok_or(Error::NoMemory { pfn: from })?;
-            let target = self.view.direct().take_first(&mut room, machine, p2m);
-            let mut target = target.ok_or(Error::NoMemory { pfn: to })?;
-            machine.copy_page(source, &mut target);
-        }
-        self.forget(pages);
-        self.give_released(machine, pages, late);
-        if let Some(ramdisk) = &mut self.ramdisk {
-            ramdisk.set(new);
-        }
-        Ok(())
-    }
-
     /// Takes the pages that follow off the list of those mapped for reading only and of those held, because they are
     /// released before the chunk that has them is mapped.
     pub(crate) fn forget(&mut self, pages: PfnRange) {
@@ -656,85 +339,5 @@ impl DirectMap {
         }
         self.reserved.retain(|range| *range != pages);
         self.read_only.retain(|range| *range != pages);
-    }
-}
-
-/// Returns the highest run of `need` pages below the image that are memory: they become the first tables. Page 0 and at
-/// least one page more are left out.
-///
-/// # Errors
-/// [`Error::NoRun`] when there is none.
-fn own_tables<M: Machine>(
-    machine: &M,
-    pages: &Arrangement,
-    facts: &BootFacts,
-    need: u64,
-) -> Result<PfnRange, Error> {
-    let image = facts.image().start();
-    let (mut end, mut longest, mut free) = (image, 0, 0);
-    for number in (1..image).rev() {
-        if pages.entry(machine, frame(number)).ram().is_none() {
-            end = number;
-            continue;
-        }
-        if end - number > need {
-            return Ok(PfnRange::between(frame(end - need), frame(end)));
-        }
-        (longest, free) = (longest.max(end - number), free + 1);
-    }
-    let count = |pages| PageCount::try_new(pages).unwrap_or_default();
-    let object = RunOf::FirstTables(frame(image));
-    Err(Error::NoRun { object, need: count(need + 1), longest: count(longest), free: count(free) })
-}
-
-/// How many tables a range takes.
-struct Needed;
-
-impl Needed {
-    /// The most frames that one chunk takes: its tables, and a page to note them in.
-    const MOST: u64 = ENTRIES + 2 + 1;
-
-    /// How many more a range may take because its first and last tables are shared with what lies around it.
-    const EDGES: u64 = 2 * (ENTRIES + 2);
-
-    /// Returns how many tables map the pages of a range that have memory, if nothing around it is mapped.
-    fn exactly<M: Machine>(machine: &M, p2m: &impl Translate, range: PfnRange) -> u64 {
-        let has_memory = |range: PfnRange| p2m.first_memory(machine, range).is_some();
-        [L1_PAGES, L2_PAGES, L3_PAGES]
-            .into_iter()
-            .map(|reach| {
-                let tables = range.start() / reach..range.end().div_ceil(reach);
-                let of = |table: u64| PfnRange::clamped(table * reach, (table + 1) * reach);
-                tables.filter(|&table| has_memory(of(table).intersection(range))).count() as u64
-            })
-            .sum()
-    }
-
-    fn tables(range: PfnRange) -> u64 {
-        let of = |reach: u64| range.end().div_ceil(reach) - range.start() / reach;
-        of(L1_PAGES) + of(L2_PAGES) + of(L3_PAGES)
-    }
-}
-
-/// Returns where to go on in `pages`: at their start, or behind a gap there, at the last border of `step` pages in it.
-fn behind_gap<M: Machine>(machine: &M, p2m: &impl Translate, pages: PfnRange, step: u64) -> u64 {
-    let gap = p2m.without_memory(machine, frame(pages.start())).end();
-    if gap >= pages.end() { pages.end() } else { pages.start().max(gap - gap % step) }
-}
-
-/// Gives the parts of a span that have memory behind them.
-fn give_runs<M: Machine>(
-    machine: &mut M,
-    frames: &mut FrameAllocator,
-    p2m: &impl Translate,
-    mut span: Span<Mapped>,
-) {
-    while !span.is_empty() {
-        let range = span.range();
-        let has_memory = |machine: &M, pfn| p2m.entry(machine, pfn).ram().is_some();
-        let first = p2m.first_memory(machine, range).map_or(range.end(), Pfn::get);
-        let _hole = span.take_until(first);
-        let end = span.range().iter().find(|&pfn| !has_memory(machine, pfn)).map_or(range.end(), Pfn::get);
-        frames.give(machine, span.take_until(end));
     }
 }

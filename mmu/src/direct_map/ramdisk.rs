@@ -5,8 +5,14 @@
 //! *What must hold*: once its bytes were lent, which is for ever, the pages are never moved or given back. So nobody can name
 //! other pages as the ramdisk's, and lending is noted.
 
-use p2m::Authority;
-use start_info::{BootFacts, PfnRange};
+use p2m::{Authority, Translate};
+use start_info::{BootFacts, Index, PfnRange};
+
+use crate::{
+    direct_map::DirectMap,
+    error::{Error, RunOf},
+    hv::Machine,
+};
 
 /// The pages, and whether their bytes were lent.
 #[derive(Debug)]
@@ -45,5 +51,65 @@ impl RamdiskPages {
 
     pub(crate) const fn set(&mut self, pfns: PfnRange) {
         self.pfns = pfns;
+    }
+}
+
+impl DirectMap {
+    /// Returns where the ramdisk is, if there is one.
+    #[must_use]
+    pub fn ramdisk_pfns(&self) -> Option<PfnRange> {
+        self.ramdisk.as_ref().map(RamdiskPages::pfns)
+    }
+
+    /// Returns the pages of the ramdisk, which from now on stay where they are, because somebody reads them.
+    pub const fn lend_ramdisk(&mut self) -> Option<&RamdiskPages> {
+        match &mut self.ramdisk {
+            Some(ramdisk) => {
+                ramdisk.lend();
+                Some(ramdisk)
+            }
+            None => None,
+        }
+    }
+
+    /// Copies a ramdisk that lies where the machine has no RAM to a run of free pages, and lets the old ones go: all but those of
+    /// `late` to the allocator.
+    ///
+    /// # Errors
+    /// [`Error::RamdiskLent`] when somebody reads it, [`Error::NoRun`] when there is no run as long, and as
+    /// [`DirectMap::grow`]; nothing is let go then.
+    pub fn move_ramdisk<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        late: impl Iterator<Item = PfnRange> + Clone,
+    ) -> Result<(), Error> {
+        let Some(ramdisk) = &self.ramdisk else { return Ok(()) };
+        let pages = ramdisk.pfns();
+        if ramdisk.is_lent() {
+            return Err(Error::RamdiskLent { pages });
+        }
+        self.grow_to(machine, p2m, pages.end())?;
+        let room = self.take_span(machine, p2m, pages.len());
+        let mut room = room.map_err(|error| match error {
+            Error::NoRun { need, longest, free, .. } => {
+                Error::NoRun { object: RunOf::Ramdisk(pages), need, longest, free }
+            }
+            error => error,
+        })?;
+        let new = room.range();
+        for (from, to) in pages.iter().zip(new.iter()) {
+            p2m.entry(machine, from).ram().ok_or(Error::NoMemory { pfn: from })?;
+            let source = self.view.direct().word(from, Index::FIRST).ok_or(Error::NoMemory { pfn: from })?;
+            let target = self.view.direct().take_first(&mut room, machine, p2m);
+            let mut target = target.ok_or(Error::NoMemory { pfn: to })?;
+            machine.copy_page(source, &mut target);
+        }
+        self.forget(pages);
+        self.give_released(machine, pages, late);
+        if let Some(ramdisk) = &mut self.ramdisk {
+            ramdisk.set(new);
+        }
+        Ok(())
     }
 }
