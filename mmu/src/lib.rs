@@ -7,7 +7,7 @@
 //! *What must hold*, and is kept by types:
 //! - a table is written only while it is a draft, which owns the frame, so nobody else can write it either;
 //! - an entry that leads to a table is made from a frozen or live one of the level below;
-//! - a frame has one role at a time: free, data, sealed, or table ([`p2m::Frame`]), and a `Leaf` cannot outlive it;
+//! - a frame has one role at a time: free, data, sealed, or table ([`p2m::Frame`]);
 //! - nothing is both writable and executable: [`Access`] has no such variant;
 //! - memory yields frames only after Xen accepted the tables that map it;
 //! - a fixmap slot needs the settled layout, and Xen's hole is in no region.
@@ -44,7 +44,7 @@ pub use layout::region::Region;
 pub use module::window::{Mapped, ModulePart, ModuleWindow, Reservation};
 pub use paging::entry::Access;
 pub use space::address_space::AddressSpace;
-pub use space::build::{ImagePart, build_space, map_leaf};
+pub use space::build::{ImagePart, NewSpace, build_space, map_leaf};
 pub use space::builder_tables::BuilderTables;
 pub use space::old_list::OldList;
 pub use space::release::{Released, release, unmap_guard};

@@ -1,7 +1,7 @@
 //! The right to use a page of memory, or a run of them.
 //!
 //! *What this is*: [`Frame`] is one page with one role at a time, as Xen wants it: free, memory ([`Data`]), sealed, or,
-//! inside an `mmu::Table`, a page table. [`Span`] is a run of PFNs that is not yet mapped, or mapped and free. Neither can
+//! inside `mmu`, a page table. [`Span`] is a run of PFNs that is not yet mapped, or mapped and free. Neither can
 //! be copied or made outside this crate.
 //!
 //! *What must hold*: a frame or span is in exactly one place: the allocator, a table, a tree, or the payload. They are

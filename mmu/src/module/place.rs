@@ -27,7 +27,6 @@ use crate::{
         batch::Batch,
         entry::{Access, Entry},
         freeze::{seal_page, thawed, unseal},
-        leaf::Leaf,
         level::{Arithmetic, L1, L2},
         table::{Live, Table},
     },
@@ -66,14 +65,14 @@ impl Page {
         view: &View,
     ) -> Result<Entry<L1>, Error> {
         match self {
-            Self::Data(frame) => Ok(Leaf::writable(frame).entry()),
+            Self::Data(frame) => Ok(Entry::writable(frame)),
             Self::Constant(frame) => {
                 seal_page(machine, batch, view, frame.pfn())?;
-                Ok(Leaf::read_only(frame).entry())
+                Ok(Entry::constant(frame))
             }
             Self::Text(frame) => {
                 seal_page(machine, batch, view, frame.pfn())?;
-                Ok(Leaf::executable(frame).entry())
+                Ok(Entry::executable(frame))
             }
         }
     }

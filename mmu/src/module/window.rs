@@ -2,7 +2,7 @@
 //!
 //! *What this is*: addresses from `MODULES` to the fixmap; each module gets the first gap that holds it. A module's pages
 //! are filled through the direct map, then text and constants are sealed there, and only then mapped in the window. Taking
-//! pages back is the same way backwards; [`crate::place`] has both ways.
+//! pages back is the same way backwards; `place.rs` has both ways.
 //!
 //! *What must hold*: no page is writable and executable, in the window by [`Access`], and through two mappings because a
 //! page that is mapped executable is read-only in the direct map from before that until the mapping is gone and flushed.

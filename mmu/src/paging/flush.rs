@@ -13,7 +13,7 @@ use crate::{
 /// Updates whose old translations may still be in the TLB.
 #[must_use = "a stale translation may be used: flush it, or waive the flush and say why"]
 #[derive(Debug)]
-pub(crate) struct Unflushed(pub(crate) ());
+pub(crate) struct Unflushed(pub(super) ());
 
 impl Unflushed {
     /// Flushes this processor's translations.

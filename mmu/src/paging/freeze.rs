@@ -1,7 +1,7 @@
 //! Taking the right to write away, and giving it back.
 //!
 //! *What this is*: a frame is sealed, and a table frozen, by making every mapping of it read-only; the way back makes the direct
-//! map's writable again. It stands apart from [`crate::table`] because it has to walk the live tables.
+//! map's writable again. It stands apart from `table.rs` because it has to walk the live tables.
 //!
 //! *What must hold*: the change to read-only is in the batch before anything that could hook the table, and Xen carries a batch
 //! out in order (see [`crate::paging::batch::Batch`]).

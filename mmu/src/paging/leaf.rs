@@ -1,15 +1,9 @@
-//! The entry that maps a page, bound to the right to map it so.
+//! The entry that maps a page of a module, by what its frame may be.
 //!
-//! *What this is*: what the pages of a module are mapped with. A writable leaf needs the frame as [`Data`], an executable one needs it
-//! [`Sealed`]; so no frame can be a table or code and writable memory at once.
+//! *What this is*: a writable entry needs the frame as [`Data`], an executable one needs it [`Sealed`]; so no frame can be code and
+//! writable memory at once. Writable mappings are counted in the frame, and it is not free before the count is zero.
 //!
-//! *What must hold*: a leaf borrows its frame and cannot be copied, so it cannot be kept until the frame is something
-//! else; what a table has taken in is counted in the frame.
-//!
-//! *What is not prevented*: making a leaf and not using it. The frame then counts a mapping that is not there and stays
-//! data for ever.
-
-use core::marker::PhantomData;
+//! *What is not prevented*: an entry is a value. Who makes one enters it before the frame gets another role.
 
 use p2m::{Data, Frame, Sealed};
 
@@ -18,38 +12,23 @@ use crate::paging::{
     level::L1,
 };
 
-/// An L1 entry that maps a frame, as long as the frame is borrowed.
-#[derive(Debug)]
-pub(crate) struct Leaf<'f> {
-    entry: Entry<L1>,
-    frame: PhantomData<&'f ()>,
-}
-
-impl<'f> Leaf<'f> {
+impl Entry<L1> {
     /// Maps a page for reading and writing.
     #[must_use]
-    pub(crate) fn writable(frame: &'f mut Frame<Data>) -> Self {
+    pub(crate) fn writable(frame: &mut Frame<Data>) -> Self {
         frame.count_mapping();
-        Self::new(frame, Access::ReadWrite)
+        Self::leaf(frame.mfn(), Access::ReadWrite)
     }
 
-    /// Maps a page for reading.
+    /// Maps a page that nobody can write for reading.
     #[must_use]
-    pub(crate) fn read_only<S>(frame: &'f Frame<S>) -> Self {
-        Self::new(frame, Access::Read)
+    pub(crate) fn constant(frame: &Frame<Sealed>) -> Self {
+        Self::leaf(frame.mfn(), Access::Read)
     }
 
     /// Maps a page that nobody can write for reading and executing.
     #[must_use]
-    pub(crate) fn executable(frame: &'f Frame<Sealed>) -> Self {
-        Self::new(frame, Access::Execute)
-    }
-
-    fn new<S>(frame: &'f Frame<S>, access: Access) -> Self {
-        Self { entry: Entry::leaf(frame.mfn(), access), frame: PhantomData }
-    }
-
-    pub(crate) const fn entry(&self) -> Entry<L1> {
-        self.entry
+    pub(crate) fn executable(frame: &Frame<Sealed>) -> Self {
+        Self::leaf(frame.mfn(), Access::Execute)
     }
 }

@@ -4,27 +4,28 @@
 //!
 //! *What must hold*: the traits are sealed; there are four levels and no more.
 
+use start_info::{Index, PAGE_SIZE};
+use x86_64::VirtAddr;
+
 mod sealed {
-    use start_info::{Index, PAGE_SIZE};
-    use x86_64::VirtAddr;
-
-    /// What is counted by a level's number. In a module of its own nobody else can implement it.
-    pub(crate) trait Arithmetic {
-        /// The number Xen gives the level: 1 for the tables whose entries map pages.
-        const NUMBER: u8;
-
-        /// Returns which entry of a table of this level covers `address`.
-        #[must_use]
-        fn index(address: VirtAddr) -> Index {
-            Index::containing(address.as_u64() >> (12 + 9 * u32::from(Self::NUMBER - 1)))
-        }
-
-        /// How many bytes one entry of this level covers.
-        const REACH: u64 = PAGE_SIZE << (9 * (Self::NUMBER - 1));
-    }
+    /// Nobody outside this file can name it, so nobody can add a level.
+    pub(crate) trait Sealed {}
 }
 
-pub(crate) use sealed::Arithmetic;
+/// What is counted by a level's number.
+pub(crate) trait Arithmetic: sealed::Sealed {
+    /// The number Xen gives the level: 1 for the tables whose entries map pages.
+    const NUMBER: u8;
+
+    /// Returns which entry of a table of this level covers `address`.
+    #[must_use]
+    fn index(address: VirtAddr) -> Index {
+        Index::containing(address.as_u64() >> (12 + 9 * u32::from(Self::NUMBER - 1)))
+    }
+
+    /// How many bytes one entry of this level covers.
+    const REACH: u64 = PAGE_SIZE << (9 * (Self::NUMBER - 1));
+}
 
 /// A level of page tables.
 pub(crate) trait Level: Arithmetic {}
@@ -40,6 +41,7 @@ macro_rules! level {
         #[doc = $doc]
         #[derive(Debug)]
         pub(crate) enum $name {}
+        impl sealed::Sealed for $name {}
         impl Arithmetic for $name {
             const NUMBER: u8 = $number;
         }
@@ -65,8 +67,6 @@ impl Inner for L4 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use start_info::Index;
-    use x86_64::VirtAddr;
 
     #[test]
     fn the_source_documents_addresses_have_the_slots_xen_prints() {

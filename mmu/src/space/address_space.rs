@@ -24,21 +24,13 @@ use crate::{
     },
 };
 
-/// An address space.
+/// An address space besides the first.
 #[derive(Debug)]
 pub struct AddressSpace {
     root: Table<L4, Live>,
 }
 
 impl AddressSpace {
-    pub(crate) const fn of(root: Table<L4, Live>) -> Self {
-        Self { root }
-    }
-
-    pub(crate) const fn table(&self) -> &Table<L4, Live> {
-        &self.root
-    }
-
     /// Returns the machine frame of the top-level table.
     #[must_use]
     pub fn root(&self) -> Mfn {

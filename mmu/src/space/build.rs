@@ -7,15 +7,19 @@
 //! *What must hold*: addresses are mapped in ascending order, as [`Ladder`] demands; the regions are.
 
 use p2m::{Entry as P2mEntry, NewLeaf, Translate, Tree};
-use start_info::{BootFacts, ENTRIES, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
+use start_info::{BootFacts, ENTRIES, Mfn, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
     direct_map::DirectMap,
     error::{Doing, Error},
     hv::{Machine, VaUpdate},
     layout::{FIXMAP, KERNEL_MAP, LINEAR_P2M},
-    paging::entry::{Access, Entry},
-    space::{address_space::AddressSpace, ladder::Ladder, old_list::OldList},
+    paging::{
+        entry::{Access, Entry},
+        level::L4,
+        table::{Live, Table},
+    },
+    space::{ladder::Ladder, old_list::OldList},
 };
 
 /// Pages of the image that are mapped alike.
@@ -25,6 +29,22 @@ pub struct ImagePart {
     pub pages: PfnRange,
     /// What may be done with them.
     pub access: Access,
+}
+
+/// The first address space of our own: built and pinned, and not in use before [`crate::release`] switches to it.
+#[derive(Debug)]
+pub struct NewSpace(Table<L4, Live>);
+
+impl NewSpace {
+    pub(crate) const fn table(&self) -> &Table<L4, Live> {
+        &self.0
+    }
+
+    /// Returns the machine frame of the top-level table.
+    #[must_use]
+    pub fn root(&self) -> Mfn {
+        self.0.mfn()
+    }
 }
 
 /// Builds and pins the address space for a kernel whose image has these parts, in ascending order. `guard` stays unmapped.
@@ -40,7 +60,7 @@ pub fn build_space<M: Machine>(
     parts: &[ImagePart],
     guard: Pfn,
     list: OldList,
-) -> Result<AddressSpace, Error> {
+) -> Result<NewSpace, Error> {
     let mut ladder = Ladder::start(machine, map, tree)?;
     if list == OldList::Unused {
         let mut index = 0;
@@ -64,7 +84,7 @@ pub fn build_space<M: Machine>(
         map_part(&mut ladder, machine, map, tree, part, guard)?;
     }
     ladder.map(machine, map, tree, FIXMAP, Entry::EMPTY)?;
-    ladder.pin(machine, map, list).map(AddressSpace::of)
+    ladder.pin(machine, map, list).map(NewSpace)
 }
 
 /// Maps the pages of a part but `guard`, whose numbers are read a leaf at a time. In a frame of its own, which has room for a leaf.

@@ -21,7 +21,7 @@ use crate::{
         batch::Batch,
         entry::{Access, Entry},
     },
-    space::{address_space::AddressSpace, old_list::OldList},
+    space::{build::NewSpace, old_list::OldList},
 };
 
 /// What was given back.
@@ -53,7 +53,7 @@ pub fn release<M: Machine>(
     map: &mut DirectMap,
     p2m: &impl Translate,
     facts: &BootFacts,
-    space: AddressSpace,
+    space: NewSpace,
     list: OldList,
     late: impl Iterator<Item = PfnRange> + Clone,
 ) -> Result<Released, Error> {

@@ -1,6 +1,12 @@
-//! A promise to flush is made by sending updates, and by nobody outside the crate that sends them.
+//! A promise to flush is made by sending updates.
 //!
 //! On Xen: a promise from nowhere could be spent in place of one that stands for real updates.
 
-use mmu::Hypervisor; //~ TWIN
-use mmu::paging::flush::Unflushed; //~ FAIL E0603
+//@ inside mmu
+
+use mmu::{Error, Machine, paging::{batch::Batch, flush::Unflushed}};
+
+fn send(machine: &mut impl Machine, batch: Batch) -> Result<Unflushed, Error> {
+    batch.commit(machine) //~ TWIN
+    Ok(Unflushed(())) //~ FAIL E0423
+}

@@ -4,10 +4,10 @@
 
 //@ inside mmu
 
-use mmu::paging::leaf::Leaf;
+use mmu::paging::{entry::Entry, level::L1};
 use p2m::{Data, Frame, Sealed};
 
-pub fn code<'f>(sealed: &'f Frame<Sealed>, data: &'f Frame<Data>) -> Leaf<'f> {
-    Leaf::executable(sealed) //~ TWIN
-    Leaf::executable(data) //~ FAIL E0308
+fn code(sealed: &Frame<Sealed>, data: &Frame<Data>) -> Entry<L1> {
+    Entry::executable(sealed) //~ TWIN
+    Entry::executable(data) //~ FAIL E0308
 }

@@ -5,10 +5,10 @@
 
 //@ inside mmu
 
-use mmu::paging::leaf::Leaf;
+use mmu::paging::{entry::Entry, level::L1};
 use p2m::{Data, Frame};
 
-pub fn leaf<'f>(free: &'f mut Frame, data: &'f mut Frame<Data>) -> Leaf<'f> {
-    Leaf::writable(data) //~ TWIN
-    Leaf::writable(free) //~ FAIL E0308
+fn leaf(free: &mut Frame, data: &mut Frame<Data>) -> Entry<L1> {
+    Entry::writable(data) //~ TWIN
+    Entry::writable(free) //~ FAIL E0308
 }

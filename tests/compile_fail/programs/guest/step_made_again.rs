@@ -4,4 +4,4 @@
 
 #[expect(unused_imports, reason = "the name is what is tried")]
 use xen_guest::boot as step; //~ TWIN
-use xen_guest::stage::Parsed as step; //~ FAIL E0603
+use xen_guest::Parsed as step; //~ FAIL E0432

@@ -5,20 +5,20 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, View, paging::{batch::Batch, leaf::Leaf, level::L1, table::{Draft, Frozen, Table}}};
+use mmu::{Error, Machine, View, paging::{batch::Batch, entry::Entry, level::L1, table::{Draft, Frozen, Table}}};
 use start_info::Index;
 
 pub fn store_late(
     machine: &mut impl Machine,
     batch: &mut Batch,
     view: &View,
-    leaf: &Leaf<'_>,
+    leaf: Entry<L1>,
     mut first: Table<L1, Draft>,
     mut second: Table<L1, Draft>,
 ) -> Result<Table<L1, Frozen>, Error> {
-    first.put(machine, Index::FIRST, leaf.entry());
+    first.put(machine, Index::FIRST, leaf);
     let frozen = first.freeze(machine, batch, view)?;
-    second.put(machine, Index::FIRST, leaf.entry()); //~ TWIN
-    first.put(machine, Index::FIRST, leaf.entry()); //~ FAIL E0382
+    second.put(machine, Index::FIRST, leaf); //~ TWIN
+    first.put(machine, Index::FIRST, leaf); //~ FAIL E0382
     Ok(frozen)
 }

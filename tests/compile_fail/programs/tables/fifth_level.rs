@@ -5,9 +5,9 @@
 
 //@ inside mmu
 
-use mmu::paging::level::Level;
+use mmu::paging::level::Arithmetic;
 
 pub enum L5 {}
 
 impl L5 { const NUMBER: u8 = 5; } //~ TWIN
-impl Level for L5 {} //~ FAIL E0277
+impl Arithmetic for L5 { const NUMBER: u8 = 5; } //~ FAIL E0277

@@ -5,15 +5,15 @@
 
 //@ inside mmu
 
-use mmu::{Machine, paging::{leaf::Leaf, level::{L1, L2}, table::{Draft, Table}}};
+use mmu::{Machine, paging::{entry::Entry, level::{L1, L2}, table::{Draft, Table}}};
 use start_info::Index;
 
 pub fn map(
     machine: &mut impl Machine,
     l1: &mut Table<L1, Draft>,
     l2: &mut Table<L2, Draft>,
-    leaf: &Leaf<'_>,
+    leaf: Entry<L1>,
 ) {
-    l1.put(machine, Index::FIRST, leaf.entry()); //~ TWIN
-    l2.put(machine, Index::FIRST, leaf.entry()); //~ FAIL E0308
+    l1.put(machine, Index::FIRST, leaf); //~ TWIN
+    l2.put(machine, Index::FIRST, leaf); //~ FAIL E0308
 }

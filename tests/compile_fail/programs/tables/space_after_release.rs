@@ -3,7 +3,7 @@
 //! On Xen: the switch is done by then. A second one unpins the tables in use, and gives the builder's pages back once
 //! more, to whoever asks next.
 
-use mmu::{AddressSpace, DirectMap, Error, Machine, OldList, Released, release};
+use mmu::{NewSpace, DirectMap, Error, Machine, OldList, Released, release};
 use p2m::Tree;
 use start_info::BootFacts;
 
@@ -12,9 +12,9 @@ pub fn switch(
     map: &mut DirectMap,
     tree: &Tree,
     facts: &BootFacts,
-    space: AddressSpace,
-    another: AddressSpace,
-) -> Result<(Released, AddressSpace), Error> {
+    space: NewSpace,
+    another: NewSpace,
+) -> Result<(Released, NewSpace), Error> {
     let released = release(machine, map, tree, facts, space, OldList::Unused, core::iter::empty())?;
     Ok((released, another)) //~ TWIN
     Ok((released, space)) //~ FAIL E0382

@@ -5,15 +5,15 @@
 
 //@ inside mmu
 
-use mmu::{Machine, paging::{leaf::Leaf, level::L1, table::{Draft, Frozen, Table}}};
+use mmu::{Machine, paging::{entry::Entry, level::L1, table::{Draft, Frozen, Table}}};
 use start_info::Index;
 
 pub fn store(
     machine: &mut impl Machine,
     draft: &mut Table<L1, Draft>,
     frozen: &mut Table<L1, Frozen>,
-    leaf: &Leaf<'_>,
+    leaf: Entry<L1>,
 ) {
-    draft.put(machine, Index::FIRST, leaf.entry()); //~ TWIN
-    frozen.put(machine, Index::FIRST, leaf.entry()); //~ FAIL E0599
+    draft.put(machine, Index::FIRST, leaf); //~ TWIN
+    frozen.put(machine, Index::FIRST, leaf); //~ FAIL E0599
 }

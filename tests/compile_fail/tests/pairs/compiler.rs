@@ -29,7 +29,8 @@ pub(crate) struct Remark {
     pub(crate) severity: Severity,
     /// An error's code or a lint's name; some errors have neither.
     pub(crate) code: Option<String>,
-    /// The lines that are the cause; a macro's are those where it was called.
+    /// The lines of the program that are the cause; a macro's are those where it was called. The files of a crate it is inside of
+    /// are not the program.
     pub(crate) lines: Vec<usize>,
     pub(crate) text: String,
 }
@@ -42,11 +43,12 @@ pub(crate) fn run(crates: &Crates, program: &Program, variant: &str, text: &str)
     let crate_name = program.name().replace('/', "_");
     let folder = Path::new(SCRATCH).join(variant);
     fs::create_dir_all(&folder)?;
-    let mut file = folder.join(&crate_name).with_extension("rs");
-    fs::write(&file, text)?;
-    if let Some(inside) = program.inside() {
-        file = extended(inside, &file)?;
-    }
+    let own = folder.join(&crate_name).with_extension("rs");
+    fs::write(&own, text)?;
+    let file = match program.inside() {
+        Some(inside) => extended(inside, &own)?,
+        None => own.clone(),
+    };
 
     let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.current_dir(root()).args(["--edition", "2024", "--crate-type", "lib", "--error-format", "json"]);
@@ -58,7 +60,7 @@ pub(crate) fn run(crates: &Crates, program: &Program, variant: &str, text: &str)
     let mut remarks = Vec::new();
     for line in messages.lines() {
         let message: Value = serde_json::from_str(line).with_context(|| format!("rustc said: {messages}"))?;
-        remarks.extend(Remark::of(&message));
+        remarks.extend(Remark::of(&message, &own));
     }
     let refused = remarks.iter().any(|remark| remark.severity == Severity::Error);
     ensure!(refused != output.status.success(), "rustc ended with {}: {messages}", output.status);
@@ -90,7 +92,7 @@ fn extended(name: &str, program: &Path) -> Result<PathBuf> {
 
 impl Remark {
     /// Reads a message of the compiler; `None` for notes and for the count of errors at the end.
-    fn of(message: &Value) -> Option<Self> {
+    fn of(message: &Value, own: &Path) -> Option<Self> {
         let severity = match message["level"].as_str()? {
             "error" => Severity::Error,
             "warning" => Severity::Warning,
@@ -104,7 +106,9 @@ impl Remark {
         let lines = spans
             .iter()
             .filter(|span| span["is_primary"].as_bool() == Some(true))
-            .filter_map(|span| outermost(span)["line_start"].as_u64()?.try_into().ok())
+            .map(outermost)
+            .filter(|span| span["file_name"].as_str().is_some_and(|name| Path::new(name) == own))
+            .filter_map(|span| span["line_start"].as_u64()?.try_into().ok())
             .collect();
         let text = message["rendered"].as_str().unwrap_or_default().to_owned();
         Some(Self { severity, code, lines, text })
@@ -117,4 +121,22 @@ fn outermost(mut span: &Value) -> &Value {
         span = &span["expansion"]["span"];
     }
     span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_another_file_is_none_of_the_program() {
+        let message = |file: &str| {
+            serde_json::json!({
+                "level": "error", "code": {"code": "E0509"}, "message": "no", "rendered": "no",
+                "spans": [{"is_primary": true, "line_start": 124, "file_name": file, "expansion": null}],
+            })
+        };
+        let lines = |file| Remark::of(&message(file), Path::new("a/pair.rs")).unwrap().lines;
+        assert_eq!(lines("a/pair.rs"), [124]);
+        assert_eq!(lines("mmu/src/hv.rs"), Vec::<usize>::new());
+    }
 }

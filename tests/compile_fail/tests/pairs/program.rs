@@ -4,7 +4,7 @@
 //! `//~ FAIL code` the one that only the broken program has. Each program gets an empty line for the other's, so the
 //! lines of both have the numbers they have in the file. Braces are balanced in each line, because the inventory of
 //! unsafe code reads the files as they are; for the same reason no program has an unsafe block. A line `//@ inside mmu` makes
-//! the programs modules of that crate, because what they misuse is public in it and nowhere else.
+//! the programs modules of that crate, because some of what they misuse is not public outside it.
 
 use std::{
     fs,

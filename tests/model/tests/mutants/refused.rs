@@ -89,6 +89,20 @@ fn every_page_that_is_built_on_is_confirmed_first() {
     }
 }
 
+/// Not every page is confirmed first. One of the image that the list gives no frame is told when the image is mapped anew.
+#[test]
+fn a_page_of_the_image_without_memory_is_told() {
+    for guest in [Guest::new(64 * 256 + 3), Guest::dom0(64 * 256 + 3)] {
+        let places = guest.build().unwrap().places;
+        let pfn = places.image.start + (places.image.end - places.image.start) / 2;
+        let mut built = guest.build().unwrap();
+        let page = built.machine.built_mfn(places.list.start + pfn / 512).unwrap();
+        built.machine.poke(page, pfn as usize % 512, u64::MAX);
+        let (_, failure) = built.boot().unwrap_err();
+        assert_eq!(failure.cause(), &Cause::Mmu(Error::NoMemory { pfn: Pfn::new(pfn) }), "{failure}");
+    }
+}
+
 /// start_info names the frame. A page of ours is no page that Xen writes.
 #[test]
 fn a_shared_info_that_is_the_guests_own_is_refused() {
