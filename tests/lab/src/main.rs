@@ -11,6 +11,7 @@ mod budget;
 mod build;
 mod case;
 mod changed;
+mod circles;
 mod complaint;
 mod cpio;
 mod dom0;
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? setup, build, boot, test, bench, mutations, inventory");
+        bail!("which command? setup, build, boot, test, bench, mutations, inventory, circles");
     }
     let name = arguments.remove(0);
     match name.to_str() {
@@ -84,6 +85,7 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         Some("bench") => bench::bench(&arguments),
         Some("mutations") => mutations::mutations(&arguments),
         Some("inventory") => inventory::inventory(),
+        Some("circles") => circles::circles(),
         _ => bail!("no command {}", name.display()),
     }
 }
