@@ -2,7 +2,7 @@
 //!
 //! *What this is*: the question that the builder's list, the plan of numbers and the tree all answer, each for its time.
 
-use start_info::{Pfn, PfnRange};
+use start_info::{ENTRIES, Pfn, PfnRange};
 
 use crate::{entry::Entry, memory::Memory};
 
@@ -15,6 +15,31 @@ pub trait Translate {
     /// behind the leaf that `first` lies in mean nothing.
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
         words_by_entry(self, memory, first, words);
+    }
+
+    /// Calls `visit` with each of these pages and its entry. The entries are read a leaf at a time.
+    ///
+    /// # Errors
+    /// The first of `visit`.
+    fn each_entry<M: Memory, E>(
+        &self,
+        memory: &mut M,
+        pages: PfnRange,
+        mut visit: impl FnMut(&mut M, Pfn, Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut words = [Entry::MISSING; ENTRIES as usize];
+        let mut rest = pages;
+        while let Some(first) = rest.iter().next() {
+            let end = rest.end().min((first.get() / ENTRIES + 1) * ENTRIES);
+            let part = PfnRange::clamped(first.get(), end);
+            let words = words.get_mut(..part.len().get() as usize).unwrap_or_default();
+            self.leaf_words(memory, first, words);
+            for (pfn, &word) in part.iter().zip(&*words) {
+                visit(memory, pfn, Entry::decode(word))?;
+            }
+            rest = PfnRange::clamped(end, rest.end());
+        }
+        Ok(())
     }
 
     /// Returns the pages from `pfn` on that are what `pfn` is and have no memory, as far as that can be told without looking at

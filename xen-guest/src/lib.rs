@@ -30,6 +30,7 @@ pub use boot::image::Image;
 pub use boot::options::{Mapping, Options, Revector, Then};
 pub use boot::running::Running;
 pub use boot::setting::Setting;
+pub use boot::stage::Stage;
 pub use boot::{boot, image_address};
 #[cfg(target_os = "none")]
 pub use guest::HeapError;

@@ -24,6 +24,8 @@ impl BuilderTables {
     ///
     /// # Errors
     /// [`Error::Refused`] when Xen refuses.
+    // Inlined into the boot it took some instructions more for every page.
+    #[inline(never)]
     pub fn arrange<M: Machine>(&self, machine: &mut M, plan: &Arrangement) -> Result<(), Error> {
         let mut batch = Batch::new(Doing::Arrangement);
         for moved in plan.moves() {

@@ -6,8 +6,8 @@
 //!
 //! *What must hold*: addresses are mapped in ascending order, as [`Ladder`] demands; the regions are.
 
-use p2m::{Entry as P2mEntry, NewLeaf, Translate, Tree};
-use start_info::{BootFacts, ENTRIES, Mfn, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
+use p2m::{NewLeaf, Translate, Tree};
+use start_info::{BootFacts, Mfn, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
     direct_map::DirectMap,
@@ -87,7 +87,7 @@ pub fn build_space<M: Machine>(
     ladder.pin(machine, map, list).map(NewSpace)
 }
 
-/// Maps the pages of a part but `guard`, whose numbers are read a leaf at a time. In a frame of its own, which has room for a leaf.
+/// Maps the pages of a part but `guard`. In a frame of its own, which has room for the words of a leaf.
 #[inline(never)]
 fn map_part<M: Machine>(
     ladder: &mut Ladder,
@@ -97,23 +97,14 @@ fn map_part<M: Machine>(
     part: &ImagePart,
     guard: Pfn,
 ) -> Result<(), Error> {
-    let mut words = [0; ENTRIES as usize];
-    let mut rest = part.pages;
-    while let Some(first) = rest.iter().next() {
-        let end = rest.end().min((first.get() / ENTRIES + 1) * ENTRIES);
-        let words = words.get_mut(..(end - first.get()) as usize).unwrap_or_default();
-        tree.leaf_words(machine, first, words);
-        for (number, &word) in (first.get()..end).zip(&*words) {
-            let pfn = Pfn::try_new(number)?;
-            if pfn != guard {
-                let mfn = P2mEntry::decode(word).ram().ok_or(Error::NoMemory { pfn })?;
-                let address = KERNEL_MAP + number * PAGE_SIZE;
-                ladder.map(machine, map, tree, address, Entry::leaf(mfn, part.access))?;
-            }
+    tree.each_entry(machine, part.pages, |machine, pfn, entry| {
+        if pfn == guard {
+            return Ok(());
         }
-        rest = PfnRange::clamped(end, rest.end());
-    }
-    Ok(())
+        let mfn = entry.ram().ok_or(Error::NoMemory { pfn })?;
+        let address = KERNEL_MAP + pfn.get() * PAGE_SIZE;
+        ladder.map(machine, map, tree, address, Entry::leaf(mfn, part.access))
+    })
 }
 
 /// Maps a leaf that took the place of another in the linear P2M.

@@ -4,7 +4,7 @@ use mmu::{BuilderTables, LayoutPlan};
 use p2m::{Arrangement, Authority, Occupied};
 
 use crate::{
-    boot::{failure::Failure, setting::Setting, settled::Settled},
+    boot::{failure::Failure, setting::Setting, settled::Settled, stage::Stage},
     platform::Platform,
 };
 
@@ -26,12 +26,12 @@ impl Arranged {
     pub(crate) fn settle<P: Platform>(mut self, platform: &mut P) -> Result<Settled, Failure> {
         let Setting { facts, .. } = &self.setting;
         let builder = BuilderTables::adopt(self.authority, platform, self.pages.list(), facts)
-            .map_err(|cause| Failure::new("builder's tables", cause))?;
-        self.setting.report.end(platform, "layout", 0);
+            .map_err(|cause| Failure::new(Stage::BuilderTables, cause))?;
+        self.setting.report.end(platform, Stage::Layout, 0);
         if !self.pages.is_as_built() {
-            builder.arrange(platform, &self.pages).map_err(|cause| Failure::new("memory map", cause))?;
+            builder.arrange(platform, &self.pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
             log::info!("memory map: {}", self.pages);
-            self.setting.report.end(platform, "renumber", 0);
+            self.setting.report.end(platform, Stage::Renumber, 0);
         }
         let Self { setting, occupied, pages, plan, .. } = self;
         Ok(Settled { setting, occupied, pages, layout: plan.settle(), builder })

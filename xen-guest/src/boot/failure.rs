@@ -5,12 +5,15 @@ use core::fmt;
 use mmu::Errno;
 use p2m::{Conflict, Mismatch};
 
-use crate::{boot::demands::Missing, platform::NoMap};
+use crate::{
+    boot::{demands::Missing, stage::Stage},
+    platform::NoMap,
+};
 
 /// Why a boot ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    stage: &'static str,
+    stage: Stage,
     cause: Cause,
 }
 
@@ -37,13 +40,13 @@ pub enum Cause {
 
 impl Failure {
     /// Notes in which stage something went wrong.
-    pub(crate) fn new(stage: &'static str, cause: impl Into<Cause>) -> Self {
+    pub(crate) fn new(stage: Stage, cause: impl Into<Cause>) -> Self {
         Self { stage, cause: cause.into() }
     }
 
     /// Returns the stage.
     #[must_use]
-    pub const fn stage(&self) -> &'static str {
+    pub const fn stage(&self) -> Stage {
         self.stage
     }
 

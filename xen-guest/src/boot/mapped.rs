@@ -4,7 +4,7 @@ use mmu::{DirectMap, Pool, Settled as Layout};
 use p2m::{Arrangement, Publication, Tree};
 
 use crate::{
-    boot::{failure::Failure, options::Revector, setting::Setting, with_p2m::WithP2m},
+    boot::{failure::Failure, options::Revector, setting::Setting, stage::Stage, with_p2m::WithP2m},
     platform::Platform,
 };
 
@@ -23,7 +23,7 @@ impl Mapped {
     /// # Errors
     /// [`Failure`] when there is no memory for the tree or its leaves, or Xen refuses to map more.
     pub(crate) fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
-        let failure = |cause: mmu::Error| Failure::new("p2m", cause);
+        let failure = |cause: mmu::Error| Failure::new(Stage::P2m, cause);
         let mut pool = Pool { map: &mut self.map, p2m: &self.pages };
         let mut tree = Tree::over(&self.pages, platform, &mut pool).map_err(failure)?;
         let mut publication = None;
@@ -36,7 +36,7 @@ impl Mapped {
         } else {
             log::info!("P2M: left at {:#x} as the builder put it", self.setting.facts.p2m_list().at.as_u64());
         }
-        self.setting.report.end(platform, "p2m", self.map.taken());
+        self.setting.report.end(platform, Stage::P2m, self.map.taken());
         let Self { setting, pages, layout, map } = self;
         Ok(WithP2m { setting, pages, layout, map, tree, publication })
     }

@@ -21,6 +21,7 @@ pub(crate) mod rings;
 pub(crate) mod running;
 pub(crate) mod setting;
 mod settled;
+pub(crate) mod stage;
 mod switched;
 mod translated;
 mod with_p2m;

@@ -11,6 +11,7 @@ use crate::{
         options::Options,
         refusal, rings,
         setting::Setting,
+        stage::Stage,
         translated::Translated,
     },
     platform::Platform,
@@ -36,19 +37,19 @@ impl Parsed {
         image: &Image,
     ) -> Result<Self, Failure> {
         let mut report = Report::start(platform);
-        let authority = Authority::take().ok_or(Failure::new("start_info", Cause::Again))?;
+        let authority = Authority::take().ok_or(Failure::new(Stage::StartInfo, Cause::Again))?;
         let facts = BootFacts::parse(page, entry).map_err(|cause| {
             refusal::attach_console(platform, &authority, page, entry);
-            Failure::new("start_info", cause)
+            Failure::new(Stage::StartInfo, cause)
         })?;
         // The builder maps at least this much, so the ring's page can be reached long before we map anything.
         let pages = PageCount::try_new(facts.least_boot_end().get()).unwrap_or_default();
         let window = Window::of_builder(&authority, KERNEL_MAP, pages);
-        let failure = |cause| Failure::new("start_info", cause);
+        let failure = |cause| Failure::new(Stage::StartInfo, cause);
         rings::attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn))
             .map_err(failure)?;
         let options = Options::of(facts.command_line());
-        report.end(platform, "start_info", 0);
+        report.end(platform, Stage::StartInfo, 0);
         Ok(Self { setting: Setting { facts, map: None, image: *image, options, report }, authority })
     }
 
@@ -68,10 +69,10 @@ impl Parsed {
         for pfn in
             watched.into_iter().chain(behind..=behind + rings).filter_map(|number| Pfn::try_new(number).ok())
         {
-            confirm(platform, &list, pfn).map_err(|cause| Failure::new("p2m check", cause))?;
+            confirm(platform, &list, pfn).map_err(|cause| Failure::new(Stage::P2mCheck, cause))?;
         }
-        rings::check_listed(platform, facts, &list).map_err(|cause| Failure::new("p2m check", cause))?;
-        self.setting.report.end(platform, "p2m check", 0);
+        rings::check_listed(platform, facts, &list).map_err(|cause| Failure::new(Stage::P2mCheck, cause))?;
+        self.setting.report.end(platform, Stage::P2mCheck, 0);
         Ok(Translated { setting: self.setting, authority: self.authority, list })
     }
 }

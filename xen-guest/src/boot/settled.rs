@@ -4,7 +4,7 @@ use mmu::{BuilderTables, DirectMap, Settled as Layout};
 use p2m::{Arrangement, Occupied};
 
 use crate::{
-    boot::{failure::Failure, mapped::Mapped, options::Mapping, setting::Setting},
+    boot::{failure::Failure, mapped::Mapped, options::Mapping, setting::Setting, stage::Stage},
     platform::Platform,
 };
 
@@ -24,7 +24,7 @@ impl Settled {
     /// # Errors
     /// [`Failure`] when there is no memory for the tables or Xen refuses one.
     pub(crate) fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
-        let failure = |cause| Failure::new("direct map", cause);
+        let failure = |cause| Failure::new(Stage::DirectMap, cause);
         let constant = self.setting.image.constant_pages();
         let (facts, pages) = (&self.setting.facts, &self.pages);
         let list = self.setting.options.old_list();
@@ -37,7 +37,7 @@ impl Settled {
                 progress.tell(&map);
             }
         }
-        self.setting.report.end(platform, "direct map", map.taken());
+        self.setting.report.end(platform, Stage::DirectMap, map.taken());
         let Self { setting, pages, layout, .. } = self;
         Ok(Mapped { setting, pages, layout, map })
     }

@@ -5,7 +5,7 @@ use p2m::{Arrangement, Publication, Tree};
 use start_info::{Mfn, PageCount};
 
 use crate::{
-    boot::{failure::Failure, running::Running, setting::Setting},
+    boot::{failure::Failure, running::Running, setting::Setting, stage::Stage},
     module::table::ModuleTable,
     platform::{Platform, Published},
 };
@@ -31,7 +31,7 @@ impl Switched {
         let facts = &self.setting.facts;
         let page = Fixmap::new(&self.layout)
             .map_shared_info(platform, &self.tree, facts)
-            .map_err(|cause| Failure::new("shared_info", cause))?;
+            .map_err(|cause| Failure::new(Stage::SharedInfo, cause))?;
         platform.attach_shared_info(page);
         let list = facts.p2m_list();
         // The builder's list as it is no longer says where every page is: then there is no linear form to be read.
@@ -51,14 +51,14 @@ impl Switched {
         };
         let window = ModuleWindow::new(&self.layout, occupied);
         let io = IoMap::new(&self.layout);
-        self.setting.report.end(platform, "shared_info", self.map.taken());
+        self.setting.report.end(platform, Stage::SharedInfo, self.map.taken());
         let Self { setting, pages, layout, map, tree, publication, .. } = self;
         let modules = ModuleTable::new(&[]);
         let mut running = Running { setting, layout, map, p2m: tree, publication, io, window, modules };
         if pages.late().next().is_some() {
-            running.make_way(platform, &pages).map_err(|cause| Failure::new("memory map", cause))?;
+            running.make_way(platform, &pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
             let taken = running.map.taken();
-            running.setting.report.end(platform, "make way", taken);
+            running.setting.report.end(platform, Stage::MakeWay, taken);
         }
         Ok(running)
     }

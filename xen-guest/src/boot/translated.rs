@@ -4,7 +4,7 @@ use mmu::LayoutPlan;
 use p2m::{Arrangement, Authority, Displaced, List, Occupied};
 
 use crate::{
-    boot::{arranged::Arranged, failure::Failure, options::Revector, setting::Setting},
+    boot::{arranged::Arranged, failure::Failure, options::Revector, setting::Setting, stage::Stage},
     platform::{MapOf, Platform},
 };
 
@@ -25,7 +25,7 @@ impl Translated {
     pub(crate) fn arrange<P: Platform>(mut self, platform: &mut P) -> Result<Arranged, Failure> {
         let facts = &self.setting.facts;
         let of = if facts.is_dom0() { MapOf::Machine } else { MapOf::Domain };
-        let map = platform.memory_map(of).map_err(|cause| Failure::new("memory map", cause))?;
+        let map = platform.memory_map(of).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
         let occupied = Occupied::at_entry(facts);
         let displaced = match self.setting.options.revector {
             Revector::On => Displaced::Moved,
@@ -33,13 +33,13 @@ impl Translated {
         };
         let pages = match map {
             Some(map) => Arrangement::plan(&self.authority, self.list, map, occupied.clone(), displaced)
-                .map_err(|cause| Failure::new("memory map", cause))?,
+                .map_err(|cause| Failure::new(Stage::MemoryMap, cause))?,
             None => Arrangement::as_built(self.list),
         };
-        let plan =
-            LayoutPlan::new(pages.pages(), facts.image()).map_err(|cause| Failure::new("layout", cause))?;
+        let plan = LayoutPlan::new(pages.pages(), facts.image())
+            .map_err(|cause| Failure::new(Stage::Layout, cause))?;
         self.setting.map = map;
-        self.setting.report.end(platform, "memory map", 0);
+        self.setting.report.end(platform, Stage::MemoryMap, 0);
         Ok(Arranged { setting: self.setting, authority: self.authority, occupied, pages, plan })
     }
 }

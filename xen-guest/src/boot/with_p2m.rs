@@ -4,7 +4,7 @@ use mmu::{DirectMap, Settled as Layout, build_space, release};
 use p2m::{Arrangement, Publication, Tree};
 
 use crate::{
-    boot::{failure::Failure, rings, setting::Setting, switched::Switched},
+    boot::{failure::Failure, rings, setting::Setting, stage::Stage, switched::Switched},
     platform::Platform,
 };
 
@@ -30,16 +30,16 @@ impl WithP2m {
         let list = setting.options.old_list();
         let Setting { facts, image, report, .. } = &mut setting;
         let space = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
-            .map_err(|cause| Failure::new("page tables", cause))?;
+            .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
         let root_frame = space.root();
         // The ring's page leaves __ka with the builder's tables, so the console moves to __va first.
         rings::attach_console(platform, facts, |pfn| map.shared_page(pfn))
-            .map_err(|cause| Failure::new("page tables", cause))?;
-        report.end(platform, "page tables", map.taken());
+            .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
+        report.end(platform, Stage::PageTables, map.taken());
         let released = release(platform, &mut map, &tree, facts, space, list, pages.late())
-            .map_err(|cause| Failure::new("release", cause))?;
+            .map_err(|cause| Failure::new(Stage::Release, cause))?;
         log::info!("released: {released}");
-        report.end(platform, "release", map.taken());
+        report.end(platform, Stage::Release, map.taken());
         Ok(Switched { setting, pages, layout, map, tree, publication, root: root_frame })
     }
 }

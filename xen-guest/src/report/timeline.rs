@@ -4,7 +4,7 @@ use core::fmt;
 
 use arrayvec::ArrayVec;
 
-use crate::platform::Platform;
+use crate::{boot::stage::Stage, platform::Platform};
 
 /// How many stages there are room for.
 const STAGES: usize = 12;
@@ -12,8 +12,8 @@ const STAGES: usize = 12;
 /// The cost of one stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The stage's name.
-    pub stage: &'static str,
+    /// The stage.
+    pub stage: Stage,
     /// The time stamp counter at the stage's end.
     pub ticks: u64,
     /// Ticks since the stage before ended.
@@ -45,7 +45,7 @@ impl Report {
     }
 
     /// Ends a stage; `frames` is how many were taken since the boot began.
-    pub(crate) fn end(&mut self, platform: &impl Platform, stage: &'static str, frames: u64) {
+    pub(crate) fn end(&mut self, platform: &impl Platform, stage: Stage, frames: u64) {
         let (ticks, hypercalls) = (platform.ticks(), platform.hypercalls());
         let before = self.records.last().map_or(self.started, |record| record.ticks);
         let record = Record {

@@ -7,7 +7,7 @@
 //!
 //! *What is not prevented*: text of a panic inside the writer. It goes out by `console_io` only.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use p2m::SharedPage;
 use spin::Mutex;
@@ -25,7 +25,6 @@ const PATIENCE: u32 = 1 << 20;
 const CONSOLEIO_WRITE: u64 = 0;
 
 static RING: Mutex<Option<Ring<Port>>> = Mutex::new(None);
-static HYPERCALLS: AtomicU64 = AtomicU64::new(0);
 /// Set once Xen refused `console_io`: it will not change its mind.
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
@@ -52,16 +51,10 @@ pub(super) fn attach(page: SharedPage, port: u32) {
     }
 }
 
-/// Returns how many hypercalls writing took.
-pub(super) fn hypercalls() -> u64 {
-    HYPERCALLS.load(Ordering::Relaxed)
-}
-
 /// Writes text.
 pub(super) fn write(text: &str) {
     write_hypervisor(text);
     if let Some(ring) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
-        count();
         ring.write(text);
     }
 }
@@ -77,14 +70,9 @@ fn write_hypervisor(text: &str) {
     if REFUSED.load(Ordering::Relaxed) || text.is_empty() {
         return;
     }
-    count();
     let arguments = [CONSOLEIO_WRITE, text.len() as u64, text.as_ptr() as u64, 0];
     // SAFETY: Xen reads `len` bytes at the pointer, which are the string's.
     if check(unsafe { hypercall(xen_sys::__HYPERVISOR_console_io, arguments) }).is_err() {
         REFUSED.store(true, Ordering::Relaxed);
     }
-}
-
-fn count() {
-    HYPERCALLS.fetch_add(1, Ordering::Relaxed);
 }

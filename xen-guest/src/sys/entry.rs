@@ -22,6 +22,7 @@ use crate::{
         failure::{Cause, Failure},
         image::Image,
         refusal,
+        stage::Stage,
     },
     guest::Guest,
     module::table::ModuleTable,
@@ -101,7 +102,7 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Sta
     };
     if !entry.start_info.is_aligned(4096_u64) || entry.start_info < entry.image_end {
         let (found, image_end) = (entry.start_info, entry.image_end);
-        return Err(Failure::new("entry", start_info::Error::StartInfoAddress { found, image_end }));
+        return Err(Failure::new(Stage::Entry, start_info::Error::StartInfoAddress { found, image_end }));
     }
     let pointer = pointer::to::<[u8; 4096]>(entry.start_info);
     // SAFETY: the address starts a page behind the image, as just checked, where Xen's builders put start_info; should it
@@ -110,9 +111,9 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Sta
     #[cfg(feature = "fault-injection")]
     let page = fail::spoiled_as_asked(page);
     let early = traps
-        .map_err(|errno| Failure::new("entry", Cause::Traps(errno)))
-        .and_then(|()| demands::confirm(&Host).map_err(|missing| Failure::new("entry", missing)))
-        .and_then(|()| mmu::unmap_guard(xen, image.guard).map_err(|cause| Failure::new("entry", cause)));
+        .map_err(|errno| Failure::new(Stage::Entry, Cause::Traps(errno)))
+        .and_then(|()| demands::confirm(&Host).map_err(|missing| Failure::new(Stage::Entry, missing)))
+        .and_then(|()| mmu::unmap_guard(xen, image.guard).map_err(|cause| Failure::new(Stage::Entry, cause)));
     if early.is_err()
         && let Some(authority) = Authority::take()
     {

@@ -12,9 +12,17 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+/// All hypercalls that were made.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
 /// Hypercalls that Xen refused. Not counted: those to its console, which a release Xen lets only dom0 use, and questions about
 /// the host to which "there is no such thing" is an answer.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+/// Returns how many hypercalls were made.
+pub(super) fn made() -> u64 {
+    MADE.load(Ordering::Relaxed)
+}
 
 /// Returns how many hypercalls Xen refused.
 pub(super) fn refused() -> u64 {
@@ -49,6 +57,7 @@ pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
 /// # Safety
 /// As [`hypercall`].
 pub(super) unsafe fn question(number: u32, arguments: [u64; 4]) -> i64 {
+    MADE.fetch_add(1, Ordering::Relaxed);
     let [first, second, third, fourth] = arguments;
     let result: i64;
     // SAFETY: forwarded: the caller answers for the call; the clobbers are those of the module's head.

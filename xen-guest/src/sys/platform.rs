@@ -137,35 +137,34 @@ impl<A> Operation<RuntimeCall<A>> {
 ///
 /// # Safety
 /// Xen may write to the buffers that the operation names, as many bytes as it says they have.
-unsafe fn call<B>(xen: &mut Xen, operation: &mut Operation<B>) -> Result<(), Errno> {
+unsafe fn call<B>(operation: &mut Operation<B>) -> Result<(), Errno> {
     const { assert!(size_of::<Operation<B>>() == OPERATION_BYTES) };
-    xen.count();
     let arguments = [&raw mut *operation as u64, 0, 0, 0];
     // SAFETY: the operation is ours to change and has the size Xen copies, as just asserted; for its buffers the caller answers.
     check(unsafe { hypercall(xen_sys::__HYPERVISOR_platform_op, arguments) }).map(|_| ())
 }
 
-fn version(xen: &mut Xen, index: u32) -> Result<u32, Errno> {
+fn version(index: u32) -> Result<u32, Errno> {
     let mut operation = Operation::info(index, Version { version: 0, pad: 0, rest: [0; 14] });
     // SAFETY: this question names no buffer (common/efi/runtime.c, `efi_get_info`).
-    unsafe { call(xen, &mut operation) }?;
+    unsafe { call(&mut operation) }?;
     Ok(operation.body.info.version)
 }
 
 impl EfiCalls for Xen {
     fn efi_version(&mut self) -> Result<u32, Errno> {
-        version(self, EFI_VERSION)
+        version(EFI_VERSION)
     }
 
     fn efi_runtime_version(&mut self) -> Result<u32, Errno> {
-        version(self, EFI_RT_VERSION)
+        version(EFI_RT_VERSION)
     }
 
     fn efi_configuration(&mut self) -> Result<(u64, u32), Errno> {
         let empty = Configuration { address: 0, entries: 0, pad: 0, rest: [0; 13] };
         let mut operation = Operation::info(EFI_CONFIG_TABLE, empty);
         // SAFETY: this question names no buffer (common/efi/runtime.c, `efi_get_info`).
-        unsafe { call(self, &mut operation) }?;
+        unsafe { call(&mut operation) }?;
         Ok((operation.body.info.address, operation.body.info.entries))
     }
 
@@ -174,7 +173,7 @@ impl EfiCalls for Xen {
         let vendor = Vendor { revision: 0, bytes, name: name.as_mut_ptr(), rest: [0; 13] };
         let mut operation = Operation::info(EFI_VENDOR, vendor);
         // SAFETY: `name` is ours to change, and Xen writes at most the `bytes` it has (common/efi/runtime.c, `efi_get_info`).
-        unsafe { call(self, &mut operation) }?;
+        unsafe { call(&mut operation) }?;
         Ok(operation.body.info.revision)
     }
 
@@ -182,7 +181,7 @@ impl EfiCalls for Xen {
         let empty = GetTime { time: [0; 16], resolution: 0, accuracy: 0, rest: [0; 11] };
         let mut operation = Operation::runtime(GET_TIME, empty);
         // SAFETY: this call names no buffer (common/efi/runtime.c, `efi_runtime_call`).
-        unsafe { call(self, &mut operation) }?;
+        unsafe { call(&mut operation) }?;
         Ok(Answer { status: Status(operation.body.status), value: operation.body.arguments.time })
     }
 
@@ -202,7 +201,7 @@ impl EfiCalls for Xen {
         let mut operation = Operation::runtime(GET_VARIABLE, get);
         // SAFETY: a `Name` ends with a NUL, up to which Xen reads; `bytes` is ours to change, and EFI gives success only where the variable
         // fits in `size` (common/efi/runtime.c, `efi_runtime_call`; UEFI 2.10, 8.2, GetVariable).
-        unsafe { call(self, &mut operation) }?;
+        unsafe { call(&mut operation) }?;
         let RuntimeCall { misc, status, arguments, .. } = operation.body;
         Ok(Answer { status: Status(status), value: (misc, arguments.size) })
     }

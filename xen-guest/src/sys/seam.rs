@@ -63,7 +63,6 @@ impl MachineToPhys for Xen {
 
 impl Hypervisor for Xen {
     fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Stopped> {
-        self.count();
         let mut done = 0_u32;
         let arguments = [updates.as_ptr() as u64, updates.len() as u64, &raw mut done as u64, DOMID_SELF];
         // SAFETY: `updates` is laid out as Xen's mmu_update (asserted in mmu::hv) and can be made by `mmu` only, which
@@ -73,7 +72,6 @@ impl Hypervisor for Xen {
     }
 
     fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped> {
-        self.count();
         let mut done = 0_u32;
         let arguments =
             [operations.as_ptr() as u64, operations.len() as u64, &raw mut done as u64, DOMID_SELF];
@@ -83,7 +81,6 @@ impl Hypervisor for Xen {
     }
 
     fn update_va_mapping(&mut self, update: VaUpdate) -> Result<(), Errno> {
-        self.count();
         let arguments = [update.address().as_u64(), update.value(), UVMF_INVLPG, 0];
         // SAFETY: `VaUpdate` is made by `mmu` only: for fixmap slots, for the guard page, for a leaf of the linear P2M, which
         // nothing of ours reads, and to make a page writable whose owner holds it and that is a table no more.
@@ -91,7 +88,6 @@ impl Hypervisor for Xen {
     }
 
     fn give_back(&mut self, frames: &[Discarded]) -> Result<(), Stopped> {
-        self.count();
         memory::give_back(frames)
     }
 }
@@ -119,7 +115,6 @@ impl Platform for Xen {
         if let Some(map) = memory::known(of) {
             return Ok(Some(map));
         }
-        self.count();
         memory::map(of)
     }
 
@@ -144,7 +139,7 @@ impl Platform for Xen {
     }
 
     fn hypercalls(&self) -> u64 {
-        self.hypercalls + console::hypercalls()
+        crate::sys::hypercall::made()
     }
 
     fn refused(&self) -> u64 {

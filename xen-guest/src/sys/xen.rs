@@ -10,8 +10,6 @@ use crate::sys::shared_info::SharedInfo;
 #[derive(Debug)]
 pub struct Xen {
     #[cfg(target_os = "none")]
-    pub(super) hypercalls: u64,
-    #[cfg(target_os = "none")]
     pub(super) shared_info: Option<SharedInfo>,
 }
 
@@ -22,10 +20,6 @@ impl Xen {
     /// # Safety
     /// Called once in the life of the domain, on its first processor, with the builder's page tables still live.
     pub(super) const unsafe fn new() -> Self {
-        Self { hypercalls: 0, shared_info: None }
-    }
-
-    pub(super) fn count(&mut self) {
-        self.hypercalls += 1;
+        Self { shared_info: None }
     }
 }

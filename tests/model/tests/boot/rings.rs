@@ -2,7 +2,7 @@
 
 use mmu::layout::KERNEL_MAP;
 use start_info::{Error, Mfn, PfnRange, RingName};
-use xen_guest::Cause;
+use xen_guest::{Cause, Stage};
 use xen_model::{Built, Guest};
 
 const STORE_MFN: usize = 0x38;
@@ -110,7 +110,7 @@ fn a_shared_info_that_is_the_guests_own_memory_is_refused() {
     let pfn = start_info::Pfn::new(built.places.image.start);
     let (_, failure) = built.boot().unwrap_err();
     let expected = Cause::Mmu(mmu::Error::OwnMemory { mfn: text, pfn });
-    assert_eq!((failure.stage(), failure.cause()), ("shared_info", &expected));
+    assert_eq!((failure.stage(), failure.cause()), (Stage::SharedInfo, &expected));
 }
 
 #[test]

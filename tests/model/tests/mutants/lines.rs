@@ -169,7 +169,7 @@ fn the_report_shows_every_number_of_a_stage() {
         let bar = "#".repeat(share as usize / 5);
         let columns = [record.took, record.hypercalls, record.frames].map(|number| number.to_string());
         let found: Vec<&str> = line[14..].split_whitespace().collect();
-        assert_eq!(line[2..14].trim_end(), record.stage);
+        assert_eq!(line[2..14].trim_end(), record.stage.to_string());
         assert_eq!(found[..2], [share.to_string().as_str(), "%"], "{line}");
         assert_eq!(found[2..5], columns, "{line}");
         assert_eq!(found.get(5).copied().unwrap_or_default(), bar, "{line}");

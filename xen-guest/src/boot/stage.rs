@@ -1,0 +1,54 @@
+//! The stages of the boot, by their names.
+
+use core::fmt;
+
+/// A stage, as reports and refusals name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The entry point: traps, what cannot be done without, the guard page.
+    Entry,
+    /// start_info is checked, and the console found.
+    StartInfo,
+    /// The builder's list is compared with Xen's M2P.
+    P2mCheck,
+    /// The memory map is asked for, and numbers are planned by it.
+    MemoryMap,
+    /// The layout is settled.
+    Layout,
+    /// The builder's tables are walked.
+    BuilderTables,
+    /// Pages get new numbers.
+    Renumber,
+    /// Memory is mapped at `__va`.
+    DirectMap,
+    /// The P2M tree is built, copied and published.
+    P2m,
+    /// The new address space is built.
+    PageTables,
+    /// The switch, and what the builder left is given back.
+    Release,
+    /// shared_info is mapped, and the P2M published in it.
+    SharedInfo,
+    /// What was in use where the machine has no RAM is let go.
+    MakeWay,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Entry => "entry",
+            Self::StartInfo => "start_info",
+            Self::P2mCheck => "p2m check",
+            Self::MemoryMap => "memory map",
+            Self::Layout => "layout",
+            Self::BuilderTables => "builder's tables",
+            Self::Renumber => "renumber",
+            Self::DirectMap => "direct map",
+            Self::P2m => "p2m",
+            Self::PageTables => "page tables",
+            Self::Release => "release",
+            Self::SharedInfo => "shared_info",
+            Self::MakeWay => "make way",
+        })
+    }
+}
