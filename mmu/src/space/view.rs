@@ -10,7 +10,7 @@
 use alloc::vec::Vec;
 
 use p2m::{Authority, Frame, MachineToPhys, Mapped, Memory, Span, Unmapped, Window, Word};
-use start_info::{Index, Maddr, Mfn, Pfn};
+use start_info::{ENTRIES, Index, Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -179,8 +179,13 @@ impl View {
         table: &Table<L, Live>,
         index: Index,
     ) -> Result<Option<Table<L::Below, Live>>, Error> {
-        let entry = self.read(machine, table, index)?;
-        Ok(entry.mfn().and_then(|mfn| machine.pfn_of(mfn).map(|pfn| Table::found(pfn, mfn))))
+        Ok(Self::led_to(machine, self.read(machine, table, index)?))
+    }
+
+    /// Returns the table that an entry leads to, or `None` for an empty entry.
+    fn led_to<L: Inner>(machine: &impl MachineToPhys, entry: Entry<L>) -> Option<Table<L::Below, Live>> {
+        let mfn = entry.mfn()?;
+        machine.pfn_of(mfn).map(|pfn| Table::found(pfn, mfn))
     }
 
     /// Returns the L3 table that covers `address`, if there is one.
@@ -270,6 +275,7 @@ impl View {
         mut visit: impl FnMut(u8, Pfn) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let root = self.root();
+        let mut words = [0; ENTRIES as usize];
         visit(L4::NUMBER, root.pfn())?;
         self.others.iter().try_for_each(|&(pfn, _)| visit(L4::NUMBER, pfn))?;
         for i4 in Index::all().filter(|&index| !crate::layout::is_xen_slot(index)) {
@@ -278,8 +284,10 @@ impl View {
             for i3 in Index::all() {
                 let Some(l2) = self.below(machine, &l3, i3)? else { continue };
                 visit(L2::NUMBER, l2.pfn())?;
-                for i2 in Index::all() {
-                    let Some(l1) = self.below(machine, &l2, i2)? else { continue };
+                // Nearly all tables are L1 tables, so what leads to them is read a table at a time.
+                let first = self.word(l2.pfn(), Index::FIRST).ok_or(Error::NoMemory { pfn: l2.pfn() })?;
+                machine.load_words(first, &mut words);
+                for l1 in words.iter().filter_map(|&word| Self::led_to(machine, Entry::<L2>::read(word))) {
                     visit(L1::NUMBER, l1.pfn())?;
                 }
             }
