@@ -17,10 +17,11 @@ use crate::options::{Mode, Options};
 use crate::outcome::Outcome;
 use crate::peers::{self, PEERS};
 use crate::ration::Ration;
+use crate::release::Release;
 use crate::screen::Screen;
 use crate::setup::{self, Parts};
 use crate::size::{GIB, MIB, text};
-use crate::{boot, build, machine, packages, paths, run};
+use crate::{boot, build, folder, machine, paths, run};
 
 const PAGE: &str = "docs/performance.md";
 const SIZES: [u64; 4] = [256 * MIB, GIB, 8 * GIB, 32 * GIB];
@@ -41,7 +42,7 @@ pub(crate) fn bench(arguments: &[OsString]) -> Result<ExitCode> {
         [word] if word == "all" => true,
         _ => bail!("usage: scripts/bench [all]\n  all: a machine of {} too", text(LARGE)),
     };
-    let parts = setup::ensure()?;
+    let parts = setup::ensure(Release::default())?;
     eprintln!("bench: building the kernel");
     build::kernels()?;
     build::modules()?;
@@ -96,7 +97,7 @@ fn measure(way: &Way, memory: u64, parts: &Parts, ration: &Ration) -> Result<Mea
     let _portion = ration.take(machine::touched(&options))?;
     let started = Instant::now();
     let out = paths::lab().join("bench").join(format!("{}-{}", text(memory), way.words.replace(' ', "-")));
-    packages::remove(&out)?;
+    folder::remove(&out)?;
     let out = boot::fresh(&out)?;
     let report = run::run(&options, parts, &out, Screen::Dark)?;
     ensure!(report.outcome == Outcome::Success, "{} (logs: {})", report.last, out.display());

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::options::{Mode, Options, USAGE};
 use crate::screen::Screen;
-use crate::{backtrace, build, machine, packages, paths, run, setup};
+use crate::{backtrace, build, folder, machine, paths, run, setup};
 
 /// How many runs without `--out` are kept.
 const KEPT: usize = 8;
@@ -25,9 +25,9 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
             println!("{USAGE}");
             return Ok(ExitCode::SUCCESS);
         }
-        Err(error) => anyhow::bail!("{error:#}\n{USAGE}"),
+        Err(error) => anyhow::bail!("{error:#} (scripts/boot --help lists the options)"),
     };
-    let parts = setup::ensure()?;
+    let parts = setup::ensure(options.release)?;
     if options.kernel.is_none() {
         eprintln!("boot: building the kernel");
         build::kernels()?;
@@ -74,7 +74,7 @@ pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
             _ => {}
         }
     }
-    packages::remove(&machine::inputs(out))?;
+    folder::remove(&machine::inputs(out))?;
     Ok(out.canonicalize()?)
 }
 
@@ -88,11 +88,11 @@ fn numbered() -> Result<PathBuf> {
     }
     old.sort();
     for (_, folder) in old.iter().rev().skip(KEPT - 1) {
-        packages::remove(folder)?;
+        folder::remove(folder)?;
     }
     let name = std::process::id().to_string();
     let out = runs.join(&name);
-    packages::remove(&out)?;
+    folder::remove(&out)?;
     std::fs::create_dir_all(&out)?;
     let last = paths::lab().join("last");
     let new = paths::lab().join(format!("last.{name}"));

@@ -12,14 +12,14 @@ use object::Endianness;
 use object::read::elf::{Dyn, ElfFile64, FileHeader};
 
 use crate::cpio::Archive;
+use crate::release::Release;
 
 /// The first process.
 pub(crate) const INIT: &str = include_str!("../dom0/init");
 
 /// Counts up when what goes into the root changes otherwise than by [`INIT`].
-pub(crate) const CONTENT: u32 = 1;
+pub(crate) const CONTENT: u32 = 2;
 
-const XEN: &str = "usr/lib/xen-4.17/bin";
 const TOOLS: [&str; 10] = [
     "xl",
     "xenstored",
@@ -35,29 +35,32 @@ const TOOLS: [&str; 10] = [
 const STORE: [&str; 9] = ["xenstore", "chmod", "exists", "list", "ls", "read", "rm", "watch", "write"];
 const MODULES: [&str; 7] =
     ["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs", "virtio_pci", "9pnet_virtio", "9p"];
-const LIBRARIES: [&str; 3] =
-    ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "usr/lib/xen-4.17/lib/x86_64-linux-gnu"];
+const LIBRARIES: [&str; 2] = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"];
 
-/// Makes the archive from packages unpacked in `tree`.
+/// Makes the archive from a release's packages unpacked in `tree`, and a kernel's unpacked in `linux`.
 ///
 /// # Errors
 /// A file is missing from the packages.
-pub(crate) fn archive(tree: &Path) -> Result<Vec<u8>> {
+pub(crate) fn archive(release: Release, tree: &Path, linux: &Path) -> Result<Vec<u8>> {
+    let xen = format!("usr/lib/xen-{}", release.number());
     let mut files = BTreeMap::new();
     for tool in TOOLS {
-        files.insert(format!("{XEN}/{tool}"), tree.join(XEN).join(tool));
+        files.insert(format!("{xen}/bin/{tool}"), tree.join(&xen).join("bin").join(tool));
     }
     for tool in STORE {
         let name = if tool == "xenstore" { tool.to_owned() } else { format!("xenstore-{tool}") };
         files.insert(format!("usr/bin/{name}"), tree.join("usr/bin").join(&name));
     }
-    libraries(tree, &mut files)?;
-    files.insert(
-        "lib64/ld-linux-x86-64.so.2".to_owned(),
-        tree.join("lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"),
-    );
-    files.insert("bin/busybox".to_owned(), tree.join("bin/busybox"));
-    let order = modules(tree, &mut files)?;
+    let own = format!("{xen}/lib/x86_64-linux-gnu");
+    let places: Vec<PathBuf> =
+        LIBRARIES.into_iter().chain([own.as_str()]).map(|name| tree.join(name)).collect();
+    libraries(&places, &mut files)?;
+    files.insert("lib64/ld-linux-x86-64.so.2".to_owned(), library(&places, "ld-linux-x86-64.so.2")?);
+    // Debian 13 has everything below /usr.
+    let busybox = ["bin/busybox", "usr/bin/busybox"].map(|name| tree.join(name));
+    let busybox = busybox.into_iter().find(|path| path.is_file()).context("the packages lack busybox")?;
+    files.insert("bin/busybox".to_owned(), busybox);
+    let order = modules(linux, &mut files)?;
 
     let mut archive = Archive::default();
     let folders: BTreeSet<&Path> =
@@ -81,7 +84,7 @@ pub(crate) fn archive(tree: &Path) -> Result<Vec<u8>> {
 }
 
 /// Adds the libraries that the files need, and what those need.
-fn libraries(tree: &Path, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+fn libraries(places: &[PathBuf], files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
     let mut waiting: Vec<PathBuf> = files.values().cloned().collect();
     // The C library loads this one by itself when a thread is cancelled; no file names it.
     let mut wanted = vec!["libgcc_s.so.1".to_owned()];
@@ -91,15 +94,18 @@ fn libraries(tree: &Path, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
             if files.contains_key(&inside) {
                 continue;
             }
-            let mut places = LIBRARIES.iter().map(|folder| tree.join(folder).join(&name));
-            let path =
-                places.find(|path| path.is_file()).with_context(|| format!("no package holds {name}"))?;
+            let path = library(places, &name)?;
             files.insert(inside, path.clone());
             waiting.push(path);
         }
         let Some(file) = waiting.pop() else { return Ok(()) };
         wanted.extend(needed(&file)?);
     }
+}
+
+fn library(places: &[PathBuf], name: &str) -> Result<PathBuf> {
+    let mut paths = places.iter().map(|folder| folder.join(name));
+    paths.find(|path| path.is_file()).with_context(|| format!("no package holds {name}"))
 }
 
 /// The shared libraries an ELF file names.

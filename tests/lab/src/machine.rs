@@ -14,7 +14,7 @@ use crate::need::Need;
 use crate::options::{Mode, Options};
 use crate::setup::{self, Parts};
 use crate::size::{GIB, MIB, PAGE};
-use crate::{build, image};
+use crate::{build, image, qemu};
 
 /// The name the guest has in dom0, unless its configuration says another.
 const GUEST: &str = "guest";
@@ -161,7 +161,7 @@ struct Boot<'a> {
 }
 
 fn start(options: &Options, parts: &Parts, inputs: &Path, dom0: &Boot<'_>) -> Result<Command> {
-    let mut qemu = setup::qemu();
+    let mut qemu = qemu::command();
     qemu.current_dir(inputs);
     let memory = memory(options);
     let bits = if memory > 16 * GIB { ",phys-bits=46" } else { "" };
@@ -201,7 +201,7 @@ fn plain(xen: &Path, to: &Path) -> Result<()> {
 
 /// Adds EFI firmware and a disk from which it starts Xen.
 fn firmware(qemu: &mut Command, inputs: &Path, xen: &Path, xen_line: &str, dom0: &Boot<'_>) -> Result<()> {
-    let ovmf = |name| setup::firmware(name).context("no EFI firmware (package ovmf)");
+    let ovmf = |name| qemu::firmware(name).context("no EFI firmware (package ovmf)");
     std::fs::copy(ovmf("OVMF_CODE_4M.fd")?, inputs.join("efi-code"))?;
     std::fs::copy(ovmf("OVMF_VARS_4M.fd")?, inputs.join("efi-state"))?;
     let boot = inputs.join("efi-disk/EFI/BOOT");

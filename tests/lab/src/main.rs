@@ -4,9 +4,11 @@
 //! gets created by a small Linux dom0 with `xl`. Exit statuses are those of the project's interface; 2 is any error of the
 //! lab itself.
 
+mod apt;
 mod backtrace;
 mod bench;
 mod boot;
+mod boot_runs;
 mod budget;
 mod build;
 mod case;
@@ -14,7 +16,9 @@ mod changed;
 mod circles;
 mod complaint;
 mod cpio;
+mod deb;
 mod dom0;
+mod folder;
 mod follow;
 mod holes;
 mod host;
@@ -36,7 +40,9 @@ mod paths;
 mod peers;
 mod process;
 mod proof;
+mod qemu;
 mod ration;
+mod release;
 mod run;
 mod screen;
 mod serial;
@@ -68,7 +74,7 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     let name = arguments.remove(0);
     match name.to_str() {
         Some("setup") => {
-            setup::ensure()?;
+            setup::ensure(release::Release::default())?;
             // Needed by one group of tests alone, which fails without it: no reason to stop anybody else.
             if let Err(error) = miri::ensure() {
                 eprintln!("setup: {error:#}: `scripts/test miri` will fail");

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::release::Release;
 use crate::size::{MIB, number, size};
 
 /// How the kernel is booted.
@@ -33,6 +34,7 @@ pub(crate) struct Options {
     pub(crate) image_pages: Option<u64>,
     pub(crate) cmdline: String,
     pub(crate) xen: Option<PathBuf>,
+    pub(crate) release: Release,
     /// Appended to Xen's own command line.
     pub(crate) xen_line: String,
     /// Lines appended to the guest's configuration for `xl`.
@@ -50,7 +52,7 @@ pub(crate) struct Options {
     pub(crate) verbose: bool,
 }
 
-/// Shown for `--help` and below a usage error.
+/// Shown for `--help`.
 pub(crate) const USAGE: &str = "\
 usage: scripts/boot [domu|dom0] [option]…
   --memory SIZE        64M, 128G, 1T: the guest's for domu (default 64M), the machine's for dom0 (default 512M)
@@ -60,7 +62,8 @@ usage: scripts/boot [domu|dom0] [option]…
   --ramdisk-pages N    pad the ramdisk to exactly N pages
   --image-pages N      a copy of the kernel whose image takes exactly N pages
   --cmdline TEXT       for the guest's command line
-  --xen FILE           another hypervisor image
+  --xen-release N      Debian's Xen and tools 4.14, 4.17 (default) or 4.20; fetched when first asked for
+  --xen FILE           another hypervisor image; the tools stay those of the release
   --xen-line TEXT      for Xen's command line, like dom0_mem=200M; the last of several words counts
   --config LINE        a line for the guest's xl configuration, like maxmem=128 (domu; may be given again)
   --efi                boot Xen from EFI firmware
@@ -90,6 +93,7 @@ impl Options {
             image_pages: None,
             cmdline: String::new(),
             xen: None,
+            release: Release::default(),
             xen_line: String::new(),
             config: Vec::new(),
             efi: false,
@@ -128,6 +132,7 @@ impl Options {
                 }
                 Arg::Long("cmdline") => chosen.cmdline = parser.value()?.string()?,
                 Arg::Long("xen") => chosen.xen = Some(path(&mut parser)?),
+                Arg::Long("xen-release") => chosen.release = Release::parse(&parser.value()?.string()?)?,
                 Arg::Long("xen-line") => chosen.xen_line = parser.value()?.string()?,
                 Arg::Long("config") => chosen.config.push(parser.value()?.string()?),
                 Arg::Long("efi") => chosen.efi = true,
@@ -190,7 +195,7 @@ fn path(parser: &mut Parser) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mode, Options};
+    use super::{Mode, Options, Release};
     use crate::size::{GIB, MIB};
 
     fn parse(line: &str) -> anyhow::Result<Option<Options>> {
@@ -229,6 +234,12 @@ mod tests {
     }
 
     #[test]
+    fn a_release_of_xen() {
+        assert_eq!(parse("dom0").unwrap().unwrap().release, Release::V4_17);
+        assert_eq!(parse("dom0 --xen-release 4.20").unwrap().unwrap().release, Release::V4_20);
+    }
+
+    #[test]
     fn options_may_stand_before_the_mode() {
         assert_eq!(parse("--vcpus 2 dom0 -v").unwrap().unwrap().mode, Mode::Dom0);
     }
@@ -251,6 +262,8 @@ mod tests {
             "--config",
             "--config e820_host",
             "dom0 --config e820_host=1",
+            "--xen-release",
+            "--xen-release 4.16",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

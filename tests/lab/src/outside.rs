@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{packages, paths, process};
+use crate::{folder, paths, process};
 
 const LIMIT: Duration = Duration::from_secs(600);
 const PAGE: &str = "docs/modules.md";
@@ -28,7 +28,7 @@ pub(crate) fn modules() -> Result<[Vec<u8>; 2]> {
     let scratch = Scratch(std::env::temp_dir().join(format!("lab-outside-{}", std::process::id())));
     let root = paths::root();
     ensure!(!scratch.0.starts_with(&root), "{} is not outside", scratch.0.display());
-    packages::remove(&scratch.0)?;
+    folder::remove(&scratch.0)?;
     let page = std::fs::read_to_string(root.join(PAGE)).context(PAGE)?;
     let [c, rust] = NAMES.map(|name| scratch.0.join(name));
     std::fs::create_dir_all(&c)?;
@@ -57,7 +57,7 @@ struct Scratch(PathBuf);
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed lies among other temporary files.
-        drop(packages::remove(&self.0));
+        drop(folder::remove(&self.0));
     }
 }
 

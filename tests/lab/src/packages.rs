@@ -1,139 +1,126 @@
-//! Fetches Debian packages and unpacks them below `target/lab`.
+//! Sets of Debian packages, each fetched from one suite and unpacked together below `target/lab`.
 //!
-//! Nothing is installed: installing QEMU can make apt remove what the machine has (a newer qemu-utils, for one), and the
-//! Xen packages would change how the machine boots. apt still chooses, fetches and verifies; only the last step is ours.
-//! So root is needed only where apt has no package lists yet.
+//! Nothing is installed: the Xen packages would change how the machine boots. Packages that somebody put into `target/lab/debs/SUITE` by
+//! hand are taken first; apt gets the rest.
 
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow};
 
-use crate::process;
+use crate::apt::Apt;
+use crate::release::Release;
+use crate::{deb, folder, paths};
 
-const LIMIT: Duration = Duration::from_secs(1800);
+/// The kernel of the dom0 that serves guests of every release. The part with the star is whatever `linux-image-amd64` stands for.
+const KERNEL: &str = "linux-image-6.*-amd64";
 
-/// apt, asked for what this machine lacks. Every refusal names all of that in one message.
+/// Packages that are unpacked into one tree.
 #[derive(Debug)]
-pub(crate) struct Apt {
-    lacking: String,
+pub(crate) struct Set {
+    suite: &'static str,
+    packages: Vec<String>,
+    home: PathBuf,
 }
 
-impl Apt {
-    /// Makes sure there is an apt to ask for the packages.
-    ///
-    /// # Errors
-    /// This machine has none.
-    pub(crate) fn for_packages(lacking: &[&str]) -> Result<Self> {
-        let lacking = lacking.join(" ");
-        if !["apt-get", "apt-cache", "dpkg"].iter().all(|name| process::on_path(name)) {
-            bail!("this machine has no apt-get; missing are the Debian 12 packages: {lacking}");
-        }
-        Ok(Self { lacking })
+impl Set {
+    /// Hypervisor and tools of a release.
+    pub(crate) fn xen(release: Release) -> Self {
+        let home = paths::lab().join(format!("xen-{}", release.number()));
+        Self { suite: release.suite(), packages: release.packages(), home }
     }
 
-    /// Fetches the packages and unpacks all of them into `into`.
-    ///
-    /// # Errors
-    /// apt cannot give a package.
-    pub(crate) fn unpack(&self, packages: &[String], into: &Path) -> Result<()> {
-        let store = into.with_extension("debs");
-        remove(&store)?;
-        std::fs::create_dir_all(&store)?;
-        std::fs::create_dir_all(into)?;
-        eprintln!("setup: fetching {} packages: {}", packages.len(), packages.join(" "));
-        let fetched = process::run(
-            "apt-get download",
-            apt("apt-get").arg("download").args(packages).current_dir(&store),
-            LIMIT,
-        );
-        if let Err(error) = fetched {
-            self.refresh()?;
-            process::run(
-                "apt-get download",
-                apt("apt-get").arg("download").args(packages).current_dir(&store),
-                LIMIT,
-            )
-            .with_context(|| format!("first {error:#}"))?;
-        }
-        eprintln!("setup: unpacking them into {}", into.display());
-        for package in std::fs::read_dir(&store)? {
-            let package = package?.path();
-            process::run("dpkg -x", Command::new("dpkg").arg("-x").arg(&package).arg(into), LIMIT)?;
-        }
-        remove(&store)
+    /// The Linux that is dom0, of whatever release Xen is.
+    pub(crate) fn linux() -> Self {
+        let suite = Release::default().suite();
+        Self { suite, packages: vec![KERNEL.to_owned()], home: paths::lab().join("linux") }
     }
 
-    /// What apt would have to install on this machine to have `wanted`: those and all they need, by name.
-    ///
-    /// # Errors
-    /// As [`Apt::unpack`].
-    pub(crate) fn missing(&self, wanted: &[&str]) -> Result<Vec<String>> {
-        let simulate = || {
-            let mut command = apt("apt-get");
-            command.args(["install", "--simulate", "--no-install-recommends"]).args(wanted);
-            process::run("apt-get install --simulate", &mut command, LIMIT)
-        };
-        let plan = match simulate() {
-            Ok(plan) => plan,
-            Err(_) => {
-                self.refresh()?;
-                simulate()?
-            }
-        };
-        let named = plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next());
-        Ok(named.map(str::to_owned).collect())
+    /// Where what is made of it lies.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
     }
 
-    /// The package that a package without content of its own stands for.
-    ///
-    /// # Errors
-    /// As [`Apt::unpack`].
-    pub(crate) fn real(&self, package: &str) -> Result<String> {
-        let depends = || {
-            let said =
-                process::run("apt-cache depends", apt("apt-cache").args(["depends", package]), LIMIT).ok()?;
-            let prefix = package.trim_end_matches("amd64");
-            let names = said.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
-            names.map(str::to_owned).find(|name| name.starts_with(prefix))
-        };
-        if let Some(name) = depends() {
-            return Ok(name);
-        }
-        self.refresh()?;
-        depends().with_context(|| format!("apt knows no {package}: is this Debian 12?"))
+    /// Where it is unpacked.
+    pub(crate) fn tree(&self) -> PathBuf {
+        self.home.join("tree")
     }
 
-    /// Lets apt read its package lists anew, if we may.
-    fn refresh(&self) -> Result<()> {
-        if !rustix::process::geteuid().is_root() {
-            let lacking = &self.lacking;
-            bail!("apt has no usable package lists and only root may fetch them; missing are: {lacking}");
+    /// What it is made from; it is made anew when this changes.
+    pub(crate) fn content(&self) -> String {
+        format!("{} {}", self.suite, self.packages.join(" "))
+    }
+
+    /// Whether it is unpacked already.
+    pub(crate) fn is_there(&self) -> bool {
+        std::fs::read_to_string(self.stamp()).is_ok_and(|stamp| stamp == self.content())
+    }
+
+    /// Unpacks it, fetched as far as nobody put it there by hand.
+    ///
+    /// # Errors
+    /// Something cannot be had: one line that names the suite, the reason, and what else can be done.
+    pub(crate) fn get(&self) -> Result<()> {
+        let lacking = self.lacking();
+        let store = self.home.join("debs");
+        folder::remove(&store)?;
+        if !lacking.is_empty() {
+            self.fetch(&lacking, &store).map_err(|error| {
+                anyhow!(
+                    "cannot get packages of Debian's {}: {error:#}; LAB_DEBIAN=URL names another mirror, or {}",
+                    self.suite,
+                    self.by_hand()
+                )
+            })?;
         }
-        eprintln!("setup: apt-get update");
-        process::run("apt-get update", apt("apt-get").arg("update"), LIMIT)
-            .with_context(|| format!("apt cannot fetch package lists; missing are: {}", self.lacking))?;
+        eprintln!("setup: unpacking into {}", self.tree().display());
+        folder::remove(&self.tree())?;
+        let given: Vec<PathBuf> =
+            self.packages.iter().filter_map(|package| deb::find(&self.given(), package)).collect();
+        deb::unpack(&given, &self.tree())?;
+        if store.is_dir() {
+            deb::unpack_all(&store, &self.tree())?;
+        }
+        folder::remove(&store)?;
+        std::fs::write(self.stamp(), self.content())?;
         Ok(())
     }
-}
 
-fn apt(program: &str) -> Command {
-    let mut command = Command::new(program);
-    // As root, apt would fetch as a user of its own, who may not write below our folder.
-    command.env("LC_ALL", "C").args(["-q", "-o", "APT::Sandbox::User=root"]);
-    command
-}
+    /// Whether all of it was put there by hand.
+    pub(crate) fn is_given(&self) -> bool {
+        self.lacking().is_empty()
+    }
 
-/// Removes a folder if it is there.
-///
-/// # Errors
-/// It is there and cannot be removed.
-pub(crate) fn remove(folder: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        _ => Ok(()),
+    /// What to put where, in words.
+    pub(crate) fn by_hand(&self) -> String {
+        let given = self.given();
+        format!(
+            "put these packages of Debian's {} for amd64, as NAME_VERSION_ARCHITECTURE.deb, into {}: {}",
+            self.suite,
+            given.display(),
+            self.lacking().join(" ")
+        )
+    }
+
+    fn fetch(&self, lacking: &[String], store: &Path) -> Result<()> {
+        let apt = Apt::of_suite(self.suite)?;
+        let real = |name: &String| match name.split_once("6.*-") {
+            Some((front, back)) => apt.real(&format!("{front}{back}")),
+            None => Ok(name.clone()),
+        };
+        let names: Vec<String> = lacking.iter().map(real).collect::<Result<_>>()?;
+        apt.fetch(&names, store)
+    }
+
+    fn lacking(&self) -> Vec<String> {
+        let given = self.given();
+        self.packages.iter().filter(|package| deb::find(&given, package).is_none()).cloned().collect()
+    }
+
+    fn given(&self) -> PathBuf {
+        paths::lab().join("debs").join(self.suite)
+    }
+
+    fn stamp(&self) -> PathBuf {
+        self.home.join("tree.stamp")
     }
 }

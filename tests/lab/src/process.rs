@@ -82,6 +82,20 @@ pub(crate) fn run(what: &str, command: &mut Command, limit: Duration) -> Result<
 /// # Errors
 /// It cannot be started or takes more than `limit`.
 pub(crate) fn output(what: &str, command: &mut Command, limit: Duration) -> Result<Output> {
+    let started = Instant::now();
+    watched(what, command, limit, &|| format!("{} s", started.elapsed().as_secs()))
+}
+
+/// The same; while it lasts, `so_far` says how far it has come.
+///
+/// # Errors
+/// As [`output`].
+pub(crate) fn watched(
+    what: &str,
+    command: &mut Command,
+    limit: Duration,
+    so_far: &dyn Fn() -> String,
+) -> Result<Output> {
     let folder = std::env::temp_dir();
     let (mut said, mut complained) = (scratch(&folder, "out")?, scratch(&folder, "err")?);
     command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(complained.try_clone()?);
@@ -97,7 +111,7 @@ pub(crate) fn output(what: &str, command: &mut Command, limit: Duration) -> Resu
         }
         if reported.elapsed() > Duration::from_secs(10) {
             reported = Instant::now();
-            eprintln!("  {what}: {} s so far", started.elapsed().as_secs());
+            eprintln!("  {what}: {} so far", so_far());
         }
         std::thread::sleep(Duration::from_millis(5));
     };

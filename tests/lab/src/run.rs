@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) 
     let end = watch.until_end(&serial)?;
     drop(qemu);
     watch.finish(&serial)?;
-    crate::packages::remove(&machine.inputs)?;
+    crate::folder::remove(&machine.inputs)?;
 
     let log = std::fs::read_to_string(out.join("xen.log"))?;
     let complaints: Vec<String> = complaints(&log, options.mode).into_iter().map(str::to_owned).collect();

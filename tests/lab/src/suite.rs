@@ -3,6 +3,8 @@
 //! One line for each run, with its time and, if it failed, the reason and where the logs are. At most two machines run at the
 //! same time: this is what two processors carry. One that takes much memory waits until there is enough.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -11,92 +13,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::case::{Case, Ramdisk};
+use crate::boot_runs::{LARGE, XEN};
+use crate::case::Case;
 use crate::host_runs::{HOST, LARGE_HOST};
 use crate::machine_runs::MACHINE;
 use crate::module_runs::MODULES;
-use crate::outcome::Outcome;
 use crate::ration::Ration;
+use crate::release::Release;
 use crate::setup::{self, Parts};
 use crate::size::number;
 use crate::soak::{self, Boot};
-use crate::{build, host, machine, miri, packages, paths, process, proof};
-
-const DUMP: &str = include_str!("../dom0/dump.sh");
-const SOURCE_DOCUMENT: &str = "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784";
-const SOURCE_DOCUMENT_OFF: &str =
-    "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
-
-/// The runs of the group `xen`.
-const XEN: [Case; 26] = [
-    Case::good("domu-64M", "domu"),
-    Case::good("domu-67M", "domu --memory 67M"),
-    Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
-    Case { ramdisk: Ramdisk::Hello, ..Case::good("domu-smallest", "domu --memory 20M") },
-    Case {
-        outcomes: &[Outcome::Failure, Outcome::Crashed],
-        proofs: &[proof::refused_in_one_line],
-        ramdisk: Ramdisk::Hello,
-        ..Case::good("domu-too-small", "domu --memory 19M")
-    },
-    // The same with the usual ramdisk.
-    Case::good("domu-smallest-usual", "domu --memory 24M"),
-    Case {
-        outcomes: &[Outcome::Failure],
-        proofs: &[proof::more_memory_asked],
-        ..Case::good("domu-too-small-usual", "domu --memory 23M")
-    },
-    Case { plain: true, ..Case::good("dom0-512M-plain", "dom0") },
-    Case { proofs: &[host::bios_host], ..Case::good("dom0-512M", "dom0") },
-    Case { proofs: &[host::efi_host], ..Case::good("dom0-efi", "dom0 --efi") },
-    Case::good("dom0-2G-init-p2m", "dom0 --memory 2G"),
-    Case {
-        script: Some(DUMP),
-        proofs: &[proof::tables_walked],
-        ..Case::good("domu-64M-walked", "domu --cmdline then=idle")
-    },
-    Case {
-        script: Some(DUMP),
-        proofs: &[proof::tables_walked],
-        ..Case::good("domu-67M-walked", "domu --memory 67M --cmdline then=idle")
-    },
-    // The list stays where the builder put it. With INIT_P2M that is on a border of 1 GiB; elsewhere Xen's tools find no list.
-    Case {
-        script: Some(DUMP),
-        notes: true,
-        ..Case::words("domu-list-left-walked", "domu", "then=idle revector=off", &[proof::tables_walked])
-    },
-    Case::good("dom0-map-lazy", "dom0 --cmdline map=lazy"),
-    Case { plain: true, ..Case::good("dom0-revector-off", "dom0 --cmdline revector=off") },
-    Case {
-        outcomes: &[Outcome::Crashed],
-        proofs: &[proof::start_info_refused],
-        ..Case::good("domu-start-info-refused", "domu --cmdline fail=start_info")
-    },
-    Case::dies("domu-console-astray", "domu", "fail=console_mfn", &[proof::ring_refused::<true>]),
-    Case::dies("domu-xenstore-astray", "domu", "fail=store_mfn", &[proof::ring_refused::<false>]),
-    Case {
-        outcomes: &[Outcome::Crashed],
-        proofs: &[proof::trap_shown],
-        ..Case::good("dom0-text-written", "dom0 --cmdline fail=text")
-    },
-    Case::bad("ramdisk-truncated", Ramdisk::Truncated, &[proof::reason_given]),
-    Case::bad("ramdisk-without-module", Ramdisk::Empty, &[proof::reason_given]),
-    Case::bad("ramdisk-gzip-truncated", Ramdisk::GzipTruncated, &[proof::gzip_cut]),
-    Case::bad("module-is-no-elf", Ramdisk::NoElf, &[proof::reason_given]),
-    Case::probes("conformance-domu", "domu", &[proof::model_conforms_in_domu]),
-    Case::probes("conformance-dom0", "dom0", &[proof::model_conforms_in_dom0]),
-];
-
-/// The runs of the group `large`.
-const LARGE: [Case; 2] = [
-    Case { proofs: &[proof::source_document_layout], ..Case::good("domu-128G", SOURCE_DOCUMENT) },
-    Case {
-        outcomes: &[Outcome::Failure],
-        proofs: &[proof::source_document_layout, proof::both_ranges_named, proof::reason_given],
-        ..Case::good("domu-128G-revector-off", SOURCE_DOCUMENT_OFF)
-    },
-];
+use crate::{build, folder, machine, miri, paths, process};
 
 /// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
 const GROUPS: [&str; 6] = ["unit", "model", "miri", "xen", "soak", "large"];
@@ -117,6 +44,7 @@ struct Tally {
 pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     let mut names: Vec<&str> = arguments.iter().filter_map(|name| name.to_str()).collect();
     let readable = names.len();
+    let release = take_release(&mut names)?;
     let (count, seed) = take_numbers(&mut names);
     let everything = names.is_empty();
     if everything {
@@ -127,7 +55,8 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     if readable < arguments.len() || !names.iter().all(|name| known(name)) {
         let runs: Vec<&str> = cases.iter().map(|case| case.name).collect();
         bail!(
-            "usage: scripts/test [{}|RUN]…, and after soak how many boots from which seed on: soak [N] [SEED]\nruns: {}",
+            "usage: scripts/test [{}|RUN]…, after soak how many boots from which seed on: soak [N] [SEED], and \
+             --xen-release N for all runs that are named\nruns: {}",
             GROUPS.join("|"),
             runs.join(" ")
         );
@@ -155,18 +84,41 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     let wanted = xen().filter(of("xen")).map(Run::Case).chain(soaked);
     let wanted: Vec<Run> = wanted.chain(large().filter(of("large")).map(Run::Case)).collect();
     if !wanted.is_empty() {
-        let parts = setup::ensure()?;
-        eprintln!("test: building the kernel and the modules");
-        build::kernels()?;
-        build::modules()?;
-        if wanted.iter().any(|run| matches!(run, Run::Case(Case { probe: true, .. }))) {
-            build::probe_guest()?;
-        }
-        tally.add(run_all(&wanted, &parts, &Ration::of_this_machine()?));
+        let ready = make_ready(wanted, release)?;
+        tally.add(run_all(&ready, &Ration::of_this_machine()?));
     }
     println!("all in {} s", started.elapsed().as_secs());
     println!("{} passed, {} failed", tally.passed, tally.failed);
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Takes the option out that names a release of Xen for all runs.
+fn take_release(names: &mut Vec<&str>) -> Result<Option<Release>> {
+    let Some(at) = names.iter().position(|name| *name == "--xen-release") else { return Ok(None) };
+    names.remove(at);
+    let number = if at < names.len() { names.remove(at) } else { "" };
+    Release::parse(number).map(Some)
+}
+
+/// Gets what the runs need, and gives each the parts of its release, or of the one chosen for all.
+fn make_ready(runs: Vec<Run>, release: Option<Release>) -> Result<Vec<(Run, Parts)>> {
+    let mut parts: BTreeMap<Release, Parts> = BTreeMap::new();
+    let mut ready = Vec::new();
+    for run in runs {
+        let wanted = release.map_or_else(|| run.release(), Ok)?;
+        let parts = match parts.entry(wanted) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(setup::ensure(wanted)?),
+        };
+        ready.push((run, parts.clone()));
+    }
+    eprintln!("test: building the kernel and the modules");
+    build::kernels()?;
+    build::modules()?;
+    if ready.iter().any(|(run, _)| matches!(run, Run::Case(Case { probe: true, .. }))) {
+        build::probe_guest()?;
+    }
+    Ok(ready)
 }
 
 /// Takes the numbers out that follow the word `soak`: how many boots, and the first one's seed.
@@ -209,6 +161,14 @@ impl Run {
         match self {
             Self::Case(_) => String::new(),
             Self::Soak(boot) => format!("\n  again: scripts/test soak 1 {}", boot.seed),
+        }
+    }
+
+    /// The Xen it asks for.
+    fn release(&self) -> Result<Release> {
+        match self {
+            Self::Case(case) => Ok(case.options()?.release),
+            Self::Soak(boot) => Ok(boot.options().release),
         }
     }
 
@@ -310,17 +270,17 @@ fn counted(line: &str) -> Option<Tally> {
 }
 
 /// Runs the cases, a few at a time, each printed as it ends.
-fn run_all(runs: &[Run], parts: &Parts, ration: &Ration) -> Tally {
+fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
     let next = AtomicUsize::new(0);
     let failed = AtomicUsize::new(0);
     let work = || {
-        while let Some(run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some((run, parts)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let (name, line) = (run.name(), run.line());
             let out = paths::lab().join("test").join(&name);
             let portion = run.touches().and_then(|bytes| ration.take(bytes));
             let started = Instant::now();
             let result = portion.and_then(|_held| {
-                packages::remove(&out)?;
+                folder::remove(&out)?;
                 run.run(parts, &out)
             });
             let seconds = started.elapsed().as_secs();
@@ -341,7 +301,7 @@ fn run_all(runs: &[Run], parts: &Parts, ration: &Ration) -> Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, Tally, counted, large, take_numbers, test, xen};
+    use super::{Case, Release, Tally, counted, large, take_numbers, take_release, test, xen};
     use crate::soak;
 
     #[test]
@@ -372,6 +332,15 @@ mod tests {
             let mut names: Vec<&str> = line.split(' ').collect();
             assert_eq!((take_numbers(&mut names), names.join(" ").as_str()), (numbers, rest), "{line}");
         }
+    }
+
+    #[test]
+    fn a_release_for_all_runs() {
+        let mut names = vec!["domu-64M", "--xen-release", "4.14", "dom0-512M"];
+        assert_eq!(take_release(&mut names).unwrap(), Some(Release::V4_14));
+        assert_eq!(names, ["domu-64M", "dom0-512M"]);
+        assert_eq!(take_release(&mut names).unwrap(), None);
+        assert!(take_release(&mut vec!["xen", "--xen-release"]).is_err());
     }
 
     #[test]

@@ -1,0 +1,28 @@
+//! Folders as a whole.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Removes a folder if it is there.
+///
+/// # Errors
+/// It is there and cannot be removed.
+pub(crate) fn remove(folder: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes of all files in it and below; what cannot be read counts as nothing.
+pub(crate) fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = entries.filter_map(|entry| {
+        let about = entry.metadata().ok()?;
+        Some(if about.is_dir() { size(&entry.path()) } else { about.len() })
+    });
+    bytes.sum()
+}
