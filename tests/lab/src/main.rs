@@ -50,6 +50,7 @@ mod setup;
 mod size;
 mod soak;
 mod suite;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
