@@ -43,7 +43,8 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
     let report = run::run(&options, &parts, &out, screen)?;
     for complaint in report.complaints.iter().take(1) {
         let more = report.complaints.len() - 1;
-        eprintln!("boot: Xen complained ({more} more in xen.log): {complaint}");
+        let log = if options.shim { "shim.log and xen.log" } else { "xen.log" };
+        eprintln!("boot: Xen complained ({more} more in {log}): {complaint}");
     }
     let log = std::fs::read_to_string(out.join("guest.log")).unwrap_or_default();
     let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
@@ -65,6 +66,7 @@ pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
         "dom0.log",
         "qemu.log",
         "script.log",
+        "shim.log",
         "xl-watch.log",
         "xenctx.log",
     ];

@@ -14,7 +14,7 @@ use crate::outcome::{Outcome, Report};
 use crate::screen::Screen;
 use crate::setup::{self, Parts};
 use crate::size::PAGE;
-use crate::{boot, build, outside, run};
+use crate::{boot, build, outside, run, shim};
 
 /// What the ramdisk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +70,10 @@ pub(crate) struct Evidence {
     pub(crate) kernel: PathBuf,
     pub(crate) guest: String,
     pub(crate) xl: String,
+    /// The log of the Xen that the guest runs on: the machine's, or the shim's.
     pub(crate) xen: String,
-    /// As domU: the pages asked for.
+    pub(crate) mode: Mode,
+    /// As domU: the pages asked for. A shim keeps some of them.
     pub(crate) asked: Option<u64>,
 }
 
@@ -85,11 +87,13 @@ impl Evidence {
         let read = |name: &str| {
             std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
         };
+        let guest = read("guest.log")?;
         Ok(Self {
-            guest: read("guest.log")?,
+            guest: if options.shim { shim::without_xen(&guest) } else { guest },
             xl: read("xl.log").unwrap_or_default(),
-            xen: read("xen.log")?,
-            asked: (options.mode == Mode::DomU).then_some(options.memory / PAGE),
+            xen: read(if options.shim { "shim.log" } else { "xen.log" })?,
+            mode: options.mode,
+            asked: (options.mode == Mode::DomU && !options.shim).then_some(options.memory / PAGE),
             kernel: options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0)),
             report,
         })
@@ -103,13 +107,14 @@ impl Evidence {
         crate::proof::nothing_refused(self)?;
         crate::proof::whole_audit(self)?;
         crate::proof::spaces_agree(self)?;
-        if self.asked.is_none() {
+        if self.mode == Mode::Dom0 {
             crate::holes::are_identity(self)?;
         }
         Ok(())
     }
 
-    /// How many pages the guest was given: as asked for, or for dom0 by the length of the list of frames Xen made for it.
+    /// How many pages the guest was given: as asked for, or if Xen made the guest (dom0, and on a shim) by the length of the
+    /// list of frames it made.
     ///
     /// # Errors
     /// Xen's line does not hold two addresses.
@@ -307,7 +312,7 @@ fn microcode(border: usize) -> Vec<u8> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::Evidence;
+    use super::{Evidence, Mode};
     use crate::outcome::{Outcome, Report};
 
     fn evidence(xen: &str, asked: Option<u64>) -> Evidence {
@@ -323,6 +328,7 @@ mod tests {
             guest: String::new(),
             xl: String::new(),
             xen: xen.to_owned(),
+            mode: if asked.is_some() { Mode::DomU } else { Mode::Dom0 },
             asked,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! What each setting is for: `-smap` because QEMU up to 9.0 reads the frame of a ring-3 `iretq` with the wrong rights;
 //! `reserve=off`, the old machine type and no huge pages so that a machine far larger than this one costs only the pages it
-//! touches; `phys-bits` because 40 bits end at 1 TiB.
+//! touches; `phys-bits` because 40 bits end at 1 TiB. With `--shim` the processor is [`SHIM_CPU`].
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,20 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::need::Need;
 use crate::options::{Mode, Options};
+use crate::release::Release;
 use crate::setup::{self, Parts};
 use crate::size::{GIB, MIB, PAGE};
 use crate::{build, image, qemu};
 
 /// The name the guest has in dom0, unless its configuration says another.
 const GUEST: &str = "guest";
+
+/// A processor on which Xen's shim starts in a PVH domain. QEMU's `max` has the family and model of an AMD K8: the shim then writes an
+/// MSR that a PVH domain must not. With `monitor` the outer Xen of such a processor faults in `mwait`.
+const SHIM_CPU: &str = ",-monitor,family=23,model=49,stepping=0";
+/// What the shim of 4.20 cannot have besides. In a PVH domain on QEMU it finds the state of XSAVE to take no bytes, a BUG; and it
+/// uses `rdtscp`, which the outer Xen intercepts and, by what QEMU tells of it, cannot emulate.
+const SHIM_4_20_CPU: &str = ",-xsave,-rdtscp";
 
 /// Where a run's inputs lie in its folder, which a person may have named and use for other things.
 pub(crate) fn inputs(out: &Path) -> PathBuf {
@@ -61,7 +69,10 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
     }
 
     // The configuration may say another size.
-    let is_domu = options.mode == Mode::DomU && !options.config.iter().any(|line| line.starts_with("memory"));
+    // In a shim the kernel has less, by what the shim keeps; the shim, not `xl`, lays it out.
+    let is_domu = options.mode == Mode::DomU
+        && !options.shim
+        && !options.config.iter().any(|line| line.starts_with("memory"));
     let need = is_domu.then(|| Need::of(&elf, ramdisk_size, options.memory));
     if let Some(need) = need.filter(|need| !need.is_met()) {
         bail!("too little memory: {}", need.remedy());
@@ -80,6 +91,9 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
             std::fs::write(inputs.join("job"), format!("RAMDISK_SIZE={ramdisk_size}\nSCRIPT={script}\n"))?;
             if let Some(script) = &options.in_dom0 {
                 std::fs::copy(script, inputs.join("script"))?;
+            }
+            if options.shim {
+                std::fs::copy(&parts.shim, inputs.join("shim"))?;
             }
             symlink(&parts.linux, inputs.join("linux"))?;
             symlink(&parts.root, inputs.join("root"))?;
@@ -136,7 +150,7 @@ fn configuration(options: &Options, ramdisk: u64) -> String {
     let extra = options.cmdline.replace('\\', "\\\\").replace('"', "\\\"");
     let mut lines = vec![
         format!("name = \"{GUEST}\""),
-        "type = \"pv\"".to_owned(),
+        format!("type = \"{}\"", if options.shim { "pvh" } else { "pv" }),
         "kernel = \"/run/kernel\"".to_owned(),
         format!("extra = \"{extra}\""),
         format!("memory = {}", options.memory / MIB),
@@ -144,6 +158,9 @@ fn configuration(options: &Options, ramdisk: u64) -> String {
     ];
     if ramdisk > 0 {
         lines.push("ramdisk = \"/run/ramdisk\"".to_owned());
+    }
+    if options.shim {
+        lines.extend(["pvshim = 1", "pvshim_path = \"/run/shim\""].map(str::to_owned));
     }
     for end in ["poweroff", "reboot", "crash", "watchdog", "soft_reset"] {
         lines.push(format!("on_{end} = \"preserve\""));
@@ -170,7 +187,12 @@ fn start(options: &Options, parts: &Parts, inputs: &Path, dom0: &Boot<'_>) -> Re
         qemu.args(["-icount", "shift=0,sleep=off,align=off", "-rtc", "clock=vm"]);
     }
     let and = |text: &String| if text.is_empty() { String::new() } else { format!(",{text}") };
-    qemu.arg("-cpu").arg(format!("max,-smap{bits}{}", and(&options.cpu)));
+    let model = match (options.shim, parts.release) {
+        (false, _) => String::new(),
+        (true, Release::V4_20) => [SHIM_CPU, SHIM_4_20_CPU].concat(),
+        (true, _) => SHIM_CPU.to_owned(),
+    };
+    qemu.arg("-cpu").arg(format!("max,-smap{bits}{model}{}", and(&options.cpu)));
     qemu.arg("-object").arg(format!("memory-backend-ram,id=m,size={}M,reserve=off", memory / MIB));
     qemu.arg("-machine").arg(format!("pc-i440fx-7.0,memory-backend=m{}", and(&options.machine)));
     qemu.arg("-m").arg(format!("{}M", memory / MIB));
@@ -238,6 +260,14 @@ mod tests {
         assert!(text.contains("on_crash = \"preserve\"\n"));
         assert!(text.contains("ramdisk = "));
         assert!(!configuration(&options, 0).contains("ramdisk"));
+    }
+
+    #[test]
+    fn a_shim_is_a_pvh_domain() {
+        let mut options = Options::new(Mode::DomU);
+        options.shim = true;
+        let text = configuration(&options, 0);
+        assert!(text.contains("\ntype = \"pvh\"\n") && text.contains("\npvshim = 1\n"), "{text}");
     }
 
     #[test]

@@ -47,6 +47,7 @@ mod run;
 mod screen;
 mod serial;
 mod setup;
+mod shim;
 mod size;
 mod soak;
 mod suite;

@@ -35,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) cmdline: String,
     pub(crate) xen: Option<PathBuf>,
     pub(crate) release: Release,
+    /// As domU: inside a PVH domain, on the release's xen-shim.
+    pub(crate) shim: bool,
     /// Appended to Xen's own command line.
     pub(crate) xen_line: String,
     /// Lines appended to the guest's configuration for `xl`.
@@ -63,6 +65,7 @@ usage: scripts/boot [domu|dom0] [option]…
   --image-pages N      a copy of the kernel whose image takes exactly N pages
   --cmdline TEXT       for the guest's command line
   --xen-release N      Debian's Xen and tools 4.14, 4.17 (default) or 4.20; fetched when first asked for
+  --shim               as domu: PV inside a PVH domain, on that release's xen-shim
   --xen FILE           another hypervisor image; the tools stay those of the release
   --xen-line TEXT      for Xen's command line, like dom0_mem=200M; the last of several words counts
   --config LINE        a line for the guest's xl configuration, like maxmem=128 (domu; may be given again)
@@ -94,6 +97,7 @@ impl Options {
             cmdline: String::new(),
             xen: None,
             release: Release::default(),
+            shim: false,
             xen_line: String::new(),
             config: Vec::new(),
             efi: false,
@@ -133,6 +137,7 @@ impl Options {
                 Arg::Long("cmdline") => chosen.cmdline = parser.value()?.string()?,
                 Arg::Long("xen") => chosen.xen = Some(path(&mut parser)?),
                 Arg::Long("xen-release") => chosen.release = Release::parse(&parser.value()?.string()?)?,
+                Arg::Long("shim") => chosen.shim = true,
                 Arg::Long("xen-line") => chosen.xen_line = parser.value()?.string()?,
                 Arg::Long("config") => chosen.config.push(parser.value()?.string()?),
                 Arg::Long("efi") => chosen.efi = true,
@@ -167,6 +172,7 @@ impl Options {
             self.mode == Mode::DomU || self.in_dom0.is_none(),
             "--in-dom0 needs a domu: with dom0 our kernel is dom0"
         );
+        ensure!(self.mode == Mode::DomU || !self.shim, "--shim needs a domu: the shim runs inside a domain");
         for file in [&self.kernel, &self.ramdisk, &self.xen, &self.in_dom0].into_iter().flatten() {
             ensure!(file.is_file(), "there is no file {}", file.display());
         }
@@ -264,6 +270,7 @@ mod tests {
             "dom0 --config e820_host=1",
             "--xen-release",
             "--xen-release 4.16",
+            "dom0 --shim",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

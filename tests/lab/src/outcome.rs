@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::need::Need;
+
 /// The end of the guest, or of our waiting for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
@@ -93,9 +95,22 @@ fn word(end: &End) -> &str {
     if let End::Shutdown(word) = end { word } else { "stays up" }
 }
 
+/// Why `xl create` did not want to, in its own words.
+pub(crate) fn refusal(log: &str, need: Option<Need>) -> String {
+    let line = log.lines().find(|line| line.contains("error:")).or_else(|| log.lines().last());
+    let line = line.unwrap_or("without a word").trim();
+    let remedy = match need {
+        Some(need) if need.is_built() != Some(true) => format!("; {}", need.remedy()),
+        _ => String::new(),
+    };
+    format!("xl create refused: {line}{remedy}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{End, Outcome, judge};
+    use super::{End, Outcome, judge, refusal};
+    use crate::need::Need;
+    use crate::size::MIB;
 
     const GOOD: Option<&str> = Some("verdict: SUCCESS");
     const BAD: Option<&str> = Some("verdict: FAILURE no module");
@@ -134,5 +149,19 @@ mod tests {
         assert_eq!(refused, (Outcome::Failure, "xl create refused: no memory".to_owned()));
         assert_eq!(outcome(End::TimedOut(String::new()), GOOD, None), Outcome::TimedOut);
         assert!(judge(&End::Broken(String::new()), GOOD, None).is_err());
+    }
+
+    #[test]
+    fn xls_own_words() {
+        let log = "xc: detail: x\nxc: error: panic: xg_dom_boot.c:114: cannot allocate\nlibxl: error: y\n";
+        let line = "xl create refused: xc: error: panic: xg_dom_boot.c:114: cannot allocate";
+        assert_eq!(refusal(log, None), line);
+        assert_eq!(refusal(log, Some(Need::of(b"", 0, 64 * MIB))), line);
+        assert_eq!(refusal("", None), "xl create refused: without a word");
+        let small = refusal(log, Some(Need::of(b"", 4 * MIB, 4 * MIB)));
+        assert!(
+            small.starts_with(line)
+                && small.contains("; the kernel ends at page 0x0 and the ramdisk has 0x400 pages")
+        );
     }
 }

@@ -7,6 +7,7 @@ use core_walk::{CoreFile, Expected, Kernel, MfnDump, examine};
 use x86_64::VirtAddr;
 
 use crate::case::Evidence;
+use crate::options::Mode;
 use crate::{build, process};
 
 /// How long the model may take, its building included.
@@ -36,7 +37,7 @@ pub(crate) fn nothing_refused(evidence: &Evidence) -> Result<()> {
 pub(crate) fn spaces_agree(evidence: &Evidence) -> Result<()> {
     let count =
         evidence.guest.lines().filter(|line| line.starts_with("spaces: ") && line.contains(" in both"));
-    let wanted = if evidence.asked.is_some() { 1 } else { 2 };
+    let wanted = if evidence.mode == Mode::DomU { 1 } else { 2 };
     ensure!(count.count() == wanted, "not {wanted} lines of mappings in both address spaces");
     Ok(())
 }

@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, channel};
 
 use anyhow::{Context, Result};
 
-use crate::complaint::complaints;
+use crate::complaint::{Xen, complaints};
 use crate::machine;
-use crate::options::Options;
+use crate::options::{Mode, Options};
 use crate::outcome::{Report, judge};
 use crate::process::Leashed;
 use crate::screen::Screen;
@@ -41,7 +41,14 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) 
     crate::folder::remove(&machine.inputs)?;
 
     let log = std::fs::read_to_string(out.join("xen.log"))?;
-    let complaints: Vec<String> = complaints(&log, options.mode).into_iter().map(str::to_owned).collect();
+    let complaints: Vec<String> = if options.shim {
+        let shim = std::fs::read_to_string(out.join("shim.log"))?;
+        let below = complaints(&log, Xen::BelowShim).into_iter();
+        complaints(&shim, Xen::OfDomU).into_iter().chain(below).map(str::to_owned).collect()
+    } else {
+        let xen = if options.mode == Mode::Dom0 { Xen::OfDom0 } else { Xen::OfDomU };
+        complaints(&log, xen).into_iter().map(str::to_owned).collect()
+    };
     let end = watch.explain(end, complaints.first());
     let (outcome, last) = judge(&end, watch.verdict.as_deref(), watch.script)?;
     Ok(Report { outcome, last, complaints, out: out.to_path_buf() })

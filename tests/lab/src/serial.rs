@@ -55,7 +55,8 @@ impl Splitter {
 
     fn line(&mut self, line: &[u8], lines: &mut Vec<Line>) {
         let text = String::from_utf8_lossy(line);
-        let text = text.trim_end_matches(['\n', '\r']);
+        // A shim's console ends its lines the other way round.
+        let text = text.trim_matches(['\n', '\r']);
         if std::mem::take(&mut self.unfinished) && !text.contains(XEN) {
             lines.push(Line::Xen(format!("{XEN}… {text}")));
             return;
@@ -95,6 +96,10 @@ mod tests {
         let mut splitter = Splitter::default();
         assert!(splitter.take(b"(XEN) he").is_empty());
         assert_eq!(splitter.take(b"llo\r\nguest\r\n"), [xen("(XEN) hello"), dom0("guest")]);
+        assert_eq!(
+            splitter.take(b"(XEN) a\n\r(XEN) b\n\rguest\n"),
+            [xen("(XEN) a"), xen("(XEN) b"), dom0("guest")]
+        );
     }
 
     #[test]

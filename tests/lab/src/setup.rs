@@ -19,6 +19,8 @@ pub(crate) struct Parts {
     pub(crate) release: Release,
     pub(crate) xen: PathBuf,
     pub(crate) xen_efi: PathBuf,
+    /// The hypervisor that runs a PV guest inside a PVH domain.
+    pub(crate) shim: PathBuf,
     pub(crate) linux: PathBuf,
     pub(crate) root: PathBuf,
 }
@@ -37,6 +39,7 @@ pub(crate) fn ensure(release: Release) -> Result<Parts> {
         release,
         xen: xen.home().join("xen.elf"),
         xen_efi: xen.home().join("xen.efi"),
+        shim: xen.home().join("xen-shim"),
         linux: linux.home().join("vmlinuz"),
         root: xen.home().join("dom0.cpio"),
     };
@@ -75,7 +78,7 @@ fn without_apt(machine: &[&str], wanted: &[&Set]) -> Result<()> {
 
 impl Parts {
     fn are_made(&self, xen: &Set, linux: &Set) -> bool {
-        let files = [&self.xen, &self.xen_efi, &self.linux, &self.root];
+        let files = [&self.xen, &self.xen_efi, &self.shim, &self.linux, &self.root];
         files.iter().all(|file| file.is_file())
             && std::fs::read_to_string(stamp(xen)).is_ok_and(|old| old == content(xen, linux))
     }
@@ -84,6 +87,8 @@ impl Parts {
         let (boot, number) = (xen.tree().join("boot"), self.release.number());
         std::fs::copy(boot.join(format!("xen-{number}-amd64.efi")), &self.xen_efi)?;
         std::fs::write(&self.xen, gunzip(&boot.join(format!("xen-{number}-amd64.gz")))?)?;
+        let shim = format!("usr/lib/xen-{number}/boot/xen-shim");
+        std::fs::copy(xen.tree().join(shim), &self.shim).context("the packages have no xen-shim")?;
         let mut files = std::fs::read_dir(linux.tree().join("boot"))?.flatten();
         let kernel = files.find(|file| file.file_name().as_encoded_bytes().starts_with(b"vmlinuz-"));
         std::fs::copy(kernel.context("the kernel package has no vmlinuz")?.path(), &self.linux)?;

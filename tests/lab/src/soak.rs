@@ -443,7 +443,10 @@ fn refused(evidence: &Evidence) -> Result<()> {
         report.outcome,
         report.last
     );
-    ensure!(evidence.guest.is_empty() || evidence.asked.is_none(), "the guest spoke before it was refused");
+    ensure!(
+        evidence.guest.is_empty() || evidence.mode == Mode::Dom0,
+        "the guest spoke before it was refused"
+    );
     told(&report.last)
 }
 
@@ -542,6 +545,7 @@ mod tests {
             guest,
             xl: String::new(),
             xen: String::new(),
+            mode: Mode::DomU,
             asked: Some(1),
         }
     }

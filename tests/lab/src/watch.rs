@@ -17,9 +17,10 @@ use crate::follow::Follower;
 use crate::machine;
 use crate::need::Need;
 use crate::options::{Mode, Options};
-use crate::outcome::End;
+use crate::outcome::{End, refusal};
 use crate::screen::Screen;
 use crate::serial::{Line, Splitter};
+use crate::shim::Shim;
 use crate::size;
 
 /// How often the shared files are looked at.
@@ -42,6 +43,8 @@ pub(crate) struct Watch {
     xen_log: File,
     dom0_log: File,
     guest: Follower,
+    /// What a guest on a shim shares its console with.
+    shim: Option<Shim>,
     events: Follower,
     script_log: Follower,
     xl: Follower,
@@ -88,6 +91,7 @@ impl Watch {
             splitter: Splitter::default(),
             xen_log: File::create(out.join("xen.log"))?,
             dom0_log: File::create(out.join(dom0_log))?,
+            shim: options.shim.then(|| Shim::new(out)).transpose()?,
             guest: Follower::new(out.join("guest.log")),
             events: Follower::new(out.join("events")),
             script_log: Follower::new(out.join("script.log")),
@@ -182,7 +186,7 @@ impl Watch {
         self.lines(lines)?;
         self.files()?;
         if let Some(line) = self.guest.rest().filter(|_| self.mode == Mode::DomU) {
-            self.guest(&line);
+            self.console(&line)?;
         }
         Ok(())
     }
@@ -261,7 +265,7 @@ impl Watch {
         // The guest first: what it said came before the event that tells of its end.
         let events = self.events.lines()?;
         for line in self.guest.lines()? {
-            self.guest(&line);
+            self.console(&line)?;
         }
         for line in self.script_log.lines()? {
             self.screen.progress(&format!("script: {line}"));
@@ -301,6 +305,21 @@ impl Watch {
         self.screen.progress(what);
     }
 
+    /// A line of a domU's console: the guest's, or of the shim below it.
+    fn console(&mut self, line: &str) -> Result<()> {
+        let lines = match &mut self.shim {
+            Some(shim) => shim.take(line)?,
+            None => vec![Line::Dom0(line.to_owned())],
+        };
+        for line in lines {
+            match line {
+                Line::Xen(text) => self.screen.other(&text),
+                Line::Dom0(text) => self.guest(&text),
+            }
+        }
+        Ok(())
+    }
+
     fn guest(&mut self, line: &str) {
         if line.starts_with("verdict: ") {
             // Shown at the very end, where it belongs.
@@ -334,17 +353,6 @@ impl Watch {
     }
 }
 
-/// Why `xl create` did not want to, in its own words.
-fn refusal(log: &str, need: Option<Need>) -> String {
-    let line = log.lines().find(|line| line.contains("error:")).or_else(|| log.lines().last());
-    let line = line.unwrap_or("without a word").trim();
-    let remedy = match need {
-        Some(need) if need.is_built() != Some(true) => format!("; {}", need.remedy()),
-        _ => String::new(),
-    };
-    format!("xl create refused: {line}{remedy}")
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -352,13 +360,11 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    use super::{Watch, refusal};
+    use super::Watch;
     use crate::machine;
-    use crate::need::Need;
     use crate::options::{Mode, Options};
     use crate::outcome::End;
     use crate::screen::Screen;
-    use crate::size::MIB;
 
     /// Plays dom0: says some events, waits, says others; `{ask}` waits until it is asked about the guest.
     fn end_of(name: &str, cmdline: &str, guest: &str, events: &[&str]) -> End {
@@ -423,19 +429,5 @@ mod tests {
         assert_eq!(end_of("stays", "then=idle", VERDICT, &events), End::Stays);
         let silent = end_of("silent", "then=idle", VERDICT, &["up", "created 1"]);
         assert!(matches!(&silent, End::TimedOut(what) if what.contains("dom0 is asked")), "{silent:?}");
-    }
-
-    #[test]
-    fn xls_own_words() {
-        let log = "xc: detail: x\nxc: error: panic: xg_dom_boot.c:114: cannot allocate\nlibxl: error: y\n";
-        let line = "xl create refused: xc: error: panic: xg_dom_boot.c:114: cannot allocate";
-        assert_eq!(refusal(log, None), line);
-        assert_eq!(refusal(log, Some(Need::of(b"", 0, 64 * MIB))), line);
-        assert_eq!(refusal("", None), "xl create refused: without a word");
-        let small = refusal(log, Some(Need::of(b"", 4 * MIB, 4 * MIB)));
-        assert!(
-            small.starts_with(line)
-                && small.contains("; the kernel ends at page 0x0 and the ramdisk has 0x400 pages")
-        );
     }
 }
