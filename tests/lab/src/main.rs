@@ -52,6 +52,7 @@ mod size;
 mod soak;
 mod suite;
 mod watch;
+mod xens_runs;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -23,10 +23,11 @@ use crate::release::Release;
 use crate::setup::{self, Parts};
 use crate::size::number;
 use crate::soak::{self, Boot};
+use crate::xens_runs::{OF_DEFAULT, XENS};
 use crate::{build, folder, machine, miri, paths, process};
 
 /// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
-const GROUPS: [&str; 6] = ["unit", "model", "miri", "xen", "soak", "large"];
+const GROUPS: [&str; 7] = ["unit", "model", "miri", "xen", "xens", "soak", "large"];
 const LIMIT: Duration = Duration::from_secs(1800);
 const MACHINES: usize = 2;
 
@@ -50,7 +51,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     if everything {
         names = GROUPS.to_vec();
     }
-    let cases: Vec<Case> = xen().chain(large()).collect();
+    let cases: Vec<Case> = xen().chain(XENS).chain(large()).collect();
     let known = |name: &str| GROUPS.contains(&name) || cases.iter().any(|case| case.name == name);
     if readable < arguments.len() || !names.iter().all(|name| known(name)) {
         let runs: Vec<&str> = cases.iter().map(|case| case.name).collect();
@@ -81,7 +82,9 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     };
     let soaked = (seed..seed.saturating_add(count)).map(|seed| Run::Soak(Box::new(Boot::drawn(seed))));
     let soaked = soaked.filter(|_| names.contains(&"soak"));
-    let wanted = xen().filter(of("xen")).map(Run::Case).chain(soaked);
+    let of_default = |case: &Case| names.contains(&"xens") && OF_DEFAULT.contains(&case.name);
+    let xen = xen().filter(|case| of("xen")(case) || of_default(case));
+    let wanted = xen.chain(XENS.into_iter().filter(of("xens"))).map(Run::Case).chain(soaked);
     let wanted: Vec<Run> = wanted.chain(large().filter(of("large")).map(Run::Case)).collect();
     if !wanted.is_empty() {
         let ready = make_ready(wanted, release)?;
@@ -301,12 +304,15 @@ fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, Release, Tally, counted, large, take_numbers, take_release, test, xen};
+    use super::{
+        Case, OF_DEFAULT, Release, Tally, XENS, counted, large, take_numbers, take_release, test, xen,
+    };
     use crate::soak;
 
     #[test]
     fn every_run_has_a_line_that_boot_understands() {
-        let cases: Vec<Case> = xen().chain(large()).collect();
+        let cases: Vec<Case> = xen().chain(XENS).chain(large()).collect();
+        assert!(OF_DEFAULT.iter().all(|name| xen().any(|case| case.name == *name)));
         for case in &cases {
             assert!(case.options().is_ok(), "{}", case.name);
             assert_eq!(cases.iter().filter(|other| other.name == case.name).count(), 1);
