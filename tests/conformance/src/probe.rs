@@ -19,6 +19,47 @@ pub enum Domain {
     DomU,
     /// The control domain.
     Dom0,
+    /// An ordinary guest of a shim, Xen in a PVH domain.
+    OnShim,
+}
+
+impl Domain {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::DomU, Self::Dom0, Self::OnShim];
+
+    /// Reads the word that names one; the guest has it on its command line.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|domain| domain.name() == word)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DomU => "domu",
+            Self::Dom0 => "dom0",
+            Self::OnShim => "shim",
+        }
+    }
+}
+
+/// The release of Xen, as far as the answers of releases differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// 4.17 and what is older.
+    V4_17,
+    /// 4.20 and what is newer.
+    V4_20,
+}
+
+impl Release {
+    /// All of them, the oldest first.
+    pub const ALL: [Self; 2] = [Self::V4_17, Self::V4_20];
+
+    /// Returns the one that answers as a version of Xen does.
+    #[must_use]
+    pub const fn of_version(major: u64, minor: u64) -> Self {
+        if major > 4 || major == 4 && minor >= 20 { Self::V4_20 } else { Self::V4_17 }
+    }
 }
 
 /// The transcripts a probe must give.
@@ -26,6 +67,10 @@ pub enum Domain {
 pub struct Expected {
     domu: &'static str,
     dom0: &'static str,
+    /// What a domU gets since 4.20.
+    domu_4_20: &'static str,
+    /// What a guest of a shim gets, if not the same as another domU.
+    on_shim: Option<&'static str>,
     model: Option<(&'static str, &'static str)>,
 }
 
@@ -37,7 +82,17 @@ impl Expected {
 
     /// One thing in a domU and another in dom0.
     pub(crate) const fn by_domain(domu: &'static str, dom0: &'static str) -> Self {
-        Self { domu, dom0, model: None }
+        Self { domu, dom0, domu_4_20: domu, on_shim: None, model: None }
+    }
+
+    /// Something else in a domU since 4.20.
+    pub(crate) const fn domu_since_4_20(self, domu_4_20: &'static str) -> Self {
+        Self { domu_4_20, ..self }
+    }
+
+    /// Something else in a guest of a shim.
+    pub(crate) const fn on_shim(self, transcript: &'static str) -> Self {
+        Self { on_shim: Some(transcript), ..self }
     }
 
     /// Something else on the model: it refuses what Xen allows, or does not know what Xen knows.
@@ -47,19 +102,21 @@ impl Expected {
 
     /// Returns what real Xen must give.
     #[must_use]
-    pub const fn on_xen(&self, domain: Domain) -> &'static str {
-        match domain {
-            Domain::DomU => self.domu,
-            Domain::Dom0 => self.dom0,
+    pub const fn on_xen(&self, domain: Domain, release: Release) -> &'static str {
+        match (domain, self.on_shim, release) {
+            (Domain::Dom0, _, _) => self.dom0,
+            (Domain::OnShim, Some(transcript), _) => transcript,
+            (_, _, Release::V4_17) => self.domu,
+            (_, _, Release::V4_20) => self.domu_4_20,
         }
     }
 
     /// Returns what the model must give.
     #[must_use]
-    pub const fn on_model(&self, domain: Domain) -> &'static str {
+    pub const fn on_model(&self, domain: Domain, release: Release) -> &'static str {
         match self.model {
             Some((model, _)) => model,
-            None => self.on_xen(domain),
+            None => self.on_xen(domain, release),
         }
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use conformance::{Domain, all, model::Booted};
+use conformance::{Domain, Release, all, model::Booted};
 use xen_model::audit;
 
-fn check(domain: Domain) -> anyhow::Result<()> {
-    let mut booted = Booted::new(domain)?;
+fn check(domain: Domain, release: Release) -> anyhow::Result<()> {
+    let mut booted = Booted::new(domain, release)?;
     let mut wrong = Vec::new();
     booted.probe(|probe, transcript| {
-        let expected = probe.expected.on_model(domain);
+        let expected = probe.expected.on_model(domain, release);
         if transcript.as_str() != expected {
             wrong.push(format!("{}:\n  expected {expected}\n  found    {}", probe.name, transcript.as_str()));
         }
@@ -22,12 +22,17 @@ fn check(domain: Domain) -> anyhow::Result<()> {
 
 #[test]
 fn the_model_of_a_dom_u_answers_as_the_table_says() -> anyhow::Result<()> {
-    check(Domain::DomU)
+    Release::ALL.into_iter().try_for_each(|release| check(Domain::DomU, release))
 }
 
 #[test]
 fn the_model_of_dom0_answers_as_the_table_says() -> anyhow::Result<()> {
-    check(Domain::Dom0)
+    Release::ALL.into_iter().try_for_each(|release| check(Domain::Dom0, release))
+}
+
+#[test]
+fn the_model_of_a_guest_on_a_shim_answers_as_the_table_says() -> anyhow::Result<()> {
+    Release::ALL.into_iter().try_for_each(|release| check(Domain::OnShim, release))
 }
 
 #[test]
@@ -44,9 +49,10 @@ fn the_table_has_its_size_and_every_name_once() {
 fn a_probe_that_is_stricter_says_what_differs() {
     for probe in all() {
         let expected = &probe.expected;
-        let differs = [Domain::DomU, Domain::Dom0]
+        let differs = Domain::ALL
             .iter()
-            .any(|&domain| expected.on_xen(domain) != expected.on_model(domain));
+            .flat_map(|&domain| Release::ALL.map(|release| (domain, release)))
+            .any(|(domain, release)| expected.on_xen(domain, release) != expected.on_model(domain, release));
         assert_eq!(differs, expected.reason().is_some(), "{}", probe.name);
     }
 }

@@ -57,7 +57,7 @@ pub(crate) struct Options {
 /// Shown for `--help`.
 pub(crate) const USAGE: &str = "\
 usage: scripts/boot [domu|dom0] [option]…
-  --memory SIZE        64M, 128G, 1T: the guest's for domu (default 64M), the machine's for dom0 (default 512M)
+  --memory SIZE        64M, 128G, 1T: the guest's for domu (default 64M, with --shim 128M), the machine's for dom0 (512M)
   --vcpus N            virtual CPUs (default 1); for dom0 the machine's processors
   --kernel ELF         another kernel than target/xen-guest.elf (domu), target/xen-guest-initp2m.elf (dom0)
   --ramdisk FILE       another ramdisk than target/ramdisk.cpio
@@ -153,7 +153,9 @@ impl Options {
             }
         }
         let mode = mode.unwrap_or(Mode::DomU);
-        let memory = memory.unwrap_or(Self::new(mode).memory);
+        // A shim needs some of it for itself.
+        let least = if chosen.shim { 128 * MIB } else { Self::new(mode).memory };
+        let memory = memory.unwrap_or(least);
         let chosen = Self { mode, memory, ..chosen };
         chosen.check()?;
         Ok(Some(chosen))
@@ -237,6 +239,12 @@ mod tests {
     fn words_for_qemu() {
         let options = parse("dom0 --cpu -nx --machine max-ram-below-4g=160M").unwrap().unwrap();
         assert_eq!((options.cpu.as_str(), options.machine.as_str()), ("-nx", "max-ram-below-4g=160M"));
+    }
+
+    #[test]
+    fn a_shim_takes_memory_of_its_own() {
+        assert_eq!(parse("--shim").unwrap().unwrap().memory, 128 * MIB);
+        assert_eq!(parse("--shim --memory 64M").unwrap().unwrap().memory, 64 * MIB);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use crate::serial::{Line, Splitter};
 pub(crate) struct Shim {
     log: File,
     splitter: Splitter,
+    /// Its last line was the head of a panic.
+    panics: bool,
+    panic: Option<String>,
 }
 
 impl Shim {
@@ -21,7 +24,12 @@ impl Shim {
     /// # Errors
     /// The log cannot be written.
     pub(crate) fn new(out: &Path) -> Result<Self> {
-        Ok(Self { log: File::create(out.join("shim.log"))?, splitter: Splitter::default() })
+        Ok(Self {
+            log: File::create(out.join("shim.log"))?,
+            splitter: Splitter::default(),
+            panics: false,
+            panic: None,
+        })
     }
 
     /// Takes a line of the console; gives the lines it completes, whoever said them.
@@ -33,9 +41,18 @@ impl Shim {
         for line in &lines {
             if let Line::Xen(text) = line {
                 writeln!(self.log, "{text}")?;
+                if self.panics && self.panic.is_none() {
+                    self.panic = Some(text.trim_start_matches("(XEN) ").to_owned());
+                }
+                self.panics = text.contains("Panic on CPU");
             }
         }
         Ok(lines)
+    }
+
+    /// Why the shim panicked, if it did.
+    pub(crate) fn panic(&self) -> Option<&str> {
+        self.panic.as_deref()
     }
 }
 
@@ -53,7 +70,19 @@ pub(crate) fn without_xen(console: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_xen;
+    use super::{Shim, without_xen};
+
+    #[test]
+    fn why_a_shim_panicked() {
+        let out = std::env::temp_dir().join(format!("lab-shim-{}", std::process::id()));
+        std::fs::create_dir_all(&out).unwrap();
+        let mut shim = Shim::new(&out).unwrap();
+        for line in ["(XEN) Panic on CPU 0:", "(XEN) Not enough RAM", "(XEN) ****"] {
+            shim.take(line).unwrap();
+        }
+        assert_eq!(shim.panic(), Some("Not enough RAM"));
+        std::fs::remove_dir_all(out).unwrap();
+    }
 
     #[test]
     fn what_the_guest_said_among_xens_lines() {

@@ -246,7 +246,11 @@ impl Watch {
     /// What to change when Xen has too little memory to make dom0 of.
     fn remedy(&self, said: &str) -> String {
         let memory = &self.memory;
-        if said.contains("Not enough RAM") || said.contains("allocation is too small") {
+        let too_little = said.contains("Not enough RAM") || said.contains("allocation is too small");
+        if too_little && self.shim.is_some() {
+            // It keeps some 20 MiB for itself.
+            format!("; give more than --memory {memory}, or a smaller ramdisk with --ramdisk")
+        } else if too_little {
             format!(
                 "; give the machine more than --memory {memory}, or dom0 less with --ramdisk or --xen-line dom0_mem="
             )
@@ -345,6 +349,9 @@ impl Watch {
     pub(crate) fn explain(&self, end: End, complaint: Option<&String>) -> End {
         match end {
             End::Crash(why) if why.is_empty() => {
+                if let Some(said) = self.shim.as_ref().and_then(Shim::panic) {
+                    return End::Crash(format!("its shim: {said}{}", self.remedy(said)));
+                }
                 let said = complaint.or(self.guest_said.as_ref());
                 End::Crash(said.cloned().unwrap_or_else(|| "it never said a word".to_owned()))
             }

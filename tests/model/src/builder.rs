@@ -94,6 +94,11 @@ impl Guest {
         let places = Places::of(self)?;
         let told = memory_map::end_of([&self.memory_map, &self.machine_map]);
         let mut machine = Machine::new(self.domain, self.pages, &self.holes, told, self.seed);
+        machine.release = self.release;
+        machine.on_shim = self.on_shim;
+        if self.on_shim {
+            machine.limit_pages(machine.heap.held);
+        }
         machine.set_maps(&self.memory_map, &self.machine_map);
         let mut work = Work { guest: self, places, machine };
         work.list();

@@ -8,6 +8,7 @@
 
 use mmu::Errno;
 
+use crate::errno::EOPNOTSUPP;
 use crate::guest::Domain;
 use crate::machine::Machine;
 use crate::start_of_day::{CONSOLE_PORT, XENSTORE_PORT};
@@ -21,7 +22,7 @@ impl Machine {
     /// Makes the hypercall `event_channel_op` with a command and a port.
     ///
     /// # Errors
-    /// `EINVAL` for a port that is not open, `ENOSYS` for a command that there is not.
+    /// `EINVAL` for a port that is not open, `ENOSYS` for a command that there is not, on a shim `EOPNOTSUPP`.
     pub fn event_operation(&mut self, command: u32, port: u32) -> Result<(), Errno> {
         let call = Call::Plain { call: Plain::EventChannelOp, command };
         self.carry_out_one(call, |machine| match command {
@@ -30,6 +31,8 @@ impl Machine {
                 if open && machine.domain == Domain::Guest { Ok(()) } else { Err(Errno::EINVAL) }
             }
             command if command <= LAST => machine.not_taught(Plain::EventChannelOp, command),
+            // pv/shim.c, pv_shim_event_channel_op.
+            _ if machine.on_shim => Err(EOPNOTSUPP),
             _ => Err(Errno::ENOSYS),
         })
     }

@@ -15,6 +15,15 @@ pub enum Domain {
     Dom0,
 }
 
+/// The release of Xen whose answers are given, where releases differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Release {
+    /// 4.17, and 4.14, which answers alike.
+    V4_17,
+    /// 4.20.
+    V4_20,
+}
+
 /// A ramdisk.
 #[derive(Clone, Debug, Default)]
 pub struct Ramdisk {
@@ -44,6 +53,10 @@ impl Ramdisk {
 pub struct Guest {
     /// Which builder builds it.
     pub domain: Domain,
+    /// The Xen it is built on.
+    pub release: Release,
+    /// A domU of a shim, Xen in a PVH domain (pv/shim.c): it gets no more memory than it has, and no map of it.
+    pub on_shim: bool,
     /// Its memory in pages, holes included.
     pub pages: u64,
     /// First page of the kernel image.
@@ -74,6 +87,8 @@ impl Guest {
     pub const fn new(pages: u64) -> Self {
         Self {
             domain: Domain::Guest,
+            release: Release::V4_17,
+            on_shim: false,
             pages,
             image_start: 0x1000,
             image_pages: 0x123,
@@ -92,6 +107,20 @@ impl Guest {
     #[must_use]
     pub fn dom0(pages: u64) -> Self {
         Self { domain: Domain::Dom0, ..Self::new(pages) }
+    }
+
+    /// Builds it on another release of Xen.
+    #[must_use]
+    pub const fn with_release(mut self, release: Release) -> Self {
+        self.release = release;
+        self
+    }
+
+    /// Builds it on a shim.
+    #[must_use]
+    pub const fn on_shim(mut self) -> Self {
+        self.on_shim = true;
+        self
     }
 
     /// Gives the kernel the notes MOD_START_PFN and INIT_P2M.

@@ -17,7 +17,7 @@ use xen_guest::Published;
 use crate::contents::Contents;
 use crate::frames::{Found, Frame, Frames, Owner, Record};
 use crate::gdt::LocalTable;
-use crate::guest::Domain;
+use crate::guest::{Domain, Release};
 use crate::heap::Heap;
 use crate::hypercall::Refusal;
 use crate::memory_map::Maps;
@@ -34,6 +34,8 @@ const OTHERS: Range<u64> = 1..9;
 #[derive(Clone)]
 pub struct Machine {
     pub(crate) domain: Domain,
+    pub(crate) release: Release,
+    pub(crate) on_shim: bool,
     pub(crate) shuffle: Shuffle,
     pub(crate) pages: u64,
     holes: Vec<Range<u64>>,
@@ -136,6 +138,8 @@ impl Machine {
         contents.fill(shared_info, 0);
         Self {
             domain,
+            release: Release::V4_17,
+            on_shim: false,
             shuffle,
             pages,
             holes: holes.to_vec(),

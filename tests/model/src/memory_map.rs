@@ -83,7 +83,7 @@ impl Machine {
     pub(crate) fn set_maps(&mut self, own: &[MapEntry], machine: &[MapEntry]) {
         let machine = if machine.is_empty() { self.default_map() } else { machine.to_vec() };
         let mut own = own.to_vec();
-        if own.is_empty() && self.domain == Domain::Guest {
+        if own.is_empty() && self.domain == Domain::Guest && !self.on_shim {
             own.push(MapEntry { start: 0, len: self.pages * PAGE_SIZE, kind: RAM });
         }
         self.maps = Maps { own, machine };

@@ -9,7 +9,7 @@ use start_info::Mfn;
 
 use crate::errno::{EACCES, EOPNOTSUPP};
 use crate::frames::Record;
-use crate::guest::Domain;
+use crate::guest::{Domain, Release};
 use crate::machine::Machine;
 use crate::walk::index;
 
@@ -39,7 +39,10 @@ impl Machine {
             }
             // Caches are for domains with device memory (asm/iocap.h, cache_flush_permitted).
             xen_sys::MMUEXT_FLUSH_CACHE => self.only_dom0(EACCES),
-            xen_sys::MMUEXT_FLUSH_CACHE_GLOBAL => self.only_dom0(Errno::EINVAL),
+            // Since 4.20 the two are one command.
+            xen_sys::MMUEXT_FLUSH_CACHE_GLOBAL => {
+                self.only_dom0(if self.release < Release::V4_20 { Errno::EINVAL } else { EACCES })
+            }
             // The number of entries has 32 bits.
             xen_sys::MMUEXT_SET_LDT => self.set_ldt(first, second as u32),
             xen_sys::MMUEXT_CLEAR_PAGE => self.clear_page(frame_number(first)?),

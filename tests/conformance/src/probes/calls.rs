@@ -38,7 +38,8 @@ pub(super) const PROBES: &[Probe] = &[
         "Commands, processors and ports that do not exist.",
         Expected::always(
             "sched=ENOSYS memory=ENOSYS processor=ENOENT port=EINVAL processor=ENOSYS event=ENOSYS",
-        ),
+        )
+        .on_shim("sched=ENOSYS memory=ENOSYS processor=ENOENT port=EINVAL processor=ENOSYS event=EOPNOTSUPP"),
         |bench| {
             bench.call("sched", Call::SchedUnknown);
             bench.call("memory", Call::MemoryUnknown);

@@ -127,7 +127,8 @@ pub(super) const PROBES: &[Probe] = &[
     Probe::new(
         "flush-cache",
         "Caches are flushed for domains that own devices.",
-        Expected::by_domain("op12=EACCES op18=EINVAL", "op12=ok op18=ok"),
+        Expected::by_domain("op12=EACCES op18=EINVAL", "op12=ok op18=ok")
+            .domu_since_4_20("op12=EACCES op18=EACCES"),
         |bench| {
             bench.extended(xen_sys::MMUEXT_FLUSH_CACHE, 0, 0);
             bench.extended(xen_sys::MMUEXT_FLUSH_CACHE_GLOBAL, 0, 0);

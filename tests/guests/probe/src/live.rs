@@ -33,6 +33,11 @@ const XENMEM_MACHINE_MEMORY_MAP: u64 = 10;
 const XENMEM_EXCHANGE: u64 = 11;
 const VCPUOP_IS_UP: u64 = 3;
 const VCPUOP_STOP_PERIODIC_TIMER: u64 = 7;
+const XENVER_VERSION: u64 = 0;
+const UVMF_INVLPG: u64 = 2;
+/// Entries of pages that hold data.
+const READ_ONLY: u64 = 1 << 63 | 0x61;
+const WRITABLE: u64 = READ_ONLY | 2;
 /// The local APIC.
 const DEVICE: u64 = 0xfee00;
 /// The screen in text mode.
@@ -119,9 +124,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Looks for frames of others below `own`, a frame of ours, and then above it, up to shared_info, which is Xen's memory.
+    /// Looks for frames of others below that of `own`, a spare page, and then above it, up to shared_info, which is Xen's memory.
     /// `None` if a frame of nobody is not found: another frame in its place could be one that may be mapped.
-    pub(crate) fn new(xen: Xen, running: &Running, own: Mfn) -> Option<Self> {
+    pub(crate) fn new(xen: Xen, running: &Running, own: &Frame) -> Option<Self> {
         let shared_info = running.setting.facts.shared_info().mfn();
         let held = |mfn: u64| Mfn::try_new(mfn).ok().and_then(|mfn| xen.machine_to_phys(mfn));
         let ours = |mfn: u64, pfn: u64| {
@@ -129,13 +134,31 @@ impl Live {
             matches!(entry, Ok(Entry::Ram(found)) if found.get() == mfn)
         };
         let memory = || {
-            let (below, above) = (MEMORY..own.get(), own.get()..shared_info.get());
+            let (below, above) = (MEMORY..own.mfn().get(), own.mfn().get()..shared_info.get());
             below.rev().chain(above.rev()).filter(|&mfn| mfn != shared_info.get())
         };
         let nobody = memory().find(|&mfn| held(mfn) == Some(u64::MAX))?;
-        let other = memory().find(|&mfn| held(mfn).is_some_and(|pfn| pfn != u64::MAX && !ours(mfn, pfn)));
+        let mut others =
+            memory().filter(|&mfn| held(mfn).is_some_and(|pfn| pfn != u64::MAX && !ours(mfn, pfn)));
+        // A shim lets a guest keep the two frames in whose place it puts the rings; the M2P has them under the rings' numbers.
+        let other = others.find(|&mfn| !Self::is_mapped(own, mfn));
         // Without another domain, a frame of Xen's.
         Some(Self { xen, shared_info, other: other.unwrap_or(nobody), nobody })
+    }
+
+    /// Whether Xen lets us map a frame; for a moment it is mapped, read-only, in a spare page's place.
+    fn is_mapped(spare: &Frame, mfn: u64) -> bool {
+        let map = |mfn: u64, flags: u64| {
+            let arguments = [spare.address().as_u64(), mfn << 12 | flags, UVMF_INVLPG, 0];
+            Self::make(xen_sys::__HYPERVISOR_update_va_mapping, arguments) == 0
+        };
+        map(mfn, READ_ONLY) && map(spare.mfn().get(), WRITABLE)
+    }
+
+    /// The version of Xen: major and minor number.
+    pub(crate) fn version(&self) -> (u64, u64) {
+        let said = Self::make(xen_sys::__HYPERVISOR_xen_version, [XENVER_VERSION, 0, 0, 0]) as u64;
+        (said >> 16, said & 0xffff)
     }
 
     /// Makes a hypercall whose arguments are numbers or point to what the caller holds.

@@ -1,7 +1,7 @@
 //! Extended operations on whole pages, caches and the second root (3.8).
 
 use mmu::Errno;
-use xen_model::{Guest, Kind};
+use xen_model::{Guest, Kind, Release};
 
 use crate::guest::{RO, RW, Small};
 
@@ -63,6 +63,7 @@ fn caches_are_flushed_for_dom0_only() {
             .map(|command| machine.extended_operations(&[(command, 0, 0)]).map_err(|stopped| stopped.errno.0))
     };
     assert_eq!(flush(Guest::new(64 << 8)), [Err(13), Err(22)]);
+    assert_eq!(flush(Guest::new(64 << 8).with_release(Release::V4_20)), [Err(13), Err(13)]);
     assert_eq!(flush(Guest::dom0(64 << 8)), [Ok(()), Ok(())]);
 }
 
