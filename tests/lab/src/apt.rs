@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -20,6 +21,9 @@ const LIMIT: Duration = Duration::from_secs(1800);
 const ARCHIVE: &str = "http://deb.debian.org/debian";
 /// The package that holds the keys of Debian's archive, and where the keys lie in it.
 const KEYRING: (&str, &str) = ("debian-archive-keyring", "usr/share/keyrings/debian-archive-keyring.gpg");
+
+/// The suites whose lists were fetched by this program.
+static FRESH: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Whether this machine has apt.
 pub(crate) fn is_here() -> bool {
@@ -39,7 +43,7 @@ impl Apt {
         Self { config: None }
     }
 
-    /// One that knows a suite of Debian's archive, with lists fetched now.
+    /// One that knows a suite of Debian's archive, with lists fetched since this program started.
     ///
     /// # Errors
     /// The suite cannot be had; one line.
@@ -60,8 +64,12 @@ impl Apt {
         let connection = Self::of_machine().ask("apt-config", &["dump"])?;
         std::fs::write(&config, configuration(&home, &connection))?;
         let apt = Self { config: Some(config) };
-        eprintln!("setup: fetching the list of Debian's {suite} from {}", archive());
-        apt.ask("apt-get", &["update"])?;
+        let mut fresh = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
+        if fresh.iter().all(|known| known != suite) {
+            eprintln!("setup: fetching the list of Debian's {suite} from {}", archive());
+            apt.ask("apt-get", &["update"])?;
+            fresh.push(suite.to_owned());
+        }
         Ok(apt)
     }
 

@@ -70,6 +70,10 @@ pub(crate) fn command() -> Command {
         command
             .env("LD_LIBRARY_PATH", joined)
             .env("QEMU_MODULE_DIR", host.join("usr/lib/x86_64-linux-gnu/qemu"));
+        // 7.2 finds these by where it lies itself, 10.0 does not.
+        for folder in ["usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"] {
+            command.arg("-L").arg(host.join(folder));
+        }
     }
     command
 }
