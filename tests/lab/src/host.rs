@@ -29,7 +29,7 @@ pub(crate) fn efi_host(evidence: &Evidence) -> Result<()> {
     let (_, tables) = facts.split_once(", runtime services 2.").context("no runtime services")?;
     let (_, tables) = tables.split_once(", ").context("no configuration tables")?;
     let count: u32 = tables.split(' ').next().context("no number")?.parse()?;
-    ensure!(facts.contains(" by EDK II ") && count > 0, "odd facts: {facts}");
+    ensure!(facts.contains("EDK II ") && count > 0, "odd facts: {facts}");
     year(said.one("EFI time: ")?)?;
     let order = said.one("EFI variable BootOrder: ")?;
     let (bytes, order) = order.split_once(" bytes ").context("an empty boot order")?;

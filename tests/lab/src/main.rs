@@ -39,6 +39,7 @@ mod packages;
 mod paths;
 mod peers;
 mod process;
+mod processor_runs;
 mod proof;
 mod qemu;
 mod ration;

@@ -67,7 +67,7 @@ usage: scripts/boot [domu|dom0] [option]…
   --xen-release N      Debian's Xen and tools 4.14, 4.17 (default) or 4.20; fetched when first asked for
   --shim               as domu: PV inside a PVH domain, on that release's xen-shim
   --xen FILE           another hypervisor image; the tools stay those of the release
-  --xen-line TEXT      for Xen's command line, like dom0_mem=200M; the last of several words counts
+  --xen-line TEXT      for Xen's command line, like dom0_mem=200M (may be given again)
   --config LINE        a line for the guest's xl configuration, like maxmem=128 (domu; may be given again)
   --efi                boot Xen from EFI firmware
   --cpu TEXT           for QEMU's -cpu, like -nx
@@ -138,7 +138,11 @@ impl Options {
                 Arg::Long("xen") => chosen.xen = Some(path(&mut parser)?),
                 Arg::Long("xen-release") => chosen.release = Release::parse(&parser.value()?.string()?)?,
                 Arg::Long("shim") => chosen.shim = true,
-                Arg::Long("xen-line") => chosen.xen_line = parser.value()?.string()?,
+                Arg::Long("xen-line") => {
+                    let more = parser.value()?.string()?;
+                    chosen.xen_line =
+                        if chosen.xen_line.is_empty() { more } else { format!("{} {more}", chosen.xen_line) };
+                }
                 Arg::Long("config") => chosen.config.push(parser.value()?.string()?),
                 Arg::Long("efi") => chosen.efi = true,
                 Arg::Long("icount") => chosen.icount = true,
@@ -231,6 +235,8 @@ mod tests {
     fn words_for_xen_and_lines_for_xl() {
         let options = parse("dom0 --xen-line dom0_mem=200M,max:400M --vcpus 2").unwrap().unwrap();
         assert_eq!((options.xen_line.as_str(), options.vcpus), ("dom0_mem=200M,max:400M", 2));
+        let options = parse("--xen-line xpti=1 --xen-line pv-l1tf=1").unwrap().unwrap();
+        assert_eq!(options.xen_line, "xpti=1 pv-l1tf=1");
         let options = parse("--config e820_host=1 domu --config maxmem=128").unwrap().unwrap();
         assert_eq!(options.config, ["e820_host=1", "maxmem=128"]);
     }

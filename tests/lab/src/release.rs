@@ -29,11 +29,12 @@ const COMMON: [&str; 20] = [
 /// A release of Xen, as Debian builds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Release {
-    /// With shadow paging, so it can log dirty pages of a PV guest.
+    /// With shadow paging.
     V4_14,
-    /// What is taken if nobody says otherwise.
+    /// What is taken if nobody says otherwise. With shadow paging.
     #[default]
     V4_17,
+    /// Without shadow paging.
     V4_20,
 }
 

@@ -18,6 +18,7 @@ use crate::case::Case;
 use crate::host_runs::{HOST, LARGE_HOST};
 use crate::machine_runs::MACHINE;
 use crate::module_runs::MODULES;
+use crate::processor_runs::PROCESSOR;
 use crate::ration::Ration;
 use crate::release::Release;
 use crate::setup::{self, Parts};
@@ -51,7 +52,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     if everything {
         names = GROUPS.to_vec();
     }
-    let cases: Vec<Case> = xen().chain(XENS).chain(large()).collect();
+    let cases: Vec<Case> = xen().chain(xens()).chain(large()).collect();
     let known = |name: &str| GROUPS.contains(&name) || cases.iter().any(|case| case.name == name);
     if readable < arguments.len() || !names.iter().all(|name| known(name)) {
         let runs: Vec<&str> = cases.iter().map(|case| case.name).collect();
@@ -84,7 +85,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     let soaked = soaked.filter(|_| names.contains(&"soak"));
     let of_default = |case: &Case| names.contains(&"xens") && OF_DEFAULT.contains(&case.name);
     let xen = xen().filter(|case| of("xen")(case) || of_default(case));
-    let wanted = xen.chain(XENS.into_iter().filter(of("xens"))).map(Run::Case).chain(soaked);
+    let wanted = xen.chain(xens().filter(of("xens"))).map(Run::Case).chain(soaked);
     let wanted: Vec<Run> = wanted.chain(large().filter(of("large")).map(Run::Case)).collect();
     if !wanted.is_empty() {
         let ready = make_ready(wanted, release)?;
@@ -193,6 +194,10 @@ impl Run {
 
 fn xen() -> impl Iterator<Item = Case> {
     XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES)
+}
+
+fn xens() -> impl Iterator<Item = Case> {
+    XENS.into_iter().chain(PROCESSOR)
 }
 
 fn large() -> impl Iterator<Item = Case> {
@@ -305,13 +310,13 @@ fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
 #[cfg(test)]
 mod tests {
     use super::{
-        Case, OF_DEFAULT, Release, Tally, XENS, counted, large, take_numbers, take_release, test, xen,
+        Case, OF_DEFAULT, Release, Tally, counted, large, take_numbers, take_release, test, xen, xens,
     };
     use crate::soak;
 
     #[test]
     fn every_run_has_a_line_that_boot_understands() {
-        let cases: Vec<Case> = xen().chain(XENS).chain(large()).collect();
+        let cases: Vec<Case> = xen().chain(xens()).chain(large()).collect();
         assert!(OF_DEFAULT.iter().all(|name| xen().any(|case| case.name == *name)));
         for case in &cases {
             assert!(case.options().is_ok(), "{}", case.name);
