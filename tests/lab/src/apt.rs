@@ -19,6 +19,8 @@ use crate::{deb, folder, paths};
 const LIMIT: Duration = Duration::from_secs(1800);
 /// Debian's archive for a machine that has no mirror of it among its sources.
 const ARCHIVE: &str = "http://deb.debian.org/debian";
+/// Where the machine's own apt has its lists.
+const LISTS: &str = "/var/lib/apt/lists";
 /// The package that holds the keys of Debian's archive, and where the keys lie in it.
 const KEYRING: (&str, &str) = ("debian-archive-keyring", "usr/share/keyrings/debian-archive-keyring.gpg");
 
@@ -66,7 +68,11 @@ impl Apt {
         let apt = Self { config: Some(config) };
         let mut fresh = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
         if fresh.iter().all(|known| known != suite) {
-            eprintln!("setup: fetching the list of Debian's {suite} from {}", archive());
+            borrow_lists(suite, &home.join("state/lists"))?;
+            eprintln!(
+                "setup: fetching the list of Debian's {suite} (9 MB, unless it is here) from {}",
+                archive()
+            );
             apt.ask("apt-get", &["update"])?;
             fresh.push(suite.to_owned());
         }
@@ -169,9 +175,31 @@ fn configuration(home: &Path, machines: &str) -> String {
         "Acquire::Languages \"none\";".to_owned(),
         "Acquire::Retries \"1\";".to_owned(),
     ];
-    // How the machine reaches a server: proxies, certificates.
-    lines.extend(machines.lines().filter(|line| line.starts_with("Acquire::http")).map(str::to_owned));
+    // How the machine reaches a server (proxies, certificates), and how it keeps the lists that we borrow.
+    let kept = ["Acquire::http", "Acquire::GzipIndexes ", "Acquire::CompressionTypes::"];
+    let kept = |line: &&str| kept.iter().any(|start| line.starts_with(start));
+    lines.extend(machines.lines().filter(kept).map(str::to_owned));
     lines.join("\n") + "\n"
+}
+
+/// Copies what the machine's own apt has of the list of a suite, so that it is fetched only if there is a newer one.
+fn borrow_lists(suite: &str, into: &Path) -> Result<()> {
+    let archive = archive();
+    let host = archive.split_once("://").map_or(archive.as_str(), |(_, host)| host);
+    let front = format!("{}_dists_{suite}_", host.replace('/', "_"));
+    for entry in std::fs::read_dir(LISTS).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = name.strip_prefix(&front) else { continue };
+        let ours = into.join(&name);
+        if (rest == "InRelease" || rest.starts_with("main_binary-amd64_Packages")) && !ours.exists() {
+            // With its time: apt asks for what is newer.
+            let mut from = std::fs::File::open(entry.path())?;
+            let mut to = std::fs::File::create(ours)?;
+            std::io::copy(&mut from, &mut to)?;
+            to.set_modified(from.metadata()?.modified()?)?;
+        }
+    }
+    Ok(())
 }
 
 /// The mirror of Debian's archive: what `LAB_DEBIAN` says, else the machine's own, else the public one.
