@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cpio::Archive;
-use crate::{paths, process};
+use crate::paths;
+use crate::process;
+use crate::setup::cpio::Archive;
 
 const TRIPLE: &str = "x86_64-unknown-none";
 const LIMIT: Duration = Duration::from_secs(1200);

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::{paths, process};
+use crate::paths;
+use crate::process;
 
 /// Names of the main branch, the first that there is.
 const MAIN: [&str; 2] = ["main", "origin/main"];

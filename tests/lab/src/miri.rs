@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{build, paths, process};
+use crate::build;
+use crate::paths;
+use crate::process;
 
 const LIMIT: Duration = Duration::from_secs(900);
 /// What it is told besides what to run.

@@ -21,7 +21,8 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 use crate::changed::Changed;
-use crate::{paths, process};
+use crate::paths;
+use crate::process;
 
 const LIST: &str = "tests/mutations/list.txt";
 /// The packages of the boot code, each of which uses those before it.

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{folder, paths, process};
+use crate::folder;
+use crate::paths;
+use crate::process;
 
 const LIMIT: Duration = Duration::from_secs(600);
 const PAGE: &str = "docs/modules.md";

@@ -1,0 +1,128 @@
+//! What one boot cost, read from its `report=json` lines.
+//!
+//! A stage's cost is the difference of the time stamp counters at its end and at the end of the one before.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::suite::proof;
+
+/// The stages of a boot, in their order.
+pub(crate) const STAGES: [&str; 10] = [
+    "start_info",
+    "p2m check",
+    "memory map",
+    "layout",
+    "renumber",
+    "direct map",
+    "p2m",
+    "page tables",
+    "release",
+    "shared_info",
+];
+
+/// What a stage cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) instructions: u64,
+    pub(crate) hypercalls: u64,
+    pub(crate) frames: u64,
+}
+
+/// What a boot cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Measured {
+    /// Pages of the guest: what its audit confirmed. Numbers that stand for devices are none.
+    pub(crate) pages: u64,
+    /// How many of them the direct map had at the end.
+    pub(crate) mapped: u64,
+    /// One for each of [`STAGES`].
+    pub(crate) costs: [Cost; STAGES.len()],
+}
+
+impl Measured {
+    /// Reads the guest's console.
+    ///
+    /// # Errors
+    /// A stage is missing, or the lines are not what docs/boot.md says.
+    pub(crate) fn of(guest: &str) -> Result<Self> {
+        let (mapped, _) = proof::mapped_and_all(guest).context("the picture does not count the pages")?;
+        let pages = proof::Audit::of(guest)?.confirmed;
+        ensure!(pages > 0, "a guest without a page");
+        let reports: Vec<&str> = guest.lines().filter_map(|line| line.strip_prefix("@report ")).collect();
+        let mut costs = [Cost::default(); STAGES.len()];
+        let mut before = None;
+        for ((name, cost), line) in STAGES.iter().zip(&mut costs).zip(&reports) {
+            ensure!(
+                line.contains(&format!("\"stage\":\"{name}\"")),
+                "the report has another stage in place of {name}: {line}"
+            );
+            let end = field(line, "tsc")?;
+            // Nothing ended before the first.
+            let start = before.map_or_else(|| Ok(end.saturating_sub(field(line, "took")?)), anyhow::Ok)?;
+            let instructions =
+                end.checked_sub(start).with_context(|| format!("time runs backwards: {line}"))?;
+            *cost =
+                Cost { instructions, hypercalls: field(line, "hypercalls")?, frames: field(line, "frames")? };
+            before = Some(end);
+        }
+        ensure!(reports.len() >= STAGES.len(), "{} lines @report, {} stages", reports.len(), STAGES.len());
+        Ok(Self { pages, mapped, costs })
+    }
+
+    /// All stages together.
+    pub(crate) fn sum(&self) -> Cost {
+        self.costs.iter().fold(Cost::default(), |sum, cost| Cost {
+            instructions: sum.instructions + cost.instructions,
+            hypercalls: sum.hypercalls + cost.hypercalls,
+            frames: sum.frames + cost.frames,
+        })
+    }
+}
+
+/// The number after a key of a JSON object that is one flat line.
+fn field(line: &str, key: &str) -> Result<u64> {
+    let value = line.split_once(&format!("\"{key}\":")).map(|(_, rest)| rest);
+    let digits = value.and_then(|value| value.split([',', '}']).next());
+    let number = digits.and_then(|digits| digits.trim().parse().ok());
+    number.with_context(|| format!("no number {key} in {line}"))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{Cost, Measured, STAGES};
+
+    /// A console on which each stage took `took` instructions, one hypercall and two frames.
+    pub(crate) fn console(pages: u64, took: u64) -> String {
+        let line = |(number, stage): (usize, &&str)| {
+            let tsc = 1000 + took * (number as u64 + 1);
+            format!(
+                "@report {{\"stage\":\"{stage}\",\"tsc\":{tsc},\"took\":{took},\"hypercalls\":1,\"frames\":2}}\n"
+            )
+        };
+        let lines: String = STAGES.iter().enumerate().map(line).collect();
+        let audit = format!("audit: {pages} pages confirmed by the M2P, 0 missing, 97 identity, 0 foreign");
+        format!("{audit}\n  image ends at 0x1; {pages} of {pages} pages mapped, 5 free\n{lines}")
+    }
+
+    #[test]
+    fn the_lines_of_a_boot() {
+        let measured = Measured::of(&console(7, 500)).unwrap();
+        assert_eq!((measured.pages, measured.mapped), (7, 7));
+        assert_eq!(measured.costs, [Cost { instructions: 500, hypercalls: 1, frames: 2 }; STAGES.len()]);
+        assert_eq!(measured.sum(), Cost { instructions: 5000, hypercalls: 10, frames: 20 });
+    }
+
+    #[test]
+    fn a_report_that_is_not_whole() {
+        let whole = console(7, 500);
+        for broken in [
+            whole.replace("\"frames\":2", "\"frames\":x"),
+            whole.replace("\"stage\":\"p2m\"", "\"stage\":\"p3m\""),
+            whole.replace("\"tsc\":2500", "\"tsc\":1"),
+            whole.replace(" pages mapped", ""),
+            whole.lines().take(6).collect::<Vec<_>>().join("\n"),
+        ] {
+            assert!(Measured::of(&broken).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! One run: starts the machine, has it watched, and judges how it ended. The machine is always ended from here.
+
+pub(crate) mod backtrace;
+pub(crate) mod boot;
+pub(crate) mod complaint;
+pub(crate) mod follow;
+pub(crate) mod outcome;
+pub(crate) mod screen;
+pub(crate) mod serial;
+pub(crate) mod shim;
+pub(crate) mod watch;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::mpsc::{Receiver, channel};
+
+use anyhow::{Context, Result};
+
+use crate::machine;
+use crate::machine::options::{Mode, Options};
+use crate::machine::size::GIB;
+use crate::process::Leashed;
+use crate::run::complaint::{Xen, complaints};
+use crate::run::outcome::{Report, judge};
+use crate::run::screen::Screen;
+use crate::run::watch::Watch;
+use crate::setup::Parts;
+
+/// Runs the machine and gives its report.
+///
+/// # Errors
+/// The run could not be made: an input is missing, QEMU does not start, dom0 does not come up.
+pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) -> Result<Report> {
+    let mut machine = machine::prepare(options, parts, out)?;
+    if options.memory > 4 * GIB {
+        // QEMU asks for huge pages: every touched page would cost 2 MiB here. QEMU inherits this setting.
+        rustix::thread::disable_transparent_huge_pages(true)?;
+    }
+    let errors = File::create(out.join("qemu.log"))?;
+    machine.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+    screen.progress(&format!("booting Xen in QEMU (logs: {})", out.display()));
+    let mut qemu = Leashed::start(&mut machine.command)?;
+    let serial = listen(&mut qemu)?;
+    let mut watch = Watch::new(options, out, screen)?;
+    watch.need = machine.need;
+    let end = watch.until_end(&serial)?;
+    drop(qemu);
+    watch.finish(&serial)?;
+    crate::folder::remove(&machine.inputs)?;
+
+    let log = std::fs::read_to_string(out.join("xen.log"))?;
+    let complaints: Vec<String> = if options.shim {
+        let shim = std::fs::read_to_string(out.join("shim.log"))?;
+        let below = complaints(&log, Xen::BelowShim).into_iter();
+        complaints(&shim, Xen::OfDomU).into_iter().chain(below).map(str::to_owned).collect()
+    } else {
+        let xen = if options.mode == Mode::Dom0 { Xen::OfDom0 } else { Xen::OfDomU };
+        complaints(&log, xen).into_iter().map(str::to_owned).collect()
+    };
+    let end = watch.explain(end, complaints.first());
+    let (outcome, last) = judge(&end, watch.verdict.as_deref(), watch.script)?;
+    Ok(Report { outcome, last, complaints, out: out.to_path_buf() })
+}
+
+/// Passes on what QEMU's serial port gives, until it closes.
+fn listen(qemu: &mut Leashed) -> Result<Receiver<Vec<u8>>> {
+    let mut port = qemu.child().stdout.take().context("QEMU has no serial port")?;
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 65536];
+        while let Ok(count @ 1..) = port.read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}

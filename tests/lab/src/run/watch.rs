@@ -1,0 +1,440 @@
+//! Follows what a machine says, until the guest in it has ended.
+//!
+//! As dom0 the guest speaks on the serial port. As a domU it speaks through files that the Linux dom0 writes into the shared
+//! folder: `events`, `guest.log`, `script.log`.
+//!
+//! Whether a domU has ended is for dom0 to say, however long that takes: time alone decides nothing but that it is time to ask.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::machine;
+use crate::machine::need::Need;
+use crate::machine::options::{Mode, Options};
+use crate::machine::size;
+use crate::run::follow::Follower;
+use crate::run::outcome::{End, refusal};
+use crate::run::screen::Screen;
+use crate::run::serial::{Line, Splitter};
+use crate::run::shim::Shim;
+
+/// How often the shared files are looked at.
+const STEP: Duration = Duration::from_millis(30);
+/// How long a guest may take from its verdict to its end, if it has one.
+const GRACE: Duration = Duration::from_secs(15);
+/// The same if it was asked to stay, or if the script is done.
+const SHORT: Duration = Duration::from_millis(1500);
+
+/// What is known of a run so far.
+pub(crate) struct Watch {
+    mode: Mode,
+    screen: Screen,
+    /// With a script in dom0, the run ends with that.
+    scripted: bool,
+    stays: bool,
+    deadline: Instant,
+    patience: u64,
+    splitter: Splitter,
+    xen_log: File,
+    dom0_log: File,
+    guest: Follower,
+    /// What a guest on a shim shares its console with.
+    shim: Option<Shim>,
+    events: Follower,
+    script_log: Follower,
+    xl: Follower,
+    pub(crate) need: Option<Need>,
+    /// What was given, as people type it.
+    memory: String,
+    xl_path: PathBuf,
+    /// Xen has said something: what came before is the firmware's.
+    xen_speaks: bool,
+    /// What goes on, for the message about a time-out.
+    doing: String,
+    guest_said: Option<String>,
+    /// Xen's last line, and whether it was the head of a panic.
+    xen_said: String,
+    panics: bool,
+    pub(crate) verdict: Option<String>,
+    pub(crate) script: Option<i32>,
+    /// The reason the guest ended for, told before all is written down.
+    ended: Option<String>,
+    /// The file that asks dom0 whether the guest runs.
+    ask: PathBuf,
+    /// Set when there is nothing more to wait for.
+    end: Option<End>,
+    /// When to stop waiting for the guest's end.
+    until: Option<Instant>,
+}
+
+impl Watch {
+    /// Nothing has been said yet.
+    ///
+    /// # Errors
+    /// The logs cannot be written.
+    pub(crate) fn new(options: &Options, out: &Path, screen: Screen) -> Result<Self> {
+        let patience = options.patience();
+        let dom0_log = if options.mode == Mode::Dom0 { "guest.log" } else { "dom0.log" };
+        let xl_path = out.join("xl.log");
+        Ok(Self {
+            mode: options.mode,
+            screen,
+            scripted: options.in_dom0.is_some(),
+            stays: options.cmdline.split_whitespace().any(|word| word == "then=idle"),
+            deadline: Instant::now() + Duration::from_secs(patience),
+            patience,
+            splitter: Splitter::default(),
+            xen_log: File::create(out.join("xen.log"))?,
+            dom0_log: File::create(out.join(dom0_log))?,
+            shim: options.shim.then(|| Shim::new(out)).transpose()?,
+            guest: Follower::new(out.join("guest.log")),
+            events: Follower::new(out.join("events")),
+            script_log: Follower::new(out.join("script.log")),
+            xl: Follower::new(xl_path.clone()),
+            need: None,
+            memory: size::text(options.memory),
+            xl_path,
+            xen_speaks: false,
+            doing: "Xen boots".to_owned(),
+            guest_said: None,
+            xen_said: String::new(),
+            panics: false,
+            verdict: None,
+            script: None,
+            ended: None,
+            ask: machine::inputs(out).join("ask"),
+            end: None,
+            until: None,
+        })
+    }
+
+    /// Follows until the guest has ended, or nobody waits any longer.
+    ///
+    /// # Errors
+    /// A file of the run cannot be read or written.
+    pub(crate) fn until_end(&mut self, serial: &Receiver<Vec<u8>>) -> Result<End> {
+        let mut silent = 0;
+        loop {
+            match serial.recv_timeout(STEP) {
+                Ok(bytes) => {
+                    silent = 0;
+                    let lines = self.splitter.take(&bytes);
+                    self.lines(lines)?;
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    silent += 1;
+                    if silent == 10 {
+                        let lines = self.splitter.idle(false);
+                        self.lines(lines)?;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let lines = self.splitter.idle(true);
+                    self.lines(lines)?;
+                    let ended = || {
+                        End::Broken(format!(
+                            "the machine ended by itself while {} (see qemu.log, xen.log)",
+                            self.doing
+                        ))
+                    };
+                    return Ok(self.end.take().unwrap_or_else(ended));
+                }
+            }
+            self.files()?;
+            if let Some(end) = self.end.take() {
+                return Ok(end);
+            }
+            let now = Instant::now();
+            if self.until.is_some_and(|until| now > until) {
+                self.until = None;
+                if self.mode == Mode::Dom0 {
+                    return Ok(End::Stays);
+                }
+                if self.ended.is_none() {
+                    File::create(&self.ask).context("cannot ask dom0 about the guest")?;
+                    "dom0 is asked whether the guest runs".clone_into(&mut self.doing);
+                }
+            }
+            if now > self.deadline {
+                if let Some(reason) = &self.ended {
+                    return Ok(End::from_reason(reason));
+                }
+                let said = self.guest_said.as_deref().unwrap_or("nothing");
+                return Ok(End::TimedOut(format!(
+                    "{} s, while {}; the guest's last line: {said}",
+                    self.patience, self.doing
+                )));
+            }
+        }
+    }
+
+    /// Takes what is still under way after the machine's end.
+    ///
+    /// # Errors
+    /// As [`Watch::until_end`].
+    pub(crate) fn finish(&mut self, serial: &Receiver<Vec<u8>>) -> Result<()> {
+        while let Ok(bytes) = serial.recv_timeout(Duration::from_secs(1)) {
+            let lines = self.splitter.take(&bytes);
+            self.lines(lines)?;
+        }
+        let lines = self.splitter.idle(true);
+        self.lines(lines)?;
+        self.files()?;
+        if let Some(line) = self.guest.rest().filter(|_| self.mode == Mode::DomU) {
+            self.console(&line)?;
+        }
+        Ok(())
+    }
+
+    fn lines(&mut self, lines: Vec<Line>) -> Result<()> {
+        for line in lines {
+            match line {
+                Line::Xen(text) => {
+                    self.xen_speaks = true;
+                    writeln!(self.xen_log, "{text}")?;
+                    self.screen.other(&text);
+                    self.xen(&text);
+                }
+                Line::Dom0(text) if !self.xen_speaks => self.screen.other(&text),
+                Line::Dom0(text) => {
+                    writeln!(self.dom0_log, "{text}")?;
+                    if self.mode == Mode::Dom0 {
+                        self.guest(&text);
+                    } else {
+                        self.screen.other(&text);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Xen's words that tell about the end of dom0, or of Xen.
+    fn xen(&mut self, line: &str) {
+        let said = line.trim_start_matches("(XEN) ").trim();
+        if said.starts_with("Panic on CPU") {
+            self.panics = true;
+        } else if self.panics {
+            // The reason stands on the line below; what led to it often on the one above.
+            self.panics = false;
+            let before = &self.xen_said;
+            self.end = Some(if self.mode == Mode::Dom0 && self.guest_said.is_none() {
+                End::Refused(format!("Xen refused: {said} ({before}){}", self.remedy(said)))
+            } else {
+                End::Crash(format!("Xen itself: {said} ({before})"))
+            });
+        } else if !said.trim_matches('*').is_empty() {
+            said.clone_into(&mut self.xen_said);
+        }
+        let Some((_, said)) = line.split_once("Hardware Dom0 ") else { return };
+        if self.mode == Mode::DomU {
+            self.end = Some(End::Broken(format!("the Linux dom0 {said}")));
+        } else if said.starts_with("halted") {
+            self.end = Some(End::from_reason("0"));
+        } else if said.contains("rebooting") && said.starts_with("shutdown") {
+            self.end = Some(End::from_reason("1"));
+        } else {
+            self.end = Some(End::Crash(String::new()));
+        }
+    }
+
+    /// What to change when Xen has too little memory to make dom0 of.
+    fn remedy(&self, said: &str) -> String {
+        let memory = &self.memory;
+        let too_little = said.contains("Not enough RAM") || said.contains("allocation is too small");
+        if too_little && self.shim.is_some() {
+            // It keeps some 20 MiB for itself.
+            format!("; give more than --memory {memory}, or a smaller ramdisk with --ramdisk")
+        } else if too_little {
+            format!(
+                "; give the machine more than --memory {memory}, or dom0 less with --ramdisk or --xen-line dom0_mem="
+            )
+        } else {
+            String::new()
+        }
+    }
+
+    fn files(&mut self) -> Result<()> {
+        if self.mode == Mode::Dom0 {
+            return Ok(());
+        }
+        for line in self.xl.lines()? {
+            self.screen.other(&line);
+        }
+        // The guest first: what it said came before the event that tells of its end.
+        let events = self.events.lines()?;
+        for line in self.guest.lines()? {
+            self.console(&line)?;
+        }
+        for line in self.script_log.lines()? {
+            self.screen.progress(&format!("script: {line}"));
+        }
+        for line in events {
+            self.event(&line)?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, line: &str) -> Result<()> {
+        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+        match name {
+            "up" => self.goes_on("dom0 is up; xl create…"),
+            "created" => self.goes_on(&format!("the guest runs as domain {value}")),
+            "refused" => {
+                let log = std::fs::read(&self.xl_path)?;
+                self.end = Some(End::Refused(refusal(&String::from_utf8_lossy(&log), self.need)));
+            }
+            "script" => {
+                self.script = Some(value.parse()?);
+                self.until = Some(Instant::now() + SHORT);
+            }
+            "ended" => {
+                self.ended = Some(value.to_owned());
+                self.goes_on("the guest has ended");
+            }
+            "runs" => self.end = Some(End::Stays),
+            "shutdown" => self.end = Some(End::from_reason(value)),
+            _ => self.end = Some(End::Broken(format!("dom0: {line}"))),
+        }
+        Ok(())
+    }
+
+    fn goes_on(&mut self, what: &str) {
+        what.clone_into(&mut self.doing);
+        self.screen.progress(what);
+    }
+
+    /// A line of a domU's console: the guest's, or of the shim below it.
+    fn console(&mut self, line: &str) -> Result<()> {
+        let lines = match &mut self.shim {
+            Some(shim) => shim.take(line)?,
+            None => vec![Line::Dom0(line.to_owned())],
+        };
+        for line in lines {
+            match line {
+                Line::Xen(text) => self.screen.other(&text),
+                Line::Dom0(text) => self.guest(&text),
+            }
+        }
+        Ok(())
+    }
+
+    fn guest(&mut self, line: &str) {
+        if line.starts_with("verdict: ") {
+            // Shown at the very end, where it belongs.
+            self.verdict = Some(line.to_owned());
+            if !self.scripted {
+                self.until = Some(Instant::now() + if self.stays { SHORT } else { GRACE });
+            }
+        } else {
+            self.screen.guest(line);
+        }
+        if !line.trim().is_empty() {
+            if self.guest_said.is_none() {
+                "the guest runs".clone_into(&mut self.doing);
+            }
+            // What comes after a fatal line (registers, addresses) says less than it.
+            if !self.guest_said.as_deref().is_some_and(|said| said.starts_with("fatal:")) {
+                self.guest_said = Some(line.to_owned());
+            }
+        }
+    }
+
+    /// Puts the best reason known into a crash that has none.
+    pub(crate) fn explain(&self, end: End, complaint: Option<&String>) -> End {
+        match end {
+            End::Crash(why) if why.is_empty() => {
+                if let Some(said) = self.shim.as_ref().and_then(Shim::panic) {
+                    return End::Crash(format!("its shim: {said}{}", self.remedy(said)));
+                }
+                let said = complaint.or(self.guest_said.as_ref());
+                End::Crash(said.cloned().unwrap_or_else(|| "it never said a word".to_owned()))
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::PathBuf;
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    use super::Watch;
+    use crate::machine;
+    use crate::machine::options::{Mode, Options};
+    use crate::run::outcome::End;
+    use crate::run::screen::Screen;
+
+    /// Plays dom0: says some events, waits, says others; `{ask}` waits until it is asked about the guest.
+    fn end_of(name: &str, cmdline: &str, guest: &str, events: &[&str]) -> End {
+        let out: PathBuf = std::env::temp_dir().join(format!("lab-run-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(machine::inputs(&out)).unwrap();
+        let mut options = Options::new(Mode::DomU);
+        options.cmdline = cmdline.to_owned();
+        options.timeout = Some(8);
+        let mut watch = Watch::new(&options, &out, Screen::Dark).unwrap();
+        // The port stays open: the machine goes on.
+        let (port, serial) = channel();
+        std::fs::write(out.join("guest.log"), guest).unwrap();
+        let mut file = std::fs::File::create(out.join("events")).unwrap();
+        let asked = machine::inputs(&out).join("ask");
+        let end = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for event in events {
+                    if *event == "{ask}" {
+                        // Nobody asks if the lab has made up its mind by itself.
+                        let started = Instant::now();
+                        while !asked.exists() && started.elapsed() < Duration::from_secs(5) {
+                            std::thread::sleep(Duration::from_millis(20));
+                        }
+                        // Longer than anybody would have waited.
+                        std::thread::sleep(Duration::from_secs(2));
+                    } else {
+                        writeln!(file, "{event}").unwrap();
+                    }
+                }
+            });
+            watch.until_end(&serial).unwrap()
+        });
+        drop(port);
+        std::fs::remove_dir_all(out).unwrap();
+        end
+    }
+
+    const VERDICT: &str = "verdict: SUCCESS\n";
+
+    #[test]
+    fn a_crash_that_is_told_late_is_a_crash() {
+        // The script is done, the console silent, and dom0 busy: only dom0 knows that the guest is dead.
+        let events = ["up", "created 1", "script 0", "{ask}", "ended 3", "shutdown 3"];
+        let crash = end_of("late", "then=crash", VERDICT, &events);
+        assert!(matches!(crash, End::Crash(_)), "{crash:?}");
+        let idle = end_of("idle", "then=idle", VERDICT, &events);
+        assert!(matches!(idle, End::Crash(_)), "{idle:?}");
+    }
+
+    #[test]
+    fn an_end_that_is_told_is_waited_for() {
+        // It has ended: what is written down then may take long, and nobody asks.
+        let end = end_of("told", "", VERDICT, &["up", "created 1", "ended 3", "script 0"]);
+        assert!(matches!(end, End::Crash(_)), "{end:?}");
+        let end = end_of("gone", "", VERDICT, &["up", "created 1", "ended destroyed", "shutdown destroyed"]);
+        assert_eq!(end, End::Shutdown("was destroyed"));
+    }
+
+    #[test]
+    fn a_guest_stays_if_dom0_says_so_and_not_before() {
+        let events = ["up", "created 1", "{ask}", "runs"];
+        assert_eq!(end_of("stays", "then=idle", VERDICT, &events), End::Stays);
+        let silent = end_of("silent", "then=idle", VERDICT, &["up", "created 1"]);
+        assert!(matches!(&silent, End::TimedOut(what) if what.contains("dom0 is asked")), "{silent:?}");
+    }
+}

@@ -1,0 +1,283 @@
+//! apt, asked for packages: the machine's own, or one of ours that knows a single suite of Debian's archive.
+//!
+//! *What this is*: apt chooses, fetches and verifies; nothing is installed. Ours has its lists, its cache, its sources and an empty
+//! list of installed packages below `target/lab/apt/SUITE`, and reads nothing of the machine's configuration but how to reach a
+//! server. So it gives the same packages on every machine that has an apt, needs no root, and leaves the machine's state as it is.
+//!
+//! *What is not prevented*: a mirror that is behind, or that leaves a suite out. `LAB_DEBIAN` names another.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::folder;
+use crate::paths;
+use crate::process::{self, Output};
+use crate::setup::deb;
+
+const LIMIT: Duration = Duration::from_secs(1800);
+/// Debian's archive for a machine that has no mirror of it among its sources.
+const ARCHIVE: &str = "http://deb.debian.org/debian";
+/// Where the machine's own apt has its lists.
+const LISTS: &str = "/var/lib/apt/lists";
+/// The package that holds the keys of Debian's archive, and where the keys lie in it.
+const KEYRING: (&str, &str) = ("debian-archive-keyring", "usr/share/keyrings/debian-archive-keyring.gpg");
+
+/// The suites whose lists were fetched by this program.
+static FRESH: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Whether this machine has apt.
+pub(crate) fn is_here() -> bool {
+    ["apt-get", "apt-cache", "apt-config"].iter().all(|name| process::on_path(name))
+}
+
+/// An apt that can be asked.
+#[derive(Debug)]
+pub(crate) struct Apt {
+    /// Our configuration file; `None` for the machine's own apt.
+    config: Option<PathBuf>,
+}
+
+impl Apt {
+    /// The machine's own: its suite, its lists, what it has installed.
+    pub(crate) fn of_machine() -> Self {
+        Self { config: None }
+    }
+
+    /// One that knows a suite of Debian's archive, with lists fetched since this program started.
+    ///
+    /// # Errors
+    /// The suite cannot be had; one line.
+    pub(crate) fn of_suite(suite: &str) -> Result<Self> {
+        let home = paths::lab().join("apt").join(suite);
+        for part in ["state/lists/partial", "cache/archives/partial", "etc/sources.list.d", "etc/apt.conf.d"]
+        {
+            std::fs::create_dir_all(home.join(part))?;
+        }
+        std::fs::write(home.join("installed"), "")?;
+        let sources = format!(
+            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
+            archive(),
+            keyring()?.display()
+        );
+        std::fs::write(home.join("etc/sources.list.d/debian.sources"), sources)?;
+        let config = home.join("apt.conf");
+        let connection = Self::of_machine().ask("apt-config", &["dump"])?;
+        std::fs::write(&config, configuration(&home, &connection))?;
+        let apt = Self { config: Some(config) };
+        let mut fresh = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
+        if fresh.iter().all(|known| known != suite) {
+            borrow_lists(suite, &home.join("state/lists"))?;
+            eprintln!(
+                "setup: fetching the list of Debian's {suite} (9 MB, unless it is here) from {}",
+                archive()
+            );
+            apt.ask("apt-get", &["update"])?;
+            fresh.push(suite.to_owned());
+        }
+        Ok(apt)
+    }
+
+    /// Fetches packages into a folder; says before how many bytes, and how many there are while it lasts.
+    ///
+    /// # Errors
+    /// A package cannot be had; one line.
+    pub(crate) fn fetch(&self, packages: &[String], into: &Path) -> Result<()> {
+        std::fs::create_dir_all(into)?;
+        let mut words = vec!["download", "--print-uris"];
+        words.extend(packages.iter().map(String::as_str));
+        let all = total(&self.ask("apt-get", &words)?);
+        eprintln!("setup: fetching {}: {}", megabytes(all), packages.join(" "));
+        let mut command = self.command("apt-get");
+        command.arg("download").args(packages).current_dir(into);
+        let so_far = || format!("{} of {}", megabytes(folder::size(into)), megabytes(all));
+        accepted(&process::watched("apt-get download", &mut command, LIMIT, &so_far)?).map(|_| ())
+    }
+
+    /// What would have to be installed on this machine to have `wanted`: those and all they need, by name.
+    ///
+    /// # Errors
+    /// apt knows no such package; one line.
+    pub(crate) fn missing(&self, wanted: &[&str]) -> Result<Vec<String>> {
+        let words = [&["install", "--simulate", "--no-install-recommends"], wanted].concat();
+        let plan = match self.ask("apt-get", &words) {
+            Ok(plan) => plan,
+            Err(_) => {
+                // Without lists, or with old ones.
+                ensure!(
+                    rustix::process::geteuid().is_root(),
+                    "apt has no usable lists, which only root may fetch"
+                );
+                eprintln!("setup: apt-get update");
+                self.ask("apt-get", &["update"])?;
+                self.ask("apt-get", &words)?
+            }
+        };
+        let named = plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next());
+        Ok(named.map(str::to_owned).collect())
+    }
+
+    /// The package that a package without content of its own stands for.
+    ///
+    /// # Errors
+    /// It stands for none; one line.
+    pub(crate) fn real(&self, package: &str) -> Result<String> {
+        let said = self.ask("apt-cache", &["depends", package])?;
+        let prefix = package.trim_end_matches("amd64");
+        let mut names = said.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+        let name = names.find(|name| name.starts_with(prefix));
+        Ok(name.with_context(|| format!("apt does not say what {package} stands for"))?.to_owned())
+    }
+
+    fn ask(&self, program: &str, words: &[&str]) -> Result<String> {
+        let what = format!("{program} {}", words.first().unwrap_or(&""));
+        accepted(&process::output(&what, self.command(program).args(words), LIMIT)?)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        // As root, apt would fetch as a user of its own, who may not write below our folder.
+        command.env("LC_ALL", "C").args(["-q", "-o", "APT::Sandbox::User=root"]);
+        if let Some(config) = &self.config {
+            command.env("APT_CONFIG", config);
+        }
+        command
+    }
+}
+
+/// What a program of apt's printed, if it was content; else its first complaint.
+fn accepted(output: &Output) -> Result<String> {
+    if output.status.success() {
+        return Ok(output.said.clone());
+    }
+    let lines = || output.complained.lines().chain(output.said.lines());
+    let complaint = lines().find(|line| line.starts_with("E: ")).or_else(|| lines().last());
+    bail!(
+        "{}",
+        complaint.unwrap_or("apt failed without a word").split_whitespace().collect::<Vec<_>>().join(" ")
+    )
+}
+
+/// The configuration of an apt of ours. Named first, it keeps the machine's own files from being read.
+fn configuration(home: &Path, machines: &str) -> String {
+    let home = home.display();
+    let mut lines = vec![
+        format!("Dir::State \"{home}/state\";"),
+        format!("Dir::State::status \"{home}/installed\";"),
+        format!("Dir::Cache \"{home}/cache\";"),
+        format!("Dir::Etc \"{home}/etc\";"),
+        format!("Dir::Log \"{home}\";"),
+        "APT::Architecture \"amd64\";".to_owned(),
+        "APT::Architectures { \"amd64\"; };".to_owned(),
+        // What cannot be fetched is an error, not a warning.
+        "APT::Update::Error-Mode \"any\";".to_owned(),
+        "Acquire::Languages \"none\";".to_owned(),
+        "Acquire::Retries \"1\";".to_owned(),
+    ];
+    // How the machine reaches a server (proxies, certificates), and how it keeps the lists that we borrow.
+    let kept = ["Acquire::http", "Acquire::GzipIndexes ", "Acquire::CompressionTypes::"];
+    let kept = |line: &&str| kept.iter().any(|start| line.starts_with(start));
+    lines.extend(machines.lines().filter(kept).map(str::to_owned));
+    lines.join("\n") + "\n"
+}
+
+/// Copies what the machine's own apt has of the list of a suite, so that it is fetched only if there is a newer one.
+fn borrow_lists(suite: &str, into: &Path) -> Result<()> {
+    let archive = archive();
+    let host = archive.split_once("://").map_or(archive.as_str(), |(_, host)| host);
+    let front = format!("{}_dists_{suite}_", host.replace('/', "_"));
+    for entry in std::fs::read_dir(LISTS).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = name.strip_prefix(&front) else { continue };
+        let ours = into.join(&name);
+        if (rest == "InRelease" || rest.starts_with("main_binary-amd64_Packages")) && !ours.exists() {
+            // With its time: apt asks for what is newer.
+            let mut from = std::fs::File::open(entry.path())?;
+            let mut to = std::fs::File::create(ours)?;
+            std::io::copy(&mut from, &mut to)?;
+            to.set_modified(from.metadata()?.modified()?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The mirror of Debian's archive: what `LAB_DEBIAN` says, else the machine's own, else the public one.
+fn archive() -> String {
+    if let Ok(named) = std::env::var("LAB_DEBIAN") {
+        return named;
+    }
+    let words = ["indextargets", "--format", "$(ORIGIN) $(CODENAME) $(REPO_URI)", "Created-By: Packages"];
+    let targets = Apt::of_machine().ask("apt-get", &words).unwrap_or_default();
+    mirror(&targets).unwrap_or(ARCHIVE).to_owned()
+}
+
+/// The first source that is Debian's archive itself: not one of updates, nor of another maker.
+fn mirror(targets: &str) -> Option<&str> {
+    targets.lines().find_map(|line| {
+        let (suite, uri) = line.strip_prefix("Debian ")?.split_once(' ')?;
+        (!suite.contains('-') && uri.starts_with("http")).then(|| uri.trim_end_matches('/'))
+    })
+}
+
+/// The keys of Debian's archive: the machine's, or those of the package that the machine's own archive has of them, as Ubuntu's.
+fn keyring() -> Result<PathBuf> {
+    let (package, file) = KEYRING;
+    let ours = paths::lab().join("keyring");
+    for place in [Path::new("/"), &ours] {
+        if place.join(file).is_file() {
+            return Ok(place.join(file));
+        }
+    }
+    let store = paths::lab().join("keyring.debs");
+    folder::remove(&store)?;
+    let fetched = Apt::of_machine().fetch(&[package.to_owned()], &store);
+    fetched.with_context(|| format!("the keys of Debian's archive are missing (package {package})"))?;
+    deb::unpack_all(&store, &ours)?;
+    folder::remove(&store)?;
+    ensure!(ours.join(file).is_file(), "the package {package} has no {file}");
+    Ok(ours.join(file))
+}
+
+/// The sum of the sizes in lines `'URI' name bytes hash`.
+fn total(uris: &str) -> u64 {
+    uris.lines().filter_map(|line| line.split(' ').nth(2)?.parse::<u64>().ok()).sum()
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{configuration, megabytes, mirror, total};
+
+    #[test]
+    fn the_machines_mirror_of_debian() {
+        let ubuntu = "Ubuntu noble http://archive.ubuntu.com/ubuntu/\n";
+        assert_eq!(mirror(ubuntu), None);
+        let debian = "Debian bookworm-security http://a/security/\nDebian bookworm http://b/debian/\n";
+        assert_eq!(mirror(debian), Some("http://b/debian"));
+        assert_eq!(mirror("Debian bookworm cdrom:[x]/\n"), None);
+    }
+
+    #[test]
+    fn of_the_machines_configuration_only_the_way_to_a_server() {
+        let machines =
+            "APT::Update::Post-Invoke:: \"rm x\";\nAcquire::http::Proxy \"http://p:1\";\nDir \"/\";\n";
+        let ours = configuration(Path::new("/lab"), machines);
+        assert!(ours.contains("\nAcquire::http::Proxy \"http://p:1\";\n"), "{ours}");
+        assert!(!ours.contains("Post-Invoke") && !ours.contains("Dir \"/\""), "{ours}");
+        assert!(ours.starts_with("Dir::State \"/lab/state\";\n"), "{ours}");
+    }
+
+    #[test]
+    fn sizes() {
+        let uris = "'http://d/a_1_amd64.deb' a_1_amd64.deb 1000000 SHA256:0\n'http://d/b.deb' b.deb 250000 SHA256:0\n";
+        assert_eq!(megabytes(total(uris)), "1.2 MB");
+    }
+}

@@ -1,0 +1,350 @@
+//! One run on real Xen as the suite knows it: what is booted, how it must end, what must be true of it.
+//!
+//! For every run: no complaint of Xen. For every run that ends well: the module has spoken, the audit covers every page, and
+//! all modules are loaded unless the command line or the ramdisk says otherwise. Runs of the probe guest are
+//! excepted: it loads no module, and Xen says of some refusals whose frame it was.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::build;
+use crate::machine::options::{Mode, Options};
+use crate::machine::size::PAGE;
+use crate::outside;
+use crate::run;
+use crate::run::boot;
+use crate::run::outcome::{Outcome, Report};
+use crate::run::screen::Screen;
+use crate::run::shim;
+use crate::setup::cpio::Archive;
+use crate::setup::{self, Parts};
+
+/// What the ramdisk holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ramdisk {
+    /// What `scripts/build` made.
+    Usual,
+    /// Only the first half of it.
+    Truncated,
+    /// An archive without a module.
+    Empty,
+    /// An archive whose module is a text.
+    NoElf,
+    /// What distributions make: microcode in front, zeros, and then the usual one.
+    Microcode,
+    /// The same, with the usual one packed by gzip.
+    MicrocodeGzip,
+    /// Packed by gzip, and cut off in the middle of that.
+    GzipTruncated,
+    /// The module hello and no other: the usual one has some MiB.
+    Hello,
+    /// Hello and the modules that `docs/modules.md` has its reader write.
+    Outside,
+}
+
+/// Something that must be true of a run.
+pub(crate) type Proof = fn(&Evidence) -> Result<()>;
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// Arguments of `scripts/boot`.
+    pub(crate) line: &'static str,
+    /// As dom0: the kernel without the notes that dom0 gets by default.
+    pub(crate) plain: bool,
+    /// As domU: the kernel with those notes.
+    pub(crate) notes: bool,
+    /// The kernel is the probe guest, which has Xen refuse things on purpose.
+    pub(crate) probe: bool,
+    pub(crate) ramdisk: Ramdisk,
+    /// A script for dom0, by its text.
+    pub(crate) script: Option<&'static str>,
+    /// The guest's command line, if it is more than one word and so not in `line`.
+    pub(crate) cmdline: &'static str,
+    pub(crate) outcomes: &'static [Outcome],
+    pub(crate) proofs: &'static [Proof],
+}
+
+/// What a run leaves to be examined.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    pub(crate) report: Report,
+    pub(crate) kernel: PathBuf,
+    pub(crate) guest: String,
+    pub(crate) xl: String,
+    /// The log of the Xen that the guest runs on: the machine's, or the shim's.
+    pub(crate) xen: String,
+    pub(crate) mode: Mode,
+    /// As domU: the pages asked for. A shim keeps some of them.
+    pub(crate) asked: Option<u64>,
+}
+
+impl Evidence {
+    /// Boots, and gathers what is left.
+    ///
+    /// # Errors
+    /// It could not be run.
+    pub(crate) fn of(options: &Options, parts: &Parts, out: &Path) -> Result<Self> {
+        let report = run::run(options, parts, out, Screen::Dark)?;
+        let read = |name: &str| {
+            std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
+        };
+        let guest = read("guest.log")?;
+        Ok(Self {
+            guest: if options.shim { shim::without_xen(&guest) } else { guest },
+            xl: read("xl.log").unwrap_or_default(),
+            xen: read(if options.shim { "shim.log" } else { "xen.log" })?,
+            mode: options.mode,
+            asked: (options.mode == Mode::DomU && !options.shim).then_some(options.memory / PAGE),
+            kernel: options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0)),
+            report,
+        })
+    }
+
+    /// What is true of every run of the demonstration that ends well, whatever modules it loads.
+    ///
+    /// # Errors
+    /// What is not.
+    pub(crate) fn of_success(&self) -> Result<()> {
+        crate::suite::proof::nothing_refused(self)?;
+        crate::suite::proof::whole_audit(self)?;
+        crate::suite::proof::spaces_agree(self)?;
+        if self.mode == Mode::Dom0 {
+            crate::suite::holes::are_identity(self)?;
+        }
+        Ok(())
+    }
+
+    /// How many pages the guest was given: as asked for, or if Xen made the guest (dom0, and on a shim) by the length of the
+    /// list of frames it made.
+    ///
+    /// # Errors
+    /// Xen's line does not hold two addresses.
+    pub(crate) fn given(&self) -> Result<Option<u64>> {
+        if self.asked.is_some() {
+            return Ok(self.asked);
+        }
+        let line = self.xen.lines().find_map(|line| line.split_once("Phys-Mach map:"));
+        let Some((_, range)) = line else { return Ok(None) };
+        let ends = range.trim().split("->").map(|end| u64::from_str_radix(end, 16));
+        let ends = ends.collect::<Result<Vec<u64>, _>>().with_context(|| format!("Phys-Mach map:{range}"))?;
+        let [start, end] = ends[..] else { anyhow::bail!("no two addresses in Phys-Mach map:{range}") };
+        Ok(Some((end - start) / 8))
+    }
+}
+
+impl Case {
+    /// A good run with the usual ramdisk and nothing special to prove.
+    pub(crate) const fn good(name: &'static str, line: &'static str) -> Self {
+        Self {
+            name,
+            line,
+            plain: false,
+            notes: false,
+            probe: false,
+            ramdisk: Ramdisk::Usual,
+            script: None,
+            cmdline: "",
+            outcomes: &[Outcome::Success],
+            proofs: &[],
+        }
+    }
+
+    /// A run with bad input: a verdict of failure in one line, and a clean shutdown.
+    pub(crate) const fn bad(name: &'static str, ramdisk: Ramdisk, proofs: &'static [Proof]) -> Self {
+        Self { ramdisk, outcomes: &[Outcome::Failure], proofs, ..Self::good(name, "domu") }
+    }
+
+    /// A run with a command line of several words.
+    pub(crate) const fn words(
+        name: &'static str,
+        line: &'static str,
+        cmdline: &'static str,
+        proofs: &'static [Proof],
+    ) -> Self {
+        Self { cmdline, proofs, ..Self::good(name, line) }
+    }
+
+    /// A run in which a module does what it may not: the guest dies, and says which module did what, where.
+    pub(crate) const fn dies(
+        name: &'static str,
+        line: &'static str,
+        cmdline: &'static str,
+        proofs: &'static [Proof],
+    ) -> Self {
+        Self { cmdline, outcomes: &[Outcome::Crashed], proofs, ..Self::good(name, line) }
+    }
+
+    /// A run of the probe guest.
+    pub(crate) const fn probes(name: &'static str, line: &'static str, proofs: &'static [Proof]) -> Self {
+        Self { probe: true, proofs, ..Self::good(name, line) }
+    }
+
+    /// What `scripts/boot` would be asked for.
+    ///
+    /// # Errors
+    /// The row's arguments mean nothing.
+    pub(crate) fn options(&self) -> Result<Options> {
+        let words = self.line.split_whitespace().map(Into::into);
+        let mut options = Options::parse(words)?.context("a case cannot ask for help")?;
+        if !self.cmdline.is_empty() {
+            options.cmdline = self.cmdline.to_owned();
+        }
+        Ok(options)
+    }
+
+    /// Boots it with its logs in `out` and holds it against what it must be.
+    ///
+    /// # Errors
+    /// It could not be run, or something is not as it must be.
+    pub(crate) fn run(&self, parts: &Parts, out: &Path) -> Result<()> {
+        let out = boot::fresh(out)?;
+        let mut options = self.options()?;
+        // Two machines share the processors here.
+        options.timeout = Some(2 * options.patience());
+        if self.ramdisk != Ramdisk::Usual {
+            options.ramdisk = Some(out.join("ramdisk"));
+            std::fs::write(out.join("ramdisk"), self.ramdisk.content()?)?;
+        }
+        if let Some(script) = self.script {
+            options.in_dom0 = Some(out.join("in-dom0"));
+            std::fs::write(out.join("in-dom0"), script)?;
+        }
+        let kernel = if self.probe {
+            build::probe()
+        } else {
+            build::kernel(self.notes || options.mode == Mode::Dom0 && !self.plain)
+        };
+        options.kernel = Some(kernel);
+        let evidence = Evidence::of(&options, parts, &out)?;
+        let all_modules = !self.probe
+            && self.ramdisk.has_all_modules()
+            && options
+                .cmdline
+                .split_whitespace()
+                .all(|word| !word.starts_with("modules=") || word == "modules=all");
+        self.examine(&evidence, all_modules)
+    }
+
+    fn examine(&self, evidence: &Evidence, all_modules: bool) -> Result<()> {
+        let Report { outcome, last, complaints, .. } = &evidence.report;
+        ensure!(self.outcomes.contains(outcome), "ended as {outcome:?}, not {:?}: {last}", self.outcomes);
+        // The second is a shim's, asked for memory that its domain does not get; the third is said of an entry without a page.
+        let refusals = ["Error mfn", "failed to allocate", "L1TF-vulnerable"];
+        let expected = |complaint: &str| self.probe && refusals.iter().any(|words| complaint.contains(words));
+        if let Some(complaint) = complaints.iter().find(|complaint| !expected(complaint)) {
+            anyhow::bail!("Xen complained: {complaint}");
+        }
+        if *outcome == Outcome::Success && !self.probe {
+            crate::suite::proof::module_spoke(evidence)?;
+            evidence.of_success()?;
+            if all_modules {
+                crate::suite::module_runs::all_loaded(evidence)?;
+            }
+        }
+        self.proofs.iter().try_for_each(|proof| proof(evidence))
+    }
+}
+
+impl Ramdisk {
+    /// Whether all that `modules=all` loads is there to be loaded.
+    pub(crate) fn has_all_modules(self) -> bool {
+        matches!(self, Self::Usual | Self::Microcode | Self::MicrocodeGzip)
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// What it is made of cannot be read, or `gzip` is missing.
+    pub(crate) fn content(self) -> Result<Vec<u8>> {
+        let usual = std::fs::read(build::ramdisk())?;
+        Ok(match self {
+            Self::Usual => usual,
+            Self::Microcode => [microcode(512), usual].concat(),
+            // A border that is a multiple of nothing.
+            Self::MicrocodeGzip => [microcode(1), vec![0; 4099], setup::gzip(&build::ramdisk())?].concat(),
+            Self::GzipTruncated => {
+                let mut whole = [microcode(512), setup::gzip(&build::ramdisk())?].concat();
+                whole.truncate(whole.len() / 2);
+                whole
+            }
+            Self::Truncated => usual[..usual.len() / 2].to_vec(),
+            Self::Empty => {
+                let mut archive = Archive::default();
+                archive.folder("modules");
+                archive.file("readme", 0o644, b"no module here\n");
+                archive.finish()
+            }
+            Self::Hello => {
+                let mut archive = Archive::default();
+                archive.folder("modules");
+                archive.file("modules/hello.ko", 0o644, &std::fs::read(build::module("hello"))?);
+                archive.finish()
+            }
+            Self::Outside => {
+                let mut archive = Archive::default();
+                archive.folder("modules");
+                archive.file("modules/hello.ko", 0o644, &std::fs::read(build::module("hello"))?);
+                for (name, content) in outside::NAMES.iter().zip(outside::modules()?) {
+                    archive.file(&format!("modules/{name}.ko"), 0o644, &content);
+                }
+                archive.finish()
+            }
+            Self::NoElf => {
+                let mut archive = Archive::default();
+                archive.folder("modules");
+                archive.file("modules/hello.ko", 0o644, b"This is a text, not an object file.\n");
+                archive.finish()
+            }
+        })
+    }
+}
+
+/// An archive of microcode as it stands in front of a ramdisk, padded with zeros to a multiple of `border`.
+fn microcode(border: usize) -> Vec<u8> {
+    let mut archive = Archive::default();
+    for folder in ["kernel", "kernel/x86", "kernel/x86/microcode"] {
+        archive.folder(folder);
+    }
+    archive.file("kernel/x86/microcode/GenuineIntel.bin", 0o644, &[0x5a; 10_241]);
+    let mut bytes = archive.finish();
+    bytes.resize(bytes.len().next_multiple_of(border), 0);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::{Evidence, Mode};
+    use crate::run::outcome::{Outcome, Report};
+
+    fn evidence(xen: &str, asked: Option<u64>) -> Evidence {
+        let report = Report {
+            outcome: Outcome::Success,
+            last: String::new(),
+            complaints: Vec::new(),
+            out: PathBuf::new(),
+        };
+        Evidence {
+            report,
+            kernel: PathBuf::new(),
+            guest: String::new(),
+            xl: String::new(),
+            xen: xen.to_owned(),
+            mode: if asked.is_some() { Mode::DomU } else { Mode::Dom0 },
+            asked,
+        }
+    }
+
+    #[test]
+    fn how_many_pages_a_guest_was_given() {
+        let xen = "(XEN)  Phys-Mach map: ffffc80000000000->ffffc800000741d0\n";
+        assert_eq!(evidence(xen, None).given().unwrap(), Some(59450));
+        assert_eq!(evidence(xen, Some(16384)).given().unwrap(), Some(16384));
+        assert_eq!(evidence("", None).given().unwrap(), None);
+        assert!(evidence("Phys-Mach map: 0", None).given().is_err());
+    }
+}

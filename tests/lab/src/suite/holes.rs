@@ -1,0 +1,53 @@
+//! The machine's holes, by Xen's own log, held against what dom0 made of them.
+//!
+//! *What this is*: Xen prints the memory map it was started with, a line each: `[first byte, last byte] (usable)` and the like. A page
+//! that is not usable as a whole must be an identity entry of dom0's P2M; all others must be memory or missing.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::machine::size::PAGE;
+use crate::suite::case::Evidence;
+use crate::suite::proof::Audit;
+
+/// The identity entries are as many as the map has pages without memory below the end of the P2M.
+pub(crate) fn are_identity(evidence: &Evidence) -> Result<()> {
+    let audit = Audit::of(&evidence.guest)?;
+    let ram = usable(&evidence.xen);
+    ensure!(!ram.is_empty(), "Xen's log has no memory map");
+    let entries = audit.confirmed + audit.missing + audit.identity + audit.foreign;
+    let whole: u64 = ram.iter().map(|&(start, end)| end.min(entries).saturating_sub(start)).sum();
+    let holes = entries - whole;
+    ensure!(
+        audit.identity == holes,
+        "{} entries are identity, the machine has {holes} pages without memory below {entries:#x}",
+        audit.identity
+    );
+    let line = evidence.guest.lines().find(|line| line.starts_with("memory map: "));
+    line.context("the guest does not tell what it made of the memory map").map(|_| ())
+}
+
+/// The runs of whole pages that Xen calls usable.
+fn usable(log: &str) -> Vec<(u64, u64)> {
+    log.lines()
+        .filter_map(|line| {
+            let (range, kind) = line.strip_prefix("(XEN)  [")?.split_once("] ")?;
+            let (first, last) = range.split_once(", ")?;
+            let address = |digits| u64::from_str_radix(digits, 16).ok();
+            let (first, last) = (address(first)?, address(last)?);
+            (kind.trim() == "(usable)").then(|| (first.div_ceil(PAGE), (last + 1) / PAGE))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::usable;
+
+    #[test]
+    fn whole_usable_pages() {
+        let log = "(XEN) Xen-e820 RAM map:\n(XEN)  [0000000000000000, 000000000009fbff] (usable)\n\
+                   (XEN)  [00000000000f0000, 00000000000fffff] (reserved)\n\
+                   (XEN)  [0000000000100000, 00000000001fffff] (usable)\n(XEN) ACPI: [0, 1] (usable)\n";
+        assert_eq!(usable(log), [(0, 0x9f), (0x100, 0x200)]);
+    }
+}

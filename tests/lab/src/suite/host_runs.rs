@@ -1,0 +1,146 @@
+//! The runs on real Xen that are about the host: dom0 on machines of many sizes, on a part of one, and how it ends.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::machine::size::{GIB, MIB, PAGE};
+use crate::suite::case::{Case, Evidence, Ramdisk};
+use crate::suite::proof;
+
+const DUMP: &str = include_str!("../../dom0/dump.sh");
+/// Says which domain a script is given.
+const NAMED: &str = "echo \"domain $DOMID is called $GUEST\"\n";
+
+/// The pages of `dom0_mem=200M`, and those of `dom0_mem=4G`.
+const SMALL: u64 = 200 * MIB / PAGE;
+const HALF: u64 = 4 * GIB / PAGE;
+
+/// Those of the group `xen`.
+pub(crate) const HOST: [Case; 23] = [
+    Case::good("dom0-256M", "dom0 --memory 256M"),
+    // All memory ends where the hole for devices begins; then, 5 GiB of it lie above the hole.
+    Case::good("dom0-3G", "dom0 --memory 3G"),
+    Case::good("dom0-8G", "dom0 --memory 8G"),
+    // The list stays where INIT_P2M has it.
+    Case::good("dom0-8G-adopted", "dom0 --memory 8G --cmdline revector=off"),
+    Case { proofs: &[has::<SMALL>], ..Case::good("dom0-mem-200M", "dom0 --xen-line dom0_mem=200M") },
+    Case {
+        proofs: &[has::<SMALL>],
+        ..Case::good("dom0-mem-200M-of-400M", "dom0 --xen-line dom0_mem=200M,max:400M")
+    },
+    Case {
+        proofs: &[has::<HALF>],
+        ..Case::good("dom0-mem-half-of-8G", "dom0 --memory 8G --xen-line dom0_mem=4G")
+    },
+    Case { proofs: &[two_processors], ..Case::good("dom0-vcpus-2", "dom0 --vcpus 2") },
+    Case { proofs: &[halted], ..Case::good("dom0-then-poweroff", "dom0 --cmdline then=poweroff") },
+    Case { proofs: &[rebooted], ..Case::good("dom0-then-reboot", "dom0 --cmdline then=reboot") },
+    Case::dies("dom0-then-crash", "dom0", "then=crash", &[crashed, proof::module_spoke, proof::whole_audit]),
+    Case::dies("dom0-panics", "dom0", "fail=panic", &[crashed, panicked]),
+    Case::dies("dom0-panics-twice", "dom0", "fail=panic-twice", &[crashed, panicked, cut_short::<true>]),
+    Case::dies("domu-panics-twice", "domu", "fail=panic-twice", &[panicked, cut_short::<true>]),
+    Case::dies("dom0-traps-in-panic", "dom0", "fail=panic-trap", &[crashed, panicked, cut_short::<false>]),
+    Case { proofs: &[hosts_map], ..Case::good("domu-e820-host", "domu --config e820_host=1") },
+    Case { proofs: &[hosts_map], ..Case::good("domu-4G-e820-host", "domu --memory 4G --config e820_host=1") },
+    // A host whose memory has a hole from 512 MiB to 4 GiB: the guest has it too, and the walker knows what it means.
+    Case {
+        script: Some(DUMP),
+        ..Case::words(
+            "domu-e820-host-walked",
+            "domu --memory 600M --machine max-ram-below-4g=512M --config e820_host=1",
+            "then=idle",
+            &[hosts_map, has_a_hole, proof::tables_walked],
+        )
+    },
+    // As distributions make ramdisks.
+    Case { ramdisk: Ramdisk::Microcode, ..Case::good("ramdisk-behind-microcode", "domu") },
+    Case { ramdisk: Ramdisk::MicrocodeGzip, ..Case::good("ramdisk-gzip-domu", "domu") },
+    Case { ramdisk: Ramdisk::MicrocodeGzip, ..Case::good("ramdisk-gzip-dom0", "dom0") },
+    // What the configuration changes about the guest's name and end is no secret to the lab.
+    Case {
+        script: Some(NAMED),
+        proofs: &[called_web1],
+        ..Case::good("domu-other-name", "domu --config name=\"web1\" --cmdline then=idle")
+    },
+    Case {
+        script: Some(NAMED),
+        ..Case::dies(
+            "domu-crash-destroyed",
+            "domu --config on_crash=\"coredump-destroy\"",
+            "then=crash",
+            &[proof::module_spoke, proof::whole_audit],
+        )
+    },
+];
+
+/// Those of the group `large`.
+pub(crate) const LARGE_HOST: [Case; 2] = [
+    Case::good("dom0-128G", "dom0 --memory 128G"),
+    // Beyond 512 GiB, where one L4 slot ends.
+    Case::good("dom0-1T-lazy", "dom0 --memory 1T --cmdline map=lazy"),
+];
+
+/// Xen gave dom0 exactly that many pages.
+fn has<const PAGES: u64>(evidence: &Evidence) -> Result<()> {
+    let given = evidence.given()?.context("Xen does not say how many pages it gave")?;
+    ensure!(given == PAGES, "dom0 has {given} pages, not {PAGES}");
+    Ok(())
+}
+
+fn xen_said(evidence: &Evidence, words: &str) -> Result<()> {
+    ensure!(evidence.xen.contains(words), "Xen did not say: {words}");
+    Ok(())
+}
+
+fn two_processors(evidence: &Evidence) -> Result<()> {
+    xen_said(evidence, "Brought up 2 CPUs")?;
+    xen_said(evidence, "Dom0 has maximum 2 VCPUs")
+}
+
+/// QEMU's machine goes on after this: the lab ends it.
+fn halted(evidence: &Evidence) -> Result<()> {
+    xen_said(evidence, "Hardware Dom0 halted: halting machine")
+}
+
+fn rebooted(evidence: &Evidence) -> Result<()> {
+    xen_said(evidence, "Hardware Dom0 shutdown: rebooting machine")
+}
+
+fn crashed(evidence: &Evidence) -> Result<()> {
+    xen_said(evidence, "Hardware Dom0 crashed: rebooting machine in 5 seconds.")
+}
+
+fn panicked(evidence: &Evidence) -> Result<()> {
+    let mut lines = evidence.guest.lines();
+    ensure!(lines.any(|line| line.starts_with("fatal: panicked at ")), "no line tells of the panic");
+    Ok(())
+}
+
+/// What failed while the panic was told is the last line, and the only one about it.
+fn cut_short<const PANIC: bool>(evidence: &Evidence) -> Result<()> {
+    let failed = if PANIC { "  panicked at " } else { "  page fault: reading unmapped memory at 0x8" };
+    let lines: Vec<&str> = evidence.guest.lines().skip_while(|line| !line.starts_with("fatal: ")).collect();
+    let told =
+        |line: &str| line.starts_with(failed) && line.ends_with(", while the end was told: no more is said");
+    ensure!(matches!(lines[..], [_, last] if told(last)), "the end was told otherwise: {lines:?}");
+    Ok(())
+}
+
+/// Most of the guest's numbers are the machine's.
+fn has_a_hole(evidence: &Evidence) -> Result<()> {
+    let audit = proof::Audit::of(&evidence.guest)?;
+    ensure!(audit.identity > audit.confirmed, "no hole: {audit:?}");
+    Ok(())
+}
+
+/// The script was given the guest by the name in the configuration.
+fn called_web1(evidence: &Evidence) -> Result<()> {
+    let said = std::fs::read_to_string(evidence.report.out.join("script.log"))?;
+    ensure!(said == "domain 1 is called web1\n", "the script was told: {said}");
+    Ok(())
+}
+
+/// The toolstack made the guest's memory map from the host's.
+fn hosts_map(evidence: &Evidence) -> Result<()> {
+    ensure!(evidence.xl.contains("e820_sanitize"), "xl did not make a memory map from the host's");
+    Ok(())
+}

@@ -1,0 +1,380 @@
+//! `scripts/test`: the groups of tests and the table of runs on real Xen.
+//!
+//! One line for each run, with its time and, if it failed, the reason and where the logs are. At most two machines run at the
+//! same time: this is what two processors carry. One that takes much memory waits until there is enough.
+
+pub(crate) mod boot_runs;
+pub(crate) mod case;
+pub(crate) mod holes;
+pub(crate) mod host;
+pub(crate) mod host_runs;
+pub(crate) mod machine_runs;
+pub(crate) mod module_runs;
+pub(crate) mod processor_runs;
+pub(crate) mod proof;
+pub(crate) mod ration;
+pub(crate) mod soak;
+pub(crate) mod xens_runs;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::build;
+use crate::folder;
+use crate::machine;
+use crate::machine::size::number;
+use crate::miri;
+use crate::paths;
+use crate::process;
+use crate::setup::release::Release;
+use crate::setup::{self, Parts};
+use crate::suite::boot_runs::{LARGE, XEN};
+use crate::suite::case::Case;
+use crate::suite::host_runs::{HOST, LARGE_HOST};
+use crate::suite::machine_runs::MACHINE;
+use crate::suite::module_runs::MODULES;
+use crate::suite::processor_runs::PROCESSOR;
+use crate::suite::ration::Ration;
+use crate::suite::soak::Boot;
+use crate::suite::xens_runs::{OF_DEFAULT, XENS};
+
+/// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
+const GROUPS: [&str; 7] = ["unit", "model", "miri", "xen", "xens", "soak", "large"];
+const LIMIT: Duration = Duration::from_secs(1800);
+const MACHINES: usize = 2;
+
+/// How many passed and failed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+}
+
+/// Runs the groups, or the single runs, that are named; all if none is.
+///
+/// # Errors
+/// A name is unknown, or the lab cannot be set up.
+pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
+    let mut names: Vec<&str> = arguments.iter().filter_map(|name| name.to_str()).collect();
+    let readable = names.len();
+    let release = take_release(&mut names)?;
+    let (count, seed) = take_numbers(&mut names);
+    let everything = names.is_empty();
+    if everything {
+        names = GROUPS.to_vec();
+    }
+    let cases: Vec<Case> = xen().chain(xens()).chain(large()).collect();
+    let known = |name: &str| GROUPS.contains(&name) || cases.iter().any(|case| case.name == name);
+    if readable < arguments.len() || !names.iter().all(|name| known(name)) {
+        let runs: Vec<&str> = cases.iter().map(|case| case.name).collect();
+        bail!(
+            "usage: scripts/test [{}|RUN]…, after soak how many boots from which seed on: soak [N] [SEED], and \
+             --xen-release N for all runs that are named\nruns: {}",
+            GROUPS.join("|"),
+            runs.join(" ")
+        );
+    }
+    let started = Instant::now();
+    let mut tally = Tally::default();
+    if everything {
+        tally.add(checked());
+    }
+    if names.contains(&"unit") {
+        tally.add(cargo_test("unit", vec![host_tests(&["--exclude", "xen-model", "--workspace"])]));
+    }
+    if names.contains(&"model") {
+        tally.add(cargo_test("model", vec![host_tests(&["--package", "xen-model"])]));
+    }
+    if names.contains(&"miri") {
+        tally.add(in_miri());
+    }
+    let of = |group: &'static str| {
+        let names = &names;
+        move |case: &Case| names.contains(&group) || names.contains(&case.name)
+    };
+    let soaked = (seed..seed.saturating_add(count)).map(|seed| Run::Soak(Box::new(Boot::drawn(seed))));
+    let soaked = soaked.filter(|_| names.contains(&"soak"));
+    let of_default = |case: &Case| names.contains(&"xens") && OF_DEFAULT.contains(&case.name);
+    let xen = xen().filter(|case| of("xen")(case) || of_default(case));
+    let wanted = xen.chain(xens().filter(of("xens"))).map(Run::Case).chain(soaked);
+    let wanted: Vec<Run> = wanted.chain(large().filter(of("large")).map(Run::Case)).collect();
+    if !wanted.is_empty() {
+        let ready = make_ready(wanted, release)?;
+        tally.add(run_all(&ready, &Ration::of_this_machine()?));
+    }
+    println!("all in {} s", started.elapsed().as_secs());
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Takes the option out that names a release of Xen for all runs.
+fn take_release(names: &mut Vec<&str>) -> Result<Option<Release>> {
+    let Some(at) = names.iter().position(|name| *name == "--xen-release") else { return Ok(None) };
+    names.remove(at);
+    let number = if at < names.len() { names.remove(at) } else { "" };
+    Release::parse(number).map(Some)
+}
+
+/// Gets what the runs need, and gives each the parts of its release, or of the one chosen for all.
+fn make_ready(runs: Vec<Run>, release: Option<Release>) -> Result<Vec<(Run, Parts)>> {
+    let mut parts: BTreeMap<Release, Parts> = BTreeMap::new();
+    let mut ready = Vec::new();
+    for run in runs {
+        let wanted = release.map_or_else(|| run.release(), Ok)?;
+        let parts = match parts.entry(wanted) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(place) => place.insert(setup::ensure(wanted)?),
+        };
+        ready.push((run, parts.clone()));
+    }
+    eprintln!("test: building the kernel and the modules");
+    build::kernels()?;
+    build::modules()?;
+    if ready.iter().any(|(run, _)| matches!(run, Run::Case(Case { probe: true, .. }))) {
+        build::probe_guest()?;
+    }
+    Ok(ready)
+}
+
+/// Takes the numbers out that follow the word `soak`: how many boots, and the first one's seed.
+fn take_numbers(names: &mut Vec<&str>) -> (u64, u64) {
+    let mut numbers = [soak::COUNT, soak::SEED];
+    if let Some(at) = names.iter().position(|name| *name == "soak") {
+        for value in &mut numbers {
+            let Some(Ok(given)) = names.get(at + 1).map(|name| number(name)) else { break };
+            *value = given;
+            names.remove(at + 1);
+        }
+    }
+    (numbers[0], numbers[1])
+}
+
+/// A machine to be run.
+#[derive(Debug, Clone)]
+enum Run {
+    Case(Case),
+    Soak(Box<Boot>),
+}
+
+impl Run {
+    fn name(&self) -> String {
+        match self {
+            Self::Case(case) => case.name.to_owned(),
+            Self::Soak(boot) => format!("soak-{}", boot.seed),
+        }
+    }
+
+    /// What is to be known besides the name.
+    fn line(&self) -> String {
+        match self {
+            Self::Case(_) => String::new(),
+            Self::Soak(boot) => format!("  {}", boot.line()),
+        }
+    }
+
+    fn again(&self) -> String {
+        match self {
+            Self::Case(_) => String::new(),
+            Self::Soak(boot) => format!("\n  again: scripts/test soak 1 {}", boot.seed),
+        }
+    }
+
+    /// The Xen it asks for.
+    fn release(&self) -> Result<Release> {
+        match self {
+            Self::Case(case) => Ok(case.options()?.release),
+            Self::Soak(boot) => Ok(boot.options().release),
+        }
+    }
+
+    /// The memory it takes from this machine.
+    fn touches(&self) -> Result<u64> {
+        match self {
+            Self::Case(case) => Ok(machine::touched(&case.options()?)),
+            Self::Soak(boot) => Ok(machine::touched(boot.options())),
+        }
+    }
+
+    fn run(&self, parts: &Parts, out: &Path) -> Result<()> {
+        match self {
+            Self::Case(case) => case.run(parts, out),
+            Self::Soak(boot) => boot.run(parts, out),
+        }
+    }
+}
+
+fn xen() -> impl Iterator<Item = Case> {
+    XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES)
+}
+
+fn xens() -> impl Iterator<Item = Case> {
+    XENS.into_iter().chain(PROCESSOR)
+}
+
+fn large() -> impl Iterator<Item = Case> {
+    LARGE_HOST.into_iter().chain(LARGE)
+}
+
+impl Tally {
+    fn one(passed: bool) -> Self {
+        Self { passed: usize::from(passed), failed: usize::from(!passed) }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+fn checked() -> Tally {
+    let status = Command::new(paths::root().join("scripts/check")).status();
+    let passed = status.is_ok_and(|status| status.success());
+    println!("check: {}", if passed { "ok" } else { "FAILED" });
+    Tally::one(passed)
+}
+
+fn host_tests(arguments: &[&str]) -> Command {
+    let mut cargo = build::cargo();
+    cargo.args(["test", "--quiet", "--no-fail-fast"]).args(arguments);
+    cargo
+}
+
+fn in_miri() -> Tally {
+    match miri::ensure() {
+        Ok(channel) => cargo_test("miri", miri::RUNS.map(|run| miri::command(&channel, run)).into()),
+        Err(error) => {
+            println!("miri: FAILED: {error:#}");
+            Tally::one(false)
+        }
+    }
+}
+
+/// Runs cargo's tests and counts them by its own summary lines.
+fn cargo_test(group: &str, commands: Vec<Command>) -> Tally {
+    let started = Instant::now();
+    let mut tally = Tally::default();
+    for mut cargo in commands {
+        let output = match process::output(&format!("{group} tests"), &mut cargo, LIMIT) {
+            Ok(output) => output,
+            Err(error) => {
+                println!("{group}: FAILED: {error:#}");
+                tally.failed += 1;
+                continue;
+            }
+        };
+        let mut counts = Tally::default();
+        output.said.lines().filter_map(counted).for_each(|more| counts.add(more));
+        if !output.status.success() {
+            // What did not compile has no count, nor has what Miri or a signal ended.
+            counts.failed = counts.failed.max(1);
+            println!("{}", output.tail());
+        }
+        tally.add(counts);
+    }
+    let seconds = started.elapsed().as_secs();
+    if tally.failed == 0 {
+        println!("{group}: ok, {} tests in {seconds} s", tally.passed);
+    } else {
+        println!("{group}: FAILED after {seconds} s");
+    }
+    tally
+}
+
+/// The numbers in `test result: ok. 12 passed; 0 failed; …`.
+fn counted(line: &str) -> Option<Tally> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let (passed, rest) = counts.split_once(" passed; ")?;
+    let (failed, _) = rest.split_once(" failed")?;
+    Some(Tally { passed: passed.parse().ok()?, failed: failed.parse().ok()? })
+}
+
+/// Runs the cases, a few at a time, each printed as it ends.
+fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
+    let next = AtomicUsize::new(0);
+    let failed = AtomicUsize::new(0);
+    let work = || {
+        while let Some((run, parts)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (name, line) = (run.name(), run.line());
+            let out = paths::lab().join("test").join(&name);
+            let portion = run.touches().and_then(|bytes| ration.take(bytes));
+            let started = Instant::now();
+            let result = portion.and_then(|_held| {
+                folder::remove(&out)?;
+                run.run(parts, &out)
+            });
+            let seconds = started.elapsed().as_secs();
+            match result {
+                Ok(()) => println!("{name:24} {seconds:4} s  ok{line}"),
+                Err(error) => {
+                    failed.fetch_add(1, Ordering::Relaxed);
+                    let (again, logs) = (run.again(), out.display());
+                    println!("{name:24} {seconds:4} s  FAILED:{line} {error:#}{again}\n  logs: {logs}");
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..MACHINES).for_each(|_| drop(scope.spawn(work))));
+    let failed = failed.into_inner();
+    Tally { passed: runs.len() - failed, failed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Case, OF_DEFAULT, Release, Tally, counted, large, take_numbers, take_release, test, xen, xens,
+    };
+    use crate::suite::soak;
+
+    #[test]
+    fn every_run_has_a_line_that_boot_understands() {
+        let cases: Vec<Case> = xen().chain(xens()).chain(large()).collect();
+        assert!(OF_DEFAULT.iter().all(|name| xen().any(|case| case.name == *name)));
+        for case in &cases {
+            assert!(case.options().is_ok(), "{}", case.name);
+            assert_eq!(cases.iter().filter(|other| other.name == case.name).count(), 1);
+        }
+    }
+
+    #[test]
+    fn cargos_summary() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured";
+        assert_eq!(counted(line), Some(Tally { passed: 12, failed: 3 }));
+        assert_eq!(counted("running 12 tests"), None);
+    }
+
+    #[test]
+    fn how_many_boots_and_from_which_seed_on() {
+        for (line, rest, numbers) in [
+            ("soak", "soak", (soak::COUNT, soak::SEED)),
+            ("soak 3", "soak", (3, soak::SEED)),
+            ("xen soak 3 0x11 large", "xen soak large", (3, 17)),
+            ("soak 1 2 3", "soak 3", (1, 2)),
+            ("xen 3", "xen 3", (soak::COUNT, soak::SEED)),
+        ] {
+            let mut names: Vec<&str> = line.split(' ').collect();
+            assert_eq!((take_numbers(&mut names), names.join(" ").as_str()), (numbers, rest), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_release_for_all_runs() {
+        let mut names = vec!["domu-64M", "--xen-release", "4.14", "dom0-512M"];
+        assert_eq!(take_release(&mut names).unwrap(), Some(Release::V4_14));
+        assert_eq!(names, ["domu-64M", "dom0-512M"]);
+        assert_eq!(take_release(&mut names).unwrap(), None);
+        assert!(take_release(&mut vec!["xen", "--xen-release"]).is_err());
+    }
+
+    #[test]
+    fn unknown_names_are_refused() {
+        assert!(test(&["xenn".into()]).is_err());
+        assert!(test(&["soak".into(), "1".into(), "2".into(), "3".into()]).is_err());
+    }
+}

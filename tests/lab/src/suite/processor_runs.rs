@@ -1,0 +1,94 @@
+//! The runs on real Xen that are about the processor, and about Xen's words for what it does against its faults.
+//!
+//! *What this is*: what changes for a PV guest. Without 1 GiB pages Xen maps itself in smaller ones; the physical bits decide which entries
+//! it refuses or takes for unsafe; XSAVE, PKU and LA57 are state that it keeps or hides. On an Intel processor without RDCL_NO it gives a
+//! 64-bit guest a top-level table of its own for each of its processors (XPTI), and looks at each entry of a domU that is not present for an
+//! address that memory could have (L1TF): built with shadow paging (4.14, 4.17) it shadows such a guest, else (4.20) it kills it.
+//!
+//! *What is not tried*: PCID, and so the word `pcid=`: QEMU emulates no processor that has it.
+
+use anyhow::{Result, ensure};
+
+use crate::suite::boot_runs::DUMP;
+use crate::suite::case::{Case, Evidence, Proof};
+use crate::suite::proof;
+
+/// What Xen says of XPTI and L1TF at its start, up to the word for dom0.
+const XPTI: &str = "XPTI (64-bit PV only): Dom0 enabled, DomU enabled";
+const L1TF: &str = "PV L1TF shadowing: Dom0 ";
+/// A Skylake by its numbers. What it can do is what QEMU can.
+const INTEL_DOM0: &str = "dom0 --cpu vendor=GenuineIntel,family=6,model=94,stepping=3";
+const INTEL_DOMU: &str = "domu --cpu vendor=GenuineIntel,family=6,model=94,stepping=3";
+const INTEL_IDLE: &str = "domu --cpu vendor=GenuineIntel,family=6,model=94,stepping=3 --cmdline then=idle";
+const INTEL_ON_4_20: &str = "domu --cpu vendor=GenuineIntel,family=6,model=94,stepping=3 --xen-release 4.20";
+
+/// Those of the group `xens`.
+pub(crate) const PROCESSOR: [Case; 17] = [
+    of("dom0-no-1G-pages", "dom0 --cpu -pdpe1gb", &[as_asked]),
+    of("dom0-39-bits", "dom0 --cpu phys-bits=39", &[as_asked]),
+    of("dom0-52-bits", "dom0 --cpu phys-bits=52", &[as_asked]),
+    of("dom0-no-xsave", "dom0 --cpu -xsave", &[as_asked]),
+    of("dom0-no-pku-la57", "dom0 --cpu -pku,-la57", &[as_asked]),
+    of("dom0-no-global-pages", "dom0 --cpu -pge", &[as_asked]),
+    of("domu-no-xsave", "domu --cpu -xsave,-pdpe1gb,-pku,-la57,phys-bits=39", &[as_asked]),
+    of("dom0-intel", INTEL_DOM0, &[as_asked, has_xpti]),
+    Case {
+        script: Some(DUMP),
+        ..of("domu-intel-walked", INTEL_IDLE, &[as_asked, has_xpti, domu_watched, proof::tables_walked])
+    },
+    // One entry that memory could be behind, and this guest is dead.
+    of("domu-intel-on-4.20", INTEL_ON_4_20, &[as_asked, has_xpti, domu_watched]),
+    Case::probes("conformance-dom0-intel", INTEL_DOM0, &[has_xpti, proof::model_conforms_in_dom0]),
+    Case::probes(
+        "conformance-domu-intel",
+        INTEL_DOMU,
+        &[has_xpti, domu_watched, proof::model_conforms_in_domu],
+    ),
+    of("dom0-xpti-l1tf", "dom0 --xen-line xpti=1 --xen-line pv-l1tf=1", &[has_xpti, dom0_watched]),
+    of(
+        "dom0-xpti-l1tf-on-4.14",
+        "dom0 --xen-release 4.14 --xen-line xpti=1 --xen-line pv-l1tf=1",
+        &[has_xpti, dom0_watched],
+    ),
+    of("domu-l1tf-on-4.14", "domu --xen-release 4.14 --xen-line pv-l1tf=1", &[domu_watched]),
+    of("dom0-spec-ctrl-no", "dom0 --xen-line spec-ctrl=no", &[pv_support::<false>]),
+    of("dom0-spec-ctrl-pv", "dom0 --xen-line spec-ctrl=rsb=pv", &[pv_support::<true>]),
+];
+
+const fn of(name: &'static str, line: &'static str, proofs: &'static [Proof]) -> Case {
+    Case { proofs, ..Case::good(name, line) }
+}
+
+/// QEMU has every feature that was asked for.
+fn as_asked(evidence: &Evidence) -> Result<()> {
+    let said = std::fs::read_to_string(evidence.report.out.join("qemu.log"))?;
+    ensure!(!said.contains("doesn't support requested feature"), "another processor: {said}");
+    Ok(())
+}
+
+/// Xen gives its guests a second top-level table.
+fn has_xpti(evidence: &Evidence) -> Result<()> {
+    ensure!(evidence.xen.contains(XPTI), "Xen did not say: {XPTI}");
+    Ok(())
+}
+
+/// Xen looks at what a domU's absent entries hold.
+fn domu_watched(evidence: &Evidence) -> Result<()> {
+    let line = evidence.xen.lines().find(|line| line.contains(L1TF)).unwrap_or_default();
+    ensure!(line.ends_with("DomU enabled"), "no word of L1TF for a domU: {line}");
+    Ok(())
+}
+
+/// The same for dom0.
+fn dom0_watched(evidence: &Evidence) -> Result<()> {
+    let words = format!("{L1TF}enabled");
+    ensure!(evidence.xen.contains(&words), "Xen did not say: {words}");
+    Ok(())
+}
+
+/// Xen does something, or nothing, at each entry from a PV guest.
+fn pv_support<const SOMETHING: bool>(evidence: &Evidence) -> Result<()> {
+    let none = evidence.xen.contains("Support for PV VMs: None");
+    ensure!(none != SOMETHING, "Xen's support for PV guests is not as asked for");
+    Ok(())
+}
