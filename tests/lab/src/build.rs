@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::paths;
-use crate::process;
 use crate::setup::cpio::Archive;
+use tools::paths;
+use tools::process;
 
 const TRIPLE: &str = "x86_64-unknown-none";
 const LIMIT: Duration = Duration::from_secs(1200);
@@ -58,7 +58,7 @@ pub(crate) fn probe_guest() -> Result<()> {
 }
 
 fn variant(folder: &Path, (package, bin): (&str, &str), features: &[&str], to: &Path) -> Result<()> {
-    let mut cargo = cargo();
+    let mut cargo = tools::cargo();
     cargo.args(["build", "--quiet", "--release", "--target", TRIPLE, "--package", package, "--bin", bin]);
     cargo.args(features).arg("--target-dir").arg(folder);
     process::run("building the kernel", &mut cargo, LIMIT)?;
@@ -96,13 +96,6 @@ fn objects(folder: &Path) -> Result<Vec<PathBuf>> {
     files.retain(|file| file.extension().is_some_and(|extension| extension == "ko"));
     files.sort();
     Ok(files)
-}
-
-/// Cargo of the pinned toolchain, at the root of the repository.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(paths::root());
-    cargo
 }
 
 /// Writes a file in one step, and only if it changes: others may be reading it.

@@ -6,16 +6,7 @@
 
 mod bench;
 mod build;
-mod changed;
-mod circles;
-mod folder;
-mod inventory;
 mod machine;
-mod miri;
-mod mutations;
-mod outside;
-mod paths;
-mod process;
 mod run;
 mod setup;
 mod suite;
@@ -38,14 +29,14 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? setup, build, boot, test, bench, mutations, inventory, circles");
+        bail!("which command? setup, build, boot, test, bench");
     }
     let name = arguments.remove(0);
     match name.to_str() {
         Some("setup") => {
             setup::ensure(setup::release::Release::default())?;
             // Needed by one group of tests alone, which fails without it: no reason to stop anybody else.
-            if let Err(error) = miri::ensure() {
+            if let Err(error) = checks::miri::ensure() {
                 eprintln!("setup: {error:#}: `scripts/test miri` will fail");
             }
             Ok(ExitCode::SUCCESS)
@@ -58,9 +49,6 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         Some("boot") => run::boot::boot(arguments),
         Some("test") => suite::test(&arguments),
         Some("bench") => bench::bench(&arguments),
-        Some("mutations") => mutations::mutations(&arguments),
-        Some("inventory") => inventory::inventory(),
-        Some("circles") => circles::circles(),
         _ => bail!("no command {}", name.display()),
     }
 }

@@ -8,14 +8,14 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 
 use crate::build;
-use crate::folder;
 use crate::machine;
 use crate::machine::options::{Mode, Options, USAGE};
-use crate::paths;
 use crate::run;
 use crate::run::backtrace;
 use crate::run::screen::Screen;
 use crate::setup;
+use tools::folder;
+use tools::paths;
 
 /// How many runs without `--out` are kept.
 const KEPT: usize = 8;

@@ -21,12 +21,12 @@ use anyhow::{Context, Result};
 use crate::machine;
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::GIB;
-use crate::process::Leashed;
 use crate::run::complaint::{Xen, complaints};
 use crate::run::outcome::{Report, judge};
 use crate::run::screen::Screen;
 use crate::run::watch::Watch;
 use crate::setup::Parts;
+use tools::process::Leashed;
 
 /// Runs the machine and gives its report.
 ///
@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) 
     let end = watch.until_end(&serial)?;
     drop(qemu);
     watch.finish(&serial)?;
-    crate::folder::remove(&machine.inputs)?;
+    tools::folder::remove(&machine.inputs)?;
 
     let log = std::fs::read_to_string(out.join("xen.log"))?;
     let complaints: Vec<String> = if options.shim {

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::folder;
-use crate::paths;
-use crate::process::{self, Output};
 use crate::setup::deb;
+use tools::folder;
+use tools::paths;
+use tools::process::{self, Output};
 
 const LIMIT: Duration = Duration::from_secs(1800);
 /// Debian's archive for a machine that has no mirror of it among its sources.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process;
+use tools::process;
 
 const LIMIT: Duration = Duration::from_secs(600);
 /// An `ar` archive starts so; each member has a header of so many bytes, with its name at its start and its size at 48.

@@ -17,9 +17,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::paths;
 use crate::setup::packages::Set;
 use crate::setup::release::Release;
+use tools::paths;
 
 /// The parts a run needs.
 #[derive(Debug, Clone)]

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 
-use crate::folder;
-use crate::paths;
 use crate::setup::apt::Apt;
 use crate::setup::deb;
 use crate::setup::release::Release;
+use tools::folder;
+use tools::paths;
 
 /// The kernel of the dom0 that serves guests of every release. The part with the star is whatever `linux-image-amd64` stands for.
 const KERNEL: &str = "linux-image-6.*-amd64";

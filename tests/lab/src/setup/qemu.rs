@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::folder;
-use crate::paths;
-use crate::process;
 use crate::setup::apt::{self, Apt};
 use crate::setup::deb;
+use tools::folder;
+use tools::paths;
+use tools::process;
 
 const QEMU: &str = "qemu-system-x86_64";
 

@@ -11,7 +11,6 @@ use anyhow::{Context, Result, ensure};
 use crate::build;
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::PAGE;
-use crate::outside;
 use crate::run;
 use crate::run::boot;
 use crate::run::outcome::{Outcome, Report};
@@ -19,6 +18,7 @@ use crate::run::screen::Screen;
 use crate::run::shim;
 use crate::setup::cpio::Archive;
 use crate::setup::{self, Parts};
+use checks::outside;
 
 /// What the ramdisk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

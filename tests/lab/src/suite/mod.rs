@@ -27,12 +27,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::build;
-use crate::folder;
 use crate::machine;
 use crate::machine::size::number;
-use crate::miri;
-use crate::paths;
-use crate::process;
 use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use crate::suite::boot_runs::{LARGE, XEN};
@@ -44,6 +40,10 @@ use crate::suite::processor_runs::PROCESSOR;
 use crate::suite::ration::Ration;
 use crate::suite::soak::Boot;
 use crate::suite::xens_runs::{OF_DEFAULT, XENS};
+use checks::miri;
+use tools::folder;
+use tools::paths;
+use tools::process;
 
 /// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
 const GROUPS: [&str; 7] = ["unit", "model", "miri", "xen", "xens", "soak", "large"];
@@ -241,7 +241,7 @@ fn checked() -> Tally {
 }
 
 fn host_tests(arguments: &[&str]) -> Command {
-    let mut cargo = build::cargo();
+    let mut cargo = tools::cargo();
     cargo.args(["test", "--quiet", "--no-fail-fast"]).args(arguments);
     cargo
 }

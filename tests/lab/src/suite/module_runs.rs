@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::outside;
 use crate::run::outcome::Outcome;
 use crate::suite::case::{Case, Evidence, Ramdisk};
 use crate::suite::proof;
+use checks::outside;
 
 const DUMP: &str = include_str!("../../dom0/dump.sh");
 

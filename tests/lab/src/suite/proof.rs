@@ -6,10 +6,9 @@ use anyhow::{Context, Result, bail, ensure};
 use core_walk::{CoreFile, Expected, Kernel, MfnDump, examine};
 use x86_64::VirtAddr;
 
-use crate::build;
 use crate::machine::options::Mode;
-use crate::process;
 use crate::suite::case::Evidence;
+use tools::process;
 
 /// How long the model may take, its building included.
 const COMPARISON: Duration = Duration::from_secs(600);
@@ -121,7 +120,7 @@ pub(crate) fn model_conforms_on_shim(evidence: &Evidence) -> Result<()> {
 
 fn model_conforms(domain: &str, evidence: &Evidence) -> Result<()> {
     let out = &evidence.report.out;
-    let mut cargo = build::cargo();
+    let mut cargo = tools::cargo();
     // On a shim, guest.log holds the shim's lines too.
     let log = out.join("probes.log");
     std::fs::write(&log, &evidence.guest)?;

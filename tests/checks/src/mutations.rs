@@ -21,8 +21,8 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 use crate::changed::Changed;
-use crate::paths;
-use crate::process;
+use tools::paths;
+use tools::process;
 
 const LIST: &str = "tests/mutations/list.txt";
 /// The packages of the boot code, each of which uses those before it.
@@ -517,7 +517,7 @@ mod tests {
     use super::{
         LIMIT, LIST, Mutation, Tally, Verdict, failed_test, first_failed, parse, replaced, rounds, spread,
     };
-    use crate::paths;
+    use tools::paths;
 
     #[test]
     fn entries_of_the_list() {

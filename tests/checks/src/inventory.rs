@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use crate::paths;
+use tools::paths;
 
 const TABLE: &str = "docs/xen-contract.md";
 const HEAD: &str = "| file | unsafe blocks |";

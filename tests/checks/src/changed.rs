@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::paths;
-use crate::process;
+use tools::paths;
+use tools::process;
 
 /// Names of the main branch, the first that there is.
 const MAIN: [&str; 2] = ["main", "origin/main"];

@@ -13,16 +13,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::build;
-use crate::paths;
-use crate::process;
+use tools::paths;
+use tools::process;
 
 const LIMIT: Duration = Duration::from_secs(900);
 /// What it is told besides what to run.
 const FLAGS: &str = "-Zmiri-permissive-provenance";
 
 /// Arguments of `cargo miri test`, a run each, measured: about three minutes together on two busy processors.
-pub(crate) const RUNS: [&[&str]; 2] = [
+pub const RUNS: [&[&str]; 2] = [
     &["--package", "xen-guest", "--lib", "--", "sys::", "module::tests::info"],
     &["--package", "mmu", "--package", "p2m", "--lib", "--", "entry::", "layout::", "frame::"],
 ];
@@ -39,7 +38,7 @@ fn channel() -> Result<String> {
 ///
 /// # Errors
 /// It cannot be had; the message is one line.
-pub(crate) fn ensure() -> Result<String> {
+pub fn ensure() -> Result<String> {
     let channel = channel()?;
     let has = |component: &str| {
         let list = ["component", "list", "--installed", "--toolchain", &channel];
@@ -62,8 +61,8 @@ pub(crate) fn ensure() -> Result<String> {
 }
 
 /// The command for one of [`RUNS`].
-pub(crate) fn command(channel: &str, run: &[&str]) -> Command {
-    let mut cargo = build::cargo();
+pub fn command(channel: &str, run: &[&str]) -> Command {
+    let mut cargo = tools::cargo();
     // Miri's own folder: its artefacts are of another compiler, and nobody else's wait for its lock.
     cargo.arg(format!("+{channel}")).args(["miri", "test", "--quiet", "--no-fail-fast", "--target-dir"]);
     cargo.arg(paths::target().join("miri")).args(run).env("MIRIFLAGS", FLAGS);

@@ -3,22 +3,22 @@
 use std::path::{Path, PathBuf};
 
 /// The root of the repository.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().nth(2).unwrap_or(package).to_path_buf()
 }
 
 /// What `scripts/build` leaves and everything else that is made.
-pub(crate) fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     root().join("target")
 }
 
 /// What `scripts/setup` caches, and the runs.
-pub(crate) fn lab() -> PathBuf {
+pub fn lab() -> PathBuf {
     target().join("lab")
 }
 
 /// Debian packages unpacked for this machine: QEMU and its firmware, if the machine has none.
-pub(crate) fn host() -> PathBuf {
+pub fn host() -> PathBuf {
     lab().join("host")
 }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, UseTree, Visibility};
 
-use crate::paths;
+use tools::paths;
 
 /// The crates of the boot code.
 const CRATES: [&str; 4] = ["start_info", "p2m", "mmu", "xen-guest"];

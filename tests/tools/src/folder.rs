@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// It is there and cannot be removed.
-pub(crate) fn remove(folder: &Path) -> Result<()> {
+pub fn remove(folder: &Path) -> Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", folder.display()))
@@ -18,7 +18,7 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
 }
 
 /// Bytes of all files in it and below; what cannot be read counts as nothing.
-pub(crate) fn size(folder: &Path) -> u64 {
+pub fn size(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let bytes = entries.filter_map(|entry| {
         let about = entry.metadata().ok()?;

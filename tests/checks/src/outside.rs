@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::folder;
-use crate::paths;
-use crate::process;
+use tools::folder;
+use tools::paths;
+use tools::process;
 
 const LIMIT: Duration = Duration::from_secs(600);
 const PAGE: &str = "docs/modules.md";
@@ -20,13 +20,13 @@ const HERE: &str = "/path/to/this/repository";
 const THERE: &str = "/path/to/mine";
 
 /// The names the page gives its modules, the one in C and the one in Rust.
-pub(crate) const NAMES: [&str; 2] = ["mine", "mine-too"];
+pub const NAMES: [&str; 2] = ["mine", "mine-too"];
 
 /// Builds both and returns their files' content, in the order of [`NAMES`].
 ///
 /// # Errors
 /// The page has not the blocks, or they do not build without a word.
-pub(crate) fn modules() -> Result<[Vec<u8>; 2]> {
+pub fn modules() -> Result<[Vec<u8>; 2]> {
     let scratch = Scratch(std::env::temp_dir().join(format!("lab-outside-{}", std::process::id())));
     let root = paths::root();
     ensure!(!scratch.0.starts_with(&root), "{} is not outside", scratch.0.display());
@@ -74,7 +74,7 @@ fn block<'p>(page: &'p str, language: &str) -> Result<&'p str> {
 #[cfg(test)]
 mod tests {
     use super::{HERE, NAMES, PAGE, THERE, block};
-    use crate::paths;
+    use tools::paths;
 
     #[test]
     fn the_page_has_what_is_tried() {

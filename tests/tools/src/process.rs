@@ -13,20 +13,20 @@ use anyhow::{Context, Result, bail};
 
 /// A program that is killed when it is let go of.
 #[derive(Debug)]
-pub(crate) struct Leashed(Child);
+pub struct Leashed(Child);
 
 impl Leashed {
     /// Starts the program.
     ///
     /// # Errors
     /// It cannot be started.
-    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+    pub fn start(command: &mut Command) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         Ok(Self(command.spawn().with_context(|| format!("cannot start {name}"))?))
     }
 
     /// The program, to take its pipes.
-    pub(crate) fn child(&mut self) -> &mut Child {
+    pub fn child(&mut self) -> &mut Child {
         &mut self.0
     }
 
@@ -34,7 +34,7 @@ impl Leashed {
     ///
     /// # Errors
     /// The system cannot tell.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.0.try_wait()?)
     }
 }
@@ -49,17 +49,18 @@ impl Drop for Leashed {
 
 /// What a program that has ended leaves.
 #[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) status: ExitStatus,
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
     /// Its standard output.
-    pub(crate) said: String,
+    pub said: String,
     /// Its standard error.
-    pub(crate) complained: String,
+    pub complained: String,
 }
 
 impl Output {
     /// The last lines of all it printed.
-    pub(crate) fn tail(&self) -> String {
+    pub fn tail(&self) -> String {
         let lines: Vec<&str> = self.said.lines().chain(self.complained.lines()).collect();
         lines[lines.len().saturating_sub(60)..].join("\n")
     }
@@ -69,7 +70,7 @@ impl Output {
 ///
 /// # Errors
 /// It cannot be started, takes more than `limit`, or fails; the error carries the end of what it said.
-pub(crate) fn run(what: &str, command: &mut Command, limit: Duration) -> Result<String> {
+pub fn run(what: &str, command: &mut Command, limit: Duration) -> Result<String> {
     let output = output(what, command, limit)?;
     if !output.status.success() {
         bail!("{what} failed ({}):\n{}", output.status, output.tail());
@@ -81,7 +82,7 @@ pub(crate) fn run(what: &str, command: &mut Command, limit: Duration) -> Result<
 ///
 /// # Errors
 /// It cannot be started or takes more than `limit`.
-pub(crate) fn output(what: &str, command: &mut Command, limit: Duration) -> Result<Output> {
+pub fn output(what: &str, command: &mut Command, limit: Duration) -> Result<Output> {
     let started = Instant::now();
     watched(what, command, limit, &|| format!("{} s", started.elapsed().as_secs()))
 }
@@ -90,7 +91,7 @@ pub(crate) fn output(what: &str, command: &mut Command, limit: Duration) -> Resu
 ///
 /// # Errors
 /// As [`output`].
-pub(crate) fn watched(
+pub fn watched(
     what: &str,
     command: &mut Command,
     limit: Duration,
@@ -119,7 +120,7 @@ pub(crate) fn watched(
 }
 
 /// Whether a program of that name can be started from here.
-pub(crate) fn on_path(name: &str) -> bool {
+pub fn on_path(name: &str) -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&folders).any(|folder| folder.join(name).is_file())
 }

@@ -1,0 +1,35 @@
+//! Checks of this repository that start no machine; what `scripts/check` and `scripts/mutations` call.
+
+mod changed;
+mod circles;
+mod inventory;
+mod mutations;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match command(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("checks: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
+    if arguments.is_empty() {
+        bail!("which command? mutations, inventory, circles");
+    }
+    let name = arguments.remove(0);
+    match name.to_str() {
+        Some("mutations") => mutations::mutations(&arguments),
+        Some("circles") => circles::circles(),
+        Some("inventory") => inventory::inventory(),
+        _ => bail!("no command {}", name.display()),
+    }
+}

@@ -1,0 +1,15 @@
+//! What the lab (`tests/lab`) and the checks of this repository (`tests/checks`) both need of the host they run on.
+
+pub mod folder;
+pub mod paths;
+pub mod process;
+
+use std::process::Command;
+
+/// Cargo of the pinned toolchain, at the root of the repository.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(paths::root());
+    cargo
+}
