@@ -17,6 +17,7 @@ use crate::run::outcome::{Outcome, Report};
 use crate::run::screen::Screen;
 use crate::run::shim;
 use crate::setup::cpio::Archive;
+use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use checks::outside;
 
@@ -92,10 +93,14 @@ impl Evidence {
             std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
         };
         let guest = read("guest.log")?;
+        let log = read("xen.log")?;
+        if options.xen.is_none() {
+            is_release(&log, parts.release)?;
+        }
         Ok(Self {
             guest: if options.shim { shim::without_xen(&guest) } else { guest },
             xl: read("xl.log").unwrap_or_default(),
-            xen: read(if options.shim { "shim.log" } else { "xen.log" })?,
+            xen: if options.shim { read("shim.log")? } else { log },
             mode: options.mode,
             asked: (options.mode == Mode::DomU && !options.shim).then_some(options.memory / PAGE),
             kernel: options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0)),
@@ -133,6 +138,16 @@ impl Evidence {
         let [start, end] = ends[..] else { anyhow::bail!("no two addresses in Phys-Mach map:{range}") };
         Ok(Some((end - start) / 8))
     }
+}
+
+/// The Xen that ran is the one that was chosen.
+fn is_release(log: &str, release: Release) -> Result<()> {
+    let line = log.lines().find_map(|line| line.strip_prefix("(XEN) Xen version "));
+    let said = line.context("Xen does not say its version")?;
+    let number = release.number();
+    let rest = said.strip_prefix(number).filter(|rest| rest.starts_with('.'));
+    ensure!(rest.is_some(), "another Xen than {number}: {said}");
+    Ok(())
 }
 
 impl Case {
@@ -318,7 +333,7 @@ fn microcode(border: usize) -> Vec<u8> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Evidence, Mode};
+    use super::{Evidence, Mode, Release, is_release};
     use crate::run::outcome::{Outcome, Report};
 
     fn evidence(xen: &str, asked: Option<u64>) -> Evidence {
@@ -337,6 +352,15 @@ mod tests {
             mode: if asked.is_some() { Mode::DomU } else { Mode::Dom0 },
             asked,
         }
+    }
+
+    #[test]
+    fn which_xen_it_was() {
+        let log = "(XEN) parameter x\n(XEN) Xen version 4.14.6 (Debian 4.14.6-1)\n";
+        assert!(is_release(log, Release::V4_14).is_ok());
+        assert!(is_release(log, Release::V4_17).is_err());
+        assert!(is_release("(XEN) Xen version 4.140.6\n", Release::V4_14).is_err());
+        assert!(is_release("", Release::V4_14).is_err());
     }
 
     #[test]

@@ -22,7 +22,9 @@ use crate::machine::size::{GIB, MIB, PAGE, text};
 use crate::run::boot;
 use crate::run::outcome::Outcome;
 use crate::setup::Parts;
+use crate::setup::release::Release;
 use crate::suite::case::{Evidence, Ramdisk};
+use crate::suite::draw::Draw;
 use crate::suite::module_runs;
 use crate::suite::proof;
 
@@ -86,40 +88,19 @@ const MODULES: [(Option<&str>, &[&str]); 7] = [
     (Some("hello,absent"), &["hello"]),
 ];
 
-/// Numbers from a seed (splitmix64).
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number from `low` to `high`, both included.
-    fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.next().is_multiple_of(count)
-    }
-
-    fn of<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.next() as usize % items.len()]
-    }
-
-    /// A size in MiB at a border, or up to three beside it.
-    fn beside(&mut self, borders: &[u64]) -> u64 {
-        self.of(borders) + self.between(0, 6) - 3
-    }
-}
+/// Processors besides QEMU's own: with less, with other addresses, and one that is an Intel to Xen.
+const PROCESSORS: [&str; 5] = [
+    "-xsave",
+    "-pdpe1gb",
+    "phys-bits=39",
+    "phys-bits=52",
+    "vendor=GenuineIntel,family=6,model=94,stepping=3",
+];
 
 impl Boot {
     /// The boot of a seed.
     pub(crate) fn drawn(seed: u64) -> Self {
-        let mut draw = Draw(seed);
+        let mut draw = Draw::from(seed);
         let mode = if draw.one_in(4) { Mode::DomU } else { Mode::Dom0 };
         let across = draw.one_in(20);
         let mebibytes = match mode {
@@ -206,6 +187,11 @@ impl Boot {
         let plain = across || draw.one_in(2);
         // A list of at least 256 pages, of which these lie below the window.
         let across = across.then(|| draw.between(3, 250));
+        // Last, so that what else a seed stands for stays as it was.
+        options.release = draw.of(&[Release::V4_17, Release::V4_17, Release::V4_14, Release::V4_20]);
+        if draw.one_in(3) {
+            options.cpu = draw.of(&PROCESSORS).to_owned();
+        }
         Self {
             seed,
             options,
@@ -230,9 +216,15 @@ impl Boot {
 
     /// What was drawn, in the words of `scripts/boot` and a few of ours.
     pub(crate) fn line(&self) -> String {
-        let Options { mode, memory, vcpus, cmdline, xen_line, config, .. } = &self.options;
+        let Options { mode, memory, vcpus, cmdline, xen_line, config, release, cpu, .. } = &self.options;
         let mut line =
             format!("{} --memory {}", if *mode == Mode::Dom0 { "dom0" } else { "domu" }, text(*memory));
+        if *release != Release::default() {
+            line += &format!(" --xen-release {}", release.number());
+        }
+        if !cpu.is_empty() {
+            line += &format!(" --cpu {cpu}");
+        }
         if *vcpus > 1 {
             line += &format!(" --vcpus {vcpus}");
         }
@@ -480,6 +472,7 @@ mod tests {
     use crate::machine::options::Mode;
     use crate::machine::size::{GIB, MIB};
     use crate::run::outcome::{Outcome, Report};
+    use crate::setup::release::Release;
     use crate::suite::case::{Evidence, Ramdisk};
 
     fn fixed() -> Vec<Boot> {
@@ -530,6 +523,9 @@ mod tests {
             any(&|boot| boot.json),
             any(&|boot| boot.padding > 0),
             any(&|boot| boot.ramdisk == Ramdisk::MicrocodeGzip),
+            any(&|boot| boot.options.release == Release::V4_14 && !dom0(boot)),
+            any(&|boot| boot.options.release == Release::V4_20 && dom0(boot)),
+            any(&|boot| boot.options.cpu.contains("Intel")),
             any(&|boot| expected(boot).fails.is_some()),
             any(&|boot| expected(boot).begins.is_none()),
         ];
