@@ -126,3 +126,33 @@ impl Set {
         self.home.join("tree.stamp")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Set;
+    use crate::setup::release::Release;
+
+    #[test]
+    fn what_to_put_where_by_hand() {
+        for release in Release::ALL {
+            let words = Set::xen(release).by_hand();
+            let (before, names) = words.split_once(": ").unwrap();
+            assert!(before.contains(release.suite()), "{words}");
+            assert!(before.ends_with(&format!("target/lab/debs/{}", release.suite())), "{words}");
+            let tools = format!("xen-utils-{}", release.number());
+            assert!(names.split(' ').any(|name| name == tools) || Set::xen(release).is_given(), "{words}");
+        }
+        let linux = Set::linux();
+        assert!(linux.is_given() || linux.by_hand().ends_with("/debs/bookworm: linux-image-6.*-amd64"));
+    }
+
+    #[test]
+    fn every_set_has_a_folder_of_its_own() {
+        let sets =
+            [Set::xen(Release::V4_14), Set::xen(Release::V4_17), Set::xen(Release::V4_20), Set::linux()];
+        for (index, set) in sets.iter().enumerate() {
+            assert!(sets[index + 1..].iter().all(|other| other.home() != set.home()));
+            assert!(sets[index + 1..].iter().all(|other| other.content() != set.content()));
+        }
+    }
+}
