@@ -381,7 +381,7 @@ impl<'a> Bench<'a> {
             }
         }
         self.drop_tables();
-        // Xen takes a large tree apart with the next call that is made (xen-pv-abi.md 3.13).
+        // Xen takes a large tree apart with the next call that is made (`mm.c`, `put_old_guest_table`).
         let _done = self.operate(xen_sys::MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
         for page in (0..PAGES).map(Page) {
             let answer = self.remap(page, RW);

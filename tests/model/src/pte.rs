@@ -98,7 +98,7 @@ impl Pte {
 mod tests {
     use super::*;
 
-    /// The table of xen-pv-abi.md 3.3, each line read back from real Xen.
+    /// What Xen makes of an entry that is written (`pv/mm.h`, `adjust_guest_l1e`), each line read back from real Xen.
     #[test]
     fn what_is_read_back_is_what_xen_gives_back() {
         for (written, read) in [

@@ -66,7 +66,7 @@ fn linear(machine: &Machine, cr3: u64, start: u64) -> Result<(), String> {
     if start <= 0xffff_87ff_ffff_ffff && last >= 0xffff_8000_0000_0000 {
         return Err(format!("Bad virtual p2m address range {start:#x}..{last:#x}"));
     }
-    // The cut of equal tables at the end goes wrong elsewhere (xen-pv-abi.md 6.4).
+    // The cut of equal tables at the end goes wrong elsewhere (`xg_sr_save_x86_pv.c`, `map_p2m_list`).
     if leaves > ENTRIES && !start.is_multiple_of(1 << 30) {
         return Err(format!("p2m_vaddr {start:#x} is not on 1 GiB: the tools cut the list short"));
     }

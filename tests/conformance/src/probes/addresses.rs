@@ -1,4 +1,4 @@
-//! `update_va_mapping`: which addresses it reaches, and its flushes (xen-pv-abi.md 3.10).
+//! `update_va_mapping`: which addresses it reaches, and its flushes (`mm.c`, `__do_update_va_mapping`).
 
 use crate::{
     bench::{RO, RW},

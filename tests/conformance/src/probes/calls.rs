@@ -1,4 +1,4 @@
-//! Hypercalls that are not about tables, and several at once (xen-pv-abi.md 4.4, 5.1, 9.1).
+//! Hypercalls that are not about tables, and several at once (`common/multicall.c`, `pv/callback.c`, `drivers/char/console.c`).
 
 use crate::{
     bench::{RO, RW},

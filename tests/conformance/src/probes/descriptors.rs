@@ -1,4 +1,4 @@
-//! Pages of descriptors, the local table and the second root (xen-pv-abi.md 5.7, 3.8).
+//! Pages of descriptors, the local table and the second root (`pv/descriptor-tables.c`; `mm.c`, `do_mmuext_op`).
 
 use crate::{
     bench::{Bench, RO},

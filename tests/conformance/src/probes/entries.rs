@@ -1,4 +1,4 @@
-//! What Xen makes of the entries of a live lowest-level table (xen-pv-abi.md 3.3): read back, kept, refused.
+//! What Xen makes of the entries of a live lowest-level table (`mm.c`, `mod_l1_entry`; `pv/mm.h`, `adjust_guest_l1e`): read back, kept, refused.
 
 use crate::{
     bench::{Bench, NX, RO, RW},

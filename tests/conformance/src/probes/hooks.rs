@@ -1,4 +1,4 @@
-//! Hooks: entries of live tables that lead to tables (xen-pv-abi.md 3.5).
+//! Hooks: entries of live tables that lead to tables (`mm.c`, `mod_l2_entry` to `mod_l4_entry`).
 
 use crate::{
     bench::{Bench, RO, RW, TABLE},

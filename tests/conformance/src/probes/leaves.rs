@@ -1,4 +1,4 @@
-//! What a lowest-level entry may map (xen-pv-abi.md 3.3, 3.4), by `update_va_mapping` at an address of the direct map.
+//! What a lowest-level entry may map (`mm.c`, `get_page_from_l1e`), by `update_va_mapping` at an address of the direct map.
 
 use crate::{
     bench::{Bench, RO, RW},

@@ -1,4 +1,4 @@
-//! Pins: what they refuse and what they hold (xen-pv-abi.md 3.1, 3.8).
+//! Pins: what they refuse and what they hold (`mm.c`, `do_mmuext_op` and `_get_page_type`).
 
 use crate::{
     bench::{RO, RW},

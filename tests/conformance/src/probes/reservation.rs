@@ -1,4 +1,4 @@
-//! Frames given back and taken (xen-pv-abi.md 4.5, 8.1, 8.3).
+//! Frames given back and taken (`common/memory.c`).
 
 use crate::{
     bench::{RO, RW},

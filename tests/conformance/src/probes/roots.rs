@@ -1,4 +1,4 @@
-//! The processor's top-level table: `NEW_BASEPTR` (xen-pv-abi.md 3.8).
+//! The processor's top-level table: `NEW_BASEPTR` (`mm.c`, `new_guest_cr3`).
 
 use crate::{
     bench::{RO, RW},

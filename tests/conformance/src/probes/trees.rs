@@ -1,4 +1,4 @@
-//! Promotion of whole trees: what is checked four levels down (xen-pv-abi.md 3.4, 3.5, 3.6).
+//! Promotion of whole trees: what is checked four levels down (`mm.c`, `promote_l1_table` to `promote_l4_table`).
 
 use crate::{
     bench::{Bench, RO, RW, TABLE},

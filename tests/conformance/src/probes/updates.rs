@@ -1,4 +1,4 @@
-//! `mmu_update` itself: its kinds, its targets, its lists (xen-pv-abi.md 3.9).
+//! `mmu_update` itself: its kinds, its targets, its lists (`mm.c`, `do_mmu_update`).
 
 use crate::{
     bench::{RO, RW, TABLE},
