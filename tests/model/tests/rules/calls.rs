@@ -1,4 +1,4 @@
-//! Hypercalls that are not about tables (4.4, 4.5, 5.1, 9.1), and several at once.
+//! Hypercalls that are not about tables, and several at once.
 
 use mmu::{Errno, Stopped};
 use xen_model::{Guest, Hypercall, Machine};

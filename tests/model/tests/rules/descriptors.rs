@@ -1,4 +1,4 @@
-//! Pages of descriptors (5.7): what may be one, and what one may not be.
+//! Pages of descriptors: what may be one, and what one may not be.
 
 use mmu::Errno;
 use xen_model::{Kind, LocalTable};

@@ -1,4 +1,4 @@
-//! What a lowest-level entry may hold (3.3, 3.4, 3.12), and changes of one entry (3.9, 3.10).
+//! What a lowest-level entry may hold, and changes of one entry.
 
 use mmu::{Errno, Stopped};
 use start_info::Mfn;

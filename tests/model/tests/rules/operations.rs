@@ -1,4 +1,4 @@
-//! Extended operations on whole pages, caches and the second root (3.8).
+//! Extended operations on whole pages, caches and the second root.
 
 use mmu::Errno;
 use xen_model::{Guest, Kind, Release};

@@ -1,4 +1,4 @@
-//! How many frames the guest has, and how they change hands (4.5, 8.1, 8.3).
+//! How many frames the guest has, and how they change hands.
 
 use mmu::{Errno, Stopped};
 use p2m::MachineToPhys;

@@ -1,4 +1,4 @@
-//! What the builder leaves (2.1, 2.3, 2.4), and what ends a test.
+//! What the builder leaves, and what ends a test.
 
 use mmu::RamdiskPages;
 use mmu::layout::{INIT_P2M, KERNEL_MAP};

@@ -1,4 +1,4 @@
-//! How a page becomes a table and ceases to be one (3.1, 3.5, 3.6, 3.7, 3.8).
+//! How a page becomes a table and ceases to be one.
 
 use mmu::Errno;
 use xen_model::{Kind, Unmapped, audit};
