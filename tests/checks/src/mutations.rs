@@ -32,6 +32,8 @@ const BOOT: &str = "boot";
 const NAMED_GUESTS: &str = "domains::";
 /// How the names of tests that measure time begin, behind their modules. On a busy machine they fail, whatever is broken.
 const TIMED: &str = "::the_time_for_";
+/// The search for what nobody thought of: it takes longest.
+const SEARCH: &str = "search";
 /// The tests that were written for breaks: over at once.
 const MUTANTS: &str = "mutants";
 const MODEL_TESTS: &str = "tests/model/tests";
@@ -402,7 +404,7 @@ impl Copied {
 }
 
 /// Arguments of `cargo test`, one set for each round: first the tests of the broken package itself and those written for breaks, then boots
-/// of named guests, then all the rest that uses it, the long boots last. The packages that it uses are as they were.
+/// of named guests, then all the rest that uses it, the long boots and the search last. The packages that it uses are as they were.
 fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
     let package = file.and_then(|file| file.split('/').next());
     let broken = PACKAGES.iter().position(|name| package == Some(name));
@@ -416,10 +418,11 @@ fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
     };
     // The rounds of a break have had those written for breaks.
     let had = [BOOT, if broken.is_some() { MUTANTS } else { BOOT }];
-    let others = model_tests.iter().filter(|name| !had.contains(&name.as_str()));
+    let others = model_tests.iter().filter(|name| !had.contains(&name.as_str()) && *name != SEARCH);
     let others = model(["--lib"].into_iter().chain(others.flat_map(|name| ["--test", name])).collect());
     let boots = model(vec!["--test", BOOT]);
-    let Some(broken) = broken else { return vec![all(&PACKAGES), others, boots] };
+    let search = model(vec!["--test", SEARCH]);
+    let Some(broken) = broken else { return vec![all(&PACKAGES), others, boots, search] };
     let named_guests = model(vec!["--test", BOOT, "--", NAMED_GUESTS]);
     let mutants = model(vec!["--test", MUTANTS]);
     let mut rounds = vec![all(&PACKAGES[broken..=broken]), mutants, named_guests];
@@ -428,7 +431,7 @@ fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
         [] => rounds.rotate_left(1),
         users => rounds.push(all(users)),
     }
-    rounds.extend([others, boots]);
+    rounds.extend([others, boots, search]);
     rounds
 }
 
@@ -591,23 +594,24 @@ mod tests {
 
     #[test]
     fn every_test_that_can_notice_runs() {
-        let tests = ["boot", "mutants", "rules"].map(String::from);
+        let tests = ["boot", "mutants", "rules", "search"].map(String::from);
         let told = |file| rounds(file, &tests).iter().map(|round| round.join(" ")).collect::<Vec<_>>();
         let boots = "--package xen-model --test boot";
         let named = "--package xen-model --test boot -- domains::";
         let rest = "--package xen-model --lib --test rules";
+        let search = "--package xen-model --test search";
         let written = "--package xen-model --test mutants";
         let skip = "-- --skip ::the_time_for_";
         let all = format!(
             "--lib --bins --tests --package start_info --package p2m --package mmu --package xen-guest {skip}"
         );
         let all = all.as_str();
-        assert_eq!(told(None), [all, "--package xen-model --lib --test mutants --test rules", boots]);
+        assert_eq!(told(None), [all, "--package xen-model --lib --test mutants --test rules", boots, search]);
         let own = format!("--lib --bins --tests --package mmu {skip}");
         let users = format!("--lib --bins --tests --package xen-guest {skip}");
         let (own, users) = (own.as_str(), users.as_str());
-        assert_eq!(told(Some("mmu/src/paging/leaf.rs")), [own, written, named, users, rest, boots]);
-        assert_eq!(told(Some("xen-guest/src/boot/mod.rs")), [written, named, users, rest, boots]);
+        assert_eq!(told(Some("mmu/src/paging/leaf.rs")), [own, written, named, users, rest, boots, search]);
+        assert_eq!(told(Some("xen-guest/src/boot/mod.rs")), [written, named, users, rest, boots, search]);
     }
 
     #[test]
