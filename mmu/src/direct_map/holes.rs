@@ -1,4 +1,4 @@
-//! Memory where the machine has none: it is let go, unmapped and given back to Xen.
+//! Pages that are let go: given to the allocator, or, where the machine has no RAM, unmapped and given back to Xen.
 
 use p2m::{Arrangement, Translate};
 use start_info::PfnRange;
@@ -38,7 +38,7 @@ impl DirectMap {
         discard(machine, p2m, late())
     }
 
-    /// Takes pages off the list of those that hold something, and gives them to the allocator.
+    /// Gives pages that nobody holds any more to the allocator, all but those of `late`.
     pub(crate) fn give_released<M: Machine>(
         &mut self,
         machine: &mut M,

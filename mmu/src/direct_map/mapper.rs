@@ -1,9 +1,10 @@
-//! Mapping a chunk.
+//! Mapping a chunk, and the tables of other addresses.
 //!
-//! *What this is*: the tables of a chunk, made from its numbers and hooked from the bottom up, and the hand-over of its free pages.
+//! *What this is*: the tables of a chunk, made from its numbers and hooked from the bottom up, and the hand-over of its free pages; and
+//! the tables that lead to an address of device memory or of a module.
 //!
-//! *What must hold*: a table's frame is noted before the table is made, and nothing of the chunk is handed out before Xen accepted
-//! all of it.
+//! *What must hold*: the frame of a chunk's table is noted before the table is made, and nothing of the chunk is handed out before Xen
+//! accepted all of it.
 
 use p2m::{Entry as P2mEntry, Frame, FrameAllocator, Mapped, Span, Translate, Unmapped};
 use start_info::{Pfn, PfnRange};

@@ -3,7 +3,8 @@
 //! *What this is*: a writable entry needs the frame as [`Data`], an executable one needs it [`Sealed`]; so no frame can be code and
 //! writable memory at once. Writable mappings are counted in the frame, and it is not free before the count is zero.
 //!
-//! *What is not prevented*: an entry is a value. Who makes one enters it before the frame gets another role.
+//! *What is not prevented*: an entry is a value. Who makes one enters it once, before the frame gets another role: `module/place.rs` alone
+//! does.
 
 use p2m::{Data, Frame, Sealed};
 

@@ -4,7 +4,8 @@
 //! `super`, and the rings in that. A `pub use` of a file that has others below it only passes a name on; who uses the name uses the file
 //! it comes from. Tests are left out.
 //!
-//! *What is not prevented*: a ring by methods, which name no file.
+//! *What is not seen*: a ring by methods, which name no file; a path inside a macro; what a file with others below it names of those
+//! through a name that it passes on itself. A module inside a file is taken for the file: `super` in it may lead one too far up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -52,3 +52,32 @@ impl fmt::Display for Stage {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Stage;
+
+    /// As docs/boot.md has them, and whoever reads the report.
+    #[test]
+    fn every_stage_has_its_name() {
+        let names = [
+            (Stage::Entry, "entry"),
+            (Stage::StartInfo, "start_info"),
+            (Stage::P2mCheck, "p2m check"),
+            (Stage::MemoryMap, "memory map"),
+            (Stage::Layout, "layout"),
+            (Stage::BuilderTables, "builder's tables"),
+            (Stage::Renumber, "renumber"),
+            (Stage::DirectMap, "direct map"),
+            (Stage::P2m, "p2m"),
+            (Stage::PageTables, "page tables"),
+            (Stage::Release, "release"),
+            (Stage::SharedInfo, "shared_info"),
+            (Stage::MakeWay, "make way"),
+        ];
+        for (stage, name) in names {
+            assert_eq!(stage.to_string(), name);
+            assert_eq!(format!("{stage:<18}|"), format!("{name:<18}|"));
+        }
+    }
+}

@@ -12,7 +12,7 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// All hypercalls that were made.
+/// All hypercalls that were made, but for an `iret` in the trap handler.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// Hypercalls that Xen refused. Not counted: those to its console, which a release Xen lets only dom0 use, and questions about

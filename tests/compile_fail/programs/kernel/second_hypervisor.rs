@@ -1,6 +1,6 @@
 //! There is one handle to the hypervisor, and the boot makes it.
 //!
-//! On Xen: two handles count hypercalls apart and map shared_info twice; a boot from the second would take over page
+//! On Xen: two handles map shared_info twice; a boot from the second would take over page
 //! tables that are no longer the builder's.
 
 #![no_std]

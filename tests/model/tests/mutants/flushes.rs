@@ -134,6 +134,21 @@ fn a_chunk_that_is_undone_is_flushed() {
     assert!(letters.chars().all(|letter| letter == 'U'), "{letters}");
 }
 
+/// The frames of a chunk that could not be mapped are given back the last first, so that they are taken again in the same order.
+#[test]
+fn a_chunk_that_is_undone_leaves_the_allocator_as_it_was() {
+    let [undisturbed, disturbed] = [false, true].map(|disturbed| {
+        let guest = Guest::new(3000 * 256).with_command_line("map=lazy");
+        let mut booted = guest.build().unwrap().boot().unwrap();
+        if disturbed {
+            booted.machine_mut().cut_at(1, 5, mmu::Errno::ENOMEM);
+            assert!(booted.running.grow().is_err());
+        }
+        [0; 40].map(|_| booted.running.take_frame().unwrap().pfn())
+    });
+    assert_eq!(disturbed, undisturbed);
+}
+
 #[test]
 fn spaces_come_and_go() {
     let mut booted = booted();

@@ -79,6 +79,20 @@ fn all_live_tables_are_found_by_walking() {
     assert!(spaces.iter().all(|space| walked.contains(&(space.root(), 4))));
 }
 
+/// The last table that an L2 table of the direct map has room for leads to memory too.
+#[test]
+fn the_last_table_under_another_is_found_by_walking() {
+    let booted = Guest::new(512 * 512 + 3).build().unwrap().boot().unwrap();
+    let mut walked = BTreeSet::new();
+    let view = booted.running.parts().map.view();
+    let visited = view.each_table(booted.machine(), |level, pfn| {
+        walked.insert((booted.machine().held_mfn(pfn.get()).unwrap(), level));
+        Ok(())
+    });
+    visited.unwrap();
+    assert_eq!(walked, audit::tables(booted.machine()).collect());
+}
+
 #[test]
 fn the_space_in_use_stays() {
     let mut booted = dom0();

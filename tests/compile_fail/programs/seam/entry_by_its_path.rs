@@ -1,0 +1,6 @@
+//! An entry of a page table is not reached by the path of its file either.
+//!
+//! On Xen: a present entry for a frame that is not ours is refused; one for a frame of ours is not.
+
+use mmu::Access; //~ TWIN
+use mmu::paging::entry::Entry; //~ FAIL E0603

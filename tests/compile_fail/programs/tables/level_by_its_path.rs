@@ -1,0 +1,6 @@
+//! A level of page tables is not reached by the path of its file either.
+//!
+//! On Xen: what is public for a level could be public for a table of it.
+
+use mmu::View; //~ TWIN
+use mmu::paging::level::L1; //~ FAIL E0603
