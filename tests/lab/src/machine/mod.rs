@@ -28,10 +28,10 @@ const GUEST: &str = "guest";
 
 /// A processor on which Xen's shim starts in a PVH domain. QEMU's `max` has the family and model of an AMD K8: the shim then writes an
 /// MSR that a PVH domain must not. With `monitor` the outer Xen of such a processor faults in `mwait`.
-const SHIM_CPU: &str = ",-monitor,family=23,model=49,stepping=0";
+const SHIM_CPU: &str = "-monitor,family=23,model=49,stepping=0";
 /// What the shim of 4.20 cannot have besides. In a PVH domain on QEMU it finds the state of XSAVE to take no bytes, a BUG; and it
 /// uses `rdtscp`, which the outer Xen intercepts and, by what QEMU tells of it, cannot emulate.
-const SHIM_4_20_CPU: &str = ",-xsave,-rdtscp";
+const SHIM_4_20_CPU: &str = "-xsave,-rdtscp";
 
 /// Where a run's inputs lie in its folder, which a person may have named and use for other things.
 pub(crate) fn inputs(out: &Path) -> PathBuf {
@@ -183,22 +183,34 @@ struct Boot<'a> {
     ramdisk: &'a str,
 }
 
+/// The processor: QEMU's largest, changed by what the memory, a shim and last the user want.
+fn processor(options: &Options, release: Release) -> String {
+    let mut parts = vec!["max,-smap".to_owned()];
+    if memory(options) > 16 * GIB {
+        parts.push("phys-bits=46".to_owned());
+    }
+    if options.shim {
+        parts.push(SHIM_CPU.to_owned());
+    }
+    if options.shim && release == Release::V4_20 {
+        parts.push(SHIM_4_20_CPU.to_owned());
+    }
+    if !options.cpu.is_empty() {
+        parts.push(options.cpu.clone());
+    }
+    parts.join(",")
+}
+
 fn start(options: &Options, parts: &Parts, inputs: &Path, dom0: &Boot<'_>) -> Result<Command> {
     let mut qemu = qemu::command();
     qemu.current_dir(inputs);
     let memory = memory(options);
-    let bits = if memory > 16 * GIB { ",phys-bits=46" } else { "" };
     qemu.args(["-accel", if options.icount { "tcg" } else { "tcg,thread=multi" }]);
     if options.icount {
         qemu.args(["-icount", "shift=0,sleep=off,align=off", "-rtc", "clock=vm"]);
     }
     let and = |text: &String| if text.is_empty() { String::new() } else { format!(",{text}") };
-    let model = match (options.shim, parts.release) {
-        (false, _) => String::new(),
-        (true, Release::V4_20) => [SHIM_CPU, SHIM_4_20_CPU].concat(),
-        (true, _) => SHIM_CPU.to_owned(),
-    };
-    qemu.arg("-cpu").arg(format!("max,-smap{bits}{model}{}", and(&options.cpu)));
+    qemu.arg("-cpu").arg(processor(options, parts.release));
     qemu.arg("-object").arg(format!("memory-backend-ram,id=m,size={}M,reserve=off", memory / MIB));
     qemu.arg("-machine").arg(format!("pc-i440fx-7.0,memory-backend=m{}", and(&options.machine)));
     qemu.arg("-m").arg(format!("{}M", memory / MIB));
@@ -249,9 +261,10 @@ fn firmware(qemu: &mut Command, inputs: &Path, xen: &Path, xen_line: &str, dom0:
 
 #[cfg(test)]
 mod tests {
-    use super::{configuration, memory, xen_line};
+    use super::{SHIM_4_20_CPU, configuration, memory, processor, xen_line};
     use crate::machine::options::{Mode, Options};
     use crate::machine::size::{GIB, MIB};
+    use crate::setup::release::Release;
 
     #[test]
     fn the_guest_gets_what_was_asked_for() {
@@ -274,6 +287,20 @@ mod tests {
         options.shim = true;
         let text = configuration(&options, 0);
         assert!(text.contains("\ntype = \"pvh\"\n") && text.contains("\npvshim = 1\n"), "{text}");
+    }
+
+    #[test]
+    fn the_processor_is_what_was_asked_for_last() {
+        let mut options = Options::new(Mode::Dom0);
+        assert_eq!(processor(&options, Release::V4_17), "max,-smap");
+        options.cpu = "-xsave,phys-bits=39".to_owned();
+        assert_eq!(processor(&options, Release::V4_17), "max,-smap,-xsave,phys-bits=39");
+        options.memory = 128 * GIB;
+        assert_eq!(processor(&options, Release::V4_17), "max,-smap,phys-bits=46,-xsave,phys-bits=39");
+        let mut options = Options::new(Mode::DomU);
+        options.shim = true;
+        let [old, new] = [Release::V4_14, Release::V4_20].map(|release| processor(&options, release));
+        assert_eq!(new, format!("{old},{SHIM_4_20_CPU}"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::machine;
 use crate::machine::options::{Mode, Options};
@@ -49,6 +49,9 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) 
     drop(qemu);
     watch.finish(&serial)?;
     tools::folder::remove(&machine.inputs)?;
+    if watch.lacks_shim() {
+        bail!("the guest ran without a shim: does --config take it away?");
+    }
 
     let log = std::fs::read_to_string(out.join("xen.log"))?;
     let complaints: Vec<String> = if options.shim {

@@ -13,6 +13,8 @@ use crate::run::serial::{Line, Splitter};
 pub(crate) struct Shim {
     log: File,
     splitter: Splitter,
+    /// It said that it builds a guest.
+    builds: bool,
     /// Its last line was the head of a panic.
     panics: bool,
     panic: Option<String>,
@@ -27,6 +29,7 @@ impl Shim {
         Ok(Self {
             log: File::create(out.join("shim.log"))?,
             splitter: Splitter::default(),
+            builds: false,
             panics: false,
             panic: None,
         })
@@ -45,9 +48,15 @@ impl Shim {
                     self.panic = Some(text.trim_start_matches("(XEN) ").to_owned());
                 }
                 self.panics = text.contains("Panic on CPU");
+                self.builds |= text.contains("Phys-Mach map:");
             }
         }
         Ok(lines)
+    }
+
+    /// Tells whether there was a shim, and it came to build its guest.
+    pub(crate) const fn builds(&self) -> bool {
+        self.builds
     }
 
     /// Why the shim panicked, if it did.
@@ -81,6 +90,9 @@ mod tests {
             shim.take(line).unwrap();
         }
         assert_eq!(shim.panic(), Some("Not enough RAM"));
+        assert!(!shim.builds());
+        shim.take("(XEN)  Phys-Mach map: ffffffff816b0000->ffffffff816e4ec8").unwrap();
+        assert!(shim.builds());
         std::fs::remove_dir_all(out).unwrap();
     }
 

@@ -345,6 +345,11 @@ impl Watch {
         }
     }
 
+    /// Tells whether a shim was asked for and a guest spoke without one below it.
+    pub(crate) fn lacks_shim(&self) -> bool {
+        self.verdict.is_some() && self.shim.as_ref().is_some_and(|shim| !shim.builds())
+    }
+
     /// Puts the best reason known into a crash that has none.
     pub(crate) fn explain(&self, end: End, complaint: Option<&String>) -> End {
         match end {

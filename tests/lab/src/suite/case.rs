@@ -97,10 +97,14 @@ impl Evidence {
         if options.xen.is_none() {
             is_release(&log, parts.release)?;
         }
+        let xen = if options.shim { read("shim.log")? } else { log };
+        if options.shim {
+            is_release(&xen, parts.release).context("the shim")?;
+        }
         Ok(Self {
             guest: if options.shim { shim::without_xen(&guest) } else { guest },
             xl: read("xl.log").unwrap_or_default(),
-            xen: if options.shim { read("shim.log")? } else { log },
+            xen,
             mode: options.mode,
             asked: (options.mode == Mode::DomU && !options.shim).then_some(options.memory / PAGE),
             kernel: options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0)),
@@ -126,17 +130,17 @@ impl Evidence {
     /// list of frames it made.
     ///
     /// # Errors
-    /// Xen's line does not hold two addresses.
-    pub(crate) fn given(&self) -> Result<Option<u64>> {
-        if self.asked.is_some() {
-            return Ok(self.asked);
+    /// Xen says nothing of the list, or its line does not hold two addresses.
+    pub(crate) fn given(&self) -> Result<u64> {
+        if let Some(asked) = self.asked {
+            return Ok(asked);
         }
         let line = self.xen.lines().find_map(|line| line.split_once("Phys-Mach map:"));
-        let Some((_, range)) = line else { return Ok(None) };
+        let (_, range) = line.context("Xen does not say how many pages it gave")?;
         let ends = range.trim().split("->").map(|end| u64::from_str_radix(end, 16));
         let ends = ends.collect::<Result<Vec<u64>, _>>().with_context(|| format!("Phys-Mach map:{range}"))?;
         let [start, end] = ends[..] else { anyhow::bail!("no two addresses in Phys-Mach map:{range}") };
-        Ok(Some((end - start) / 8))
+        Ok((end - start) / 8)
     }
 }
 
@@ -366,9 +370,9 @@ mod tests {
     #[test]
     fn how_many_pages_a_guest_was_given() {
         let xen = "(XEN)  Phys-Mach map: ffffc80000000000->ffffc800000741d0\n";
-        assert_eq!(evidence(xen, None).given().unwrap(), Some(59450));
-        assert_eq!(evidence(xen, Some(16384)).given().unwrap(), Some(16384));
-        assert_eq!(evidence("", None).given().unwrap(), None);
+        assert_eq!(evidence(xen, None).given().unwrap(), 59450);
+        assert_eq!(evidence(xen, Some(16384)).given().unwrap(), 16384);
+        assert!(evidence("", None).given().is_err());
         assert!(evidence("Phys-Mach map: 0", None).given().is_err());
     }
 }

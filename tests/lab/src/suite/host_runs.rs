@@ -1,6 +1,6 @@
 //! The runs on real Xen that are about the host: dom0 on machines of many sizes, on a part of one, and how it ends.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::machine::size::{GIB, MIB, PAGE};
 use crate::suite::case::{Case, Evidence, Ramdisk};
@@ -81,7 +81,7 @@ pub(crate) const LARGE_HOST: [Case; 2] = [
 
 /// Xen gave dom0 exactly that many pages.
 fn has<const PAGES: u64>(evidence: &Evidence) -> Result<()> {
-    let given = evidence.given()?.context("Xen does not say how many pages it gave")?;
+    let given = evidence.given()?;
     ensure!(given == PAGES, "dom0 has {given} pages, not {PAGES}");
     Ok(())
 }

@@ -389,7 +389,7 @@ impl Boot {
     /// It has the pages it was to have, and those are mapped that should be.
     fn has_memory(&self, evidence: &Evidence) -> Result<()> {
         if let Some(pages) = self.dom0_pages {
-            let given = evidence.given()?.context("Xen does not say how many pages it gave")?;
+            let given = evidence.given()?;
             ensure!(given == pages, "dom0 has {given} pages, not {pages}");
         }
         let (mapped, all) = proof::mapped_and_all(&evidence.guest).context("no count of pages mapped")?;
