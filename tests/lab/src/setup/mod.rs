@@ -41,7 +41,10 @@ pub(crate) fn ensure(release: Release) -> Result<Parts> {
     let lab = paths::lab();
     std::fs::create_dir_all(&lab)?;
     let lock = File::create(lab.join("lock"))?;
-    lock.lock().context("another set-up holds target/lab/lock")?;
+    if lock.try_lock().is_err() {
+        eprintln!("setup: another set-up is at work here; waiting for it");
+        lock.lock().context("another set-up holds target/lab/lock")?;
+    }
     let (xen, linux) = (Set::xen(release), Set::linux());
     let parts = Parts {
         release,
@@ -87,22 +90,19 @@ fn without_apt(machine: &[&str], wanted: &[&Set]) -> Result<()> {
 impl Parts {
     fn are_made(&self, xen: &Set, linux: &Set) -> bool {
         let files = [&self.xen, &self.xen_efi, &self.shim, &self.linux, &self.root];
-        files.iter().all(|file| file.is_file())
+        files.iter().all(|file| file.metadata().is_ok_and(|file| file.is_file() && file.len() > 0))
             && std::fs::read_to_string(stamp(xen)).is_ok_and(|old| old == content(xen, linux))
     }
 
     fn make(&self, xen: &Set, linux: &Set) -> Result<()> {
         let (boot, number) = (xen.tree().join("boot"), self.release.number());
-        std::fs::copy(boot.join(format!("xen-{number}-amd64.efi")), &self.xen_efi)?;
-        std::fs::write(&self.xen, gunzip(&boot.join(format!("xen-{number}-amd64.gz")))?)?;
-        let shim = format!("usr/lib/xen-{number}/boot/xen-shim");
-        std::fs::copy(xen.tree().join(shim), &self.shim).context("the packages have no xen-shim")?;
-        let mut files = std::fs::read_dir(linux.tree().join("boot"))?.flatten();
-        let kernel = files.find(|file| file.file_name().as_encoded_bytes().starts_with(b"vmlinuz-"));
-        std::fs::copy(kernel.context("the kernel package has no vmlinuz")?.path(), &self.linux)?;
-        std::fs::write(&self.root, dom0::archive(self.release, &xen.tree(), &linux.tree())?)?;
-        std::fs::write(stamp(xen), content(xen, linux))?;
-        Ok(())
+        let read = |file: PathBuf| std::fs::read(&file).with_context(|| file.display().to_string());
+        put(&self.xen_efi, &read(boot.join(format!("xen-{number}-amd64.efi")))?)?;
+        put(&self.xen, &gunzip(&boot.join(format!("xen-{number}-amd64.gz")))?)?;
+        put(&self.shim, &read(xen.tree().join(format!("usr/lib/xen-{number}/boot/xen-shim")))?)?;
+        put(&self.linux, &read(kernel(linux).context("the kernel package has no vmlinuz")?)?)?;
+        put(&self.root, &dom0::archive(self.release, &xen.tree(), &linux.tree())?)?;
+        put(&stamp(xen), content(xen, linux).as_bytes())
     }
 }
 
@@ -110,9 +110,26 @@ fn stamp(xen: &Set) -> PathBuf {
     xen.home().join("stamp")
 }
 
-/// What the parts are made from; they are made anew when this changes.
+/// What the parts are made from; they are made anew when this changes. The kernel that is there is named, because all releases share it and
+/// each has its modules.
 fn content(xen: &Set, linux: &Set) -> String {
-    format!("{}\n{}\n{}\n{}", xen.content(), linux.content(), dom0::CONTENT, dom0::INIT)
+    let kernel = kernel(linux).unwrap_or_default();
+    let kernel = kernel.file_name().unwrap_or_default().display();
+    format!("{}\n{}\n{kernel}\n{}\n{}", xen.content(), linux.content(), dom0::CONTENT, dom0::INIT)
+}
+
+/// The kernel in the unpacked package.
+fn kernel(linux: &Set) -> Option<PathBuf> {
+    let files = std::fs::read_dir(linux.tree().join("boot")).ok()?.flatten();
+    let mut files = files.map(|file| file.path());
+    files.find(|file| file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"vmlinuz-")))
+}
+
+/// Writes a file as a whole: a run that starts meanwhile reads the old one or the new one.
+fn put(file: &Path, bytes: &[u8]) -> Result<()> {
+    let new = file.with_extension("new");
+    std::fs::write(&new, bytes).with_context(|| new.display().to_string())?;
+    std::fs::rename(&new, file).with_context(|| file.display().to_string())
 }
 
 /// The content of a gzip file.

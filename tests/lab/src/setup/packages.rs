@@ -54,7 +54,8 @@ impl Set {
 
     /// Whether it is unpacked already.
     pub(crate) fn is_there(&self) -> bool {
-        std::fs::read_to_string(self.stamp()).is_ok_and(|stamp| stamp == self.content())
+        self.tree().is_dir()
+            && std::fs::read_to_string(self.stamp()).is_ok_and(|stamp| stamp == self.content())
     }
 
     /// Unpacks it, fetched as far as nobody put it there by hand.
