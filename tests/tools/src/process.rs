@@ -3,6 +3,7 @@
 //! A program that fails says why by its own last lines; one that takes long is reported every ten seconds, so that nobody
 //! wonders whether it still lives. Every program started here is waited for or killed by its own id.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -125,6 +126,17 @@ pub fn on_path(name: &str) -> bool {
     std::env::split_paths(&folders).any(|folder| folder.join(name).is_file())
 }
 
+/// The command that starts a program, which gets `signal` from the kernel when the thread that started it is gone, however that came about
+/// (`setpriv`, where the machine has it).
+pub fn that_ends_with_us(program: impl AsRef<OsStr>, signal: &str) -> Command {
+    if !on_path("setpriv") {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", signal]).arg(program);
+    command
+}
+
 /// A file without a name.
 fn scratch(folder: &Path, kind: &str) -> Result<File> {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
@@ -147,13 +159,14 @@ mod tests {
     use std::process::Command;
     use std::time::{Duration, Instant};
 
-    use super::{on_path, run};
+    use super::{on_path, run, that_ends_with_us};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
     fn output_and_failure() {
         assert_eq!(run("echo", Command::new("echo").arg("hello"), MINUTE).unwrap(), "hello\n");
+        assert_eq!(run("echo", that_ends_with_us("echo", "TERM").arg("hello"), MINUTE).unwrap(), "hello\n");
         let error =
             run("it", Command::new("sh").args(["-c", "echo no such luck >&2; exit 3"]), MINUTE).unwrap_err();
         assert!(error.to_string().contains("no such luck"), "{error}");

@@ -139,13 +139,7 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         // An apt that outlived the lab would hold the lock of our lists.
-        let mut command = if process::on_path("setpriv") {
-            let mut command = Command::new("setpriv");
-            command.args(["--pdeathsig", "TERM", program]);
-            command
-        } else {
-            Command::new(program)
-        };
+        let mut command = process::that_ends_with_us(program, "TERM");
         // As root, apt would fetch as a user of its own, who may not write below our folder.
         command.env("LC_ALL", "C").args(["-q", "-o", "APT::Sandbox::User=root"]);
         if let Some(config) = &self.config {

@@ -53,19 +53,11 @@ pub(crate) fn get(wanted: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The command that starts QEMU.
-///
-/// `setpriv` lets the kernel end QEMU when the thread that started it is gone, however that came about.
+/// The command that starts QEMU, which ends with the thread that started it.
 pub(crate) fn command() -> Command {
     let own = process::on_path(QEMU);
     let program = if own { PathBuf::from(QEMU) } else { paths::host().join("usr/bin").join(QEMU) };
-    let mut command = if process::on_path("setpriv") {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]).arg(program);
-        command
-    } else {
-        Command::new(program)
-    };
+    let mut command = process::that_ends_with_us(program, "KILL");
     if !own {
         let host = paths::host();
         let libraries = [host.join("usr/lib/x86_64-linux-gnu"), host.join("lib/x86_64-linux-gnu")];
