@@ -38,5 +38,6 @@ pub use guest::{Guest, RamdiskError, RamdiskModules, UnpackedRamdisk};
 pub use module::load_error::LoadError;
 pub use module::table::{Cost, Loaded, ModuleTable, ModulesJson};
 pub use platform::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
-pub use report::picture::Picture;
+pub use report::fact::{Fact, Value};
+pub use report::picture::{Picture, PictureJson};
 pub use report::timeline::{Record, Report};

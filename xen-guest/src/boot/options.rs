@@ -2,6 +2,8 @@
 //!
 //! *What must hold*: unknown words and values are ignored, never fatal; `docs/boot.md` lists the known ones.
 
+use core::mem::offset_of;
+
 use mmu::OldList;
 use start_info::CommandLine;
 
@@ -82,5 +84,40 @@ impl Options {
             },
             json: line.value_of("report") == Some("json"),
         }
+    }
+}
+
+/// Returns what follows `key=` on the command line of a start_info page that nobody has checked, as [`CommandLine::value_of`] would.
+#[cfg_attr(
+    not(any(target_os = "none", test)),
+    expect(dead_code, reason = "read at the entry point, which the host has not")
+)]
+pub(crate) fn unchecked_value<'p>(page: &'p [u8; 4096], key: &str) -> Option<&'p [u8]> {
+    let (_, line) = page.split_at_checked(offset_of!(xen_sys::start_info, cmd_line))?;
+    let line = line.iter().position(|&byte| byte == 0).and_then(|end| line.get(..end))?;
+    let value = |word: &'p [u8]| word.strip_prefix(key.as_bytes())?.strip_prefix(b"=");
+    line.rsplit(u8::is_ascii_whitespace).find_map(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::mem::offset_of;
+
+    use super::unchecked_value;
+
+    fn page(line: &[u8]) -> [u8; 4096] {
+        let mut page = [b'x'; 4096];
+        page[offset_of!(xen_sys::start_info, cmd_line)..][..line.len()].copy_from_slice(line);
+        page
+    }
+
+    #[test]
+    fn the_last_word_counts_as_on_a_line_that_was_checked() {
+        let value = |line: &[u8]| unchecked_value(&page(line), "report").map(<[u8]>::to_vec);
+        assert_eq!(value(b"report=text then=idle report=json\0report=text\0"), Some(b"json".to_vec()));
+        assert_eq!(value(b"\tnoreport=json  report=\xff \0"), Some(b"\xff".to_vec()));
+        assert_eq!(value(b"reports=json\0"), None);
+        assert_eq!(value(b"\0"), None);
+        assert_eq!(value(b"report=json"), None, "a line without an end is none");
     }
 }

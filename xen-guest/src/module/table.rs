@@ -20,7 +20,10 @@ use mmu::{Mapped, Region};
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
-use crate::module::{Error, Export, Lent, Name, Plan, load_error::LoadError};
+use crate::{
+    module::{Error, Export, Lent, Name, Plan, load_error::LoadError},
+    report::json::JsonText,
+};
 
 /// What loading a module cost, in ticks of the time stamp counter and hypercalls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -267,19 +270,6 @@ impl Loaded {
     }
 }
 
-/// A text inside the quotes of JSON (RFC 8259, section 7): a payload may load a module under any name.
-struct JsonText<'t>(&'t str);
-
-impl fmt::Display for JsonText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|letter| match letter {
-            '"' | '\\' => write!(f, "\\{letter}"),
-            '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(letter)),
-            _ => write!(f, "{letter}"),
-        })
-    }
-}
-
 /// The modules as JSON lines, in the form of the boot's stages.
 #[derive(Debug)]
 pub struct ModulesJson<'t>(&'t ModuleTable);
@@ -305,18 +295,5 @@ impl fmt::Display for ModulesJson<'_> {
             )?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::string::ToString;
-
-    use super::JsonText;
-
-    #[test]
-    fn no_name_ends_the_text_it_stands_in() {
-        let text = JsonText("a\"b\\c\nd\u{1f}e\u{7f}ü").to_string();
-        assert_eq!(text, "a\\\"b\\\\c\\u000ad\\u001fe\u{7f}ü");
     }
 }

@@ -1,4 +1,6 @@
-//! What a boot says of itself: its stages with their costs, and the address space it made.
+//! What a boot says of itself: its stages with their costs, the address space it made, and facts for programs.
 
+pub(crate) mod fact;
+pub(crate) mod json;
 pub(crate) mod picture;
 pub(crate) mod timeline;

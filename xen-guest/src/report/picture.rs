@@ -4,7 +4,10 @@ use core::fmt;
 
 use mmu::Region;
 
-use crate::boot::running::Running;
+use crate::{
+    boot::running::Running,
+    report::fact::{Fact, Value},
+};
 
 /// What a person looks at before reading on.
 #[derive(Debug)]
@@ -13,9 +16,7 @@ pub struct Picture<'r>(pub(crate) &'r Running);
 impl fmt::Display for Picture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(running) = self;
-        let mut regions: arrayvec::ArrayVec<Region, 16> = running.layout.regions().iter().copied().collect();
-        regions.sort_unstable_by_key(Region::start);
-        for region in &regions {
+        for region in &regions(running) {
             let pages = region.pages().get();
             writeln!(
                 f,
@@ -28,5 +29,50 @@ impl fmt::Display for Picture<'_> {
         let (map, image) = (&running.map, running.layout.image());
         write!(f, "  image ends at {:#x}, modules end at {:#x}; ", image.last() + 1, running.window.end())?;
         write!(f, "{} of {} pages mapped, {} free", map.memory_mapped(), map.memory(), map.free())
+    }
+}
+
+impl<'r> Picture<'r> {
+    /// Shows the same as facts, a line each: the regions, the P2M, the memory.
+    #[must_use]
+    pub const fn json(&self) -> PictureJson<'r> {
+        PictureJson(self.0)
+    }
+}
+
+fn regions(running: &Running) -> arrayvec::ArrayVec<Region, 16> {
+    let mut regions: arrayvec::ArrayVec<Region, 16> = running.layout.regions().iter().copied().collect();
+    regions.sort_unstable_by_key(Region::start);
+    regions
+}
+
+/// A picture as lines of facts.
+#[derive(Debug)]
+pub struct PictureJson<'r>(&'r Running);
+
+impl fmt::Display for PictureJson<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(running) = self;
+        for region in &regions(running) {
+            let fields = [
+                ("name", Value::Text(&region.name())),
+                ("start", Value::Hex(region.start().as_u64())),
+                ("last", Value::Hex(region.last())),
+                ("pages", Value::Number(region.pages().get())),
+            ];
+            writeln!(f, "{}", Fact::new("region", &fields))?;
+        }
+        let copied = running.publication.is_some();
+        let p2m = [("entries", Value::Number(running.p2m.pages().get())), ("copied", Value::Flag(copied))];
+        writeln!(f, "{}", Fact::new("p2m", &p2m))?;
+        let (map, image) = (&running.map, running.layout.image());
+        let memory = [
+            ("pages", Value::Number(map.memory().get())),
+            ("mapped", Value::Number(map.memory_mapped().get())),
+            ("free", Value::Number(map.free())),
+            ("image_end", Value::Hex(image.last() + 1)),
+            ("modules_end", Value::Hex(running.window.end().as_u64())),
+        ];
+        write!(f, "{}", Fact::new("memory", &memory))
     }
 }

@@ -6,6 +6,9 @@ use core::fmt;
 
 use crate::sys::{modules::Place, registers::Registers, stack::Callers, symbols, traps::MODULES};
 
+/// How many return addresses are shown.
+const MAX_CALLERS: usize = 32;
+
 impl Registers {
     /// Returns the module that was running: where the instruction pointer is, or else the innermost caller that is in one.
     pub(super) fn module(&self) -> Option<Place<'static>> {
@@ -44,13 +47,20 @@ impl Backtrace {
     }
 }
 
+impl Backtrace {
+    /// Returns how many return addresses are shown.
+    pub(super) fn callers(&self) -> usize {
+        callers(self.rbp).take(MAX_CALLERS).count()
+    }
+}
+
 impl fmt::Display for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  backtrace:")?;
         if self.rip != 0 {
             write!(f, " {:#x}", self.rip)?;
         }
-        for return_address in callers(self.rbp).take(32) {
+        for return_address in callers(self.rbp).take(MAX_CALLERS) {
             write!(f, " {return_address:#x}")?;
         }
         Ok(())

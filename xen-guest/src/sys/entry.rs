@@ -21,6 +21,7 @@ use crate::{
         self, demands,
         failure::{Cause, Failure},
         image::Image,
+        options::unchecked_value,
         refusal,
         stage::Stage,
     },
@@ -72,10 +73,7 @@ pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
             fail::as_asked(guest.facts().command_line());
             payload(guest)
         }
-        Err(failure) => {
-            log::error!("fatal: {failure}");
-            shutdown(Reason::Crash)
-        }
+        Err(failure) => logger::boot_failed(&failure),
     }
 }
 
@@ -108,6 +106,9 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Sta
     // SAFETY: the address starts a page behind the image, as just checked, where Xen's builders put start_info; should it
     // not be mapped all the same, the page fault is reported.
     let page = unsafe { pointer.read_volatile() };
+    if unchecked_value(&page, "report") == Some(b"json") {
+        logger::report_facts();
+    }
     #[cfg(feature = "fault-injection")]
     let page = fail::spoiled_as_asked(page);
     let early = traps

@@ -9,9 +9,11 @@ use mmu::layout::DIRECT_MAP;
 use start_info::{CommandLine, PAGE_SIZE};
 use x86_64::registers::control::Cr3;
 
-use crate::sys::{pointer, symbols};
+use crate::{
+    boot::options::unchecked_value,
+    sys::{pointer, symbols},
+};
 
-const COMMAND_LINE: usize = offset_of!(xen_sys::start_info, cmd_line);
 const PT_BASE: usize = offset_of!(xen_sys::start_info, pt_base);
 const STORE_MFN: usize = offset_of!(xen_sys::start_info, store_mfn);
 const CONSOLE_MFN: usize = offset_of!(xen_sys::start_info, console);
@@ -85,12 +87,10 @@ fn overflow(depth: u64) -> u64 {
 
 /// Returns the page, spoiled as its command line asks, so that refusals can be tried on real Xen.
 pub(super) fn spoiled_as_asked(mut page: [u8; 4096]) -> [u8; 4096] {
-    let line = page.get(COMMAND_LINE..COMMAND_LINE + 1024).unwrap_or_default();
-    let asked = |wanted: &[u8]| line.split(|&byte| byte == b' ' || byte == 0).any(|word| word == wanted);
-    let field = match [b"fail=start_info".as_slice(), b"fail=console_mfn", b"fail=store_mfn"].map(asked) {
-        [true, _, _] => PT_BASE,
-        [_, true, _] => CONSOLE_MFN,
-        [_, _, true] => STORE_MFN,
+    let field = match unchecked_value(&page, "fail") {
+        Some(b"start_info") => PT_BASE,
+        Some(b"console_mfn") => CONSOLE_MFN,
+        Some(b"store_mfn") => STORE_MFN,
         _ => return page,
     };
     let Some(word) = page.get_mut(field..).and_then(|tail| tail.first_chunk_mut::<8>()) else { return page };

@@ -1,21 +1,31 @@
 //! The `log` crate's words on the console, and the last words of a panic or trap.
 //!
-//! *What must hold*: the end of the domain is told without the `log` crate: a payload may have set it to say nothing.
+//! *What must hold*: the end of the domain is reported without the `log` crate: a payload may have set it to say nothing.
 //!
 //! *What is not prevented*: a message that never ends, in a record or in a panic.
 
-use core::fmt::{self, Write as _};
+use core::{
+    fmt::{self, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use log::{Level, Log, Metadata, Record};
 
-use crate::sys::{
-    backtrace::Backtrace,
-    console,
-    last_words::{LastWords, Words},
-    sched::{Reason, end, shutdown},
+use crate::{
+    boot::failure::Failure,
+    report::fact::{Fact, Value},
+    sys::{
+        backtrace::Backtrace,
+        console,
+        last_words::{LastWords, Words},
+        sched::{Reason, end, shutdown},
+    },
 };
 
 static LAST_WORDS: LastWords = LastWords::new();
+
+/// Whether an end is reported for programs too, as `report=json` asks.
+static FACTS: AtomicBool = AtomicBool::new(false);
 
 struct Console;
 
@@ -56,20 +66,42 @@ pub(super) fn init() {
     }
 }
 
-/// Tells why the domain ends, in full unless telling of an end is what failed, and ends it.
-pub(super) fn fatal(place: fmt::Arguments<'_>, more: fmt::Arguments<'_>) -> ! {
+/// Has the reasons for an end reported for programs too.
+pub(super) fn report_facts() {
+    FACTS.store(true, Ordering::Relaxed);
+}
+
+/// Reports why the boot ended, and ends the domain.
+pub(super) fn boot_failed(failure: &Failure) -> ! {
+    log::error!("fatal: {failure}");
+    let stage = failure.stage();
+    let fields = [("stage", Value::Text(&stage)), ("error", Value::Source(failure.cause()))];
+    fact(&Fact::new("fatal", &fields));
+    shutdown(Reason::Crash)
+}
+
+/// Reports why the domain ends, in full unless reporting an end is what failed, and ends it.
+pub(super) fn fatal(place: fmt::Arguments<'_>, more: fmt::Arguments<'_>, fields: &[(&str, Value<'_>)]) -> ! {
     match LAST_WORDS.next() {
         Words::All => {
             // The place goes out before what might fail.
             say(format_args!("fatal: {place}"));
             say(format_args!("{more}\n"));
+            fact(&Fact::new("fatal", fields));
             shutdown(Reason::Crash)
         }
         Words::Place => {
             say(format_args!("\n  {place}, while the end was told: no more is said\n"));
+            fact(&Fact::new("cut short", fields));
             shutdown(Reason::Crash)
         }
         Words::None => end(Reason::Crash),
+    }
+}
+
+fn fact(fact: &Fact<'_>) {
+    if FACTS.load(Ordering::Relaxed) {
+        say(format_args!("{fact}\n"));
     }
 }
 
@@ -88,7 +120,7 @@ fn say(text: fmt::Arguments<'_>) {
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let more = format_args!(":\n{}\n{}", info.message(), Backtrace::here());
     match info.location() {
-        Some(place) => fatal(format_args!("panicked at {place}"), more),
-        None => fatal(format_args!("panicked"), more),
+        Some(place) => fatal(format_args!("panicked at {place}"), more, &[("panicked", Value::Text(place))]),
+        None => fatal(format_args!("panicked"), more, &[("panicked", Value::Text(&""))]),
     }
 }

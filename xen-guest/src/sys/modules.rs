@@ -81,18 +81,31 @@ impl Place<'_> {
     pub(super) const fn is_module(&self) -> bool {
         self.row.is_some()
     }
+
+    /// Returns the module's name; empty where no module is, or its name is no text.
+    pub(super) fn name(&self) -> arrayvec::ArrayString<{ 8 * WORDS }> {
+        let mut bytes = [0; 8 * WORDS];
+        let words = self.row.into_iter().flat_map(|row| &row.name);
+        for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *bytes = word.load(Ordering::Relaxed).to_le_bytes();
+        }
+        let mut text = arrayvec::ArrayString::new();
+        for chunk in bytes.split(|byte| *byte == 0).take(1).flat_map(<[u8]>::utf8_chunks) {
+            // It is as long as the bytes it comes from.
+            let _fits = text.try_push_str(chunk.valid());
+        }
+        text
+    }
 }
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(row) = self.row else { return write!(f, "the module window where no module is") };
-        let mut bytes = [0; 8 * WORDS];
-        for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(&row.name) {
-            *bytes = word.load(Ordering::Relaxed).to_le_bytes();
+        let (name, offset) = (self.name(), self.address.wrapping_sub(row.start.load(Ordering::Relaxed)));
+        match name.is_empty() {
+            true => write!(f, "module (no name)+{offset:#x}"),
+            false => write!(f, "module {name}+{offset:#x}"),
         }
-        let name = bytes.split(|byte| *byte == 0).next().and_then(|name| core::str::from_utf8(name).ok());
-        let offset = self.address.wrapping_sub(row.start.load(Ordering::Relaxed));
-        write!(f, "module {}+{offset:#x}", name.unwrap_or("(no name)"))
     }
 }
 

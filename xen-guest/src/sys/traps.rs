@@ -7,17 +7,21 @@
 
 use core::arch::global_asm;
 
+use arrayvec::ArrayString;
 use mmu::Errno;
 use x86_64::{VirtAddr, registers::control::Cr2};
 
-use crate::sys::{
-    exception::{Access, name},
-    hypercall::hypercall,
-    logger::fatal,
-    modules::{Place, Table},
-    outcome::check,
-    registers::Registers,
-    symbols,
+use crate::{
+    report::fact::Value,
+    sys::{
+        exception::{Access, name},
+        hypercall::hypercall,
+        logger::fatal,
+        modules::{Place, Table},
+        outcome::check,
+        registers::Registers,
+        symbols,
+    },
 };
 
 global_asm!(include_str!("traps.S"));
@@ -81,21 +85,37 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
         return;
     }
     let what = name(registers.vector);
-    let culprit = Culprit(registers.module());
-    if registers.vector == PAGE_FAULT {
+    let running = registers.module();
+    let module = running.as_ref().map_or_else(ArrayString::new, Place::name);
+    let backtrace = registers.backtrace();
+    let (vector, code, rip) = (registers.vector, registers.code, registers.rip);
+    let [vector_field, code_field, rip_field, module_field, callers_field] = [
+        ("vector", Value::Number(vector)),
+        ("code", Value::Number(code)),
+        ("rip", Value::Hex(rip)),
+        ("module", Value::Text(&module)),
+        ("callers", Value::Number(backtrace.callers() as u64)),
+    ];
+    let culprit = Culprit(running);
+    if vector == PAGE_FAULT {
         let address = Cr2::read_raw();
-        let access = Access(registers.code);
+        let access = Access(code);
         let guard = if symbols::guard().contains(&address) { ", the guard page of the stack" } else { "" };
-        let place = Whose(MODULES.place(address));
+        let place = MODULES.place(address);
+        let owner = place.as_ref().map_or_else(ArrayString::new, Place::name);
+        let place = Whose(place);
+        let address_field = ("address", Value::Hex(address));
+        let owner_field = ("of", Value::Text(&owner));
         fatal(
             format_args!("{what}: {culprit}{access} {address:#x}{guard}{place}"),
-            format_args!("\n{registers}\n{}", registers.backtrace()),
+            format_args!("\n{registers}\n{backtrace}"),
+            &[vector_field, code_field, rip_field, module_field, callers_field, address_field, owner_field],
         )
     } else {
-        let (code, rip) = (registers.code, registers.rip);
         fatal(
             format_args!("{what}: {culprit}code {code:#x} at {rip:#x}"),
-            format_args!("\n{registers}\n{}", registers.backtrace()),
+            format_args!("\n{registers}\n{backtrace}"),
+            &[vector_field, code_field, rip_field, module_field, callers_field],
         )
     }
 }

@@ -1,14 +1,12 @@
 //! The payload.
 
-use alloc::{format, string::String};
-
 use start_info::PageCount;
 use xen_guest::{
-    Guest, Then, entry,
+    Fact, Guest, Then, Value, entry,
     sys::{Reason, idle, shutdown},
 };
 
-use crate::{host, modules, spaces};
+use crate::{failed::Failed, host, modules, processor, spaces};
 
 entry!(main);
 
@@ -30,10 +28,17 @@ fn main(mut guest: Guest) -> ! {
         if !modules.loaded().is_empty() {
             log::info!("{}", modules.json());
         }
+        log::info!("{}", guest.picture().json());
+        let calls =
+            [("made", Value::Number(guest.hypercalls())), ("refused", Value::Number(guest.refused()))];
+        log::info!("{}", Fact::new("hypercalls", &calls));
+        if let Err(failed) = &verdict {
+            failed.fact("failure");
+        }
     }
     match &verdict {
         Ok(()) => log::info!("verdict: SUCCESS"),
-        Err(reason) => log::info!("verdict: FAILURE {reason}"),
+        Err(failed) => log::info!("verdict: FAILURE {}", failed.words),
     }
     match options.then {
         Then::Poweroff => shutdown(Reason::Poweroff),
@@ -43,11 +48,21 @@ fn main(mut guest: Guest) -> ! {
     }
 }
 
-fn demonstrate(guest: &mut Guest) -> Result<(), String> {
-    let len = heap_pages(guest).map_err(|error| format!("heap: {error}"))?;
-    guest.init_heap(len).map_err(|error| format!("heap: {error}"))?;
-    let audit = guest.audit().map_err(|error| format!("audit: {error}"))?;
+fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
+    let len = heap_pages(guest).map_err(|error| Failed::by("heap", &error))?;
+    guest.init_heap(len).map_err(|error| Failed::by("heap", &error))?;
+    let audit = guest.audit().map_err(|error| Failed::by("audit", &error))?;
     log::info!("audit: {audit}");
+    if guest.options().json {
+        let fields = [
+            ("confirmed", Value::Number(audit.ram)),
+            ("missing", Value::Number(audit.missing)),
+            ("identity", Value::Number(audit.identity)),
+            ("foreign", Value::Number(audit.foreign)),
+        ];
+        log::info!("{}", Fact::new("audit", &fields));
+    }
+    processor::demonstrate(guest);
     spaces::demonstrate(guest)?;
     host::demonstrate(guest)?;
     modules::demonstrate(guest)

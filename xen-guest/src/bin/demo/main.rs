@@ -7,11 +7,15 @@
 extern crate alloc;
 
 #[cfg(target_os = "none")]
+mod failed;
+#[cfg(target_os = "none")]
 mod host;
 #[cfg(target_os = "none")]
 mod kernel;
 #[cfg(target_os = "none")]
 mod modules;
+#[cfg(target_os = "none")]
+mod processor;
 #[cfg(target_os = "none")]
 mod spaces;
 

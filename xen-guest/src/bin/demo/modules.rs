@@ -7,21 +7,25 @@ use mmu::layout::FIXMAP;
 use start_info::PageCount;
 use x86_64::VirtAddr;
 use xen_guest::{
-    Guest, LoadError, RamdiskModules,
+    Fact, Guest, LoadError, RamdiskModules, Value,
     module::{self, Shelf},
     sys::{TrustedModule, heap_used},
 };
 
+use crate::failed::Failed;
+
 /// Does what the command line asks for.
-pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
+pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     let line = guest.facts().command_line().clone();
     let wanted = line.value_of("modules").unwrap_or("all");
     if wanted == "none" {
         return Ok(());
     }
-    let ramdisk = guest.unpack_ramdisk().map_err(|error| format!("ramdisk: {error}"))?;
-    let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
-    let modules = ramdisk.modules().map_err(|error| format!("ramdisk: {error}"))?;
+    let ramdisk = guest.unpack_ramdisk().map_err(|error| Failed::by("ramdisk", &error))?;
+    let ramdisk = ramdisk.ok_or_else(|| {
+        Failed::because("ramdisk", "there is none; give the guest one that holds modules/NAME.ko")
+    })?;
+    let modules = ramdisk.modules().map_err(|error| Failed::by("ramdisk", &error))?;
     let names: Vec<&str> = match wanted {
         "all" => {
             let all = modules.archive().modules().iter().filter(|module| module.shelf == Shelf::All);
@@ -30,7 +34,7 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
         names => names.split(',').collect(),
     };
     if names.is_empty() {
-        return Err(String::from("modules: the ramdisk holds no modules/NAME.ko"));
+        return Err(Failed::because("modules", "the ramdisk holds no modules/NAME.ko"));
     }
     let mut demo = Demo { guest, ramdisk: &modules };
     if let Some(rounds) = line.value_of("rounds").and_then(|rounds| rounds.parse().ok()) {
@@ -61,6 +65,12 @@ struct State {
 }
 
 impl Demo<'_> {
+    fn report(&self, fact: &Fact<'_>) {
+        if self.guest.options().json {
+            log::info!("{fact}");
+        }
+    }
+
     fn state(&self) -> State {
         let guest = &self.guest;
         State {
@@ -72,11 +82,11 @@ impl Demo<'_> {
     }
 
     /// Loads modules and what they need, but for what is loaded.
-    fn load_all(&mut self, names: &[&str]) -> Result<(), String> {
+    fn load_all(&mut self, names: &[&str]) -> Result<(), Failed> {
         let modules = self.ramdisk.in_order(names).map_err(|error| no_module(&error))?;
         for module in modules {
             if self.guest.modules().get(module.name()).is_none() {
-                self.load(module).map_err(|error| format!("module {}: {error}", module.name()))?;
+                self.load(module).map_err(|error| of_module(module.name(), &error))?;
             }
         }
         Ok(())
@@ -90,6 +100,7 @@ impl Demo<'_> {
                 let after = self.state();
                 if after != before {
                     log::error!("module {name} left something behind: {before:?} became {after:?}");
+                    self.report(&Fact::new("left", &[("by", Value::Text(&name))]));
                 }
                 return Err(error);
             }
@@ -97,16 +108,16 @@ impl Demo<'_> {
         Ok(())
     }
 
-    fn unload_all(&mut self) -> Result<(), String> {
+    fn unload_all(&mut self) -> Result<(), Failed> {
         while let Some(last) = self.guest.modules().loaded().last() {
             let name = String::from(last.name());
-            self.guest.unload_module(&name).map_err(|error| format!("module {name}: {error}"))?;
+            self.guest.unload_module(&name).map_err(|error| of_module(&name, &error))?;
         }
         Ok(())
     }
 
     /// Loads and unloads the modules many times; nothing may be left of them.
-    fn rounds(&mut self, names: &[&str], rounds: u32) -> Result<(), String> {
+    fn rounds(&mut self, names: &[&str], rounds: u32) -> Result<(), Failed> {
         let before = self.state();
         let level = log::max_level();
         let mut heap = 0;
@@ -121,7 +132,8 @@ impl Demo<'_> {
             if after != before || heap_used() != heap {
                 log::set_max_level(level);
                 let used = heap_used();
-                return Err(format!("round {round}: {before:?}, heap {heap} became {after:?}, heap {used}"));
+                let words = format!("{before:?}, heap {heap} became {after:?}, heap {used}");
+                return Err(Failed::because(&format!("round {round}"), &words));
             }
         }
         log::set_max_level(level);
@@ -129,11 +141,13 @@ impl Demo<'_> {
         log::info!(
             "rounds: {rounds} times {names:?} loaded and unloaded: {frames} frames free before and after"
         );
+        let fields = [("rounds", Value::Number(rounds.into())), ("free", Value::Number(frames))];
+        self.report(&Fact::new("rounds", &fields));
         Ok(())
     }
 
     /// Loads one module under many names until the window is full.
-    fn fill(&mut self, name: &str) -> Result<(), String> {
+    fn fill(&mut self, name: &str) -> Result<(), Failed> {
         let before = self.state();
         let module = self.ramdisk.module(name).map_err(|error| no_module(&error))?;
         let mut count = 0;
@@ -145,30 +159,47 @@ impl Demo<'_> {
         };
         let end = self.guest.modules_end();
         log::info!("fill: {count} modules up to {end:#x}, then {full}");
+        let (modules, end_at) = (Value::Number(count), Value::Hex(end.as_u64()));
+        let fields = [("modules", modules), ("end", end_at), ("error", Value::Source(&full))];
+        self.report(&Fact::new("fill", &fields));
         if !matches!(full, LoadError::Mmu(mmu::Error::WindowFull { .. })) || end != FIXMAP {
-            return Err(format!("fill: {count} modules up to {end:#x}, then {full}"));
+            return Err(Failed::because("fill", &format!("{count} modules up to {end:#x}, then {full}")));
         }
         self.unload_all()?;
         let after = self.state();
-        if after == before { Ok(()) } else { Err(format!("fill: {before:?} became {after:?}")) }
+        unchanged("fill", &before, &after)
     }
 
     /// Tries a module that must be refused, with nothing changed.
-    fn refuse(&mut self, name: &str) -> Result<(), String> {
+    fn refuse(&mut self, name: &str) -> Result<(), Failed> {
         let before = self.state();
-        let error = match self.load_all(&[name]) {
-            Err(error) => error,
-            Ok(()) => return Err(format!("module {name} was loaded, which should have been refused")),
+        let failed = match self.load_all(&[name]) {
+            Err(failed) => failed,
+            Ok(()) => return Err(Failed::because(name, "was loaded, which should have been refused")),
         };
-        log::info!("refused: {error}");
+        log::info!("refused: {}", failed.words);
+        if self.guest.options().json {
+            failed.fact("refused");
+        }
         let after = self.state();
-        if after == before { Ok(()) } else { Err(format!("module {name}: {before:?} became {after:?}")) }
+        unchanged(name, &before, &after)
     }
 }
 
-fn no_module(error: &module::Error) -> String {
+fn of_module(name: &str, error: &LoadError) -> Failed {
+    Failed::by(&format!("module {name}"), error)
+}
+
+fn no_module(error: &module::Error) -> Failed {
     match error {
-        module::Error::OfModule { .. } => format!("{error}"),
-        error => format!("modules: {error}"),
+        module::Error::OfModule { module, cause } => Failed::by(&format!("module {module}"), cause),
+        error => Failed::by("modules", error),
     }
+}
+
+fn unchanged(what: &str, before: &State, after: &State) -> Result<(), Failed> {
+    if after == before {
+        return Ok(());
+    }
+    Err(Failed::because(what, &format!("{before:?} became {after:?}")))
 }

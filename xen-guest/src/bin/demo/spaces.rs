@@ -1,18 +1,22 @@
 //! A second address space: what is mapped later is in it, in both halves.
 
-use alloc::{format, string::String};
+use alloc::format;
 
 use mmu::{IoAccess, IoPages};
 use start_info::{Index, PageCount, Pfn, PfnRange};
-use xen_guest::Guest;
+use xen_guest::{Fact, Guest, Value};
+
+use crate::failed::Failed;
 
 /// The screen's text page, device memory below 1 MiB that every PC has: dom0's.
 const SCREEN: Pfn = Pfn::new(0xb8);
 
+const ABOUT: &str = "address spaces";
+
 /// Makes a space, maps shared_info in a top-level slot that was empty, and as dom0 the screen at its own address; both must
 /// be there in the new space and in the first one.
-pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
-    let told = |error: mmu::Error| format!("address spaces: {error}");
+pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
+    let told = |error: mmu::Error| Failed::by(ABOUT, &error);
     let space = guest.new_space().map_err(told)?;
     // Mapped while only one space is in use, and both must have it.
     let shared_info = guest.facts().shared_info().mfn();
@@ -30,17 +34,17 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     guest.enter_space(None).map_err(told)?;
     let here = word(guest, &page)?;
     if there != here || here != guest.pages().get() {
-        return Err(format!("address spaces: max_pfn is {there:#x} in one and {here:#x} in the other"));
+        return Err(differ("max_pfn is", there, here));
     }
     log::info!("spaces: {} is mapped at {} in both", page.first(), page.region());
+    report(guest, "shared_info", &page);
     if let Some((there, screen)) = screen {
         let here = word(guest, &screen)?;
         if there != here {
-            return Err(format!(
-                "address spaces: the screen has {there:#x} in one and {here:#x} in the other"
-            ));
+            return Err(differ("the screen has", there, here));
         }
         log::info!("spaces: {} is mapped at its own address in both: {}", screen.first(), screen.region());
+        report(guest, "screen", &screen);
         guest.unmap_device(screen).map_err(|(_, error)| told(error))?;
     }
     guest.unmap_device(page).map_err(|(_, error)| told(error))?;
@@ -48,7 +52,19 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
 }
 
 /// Reads the word of a page where shared_info has the number of P2M entries.
-fn word(guest: &Guest, pages: &IoPages) -> Result<u64, String> {
+fn word(guest: &Guest, pages: &IoPages) -> Result<u64, Failed> {
     const MAX_PFN: Index = Index::new(0xc10 / 8);
-    guest.read_device(pages, 0, MAX_PFN).ok_or_else(|| String::from("address spaces: nothing is mapped"))
+    guest.read_device(pages, 0, MAX_PFN).ok_or_else(|| Failed::because(ABOUT, "nothing is mapped"))
+}
+
+fn differ(what: &str, there: u64, here: u64) -> Failed {
+    Failed::because(ABOUT, &format!("{what} {there:#x} in one and {here:#x} in the other"))
+}
+
+/// What was found the same in both spaces, for programs.
+fn report(guest: &Guest, what: &str, pages: &IoPages) {
+    if guest.options().json {
+        let at = pages.region().start().as_u64();
+        log::info!("{}", Fact::new("space", &[("both have", Value::Text(&what)), ("at", Value::Hex(at))]));
+    }
 }
