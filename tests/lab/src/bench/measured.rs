@@ -4,7 +4,8 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::suite::proof;
+use crate::run::facts::Facts;
+use crate::suite::proof::Audit;
 
 /// The stages of a boot, in their order.
 pub(crate) const STAGES: [&str; 10] = [
@@ -45,27 +46,25 @@ impl Measured {
     /// # Errors
     /// A stage is missing, or the lines are not what docs/boot.md says.
     pub(crate) fn of(guest: &str) -> Result<Self> {
-        let (mapped, _) = proof::mapped_and_all(guest).context("the picture does not count the pages")?;
-        let pages = proof::Audit::of(guest)?.confirmed;
+        let facts = Facts::of(guest)?;
+        let mapped = facts.one("memory")?.number("mapped")?;
+        let pages = Audit::of(&facts)?.confirmed;
         ensure!(pages > 0, "a guest without a page");
-        let reports: Vec<&str> = guest.lines().filter_map(|line| line.strip_prefix("@report ")).collect();
+        let stages: Vec<_> = facts.stages().collect();
+        ensure!(stages.len() >= STAGES.len(), "{} stages reported of {}", stages.len(), STAGES.len());
         let mut costs = [Cost::default(); STAGES.len()];
         let mut before = None;
-        for ((name, cost), line) in STAGES.iter().zip(&mut costs).zip(&reports) {
-            ensure!(
-                line.contains(&format!("\"stage\":\"{name}\"")),
-                "the report has another stage in place of {name}: {line}"
-            );
-            let end = field(line, "tsc")?;
+        for ((name, cost), (stage, fact)) in STAGES.iter().zip(&mut costs).zip(stages) {
+            ensure!(stage == *name, "the report has stage {stage} in place of {name}");
+            let end = fact.number("tsc")?;
             // Nothing ended before the first.
-            let start = before.map_or_else(|| Ok(end.saturating_sub(field(line, "took")?)), anyhow::Ok)?;
+            let start = before.map_or_else(|| Ok(end.saturating_sub(fact.number("took")?)), anyhow::Ok)?;
             let instructions =
-                end.checked_sub(start).with_context(|| format!("time runs backwards: {line}"))?;
+                end.checked_sub(start).with_context(|| format!("time runs backwards: {fact:?}"))?;
             *cost =
-                Cost { instructions, hypercalls: field(line, "hypercalls")?, frames: field(line, "frames")? };
+                Cost { instructions, hypercalls: fact.number("hypercalls")?, frames: fact.number("frames")? };
             before = Some(end);
         }
-        ensure!(reports.len() >= STAGES.len(), "{} lines @report, {} stages", reports.len(), STAGES.len());
         Ok(Self { pages, mapped, costs })
     }
 
@@ -77,14 +76,6 @@ impl Measured {
             frames: sum.frames + cost.frames,
         })
     }
-}
-
-/// The number after a key of a JSON object that is one flat line.
-fn field(line: &str, key: &str) -> Result<u64> {
-    let value = line.split_once(&format!("\"{key}\":")).map(|(_, rest)| rest);
-    let digits = value.and_then(|value| value.split([',', '}']).next());
-    let number = digits.and_then(|digits| digits.trim().parse().ok());
-    number.with_context(|| format!("no number {key} in {line}"))
 }
 
 #[cfg(test)]
@@ -100,8 +91,9 @@ pub(crate) mod tests {
             )
         };
         let lines: String = STAGES.iter().enumerate().map(line).collect();
-        let audit = format!("audit: {pages} pages confirmed by the M2P, 0 missing, 97 identity, 0 foreign");
-        format!("{audit}\n  image ends at 0x1; {pages} of {pages} pages mapped, 5 free\n{lines}")
+        let audit = format!("\"confirmed\":{pages},\"missing\":0,\"identity\":97,\"foreign\":0");
+        let memory = format!("\"pages\":{pages},\"mapped\":{pages},\"free\":5");
+        format!("@fact {{\"fact\":\"audit\",{audit}}}\n{lines}@fact {{\"fact\":\"memory\",{memory}}}\n")
     }
 
     #[test]
@@ -119,7 +111,7 @@ pub(crate) mod tests {
             whole.replace("\"frames\":2", "\"frames\":x"),
             whole.replace("\"stage\":\"p2m\"", "\"stage\":\"p3m\""),
             whole.replace("\"tsc\":2500", "\"tsc\":1"),
-            whole.replace(" pages mapped", ""),
+            whole.replace("\"mapped\"", "\"taken\""),
             whole.lines().take(6).collect::<Vec<_>>().join("\n"),
         ] {
             assert!(Measured::of(&broken).is_err(), "{broken}");

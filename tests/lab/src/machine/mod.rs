@@ -13,10 +13,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::build;
-use crate::machine::need::Need;
+use crate::machine::need::{Need, TooLittle};
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::{GIB, MIB, PAGE};
 use crate::setup::qemu;
@@ -81,7 +81,7 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
         && !options.config.iter().any(|line| line.starts_with("memory"));
     let need = is_domu.then(|| Need::of(&elf, ramdisk_size, options.memory));
     if let Some(need) = need.filter(|need| !need.is_met()) {
-        bail!("too little memory: {}", need.remedy());
+        return Err(TooLittle(need).into());
     }
     std::fs::write(&kernel, elf)?;
 

@@ -27,6 +27,18 @@ pub(crate) struct Need {
     memory: u64,
 }
 
+/// The parts do not fit into the memory, whoever builds the guest.
+#[derive(Debug)]
+pub(crate) struct TooLittle(pub(crate) Need);
+
+impl std::fmt::Display for TooLittle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "too little memory: {}", self.0.remedy())
+    }
+}
+
+impl std::error::Error for TooLittle {}
+
 impl Need {
     /// Of a kernel by its ELF file; one that is no ELF, or says nothing about where it lies, is taken for nothing.
     pub(crate) fn of(elf: &[u8], ramdisk: u64, memory: u64) -> Self {

@@ -3,6 +3,7 @@
 pub(crate) mod backtrace;
 pub(crate) mod boot;
 pub(crate) mod complaint;
+pub(crate) mod facts;
 pub(crate) mod follow;
 pub(crate) mod outcome;
 pub(crate) mod screen;
@@ -22,7 +23,7 @@ use crate::machine;
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::GIB;
 use crate::run::complaint::{Xen, complaints};
-use crate::run::outcome::{Report, judge};
+use crate::run::outcome::{End, Report, judge};
 use crate::run::screen::Screen;
 use crate::run::watch::Watch;
 use crate::setup::Parts;
@@ -64,7 +65,8 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) 
     };
     let end = watch.explain(end, complaints.first());
     let (outcome, last) = judge(&end, watch.verdict.as_deref(), watch.script)?;
-    Ok(Report { outcome, last, complaints, out: out.to_path_buf() })
+    let refused = matches!(end, End::Refused(_));
+    Ok(Report { outcome, refused, last, complaints, out: out.to_path_buf() })
 }
 
 /// Passes on what QEMU's serial port gives, until it closes.

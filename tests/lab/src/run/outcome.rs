@@ -49,6 +49,8 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) outcome: Outcome,
+    /// The domain builder, or Xen as dom0's, refused to make the guest.
+    pub(crate) refused: bool,
     /// The verdict, or the line that stands in its place.
     pub(crate) last: String,
     /// What Xen said against the guest.

@@ -64,7 +64,11 @@ pub(crate) const XEN: [Case; 26] = [
         proofs: &[proof::trap_shown],
         ..Case::good("dom0-text-written", "dom0 --cmdline fail=text")
     },
-    Case::bad("ramdisk-truncated", Ramdisk::Truncated, &[proof::reason_given]),
+    // Nobody asks for facts here.
+    Case {
+        words_only: true,
+        ..Case::bad("ramdisk-truncated", Ramdisk::Truncated, &[proof::reason_given, proof::no_facts])
+    },
     Case::bad("ramdisk-without-module", Ramdisk::Empty, &[proof::reason_given]),
     Case::bad("ramdisk-gzip-truncated", Ramdisk::GzipTruncated, &[proof::gzip_cut]),
     Case::bad("module-is-no-elf", Ramdisk::NoElf, &[proof::reason_given]),

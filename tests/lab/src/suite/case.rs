@@ -13,6 +13,7 @@ use crate::machine::options::{Mode, Options};
 use crate::machine::size::PAGE;
 use crate::run;
 use crate::run::boot;
+use crate::run::facts::Facts;
 use crate::run::outcome::{Outcome, Report};
 use crate::run::screen::Screen;
 use crate::run::shim;
@@ -64,6 +65,8 @@ pub(crate) struct Case {
     pub(crate) script: Option<&'static str>,
     /// The guest's command line, if it is more than one word and so not in `line`.
     pub(crate) cmdline: &'static str,
+    /// Without `report=json`: nothing is said for programs.
+    pub(crate) words_only: bool,
     pub(crate) outcomes: &'static [Outcome],
     pub(crate) proofs: &'static [Proof],
 }
@@ -74,6 +77,12 @@ pub(crate) struct Evidence {
     pub(crate) report: Report,
     pub(crate) kernel: PathBuf,
     pub(crate) guest: String,
+    /// What it said for programs.
+    pub(crate) facts: Facts,
+    /// The words it was started with.
+    pub(crate) cmdline: String,
+    /// The features that `--cpu` asked for.
+    pub(crate) cpu: String,
     pub(crate) xl: String,
     /// The log of the Xen that the guest runs on: the machine's, or the shim's.
     pub(crate) xen: String,
@@ -101,8 +110,12 @@ impl Evidence {
         if options.shim {
             is_release(&xen, parts.release).context("the shim")?;
         }
+        let guest = if options.shim { shim::without_xen(&guest) } else { guest };
         Ok(Self {
-            guest: if options.shim { shim::without_xen(&guest) } else { guest },
+            facts: Facts::of(&guest)?,
+            guest,
+            cmdline: options.cmdline.clone(),
+            cpu: options.cpu.clone(),
             xl: read("xl.log").unwrap_or_default(),
             xen,
             mode: options.mode,
@@ -166,6 +179,7 @@ impl Case {
             ramdisk: Ramdisk::Usual,
             script: None,
             cmdline: "",
+            words_only: false,
             outcomes: &[Outcome::Success],
             proofs: &[],
         }
@@ -210,6 +224,9 @@ impl Case {
         let mut options = Options::parse(words)?.context("a case cannot ask for help")?;
         if !self.cmdline.is_empty() {
             options.cmdline = self.cmdline.to_owned();
+        }
+        if !self.probe && !self.words_only {
+            options.cmdline = format!("{} report=json", options.cmdline).trim_start().to_owned();
         }
         Ok(options)
     }
@@ -338,12 +355,14 @@ mod tests {
     use std::path::PathBuf;
 
     use super::{Evidence, Mode, Release, is_release};
+    use crate::run::facts::Facts;
     use crate::run::outcome::{Outcome, Report};
 
     fn evidence(xen: &str, asked: Option<u64>) -> Evidence {
         let report = Report {
             outcome: Outcome::Success,
             last: String::new(),
+            refused: false,
             complaints: Vec::new(),
             out: PathBuf::new(),
         };
@@ -351,6 +370,9 @@ mod tests {
             report,
             kernel: PathBuf::new(),
             guest: String::new(),
+            facts: Facts::default(),
+            cmdline: String::new(),
+            cpu: String::new(),
             xl: String::new(),
             xen: xen.to_owned(),
             mode: if asked.is_some() { Mode::DomU } else { Mode::Dom0 },

@@ -3,7 +3,7 @@
 //! *What this is*: Xen prints the memory map it was started with, a line each: `[first byte, last byte] (usable)` and the like. A page
 //! that is not usable as a whole must be an identity entry of dom0's P2M; all others must be memory or missing.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::machine::size::PAGE;
 use crate::suite::case::Evidence;
@@ -11,10 +11,10 @@ use crate::suite::proof::Audit;
 
 /// The identity entries are as many as the map has pages without memory below the end of the P2M.
 pub(crate) fn are_identity(evidence: &Evidence) -> Result<()> {
-    let audit = Audit::of(&evidence.guest)?;
+    let audit = Audit::of(&evidence.facts)?;
     let ram = usable(&evidence.xen);
     ensure!(!ram.is_empty(), "Xen's log has no memory map");
-    let entries = audit.confirmed + audit.missing + audit.identity + audit.foreign;
+    let entries = audit.entries();
     let whole: u64 = ram.iter().map(|&(start, end)| end.min(entries).saturating_sub(start)).sum();
     let holes = entries - whole;
     ensure!(
@@ -22,8 +22,10 @@ pub(crate) fn are_identity(evidence: &Evidence) -> Result<()> {
         "{} entries are identity, the machine has {holes} pages without memory below {entries:#x}",
         audit.identity
     );
-    let line = evidence.guest.lines().find(|line| line.starts_with("memory map: "));
-    line.context("the guest does not tell what it made of the memory map").map(|_| ())
+    // What lay in them was given other numbers, or went back to Xen.
+    let renumbered = evidence.facts.stages().any(|(stage, _)| stage == "renumber");
+    ensure!(renumbered, "the report has no stage in which pages were renumbered");
+    Ok(())
 }
 
 /// The runs of whole pages that Xen calls usable.

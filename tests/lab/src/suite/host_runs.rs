@@ -110,24 +110,35 @@ fn crashed(evidence: &Evidence) -> Result<()> {
 }
 
 fn panicked(evidence: &Evidence) -> Result<()> {
-    let mut lines = evidence.guest.lines();
-    ensure!(lines.any(|line| line.starts_with("fatal: panicked at ")), "no line tells of the panic");
+    let lines = evidence.guest.lines().filter(|line| line.starts_with("fatal: ")).count();
+    ensure!(lines == 1, "{lines} fatal lines instead of one");
+    let facts = &evidence.facts;
+    let found = facts.all("fatal").chain(facts.all("cut short")).any(|fact| fact.text("panicked").is_ok());
+    // A trap while the panic is reported leaves no fact of the panic itself.
+    ensure!(found || facts.one("cut short").is_ok(), "no fact of a panic");
     Ok(())
 }
 
-/// What failed while the panic was told is the last line, and the only one about it.
+/// What failed while the panic was reported is the last line for people, and the only one about it.
 fn cut_short<const PANIC: bool>(evidence: &Evidence) -> Result<()> {
-    let failed = if PANIC { "  panicked at " } else { "  page fault: reading unmapped memory at 0x8" };
-    let lines: Vec<&str> = evidence.guest.lines().skip_while(|line| !line.starts_with("fatal: ")).collect();
-    let told =
-        |line: &str| line.starts_with(failed) && line.ends_with(", while the end was told: no more is said");
-    ensure!(matches!(lines[..], [_, last] if told(last)), "the end was told otherwise: {lines:?}");
+    let cut = evidence.facts.one("cut short")?;
+    match PANIC {
+        true => cut.text("panicked").map(|_| ())?,
+        false => ensure!(
+            cut.number("vector")? == 14 && cut.number("code")? == 0 && cut.hex("address")? == 8,
+            "another fault: {cut:?}"
+        ),
+    }
+    ensure!(evidence.facts.all("fatal").next().is_none(), "the panic was reported as a whole");
+    let lines = evidence.guest.lines().filter(|line| !line.starts_with('@'));
+    let lines: Vec<&str> = lines.skip_while(|line| !line.starts_with("fatal: ")).collect();
+    ensure!(lines.len() == 2, "the end was reported otherwise: {lines:?}");
     Ok(())
 }
 
 /// Most of the guest's numbers are the machine's.
 fn has_a_hole(evidence: &Evidence) -> Result<()> {
-    let audit = proof::Audit::of(&evidence.guest)?;
+    let audit = proof::Audit::of(&evidence.facts)?;
     ensure!(audit.identity > audit.confirmed, "no hole: {audit:?}");
     Ok(())
 }

@@ -39,7 +39,7 @@ use crate::suite::machine_runs::MACHINE;
 use crate::suite::module_runs::MODULES;
 use crate::suite::processor_runs::PROCESSOR;
 use crate::suite::ration::Ration;
-use crate::suite::soak::Boot;
+use crate::suite::soak::boot::Boot;
 use crate::suite::xens_runs::{OF_DEFAULT, XENS};
 use checks::miri;
 use tools::folder;

@@ -2,9 +2,10 @@
 
 use anyhow::{Context, Result, ensure};
 
+use crate::run::facts::Fact;
 use crate::run::outcome::Outcome;
 use crate::suite::case::{Case, Evidence, Ramdisk};
-use crate::suite::proof;
+use crate::suite::proof::{self, PageFault};
 use checks::outside;
 
 const DUMP: &str = include_str!("../../dom0/dump.sh");
@@ -24,7 +25,7 @@ pub(crate) const MODULES: [Case; 15] = [
         "modules-rounds",
         "domu",
         "modules=hello,counter,client,plainc rounds=1000",
-        &[thousand_rounds],
+        &[rounds::<1000>],
     ),
     Case {
         ramdisk: Ramdisk::Outside,
@@ -75,119 +76,105 @@ pub(crate) const MODULES: [Case; 15] = [
 
 /// Every module is in the report, in the window, and with few hypercalls, however large it is.
 pub(crate) fn all_loaded(evidence: &Evidence) -> Result<()> {
-    let lines = || evidence.guest.lines().skip_while(|line| !line.starts_with("  module "));
-    ensure!(lines().count() > 0, "there is no table of modules");
     for name in ALL {
-        let row = lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let row = row.into_iter().find(|row| row.first() == Some(&name));
-        let row = row.with_context(|| format!("module {name} is not in the table"))?;
-        let hypercalls: u32 = row.get(9).context("short row")?.parse()?;
+        let (_, module) = (evidence.facts.modules())
+            .find(|(found, _)| *found == name)
+            .with_context(|| format!("module {name} is not in the report"))?;
+        let hypercalls = module.number("hypercalls")?;
         // One for tables, one for protection and mapping, one flush.
         ensure!(hypercalls <= 3, "module {name} took {hypercalls} hypercalls");
+        ensure!(
+            module.hex("start")? >> 28 == 0xf_ffff_fffa,
+            "module {name} is not in the window: {module:?}"
+        );
     }
     Ok(())
 }
 
 /// Each module that is bad was refused for its own reason.
 fn all_refused(evidence: &Evidence) -> Result<()> {
-    for reason in [
-        "module bad-init: its init returned -7; it was taken out again",
-        "built for ABI 2 of the kernel, this kernel has ABI 1",
-        "modules/bad-name.ko calls itself good-name",
-        "module bad-need needs absent, which the ramdisk does not have",
-        "modules need each other: bad-circle-a needs bad-circle-b needs bad-circle-a",
-        "symbol nobody_has_this is exported by nobody",
-        "symbol base_add is exported by base already",
-        "section .overlay is both writable and executable",
-        "the ramdisk has no modules/none.ko",
+    for (about, error) in [
+        ("module bad-init", "Init { code: -7 }"),
+        ("module bad-abi", "Abi { built: 2, kernel: 1 }"),
+        ("modules", "OtherName { file: Name(\"bad-name\"), module: Name(\"good-name\") }"),
+        ("modules", "NoSuchNeed { module: Name(\"bad-need\"), need: Name(\"absent\") }"),
+        ("modules", "Circle { members: Name(\"bad-circle-a needs bad-circle-b needs bad-circle-a\") }"),
+        ("module bad-symbol", "Module(Unresolved { symbol: Name(\"nobody_has_this\") })"),
+        ("module bad-twin", "Module(ExportTwice { symbol: Name(\"base_add\"), holder: Name(\"base\") })"),
+        ("module bad-overlay", "Module(WritableCode { section: Name(\".overlay\") })"),
+        ("modules", "NoSuchModule { module: Name(\"none\")"),
     ] {
-        let count =
-            evidence.guest.lines().filter(|line| line.starts_with("refused: ") && line.contains(reason));
-        ensure!(count.count() == 1, "not refused in one line: {reason}");
+        let of = |fact: &&Fact| {
+            fact.text("about").is_ok_and(|found| found == about)
+                && fact.text("error").is_ok_and(|found| found.starts_with(error))
+        };
+        let count = evidence.facts.all("refused").filter(of).count();
+        ensure!(count == 1, "{count} refusals instead of one: {about}, {error}");
     }
     Ok(())
 }
 
-fn has_line(evidence: &Evidence, words: &[&str]) -> Result<()> {
-    let mut lines = evidence.guest.lines();
-    let found = lines.any(|line| words.iter().all(|word| line.contains(word)));
-    ensure!(found, "no line has all of {words:?}");
+fn rounds<const COUNT: u64>(evidence: &Evidence) -> Result<()> {
+    let rounds = evidence.facts.one("rounds")?.number("rounds")?;
+    ensure!(rounds == COUNT, "{rounds} rounds instead of {COUNT}");
     Ok(())
 }
 
-fn thousand_rounds(evidence: &Evidence) -> Result<()> {
-    has_line(evidence, &["rounds: 1000 times", "frames free before and after"])
-}
-
-/// Both modules were loaded, taken out again and loaded, each saying so, and stand in the table.
+/// Both modules were loaded, taken out again and loaded, said a line each time, and are in the report.
 fn outside_spoke(evidence: &Evidence) -> Result<()> {
     for name in outside::NAMES {
-        let count = |words: &str| {
-            let words = format!("{name}: {words}");
-            evidence.guest.lines().filter(|line| line.starts_with(&words)).count()
-        };
-        let (hellos, goodbyes) = (count("hello"), count("goodbye"));
-        ensure!(
-            (hellos, goodbyes) == (2, 1),
-            "{name} said hello {hellos} times and goodbye {goodbyes} times"
-        );
-        let in_table =
-            |line: &str| line.split_whitespace().next() == Some(name) && line.contains(" ffffffffa0");
-        ensure!(evidence.guest.lines().any(in_table), "{name} is not in the table of modules");
+        let own = format!("{name}: ");
+        let lines = evidence.guest.lines().filter(|line| line.starts_with(&own)).count();
+        ensure!(lines == 3, "{name} said {lines} lines instead of three");
+        let loaded = evidence.facts.modules().any(|(found, _)| found == name);
+        ensure!(loaded, "{name} is not in the report");
     }
-    has_line(evidence, &["rounds: 1 times", "frames free before and after"])
+    rounds::<1>(evidence)
 }
 
 fn window_filled(evidence: &Evidence) -> Result<()> {
-    has_line(
-        evidence,
-        &["fill: 19 modules up to 0xffffffffff000000, then window full: 20480 pages wanted, 0 left"],
-    )
+    let fill = evidence.facts.one("fill")?;
+    let found = (fill.number("modules")?, fill.hex("end")?);
+    ensure!(found == (19, 0xffff_ffff_ff00_0000), "another end: {fill:?}");
+    let full = fill.text("error")?.starts_with("Mmu(WindowFull { ");
+    ensure!(full, "the window is not full: {fill:?}");
+    Ok(())
+}
+
+/// This module did this (bits of a page fault's code: present 1, write 2, fetch 16) to an address of which these are the upper bits.
+fn died(evidence: &Evidence, module: &str, code: u64, address: u64, shift: u32) -> Result<PageFault> {
+    let fault = PageFault::of(evidence)?;
+    let right = fault.module == module && fault.code & 0b10011 == code && fault.address >> shift == address;
+    ensure!(right, "another fault: {fault:x?}");
+    Ok(fault)
 }
 
 fn text_written(evidence: &Evidence) -> Result<()> {
-    has_line(
-        evidence,
-        &["fatal: page fault: module bad-write+0x", " writing protected memory at 0xffffffffa000"],
-    )
+    died(evidence, "bad-write", 0b11, 0xffff_ffff_a000, 16).map(|_| ())
 }
 
 fn constant_written(evidence: &Evidence) -> Result<()> {
-    let words = [
-        "fatal: page fault: module bad-constant+0x",
-        "writing protected memory",
-        "in module bad-constant+0x1",
-    ];
-    has_line(evidence, &words)
+    let fault = died(evidence, "bad-constant", 0b11, 0xf_ffff_fffa, 28)?;
+    ensure!(fault.of == "bad-constant", "the address is of another: {fault:x?}");
+    Ok(())
 }
 
 fn data_executed(evidence: &Evidence) -> Result<()> {
-    has_line(
-        evidence,
-        &["fatal: page fault: module bad-exec+0x", " executing protected memory at 0xffffffffa000"],
-    )
+    died(evidence, "bad-exec", 0b10001, 0xffff_ffff_a000, 16).map(|_| ())
 }
 
 fn nothing_executed(evidence: &Evidence) -> Result<()> {
-    has_line(
-        evidence,
-        &["fatal: page fault: module bad-jump+0x", " executing unmapped memory at 0xffffffffb0000000"],
-    )
+    died(evidence, "bad-jump", 0b10000, 0xffff_ffff_b000_0000, 0).map(|_| ())
 }
 
 fn start_executed(evidence: &Evidence) -> Result<()> {
-    has_line(
-        evidence,
-        &["fatal: page fault: module bad-start+0x", " executing unmapped memory at 0xffffffffa000"],
-    )
+    died(evidence, "bad-start", 0b10000, 0xffff_ffff_a000, 16).map(|_| ())
 }
 
 fn init_failed(evidence: &Evidence) -> Result<()> {
-    has_line(evidence, &["verdict: FAILURE module bad-init: its init returned -7"])?;
-    let said = |words: &str| evidence.guest.contains(words);
-    ensure!(
-        !said("left something behind") && !said("never started was called"),
-        "a failed start left its mark"
-    );
+    proof::failed_by(evidence, "module bad-init", "Init { code: -7 }")?;
+    let lines = evidence.guest.lines().filter(|line| line.starts_with("bad-init: ")).count();
+    ensure!(lines == 1, "{lines} lines of a module that failed to start: was its exit called?");
+    ensure!(evidence.facts.all("left").next().is_none(), "a failed start left its mark");
     Ok(())
 }

@@ -7,8 +7,9 @@
 //!
 //! *What is not tried*: PCID, and so the word `pcid=`: QEMU emulates no processor that has it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
+use crate::run::facts::Fact;
 use crate::suite::boot_runs::DUMP;
 use crate::suite::case::{Case, Evidence, Proof};
 use crate::suite::proof;
@@ -59,10 +60,40 @@ const fn of(name: &'static str, line: &'static str, proofs: &'static [Proof]) ->
     Case { proofs, ..Case::good(name, line) }
 }
 
-/// QEMU has every feature that was asked for.
-fn as_asked(evidence: &Evidence) -> Result<()> {
+/// QEMU has every feature that was asked for, and the guest sees the processor that `--cpu` asked for.
+pub(crate) fn as_asked(evidence: &Evidence) -> Result<()> {
     let said = std::fs::read_to_string(evidence.report.out.join("qemu.log"))?;
     ensure!(!said.contains("doesn't support requested feature"), "another processor: {said}");
+    is_as_asked(&evidence.cpu, evidence.facts.one("processor")?)
+}
+
+fn is_as_asked(asked: &str, found: &Fact) -> Result<()> {
+    let mut signature = [None; 3];
+    for word in asked.split(',') {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let part = ["family", "model", "stepping"].iter().position(|part| *part == key);
+        let is_so = match (key, part) {
+            (_, Some(part)) => {
+                signature[part] = Some(value.parse::<u64>()?);
+                true
+            }
+            ("phys-bits", _) => found.number("physical_bits")? == value.parse::<u64>()?,
+            ("vendor", _) => found.text("vendor")? == value,
+            _ => {
+                let without = key.strip_prefix('-').with_context(|| format!("unknown in --cpu: {word}"))?;
+                !found.flag(without)?
+            }
+        };
+        ensure!(is_so, "{word} was asked for, and the processor is {found:?}");
+    }
+    if let [Some(family), Some(model), Some(stepping)] = signature {
+        // Leaf 1 of CPUID; family 6 has four more bits of its model in bits 16 to 19.
+        let wanted = (model >> 4) << 16 | family << 8 | (model & 15) << 4 | stepping;
+        ensure!(
+            found.hex("signature")? == wanted,
+            "{wanted:#x} was asked for, and the processor is {found:?}"
+        );
+    }
     Ok(())
 }
 
@@ -88,7 +119,36 @@ fn dom0_watched(evidence: &Evidence) -> Result<()> {
 
 /// Xen does something, or nothing, at each entry from a PV guest.
 fn pv_support<const SOMETHING: bool>(evidence: &Evidence) -> Result<()> {
-    let none = evidence.xen.contains("Support for PV VMs: None");
-    ensure!(none != SOMETHING, "Xen's support for PV guests is not as asked for");
+    let said = evidence.xen.lines().find_map(|line| line.split_once("Support for PV VMs: "));
+    let (_, what) = said.context("Xen says nothing of its support for PV guests")?;
+    let none = what.trim() == "None";
+    ensure!(none != SOMETHING, "Xen's support for PV guests is not as asked for: {what}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_as_asked;
+    use crate::run::facts::Facts;
+
+    #[test]
+    fn a_processor_is_as_asked_or_not() {
+        let facts = Facts::of(
+            "@fact {\"fact\":\"processor\",\"vendor\":\"GenuineIntel\",\"signature\":\"0x506e3\",\
+             \"physical_bits\":39,\"xsave\":false,\"pku\":true}",
+        );
+        let facts = facts.unwrap();
+        let found = facts.one("processor").unwrap();
+        for good in ["-xsave", "-xsave,phys-bits=39", "vendor=GenuineIntel,family=6,model=94,stepping=3"] {
+            assert!(is_as_asked(good, found).is_ok(), "{good}");
+        }
+        for bad in ["-pku", "phys-bits=40", "-xsave,-pku", "xsave", "-absent", "", "vendor=AuthenticAMD"] {
+            assert!(is_as_asked(bad, found).is_err(), "{bad}");
+        }
+        for bad in
+            ["family=6,model=94,stepping=4", "family=6,model=78,stepping=3", "family=15,model=94,stepping=3"]
+        {
+            assert!(is_as_asked(bad, found).is_err(), "{bad}");
+        }
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use core_walk::{CoreFile, Expected, Kernel, MfnDump, examine};
 use x86_64::VirtAddr;
 
 use crate::machine::options::Mode;
+use crate::run::facts::{Fact, Facts};
 use crate::suite::case::Evidence;
 use tools::process;
 
@@ -15,53 +16,55 @@ const COMPARISON: Duration = Duration::from_secs(600);
 /// First address of the module window, and the first behind it.
 const WINDOW: (u64, u64) = (0xffff_ffff_a000_0000, 0xffff_ffff_ff00_0000);
 
-/// The module said its line, from inside the module window, with the right numbers in it.
+/// The module hello is in the window, and said one line with the right numbers in it: an address of its own, its greeting, its weight.
 pub(crate) fn module_spoke(evidence: &Evidence) -> Result<()> {
-    let line = evidence.guest.lines().find(|line| line.contains("hello from a module at "));
-    let line = line.context("the module said nothing")?;
-    ensure!(line.contains("greeting 0x1001, weight 1027"), "the module counts wrong: {line}");
-    let inside = addresses(line).any(|address| (WINDOW.0..WINDOW.1).contains(&address));
-    ensure!(inside, "the module does not lie in the module window: {line}");
-    Ok(())
+    let said = evidence.guest.lines().find(|line| {
+        let numbers: Vec<u64> = addresses(line).collect();
+        !line.starts_with('@')
+            && numbers.contains(&0x1001)
+            && line.split(|sign: char| !sign.is_ascii_digit()).any(|word| word == "1027")
+            && numbers.iter().any(|number| (WINDOW.0..WINDOW.1).contains(number))
+    });
+    said.context("the module hello did not say that it lies in the window and counts right").map(|_| ())
 }
 
 /// Every hypercall of the guest was accepted, by its own count.
 pub(crate) fn nothing_refused(evidence: &Evidence) -> Result<()> {
-    let line = evidence.guest.lines().find(|line| line.starts_with("hypercalls: "));
-    let line = line.context("the guest did not count its hypercalls")?;
-    let made = line.strip_prefix("hypercalls: ").and_then(|rest| rest.strip_suffix(" made, 0 refused"));
-    let made: u64 = made.with_context(|| format!("Xen refused something: {line}"))?.parse()?;
+    let calls = evidence.facts.one("hypercalls")?;
+    let refused = calls.number("refused")?;
+    ensure!(refused == 0, "Xen refused {refused} hypercalls");
     // The traps, the demands, the tables, the pin, the switch: no boot does with less.
-    ensure!(made > 10, "so few hypercalls cannot be all: {line}");
+    let made = calls.number("made")?;
+    ensure!(made > 10, "so few hypercalls cannot be all: {made}");
     Ok(())
 }
 
 /// What was mapped later is in both address spaces; as dom0 in the lower half too.
 pub(crate) fn spaces_agree(evidence: &Evidence) -> Result<()> {
-    let count =
-        evidence.guest.lines().filter(|line| line.starts_with("spaces: ") && line.contains(" in both"));
-    let wanted = if evidence.mode == Mode::DomU { 1 } else { 2 };
-    ensure!(count.count() == wanted, "not {wanted} lines of mappings in both address spaces");
+    let found = evidence.facts.all("space").map(|fact| fact.text("both have")).collect::<Result<Vec<_>>>()?;
+    let wanted: &[&str] =
+        if evidence.mode == Mode::DomU { &["shared_info"] } else { &["shared_info", "screen"] };
+    ensure!(found == wanted, "{found:?} is mapped in both address spaces, not {wanted:?}");
     Ok(())
 }
 
 /// The audit looked at every entry of the P2M, and found every page the guest was given.
 pub(crate) fn whole_audit(evidence: &Evidence) -> Result<()> {
-    let audit = Audit::of(&evidence.guest)?;
-    let memory = mapped_and_all(&evidence.guest).context("the picture does not count the pages")?.1;
-    let entries = numbers(&evidence.guest).context("the picture does not show the direct map")?;
-    let counted = audit.confirmed + audit.missing + audit.identity + audit.foreign;
+    let audit = Audit::of(&evidence.facts)?;
+    let memory = evidence.facts.one("memory")?.number("pages")?;
+    let p2m = evidence.facts.one("p2m")?;
+    let (counted, entries) = (audit.entries(), p2m.number("entries")?);
     ensure!(counted == entries, "the audit counts {counted} entries, the P2M has {entries}");
     let confirmed = audit.confirmed;
     ensure!(confirmed == memory, "the audit confirms {confirmed} pages, the guest counts {memory} of memory");
     let given = evidence.given()?;
     // Pages under a hole of the machine get other numbers; only with the list left in place they go back.
-    let gone = if evidence.guest.contains(" as the builder put it") { audit.identity } else { 0 };
+    let gone = if p2m.flag("copied")? { 0 } else { audit.identity };
     ensure!(given == confirmed + gone, "{given} pages were given, the audit confirms {confirmed}");
     Ok(())
 }
 
-/// The line of the audit.
+/// What the audit counted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Audit {
     /// Entries the M2P confirms.
@@ -72,37 +75,76 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    pub(crate) fn of(guest: &str) -> Result<Self> {
-        let line =
-            guest.lines().find_map(|line| line.strip_prefix("audit: ")).context("there was no audit")?;
-        let parts: Vec<&str> = line.split(", ").collect();
-        let words = ["pages confirmed by the M2P", "missing", "identity", "foreign"];
-        let counts: Option<Vec<u64>> = (parts.iter().zip(words))
-            .map(|(part, word)| part.strip_suffix(word)?.trim_end().parse().ok())
-            .collect();
-        match counts.as_deref() {
-            Some(&[confirmed, missing, identity, foreign]) if parts.len() == 4 => {
-                Ok(Self { confirmed, missing, identity, foreign })
-            }
-            _ => bail!("not the whole audit: {line}"),
-        }
+    pub(crate) fn of(facts: &Facts) -> Result<Self> {
+        let audit = facts.one("audit")?;
+        Ok(Self {
+            confirmed: audit.number("confirmed")?,
+            missing: audit.number("missing")?,
+            identity: audit.number("identity")?,
+            foreign: audit.number("foreign")?,
+        })
+    }
+
+    /// All entries.
+    pub(crate) fn entries(&self) -> u64 {
+        self.confirmed + self.missing + self.identity + self.foreign
     }
 }
 
-/// How many page numbers there are: the direct map has an address for each, with memory or without.
-fn numbers(guest: &str) -> Option<u64> {
-    let (_, pages) = guest.lines().find_map(|line| line.split_once("  direct map "))?;
-    pages.trim().strip_suffix(" pages")?.parse().ok()
+/// The one reason that was given, in one line for people and as one fact, for an end that nobody wanted.
+fn fatal(evidence: &Evidence) -> Result<&Fact> {
+    let lines = evidence.guest.lines().filter(|line| line.starts_with("fatal:")).count();
+    ensure!(lines == 1, "{lines} fatal lines instead of one");
+    evidence.facts.one("fatal")
 }
 
-/// The numbers of the guest's words `12 of 34 pages mapped`: pages of memory.
-pub(crate) fn mapped_and_all(guest: &str) -> Option<(u64, u64)> {
-    guest.lines().find_map(|line| {
-        let (counts, _) = line.split_once(" pages mapped")?;
-        let (mapped, all) =
-            counts.rsplit_once("; ").map_or(counts, |(_, counts)| counts).split_once(" of ")?;
-        Some((mapped.parse().ok()?, all.parse().ok()?))
-    })
+/// The boot ended in this stage because of an error of this kind.
+pub(crate) fn boot_failed(evidence: &Evidence, stage: &str, error: &str) -> Result<()> {
+    let fatal = fatal(evidence)?;
+    let found = (fatal.text("stage")?, fatal.text("error")?);
+    ensure!(
+        found.0 == stage && found.1.starts_with(error),
+        "another refusal than {stage}, {error}: {found:?}"
+    );
+    Ok(())
+}
+
+/// The guest died of a page fault: who did it, what of, and where.
+#[derive(Debug)]
+pub(crate) struct PageFault {
+    /// The module that was running; empty if none was.
+    pub(crate) module: String,
+    /// The error code (Intel's manual, volume 3, "Page-Fault Exception"): present 1, write 2, fetch 16.
+    pub(crate) code: u64,
+    pub(crate) address: u64,
+    /// The module that the address belongs to.
+    pub(crate) of: String,
+    pub(crate) rip: u64,
+    /// How many return addresses were found.
+    pub(crate) callers: u64,
+}
+
+impl PageFault {
+    pub(crate) fn of(evidence: &Evidence) -> Result<Self> {
+        let fatal = fatal(evidence)?;
+        ensure!(fatal.number("vector")? == 14, "no page fault: {fatal:?}");
+        Ok(Self {
+            module: fatal.text("module")?.to_owned(),
+            code: fatal.number("code")?,
+            address: fatal.hex("address")?,
+            of: fatal.text("of")?.to_owned(),
+            rip: fatal.hex("rip")?,
+            callers: fatal.number("callers")?,
+        })
+    }
+}
+
+/// The demonstration failed because of something of this name, by an error of this kind.
+pub(crate) fn failed_by(evidence: &Evidence, about: &str, error: &str) -> Result<()> {
+    let failure = evidence.facts.one("failure")?;
+    let found = (failure.text("about")?, failure.text("error")?);
+    ensure!(found.0 == about && found.1.contains(error), "another failure than {about}, {error}: {found:?}");
+    Ok(())
 }
 
 /// Real Xen answered the probes in a domU as the model does.
@@ -132,31 +174,27 @@ fn model_conforms(domain: &str, evidence: &Evidence) -> Result<()> {
     Ok(())
 }
 
-/// A spoilt start_info was refused in one line that says what was found.
+/// A spoilt start_info was refused, by its field.
 pub(crate) fn start_info_refused(evidence: &Evidence) -> Result<()> {
-    let lines: Vec<&str> = evidence.guest.lines().filter(|line| line.starts_with("fatal:")).collect();
-    let [line] = lines[..] else { bail!("{} fatal lines instead of one", lines.len()) };
-    ensure!(line.starts_with("fatal: start_info: pt_base is 0x"), "another refusal: {line}");
-    Ok(())
+    boot_failed(evidence, "start_info", "StartInfo(PageTableBase")
 }
 
-/// A ring in a page that is none of the two behind start_info was refused in one line that names ring, frame, page and room.
+/// A ring in a page that is none of the two behind start_info was refused, by its name.
 pub(crate) fn ring_refused<const CONSOLE: bool>(evidence: &Evidence) -> Result<()> {
-    let lines: Vec<&str> = evidence.guest.lines().filter(|line| line.starts_with("fatal:")).collect();
-    let [line] = lines[..] else { bail!("{} fatal lines instead of one", lines.len()) };
-    let (stage, ring) = if CONSOLE { ("start_info", "console") } else { ("p2m check", "xenstore") };
-    let front = format!("fatal: {stage}: the {ring} ring is in machine frame ");
-    ensure!(line.starts_with(&front) && line.contains(", by Xen's M2P pfn 0x"), "another refusal: {line}");
-    ensure!(line.contains(" right behind start_info;"), "another refusal: {line}");
-    Ok(())
+    match CONSOLE {
+        true => boot_failed(evidence, "start_info", "StartInfo(RingElsewhere { ring: Console"),
+        false => boot_failed(evidence, "p2m check", "StartInfo(RingElsewhere { ring: Xenstore"),
+    }
 }
 
-/// A trap told the access, the address, the registers and the way there.
+/// A trap gave the access, the address, the place and the way there.
 pub(crate) fn trap_shown(evidence: &Evidence) -> Result<()> {
-    let first = "fatal: page fault: writing protected memory at 0xffffffff81000000";
-    for part in [first, "  rip ffffffff81", "  backtrace: 0xffffffff81"] {
-        ensure!(evidence.guest.lines().any(|line| line.starts_with(part)), "no line starts with {part:?}");
-    }
+    let fault = PageFault::of(evidence)?;
+    let right =
+        fault.code & 0b10011 == 0b11 && fault.address == 0xffff_ffff_8100_0000 && fault.module.is_empty();
+    ensure!(right && fault.rip >> 24 == 0xff_ffff_ff81 && fault.callers > 0, "another fault: {fault:x?}");
+    let backtrace = evidence.guest.lines().filter(|line| addresses(line).any(|address| address == fault.rip));
+    ensure!(backtrace.count() > 1, "the instruction is not in a backtrace");
     Ok(())
 }
 
@@ -192,28 +230,32 @@ pub(crate) fn reason_given(evidence: &Evidence) -> Result<()> {
     Ok(())
 }
 
-/// The verdict says that a gzip is cut off.
+/// The gzip was found to be cut off.
 pub(crate) fn gzip_cut(evidence: &Evidence) -> Result<()> {
-    let last = &evidence.report.last;
-    let start = "verdict: FAILURE ramdisk: gzip at byte 0x";
-    ensure!(last.starts_with(start) && last.contains(" is truncated: its 0x"), "another verdict: {last}");
-    Ok(())
+    failed_by(evidence, "ramdisk", "GzipTruncated")
 }
 
 /// The refusal says how much memory would do.
 pub(crate) fn more_memory_asked(evidence: &Evidence) -> Result<()> {
     let last = &evidence.report.last;
-    ensure!(last.contains("give --memory 24M or more"), "no word of how much would do: {last}");
+    ensure!(last.contains("--memory 24M"), "no word of how much would do: {last}");
     Ok(())
 }
 
-/// What refused, the builder or the guest, said why in one line.
+/// What refused, the builder or the guest, gave one reason.
 pub(crate) fn refused_in_one_line(evidence: &Evidence) -> Result<()> {
-    if evidence.report.last.starts_with("xl create refused: ") {
+    if evidence.report.refused {
         return Ok(());
     }
-    let lines: Vec<&str> = evidence.guest.lines().filter(|line| line.contains("refus")).collect();
-    ensure!(lines.len() == 1, "{} lines of refusal instead of one", lines.len());
+    let reasons = evidence.facts.all("fatal").chain(evidence.facts.all("failure")).count();
+    ensure!(reasons == 1, "{reasons} reasons instead of one");
+    Ok(())
+}
+
+/// Nobody asked for facts, and there are none.
+pub(crate) fn no_facts(evidence: &Evidence) -> Result<()> {
+    let facts = evidence.guest.lines().filter(|line| line.starts_with('@')).count();
+    ensure!(facts == 0, "{facts} lines for programs without report=json");
     Ok(())
 }
 
@@ -225,14 +267,15 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     let listing = MfnDump::parse(&std::fs::read_to_string(out.join("p2m.txt"))?)?;
     let image_end = image_end(&std::fs::read(&evidence.kernel)?)?;
     // A guest that died with a module does not say where they end.
-    let module_end = named(&evidence.guest, "modules end at ").unwrap_or(WINDOW.1);
+    let memory = evidence.facts.all("memory").next();
+    let module_end = memory.map_or(Ok(WINDOW.1), |memory| memory.hex("modules_end"))?;
     let mut expected = Expected::new(VirtAddr::new_truncate(image_end), VirtAddr::new_truncate(module_end));
-    expected.own_list = !evidence.guest.contains(" as the builder put it");
+    expected.own_list = !evidence.cmdline.split_whitespace().any(|word| word == "revector=off");
     let report = examine(&core, &kernel, &expected, Some(&listing))?;
     std::fs::write(out.join("walk.txt"), report.to_string())?;
     ensure!(report.is_clean(), "the walker found something (walk.txt): {:?}", report.counts);
     // A guest that died may have done so before it counted.
-    if let Ok(audit) = Audit::of(&evidence.guest) {
+    if let Ok(audit) = Audit::of(&evidence.facts) {
         let identity = report.summary.identity;
         ensure!(
             identity == audit.identity,
@@ -255,11 +298,6 @@ fn image_end(elf: &[u8]) -> Result<u64> {
     loaded.map(|segment| segment.p_vaddr(endian) + segment.p_memsz(endian)).max().context("no loaded segment")
 }
 
-/// The first number that follows `words` in a text.
-fn named(text: &str, words: &str) -> Option<u64> {
-    text.lines().find_map(|line| addresses(line.split_once(words)?.1).next())
-}
-
 /// All hexadecimal numbers with `0x` in a line.
 fn addresses(line: &str) -> impl Iterator<Item = u64> {
     line.split("0x").skip(1).filter_map(|rest| {
@@ -274,30 +312,19 @@ fn addresses(line: &str) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Audit, addresses, mapped_and_all, numbers};
+    use super::{Audit, addresses};
+    use crate::run::facts::Facts;
 
     #[test]
     fn the_whole_audit_or_none() {
-        let line = "audit: 16384 pages confirmed by the M2P, 1 missing, 20 identity, 300 foreign";
+        let line =
+            "@fact {\"fact\":\"audit\",\"confirmed\":16384,\"missing\":1,\"identity\":20,\"foreign\":300}";
         let whole = Audit { confirmed: 16384, missing: 1, identity: 20, foreign: 300 };
-        assert_eq!(Audit::of(line).unwrap(), whole);
-        for cut in [
-            "",
-            "audit: 16384 pages confirmed by the M2P, 1 missing, 20 identity",
-            "audit: many pages confirmed by the M2P, 1 missing, 20 identity, 300 foreign",
-            "audit: 16384 pages confirmed by the M2P, 1 missing, 20 identity, 300 foreign, 1 odd",
-        ] {
-            assert!(Audit::of(cut).is_err(), "{cut}");
+        assert_eq!(Audit::of(&Facts::of(line).unwrap()).unwrap(), whole);
+        assert_eq!(whole.entries(), 16705);
+        for cut in [String::new(), line.replace(",\"foreign\":300", ""), format!("{line}\n{line}")] {
+            assert!(Audit::of(&Facts::of(&cut).unwrap()).is_err(), "{cut}");
         }
-    }
-
-    #[test]
-    fn the_pages_in_the_picture() {
-        let line = "  image ends at 0x1, modules end at 0x2; 12 of 34 pages mapped, 5 free";
-        assert_eq!(mapped_and_all(line), Some((12, 34)));
-        let line = "  ffff880000000000 .. ffff890074a25fff  direct map       268913190 pages";
-        assert_eq!(numbers(line), Some(268_913_190));
-        assert_eq!(mapped_and_all("mapping memory: 16 of 128 GiB"), None);
     }
 
     #[test]
