@@ -13,8 +13,7 @@ use rustix::process::{Pid, Signal};
 use crate::mutations::list::{Mutation, replaced};
 use crate::mutations::rounds::rounds;
 use crate::mutations::verdict::{Verdict, first_failed};
-use tools::paths;
-use tools::process;
+use tools::{file, folder, paths, process};
 
 const MODEL_TESTS: &str = "tests/model/tests";
 /// Where cargo and the tests of a round write.
@@ -34,7 +33,7 @@ impl Copied {
     pub(super) fn of_the_work_tree() -> Result<Self> {
         let folder = paths::target().join("mutations");
         let tree = folder.join("tree");
-        std::fs::create_dir_all(&tree)?;
+        folder::create(&tree)?;
         let names = process::run(
             "git ls-files",
             Command::new("git")
@@ -78,9 +77,9 @@ impl Copied {
         deadline: Option<Instant>,
     ) -> Result<Verdict> {
         let (path, before, after) = self.mutated(mutation)?;
-        std::fs::write(&path, after)?;
+        file::write(&path, after)?;
         let verdict = self.tested(Some(&mutation.file), limit, deadline);
-        std::fs::write(&path, before)?;
+        file::write(&path, before)?;
         verdict
     }
 
@@ -112,29 +111,27 @@ impl Copied {
     /// The names of the model's integration tests.
     fn model_tests(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(self.folder.join("tree").join(MODEL_TESTS))? {
-            let entry = entry?;
+        for path in folder::entries(&self.folder.join("tree").join(MODEL_TESTS))? {
             // Folders stay when all that was in them is gone.
-            if entry.path().join("main.rs").is_file() {
-                names.push(entry.file_name().to_string_lossy().into_owned());
+            if path.join("main.rs").is_file() {
+                names.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
             }
         }
-        names.sort();
         Ok(names)
     }
 
     fn run(&self, cargo: &mut Command, limit: Duration) -> Result<Verdict> {
         // A new file: what is left of a killed round may still write to the old one.
-        if self.log().exists() {
-            std::fs::remove_file(self.log())?;
-        }
-        let log = File::options().append(true).create_new(true).open(self.log())?;
+        let path = self.log();
+        file::remove(&path)?;
+        let log = File::options().append(true).create_new(true).open(&path);
+        let log = log.with_context(|| path.display().to_string())?;
         cargo.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let mut group = Group::start(cargo)?;
         let started = Instant::now();
         loop {
             let status = group.0.try_wait()?;
-            let said = String::from_utf8_lossy(&std::fs::read(self.log())?).into_owned();
+            let said = file::text(&self.log())?;
             if let Some(test) = first_failed(&said) {
                 return Ok(Verdict::CaughtBy(test));
             }
@@ -178,30 +175,27 @@ impl Drop for Group {
 
 /// Copies a file if the copy is not the same already.
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    let content = std::fs::read(from).with_context(|| from.display().to_string())?;
+    let content = file::bytes(from)?;
     if std::fs::read(to).is_ok_and(|old| old == content) {
         return Ok(());
     }
     if let Some(folder) = to.parent() {
-        std::fs::create_dir_all(folder)?;
+        folder::create(folder)?;
     }
     // This makes the file and its permissions; its time is that of the copy.
-    std::fs::copy(from, to).with_context(|| to.display().to_string())?;
-    Ok(())
+    file::copy(from, to)
 }
 
 /// Removes what is no longer in the work tree; folders stay.
 fn prune(folder: &Path, kept: &BTreeSet<PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
+    for path in folder::entries(folder)? {
+        if path.is_dir() && !path.is_symlink() {
             // A build of the modules may have made folders here that git ignores.
-            if entry.file_name() != "target" {
+            if path.file_name().is_none_or(|name| name != "target") {
                 prune(&path, kept)?;
             }
         } else if !kept.contains(&path) {
-            std::fs::remove_file(&path)?;
+            file::remove(&path)?;
         }
     }
     Ok(())
