@@ -33,7 +33,9 @@ impl Domain {
         Self::ALL.into_iter().find(|domain| domain.name() == word)
     }
 
-    const fn name(self) -> &'static str {
+    /// Returns that word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::DomU => "domu",
             Self::Dom0 => "dom0",
@@ -104,6 +106,17 @@ impl Xen {
     /// Returns all of them.
     pub fn all() -> impl Iterator<Item = Self> {
         Release::ALL.into_iter().flat_map(|release| Build::ALL.map(|build| Self { release, build }))
+    }
+
+    /// Returns what the model of it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match (self.release, self.build) {
+            (Release::V4_17, Build::Release) => "the model of 4.17",
+            (Release::V4_17, Build::Debug) => "the model of a debug 4.17",
+            (Release::V4_20, Build::Release) => "the model of 4.20",
+            (Release::V4_20, Build::Debug) => "the model of a debug 4.20",
+        }
     }
 
     /// Reads the line with which the guest says what it runs on: `Xen 4.17 release`.
