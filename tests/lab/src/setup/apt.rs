@@ -211,7 +211,7 @@ fn borrow_lists(suite: &str, archive: &str, into: &Path) -> Result<()> {
 
 /// The mirror of Debian's archive: what `LAB_DEBIAN` says, else the machine's own, else the public one.
 fn archive() -> Result<String> {
-    if let Some(named) = named(&std::env::var_os("LAB_DEBIAN").unwrap_or_default().to_string_lossy())? {
+    if let Some(named) = mirror_of_environment()? {
         return Ok(named);
     }
     let words = ["indextargets", "--format", "$(ORIGIN) $(CODENAME) $(REPO_URI)", "Created-By: Packages"];
@@ -219,7 +219,15 @@ fn archive() -> Result<String> {
     Ok(mirror(&targets).unwrap_or(ARCHIVE).to_owned())
 }
 
-/// The mirror that somebody named in `LAB_DEBIAN`; an empty word names none.
+/// The mirror that somebody named.
+///
+/// # Errors
+/// What they wrote is no address; one line.
+pub(crate) fn mirror_of_environment() -> Result<Option<String>> {
+    named(&std::env::var_os("LAB_DEBIAN").unwrap_or_default().to_string_lossy())
+}
+
+/// The mirror that `LAB_DEBIAN` names; an empty word names none.
 fn named(word: &str) -> Result<Option<String>> {
     let word = word.trim();
     let is_address = word.split_once(":/").is_some_and(|(way, place)| !way.is_empty() && !place.is_empty());

@@ -71,6 +71,9 @@ fn get(machine: &[&str], sets: &[&Set]) -> Result<()> {
     if !apt::is_here() {
         without_apt(machine, sets)?;
     }
+    if !sets.is_empty() {
+        apt::mirror_of_environment()?;
+    }
     let mut failed = Vec::new();
     if !machine.is_empty() {
         failed.extend(qemu::get(machine).err());
