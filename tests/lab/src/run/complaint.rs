@@ -164,7 +164,7 @@ mod tests {
         "d0 has maximum 208 PIRQs",
         "Freed 656kB init memory",
         "*** Serial input to DOM0 (type 'CTRL-a' three times to switch input)",
-        "traps.c: general talk of a fault",
+        "PCI add device 0000:00:00.0",
         "Hardware Dom0 halted: halting machine",
         "Domain 1 reported crashed by domain 0 on cpu#0:",
     ];
