@@ -225,6 +225,18 @@ fn a_folder_for_temporary_files_that_is_not_there() {
 }
 
 #[test]
+fn what_an_older_version_left() {
+    let machine = Machine::with_apt("older").unwrap();
+    let left = machine.0.join("lab/vmlinuz");
+    std::fs::write(&left, "a kernel").unwrap();
+    machine.boots("4.17", &[("FAILS", "update"), NO_NETWORK]).unwrap();
+    assert!(left.exists());
+    std::fs::write(machine.0.join("lab/stamp"), "[\"busybox-static\", \"libc6\"] linux-image-amd64").unwrap();
+    machine.boots("4.17", &[("FAILS", "update"), NO_NETWORK]).unwrap();
+    assert!(!left.exists());
+}
+
+#[test]
 fn a_lab_that_cannot_be_made() {
     let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
     let output = lab.arg("boot").env("LAB_HOME", Path::new("/proc/nowhere")).output().unwrap();

@@ -296,10 +296,11 @@ fn counted(line: &str) -> Option<Tally> {
     Some(Tally { passed: passed.parse().ok()?, failed: failed.parse().ok()? })
 }
 
-/// The last line of a comparison with the model, if a run left one.
-fn conformance(out: &Path) -> String {
+/// The line of a run that passed; it ends with the last one of a comparison with the model, if the run left one.
+fn passed(name: &str, seconds: u64, line: &str, out: &Path) -> String {
     let said = std::fs::read_to_string(out.join("conformance.txt")).unwrap_or_default();
-    said.lines().last().map(|line| format!("  {line}")).unwrap_or_default()
+    let compared = said.lines().last().map(|line| format!("  {line}")).unwrap_or_default();
+    format!("{name:24} {seconds:4} s  ok{line}{compared}")
 }
 
 /// Runs the cases, a few at a time, each printed as it ends.
@@ -318,7 +319,7 @@ fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
             });
             let seconds = started.elapsed().as_secs();
             match result {
-                Ok(()) => println!("{name:24} {seconds:4} s  ok{line}{}", conformance(&out)),
+                Ok(()) => println!("{}", passed(&name, seconds, &line, &out)),
                 Err(error) => {
                     failed.fetch_add(1, Ordering::Relaxed);
                     let (again, logs) = (run.again(), out.display());
@@ -334,9 +335,7 @@ fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Case, Release, Tally, conformance, counted, large, take_numbers, take_release, test, xen, xens,
-    };
+    use super::{Case, Release, Tally, counted, large, passed, take_numbers, take_release, test, xen, xens};
     use crate::suite::soak;
 
     #[test]
@@ -352,9 +351,10 @@ mod tests {
     fn how_far_xen_and_the_model_agree() {
         let out = std::env::temp_dir().join(format!("lab-conformance-{}", std::process::id()));
         std::fs::create_dir_all(&out).unwrap();
-        assert_eq!(conformance(&out), "");
+        let line = passed("soak-1", 7, "  domu", &out);
+        assert_eq!(line, "soak-1                      7 s  ok  domu");
         std::fs::write(out.join("conformance.txt"), "x: y\n4.17 as domu: 160 alike\n").unwrap();
-        assert_eq!(conformance(&out), "  4.17 as domu: 160 alike");
+        assert_eq!(passed("soak-1", 7, "  domu", &out), format!("{line}  4.17 as domu: 160 alike"));
         std::fs::remove_dir_all(out).unwrap();
     }
 
