@@ -21,9 +21,11 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let log = std::fs::read_to_string(path).with_context(|| path.clone())?;
-    let xen = log.lines().find_map(Xen::said).context("the guest does not say which Xen it ran on")?;
+    // On a shim lines end the other way round.
+    let lines = || log.lines().map(|line| line.trim_matches('\r'));
+    let xen = lines().find_map(Xen::said).context("the guest does not say which Xen it ran on")?;
     let mut booted = Booted::new(domain, xen)?;
-    let said: HashMap<&str, &str> = log.lines().filter_map(parse).collect();
+    let said: HashMap<&str, &str> = lines().filter_map(parse).collect();
     let mut tally = Tally::default();
     booted.probe(|probe, transcript| {
         tally.compare((domain, xen), probe, transcript, said.get(probe.name).copied())
