@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, UseTree, Visibility};
 
-use tools::paths;
+use tools::{file, paths};
 
 /// The crates of the boot code.
 const CRATES: [&str; 4] = ["start_info", "p2m", "mmu", "xen-guest"];
@@ -77,7 +77,7 @@ fn read(folder: &Path) -> Result<BTreeMap<Module, Source>> {
                 folders.push((path, below()));
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let is_root = matches!(stem.as_str(), "lib" | "mod");
-                let text = std::fs::read_to_string(&path)?;
+                let text = file::text(&path)?;
                 let source = Source::of(&text, is_root).with_context(|| path.display().to_string())?;
                 files.insert(if is_root { module.clone() } else { below() }, source);
             }

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-use tools::paths;
+use tools::{folder, paths};
 
 const TABLE: &str = "docs/xen-contract.md";
 const HEAD: &str = "| file | unsafe blocks |";
@@ -147,9 +147,7 @@ fn listed(text: &str) -> BTreeMap<String, String> {
 }
 
 fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Count>) -> Result<()> {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
-    entries.sort();
-    for path in entries {
+    for path in folder::entries(folder)? {
         let name = path.strip_prefix(root)?.to_string_lossy().into_owned();
         if path.is_dir() && !path.is_symlink() {
             if !SKIPPED.contains(&name.as_str()) {

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use tools::folder;
-use tools::paths;
-use tools::process;
+use tools::{file, folder, paths, process};
 
 const LIMIT: Duration = Duration::from_secs(600);
 const PAGE: &str = "docs/modules.md";
@@ -33,12 +31,12 @@ pub fn modules() -> Result<[Vec<u8>; 2]> {
     folder::remove(&scratch.0)?;
     let page = std::fs::read_to_string(root.join(PAGE)).context(PAGE)?;
     let [c, rust] = NAMES.map(|name| scratch.0.join(name));
-    std::fs::create_dir_all(&c)?;
-    std::fs::create_dir_all(rust.join("src"))?;
-    std::fs::write(c.join("module.c"), block(&page, "c")?)?;
+    folder::create(&c)?;
+    folder::create(&rust.join("src"))?;
+    file::write(&c.join("module.c"), block(&page, "c")?)?;
     let here = root.to_string_lossy();
-    std::fs::write(rust.join("Cargo.toml"), block(&page, "toml")?.replace(HERE, &here))?;
-    std::fs::write(rust.join("src/lib.rs"), block(&page, "rust,ignore")?)?;
+    file::write(&rust.join("Cargo.toml"), block(&page, "toml")?.replace(HERE, &here))?;
+    file::write(&rust.join("src/lib.rs"), block(&page, "rust,ignore")?)?;
     let command = block(&page, "text")?.replace(HERE, &here);
     let build = |folder: &Path, name| {
         let command = command.replace(THERE, &folder.to_string_lossy());

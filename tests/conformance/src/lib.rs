@@ -27,7 +27,7 @@ mod transcript;
 
 pub use bench::{Bench, PAGES};
 pub use exchange::Exchange;
-pub use probe::{Domain, Expected, Probe, Release, run_all};
+pub use probe::{Build, Domain, Expected, Probe, Release, Xen, run_all};
 pub use probes::all;
 pub use request::{Change, Flush, Operation, Request};
 pub use requests::{Descriptor, Extents, Part, Step, Table};

@@ -9,7 +9,7 @@ use xen_model::{Guest, Hypercall, Machine};
 use crate::{
     bench::PAGES,
     exchange::Exchange,
-    probe::{Domain, Probe, Release, run_all},
+    probe::{Build, Domain, Probe, Release, Xen, run_all},
     request::{Change, Operation, Request},
     requests::{Descriptor, Extents, Part, Step, Table},
     subject::{ALL_ONES, Answer, BEYOND, Call, Special, Subject},
@@ -185,17 +185,21 @@ impl Booted {
     ///
     /// # Errors
     /// The boot fails.
-    pub fn new(domain: Domain, release: Release) -> anyhow::Result<Self> {
+    pub fn new(domain: Domain, xen: Xen) -> anyhow::Result<Self> {
         let guest = match domain {
             Domain::DomU => Guest::new(64 << 8),
             Domain::Dom0 => Guest::dom0(64 << 8),
             Domain::OnShim => Guest::new(64 << 8).on_shim(),
         };
-        let release = match release {
+        let release = match xen.release {
             Release::V4_17 => xen_model::Release::V4_17,
             Release::V4_20 => xen_model::Release::V4_20,
         };
-        let Ok(built) = guest.with_release(release).build() else {
+        let build = match xen.build {
+            Build::Release => xen_model::Build::Release,
+            Build::Debug => xen_model::Build::Debug,
+        };
+        let Ok(built) = guest.with_release(release).with_build(build).build() else {
             anyhow::bail!("the model's builder refuses the guest")
         };
         let mut running = built.boot().map_err(|(_, failure)| failure)?.running;

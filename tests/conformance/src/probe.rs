@@ -33,7 +33,9 @@ impl Domain {
         Self::ALL.into_iter().find(|domain| domain.name() == word)
     }
 
-    const fn name(self) -> &'static str {
+    /// Returns that word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::DomU => "domu",
             Self::Dom0 => "dom0",
@@ -62,6 +64,71 @@ impl Release {
     }
 }
 
+/// How Xen was built: with `CONFIG_DEBUG` and what that turns on by itself, or without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// As distributions build it.
+    Release,
+    /// As its developers build it. Xen does not tell a guest so.
+    Debug,
+}
+
+impl Build {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Release, Self::Debug];
+
+    /// Reads the word that names one; the guest has it on its command line.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|build| build.name() == word)
+    }
+
+    /// Returns that word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// A Xen, as far as the answers differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Xen {
+    /// Its release.
+    pub release: Release,
+    /// How it was built.
+    pub build: Build,
+}
+
+impl Xen {
+    /// Returns all of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Release::ALL.into_iter().flat_map(|release| Build::ALL.map(|build| Self { release, build }))
+    }
+
+    /// Returns what the model of it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match (self.release, self.build) {
+            (Release::V4_17, Build::Release) => "the model of 4.17",
+            (Release::V4_17, Build::Debug) => "the model of a debug 4.17",
+            (Release::V4_20, Build::Release) => "the model of 4.20",
+            (Release::V4_20, Build::Debug) => "the model of a debug 4.20",
+        }
+    }
+
+    /// Reads the line with which the guest says what it runs on: `Xen 4.17 release`.
+    #[must_use]
+    pub fn said(line: &str) -> Option<Self> {
+        let (version, build) = line.strip_prefix("Xen ")?.split_once(' ')?;
+        let (major, minor) = version.split_once('.')?;
+        let release = Release::of_version(major.parse().ok()?, minor.parse().ok()?);
+        Some(Self { release, build: Build::named(build)? })
+    }
+}
+
 /// The transcripts a probe must give.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected {
@@ -71,6 +138,8 @@ pub struct Expected {
     domu_4_20: &'static str,
     /// What a guest of a shim gets, if not the same as another domU.
     on_shim: Option<&'static str>,
+    /// What a domU and dom0 get of a debug build, if something else.
+    of_debug: Option<(&'static str, &'static str)>,
     model: Option<(&'static str, &'static str)>,
 }
 
@@ -82,7 +151,7 @@ impl Expected {
 
     /// One thing in a domU and another in dom0.
     pub(crate) const fn by_domain(domu: &'static str, dom0: &'static str) -> Self {
-        Self { domu, dom0, domu_4_20: domu, on_shim: None, model: None }
+        Self { domu, dom0, domu_4_20: domu, on_shim: None, of_debug: None, model: None }
     }
 
     /// Something else in a domU since 4.20.
@@ -95,6 +164,11 @@ impl Expected {
         Self { on_shim: Some(transcript), ..self }
     }
 
+    /// Something else of a debug build, in a domU and in dom0.
+    pub(crate) const fn of_debug(self, domu: &'static str, dom0: &'static str) -> Self {
+        Self { of_debug: Some((domu, dom0)), ..self }
+    }
+
     /// Something else on the model: it refuses what Xen allows, or does not know what Xen knows.
     pub(crate) const fn stricter(self, model: &'static str, reason: &'static str) -> Self {
         Self { model: Some((model, reason)), ..self }
@@ -102,21 +176,23 @@ impl Expected {
 
     /// Returns what real Xen must give.
     #[must_use]
-    pub const fn on_xen(&self, domain: Domain, release: Release) -> &'static str {
-        match (domain, self.on_shim, release) {
-            (Domain::Dom0, _, _) => self.dom0,
-            (Domain::OnShim, Some(transcript), _) => transcript,
-            (_, _, Release::V4_17) => self.domu,
-            (_, _, Release::V4_20) => self.domu_4_20,
+    pub const fn on_xen(&self, domain: Domain, xen: Xen) -> &'static str {
+        match (domain, self.on_shim, self.of_debug, xen) {
+            (Domain::Dom0, _, Some((_, dom0)), Xen { build: Build::Debug, .. }) => dom0,
+            (Domain::Dom0, _, _, _) => self.dom0,
+            (Domain::OnShim, Some(transcript), _, _) => transcript,
+            (_, _, Some((domu, _)), Xen { build: Build::Debug, .. }) => domu,
+            (_, _, _, Xen { release: Release::V4_17, .. }) => self.domu,
+            (_, _, _, Xen { release: Release::V4_20, .. }) => self.domu_4_20,
         }
     }
 
     /// Returns what the model must give.
     #[must_use]
-    pub const fn on_model(&self, domain: Domain, release: Release) -> &'static str {
+    pub const fn on_model(&self, domain: Domain, xen: Xen) -> &'static str {
         match self.model {
             Some((model, _)) => model,
-            None => self.on_xen(domain, release),
+            None => self.on_xen(domain, xen),
         }
     }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use conformance::{Domain, Release, all, model::Booted};
+use conformance::{Build, Domain, Release, Xen, all, model::Booted};
 use xen_model::audit;
 
-fn check(domain: Domain, release: Release) -> anyhow::Result<()> {
-    let mut booted = Booted::new(domain, release)?;
+fn check(domain: Domain, xen: Xen) -> anyhow::Result<()> {
+    let mut booted = Booted::new(domain, xen)?;
     let mut wrong = Vec::new();
     booted.probe(|probe, transcript| {
-        let expected = probe.expected.on_model(domain, release);
+        let expected = probe.expected.on_model(domain, xen);
         if transcript.as_str() != expected {
             wrong.push(format!("{}:\n  expected {expected}\n  found    {}", probe.name, transcript.as_str()));
         }
@@ -22,17 +22,17 @@ fn check(domain: Domain, release: Release) -> anyhow::Result<()> {
 
 #[test]
 fn the_model_of_a_dom_u_answers_as_the_table_says() -> anyhow::Result<()> {
-    Release::ALL.into_iter().try_for_each(|release| check(Domain::DomU, release))
+    Xen::all().try_for_each(|xen| check(Domain::DomU, xen))
 }
 
 #[test]
 fn the_model_of_dom0_answers_as_the_table_says() -> anyhow::Result<()> {
-    Release::ALL.into_iter().try_for_each(|release| check(Domain::Dom0, release))
+    Xen::all().try_for_each(|xen| check(Domain::Dom0, xen))
 }
 
 #[test]
 fn the_model_of_a_guest_on_a_shim_answers_as_the_table_says() -> anyhow::Result<()> {
-    Release::ALL.into_iter().try_for_each(|release| check(Domain::OnShim, release))
+    Xen::all().try_for_each(|xen| check(Domain::OnShim, xen))
 }
 
 #[test]
@@ -51,8 +51,56 @@ fn a_probe_that_is_stricter_says_what_differs() {
         let expected = &probe.expected;
         let differs = Domain::ALL
             .iter()
-            .flat_map(|&domain| Release::ALL.map(|release| (domain, release)))
-            .any(|(domain, release)| expected.on_xen(domain, release) != expected.on_model(domain, release));
+            .flat_map(|&domain| Xen::all().map(move |xen| (domain, xen)))
+            .any(|(domain, xen)| expected.on_xen(domain, xen) != expected.on_model(domain, xen));
         assert_eq!(differs, expected.reason().is_some(), "{}", probe.name);
     }
+}
+
+#[test]
+fn a_version_is_that_of_the_release_which_answers_so() {
+    for (version, release) in [
+        ((4, 14), Release::V4_17),
+        ((4, 17), Release::V4_17),
+        ((4, 19), Release::V4_17),
+        ((4, 20), Release::V4_20),
+        ((4, 21), Release::V4_20),
+        ((5, 0), Release::V4_20),
+        ((3, 20), Release::V4_17),
+    ] {
+        assert_eq!(Release::of_version(version.0, version.1), release, "{version:?}");
+    }
+}
+
+#[test]
+fn what_a_guest_says_it_runs_on() {
+    let xen = |release, build| Some(Xen { release, build });
+    assert_eq!(Xen::said("Xen 4.14 release"), xen(Release::V4_17, Build::Release));
+    assert_eq!(Xen::said("Xen 4.20 debug"), xen(Release::V4_20, Build::Debug));
+    for line in ["Xen 4.17", "Xen 4.17 other", "Xen four debug", "probe Xen 4.17 debug"] {
+        assert_eq!(Xen::said(line), None, "{line}");
+    }
+}
+
+/// By name, so that an answer of one Xen is not taken for another's.
+#[test]
+fn where_the_answers_of_xens_differ() {
+    let xen = |release, build| Xen { release, build };
+    let usual = xen(Release::V4_17, Build::Release);
+    let differ = |other: Xen| {
+        let names = |domain: Domain| {
+            all()
+                .filter(|probe| probe.expected.on_xen(domain, usual) != probe.expected.on_xen(domain, other))
+                .map(|probe| probe.name)
+                .collect::<Vec<_>>()
+        };
+        Domain::ALL.map(names)
+    };
+    let (of_debug, dom0) =
+        (["call-console", "map-free-flags", "read-back-free"], ["map-free-flags", "read-back-free"]);
+    let mut found = differ(xen(Release::V4_17, Build::Debug));
+    found.iter_mut().for_each(|names| names.sort_unstable());
+    assert_eq!(found, [of_debug.to_vec(), dom0.to_vec(), of_debug.to_vec()]);
+    assert_eq!(differ(xen(Release::V4_20, Build::Release))[0].len(), 1);
+    assert!(differ(usual).iter().all(Vec::is_empty));
 }

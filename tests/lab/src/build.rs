@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::setup::cpio::Archive;
-use tools::paths;
-use tools::process;
+use tools::{file, folder, paths, process};
 
 const TRIPLE: &str = "x86_64-unknown-none";
 const LIMIT: Duration = Duration::from_secs(1200);
@@ -63,8 +62,7 @@ fn variant(folder: &Path, (package, bin): (&str, &str), features: &[&str], to: &
     cargo.args(features).arg("--target-dir").arg(folder);
     process::run("building the kernel", &mut cargo, LIMIT)?;
     let built = folder.join(TRIPLE).join("release").join(bin);
-    let content = std::fs::read(&built).with_context(|| built.display().to_string())?;
-    replace(to, &content)
+    replace(to, &file::bytes(&built)?)
 }
 
 /// Builds the modules and packs them into the ramdisk.
@@ -77,13 +75,13 @@ pub(crate) fn modules() -> Result<()> {
         process::run("building the modules", Command::new(&script).env_remove("CARGO_TARGET_DIR"), LIMIT)?;
     }
     let folder = paths::target().join("modules");
-    std::fs::create_dir_all(&folder)?;
+    folder::create(&folder)?;
     let mut archive = Archive::default();
     for (folder, inside) in [(folder.clone(), "modules"), (folder.join("extra"), "modules-extra")] {
         archive.folder(inside);
-        for file in objects(&folder)? {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            archive.file(&format!("{inside}/{name}"), 0o644, &std::fs::read(&file)?);
+        for path in objects(&folder)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            archive.file(&format!("{inside}/{name}"), 0o644, &file::bytes(&path)?);
         }
     }
     replace(&ramdisk(), &archive.finish())
@@ -91,20 +89,17 @@ pub(crate) fn modules() -> Result<()> {
 
 /// The modules in a folder, in the order of their names.
 fn objects(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let mut files = folder::entries(folder)?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "ko"));
-    files.sort();
     Ok(files)
 }
 
 /// Writes a file in one step, and only if it changes: others may be reading it.
-fn replace(file: &Path, content: &[u8]) -> Result<()> {
-    if std::fs::read(file).is_ok_and(|old| old == content) {
+fn replace(to: &Path, content: &[u8]) -> Result<()> {
+    if std::fs::read(to).is_ok_and(|old| old == content) {
         return Ok(());
     }
-    let fresh = file.with_extension(format!("new{}", std::process::id()));
-    std::fs::write(&fresh, content)?;
-    std::fs::rename(&fresh, file)?;
-    Ok(())
+    let fresh = to.with_extension(format!("new{}", std::process::id()));
+    file::write(&fresh, content)?;
+    file::rename(&fresh, to)
 }

@@ -24,3 +24,14 @@ fn a_shim_below_dom0() {
     assert_eq!((status, said.lines().count()), (Some(2), 1), "{said}");
     assert!(said.contains("--shim needs a domu"), "{said}");
 }
+
+/// A reader that has gone away before the first line, as `head` may.
+#[test]
+fn help_for_nobody() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    let output = lab.args(["boot", "--help"]).stdout(writer).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*said), (Some(0), ""));
+}

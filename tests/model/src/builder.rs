@@ -95,6 +95,7 @@ impl Guest {
         let told = memory_map::end_of([&self.memory_map, &self.machine_map]);
         let mut machine = Machine::new(self.domain, self.pages, &self.holes, told, self.seed);
         machine.release = self.release;
+        machine.build = self.build;
         machine.on_shim = self.on_shim;
         if self.on_shim {
             machine.limit_pages(machine.heap.held);

@@ -24,6 +24,15 @@ pub enum Release {
     V4_20,
 }
 
+/// How Xen was built, where the answers differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// As distributions build it.
+    Release,
+    /// With `CONFIG_DEBUG`, and `CONFIG_VERBOSE_DEBUG`, which follows from it.
+    Debug,
+}
+
 /// A ramdisk.
 #[derive(Clone, Debug, Default)]
 pub struct Ramdisk {
@@ -55,6 +64,8 @@ pub struct Guest {
     pub domain: Domain,
     /// The Xen it is built on.
     pub release: Release,
+    /// How that was built.
+    pub build: Build,
     /// A domU of a shim, Xen in a PVH domain (pv/shim.c): it gets no more memory than it has, and no map of it.
     pub on_shim: bool,
     /// Its memory in pages, holes included.
@@ -88,6 +99,7 @@ impl Guest {
         Self {
             domain: Domain::Guest,
             release: Release::V4_17,
+            build: Build::Release,
             on_shim: false,
             pages,
             image_start: 0x1000,
@@ -113,6 +125,13 @@ impl Guest {
     #[must_use]
     pub const fn with_release(mut self, release: Release) -> Self {
         self.release = release;
+        self
+    }
+
+    /// Builds it on a Xen that was built in another way.
+    #[must_use]
+    pub const fn with_build(mut self, build: Build) -> Self {
+        self.build = build;
         self
     }
 

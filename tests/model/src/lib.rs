@@ -61,7 +61,7 @@ pub use builder::{Booted, Built};
 pub use call::Hypercall;
 pub use frames::{Frame, Kind, Owner, Record};
 pub use gdt::LocalTable;
-pub use guest::{Domain, Guest, Ramdisk, Release};
+pub use guest::{Build, Domain, Guest, Ramdisk, Release};
 pub use machine::Machine;
 pub use plan::{Places, TooSmall};
 pub use pte::Pte;

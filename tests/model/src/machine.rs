@@ -17,7 +17,7 @@ use xen_guest::Published;
 use crate::contents::Contents;
 use crate::frames::{Found, Frame, Frames, Owner, Record};
 use crate::gdt::LocalTable;
-use crate::guest::{Domain, Release};
+use crate::guest::{Build, Domain, Release};
 use crate::heap::Heap;
 use crate::hypercall::Refusal;
 use crate::memory_map::Maps;
@@ -35,6 +35,7 @@ const OTHERS: Range<u64> = 1..9;
 pub struct Machine {
     pub(crate) domain: Domain,
     pub(crate) release: Release,
+    pub(crate) build: Build,
     pub(crate) on_shim: bool,
     pub(crate) shuffle: Shuffle,
     pub(crate) pages: u64,
@@ -139,6 +140,7 @@ impl Machine {
         Self {
             domain,
             release: Release::V4_17,
+            build: Build::Release,
             on_shim: false,
             shuffle,
             pages,

@@ -8,6 +8,8 @@
 use mmu::Errno;
 use start_info::Mfn;
 
+use crate::guest::Build;
+
 /// Maps anything at all.
 pub const PRESENT: u64 = 1 << 0;
 /// May be written through.
@@ -30,6 +32,8 @@ const NO_CACHE: u64 = 1 << 4;
 /// A large page; in an L1 entry a bit of the cache type.
 const LARGE: u64 = 1 << 7;
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+/// A grant; a bit of the guest's own where Xen was not built for debugging (`_PAGE_GNTTAB`, asm/page.h).
+const GRANTED: u64 = 1 << 62;
 /// What may change in a present entry without new references (mm.c, `FASTPATH_FLAG_WHITELIST`).
 const HARMLESS: u64 = NO_EXECUTE | 0x7ff << 52 | 0x7 << 9 | GLOBAL | DIRTY | ACCESSED | USER;
 
@@ -65,11 +69,11 @@ impl Pte {
 
     /// Refuses flags that the level may not have (`L1_DISALLOW_MASK` and its kin, and `l1_disallow_mask` for a domain
     /// without device memory).
-    pub(crate) const fn check_flags(self, level: u8) -> Result<(), Errno> {
-        let forbidden = if level == 1 {
-            WRITE_THROUGH | NO_CACHE | LARGE
-        } else {
-            WRITE_THROUGH | NO_CACHE | LARGE | GLOBAL
+    pub(crate) const fn check_flags(self, level: u8, build: Build) -> Result<(), Errno> {
+        let forbidden = match (level, build) {
+            (1, Build::Release) => WRITE_THROUGH | NO_CACHE | LARGE,
+            (1, Build::Debug) => WRITE_THROUGH | NO_CACHE | LARGE | GRANTED,
+            _ => WRITE_THROUGH | NO_CACHE | LARGE | GLOBAL,
         };
         if self.0 & forbidden == 0 { Ok(()) } else { Err(Errno::EINVAL) }
     }
@@ -124,10 +128,26 @@ mod tests {
             (1 << 9, true, true),
         ] {
             let entry = Pte(0x5000 | PRESENT | flag);
-            assert_eq!(entry.check_flags(1).is_ok(), lowest, "{flag:#x}");
-            for level in 2..=4 {
-                assert_eq!(entry.check_flags(level).is_ok(), others, "{flag:#x} L{level}");
+            for build in [Build::Release, Build::Debug] {
+                assert_eq!(entry.check_flags(1, build).is_ok(), lowest, "{flag:#x}");
+                for level in 2..=4 {
+                    assert_eq!(entry.check_flags(level, build).is_ok(), others, "{flag:#x} L{level}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn a_debug_build_keeps_a_bit_of_the_lowest_level_for_itself() {
+        let entry = Pte(0x5000 | PRESENT | 1 << 62);
+        for (level, build, free) in [
+            (1, Build::Release, true),
+            (1, Build::Debug, false),
+            (2, Build::Debug, true),
+            (4, Build::Debug, true),
+        ] {
+            assert_eq!(entry.check_flags(level, build).is_ok(), free, "L{level} {build:?}");
+        }
+        assert!(Pte(0x5000 | PRESENT | 1 << 61).check_flags(1, Build::Debug).is_ok());
     }
 }

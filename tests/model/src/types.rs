@@ -61,7 +61,7 @@ impl Machine {
 
     /// Takes whatever references a present entry of a table of `level` needs.
     pub(crate) fn get_entry(&mut self, level: u8, pte: Pte) -> Result<(), Errno> {
-        pte.check_flags(level)?;
+        pte.check_flags(level, self.build)?;
         if level == 1 { self.get_leaf(pte) } else { self.get_table(pte.mfn(), level - 1).map(|_| ()) }
     }
 

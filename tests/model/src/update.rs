@@ -71,7 +71,7 @@ impl Machine {
         self.check_strictly(level, new)?;
         let new = new.adjusted(level);
         if new.is_present() {
-            new.check_flags(level)?;
+            new.check_flags(level, self.build)?;
             if old.differs_harmlessly(new) {
                 self.contents.set(table, index, new.0);
                 return Ok(());

@@ -1,8 +1,30 @@
 //! Folders as a whole.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+
+/// Makes a folder, and those it lies in, unless it is there.
+///
+/// # Errors
+/// It cannot be made.
+pub fn create(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())
+}
+
+/// What lies in a folder, in the order of the names.
+///
+/// # Errors
+/// It cannot be read.
+pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let name = || folder.display().to_string();
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(name)? {
+        paths.push(entry.with_context(name)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
 
 /// Removes a folder if it is there.
 ///

@@ -1,5 +1,6 @@
 //! What the lab (`tests/lab`) and the checks of this repository (`tests/checks`) both need of the host they run on.
 
+pub mod file;
 pub mod folder;
 pub mod paths;
 pub mod process;

@@ -13,9 +13,12 @@ pub fn target() -> PathBuf {
     root().join("target")
 }
 
-/// What `scripts/setup` caches, and the runs.
+/// What `scripts/setup` caches, and the runs. `LAB_HOME` names another folder.
 pub fn lab() -> PathBuf {
-    target().join("lab")
+    match std::env::var_os("LAB_HOME") {
+        Some(home) if !home.is_empty() => root().join(home),
+        _ => target().join("lab"),
+    }
 }
 
 /// Debian packages unpacked for this machine: QEMU and its firmware, if the machine has none.

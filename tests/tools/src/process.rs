@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::file;
+
 /// A program that is killed when it is let go of.
 #[derive(Debug)]
 pub struct Leashed(Child);
@@ -142,8 +144,10 @@ fn scratch(folder: &Path, kind: &str) -> Result<File> {
     static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let path = folder.join(format!("lab-{}-{count}-{kind}", std::process::id()));
-    let file = File::options().read(true).append(true).create_new(true).open(&path)?;
-    std::fs::remove_file(&path)?;
+    let file = File::options().read(true).append(true).create_new(true).open(&path);
+    let file =
+        file.with_context(|| format!("cannot write to the folder for temporary files: {}", path.display()))?;
+    file::remove(&path)?;
     Ok(file)
 }
 
@@ -156,10 +160,11 @@ fn content(file: &mut File) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::process::Command;
     use std::time::{Duration, Instant};
 
-    use super::{on_path, run, that_ends_with_us};
+    use super::{on_path, run, scratch, that_ends_with_us};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -177,6 +182,13 @@ mod tests {
         let started = Instant::now();
         assert!(run("sleep", Command::new("sleep").arg("50"), Duration::from_millis(50)).is_err());
         assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn where_there_is_no_folder_for_temporary_files() {
+        let error = format!("{:#}", scratch(Path::new("/nonexistent"), "out").unwrap_err());
+        let begins = "cannot write to the folder for temporary files: /nonexistent/lab-";
+        assert!(error.starts_with(begins) && error.contains("-out: No such file"), "{error}");
     }
 
     #[test]

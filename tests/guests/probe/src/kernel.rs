@@ -3,7 +3,7 @@
 use core::fmt;
 
 use arrayvec::ArrayVec;
-use conformance::{Domain, PAGES, Release, run_all};
+use conformance::{Build, Domain, PAGES, Release, Xen, run_all};
 use p2m::Frame;
 use xen_guest::{
     Guest, entry,
@@ -60,6 +60,11 @@ fn domain(guest: &Guest) -> Domain {
     named.unwrap_or(if guest.facts().is_dom0() { Domain::Dom0 } else { Domain::DomU })
 }
 
+/// How the Xen it runs on was built. Nothing but its command line tells it that this is a debug build.
+fn build(guest: &Guest) -> Build {
+    guest.facts().command_line().value_of("build").and_then(Build::named).unwrap_or(Build::Release)
+}
+
 /// Runs all probes; returns how many there are, and how many gave something else than the table says.
 fn probe(mut guest: Guest) -> Result<(usize, usize), Unready> {
     let mut frames = ArrayVec::<Frame, PAGES>::new();
@@ -67,17 +72,18 @@ fn probe(mut guest: Guest) -> Result<(usize, usize), Unready> {
         frames.push(guest.take_frame()?);
     }
     let mut frames = frames.into_inner().map_err(|_| Unready::TooFew)?;
-    let domain = domain(&guest);
+    let (domain, build) = (domain(&guest), build(&guest));
     let (xen, running) = live::apart(guest);
     let mut live = Live::new(xen, &running, &frames[0]).ok_or(Unready::NobodysFrame)?;
     let (major, minor) = live.version();
-    log::info!("Xen {major}.{minor}");
+    let on = Xen { release: Release::of_version(major, minor), build };
+    log::info!("Xen {major}.{minor} {}", build.name());
     log::info!("{live}");
     let (mut probes, mut differ) = (0, 0);
     run_all(&mut live, &running, &mut frames, |probe, transcript| {
         probes += 1;
         log::info!("probe {}: {}", probe.name, transcript.as_str());
-        let expected = probe.expected.on_xen(domain, Release::of_version(major, minor));
+        let expected = probe.expected.on_xen(domain, on);
         if transcript.as_str() != expected {
             differ += 1;
             log::info!("differs {}: {expected}", probe.name);

@@ -29,8 +29,7 @@ use crate::run::screen::Screen;
 use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use crate::suite::ration::Ration;
-use tools::folder;
-use tools::paths;
+use tools::{file, folder, paths};
 
 const PAGE: &str = "docs/performance.md";
 const SIZES: [u64; 4] = [256 * MIB, GIB, 8 * GIB, 32 * GIB];
@@ -110,7 +109,7 @@ fn measure(way: &Way, memory: u64, parts: &Parts, ration: &Ration) -> Result<Mea
     let out = boot::fresh(&out)?;
     let report = run::run(&options, parts, &out, Screen::Dark)?;
     ensure!(report.outcome == Outcome::Success, "{} (logs: {})", report.last, out.display());
-    let measured = Measured::of(&std::fs::read_to_string(out.join("guest.log"))?)?;
+    let measured = Measured::of(&file::text(&out.join("guest.log"))?)?;
     let instructions = measured.sum().instructions;
     println!(
         "dom0 of {:5} {:18} {:>16} instructions, {:>6} a page, {:3} s",

@@ -22,6 +22,7 @@ use crate::machine::size::{GIB, MIB, PAGE};
 use crate::setup::qemu;
 use crate::setup::release::Release;
 use crate::setup::{self, Parts};
+use tools::{file, folder};
 
 /// The name the guest has in dom0, unless its configuration says another.
 const GUEST: &str = "guest";
@@ -32,6 +33,9 @@ const SHIM_CPU: &str = "-monitor,family=23,model=49,stepping=0";
 /// What the shim of 4.20 cannot have besides. In a PVH domain on QEMU it finds the state of XSAVE to take no bytes, a BUG; and it
 /// uses `rdtscp`, which the outer Xen intercepts and, by what QEMU tells of it, cannot emulate.
 const SHIM_4_20_CPU: &str = "-xsave,-rdtscp";
+
+/// Has a Xen say all it can: what it says against a guest is a warning at most, which it keeps to itself else.
+const LOG_ALL: &str = "loglvl=all guest_loglvl=all";
 
 /// Where a run's inputs lie in its folder, which a person may have named and use for other things.
 pub(crate) fn inputs(out: &Path) -> PathBuf {
@@ -55,54 +59,18 @@ pub(crate) struct Machine {
 /// An input cannot be read, or a requested size is smaller than what it must hold.
 pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Machine> {
     let inputs = inputs(out);
-    std::fs::create_dir_all(&inputs)?;
-    let kernel = inputs.join("kernel");
-    let ramdisk = inputs.join("ramdisk");
-    let kernel_from = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
-    let mut elf = std::fs::read(&kernel_from).with_context(|| kernel_from.display().to_string())?;
-    if let Some(pages) = options.image_pages {
-        image::grow(&mut elf, pages)?;
-    }
-    let ramdisk_from = options.ramdisk.clone().unwrap_or_else(build::ramdisk);
-    std::fs::copy(&ramdisk_from, &ramdisk).with_context(|| ramdisk_from.display().to_string())?;
-    let mut ramdisk_size = std::fs::metadata(&ramdisk)?.len();
-    if let Some(pages) = options.ramdisk_pages {
-        ensure!(
-            ramdisk_size <= pages * PAGE,
-            "the ramdisk has {ramdisk_size} bytes, more than {pages:#x} pages"
-        );
-        ramdisk_size = pages * PAGE;
-    }
-
-    // The configuration may say another size.
-    // In a shim the kernel has less, by what the shim keeps; the shim, not `xl`, lays it out.
-    let is_domu = options.mode == Mode::DomU
-        && !options.shim
-        && !options.config.iter().any(|line| line.starts_with("memory"));
-    let need = is_domu.then(|| Need::of(&elf, ramdisk_size, options.memory));
-    if let Some(need) = need.filter(|need| !need.is_met()) {
-        return Err(TooLittle(need).into());
-    }
-    std::fs::write(&kernel, elf)?;
-
+    folder::create(&inputs)?;
+    let elf = kernel(options)?;
+    let ramdisk = ramdisk(options, &inputs)?;
+    let need = need(options, &elf, ramdisk)?;
+    file::write(&inputs.join("kernel"), elf)?;
     let command = match options.mode {
         Mode::Dom0 => {
-            std::fs::File::options().write(true).open(&ramdisk)?.set_len(ramdisk_size)?;
             let dom0 = Boot { kernel: "kernel", line: &options.cmdline, ramdisk: "ramdisk" };
             start(options, parts, &inputs, &dom0)?
         }
         Mode::DomU => {
-            std::fs::write(inputs.join("guest.cfg"), configuration(options, ramdisk_size))?;
-            let script = if options.in_dom0.is_some() { "yes" } else { "no" };
-            std::fs::write(inputs.join("job"), format!("RAMDISK_SIZE={ramdisk_size}\nSCRIPT={script}\n"))?;
-            if let Some(script) = &options.in_dom0 {
-                std::fs::copy(script, inputs.join("script"))?;
-            }
-            if options.shim {
-                std::fs::copy(&parts.shim, inputs.join("shim"))?;
-            }
-            symlink(&parts.linux, inputs.join("linux"))?;
-            symlink(&parts.root, inputs.join("root"))?;
+            share(options, parts, &inputs, ramdisk)?;
             let linux = Boot { kernel: "linux", line: "console=hvc0 panic=1", ramdisk: "root" };
             let mut command = start(options, parts, &inputs, &linux)?;
             // QEMU stands in the folder of the inputs.
@@ -113,6 +81,64 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
         }
     };
     Ok(Machine { command, inputs, need })
+}
+
+/// The kernel, with as many pages as were asked for.
+fn kernel(options: &Options) -> Result<Vec<u8>> {
+    let from = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
+    let mut elf = file::bytes(&from)?;
+    if let Some(pages) = options.image_pages {
+        image::grow(&mut elf, pages)?;
+    }
+    Ok(elf)
+}
+
+/// Copies the ramdisk; gives its size, with as many pages as were asked for. As domU it grows in dom0.
+fn ramdisk(options: &Options, inputs: &Path) -> Result<u64> {
+    let to = inputs.join("ramdisk");
+    file::copy(&options.ramdisk.clone().unwrap_or_else(build::ramdisk), &to)?;
+    let name = || to.display().to_string();
+    let mut size = std::fs::metadata(&to).with_context(name)?.len();
+    if let Some(pages) = options.ramdisk_pages {
+        ensure!(size <= pages * PAGE, "the ramdisk has {size} bytes, more than {pages:#x} pages");
+        size = pages * PAGE;
+    }
+    if options.mode == Mode::Dom0 {
+        let file = std::fs::File::options().write(true).open(&to).with_context(name)?;
+        file.set_len(size).with_context(name)?;
+    }
+    Ok(size)
+}
+
+/// What must fit into the memory of a domU. Its configuration may say another size, and in a shim the kernel has less, by what the shim
+/// keeps; the shim, not `xl`, lays it out.
+fn need(options: &Options, elf: &[u8], ramdisk: u64) -> Result<Option<Need>> {
+    let is_domu = options.mode == Mode::DomU
+        && !options.shim
+        && !options.config.iter().any(|line| line.starts_with("memory"));
+    let need = is_domu.then(|| Need::of(elf, ramdisk, options.memory));
+    if let Some(need) = need.filter(|need| !need.is_met()) {
+        return Err(TooLittle(need).into());
+    }
+    Ok(need)
+}
+
+/// Puts what dom0 makes a domU of where dom0 finds it.
+fn share(options: &Options, parts: &Parts, inputs: &Path, ramdisk: u64) -> Result<()> {
+    file::write(&inputs.join("guest.cfg"), configuration(options, ramdisk))?;
+    let script = if options.in_dom0.is_some() { "yes" } else { "no" };
+    file::write(&inputs.join("job"), format!("RAMDISK_SIZE={ramdisk}\nSCRIPT={script}\n"))?;
+    if let Some(script) = &options.in_dom0 {
+        file::copy(script, &inputs.join("script"))?;
+    }
+    if options.shim {
+        file::copy(&parts.shim, &inputs.join("shim"))?;
+    }
+    for (from, name) in [(&parts.linux, "linux"), (&parts.root, "root")] {
+        let link = inputs.join(name);
+        symlink(from, &link).with_context(|| link.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// Bytes of memory the whole machine gets.
@@ -140,7 +166,7 @@ fn dom0_memory(options: &Options) -> u64 {
 
 /// Xen's command line.
 fn xen_line(options: &Options) -> String {
-    let mut line = "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all bootscrub=0".to_owned();
+    let mut line = format!("console=com1 com1=115200,8n1 {LOG_ALL} bootscrub=0");
     if options.mode == Mode::DomU {
         let dom0 = dom0_memory(options) / MIB;
         line += &format!(" dom0_mem={dom0}M,max:{dom0}M dom0_max_vcpus=1");
@@ -167,6 +193,8 @@ fn configuration(options: &Options, ramdisk: u64) -> String {
     }
     if options.shim {
         lines.extend(["pvshim = 1", "pvshim_path = \"/run/shim\""].map(str::to_owned));
+        // Stands after the toolstack's own words for a shim (xl.cfg(5)), which bring its log to the guest's console.
+        lines.push(format!("pvshim_extra = \"{LOG_ALL}\""));
     }
     for end in ["poweroff", "reboot", "crash", "watchdog", "soft_reset"] {
         lines.push(format!("on_{end} = \"preserve\""));
@@ -234,25 +262,25 @@ fn start(options: &Options, parts: &Parts, inputs: &Path, dom0: &Boot<'_>) -> Re
 
 /// Puts the hypervisor image where QEMU finds it, decompressed if need be: its multiboot loader wants it plain.
 fn plain(xen: &Path, to: &Path) -> Result<()> {
-    let content = std::fs::read(xen).with_context(|| xen.display().to_string())?;
+    let content = file::bytes(xen)?;
     let content = if content.starts_with(&[0x1f, 0x8b]) { setup::gunzip(xen)? } else { content };
-    Ok(std::fs::write(to, content)?)
+    file::write(to, content)
 }
 
 /// Adds EFI firmware and a disk from which it starts Xen.
 fn firmware(qemu: &mut Command, inputs: &Path, xen: &Path, xen_line: &str, dom0: &Boot<'_>) -> Result<()> {
     let ovmf = |name| qemu::firmware(name).context("no EFI firmware (package ovmf)");
-    std::fs::copy(ovmf("OVMF_CODE_4M.fd")?, inputs.join("efi-code"))?;
-    std::fs::copy(ovmf("OVMF_VARS_4M.fd")?, inputs.join("efi-state"))?;
+    file::copy(&ovmf("OVMF_CODE_4M.fd")?, &inputs.join("efi-code"))?;
+    file::copy(&ovmf("OVMF_VARS_4M.fd")?, &inputs.join("efi-state"))?;
     let boot = inputs.join("efi-disk/EFI/BOOT");
-    std::fs::create_dir_all(&boot)?;
-    std::fs::copy(xen, boot.join("BOOTX64.EFI"))?;
-    std::fs::copy(inputs.join(dom0.kernel), boot.join("kernel"))?;
-    std::fs::copy(inputs.join(dom0.ramdisk), boot.join("ramdisk"))?;
+    folder::create(&boot)?;
+    file::copy(xen, &boot.join("BOOTX64.EFI"))?;
+    file::copy(&inputs.join(dom0.kernel), &boot.join("kernel"))?;
+    file::copy(&inputs.join(dom0.ramdisk), &boot.join("ramdisk"))?;
     let line = dom0.line;
     let lines =
         format!("[global]\ndefault=xen\n[xen]\noptions={xen_line}\nkernel=kernel {line}\nramdisk=ramdisk\n");
-    std::fs::write(boot.join("BOOTX64.cfg"), lines)?;
+    file::write(&boot.join("BOOTX64.cfg"), lines)?;
     for drive in ["if=pflash,file=efi-code,readonly=on", "if=pflash,file=efi-state", "file=fat:rw:efi-disk"] {
         qemu.arg("-drive").arg(format!("format=raw,{drive}"));
     }
@@ -287,6 +315,9 @@ mod tests {
         options.shim = true;
         let text = configuration(&options, 0);
         assert!(text.contains("\ntype = \"pvh\"\n") && text.contains("\npvshim = 1\n"), "{text}");
+        assert!(text.contains("\npvshim_extra = \"loglvl=all guest_loglvl=all\"\n"), "{text}");
+        options.shim = false;
+        assert!(!configuration(&options, 0).contains("shim"));
     }
 
     #[test]
@@ -307,6 +338,7 @@ mod tests {
     fn what_is_for_xen_comes_last() {
         let mut options = Options::new(Mode::DomU);
         options.xen_line = "dom0_mem=2G".to_owned();
+        assert!(xen_line(&options).contains(" loglvl=all guest_loglvl=all "));
         assert!(xen_line(&options).ends_with(" dom0_mem=1024M,max:1024M dom0_max_vcpus=1 dom0_mem=2G"));
         assert!(!xen_line(&Options::new(Mode::Dom0)).contains("dom0_mem"));
     }

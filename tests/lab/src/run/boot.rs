@@ -14,8 +14,7 @@ use crate::run;
 use crate::run::backtrace;
 use crate::run::screen::Screen;
 use crate::setup;
-use tools::folder;
-use tools::paths;
+use tools::{file, folder, paths};
 
 /// How many runs without `--out` are kept.
 const KEPT: usize = 8;
@@ -28,7 +27,7 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
     let options = match Options::parse(arguments) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            println!("{USAGE}");
+            Screen::Guest.guest(USAGE);
             return Ok(ExitCode::SUCCESS);
         }
         Err(error) => anyhow::bail!("{error:#} (scripts/boot --help lists the options)"),
@@ -63,7 +62,7 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
 
 /// The folder a person named, without the logs of an earlier run.
 pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
-    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    folder::create(out)?;
     let old = [
         "events",
         "guest.log",
@@ -77,22 +76,20 @@ pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
         "xenctx.log",
     ];
     for name in old {
-        match std::fs::remove_file(out.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+        file::remove(&out.join(name))?;
     }
     folder::remove(&machine::inputs(out))?;
-    Ok(out.canonicalize()?)
+    out.canonicalize().with_context(|| out.display().to_string())
 }
 
 /// A new folder below `target/lab/runs`, also reached as `target/lab/last`.
 fn numbered() -> Result<PathBuf> {
     let runs = paths::lab().join("runs");
-    std::fs::create_dir_all(&runs)?;
+    folder::create(&runs)?;
     let mut old: Vec<(SystemTime, PathBuf)> = Vec::new();
-    for entry in std::fs::read_dir(&runs)?.flatten() {
-        old.push((entry.metadata()?.modified()?, entry.path()));
+    for path in folder::entries(&runs)? {
+        let about = path.symlink_metadata().with_context(|| path.display().to_string())?;
+        old.push((about.modified()?, path));
     }
     old.sort();
     for (_, folder) in old.iter().rev().skip(KEPT - 1) {
@@ -101,10 +98,10 @@ fn numbered() -> Result<PathBuf> {
     let name = std::process::id().to_string();
     let out = runs.join(&name);
     folder::remove(&out)?;
-    std::fs::create_dir_all(&out)?;
+    folder::create(&out)?;
     let last = paths::lab().join("last");
     let new = paths::lab().join(format!("last.{name}"));
-    symlink(Path::new("runs").join(&name), &new)?;
-    std::fs::rename(new, last)?;
+    symlink(Path::new("runs").join(&name), &new).with_context(|| new.display().to_string())?;
+    file::rename(&new, &last)?;
     Ok(out)
 }

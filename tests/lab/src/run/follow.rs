@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// A file that may not exist yet, read up to where its last whole line ends.
 #[derive(Debug)]
@@ -29,11 +29,11 @@ impl Follower {
             self.file = match File::open(&self.path) {
                 Ok(file) => Some(file),
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error).with_context(|| self.path.display().to_string()),
             };
         }
         let Some(file) = &mut self.file else { return Ok(Vec::new()) };
-        file.read_to_end(&mut self.rest)?;
+        file.read_to_end(&mut self.rest).with_context(|| self.path.display().to_string())?;
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Ok(Vec::new()) };
         let whole: Vec<u8> = self.rest.drain(..=end).collect();
         Ok(String::from_utf8_lossy(&whole)

@@ -6,12 +6,12 @@ pub(crate) mod complaint;
 pub(crate) mod facts;
 pub(crate) mod follow;
 pub(crate) mod outcome;
+pub(crate) mod panic;
 pub(crate) mod screen;
 pub(crate) mod serial;
 pub(crate) mod shim;
 pub(crate) mod watch;
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
@@ -20,14 +20,14 @@ use std::sync::mpsc::{Receiver, channel};
 use anyhow::{Context, Result, bail};
 
 use crate::machine;
-use crate::machine::options::{Mode, Options};
+use crate::machine::options::Options;
 use crate::machine::size::GIB;
-use crate::run::complaint::{Xen, complaints};
 use crate::run::outcome::{End, Report, judge};
 use crate::run::screen::Screen;
 use crate::run::watch::Watch;
 use crate::setup::Parts;
 use tools::process::Leashed;
+use tools::{file, folder};
 
 /// Runs the machine and gives its report.
 ///
@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) 
         // QEMU asks for huge pages: every touched page would cost 2 MiB here. QEMU inherits this setting.
         rustix::thread::disable_transparent_huge_pages(true)?;
     }
-    let errors = File::create(out.join("qemu.log"))?;
+    let errors = file::create(&out.join("qemu.log"))?;
     machine.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
     screen.progress(&format!("booting Xen in QEMU (logs: {})", out.display()));
     let mut qemu = Leashed::start(&mut machine.command)?;
@@ -49,20 +49,12 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) 
     let end = watch.until_end(&serial)?;
     drop(qemu);
     watch.finish(&serial)?;
-    tools::folder::remove(&machine.inputs)?;
+    folder::remove(&machine.inputs)?;
     if watch.lacks_shim() {
         bail!("the guest ran without a shim: does --config take it away?");
     }
 
-    let log = std::fs::read_to_string(out.join("xen.log"))?;
-    let complaints: Vec<String> = if options.shim {
-        let shim = std::fs::read_to_string(out.join("shim.log"))?;
-        let below = complaints(&log, Xen::BelowShim).into_iter();
-        complaints(&shim, Xen::OfDomU).into_iter().chain(below).map(str::to_owned).collect()
-    } else {
-        let xen = if options.mode == Mode::Dom0 { Xen::OfDom0 } else { Xen::OfDomU };
-        complaints(&log, xen).into_iter().map(str::to_owned).collect()
-    };
+    let complaints = complaint::of_run(out, options, watch.before_guest)?;
     let end = watch.explain(end, complaints.first());
     let (outcome, last) = judge(&end, watch.verdict.as_deref(), watch.script)?;
     let refused = matches!(end, End::Refused(_));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::machine::need::Need;
+use crate::machine::options::Mode;
 
 /// The end of the guest, or of our waiting for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,20 @@ impl End {
             "4" => Self::Crash("its watchdog fired".to_owned()),
             other => Self::Crash(format!("shutdown reason {other}")),
         }
+    }
+
+    /// The end of dom0 that a line of Xen's tells of. Where the guest is a domU, that is the end of the lab's Linux.
+    pub(crate) fn of_dom0(line: &str, guest: Mode) -> Option<Self> {
+        let (_, said) = line.split_once("Hardware Dom0 ")?;
+        Some(if guest == Mode::DomU {
+            Self::Broken(format!("the Linux dom0 {said}"))
+        } else if said.starts_with("halted") {
+            Self::from_reason("0")
+        } else if said.contains("rebooting") && said.starts_with("shutdown") {
+            Self::from_reason("1")
+        } else {
+            Self::Crash(String::new())
+        })
     }
 }
 
@@ -97,6 +112,20 @@ fn word(end: &End) -> &str {
     if let End::Shutdown(word) = end { word } else { "stays up" }
 }
 
+/// What to change when a Xen has too little memory to make its guest of, by what it said; empty if that is not so.
+pub(crate) fn more_memory(said: &str, memory: &str, shim: bool) -> String {
+    if !said.contains("Not enough RAM") && !said.contains("allocation is too small") {
+        String::new()
+    } else if shim {
+        // It keeps some 20 MiB for itself.
+        format!("; give more than --memory {memory}, or a smaller ramdisk with --ramdisk")
+    } else {
+        format!(
+            "; give the machine more than --memory {memory}, or dom0 less with --ramdisk or --xen-line dom0_mem="
+        )
+    }
+}
+
 /// Why `xl create` did not want to, in its own words.
 pub(crate) fn refusal(log: &str, need: Option<Need>) -> String {
     let line = log.lines().find(|line| line.contains("error:")).or_else(|| log.lines().last());
@@ -110,8 +139,9 @@ pub(crate) fn refusal(log: &str, need: Option<Need>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{End, Outcome, judge, refusal};
+    use super::{End, Outcome, judge, more_memory, refusal};
     use crate::machine::need::Need;
+    use crate::machine::options::Mode;
     use crate::machine::size::MIB;
 
     const GOOD: Option<&str> = Some("verdict: SUCCESS");
@@ -151,6 +181,33 @@ mod tests {
         assert_eq!(refused, (Outcome::Failure, "xl create refused: no memory".to_owned()));
         assert_eq!(outcome(End::TimedOut(String::new()), GOOD, None), Outcome::TimedOut);
         assert!(judge(&End::Broken(String::new()), GOOD, None).is_err());
+    }
+
+    #[test]
+    fn the_end_of_dom0_in_xens_words() {
+        let of = |said: &str| End::of_dom0(&format!("(XEN) {said}"), Mode::Dom0);
+        assert_eq!(of("Hardware Dom0 halted: halting machine"), Some(End::Shutdown("powered off")));
+        assert_eq!(of("Hardware Dom0 shutdown: rebooting machine"), Some(End::Shutdown("rebooted")));
+        assert_eq!(
+            of("Hardware Dom0 crashed: rebooting machine in 5 seconds."),
+            Some(End::Crash(String::new()))
+        );
+        assert_eq!(of("Dom0 has maximum 1 VCPUs"), None);
+        let linux = End::of_dom0("(XEN) Hardware Dom0 halted: x", Mode::DomU);
+        assert_eq!(linux, Some(End::Broken("the Linux dom0 halted: x".to_owned())));
+    }
+
+    #[test]
+    fn more_memory_for_those_who_lack_it() {
+        for said in ["Not enough RAM for domain 0 allocation", "Domain 0 allocation is too small for kernel"]
+        {
+            assert!(
+                more_memory(said, "80M", false).contains("machine more than --memory 80M, or dom0"),
+                "{said}"
+            );
+            assert!(more_memory(said, "20M", true).contains("give more than --memory 20M, or"), "{said}");
+        }
+        assert_eq!(more_memory("Could not construct d0", "80M", false), "");
     }
 
     #[test]

@@ -6,7 +6,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::run::panic::Panic;
 use crate::run::serial::{Line, Splitter};
+use tools::file;
+
+/// Said by a Xen that lays out a guest's memory.
+const BUILDS: &str = "Phys-Mach map:";
 
 /// Takes the shim's lines out of the guest's console and writes them down.
 #[derive(Debug)]
@@ -15,8 +20,8 @@ pub(crate) struct Shim {
     splitter: Splitter,
     /// It said that it builds a guest.
     builds: bool,
-    /// Its last line was the head of a panic.
-    panics: bool,
+    panics: Panic,
+    /// Why it panicked.
     panic: Option<String>,
 }
 
@@ -27,10 +32,10 @@ impl Shim {
     /// The log cannot be written.
     pub(crate) fn new(out: &Path) -> Result<Self> {
         Ok(Self {
-            log: File::create(out.join("shim.log"))?,
+            log: file::create(&out.join("shim.log"))?,
             splitter: Splitter::default(),
             builds: false,
-            panics: false,
+            panics: Panic::default(),
             panic: None,
         })
     }
@@ -44,11 +49,9 @@ impl Shim {
         for line in &lines {
             if let Line::Xen(text) = line {
                 writeln!(self.log, "{text}")?;
-                if self.panics && self.panic.is_none() {
-                    self.panic = Some(text.trim_start_matches("(XEN) ").to_owned());
-                }
-                self.panics = text.contains("Panic on CPU");
-                self.builds |= text.contains("Phys-Mach map:");
+                let reason = self.panics.take(text);
+                self.panic = self.panic.take().or(reason.map(|reason| reason.said));
+                self.builds |= text.contains(BUILDS);
             }
         }
         Ok(lines)
@@ -86,13 +89,27 @@ mod tests {
         let out = std::env::temp_dir().join(format!("lab-shim-{}", std::process::id()));
         std::fs::create_dir_all(&out).unwrap();
         let mut shim = Shim::new(&out).unwrap();
-        for line in ["(XEN) Panic on CPU 0:", "(XEN) Not enough RAM", "(XEN) ****"] {
+        let lines = [
+            "(XEN) no room",
+            "(XEN) Panic on CPU 0:",
+            "(XEN) Not enough RAM",
+            "(XEN) Panic on CPU 0:",
+            "(XEN) another",
+        ];
+        for (number, line) in lines.into_iter().enumerate() {
+            assert_eq!(shim.panic(), (number > 2).then_some("Not enough RAM"), "before {line}");
             shim.take(line).unwrap();
         }
+        // The first is what went wrong.
         assert_eq!(shim.panic(), Some("Not enough RAM"));
         assert!(!shim.builds());
-        shim.take("(XEN)  Phys-Mach map: ffffffff816b0000->ffffffff816e4ec8").unwrap();
+        assert!(!shim.take("Phys-Mach map, says the guest").unwrap().is_empty() && !shim.builds());
+        let built = "(XEN)  Phys-Mach map: ffffffff816b0000->ffffffff816e4ec8";
+        shim.take(&format!("hel{built}")).unwrap();
         assert!(shim.builds());
+        shim.take("lo").unwrap();
+        let log = std::fs::read_to_string(out.join("shim.log")).unwrap();
+        assert_eq!(log, lines.join("\n") + "\n" + built + "\n");
         std::fs::remove_dir_all(out).unwrap();
     }
 

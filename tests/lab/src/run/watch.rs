@@ -18,11 +18,15 @@ use crate::machine::need::Need;
 use crate::machine::options::{Mode, Options};
 use crate::machine::size;
 use crate::run::follow::Follower;
-use crate::run::outcome::{End, refusal};
+use crate::run::outcome::{End, more_memory, refusal};
+use crate::run::panic::{Panic, Reason};
 use crate::run::screen::Screen;
 use crate::run::serial::{Line, Splitter};
 use crate::run::shim::Shim;
+use tools::file;
 
+/// The event that dom0 serves guests: it is about to make one.
+const UP: &str = "up";
 /// How often the shared files are looked at.
 const STEP: Duration = Duration::from_millis(30);
 /// How long a guest may take from its verdict to its end, if it has one.
@@ -52,14 +56,14 @@ pub(crate) struct Watch {
     /// What was given, as people type it.
     memory: String,
     xl_path: PathBuf,
-    /// Xen has said something: what came before is the firmware's.
-    xen_speaks: bool,
     /// What goes on, for the message about a time-out.
     doing: String,
     guest_said: Option<String>,
-    /// Xen's last line, and whether it was the head of a panic.
-    xen_said: String,
-    panics: bool,
+    panics: Panic,
+    /// How many lines Xen has said, and how many of them before dom0 was up: of a domU they say nothing.
+    xen_lines: usize,
+    pub(crate) before_guest: usize,
+    up: bool,
     pub(crate) verdict: Option<String>,
     pub(crate) script: Option<i32>,
     /// The reason the guest ended for, told before all is written down.
@@ -89,8 +93,8 @@ impl Watch {
             deadline: Instant::now() + Duration::from_secs(patience),
             patience,
             splitter: Splitter::default(),
-            xen_log: File::create(out.join("xen.log"))?,
-            dom0_log: File::create(out.join(dom0_log))?,
+            xen_log: file::create(&out.join("xen.log"))?,
+            dom0_log: file::create(&out.join(dom0_log))?,
             shim: options.shim.then(|| Shim::new(out)).transpose()?,
             guest: Follower::new(out.join("guest.log")),
             events: Follower::new(out.join("events")),
@@ -99,11 +103,12 @@ impl Watch {
             need: None,
             memory: size::text(options.memory),
             xl_path,
-            xen_speaks: false,
             doing: "Xen boots".to_owned(),
             guest_said: None,
-            xen_said: String::new(),
-            panics: false,
+            panics: Panic::default(),
+            xen_lines: 0,
+            before_guest: 0,
+            up: false,
             verdict: None,
             script: None,
             ended: None,
@@ -156,7 +161,7 @@ impl Watch {
                     return Ok(End::Stays);
                 }
                 if self.ended.is_none() {
-                    File::create(&self.ask).context("cannot ask dom0 about the guest")?;
+                    file::create(&self.ask).context("cannot ask dom0 about the guest")?;
                     "dom0 is asked whether the guest runs".clone_into(&mut self.doing);
                 }
             }
@@ -195,12 +200,13 @@ impl Watch {
         for line in lines {
             match line {
                 Line::Xen(text) => {
-                    self.xen_speaks = true;
+                    self.xen_lines += 1;
                     writeln!(self.xen_log, "{text}")?;
                     self.screen.other(&text);
                     self.xen(&text);
                 }
-                Line::Dom0(text) if !self.xen_speaks => self.screen.other(&text),
+                // Before Xen the firmware speaks.
+                Line::Dom0(text) if self.xen_lines == 0 => self.screen.other(&text),
                 Line::Dom0(text) => {
                     writeln!(self.dom0_log, "{text}")?;
                     if self.mode == Mode::Dom0 {
@@ -216,46 +222,18 @@ impl Watch {
 
     /// Xen's words that tell about the end of dom0, or of Xen.
     fn xen(&mut self, line: &str) {
-        let said = line.trim_start_matches("(XEN) ").trim();
-        if said.starts_with("Panic on CPU") {
-            self.panics = true;
-        } else if self.panics {
-            // The reason stands on the line below; what led to it often on the one above.
-            self.panics = false;
-            let before = &self.xen_said;
+        if let Some(Reason { said, before }) = self.panics.take(line) {
             self.end = Some(if self.mode == Mode::Dom0 && self.guest_said.is_none() {
-                End::Refused(format!("Xen refused: {said} ({before}){}", self.remedy(said)))
+                End::Refused(format!(
+                    "Xen refused: {said} ({before}){}",
+                    more_memory(&said, &self.memory, false)
+                ))
             } else {
                 End::Crash(format!("Xen itself: {said} ({before})"))
             });
-        } else if !said.trim_matches('*').is_empty() {
-            said.clone_into(&mut self.xen_said);
         }
-        let Some((_, said)) = line.split_once("Hardware Dom0 ") else { return };
-        if self.mode == Mode::DomU {
-            self.end = Some(End::Broken(format!("the Linux dom0 {said}")));
-        } else if said.starts_with("halted") {
-            self.end = Some(End::from_reason("0"));
-        } else if said.contains("rebooting") && said.starts_with("shutdown") {
-            self.end = Some(End::from_reason("1"));
-        } else {
-            self.end = Some(End::Crash(String::new()));
-        }
-    }
-
-    /// What to change when Xen has too little memory to make dom0 of.
-    fn remedy(&self, said: &str) -> String {
-        let memory = &self.memory;
-        let too_little = said.contains("Not enough RAM") || said.contains("allocation is too small");
-        if too_little && self.shim.is_some() {
-            // It keeps some 20 MiB for itself.
-            format!("; give more than --memory {memory}, or a smaller ramdisk with --ramdisk")
-        } else if too_little {
-            format!(
-                "; give the machine more than --memory {memory}, or dom0 less with --ramdisk or --xen-line dom0_mem="
-            )
-        } else {
-            String::new()
+        if let Some(end) = End::of_dom0(line, self.mode) {
+            self.end = Some(end);
         }
     }
 
@@ -268,6 +246,10 @@ impl Watch {
         }
         // The guest first: what it said came before the event that tells of its end.
         let events = self.events.lines()?;
+        self.up |= events.iter().any(|line| line == UP);
+        if !self.up {
+            self.before_guest = self.xen_lines;
+        }
         for line in self.guest.lines()? {
             self.console(&line)?;
         }
@@ -283,11 +265,10 @@ impl Watch {
     fn event(&mut self, line: &str) -> Result<()> {
         let (name, value) = line.split_once(' ').unwrap_or((line, ""));
         match name {
-            "up" => self.goes_on("dom0 is up; xl create…"),
+            UP => self.goes_on("dom0 is up; xl create…"),
             "created" => self.goes_on(&format!("the guest runs as domain {value}")),
             "refused" => {
-                let log = std::fs::read(&self.xl_path)?;
-                self.end = Some(End::Refused(refusal(&String::from_utf8_lossy(&log), self.need)));
+                self.end = Some(End::Refused(refusal(&file::text(&self.xl_path)?, self.need)));
             }
             "script" => {
                 self.script = Some(value.parse()?);
@@ -355,7 +336,7 @@ impl Watch {
         match end {
             End::Crash(why) if why.is_empty() => {
                 if let Some(said) = self.shim.as_ref().and_then(Shim::panic) {
-                    return End::Crash(format!("its shim: {said}{}", self.remedy(said)));
+                    return End::Crash(format!("its shim: {said}{}", more_memory(said, &self.memory, true)));
                 }
                 let said = complaint.or(self.guest_said.as_ref());
                 End::Crash(said.cloned().unwrap_or_else(|| "it never said a word".to_owned()))
@@ -377,6 +358,7 @@ mod tests {
     use crate::machine::options::{Mode, Options};
     use crate::run::outcome::End;
     use crate::run::screen::Screen;
+    use crate::run::serial::Line;
 
     /// Plays dom0: says some events, waits, says others; `{ask}` waits until it is asked about the guest.
     fn end_of(name: &str, cmdline: &str, guest: &str, events: &[&str]) -> End {
@@ -412,6 +394,27 @@ mod tests {
         drop(port);
         std::fs::remove_dir_all(out).unwrap();
         end
+    }
+
+    #[test]
+    fn what_xen_said_before_dom0_was_up_is_not_about_the_guest() {
+        let out: PathBuf = std::env::temp_dir().join(format!("lab-run-before-{}", std::process::id()));
+        std::fs::create_dir_all(machine::inputs(&out)).unwrap();
+        let mut watch = Watch::new(&Options::new(Mode::DomU), &out, Screen::Dark).unwrap();
+        let mut events = std::fs::File::create(out.join("events")).unwrap();
+        let says = |watch: &mut Watch, line: &str| watch.lines(vec![Line::Xen(line.to_owned())]).unwrap();
+        says(&mut watch, "(XEN) early");
+        watch.lines(vec![Line::Dom0("Linux".to_owned())]).unwrap();
+        watch.files().unwrap();
+        assert_eq!(watch.before_guest, 1);
+        // It came before the event was read, and may have been said after it was written.
+        says(&mut watch, "(XEN) meanwhile");
+        writeln!(events, "up").unwrap();
+        watch.files().unwrap();
+        says(&mut watch, "(XEN) late");
+        watch.files().unwrap();
+        assert_eq!((watch.before_guest, watch.xen_lines), (1, 3));
+        std::fs::remove_dir_all(out).unwrap();
     }
 
     const VERDICT: &str = "verdict: SUCCESS\n";

@@ -11,12 +11,11 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 
 use crate::setup::deb;
-use tools::folder;
-use tools::paths;
 use tools::process::{self, Output};
+use tools::{file, folder, paths};
 
 const LIMIT: Duration = Duration::from_secs(1800);
 /// Debian's archive for a machine that has no mirror of it among its sources.
@@ -26,8 +25,8 @@ const LISTS: &str = "/var/lib/apt/lists";
 /// The package that holds the keys of Debian's archive, and where the keys lie in it.
 const KEYRING: (&str, &str) = ("debian-archive-keyring", "usr/share/keyrings/debian-archive-keyring.gpg");
 
-/// The suites whose lists were fetched by this program.
-static FRESH: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// The suites whose lists this program asked for, and why they cannot be had.
+static ASKED: Mutex<Vec<(String, Result<(), String>)>> = Mutex::new(Vec::new());
 
 /// Whether this machine has apt.
 pub(crate) fn is_here() -> bool {
@@ -53,32 +52,38 @@ impl Apt {
     /// The suite cannot be had; one line.
     pub(crate) fn of_suite(suite: &str) -> Result<Self> {
         let home = paths::lab().join("apt").join(suite);
+        let apt = Self { config: Some(home.join("apt.conf")) };
+        let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = match asked.iter().find(|(name, _)| name == suite) {
+            Some((_, known)) => known.clone(),
+            None => {
+                let found = apt.learn(suite, &home).map_err(|error| format!("{error:#}"));
+                asked.push((suite.to_owned(), found.clone()));
+                found
+            }
+        };
+        known.map_err(Error::msg)?;
+        Ok(apt)
+    }
+
+    /// Makes our apt know a suite: its sources, its configuration, its lists.
+    fn learn(&self, suite: &str, home: &Path) -> Result<()> {
         for part in ["state/lists/partial", "cache/archives/partial", "etc/sources.list.d", "etc/apt.conf.d"]
         {
-            std::fs::create_dir_all(home.join(part))?;
+            folder::create(&home.join(part))?;
         }
-        std::fs::write(home.join("installed"), "")?;
+        let (archive, keyring) = (archive()?, keyring()?);
+        file::write(&home.join("installed"), "")?;
         let sources = format!(
-            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
-            archive(),
-            keyring()?.display()
+            "Types: deb\nURIs: {archive}\nSuites: {suite}\nComponents: main\nSigned-By: {}\n",
+            keyring.display()
         );
-        std::fs::write(home.join("etc/sources.list.d/debian.sources"), sources)?;
-        let config = home.join("apt.conf");
+        file::write(&home.join("etc/sources.list.d/debian.sources"), sources)?;
         let connection = Self::of_machine().ask("apt-config", &["dump"])?;
-        std::fs::write(&config, configuration(&home, &connection))?;
-        let apt = Self { config: Some(config) };
-        let mut fresh = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
-        if fresh.iter().all(|known| known != suite) {
-            borrow_lists(suite, &home.join("state/lists"))?;
-            eprintln!(
-                "setup: fetching the list of Debian's {suite} (9 MB, unless it is here) from {}",
-                archive()
-            );
-            apt.ask("apt-get", &["update"])?;
-            fresh.push(suite.to_owned());
-        }
-        Ok(apt)
+        file::write(&home.join("apt.conf"), configuration(home, &connection))?;
+        borrow_lists(suite, &archive, &home.join("state/lists"))?;
+        eprintln!("setup: fetching the list of Debian's {suite} (9 MB, unless it is here) from {archive}");
+        self.ask("apt-get", &["update"]).map(drop)
     }
 
     /// Fetches packages into a folder; says before how many bytes, and how many there are while it lasts.
@@ -86,7 +91,7 @@ impl Apt {
     /// # Errors
     /// A package cannot be had; one line.
     pub(crate) fn fetch(&self, packages: &[String], into: &Path) -> Result<()> {
-        std::fs::create_dir_all(into)?;
+        folder::create(into)?;
         let mut words = vec!["download", "--print-uris"];
         words.extend(packages.iter().map(String::as_str));
         let all = total(&self.ask("apt-get", &words)?);
@@ -186,9 +191,8 @@ fn configuration(home: &Path, machines: &str) -> String {
 }
 
 /// Copies what the machine's own apt has of the list of a suite, so that it is fetched only if there is a newer one.
-fn borrow_lists(suite: &str, into: &Path) -> Result<()> {
-    let archive = archive();
-    let host = archive.split_once("://").map_or(archive.as_str(), |(_, host)| host);
+fn borrow_lists(suite: &str, archive: &str, into: &Path) -> Result<()> {
+    let host = archive.split_once("://").map_or(archive, |(_, host)| host);
     let front = format!("{}_dists_{suite}_", host.replace('/', "_"));
     for entry in std::fs::read_dir(LISTS).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -196,23 +200,42 @@ fn borrow_lists(suite: &str, into: &Path) -> Result<()> {
         let ours = into.join(&name);
         if (rest == "InRelease" || rest.starts_with("main_binary-amd64_Packages")) && !ours.exists() {
             // With its time: apt asks for what is newer.
-            let mut from = std::fs::File::open(entry.path())?;
-            let mut to = std::fs::File::create(ours)?;
-            std::io::copy(&mut from, &mut to)?;
-            to.set_modified(from.metadata()?.modified()?)?;
+            file::copy(&entry.path(), &ours)?;
+            let time = entry.metadata().and_then(|about| about.modified());
+            let opened = std::fs::File::options().write(true).open(&ours);
+            opened.and_then(|list| list.set_modified(time?)).with_context(|| ours.display().to_string())?;
         }
     }
     Ok(())
 }
 
 /// The mirror of Debian's archive: what `LAB_DEBIAN` says, else the machine's own, else the public one.
-fn archive() -> String {
-    if let Ok(named) = std::env::var("LAB_DEBIAN") {
-        return named;
+fn archive() -> Result<String> {
+    if let Some(named) = mirror_of_environment()? {
+        return Ok(named);
     }
     let words = ["indextargets", "--format", "$(ORIGIN) $(CODENAME) $(REPO_URI)", "Created-By: Packages"];
     let targets = Apt::of_machine().ask("apt-get", &words).unwrap_or_default();
-    mirror(&targets).unwrap_or(ARCHIVE).to_owned()
+    Ok(mirror(&targets).unwrap_or(ARCHIVE).to_owned())
+}
+
+/// The mirror that somebody named.
+///
+/// # Errors
+/// What they wrote is no address; one line.
+pub(crate) fn mirror_of_environment() -> Result<Option<String>> {
+    named(&std::env::var_os("LAB_DEBIAN").unwrap_or_default().to_string_lossy())
+}
+
+/// The mirror that `LAB_DEBIAN` names; an empty word names none.
+fn named(word: &str) -> Result<Option<String>> {
+    let word = word.trim();
+    let is_address = word.split_once(":/").is_some_and(|(way, place)| !way.is_empty() && !place.is_empty());
+    ensure!(
+        word.is_empty() || is_address && !word.contains(char::is_whitespace),
+        "LAB_DEBIAN is {word:?}, but takes the address of a mirror of Debian's archive, such as {ARCHIVE}"
+    );
+    Ok((!word.is_empty()).then(|| word.trim_end_matches('/').to_owned()))
 }
 
 /// The first source that is Debian's archive itself: not one of updates, nor of another maker.
@@ -255,7 +278,7 @@ fn megabytes(bytes: u64) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{configuration, megabytes, mirror, total};
+    use super::{configuration, megabytes, mirror, named, total};
 
     #[test]
     fn the_machines_mirror_of_debian() {
@@ -264,6 +287,20 @@ mod tests {
         let debian = "Debian bookworm-security http://a/security/\nDebian bookworm http://b/debian/\n";
         assert_eq!(mirror(debian), Some("http://b/debian"));
         assert_eq!(mirror("Debian bookworm cdrom:[x]/\n"), None);
+    }
+
+    #[test]
+    fn a_mirror_that_somebody_named() {
+        assert_eq!(named("").unwrap(), None);
+        assert_eq!(named(" ").unwrap(), None);
+        assert_eq!(named("http://m/debian/").unwrap().as_deref(), Some("http://m/debian"));
+        assert_eq!(named("file:/srv/debian").unwrap().as_deref(), Some("file:/srv/debian"));
+        for word in ["m", "://m", "http:/", "http://a http://b"] {
+            let said = named(word).unwrap_err().to_string();
+            let begins =
+                format!("LAB_DEBIAN is {word:?}, but takes the address of a mirror of Debian's archive");
+            assert!(said.starts_with(&begins) && !said.contains('\n'), "{said}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use tools::process;
+use tools::{file, folder, process};
 
 const LIMIT: Duration = Duration::from_secs(600);
 /// An `ar` archive starts so; each member has a header of so many bytes, with its name at its start and its size at 48.
@@ -18,12 +18,7 @@ const HEADER: usize = 60;
 /// # Errors
 /// One cannot be unpacked.
 pub(crate) fn unpack_all(store: &Path, into: &Path) -> Result<()> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(store).with_context(|| store.display().to_string())? {
-        files.push(entry?.path());
-    }
-    files.sort();
-    unpack(&files, into)
+    unpack(&folder::entries(store)?, into)
 }
 
 /// Unpacks packages into `into`: with dpkg, or where there is none, with tar.
@@ -31,7 +26,7 @@ pub(crate) fn unpack_all(store: &Path, into: &Path) -> Result<()> {
 /// # Errors
 /// One cannot be unpacked.
 pub(crate) fn unpack(files: &[PathBuf], into: &Path) -> Result<()> {
-    std::fs::create_dir_all(into)?;
+    folder::create(into)?;
     for file in files {
         if process::on_path("dpkg-deb") {
             process::run("dpkg-deb -x", Command::new("dpkg-deb").arg("-x").arg(file).arg(into), LIMIT)?;
@@ -42,8 +37,8 @@ pub(crate) fn unpack(files: &[PathBuf], into: &Path) -> Result<()> {
     Ok(())
 }
 
-fn with_tar(file: &Path, into: &Path) -> Result<()> {
-    let package = std::fs::read(file)?;
+fn with_tar(package: &Path, into: &Path) -> Result<()> {
+    let package = file::bytes(package)?;
     let (name, data) = content(&package)?;
     // tar finds out by itself how it is packed only if it may read it twice.
     let kind = if name.ends_with(".xz") {

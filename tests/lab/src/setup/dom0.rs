@@ -13,6 +13,7 @@ use object::read::elf::{Dyn, ElfFile64, FileHeader};
 
 use crate::setup::cpio::Archive;
 use crate::setup::release::Release;
+use tools::{file, folder};
 
 /// The first process.
 pub(crate) const INIT: &str = include_str!("../../dom0/init");
@@ -143,7 +144,7 @@ fn load(
     }
     let path =
         found.get(&name.replace('-', "_")).with_context(|| format!("the kernel has no module {name}"))?;
-    let bytes = std::fs::read(path)?;
+    let bytes = file::bytes(path)?;
     for needed in depends(&bytes) {
         load(&needed, found, order, files)?;
     }
@@ -163,8 +164,7 @@ fn depends(module: &[u8]) -> Vec<String> {
 
 /// All modules below a folder, by name with `_` for `-`.
 fn find(folder: &Path, found: &mut BTreeMap<String, PathBuf>) -> Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in folder::entries(folder)? {
         if path.is_dir() && !path.is_symlink() {
             find(&path, found)?;
         } else if path.extension().is_some_and(|extension| extension == "ko") {

@@ -7,11 +7,11 @@ pub(crate) mod apt;
 pub(crate) mod cpio;
 pub(crate) mod deb;
 pub(crate) mod dom0;
+pub(crate) mod layout;
 pub(crate) mod packages;
 pub(crate) mod qemu;
 pub(crate) mod release;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::setup::packages::Set;
 use crate::setup::release::Release;
-use tools::paths;
+use tools::{file, folder, paths};
 
 /// The parts a run needs.
 #[derive(Debug, Clone)]
@@ -39,12 +39,13 @@ pub(crate) struct Parts {
 /// Something is missing and cannot be got; one message names the packages.
 pub(crate) fn ensure(release: Release) -> Result<Parts> {
     let lab = paths::lab();
-    std::fs::create_dir_all(&lab)?;
-    let lock = File::create(lab.join("lock"))?;
+    folder::create(&lab)?;
+    let lock = file::create(&lab.join("lock"))?;
     if lock.try_lock().is_err() {
         eprintln!("setup: another set-up is at work here; waiting for it");
-        lock.lock().context("another set-up holds target/lab/lock")?;
+        lock.lock().with_context(|| format!("another set-up holds {}", lab.join("lock").display()))?;
     }
+    layout::remove_old(&lab)?;
     let (xen, linux) = (Set::xen(release), Set::linux());
     let parts = Parts {
         release,
@@ -55,18 +56,8 @@ pub(crate) fn ensure(release: Release) -> Result<Parts> {
         root: xen.home().join("dom0.cpio"),
     };
     let made = parts.are_made(&xen, &linux);
-    let machine = qemu::lacking();
     let lacking: Vec<&Set> = [&linux, &xen].into_iter().filter(|set| !made && !set.is_there()).collect();
-    if !apt::is_here() {
-        let wanted: Vec<&Set> = lacking.iter().copied().filter(|set| !set.is_given()).collect();
-        without_apt(&machine, &wanted)?;
-    }
-    if !machine.is_empty() {
-        qemu::get(&machine)?;
-    }
-    for set in lacking {
-        set.get()?;
-    }
+    get(&qemu::lacking(), &lacking)?;
     if !made {
         eprintln!("setup: making the dom0 root for Xen {}", release.number());
         parts.make(&xen, &linux)?;
@@ -75,14 +66,41 @@ pub(crate) fn ensure(release: Release) -> Result<Parts> {
     Ok(parts)
 }
 
-/// Refuses to go on if something is missing that only apt could fetch; the message has all of it.
-fn without_apt(machine: &[&str], wanted: &[&Set]) -> Result<()> {
-    let mut words: Vec<String> = wanted.iter().map(|set| set.by_hand()).collect();
+/// Gets what the machine lacks, and sets of packages. What cannot be had is in one message, all of it.
+fn get(machine: &[&str], sets: &[&Set]) -> Result<()> {
+    if !apt::is_here() {
+        without_apt(machine, sets)?;
+    }
+    if !sets.is_empty() {
+        apt::mirror_of_environment()?;
+    }
+    let mut failed = Vec::new();
     if !machine.is_empty() {
-        words.push(format!("install what starts QEMU ({})", machine.join(" ")));
+        failed.extend(qemu::get(machine).err());
+    }
+    failed.extend(packages::fetch(sets).err());
+    if !failed.is_empty() {
+        let failed: Vec<String> = failed.iter().map(|error| format!("{error:#}")).collect();
+        bail!("{}", failed.join("; "));
+    }
+    sets.iter().try_for_each(|set| set.unpack())
+}
+
+/// Refuses to go on if something is missing that only apt could fetch.
+fn without_apt(machine: &[&str], sets: &[&Set]) -> Result<()> {
+    let wanted: Vec<&Set> = sets.iter().copied().filter(|set| !set.is_given()).collect();
+    let mut words = Vec::new();
+    if !machine.is_empty() {
+        words.push(format!(
+            "install QEMU, with the firmware for --efi if you want that ({})",
+            machine.join(" ")
+        ));
+    }
+    if !wanted.is_empty() {
+        words.push(packages::by_hand(&wanted));
     }
     if !words.is_empty() {
-        bail!("this machine has no apt to fetch packages with: {}", words.join("; "));
+        bail!("this machine has no apt: {}", words.join("; and "));
     }
     Ok(())
 }
@@ -96,7 +114,7 @@ impl Parts {
 
     fn make(&self, xen: &Set, linux: &Set) -> Result<()> {
         let (boot, number) = (xen.tree().join("boot"), self.release.number());
-        let read = |file: PathBuf| std::fs::read(&file).with_context(|| file.display().to_string());
+        let read = |path: PathBuf| file::bytes(&path);
         put(&self.xen_efi, &read(boot.join(format!("xen-{number}-amd64.efi")))?)?;
         put(&self.xen, &gunzip(&boot.join(format!("xen-{number}-amd64.gz")))?)?;
         put(&self.shim, &read(xen.tree().join(format!("usr/lib/xen-{number}/boot/xen-shim")))?)?;
@@ -126,10 +144,10 @@ fn kernel(linux: &Set) -> Option<PathBuf> {
 }
 
 /// Writes a file as a whole: a run that starts meanwhile reads the old one or the new one.
-fn put(file: &Path, bytes: &[u8]) -> Result<()> {
-    let new = file.with_extension("new");
-    std::fs::write(&new, bytes).with_context(|| new.display().to_string())?;
-    std::fs::rename(&new, file).with_context(|| file.display().to_string())
+fn put(to: &Path, bytes: &[u8]) -> Result<()> {
+    let new = to.with_extension("new");
+    file::write(&new, bytes)?;
+    file::rename(&new, to)
 }
 
 /// The content of a gzip file.

@@ -5,13 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, bail};
 
 use crate::setup::apt::Apt;
 use crate::setup::deb;
 use crate::setup::release::Release;
-use tools::folder;
-use tools::paths;
+use tools::{file, folder, paths};
 
 /// The kernel of the dom0 that serves guests of every release. The part with the star is whatever `linux-image-amd64` stands for.
 const KERNEL: &str = "linux-image-6.*-amd64";
@@ -58,23 +57,12 @@ impl Set {
             && std::fs::read_to_string(self.stamp()).is_ok_and(|stamp| stamp == self.content())
     }
 
-    /// Unpacks it, fetched as far as nobody put it there by hand.
+    /// Unpacks what was fetched and what was put there by hand.
     ///
     /// # Errors
-    /// Something cannot be had: one line that names the suite, the reason, and what else can be done.
-    pub(crate) fn get(&self) -> Result<()> {
-        let lacking = self.lacking();
-        let store = self.home.join("debs");
-        folder::remove(&store)?;
-        if !lacking.is_empty() {
-            self.fetch(&lacking, &store).map_err(|error| {
-                anyhow!(
-                    "cannot get packages of Debian's {}: {error:#}; LAB_DEBIAN=URL names another mirror, or {}",
-                    self.suite,
-                    self.by_hand()
-                )
-            })?;
-        }
+    /// A package cannot be unpacked.
+    pub(crate) fn unpack(&self) -> Result<()> {
+        let store = self.store();
         eprintln!("setup: unpacking into {}", self.tree().display());
         folder::remove(&self.tree())?;
         let given: Vec<PathBuf> =
@@ -84,8 +72,7 @@ impl Set {
             deb::unpack_all(&store, &self.tree())?;
         }
         folder::remove(&store)?;
-        std::fs::write(self.stamp(), self.content())?;
-        Ok(())
+        file::write(&self.stamp(), self.content())
     }
 
     /// Whether all of it was put there by hand.
@@ -93,25 +80,20 @@ impl Set {
         self.lacking().is_empty()
     }
 
-    /// What to put where, in words.
-    pub(crate) fn by_hand(&self) -> String {
-        let given = self.given();
-        format!(
-            "put these packages of Debian's {} for amd64, as NAME_VERSION_ARCHITECTURE.deb, into {}: {}",
-            self.suite,
-            given.display(),
-            self.lacking().join(" ")
-        )
-    }
-
-    fn fetch(&self, lacking: &[String], store: &Path) -> Result<()> {
+    /// Fetches what nobody put there by hand.
+    fn fetch(&self) -> Result<()> {
+        let (lacking, store) = (self.lacking(), self.store());
+        folder::remove(&store)?;
+        if lacking.is_empty() {
+            return Ok(());
+        }
         let apt = Apt::of_suite(self.suite)?;
         let real = |name: &String| match name.split_once("6.*-") {
             Some((front, back)) => apt.real(&format!("{front}{back}")),
             None => Ok(name.clone()),
         };
         let names: Vec<String> = lacking.iter().map(real).collect::<Result<_>>()?;
-        apt.fetch(&names, store)
+        apt.fetch(&names, &store)
     }
 
     fn lacking(&self) -> Vec<String> {
@@ -126,25 +108,77 @@ impl Set {
     fn stamp(&self) -> PathBuf {
         self.home.join("tree.stamp")
     }
+
+    /// Where packages lie from their arrival until they are unpacked.
+    fn store(&self) -> PathBuf {
+        self.home.join("debs")
+    }
+}
+
+/// Fetches what nobody put there by hand of several sets. All are tried before any is given up, so that one message has what is
+/// missing.
+///
+/// # Errors
+/// Something cannot be had: one line that names each suite with the reason, and what else can be done.
+pub(crate) fn fetch(sets: &[&Set]) -> Result<()> {
+    let (mut failed, mut reasons) = (Vec::new(), Vec::new());
+    for set in sets {
+        if let Err(error) = set.fetch() {
+            failed.push(*set);
+            reasons.push(format!("of Debian's {}: {error:#}", set.suite));
+        }
+    }
+    // Two sets of one suite have one reason, if it is that of the suite.
+    reasons.dedup();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "cannot get packages {}; LAB_DEBIAN=URL names another mirror, or {}",
+        reasons.join(", and "),
+        by_hand(&failed)
+    )
+}
+
+/// What to put where, in words: each suite once, with all that the sets lack of it.
+pub(crate) fn by_hand(sets: &[&Set]) -> String {
+    let mut folders: Vec<(PathBuf, Vec<String>)> = Vec::new();
+    for set in sets {
+        match folders.iter_mut().find(|(folder, _)| *folder == set.given()) {
+            Some((_, names)) => names.extend(set.lacking()),
+            None => folders.push((set.given(), set.lacking())),
+        }
+    }
+    let folders: Vec<String> =
+        folders.iter().map(|(folder, names)| format!("{}: {}", folder.display(), names.join(" "))).collect();
+    format!(
+        "put these packages of Debian's archive for amd64, under the names they have there, into the folder of their suite: {}",
+        folders.join("; ")
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Set;
+    use super::{Set, by_hand};
     use crate::setup::release::Release;
 
     #[test]
     fn what_to_put_where_by_hand() {
         for release in Release::ALL {
-            let words = Set::xen(release).by_hand();
-            let (before, names) = words.split_once(": ").unwrap();
-            assert!(before.contains(release.suite()), "{words}");
-            assert!(before.ends_with(&format!("target/lab/debs/{}", release.suite())), "{words}");
-            let tools = format!("xen-utils-{}", release.number());
-            assert!(names.split(' ').any(|name| name == tools) || Set::xen(release).is_given(), "{words}");
+            let (xen, linux) = (Set::xen(release), Set::linux());
+            if xen.is_given() || linux.is_given() {
+                // Somebody did so here.
+                continue;
+            }
+            let words = by_hand(&[&linux, &xen]);
+            let tools = format!(" xen-utils-{}", release.number());
+            assert!(words.contains(&tools) && !words.contains('\n'), "{words}");
+            assert!(words.contains("/debs/bookworm: linux-image-6.*-amd64"), "{words}");
+            for suite in ["bullseye", "bookworm", "trixie"] {
+                let wanted = usize::from([release.suite(), "bookworm"].contains(&suite));
+                assert_eq!(words.matches(suite).count(), wanted, "{suite}: {words}");
+            }
         }
-        let linux = Set::linux();
-        assert!(linux.is_given() || linux.by_hand().ends_with("/debs/bookworm: linux-image-6.*-amd64"));
     }
 
     #[test]

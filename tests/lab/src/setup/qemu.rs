@@ -11,9 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::setup::apt::{self, Apt};
 use crate::setup::deb;
-use tools::folder;
-use tools::paths;
-use tools::process;
+use tools::{file, folder, paths, process};
 
 const QEMU: &str = "qemu-system-x86_64";
 
@@ -47,7 +45,7 @@ pub(crate) fn get(wanted: &[&str]) -> Result<()> {
     deb::unpack_all(&store, &fresh)?;
     folder::remove(&store)?;
     folder::remove(&paths::host())?;
-    std::fs::rename(&fresh, paths::host())?;
+    file::rename(&fresh, &paths::host())?;
     process::run(QEMU, command().arg("--version"), Duration::from_secs(60))
         .context("the unpacked QEMU does not start")?;
     Ok(())

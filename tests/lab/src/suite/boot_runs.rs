@@ -1,9 +1,10 @@
 //! Boots as domU and as dom0: the sizes, the words, what is refused, the probes, the source document.
 
 use crate::run::outcome::Outcome;
-use crate::suite::case::{Case, Ramdisk};
+use crate::suite::case::Case;
 use crate::suite::host;
 use crate::suite::proof;
+use crate::suite::ramdisk::Ramdisk;
 
 /// A script for dom0 that takes what the walker needs.
 pub(crate) const DUMP: &str = include_str!("../../dom0/dump.sh");

@@ -13,37 +13,14 @@ use crate::machine::options::{Mode, Options};
 use crate::machine::size::PAGE;
 use crate::run;
 use crate::run::boot;
+use crate::run::complaint;
 use crate::run::facts::Facts;
 use crate::run::outcome::{Outcome, Report};
 use crate::run::screen::Screen;
 use crate::run::shim;
-use crate::setup::cpio::Archive;
+use crate::setup::Parts;
 use crate::setup::release::Release;
-use crate::setup::{self, Parts};
-use checks::outside;
-
-/// What the ramdisk holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ramdisk {
-    /// What `scripts/build` made.
-    Usual,
-    /// Only the first half of it.
-    Truncated,
-    /// An archive without a module.
-    Empty,
-    /// An archive whose module is a text.
-    NoElf,
-    /// What distributions make: microcode in front, zeros, and then the usual one.
-    Microcode,
-    /// The same, with the usual one packed by gzip.
-    MicrocodeGzip,
-    /// Packed by gzip, and cut off in the middle of that.
-    GzipTruncated,
-    /// The module hello and no other: the usual one has some MiB.
-    Hello,
-    /// Hello and the modules that `docs/modules.md` has its reader write.
-    Outside,
-}
+use crate::suite::ramdisk::Ramdisk;
 
 /// Something that must be true of a run.
 pub(crate) type Proof = fn(&Evidence) -> Result<()>;
@@ -98,6 +75,11 @@ impl Evidence {
     /// It could not be run.
     pub(crate) fn of(options: &Options, parts: &Parts, out: &Path) -> Result<Self> {
         let report = run::run(options, parts, out, Screen::Dark)?;
+        Self::left(options, parts, out, report)
+    }
+
+    /// Gathers what a run left in its folder.
+    fn left(options: &Options, parts: &Parts, out: &Path, report: Report) -> Result<Self> {
         let read = |name: &str| {
             std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
         };
@@ -267,9 +249,8 @@ impl Case {
     fn examine(&self, evidence: &Evidence, all_modules: bool) -> Result<()> {
         let Report { outcome, last, complaints, .. } = &evidence.report;
         ensure!(self.outcomes.contains(outcome), "ended as {outcome:?}, not {:?}: {last}", self.outcomes);
-        // The second is a shim's, asked for memory that its domain does not get; the third is said of an entry without a page.
-        let refusals = ["Error mfn", "failed to allocate", "L1TF-vulnerable"];
-        let expected = |complaint: &str| self.probe && refusals.iter().any(|words| complaint.contains(words));
+        let refusals = if self.probe { complaint::of_probes(&self.options()?) } else { Vec::new() };
+        let expected = |complaint: &str| refusals.iter().any(|words| complaint.contains(words));
         if let Some(complaint) = complaints.iter().find(|complaint| !expected(complaint)) {
             anyhow::bail!("Xen complained: {complaint}");
         }
@@ -284,90 +265,27 @@ impl Case {
     }
 }
 
-impl Ramdisk {
-    /// Whether all that `modules=all` loads is there to be loaded.
-    pub(crate) fn has_all_modules(self) -> bool {
-        matches!(self, Self::Usual | Self::Microcode | Self::MicrocodeGzip)
-    }
-
-    /// Its bytes.
-    ///
-    /// # Errors
-    /// What it is made of cannot be read, or `gzip` is missing.
-    pub(crate) fn content(self) -> Result<Vec<u8>> {
-        let usual = std::fs::read(build::ramdisk())?;
-        Ok(match self {
-            Self::Usual => usual,
-            Self::Microcode => [microcode(512), usual].concat(),
-            // A border that is a multiple of nothing.
-            Self::MicrocodeGzip => [microcode(1), vec![0; 4099], setup::gzip(&build::ramdisk())?].concat(),
-            Self::GzipTruncated => {
-                let mut whole = [microcode(512), setup::gzip(&build::ramdisk())?].concat();
-                whole.truncate(whole.len() / 2);
-                whole
-            }
-            Self::Truncated => usual[..usual.len() / 2].to_vec(),
-            Self::Empty => {
-                let mut archive = Archive::default();
-                archive.folder("modules");
-                archive.file("readme", 0o644, b"no module here\n");
-                archive.finish()
-            }
-            Self::Hello => {
-                let mut archive = Archive::default();
-                archive.folder("modules");
-                archive.file("modules/hello.ko", 0o644, &std::fs::read(build::module("hello"))?);
-                archive.finish()
-            }
-            Self::Outside => {
-                let mut archive = Archive::default();
-                archive.folder("modules");
-                archive.file("modules/hello.ko", 0o644, &std::fs::read(build::module("hello"))?);
-                for (name, content) in outside::NAMES.iter().zip(outside::modules()?) {
-                    archive.file(&format!("modules/{name}.ko"), 0o644, &content);
-                }
-                archive.finish()
-            }
-            Self::NoElf => {
-                let mut archive = Archive::default();
-                archive.folder("modules");
-                archive.file("modules/hello.ko", 0o644, b"This is a text, not an object file.\n");
-                archive.finish()
-            }
-        })
-    }
-}
-
-/// An archive of microcode as it stands in front of a ramdisk, padded with zeros to a multiple of `border`.
-fn microcode(border: usize) -> Vec<u8> {
-    let mut archive = Archive::default();
-    for folder in ["kernel", "kernel/x86", "kernel/x86/microcode"] {
-        archive.folder(folder);
-    }
-    archive.file("kernel/x86/microcode/GenuineIntel.bin", 0o644, &[0x5a; 10_241]);
-    let mut bytes = archive.finish();
-    bytes.resize(bytes.len().next_multiple_of(border), 0);
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Evidence, Mode, Release, is_release};
+    use super::{Case, Evidence, Mode, Options, Parts, Release, is_release};
     use crate::run::facts::Facts;
     use crate::run::outcome::{Outcome, Report};
 
-    fn evidence(xen: &str, asked: Option<u64>) -> Evidence {
-        let report = Report {
+    fn report() -> Report {
+        Report {
             outcome: Outcome::Success,
-            last: String::new(),
             refused: false,
+            last: String::new(),
             complaints: Vec::new(),
             out: PathBuf::new(),
-        };
+        }
+    }
+
+    fn evidence(xen: &str, asked: Option<u64>) -> Evidence {
         Evidence {
-            report,
+            report: report(),
             kernel: PathBuf::new(),
             guest: String::new(),
             facts: Facts::default(),
@@ -387,6 +305,54 @@ mod tests {
         assert!(is_release(log, Release::V4_17).is_err());
         assert!(is_release("(XEN) Xen version 4.140.6\n", Release::V4_14).is_err());
         assert!(is_release("", Release::V4_14).is_err());
+    }
+
+    #[test]
+    fn a_run_on_another_xen_shows_nothing() {
+        let out = std::env::temp_dir().join(format!("lab-case-{}", std::process::id()));
+        std::fs::create_dir_all(&out).unwrap();
+        let nowhere = PathBuf::new;
+        let parts = Parts {
+            release: Release::V4_17,
+            xen: nowhere(),
+            xen_efi: nowhere(),
+            shim: nowhere(),
+            linux: nowhere(),
+            root: nowhere(),
+        };
+        let version = |number: &str| format!("(XEN) Xen version {number} (Debian)\n");
+        let left = |options: &Options, xen: &str, shim: &str| {
+            for (name, content) in
+                [("guest.log", ""), ("xen.log", &version(xen)), ("shim.log", &version(shim))]
+            {
+                std::fs::write(out.join(name), content).unwrap();
+            }
+            Evidence::left(options, &parts, &out, report()).map(drop).map_err(|error| format!("{error:#}"))
+        };
+        let mut options = Options::new(Mode::DomU);
+        assert_eq!(left(&options, "4.17.5", "4.20.5"), Ok(()));
+        let another = "another Xen than 4.17: 4.20.5 (Debian)".to_owned();
+        assert_eq!(left(&options, "4.20.5", "4.17.5"), Err(another.clone()));
+        options.shim = true;
+        assert_eq!(left(&options, "4.17.5", "4.17.5"), Ok(()));
+        assert_eq!(left(&options, "4.17.5", "4.20.5"), Err(format!("the shim: {another}")));
+        // An image that somebody gave may be any.
+        options.xen = Some(out.join("xen"));
+        assert_eq!(left(&options, "4.20.5", "4.17.5"), Ok(()));
+        std::fs::remove_dir_all(out).unwrap();
+    }
+
+    #[test]
+    fn what_xen_says_of_probes_counts_where_it_does_not_belong() {
+        let said = "(XEN) d1 L1TF-vulnerable L1e 0000000012345678 - Shadowing";
+        let mut evidence = evidence("", Some(1));
+        evidence.report.complaints = vec!["(XEN) d1v0 Error mfn 1: rd=d1".to_owned(), said.to_owned()];
+        let examined = |case: Case| case.examine(&evidence, false).map_err(|error| error.to_string());
+        let intel = "domu --cpu vendor=GenuineIntel";
+        assert_eq!(examined(Case::probes("p", intel, &[])), Ok(()));
+        assert_eq!(examined(Case::probes("p", "domu", &[])), Err(format!("Xen complained: {said}")));
+        let refused = Err("Xen complained: (XEN) d1v0 Error mfn 1: rd=d1".to_owned());
+        assert_eq!(examined(Case::good("p", intel)), refused);
     }
 
     #[test]

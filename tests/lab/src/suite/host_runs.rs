@@ -3,8 +3,9 @@
 use anyhow::{Result, ensure};
 
 use crate::machine::size::{GIB, MIB, PAGE};
-use crate::suite::case::{Case, Evidence, Ramdisk};
+use crate::suite::case::{Case, Evidence};
 use crate::suite::proof;
+use crate::suite::ramdisk::Ramdisk;
 
 const DUMP: &str = include_str!("../../dom0/dump.sh");
 /// Says which domain a script is given.

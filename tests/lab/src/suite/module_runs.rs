@@ -4,8 +4,9 @@ use anyhow::{Context, Result, ensure};
 
 use crate::run::facts::Fact;
 use crate::run::outcome::Outcome;
-use crate::suite::case::{Case, Evidence, Ramdisk};
+use crate::suite::case::{Case, Evidence};
 use crate::suite::proof::{self, PageFault};
+use crate::suite::ramdisk::Ramdisk;
 use checks::outside;
 
 const DUMP: &str = include_str!("../../dom0/dump.sh");

@@ -3,11 +3,13 @@
 //! A machine in QEMU costs the pages it touches, so what a run takes is an estimate ([`crate::machine::touched`]). A run waits
 //! until what it takes is free; one that takes more than there is would have the system kill something, and is refused.
 
+use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::machine::size::{GIB, number};
+use tools::file;
 
 /// What is left to share out.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ impl Ration {
     /// # Errors
     /// The system does not tell.
     pub(crate) fn of_this_machine() -> Result<Self> {
-        let text = std::fs::read_to_string("/proc/meminfo")?;
+        let text = file::text(Path::new("/proc/meminfo"))?;
         Ok(Self::new(available(&text).context("/proc/meminfo has no line MemAvailable")?))
     }
 

@@ -52,3 +52,76 @@ const fn on_shim(name: &'static str, line: &'static str) -> Case {
 const fn walked(name: &'static str, line: &'static str) -> Case {
     Case { script: Some(DUMP), proofs: &[proof::tables_walked], ..Case::good(name, line) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Case, OF_DEFAULT, XENS};
+    use crate::setup::release::Release;
+    use crate::suite;
+
+    /// The row of the default release that shows what a row of another does: the same name without the release.
+    fn of_default(case: &Case) -> Option<(&'static str, Release)> {
+        let release = case.options().unwrap().release;
+        let (name, number) = case.name.rsplit_once('-')?;
+        let name = name.strip_suffix("-on").unwrap_or(name);
+        (number == release.number() && release != Release::default() && !case.line.contains("--shim"))
+            .then_some((name, release))
+    }
+
+    #[test]
+    fn what_others_show_the_default_release_shows_too() {
+        for case in XENS {
+            let Some((name, release)) = of_default(&case) else {
+                assert!(case.name.contains("shim") && case.line.contains("--shim"), "{}", case.name);
+                continue;
+            };
+            assert!(OF_DEFAULT.contains(&name), "{name} is not named for the default release");
+            let usual = suite::xen().find(|other| other.name == name).unwrap();
+            let mut options = usual.options().unwrap();
+            assert_eq!(options.release, Release::default(), "{name}");
+            options.release = release;
+            assert_eq!(case.options().unwrap(), options, "{}", case.name);
+            assert_eq!(
+                (
+                    case.plain,
+                    case.notes,
+                    case.probe,
+                    case.ramdisk,
+                    case.script,
+                    case.outcomes,
+                    case.proofs.len()
+                ),
+                (
+                    usual.plain,
+                    usual.notes,
+                    usual.probe,
+                    usual.ramdisk,
+                    usual.script,
+                    usual.outcomes,
+                    usual.proofs.len()
+                ),
+                "{}",
+                case.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_release_shows_what_is_named_for_the_default() {
+        for name in OF_DEFAULT {
+            assert!(suite::xen().any(|case| case.name == name), "there is no run {name}");
+            for release in [Release::V4_14, Release::V4_20] {
+                assert!(
+                    XENS.iter().any(|case| of_default(case) == Some((name, release))),
+                    "{name} {release:?}"
+                );
+            }
+        }
+        // And each has a shim, of small guests, large ones and the probes.
+        for release in Release::ALL {
+            let of =
+                |case: &&Case| case.line.contains("--shim") && case.options().unwrap().release == release;
+            assert_eq!(XENS.iter().filter(of).count(), 3, "{release:?}");
+        }
+    }
+}

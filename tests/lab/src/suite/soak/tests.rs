@@ -11,7 +11,8 @@ use crate::machine::size::{GIB, MIB};
 use crate::run::facts::Facts;
 use crate::run::outcome::{Outcome, Report};
 use crate::setup::release::Release;
-use crate::suite::case::{Evidence, Ramdisk};
+use crate::suite::case::Evidence;
+use crate::suite::ramdisk::Ramdisk;
 
 fn fixed() -> Vec<Boot> {
     (SEED..SEED + COUNT).map(Boot::drawn).collect()
