@@ -16,9 +16,9 @@
 
 use core::{cell::Cell, fmt};
 
-use start_info::{ENTRIES, MAX_FRAMES, MapRegion, MemoryMap, PageCount, Pfn, PfnRange};
+use start_info::{ENTRIES, MAX_FRAMES, MemoryMap, PageCount, Pfn, PfnRange};
 
-use crate::{Authority, Entry, List, Memory, Occupant, Occupied, translate::Translate};
+use crate::{Authority, Conflict, Entry, List, Memory, Occupant, Occupied, translate::Translate};
 
 /// Numbers for which the P2M takes [`PAGES_PER_SPAN`] pages, whether they mean anything or not: 1 GiB of them.
 const SPAN: u64 = ENTRIES * ENTRIES;
@@ -41,39 +41,6 @@ pub struct Move {
     pub from: PfnRange,
     /// Their new numbers.
     pub to: PfnRange,
-}
-
-/// Something in use that cannot go lies where the machine has no RAM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// What it is.
-    pub occupant: Occupant,
-    /// Its pages.
-    pub pages: PfnRange,
-    /// The pages that are no RAM.
-    pub hole: PfnRange,
-    /// What the map has there; `None` for nothing.
-    pub obstacle: Option<MapRegion>,
-}
-
-impl core::error::Error for Conflict {}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { occupant, pages, hole, obstacle } = self;
-        let (start, end) = (pages.start() << 12, pages.end() << 12);
-        write!(f, "{occupant} at {start:#x}..{end:#x} lies where the machine has ")?;
-        match obstacle {
-            Some(region) => write!(f, "{region}")?,
-            None => write!(f, "no memory, {:#x}..{:#x}", hole.start() << 12, hole.end() << 12)?,
-        }
-        f.write_str(match occupant {
-            Occupant::Image => "; link the kernel elsewhere (linker.ld), or boot it with e820_host=0 as domU",
-            Occupant::List => "; boot with revector=on",
-            // Of a domU alone: they follow the image.
-            _ => "; boot with e820_host=0, or link the kernel elsewhere (linker.ld)",
-        })
-    }
 }
 
 /// The machine's side of an arrangement.

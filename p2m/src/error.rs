@@ -1,15 +1,15 @@
 //! What can go wrong with a P2M.
 
-use core::fmt;
-
 use start_info::{PageCount, Pfn};
 
 /// Why a P2M could not be built or changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// More frames were needed than had been set aside.
+    #[error("a change of the P2M took more pages than were set aside for it")]
     NoFrames,
     /// The page lies behind the last one the tree has room for.
+    #[error("pfn {pfn} is behind the {pages} pages of the P2M")]
     Beyond {
         /// The page.
         pfn: Pfn,
@@ -17,26 +17,15 @@ pub enum Error {
         pages: PageCount,
     },
     /// The tree leads to a leaf outside the direct map.
+    #[error("P2M leaf at {address:#x} lies outside the direct map")]
     StrayLeaf {
         /// The leaf's address.
         address: u64,
     },
     /// The page table or P2M page has no machine frame.
+    #[error("pfn {pfn} has no machine frame behind it")]
     NoMachineFrame {
         /// The page.
         pfn: Pfn,
     },
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoFrames => f.write_str("a change of the P2M took more pages than were set aside for it"),
-            Self::Beyond { pfn, pages } => write!(f, "pfn {pfn} is behind the {pages} pages of the P2M"),
-            Self::StrayLeaf { address } => write!(f, "P2M leaf at {address:#x} lies outside the direct map"),
-            Self::NoMachineFrame { pfn } => write!(f, "pfn {pfn} has no machine frame behind it"),
-        }
-    }
-}
-
-impl core::error::Error for Error {}

@@ -20,6 +20,7 @@ extern crate std;
 mod alloc;
 mod arrangement;
 mod authority;
+mod conflict;
 mod entry;
 mod error;
 mod frame;
@@ -37,8 +38,9 @@ mod tree;
 mod window;
 
 pub use alloc::FrameAllocator;
-pub use arrangement::{Arrangement, Conflict, Displaced, Move};
+pub use arrangement::{Arrangement, Displaced, Move};
 pub use authority::Authority;
+pub use conflict::Conflict;
 pub use entry::Entry;
 pub use error::Error;
 pub use frame::{Data, Frame, Free, Mapped, Sealed, Span, Unmapped, Writable};

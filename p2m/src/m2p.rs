@@ -46,7 +46,8 @@ impl fmt::Display for Audit {
 }
 
 /// A page whose two tables disagree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the P2M gives pfn {pfn} the frame {mfn}, {}", in_m2p(*.back))]
 pub struct Mismatch {
     /// The page.
     pub pfn: Pfn,
@@ -56,20 +57,13 @@ pub struct Mismatch {
     pub back: Option<u64>,
 }
 
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pfn, mfn, back } = self;
-        match back {
-            Some(back) => write!(
-                f,
-                "the P2M gives pfn {pfn} the frame {mfn}, but Xen's M2P gives that frame to pfn {back:#x}"
-            ),
-            None => write!(f, "the P2M gives pfn {pfn} the frame {mfn}, for which Xen's M2P has no entry"),
-        }
-    }
+/// Says which page the M2P has for a frame.
+fn in_m2p(back: Option<u64>) -> impl fmt::Display {
+    fmt::from_fn(move |f| match back {
+        Some(back) => write!(f, "but Xen's M2P gives that frame to pfn {back:#x}"),
+        None => f.write_str("for which Xen's M2P has no entry"),
+    })
 }
-
-impl core::error::Error for Mismatch {}
 
 /// Compares the entries of the first `pages` pages with the M2P.
 ///

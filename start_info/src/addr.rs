@@ -20,21 +20,14 @@ pub const ENTRIES: u64 = 512;
 pub const MAX_FRAMES: u64 = 1 << 40;
 
 /// A number that does not fit its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{value:#x} is not below {limit:#x}")]
 pub struct OutOfRange {
     /// The number that was given.
     pub value: u64,
     /// The first number that is too large.
     pub limit: u64,
 }
-
-impl fmt::Display for OutOfRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x} is not below {:#x}", self.value, self.limit)
-    }
-}
-
-impl core::error::Error for OutOfRange {}
 
 macro_rules! frame_number {
     ($(#[$doc:meta])* $name:ident, $tag:literal) => {

@@ -12,14 +12,21 @@ use x86_64::VirtAddr;
 use crate::{Area, Mfn, PageCount, Pfn, PfnRange, RingName};
 
 /// Why start_info was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The page does not begin as start_info does.
+    #[error(
+        "the page begins with \"{}\", not with \"xen-\"; start the kernel as a PV guest (type=\"pv\") or as dom0",
+        .found.escape_ascii()
+    )]
     Magic {
         /// Its first bytes.
         found: [u8; 4],
     },
     /// Flags that no known Xen sets.
+    #[error(
+        "flags {flags:#x} contain {unknown:#x}, which no Xen known to this kernel sets; update the kernel"
+    )]
     UnknownFlags {
         /// The whole word.
         flags: u32,
@@ -27,11 +34,18 @@ pub enum Error {
         unknown: u32,
     },
     /// The flags name the initial domain, but not a privileged one.
+    #[error(
+        "flags {flags:#x} name the initial domain (0x2) but not a privileged one (0x1); set both or neither"
+    )]
     UnprivilegedDom0 {
         /// The whole word.
         flags: u32,
     },
     /// A size of memory no domain can have.
+    #[error(
+        "nr_pages is {found:#x}, but a domain has at least 1 page and fewer than {limit:#x}; \
+         change memory= or dom0_mem="
+    )]
     NrPages {
         /// `nr_pages`.
         found: u64,
@@ -39,6 +53,9 @@ pub enum Error {
         limit: u64,
     },
     /// The kernel's base address is not one a boot mapping can start at.
+    #[error(
+        "VIRT_BASE {found:#x} is not a multiple of {alignment:#x}; change it in the kernel's linker script and notes"
+    )]
     VirtBase {
         /// The base.
         found: VirtAddr,
@@ -46,6 +63,10 @@ pub enum Error {
         alignment: u64,
     },
     /// The kernel's bounds are not whole pages above its base, in ascending order.
+    #[error(
+        "the kernel's bounds {start:#x}..{end:#x} are not whole pages above VIRT_BASE {virt_base:#x}; \
+         change its linker script"
+    )]
     Image {
         /// The first byte.
         start: VirtAddr,
@@ -55,6 +76,10 @@ pub enum Error {
         virt_base: VirtAddr,
     },
     /// start_info is not on a page boundary behind the kernel.
+    #[error(
+        "start_info at {found:#x} is not on a page at or above the kernel's end {image_end:#x}; \
+         check that rsi is passed on and .bss is inside the kernel's bounds"
+    )]
     StartInfoAddress {
         /// What rsi held.
         found: VirtAddr,
@@ -62,6 +87,10 @@ pub enum Error {
         image_end: VirtAddr,
     },
     /// The boot mapping would leave its half of the address space.
+    #[error(
+        "a boot mapping from {virt_base:#x} with start_info at {start_info:#x} leaves the address space; \
+         use a smaller ramdisk, or INIT_P2M and MOD_START_PFN"
+    )]
     AddressSpace {
         /// Its start.
         virt_base: VirtAddr,
@@ -69,6 +98,10 @@ pub enum Error {
         start_info: VirtAddr,
     },
     /// Memory is smaller than what is already mapped.
+    #[error(
+        "{:#x} pages of memory are fewer than the {needed:#x} of the boot mapping; give the guest more memory",
+        .nr_pages.get()
+    )]
     FewPages {
         /// `nr_pages`.
         nr_pages: PageCount,
@@ -76,6 +109,9 @@ pub enum Error {
         needed: u64,
     },
     /// The page tables are not where they belong.
+    #[error(
+        "pt_base is {found:#x}, but the pages before it end at {expected:#x}; build the domain with Xen's own tools"
+    )]
     PageTableBase {
         /// `pt_base`.
         found: u64,
@@ -83,6 +119,10 @@ pub enum Error {
         expected: VirtAddr,
     },
     /// The page tables are too few or too many.
+    #[error(
+        "nr_pt_frames is {found:#x}, but a boot mapping of {mapped:#x} pages takes {expected:#x}; \
+         build the domain with Xen's own tools"
+    )]
     PageTableCount {
         /// `nr_pt_frames`.
         found: u64,
@@ -92,11 +132,18 @@ pub enum Error {
         mapped: u64,
     },
     /// The P2M list does not start on a page.
+    #[error(
+        "mfn_list {found:#x} is not a multiple of 0x1000 in the address space; change INIT_P2M in the kernel's notes"
+    )]
     ListAddress {
         /// `mfn_list`.
         found: u64,
     },
     /// The P2M list is below the boot mapping, yet no pages of its own are named.
+    #[error(
+        "mfn_list {at:#x} is below the boot mapping at {virt_base:#x}, but nr_p2m_frames is 0; \
+         build the domain with Xen's own tools"
+    )]
     ListOutside {
         /// `mfn_list`.
         at: VirtAddr,
@@ -104,6 +151,11 @@ pub enum Error {
         virt_base: VirtAddr,
     },
     /// The P2M list in the boot mapping does not end where start_info begins.
+    #[error(
+        "a P2M list of {:#x} entries takes pfn {list}, but should end at start_info, pfn {start_info}; \
+         remove vnuma= from the guest's configuration",
+        .nr_pages.get()
+    )]
     ListEnd {
         /// The pages of a list of `nr_pages` entries.
         list: PfnRange,
@@ -113,6 +165,9 @@ pub enum Error {
         start_info: Pfn,
     },
     /// The P2M list runs out of its half of the address space.
+    #[error(
+        "a P2M list of {pages:#x} pages at {at:#x} leaves the address space; change INIT_P2M in the kernel's notes"
+    )]
     ListExtent {
         /// `mfn_list`.
         at: VirtAddr,
@@ -120,6 +175,10 @@ pub enum Error {
         pages: u64,
     },
     /// The P2M list covers addresses that are Xen's.
+    #[error(
+        "the P2M list {at:#x}-{last:#x} covers Xen's addresses {:#x}-{:#x}; change INIT_P2M in the kernel's notes",
+        .hole.0, .hole.1
+    )]
     ListInHole {
         /// `mfn_list`.
         at: VirtAddr,
@@ -129,6 +188,11 @@ pub enum Error {
         hole: (VirtAddr, VirtAddr),
     },
     /// The P2M list has pages of its own, but its addresses are those of the boot mapping.
+    #[error(
+        "the P2M list {at:#x}-{last:#x} has pages of its own, but covers the boot mapping {:#x}-{:#x}; \
+         change INIT_P2M in the kernel's notes",
+        .mapping.0, .mapping.1
+    )]
     ListInMapping {
         /// `mfn_list`.
         at: VirtAddr,
@@ -138,6 +202,10 @@ pub enum Error {
         mapping: (VirtAddr, VirtAddr),
     },
     /// The pages named for the P2M list cannot hold it.
+    #[error(
+        "nr_p2m_frames is {found:#x}, but the P2M list alone takes {needed:#x} pages; \
+         build the domain with Xen's own tools"
+    )]
     FewListFrames {
         /// `nr_p2m_frames`.
         found: u64,
@@ -145,6 +213,7 @@ pub enum Error {
         needed: u64,
     },
     /// Pages lie outside the room the builder had for them.
+    #[error("{area}, pfn {start:#x} + {pages:#x} pages, is not in pfn {room}, {}", .area.advice())]
     Misplaced {
         /// Whose pages.
         area: Area,
@@ -156,6 +225,10 @@ pub enum Error {
         room: PfnRange,
     },
     /// A mapped ramdisk does not start on a page of the boot mapping.
+    #[error(
+        "mod_start {found:#x} is not on a page at or above VIRT_BASE {virt_base:#x}; \
+         change ramdisk=, or MOD_START_PFN in the kernel's notes"
+    )]
     RamdiskAddress {
         /// `mod_start`.
         found: u64,
@@ -163,6 +236,10 @@ pub enum Error {
         virt_base: VirtAddr,
     },
     /// The ramdisk and the P2M list have pages in common.
+    #[error(
+        "the ramdisk, pfn {ramdisk}, overlaps the P2M list, pfn {list}; \
+         start the guest without ramdisk= to see which is wrong"
+    )]
     RamdiskInList {
         /// The ramdisk's pages.
         ramdisk: PfnRange,
@@ -170,11 +247,19 @@ pub enum Error {
         list: PfnRange,
     },
     /// The address of shared_info is not that of a page.
+    #[error(
+        "shared_info {found:#x} is not the machine address of a page below 2^52; \
+         build the domain with Xen's own tools"
+    )]
     SharedInfo {
         /// `shared_info`.
         found: u64,
     },
     /// A ring has no machine frame, or one beyond 2^40.
+    #[error(
+        "the {ring} ring is in machine frame {found:#x}, not in 1..0x10000000000; \
+         build the domain with Xen's own tools"
+    )]
     RingFrame {
         /// Which ring.
         ring: RingName,
@@ -182,6 +267,9 @@ pub enum Error {
         found: u64,
     },
     /// A ring has no event channel, or one that cannot exist yet.
+    #[error(
+        "the {ring} ring has event channel {found}, not one of 1..{limit}; build the domain with Xen's own tools"
+    )]
     RingPort {
         /// Which ring.
         ring: RingName,
@@ -191,6 +279,9 @@ pub enum Error {
         limit: u32,
     },
     /// Two of shared_info, xenstore's ring and the console's are the same page.
+    #[error(
+        "the {ring} ring is in machine frame {mfn}, which is already taken; build the domain with Xen's own tools"
+    )]
     SharedFrame {
         /// The later of the two.
         ring: RingName,
@@ -198,6 +289,11 @@ pub enum Error {
         mfn: Mfn,
     },
     /// A ring's frame is not one of the pages that the builder took for rings.
+    #[error(
+        "the {ring} ring is in machine frame {mfn}, {}, not in pfn {allowed} right behind start_info; \
+         build the domain with Xen's own tools",
+        in_m2p(*.back)
+    )]
     RingElsewhere {
         /// Which ring.
         ring: RingName,
@@ -209,6 +305,11 @@ pub enum Error {
         allowed: PfnRange,
     },
     /// A ring's frame is somebody else's, who has it at the number of a page for rings.
+    #[error(
+        "the {ring} ring is in machine frame {mfn}, by Xen's M2P pfn {pfn}, but the P2M list has {} there; \
+         build the domain with Xen's own tools",
+        in_list(*.listed)
+    )]
     RingNotListed {
         /// Which ring.
         ring: RingName,
@@ -220,11 +321,18 @@ pub enum Error {
         listed: Option<Mfn>,
     },
     /// Both rings have the same event channel.
+    #[error(
+        "xenstore and the console have the same event channel {port}; build the domain with Xen's own tools"
+    )]
     SharedPort {
         /// The port.
         port: u32,
     },
     /// dom0 has a ring to xenstore.
+    #[error(
+        "the initial domain has a xenstore ring (frame {mfn:#x}, event channel {port}); \
+         start it from Xen's boot line, not with xl"
+    )]
     XenstoreInDom0 {
         /// `store_mfn`.
         mfn: u64,
@@ -232,6 +340,10 @@ pub enum Error {
         port: u32,
     },
     /// The description of the screen is not between start_info and the end of the page.
+    #[error(
+        "the screen's description, {size:#x} bytes at {offset:#x}, is not in {first:#x}..0x1000; \
+         boot Xen with vga=text-80x25"
+    )]
     VgaInfo {
         /// `info_off`.
         offset: u32,
@@ -241,157 +353,25 @@ pub enum Error {
         first: usize,
     },
     /// The command line has no end.
+    #[error("the command line has no NUL in its {limit} bytes; shorten extra= or the dom0 kernel's line")]
     CommandLine {
         /// The bytes there are for it.
         limit: usize,
     },
 }
 
-impl core::error::Error for Error {}
+/// Says which page Xen's M2P has for a frame.
+fn in_m2p(back: Option<u64>) -> impl fmt::Display {
+    fmt::from_fn(move |f| match back {
+        Some(back) => write!(f, "by Xen's M2P pfn {back:#x}"),
+        None => f.write_str("for which Xen's M2P has no entry"),
+    })
+}
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Magic { found } => write!(
-                f,
-                "the page begins with \"{}\", not with \"xen-\"; start the kernel as a PV guest (type=\"pv\") or as dom0",
-                found.escape_ascii()
-            ),
-            Self::UnknownFlags { flags, unknown } => write!(
-                f,
-                "flags {flags:#x} contain {unknown:#x}, which no Xen known to this kernel sets; update the kernel"
-            ),
-            Self::UnprivilegedDom0 { flags } => write!(
-                f,
-                "flags {flags:#x} name the initial domain (0x2) but not a privileged one (0x1); set both or neither"
-            ),
-            Self::NrPages { found, limit } => write!(
-                f,
-                "nr_pages is {found:#x}, but a domain has at least 1 page and fewer than {limit:#x}; change memory= or dom0_mem="
-            ),
-            Self::VirtBase { found, alignment } => write!(
-                f,
-                "VIRT_BASE {found:#x} is not a multiple of {alignment:#x}; change it in the kernel's linker script and notes"
-            ),
-            Self::Image { start, end, virt_base } => write!(
-                f,
-                "the kernel's bounds {start:#x}..{end:#x} are not whole pages above VIRT_BASE {virt_base:#x}; change its linker script"
-            ),
-            Self::StartInfoAddress { found, image_end } => write!(
-                f,
-                "start_info at {found:#x} is not on a page at or above the kernel's end {image_end:#x}; check that rsi is passed on and .bss is inside the kernel's bounds"
-            ),
-            Self::AddressSpace { virt_base, start_info } => write!(
-                f,
-                "a boot mapping from {virt_base:#x} with start_info at {start_info:#x} leaves the address space; use a smaller ramdisk, or INIT_P2M and MOD_START_PFN"
-            ),
-            Self::FewPages { nr_pages, needed } => write!(
-                f,
-                "{:#x} pages of memory are fewer than the {needed:#x} of the boot mapping; give the guest more memory",
-                nr_pages.get()
-            ),
-            Self::PageTableBase { found, expected } => write!(
-                f,
-                "pt_base is {found:#x}, but the pages before it end at {expected:#x}; build the domain with Xen's own tools"
-            ),
-            Self::PageTableCount { found, expected, mapped } => write!(
-                f,
-                "nr_pt_frames is {found:#x}, but a boot mapping of {mapped:#x} pages takes {expected:#x}; build the domain with Xen's own tools"
-            ),
-            Self::ListAddress { found } => write!(
-                f,
-                "mfn_list {found:#x} is not a multiple of 0x1000 in the address space; change INIT_P2M in the kernel's notes"
-            ),
-            Self::ListOutside { at, virt_base } => write!(
-                f,
-                "mfn_list {at:#x} is below the boot mapping at {virt_base:#x}, but nr_p2m_frames is 0; build the domain with Xen's own tools"
-            ),
-            Self::ListEnd { list, nr_pages, start_info } => write!(
-                f,
-                "a P2M list of {:#x} entries takes pfn {list}, but should end at start_info, pfn {start_info}; remove vnuma= from the guest's configuration",
-                nr_pages.get()
-            ),
-            Self::ListExtent { at, pages } => write!(
-                f,
-                "a P2M list of {pages:#x} pages at {at:#x} leaves the address space; change INIT_P2M in the kernel's notes"
-            ),
-            Self::ListInHole { at, last, hole } => write!(
-                f,
-                "the P2M list {at:#x}-{last:#x} covers Xen's addresses {:#x}-{:#x}; change INIT_P2M in the kernel's notes",
-                hole.0, hole.1
-            ),
-            Self::ListInMapping { at, last, mapping } => write!(
-                f,
-                "the P2M list {at:#x}-{last:#x} has pages of its own, but covers the boot mapping {:#x}-{:#x}; change INIT_P2M in the kernel's notes",
-                mapping.0, mapping.1
-            ),
-            Self::FewListFrames { found, needed } => write!(
-                f,
-                "nr_p2m_frames is {found:#x}, but the P2M list alone takes {needed:#x} pages; build the domain with Xen's own tools"
-            ),
-            Self::Misplaced { area, start, pages, room } => {
-                write!(
-                    f,
-                    "{area}, pfn {start:#x} + {pages:#x} pages, is not in pfn {room}, {}",
-                    area.advice()
-                )
-            }
-            Self::RamdiskAddress { found, virt_base } => write!(
-                f,
-                "mod_start {found:#x} is not on a page at or above VIRT_BASE {virt_base:#x}; change ramdisk=, or MOD_START_PFN in the kernel's notes"
-            ),
-            Self::RamdiskInList { ramdisk, list } => write!(
-                f,
-                "the ramdisk, pfn {ramdisk}, overlaps the P2M list, pfn {list}; start the guest without ramdisk= to see which is wrong"
-            ),
-            Self::SharedInfo { found } => write!(
-                f,
-                "shared_info {found:#x} is not the machine address of a page below 2^52; build the domain with Xen's own tools"
-            ),
-            Self::RingFrame { ring, found } => write!(
-                f,
-                "the {ring} ring is in machine frame {found:#x}, not in 1..0x10000000000; build the domain with Xen's own tools"
-            ),
-            Self::RingPort { ring, found, limit } => write!(
-                f,
-                "the {ring} ring has event channel {found}, not one of 1..{limit}; build the domain with Xen's own tools"
-            ),
-            Self::SharedFrame { ring, mfn } => write!(
-                f,
-                "the {ring} ring is in machine frame {mfn}, which is already taken; build the domain with Xen's own tools"
-            ),
-            Self::RingElsewhere { ring, mfn, back: Some(back), allowed } => write!(
-                f,
-                "the {ring} ring is in machine frame {mfn}, by Xen's M2P pfn {back:#x}, not in pfn {allowed} right behind start_info; build the domain with Xen's own tools"
-            ),
-            Self::RingElsewhere { ring, mfn, back: None, allowed } => write!(
-                f,
-                "the {ring} ring is in machine frame {mfn}, for which Xen's M2P has no entry, not in pfn {allowed} right behind start_info; build the domain with Xen's own tools"
-            ),
-            Self::RingNotListed { ring, mfn, pfn, listed: Some(listed) } => write!(
-                f,
-                "the {ring} ring is in machine frame {mfn}, by Xen's M2P pfn {pfn}, but the P2M list has frame {listed} there; build the domain with Xen's own tools"
-            ),
-            Self::RingNotListed { ring, mfn, pfn, listed: None } => write!(
-                f,
-                "the {ring} ring is in machine frame {mfn}, by Xen's M2P pfn {pfn}, but the P2M list has no frame there; build the domain with Xen's own tools"
-            ),
-            Self::SharedPort { port } => write!(
-                f,
-                "xenstore and the console have the same event channel {port}; build the domain with Xen's own tools"
-            ),
-            Self::XenstoreInDom0 { mfn, port } => write!(
-                f,
-                "the initial domain has a xenstore ring (frame {mfn:#x}, event channel {port}); start it from Xen's boot line, not with xl"
-            ),
-            Self::VgaInfo { offset, size, first } => write!(
-                f,
-                "the screen's description, {size:#x} bytes at {offset:#x}, is not in {first:#x}..0x1000; boot Xen with vga=text-80x25"
-            ),
-            Self::CommandLine { limit } => write!(
-                f,
-                "the command line has no NUL in its {limit} bytes; shorten extra= or the dom0 kernel's line"
-            ),
-        }
-    }
+/// Says which frame the P2M list has for a page.
+fn in_list(listed: Option<Mfn>) -> impl fmt::Display {
+    fmt::from_fn(move |f| match listed {
+        Some(listed) => write!(f, "frame {listed}"),
+        None => f.write_str("no frame"),
+    })
 }

@@ -156,39 +156,30 @@ impl fmt::Display for MapRegion {
 }
 
 /// Why a map was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
     /// An entry for RAM ends behind the last address there is, 2^64 - 1.
+    #[error(
+        "an entry of type {} with {:#x} bytes from {:#x} ends behind the last address, \
+         0xffffffffffffffff; check the host's firmware",
+        .entry.kind, .entry.len, .entry.start
+    )]
     Entry {
         /// The entry.
         entry: MapEntry,
     },
     /// The map has more regions than there is room for.
+    #[error(
+        "the host's memory map has more than {limit} regions; raise MOST_REGIONS in start_info/src/memory_map.rs"
+    )]
     TooLong {
         /// How many there is room for.
         limit: usize,
     },
     /// The map has no RAM at all.
+    #[error("the host's memory map has no RAM; check the host's firmware")]
     NoRam,
 }
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Entry { entry: MapEntry { start, len, kind } } => write!(
-                f,
-                "an entry of type {kind} with {len:#x} bytes from {start:#x} ends behind the last address, 0xffffffffffffffff; check the host's firmware"
-            ),
-            Self::TooLong { limit } => write!(
-                f,
-                "the host's memory map has more than {limit} regions; raise MOST_REGIONS in start_info/src/memory_map.rs"
-            ),
-            Self::NoRam => f.write_str("the host's memory map has no RAM; check the host's firmware"),
-        }
-    }
-}
-
-impl core::error::Error for MapError {}
 
 /// The map: ascending regions that do not overlap. What lies between them is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -91,14 +91,16 @@ pub struct Field {
 }
 
 /// Why a description of the screen was not understood. A boot goes on without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScreenError {
     /// A type of screen this kernel does not know.
+    #[error("type {found:#x} is none of 0x3 (text), 0x23 (VESA) and 0x70 (EFI)")]
     Type {
         /// `video_type`.
         found: u8,
     },
     /// Xen wrote fewer bytes than this type has.
+    #[error("{found} bytes describe it, but a description of type {kind:#x} has at least {least}")]
     Size {
         /// `video_type`.
         kind: u8,
@@ -108,11 +110,13 @@ pub enum ScreenError {
         least: u32,
     },
     /// A text without characters.
+    #[error("a text of {} columns and {} rows of height {} shows nothing", .found.0, .found.1, .found.2)]
     Text {
         /// Columns, rows, pixels of a character's height.
         found: (u16, u16, u16),
     },
     /// The cursor is outside the text.
+    #[error("the cursor at {},{} is outside a text of {}x{}", .found.0, .found.1, .limit.0, .limit.1)]
     Cursor {
         /// Column and row.
         found: (u16, u16),
@@ -120,11 +124,13 @@ pub enum ScreenError {
         limit: (u16, u16),
     },
     /// A picture without pixels, or pixels of a width that is none.
+    #[error("a picture of {}x{} with {} bits a pixel (1 to 32) shows nothing", .found.0, .found.1, .found.2)]
     Picture {
         /// Width, height, bits of a pixel.
         found: (u16, u16, u16),
     },
     /// A line of the picture is longer than a line of the frame buffer.
+    #[error("{found} bytes a line are fewer than the {least} of its pixels")]
     Line {
         /// `bytes_per_line`.
         found: u16,
@@ -132,6 +138,7 @@ pub enum ScreenError {
         least: u32,
     },
     /// The picture is larger than the frame buffer.
+    #[error("a frame buffer of {found:#x} bytes is smaller than its picture of {least:#x} bytes")]
     Buffer {
         /// The bytes of the frame buffer.
         found: u64,
@@ -139,6 +146,7 @@ pub enum ScreenError {
         least: u64,
     },
     /// The frame buffer is at address 0, or not below 2^52.
+    #[error("a frame buffer of {bytes:#x} bytes at {found:#x} is not in 0x1..0x10000000000000")]
     Base {
         /// The first byte.
         found: u64,
@@ -146,6 +154,7 @@ pub enum ScreenError {
         bytes: u64,
     },
     /// A colour is not inside its pixel.
+    #[error("a colour of {} bits at bit {} is outside a pixel of {limit} bits", .found.size, .found.position)]
     Colour {
         /// The bits of the colour.
         found: Field,
@@ -295,55 +304,5 @@ impl fmt::Display for Screen {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.size, self.position)
-    }
-}
-
-impl core::error::Error for ScreenError {}
-
-impl fmt::Display for ScreenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Type { found } => {
-                write!(f, "type {found:#x} is none of 0x3 (text), 0x23 (VESA) and 0x70 (EFI)")
-            }
-            Self::Size { kind, found, least } => {
-                write!(
-                    f,
-                    "{found} bytes describe it, but a description of type {kind:#x} has at least {least}"
-                )
-            }
-            Self::Text { found: (columns, rows, height) } => {
-                write!(f, "a text of {columns} columns and {rows} rows of height {height} shows nothing")
-            }
-            Self::Cursor { found, limit } => {
-                write!(
-                    f,
-                    "the cursor at {},{} is outside a text of {}x{}",
-                    found.0, found.1, limit.0, limit.1
-                )
-            }
-            Self::Picture { found: (width, height, bits) } => {
-                write!(f, "a picture of {width}x{height} with {bits} bits a pixel (1 to 32) shows nothing")
-            }
-            Self::Line { found, least } => {
-                write!(f, "{found} bytes a line are fewer than the {least} of its pixels")
-            }
-            Self::Buffer { found, least } => {
-                write!(
-                    f,
-                    "a frame buffer of {found:#x} bytes is smaller than its picture of {least:#x} bytes"
-                )
-            }
-            Self::Base { found, bytes } => {
-                write!(f, "a frame buffer of {bytes:#x} bytes at {found:#x} is not in 0x1..0x10000000000000")
-            }
-            Self::Colour { found, limit } => {
-                write!(
-                    f,
-                    "a colour of {} bits at bit {} is outside a pixel of {limit} bits",
-                    found.size, found.position
-                )
-            }
-        }
     }
 }

@@ -1,0 +1,40 @@
+//! A use of memory that the machine's memory map forbids.
+
+use core::fmt::{self, Display};
+
+use start_info::{MapRegion, PfnRange};
+
+use crate::Occupant;
+
+/// Something in use that cannot go lies where the machine has no RAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{occupant} at {:#x}..{:#x} lies where the machine has {}; {}",
+    .pages.start() << 12, .pages.end() << 12, has(*.obstacle, *.hole), remedy(*.occupant)
+)]
+pub struct Conflict {
+    /// What it is.
+    pub occupant: Occupant,
+    /// Its pages.
+    pub pages: PfnRange,
+    /// The pages that are no RAM.
+    pub hole: PfnRange,
+    /// What the map has there; `None` for nothing.
+    pub obstacle: Option<MapRegion>,
+}
+
+fn has(obstacle: Option<MapRegion>, hole: PfnRange) -> impl Display {
+    fmt::from_fn(move |f| match obstacle {
+        Some(region) => region.fmt(f),
+        None => write!(f, "no memory, {:#x}..{:#x}", hole.start() << 12, hole.end() << 12),
+    })
+}
+
+const fn remedy(occupant: Occupant) -> &'static str {
+    match occupant {
+        Occupant::Image => "link the kernel elsewhere (linker.ld), or boot it with e820_host=0 as domU",
+        Occupant::List => "boot with revector=on",
+        // Of a domU alone: they follow the image.
+        _ => "boot with e820_host=0, or link the kernel elsewhere (linker.ld)",
+    }
+}
