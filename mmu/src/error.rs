@@ -57,6 +57,18 @@ impl fmt::Display for Doing {
     }
 }
 
+/// An operation that Xen refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{doing}: Xen refused operation {done} with {errno}")]
+pub struct Refused {
+    /// What was being done.
+    pub doing: Doing,
+    /// How many operations of it Xen carried out before.
+    pub done: usize,
+    /// Xen's reason.
+    pub errno: Errno,
+}
+
 /// What needs pages that follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunOf {
@@ -69,18 +81,13 @@ pub enum RunOf {
 }
 
 /// Why page tables could not be built or changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Xen refused an operation.
-    Refused {
-        /// What was being done.
-        doing: Doing,
-        /// How many operations of it Xen carried out before.
-        done: usize,
-        /// Xen's reason.
-        errno: Errno,
-    },
+    #[error(transparent)]
+    Refused(Refused),
     /// No free frame was left for a table or a page.
+    #[error("{doing}: no free page left in {mapped} of {total} pages; give the guest more memory")]
     NoFrames {
         /// What the frame was for.
         doing: Doing,
@@ -90,6 +97,7 @@ pub enum Error {
         total: PageCount,
     },
     /// There are no pages of memory as many as wanted that follow each other.
+    #[error(fmt = no_run)]
     NoRun {
         /// What they were for.
         object: RunOf,
@@ -101,10 +109,13 @@ pub enum Error {
         free: PageCount,
     },
     /// A P2M step failed.
-    P2m(p2m::Error),
+    #[error(transparent)]
+    P2m(#[from] p2m::Error),
     /// A machine address that no entry can hold.
-    OutOfRange(OutOfRange),
+    #[error("machine address {0}")]
+    OutOfRange(#[from] OutOfRange),
     /// An address has no table where there must be one.
+    #[error("{address:#x} has no L{level} table")]
     NotMapped {
         /// The address.
         address: u64,
@@ -112,11 +123,15 @@ pub enum Error {
         level: u8,
     },
     /// A page that must have memory has none.
+    #[error("pfn {pfn} has no memory behind it")]
     NoMemory {
         /// The page.
         pfn: Pfn,
     },
     /// The builder's mapping does not end where both builders end theirs.
+    #[error(
+        "the builder's mapping ends at pfn {found:#x}, not at {least:#x} or 4 MiB behind it as Xen's builders do"
+    )]
     BuilderEnd {
         /// The first page that is not mapped.
         found: u64,
@@ -124,6 +139,7 @@ pub enum Error {
         least: u64,
     },
     /// Two regions of the address space overlap.
+    #[error("{wanted} overlaps {holder}")]
     Overlap {
         /// The region asked for.
         wanted: Region,
@@ -131,11 +147,15 @@ pub enum Error {
         holder: Region,
     },
     /// No more room for regions in the layout.
+    #[error("the layout has room for {limit} regions, not more")]
     TooManyRegions {
         /// How many there is room for.
         limit: usize,
     },
     /// The module window has no room.
+    #[error(
+        "window full: {wanted} pages wanted, {left} left ({largest} in one piece) of {window}; unload a module"
+    )]
     WindowFull {
         /// Pages asked for.
         wanted: PageCount,
@@ -147,6 +167,7 @@ pub enum Error {
         window: Region,
     },
     /// More pages were given for a module than it has addresses.
+    #[error("{more} pages too many were given for {region}")]
     TooManyPages {
         /// How many too many.
         more: PageCount,
@@ -154,11 +175,13 @@ pub enum Error {
         region: Region,
     },
     /// The heap has no room for what must be remembered.
+    #[error("{doing}: the heap is full")]
     HeapFull {
         /// What was being done.
         doing: Doing,
     },
     /// A page to be given back is a live page table.
+    #[error("pages {released} cannot be given back: {table} is a live page table")]
     StillLive {
         /// The table.
         table: Pfn,
@@ -166,21 +189,25 @@ pub enum Error {
         released: PfnRange,
     },
     /// The ramdisk cannot be moved: somebody reads it.
+    #[error("the ramdisk at pfn {pages} is in use and cannot be moved")]
     RamdiskLent {
         /// Its pages.
         pages: PfnRange,
     },
     /// An address space that the processor uses cannot be retired.
+    #[error("the address space of top-level table {root} is in use; enter another one first")]
     SpaceInUse {
         /// Its top-level table.
         root: Mfn,
     },
     /// An address space is neither what it was nor gone: Xen refused both. Its top-level table is lost.
+    #[error("Xen neither let go of top-level table {root} nor took it back; its page is lost")]
     SpaceLost {
         /// That table.
         root: Mfn,
     },
     /// A machine frame that was to be mapped as a device's is the guest's own memory.
+    #[error("machine frame {mfn} is the guest's own memory, pfn {pfn}; use it at __va")]
     OwnMemory {
         /// The frame.
         mfn: Mfn,
@@ -188,6 +215,9 @@ pub enum Error {
         pfn: Pfn,
     },
     /// A page number that was to stand for something else has memory, or was to get the memory of another.
+    #[error(
+        "pfn {pfn} has memory or was to get some, machine frame {mfn}; only a number without memory can be changed"
+    )]
     HasMemory {
         /// The page number.
         pfn: Pfn,
@@ -195,13 +225,18 @@ pub enum Error {
         mfn: Mfn,
     },
     /// No page was to be mapped.
+    #[error("0 pages were to be mapped; ask for one at least")]
     NoPages,
     /// A page that was to be mapped at its own machine address is not an identity page.
+    #[error(
+        "pfn {pfn} is not the machine frame of the same number; only what is no RAM can be mapped at its own address"
+    )]
     NotIdentity {
         /// The page.
         pfn: Pfn,
     },
     /// Machine frames beyond the last number there is.
+    #[error("{pages} machine frames from {first} on end behind the last there can be")]
     NoSuchFrame {
         /// The first of them.
         first: Mfn,
@@ -209,6 +244,7 @@ pub enum Error {
         pages: PageCount,
     },
     /// There are no addresses left for device memory.
+    #[error("no room for {wanted} pages in {region}; unmap device memory")]
     IoFull {
         /// Pages asked for.
         wanted: PageCount,
@@ -216,6 +252,7 @@ pub enum Error {
         region: Region,
     },
     /// Addresses must be mapped in ascending order while an address space is built.
+    #[error("{address:#x} was mapped after a higher address")]
     OutOfOrder {
         /// The address.
         address: u64,
@@ -224,110 +261,42 @@ pub enum Error {
 
 impl Error {
     pub(crate) const fn refused(doing: Doing, stopped: Stopped) -> Self {
-        Self::Refused { doing, done: stopped.done, errno: stopped.errno }
+        Self::Refused(Refused { doing, done: stopped.done, errno: stopped.errno })
+    }
+
+    /// For a call that is one operation.
+    pub(crate) const fn refused_call(doing: Doing, errno: Errno) -> Self {
+        Self::Refused(Refused { doing, done: 0, errno })
     }
 }
 
-impl From<OutOfRange> for Error {
-    fn from(error: OutOfRange) -> Self {
-        Self::OutOfRange(error)
-    }
-}
-
-impl From<p2m::Error> for Error {
-    fn from(error: p2m::Error) -> Self {
-        Self::P2m(error)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused { doing, done, errno } => {
-                write!(f, "{doing}: Xen refused operation {done} with {errno}")
-            }
-            Self::NoFrames { doing, mapped, total } => {
-                write!(
-                    f,
-                    "{doing}: no free page left in {mapped} of {total} pages; give the guest more memory"
-                )
-            }
-            Self::NoRun { object, need, longest, free } => {
-                let pages = format_args!("a run of {need} pages, the longest is {longest}");
-                match object {
-                    RunOf::Payload if free < need => {
-                        write!(
-                            f,
-                            "{need} free pages are needed, there are {free}; ask for less, or give the guest more memory"
-                        )
-                    }
-                    RunOf::Payload => {
-                        write!(
-                            f,
-                            "what is asked for needs {pages} of {free} free pages; ask for shorter runs"
-                        )
-                    }
-                    RunOf::Ramdisk(at) => write!(
-                        f,
-                        "the ramdisk at pfn {at} lies where the machine has no RAM and must move: it needs {pages} of {free} \
-                         free pages; boot with a ramdisk of at most {longest} pages, or give the guest {} pages more",
-                        more_for(need.get().saturating_sub(longest.get()))
-                    ),
-                    RunOf::FirstTables(image) => write!(
-                        f,
-                        "the first page tables need {pages} of {free} pages of memory below the kernel image at pfn {image}; \
-                         link the kernel higher (linker.ld), or boot with a smaller ramdisk"
-                    ),
-                }
-            }
-            Self::P2m(error) => error.fmt(f),
-            Self::OutOfRange(error) => write!(f, "machine address {error}"),
-            Self::NotMapped { address, level } => write!(f, "{address:#x} has no L{level} table"),
-            Self::NoMemory { pfn } => write!(f, "pfn {pfn} has no memory behind it"),
-            Self::BuilderEnd { found, least } => write!(
-                f,
-                "the builder's mapping ends at pfn {found:#x}, not at {least:#x} or 4 MiB behind it as Xen's builders do"
-            ),
-            Self::Overlap { wanted, holder } => write!(f, "{wanted} overlaps {holder}"),
-            Self::TooManyRegions { limit } => write!(f, "the layout has room for {limit} regions, not more"),
-            Self::WindowFull { wanted, left, largest, window } => write!(
-                f,
-                "window full: {wanted} pages wanted, {left} left ({largest} in one piece) of {window}; unload a module"
-            ),
-            Self::TooManyPages { more, region } => write!(f, "{more} pages too many were given for {region}"),
-            Self::HeapFull { doing } => write!(f, "{doing}: the heap is full"),
-            Self::StillLive { table, released } => {
-                write!(f, "pages {released} cannot be given back: {table} is a live page table")
-            }
-            Self::RamdiskLent { pages } => {
-                write!(f, "the ramdisk at pfn {pages} is in use and cannot be moved")
-            }
-            Self::SpaceInUse { root } => {
-                write!(f, "the address space of top-level table {root} is in use; enter another one first")
-            }
-            Self::SpaceLost { root } => {
-                write!(f, "Xen neither let go of top-level table {root} nor took it back; its page is lost")
-            }
-            Self::OwnMemory { mfn, pfn } => {
-                write!(f, "machine frame {mfn} is the guest's own memory, pfn {pfn}; use it at __va")
-            }
-            Self::HasMemory { pfn, mfn } => write!(
-                f,
-                "pfn {pfn} has memory or was to get some, machine frame {mfn}; only a number without memory can be changed"
-            ),
-            Self::NoPages => write!(f, "0 pages were to be mapped; ask for one at least"),
-            Self::NotIdentity { pfn } => write!(
-                f,
-                "pfn {pfn} is not the machine frame of the same number; only what is no RAM can be mapped at its own address"
-            ),
-            Self::NoSuchFrame { first, pages } => {
-                write!(f, "{pages} machine frames from {first} on end behind the last there can be")
-            }
-            Self::IoFull { wanted, region } => {
-                write!(f, "no room for {wanted} pages in {region}; unmap device memory")
-            }
-            Self::OutOfOrder { address } => write!(f, "{address:#x} was mapped after a higher address"),
+fn no_run(
+    object: &RunOf,
+    need: &PageCount,
+    longest: &PageCount,
+    free: &PageCount,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let pages = format_args!("a run of {need} pages, the longest is {longest}");
+    match object {
+        RunOf::Payload if free < need => write!(
+            f,
+            "{need} free pages are needed, there are {free}; ask for less, or give the guest more memory"
+        ),
+        RunOf::Payload => {
+            write!(f, "what is asked for needs {pages} of {free} free pages; ask for shorter runs")
         }
+        RunOf::Ramdisk(at) => write!(
+            f,
+            "the ramdisk at pfn {at} lies where the machine has no RAM and must move: it needs {pages} of {free} \
+             free pages; boot with a ramdisk of at most {longest} pages, or give the guest {} pages more",
+            more_for(need.get().saturating_sub(longest.get()))
+        ),
+        RunOf::FirstTables(image) => write!(
+            f,
+            "the first page tables need {pages} of {free} pages of memory below the kernel image at pfn {image}; \
+             link the kernel higher (linker.ld), or boot with a smaller ramdisk"
+        ),
     }
 }
 
@@ -335,8 +304,6 @@ impl fmt::Display for Error {
 const fn more_for(pages: u64) -> u64 {
     pages + pages / 64 + 64
 }
-
-impl core::error::Error for Error {}
 
 #[cfg(test)]
 mod tests;

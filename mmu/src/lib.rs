@@ -37,7 +37,7 @@ pub use device::fixmap::{Fixmap, FixmapPage, Glimpse};
 pub use device::io_map::{IoAccess, IoMap, IoPages};
 pub use direct_map::{DirectMap, pool::Pool, ramdisk::RamdiskPages};
 pub use errno::{Errno, Stopped};
-pub use error::{Error, RunOf};
+pub use error::{Error, Refused, RunOf};
 pub use hv::{Discarded, ExtOp, Hypervisor, Machine, Update, VaUpdate};
 pub use layout::plan::{LayoutPlan, Settled};
 pub use layout::region::Region;

@@ -139,11 +139,9 @@ impl<'l> Fixmap<'l> {
         entry: Entry<L1>,
     ) -> Result<VirtAddr, Error> {
         let address = FIXMAP + slot as u64 * PAGE_SIZE;
-        hypervisor.update_va_mapping(VaUpdate::new(address, entry)).map_err(|errno| Error::Refused {
-            doing: Doing::Fixmap,
-            done: 0,
-            errno,
-        })?;
+        hypervisor
+            .update_va_mapping(VaUpdate::new(address, entry))
+            .map_err(|errno| Error::refused_call(Doing::Fixmap, errno))?;
         Ok(address)
     }
 }

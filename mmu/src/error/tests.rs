@@ -4,7 +4,11 @@ use start_info::{Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use super::{Doing, Error, RunOf};
-use crate::{errno::Errno, layout::region::Region, space::release::Released};
+use crate::{
+    errno::{Errno, Stopped},
+    layout::region::Region,
+    space::release::Released,
+};
 
 fn run(start: u64, end: u64) -> PfnRange {
     PfnRange::between(Pfn::new(start), Pfn::new(end))
@@ -17,7 +21,7 @@ fn region(name: &'static str, start: u64, pages: u64) -> Region {
 /// The place of a kind in the list below: a kind that is new does not compile before it has one.
 fn rank(error: &Error) -> usize {
     match error {
-        Error::Refused { .. } => 0,
+        Error::Refused(_) => 0,
         Error::NoFrames { .. } => 1,
         Error::P2m(_) => 2,
         Error::OutOfRange(_) => 3,
@@ -49,7 +53,7 @@ fn every_number_of_an_error_is_in_its_place() {
     let (pfn, mfn, pages) = (Pfn::new(0x12), Mfn::new(0x34), PageCount::new(56));
     let lines = [
         (
-            Error::Refused { doing: Doing::Module, done: 7, errno: Errno::EBUSY },
+            Error::refused(Doing::Module, Stopped { done: 7, errno: Errno::EBUSY }),
             "mapping a module: Xen refused operation 7 with EBUSY (-16)",
         ),
         (

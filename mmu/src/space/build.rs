@@ -121,5 +121,5 @@ pub fn map_leaf<M: Machine>(
     let address = LINEAR_P2M + new.index() * PAGE_SIZE;
     machine
         .update_va_mapping(VaUpdate::new(address, Entry::leaf(mfn, Access::Read)))
-        .map_err(|errno| Error::Refused { doing: Doing::AddressSpace, done: 0, errno })
+        .map_err(|errno| Error::refused_call(Doing::AddressSpace, errno))
 }

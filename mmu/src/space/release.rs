@@ -125,9 +125,7 @@ pub fn unmap_guard(hypervisor: &mut impl Hypervisor, guard: Pfn) -> Result<(), E
         return Err(Error::NoMemory { pfn: guard });
     }
     let address = KERNEL_MAP + guard.get() * PAGE_SIZE;
-    hypervisor.update_va_mapping(VaUpdate::new(address, Entry::EMPTY)).map_err(|errno| Error::Refused {
-        doing: Doing::Guard,
-        done: 0,
-        errno,
-    })
+    hypervisor
+        .update_va_mapping(VaUpdate::new(address, Entry::EMPTY))
+        .map_err(|errno| Error::refused_call(Doing::Guard, errno))
 }

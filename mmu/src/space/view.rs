@@ -257,11 +257,7 @@ impl View {
     ) -> Result<Frame, Error> {
         let address = self.direct.address(pfn).ok_or(Error::NoMemory { pfn })?;
         let update = VaUpdate::new(address, Entry::leaf(mfn, Access::ReadWrite));
-        machine.update_va_mapping(update).map_err(|errno| Error::Refused {
-            doing: Doing::Release,
-            done: 0,
-            errno,
-        })?;
+        machine.update_va_mapping(update).map_err(|errno| Error::refused_call(Doing::Release, errno))?;
         self.direct.thawed(&self.authority, pfn, mfn).ok_or(Error::NoMemory { pfn })
     }
 

@@ -1,6 +1,6 @@
 //! Device memory: what may be asked for, and what Xen refuses in the middle.
 
-use mmu::{Errno, Error, IoAccess, IoPages, layout::IO_MAP};
+use mmu::{Errno, Error, IoAccess, IoPages, Refused, layout::IO_MAP};
 use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
 use xen_model::audit;
 
@@ -92,7 +92,7 @@ fn what_xen_stopped_to_unmap_is_not_read_and_keeps_its_addresses() {
         let region = pages.region();
         booted.machine_mut().cut_at(1, 2, Errno::EBUSY);
         let (torn, error) = booted.running.unmap_device(pages).unwrap_err();
-        assert!(matches!(error, Error::Refused { done: 2, .. }), "{error}");
+        assert!(matches!(error, Error::Refused(Refused { done: 2, .. })), "{error}");
         for page in 0..4 {
             assert_eq!(booted.running.read_device(&torn, page, Index::FIRST), None);
         }
@@ -121,7 +121,7 @@ fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
     booted.machine_mut().cut_at(1, 3, Errno::ENOMEM);
     booted.machine_mut().cut_at(2, 0, Errno::ENOMEM);
     let error = map(&mut booted, 4).unwrap_err();
-    assert!(matches!(error, Error::Refused { done: 3, errno: Errno::ENOMEM, .. }), "{error}");
+    assert!(matches!(error, Error::Refused(Refused { done: 3, errno: Errno::ENOMEM, .. })), "{error}");
     assert!(booted.machine().live_leaf(IO_MAP.as_u64()).is_ok(), "nothing was left");
     // Of a shorter range, so that it covers not all that was left.
     let pages = map(&mut booted, 1).unwrap();

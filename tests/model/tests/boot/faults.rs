@@ -3,7 +3,7 @@
 //! *What this is*: every hypercall of a small boot refused once, whole and after its first request. The boot must end with
 //! the errno in its one line; Xen's rules and counts must hold after it. (That no frame is lost is not looked at yet.)
 
-use mmu::{Errno, Error};
+use mmu::{Errno, Error, Refused};
 use xen_guest::{Cause, NoMap};
 use xen_model::{Built, Guest, Machine, audit};
 
@@ -34,7 +34,10 @@ fn every_refusal_ends_the_boot_with_its_errno_and_breaks_nothing() {
                 built.machine.cut_at(call, done, Errno::ENOMEM);
                 let (machine, booted) = boots(built);
                 match booted {
-                    Err(Cause::Mmu(Error::Refused { errno, .. }) | Cause::NoMap(NoMap::Refused(errno))) => {
+                    Err(
+                        Cause::Mmu(Error::Refused(Refused { errno, .. }))
+                        | Cause::NoMap(NoMap::Refused(errno)),
+                    ) => {
                         assert_eq!(errno, Errno::ENOMEM);
                     }
                     // A call of fewer requests is not cut.

@@ -126,14 +126,12 @@ fn what_xen_refuses_of_device_memory_leaves_nothing_mapped() {
     // The last page is another domain's.
     let other = booted.machine().other_domains_frame();
     let error = booted.running.map_device(other, PageCount::new(1), IoAccess::ReadWrite).unwrap_err();
-    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert!(matches!(error, Error::Refused(_)), "{error}");
     let pages = PageCount::new(HOLE.1 - HOLE.0);
     booted.machine_mut().cut_at(2, 3, mmu::Errno::EPERM);
     let error = booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read);
     let page = match error {
-        Err(Error::Refused { .. }) => {
-            booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read).unwrap()
-        }
+        Err(Error::Refused(_)) => booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read).unwrap(),
         other => other.unwrap(),
     };
     assert_eq!(page.region().start(), IO_MAP, "the addresses were free again");

@@ -1,6 +1,6 @@
 //! Hypercalls refused whole, and lists cut short.
 
-use mmu::{Errno, Error};
+use mmu::{Errno, Error, Refused};
 use xen_guest::{Cause, NoMap};
 use xen_model::{Built, Call, Guest, Machine, MemoryCommand};
 
@@ -28,7 +28,9 @@ fn stopped(name: &str, built: &Built, call: u64, done: usize, errno: Errno) -> u
     let line = tried.line().unwrap_or_else(|| panic!("{name}: call {call} was refused and not missed"));
     assert!(line.contains(&errno.to_string()), "{name}: {line:?} does not name {errno}");
     let cause = tried.result.as_ref().unwrap_err().1.cause();
-    let (Cause::Mmu(Error::Refused { errno: said, .. }) | Cause::NoMap(NoMap::Refused(said))) = *cause else {
+    let (Cause::Mmu(Error::Refused(Refused { errno: said, .. })) | Cause::NoMap(NoMap::Refused(said))) =
+        *cause
+    else {
         panic!("{name}: {line}");
     };
     assert_eq!(said, errno);

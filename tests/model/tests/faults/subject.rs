@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 
-use mmu::{Errno, Error, Region};
+use mmu::{Errno, Error, Refused, Region};
 use p2m::Frame;
 use start_info::Pfn;
 use xen_guest::LoadError;
@@ -202,7 +202,7 @@ impl Deed<'_> {
             let first = hindrance.calls.first();
             match error {
                 LoadError::Mmu(error) | LoadError::Lingers { error, .. } => match error {
-                    Error::Refused { errno, .. } => {
+                    Error::Refused(Refused { errno, .. }) => {
                         assert!(first.is_some_and(|first| first.2 == *errno), "{what}: {line}");
                         assert!(line.contains(&errno.to_string()), "{what}: {line:?}");
                     }

@@ -18,7 +18,7 @@ fn stopped(guest: &Guest, n: u64, done: usize) -> String {
     let mut built = guest.build().unwrap();
     built.machine.cut_at(n, done, mmu::Errno::EBUSY);
     let (_, failure) = built.boot().unwrap_err();
-    assert!(matches!(failure.cause(), Cause::Mmu(mmu::Error::Refused { .. })), "{failure}");
+    assert!(matches!(failure.cause(), Cause::Mmu(mmu::Error::Refused(_))), "{failure}");
     failure.to_string()
 }
 
