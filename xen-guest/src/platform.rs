@@ -3,8 +3,6 @@
 //! *What this is*: the second half of the seam whose first half is [`mmu::Machine`]. Real Xen implements it in `sys`, the
 //! model in `tests/model`; the boot is generic over it and so runs in `cargo test`.
 
-use core::fmt;
-
 use mmu::{Errno, FixmapPage, Machine, RamdiskPages, Region};
 use p2m::{SharedPage, Window};
 use start_info::{MapError, MemoryMap};
@@ -40,21 +38,14 @@ impl EntryPoint {
 }
 
 /// Why there is no memory map where there must be one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoMap {
     /// Xen refused.
+    #[error("Xen refused the memory map with {0}")]
     Refused(Errno),
     /// The map makes no sense.
-    Map(MapError),
-}
-
-impl fmt::Display for NoMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(errno) => write!(f, "Xen refused the memory map with {errno}"),
-            Self::Map(error) => error.fmt(f),
-        }
-    }
+    #[error(transparent)]
+    Map(#[from] MapError),
 }
 
 /// Whose memory map is asked for.

@@ -73,7 +73,7 @@ impl Platform for Machine {
         };
         match entries {
             Ok(entries) => {
-                let map = MemoryMap::of_entries(entries.iter().copied()).map_err(NoMap::Map)?;
+                let map = MemoryMap::of_entries(entries.iter().copied())?;
                 // Kept for ever, as the guest's own is.
                 Ok(Some(Box::leak(Box::new(map))))
             }

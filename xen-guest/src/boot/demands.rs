@@ -10,8 +10,6 @@
 //! what a boot can end well without: `console_io` (a release Xen refuses it to a domU), `platform_op` (no EFI then),
 //! `vcpu_op` (the timer goes on), and a domU's own memory map.
 
-use core::fmt;
-
 use mmu::Errno;
 
 /// A feature of the processor, as CPUID tells it.
@@ -39,14 +37,21 @@ pub(crate) struct Call {
 }
 
 /// Something the layer cannot do without is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
 pub struct Missing(What);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum What {
     /// A feature of the processor.
+    #[error("the processor has no {} (CPUID {:#x}, EDX bit {}): {}", .0.name, .0.leaf, .0.bit, .0.need)]
     Feature(Feature),
     /// A hypercall, and what Xen answers to it.
+    #[error(
+        "Xen answers the hypercall {} ({}), by which {}, with {errno}; \
+         boot on a Xen that has PV guests and allows it (its policy: XSM)",
+        .0.name, .0.number, .0.need, errno = .1
+    )]
     Call(Call, Errno),
 }
 
@@ -124,23 +129,6 @@ pub(crate) fn confirm(asked: &impl Asked) -> Result<(), Missing> {
     }
     Ok(())
 }
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            What::Feature(Feature { name, leaf, bit, need }) => {
-                write!(f, "the processor has no {name} (CPUID {leaf:#x}, EDX bit {bit}): {need}")
-            }
-            What::Call(Call { name, number, need }, errno) => write!(
-                f,
-                "Xen answers the hypercall {name} ({number}), by which {need}, with {errno}; boot on a Xen that has PV \
-                 guests and allows it (its policy: XSM)"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for Missing {}
 
 #[cfg(test)]
 mod tests {

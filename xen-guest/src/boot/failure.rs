@@ -1,7 +1,5 @@
 //! Why a boot ended, in one line.
 
-use core::fmt;
-
 use mmu::Errno;
 use p2m::{Conflict, Mismatch};
 
@@ -11,30 +9,39 @@ use crate::{
 };
 
 /// Why a boot ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{stage}: {cause}")]
 pub struct Failure {
     stage: Stage,
     cause: Cause,
 }
 
 /// What went wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     /// start_info was refused.
-    StartInfo(start_info::Error),
+    #[error(transparent)]
+    StartInfo(#[from] start_info::Error),
     /// The P2M and Xen's M2P disagree.
-    Mismatch(Mismatch),
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
     /// Page tables or the P2M could not be built.
-    Mmu(mmu::Error),
+    #[error(transparent)]
+    Mmu(#[from] mmu::Error),
     /// There is no memory map where there must be one.
-    NoMap(NoMap),
+    #[error(transparent)]
+    NoMap(#[from] NoMap),
     /// Something in use lies where the machine has no RAM.
-    Conflict(Conflict),
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
     /// The boot was run before: memory has an owner already.
+    #[error("the boot has run before; call it once")]
     Again,
     /// The processor or Xen lacks what the layer cannot do without.
-    Missing(Missing),
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// Xen refused the trap table.
+    #[error("Xen refused the trap table with {0}")]
     Traps(Errno),
 }
 
@@ -54,60 +61,6 @@ impl Failure {
     #[must_use]
     pub const fn cause(&self) -> &Cause {
         &self.cause
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stage, cause } = self;
-        match cause {
-            Cause::StartInfo(error) => write!(f, "{stage}: {error}"),
-            Cause::Mismatch(error) => write!(f, "{stage}: {error}"),
-            Cause::Mmu(error) => write!(f, "{stage}: {error}"),
-            Cause::NoMap(error) => write!(f, "{stage}: {error}"),
-            Cause::Conflict(error) => write!(f, "{stage}: {error}"),
-            Cause::Missing(missing) => write!(f, "{stage}: {missing}"),
-            Cause::Traps(errno) => write!(f, "{stage}: Xen refused the trap table with {errno}"),
-            Cause::Again => write!(f, "{stage}: the boot has run before; call it once"),
-        }
-    }
-}
-
-impl core::error::Error for Failure {}
-
-impl From<start_info::Error> for Cause {
-    fn from(error: start_info::Error) -> Self {
-        Self::StartInfo(error)
-    }
-}
-
-impl From<Mismatch> for Cause {
-    fn from(error: Mismatch) -> Self {
-        Self::Mismatch(error)
-    }
-}
-
-impl From<NoMap> for Cause {
-    fn from(error: NoMap) -> Self {
-        Self::NoMap(error)
-    }
-}
-
-impl From<Missing> for Cause {
-    fn from(missing: Missing) -> Self {
-        Self::Missing(missing)
-    }
-}
-
-impl From<Conflict> for Cause {
-    fn from(error: Conflict) -> Self {
-        Self::Conflict(error)
-    }
-}
-
-impl From<mmu::Error> for Cause {
-    fn from(error: mmu::Error) -> Self {
-        Self::Mmu(error)
     }
 }
 

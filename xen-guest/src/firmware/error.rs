@@ -24,9 +24,10 @@ pub enum Call {
 }
 
 /// Why something of the firmware cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// An address beyond what a machine can have.
+    #[error("{what}, {bytes:#x} bytes at {at:#x}, is not below 0x10000000000000")]
     Address {
         /// What should be there.
         what: &'static str,
@@ -36,6 +37,7 @@ pub enum Error {
         bytes: u64,
     },
     /// Memory of the machine cannot be read.
+    #[error("{what}, {bytes:#x} bytes at {at:#x}, cannot be read: {cause}")]
     Unreadable {
         /// What is there.
         what: &'static str,
@@ -47,6 +49,7 @@ pub enum Error {
         cause: mmu::Error,
     },
     /// EFI names an RSDP that is none.
+    #[error("at {at:#x}, where EFI has the RSDP, is \"{}\", not \"RSD PTR \"", .found.escape_ascii())]
     RsdpSignature {
         /// Where.
         at: u64,
@@ -54,6 +57,7 @@ pub enum Error {
         found: [u8; 8],
     },
     /// An RSDP does not add up.
+    #[error("RSDP at {at:#x}: checksum wrong: its first {bytes} bytes add up to {sum:#04x}, not to 0")]
     RsdpChecksum {
         /// Where.
         at: u64,
@@ -63,6 +67,7 @@ pub enum Error {
         sum: u8,
     },
     /// An RSDP has an impossible length.
+    #[error("RSDP at {at:#x}: its length {found:#x} is not in {least:#x}..={most:#x}")]
     RsdpLength {
         /// Where.
         at: u64,
@@ -74,6 +79,7 @@ pub enum Error {
         most: u32,
     },
     /// Another table is where this one should be.
+    #[error("at {at:#x} is table {found}, not {expected}")]
     TableName {
         /// Where.
         at: u64,
@@ -83,6 +89,7 @@ pub enum Error {
         expected: Signature,
     },
     /// A table has an impossible length.
+    #[error("{signature} at {at:#x}: its length {found:#x} is not in {least:#x}..={most:#x}")]
     TableLength {
         /// Its name.
         signature: Signature,
@@ -96,6 +103,7 @@ pub enum Error {
         most: u32,
     },
     /// With this table all are longer than is read.
+    #[error("{signature} at {at:#x}: with its {found:#x} bytes all tables have more than {most:#x}")]
     TotalLength {
         /// Its name.
         signature: Signature,
@@ -107,6 +115,7 @@ pub enum Error {
         most: u32,
     },
     /// The root table ends inside an entry.
+    #[error("{signature} at {at:#x}: {bytes:#x} bytes of entries are no multiple of {entry} bytes")]
     RootEntries {
         /// Its name.
         signature: Signature,
@@ -118,11 +127,13 @@ pub enum Error {
         entry: u32,
     },
     /// More tables than are looked at.
+    #[error("there are more than {limit} tables")]
     TooManyTables {
         /// How many are.
         limit: usize,
     },
     /// More entries in EFI's configuration table than are looked at.
+    #[error("EFI has {found} configuration tables, more than the {limit} that are looked at")]
     ConfigurationTables {
         /// How many there are.
         found: u32,
@@ -130,6 +141,7 @@ pub enum Error {
         limit: u32,
     },
     /// Xen refused a question.
+    #[error("{call}: Xen refused with {errno}")]
     Refused {
         /// The question.
         call: Call,
@@ -137,6 +149,7 @@ pub enum Error {
         errno: Errno,
     },
     /// EFI refused a question.
+    #[error("{call}: EFI refused with {status}")]
     Status {
         /// The question.
         call: Call,
@@ -144,6 +157,10 @@ pub enum Error {
         status: Status,
     },
     /// EFI's time is none.
+    #[error(
+        "EFI's time {:04}-{:02}-{:02} {:02}:{:02}:{:02}, {nanosecond} ns, zone {zone}, does not exist",
+        .date.0, .date.1, .date.2, .time.0, .time.1, .time.2
+    )]
     Time {
         /// Year, month, day.
         date: (u16, u8, u8),
@@ -155,6 +172,7 @@ pub enum Error {
         zone: i16,
     },
     /// A variable's name that cannot be asked for.
+    #[error("a variable's name of {units} characters has a NUL or more than {limit}")]
     Name {
         /// Its characters.
         units: usize,
@@ -162,6 +180,7 @@ pub enum Error {
         limit: usize,
     },
     /// A variable is said to be longer than the buffer it was written to.
+    #[error("EFI wrote a variable of {found} bytes to a buffer of {limit}")]
     VariableSize {
         /// Its bytes.
         found: u64,
@@ -180,71 +199,5 @@ impl fmt::Display for Call {
             Self::GetTime => "EFI's time",
             Self::GetVariable => "an EFI variable",
         })
-    }
-}
-
-impl core::error::Error for Error {}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Address { what, at, bytes } => {
-                write!(f, "{what}, {bytes:#x} bytes at {at:#x}, is not below 0x10000000000000")
-            }
-            Self::Unreadable { what, at, bytes, cause } => {
-                write!(f, "{what}, {bytes:#x} bytes at {at:#x}, cannot be read: {cause}")
-            }
-            Self::RsdpSignature { at, found } => {
-                write!(
-                    f,
-                    "at {at:#x}, where EFI has the RSDP, is \"{}\", not \"RSD PTR \"",
-                    found.escape_ascii()
-                )
-            }
-            Self::RsdpChecksum { at, bytes, sum } => {
-                write!(
-                    f,
-                    "RSDP at {at:#x}: checksum wrong: its first {bytes} bytes add up to {sum:#04x}, not to 0"
-                )
-            }
-            Self::RsdpLength { at, found, least, most } => {
-                write!(f, "RSDP at {at:#x}: its length {found:#x} is not in {least:#x}..={most:#x}")
-            }
-            Self::TableName { at, found, expected } => {
-                write!(f, "at {at:#x} is table {found}, not {expected}")
-            }
-            Self::TableLength { signature, at, found, least, most } => {
-                write!(f, "{signature} at {at:#x}: its length {found:#x} is not in {least:#x}..={most:#x}")
-            }
-            Self::TotalLength { signature, at, found, most } => {
-                write!(
-                    f,
-                    "{signature} at {at:#x}: with its {found:#x} bytes all tables have more than {most:#x}"
-                )
-            }
-            Self::RootEntries { signature, at, bytes, entry } => {
-                write!(
-                    f,
-                    "{signature} at {at:#x}: {bytes:#x} bytes of entries are no multiple of {entry} bytes"
-                )
-            }
-            Self::TooManyTables { limit } => write!(f, "there are more than {limit} tables"),
-            Self::ConfigurationTables { found, limit } => {
-                write!(f, "EFI has {found} configuration tables, more than the {limit} that are looked at")
-            }
-            Self::Refused { call, errno } => write!(f, "{call}: Xen refused with {errno}"),
-            Self::Status { call, status } => write!(f, "{call}: EFI refused with {status}"),
-            Self::Time { date, time, nanosecond, zone } => write!(
-                f,
-                "EFI's time {:04}-{:02}-{:02} {:02}:{:02}:{:02}, {nanosecond} ns, zone {zone}, does not exist",
-                date.0, date.1, date.2, time.0, time.1, time.2
-            ),
-            Self::Name { units, limit } => {
-                write!(f, "a variable's name of {units} characters has a NUL or more than {limit}")
-            }
-            Self::VariableSize { found, limit } => {
-                write!(f, "EFI wrote a variable of {found} bytes to a buffer of {limit}")
-            }
-        }
     }
 }

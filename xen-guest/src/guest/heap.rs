@@ -1,33 +1,22 @@
 //! The payload's heap.
 
-use core::fmt;
-
 use start_info::PageCount;
 
 use crate::{guest::Guest, sys};
 
 /// Why the heap got no memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeapError {
     /// It has memory already.
+    #[error("the heap has its {bytes} bytes already; it does not grow")]
     Again {
         /// How many bytes.
         bytes: usize,
     },
     /// There is no run of pages as long.
-    Mmu(mmu::Error),
+    #[error(transparent)]
+    Mmu(#[from] mmu::Error),
 }
-
-impl fmt::Display for HeapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Again { bytes } => write!(f, "the heap has its {bytes} bytes already; it does not grow"),
-            Self::Mmu(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for HeapError {}
 
 impl Guest {
     /// Gives the heap of `alloc` its memory: a run of so many pages.
@@ -36,13 +25,13 @@ impl Guest {
     /// [`HeapError::Again`] when it has memory already, [`HeapError::Mmu`] for no pages, and when there is no such run.
     pub fn init_heap(&mut self, len: PageCount) -> Result<(), HeapError> {
         if len == PageCount::ZERO {
-            return Err(HeapError::Mmu(mmu::Error::NoPages));
+            return Err(mmu::Error::NoPages.into());
         }
         match sys::heap_size() {
             0 => {}
             bytes => return Err(HeapError::Again { bytes }),
         }
-        let span = self.take_span(len).map_err(HeapError::Mmu)?;
+        let span = self.take_span(len)?;
         sys::init_heap(self.parts.map.view().direct(), span);
         Ok(())
     }

@@ -92,27 +92,18 @@ impl<P: Platform> Guest<P> {
     /// [`RamdiskError::Mmu`] as [`Guest::ramdisk`], [`RamdiskError::Archive`] when what is packed cannot be unpacked
     /// or is no archive, with the byte where that was seen.
     pub fn unpack_ramdisk(&mut self) -> Result<Option<UnpackedRamdisk>, RamdiskError> {
-        let Some(bytes) = self.ramdisk().map_err(RamdiskError::Mmu)? else { return Ok(None) };
-        Ramdisk::new(bytes).map(|ramdisk| Some(UnpackedRamdisk(ramdisk))).map_err(RamdiskError::Archive)
+        let Some(bytes) = self.ramdisk()? else { return Ok(None) };
+        Ok(Some(UnpackedRamdisk(Ramdisk::new(bytes)?)))
     }
 }
 
 /// Why there are no modules to be had from the ramdisk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RamdiskError {
     /// It could not be mapped.
-    Mmu(Error),
+    #[error(transparent)]
+    Mmu(#[from] Error),
     /// It holds no archives.
-    Archive(module::Error),
+    #[error(transparent)]
+    Archive(#[from] module::Error),
 }
-
-impl core::fmt::Display for RamdiskError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Mmu(error) => error.fmt(f),
-            Self::Archive(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for RamdiskError {}

@@ -1,132 +1,46 @@
 //! Why a module is refused, in one line each.
 //!
-//! *What this is*: one flat enum for the whole loader. Every variant holds the values found and the limits they broke.
+//! *What this is*: one enum for the whole loader, flat but for what is wrong with the ramdisk. Every variant holds the values found
+//! and the limits they broke.
 //!
 //! *What must hold*: a line stays one line whatever bytes the module brings; [`Name`] sees to it.
 //!
 //! *What is not prevented*: two causes in one object. The first one found is named.
 
-use alloc::{boxed::Box, string::String};
-use core::fmt::{self, Write as _};
+use alloc::boxed::Box;
 
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
-use crate::module::object::relocation_kind::Kind;
-
-/// A name out of a module or archive, made fit for one line of text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name(String);
-
-impl Name {
-    /// The longest name kept; generics make Rust's symbols long, and a console line is not.
-    const LIMIT: usize = 96;
-
-    /// Makes a name from bytes nobody has checked: control characters are escaped, a long tail is cut.
-    #[must_use]
-    pub(crate) fn new(bytes: &[u8]) -> Self {
-        let mut name = String::new();
-        for character in String::from_utf8_lossy(bytes.get(..Self::LIMIT).unwrap_or(bytes)).chars() {
-            if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
-                name.extend(character.escape_default());
-            } else {
-                name.push(character);
-            }
-        }
-        if bytes.len() > Self::LIMIT {
-            name.push('…');
-        }
-        Self(name)
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::module::{
+    hex::Hex,
+    name::Name,
+    object::{part_kind::ALIGNMENT_LIMIT, relocation_kind::Kind},
+    ramdisk::error::{ArchiveError, GzipError},
+};
 
 /// Why an archive or a module is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Where an archive entry should start there is something else.
-    NotAnArchive {
-        /// Where, counted from the first byte of the ramdisk, or of what was unpacked.
-        offset: u64,
-        /// What is there instead of the magic number.
-        found: [u8; 6],
-    },
-    /// A field of an archive entry's header is no hexadecimal number.
-    ArchiveField {
-        /// Where the field starts.
-        offset: u64,
-        /// What it holds.
-        found: [u8; 8],
-    },
-    /// The archive ends inside an entry, or before its trailer.
-    TruncatedArchive {
-        /// Where the piece that is cut off starts.
-        offset: u64,
-        /// How many bytes it should have.
-        wanted: u64,
-        /// How many there are.
-        present: u64,
-    },
+    /// An archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A gzip cannot be unpacked.
+    #[error(transparent)]
+    Gzip(#[from] GzipError),
     /// An archive is compressed in a way that is not known here.
+    #[error(
+        "what starts at byte {offset:#x} is compressed with {name}, which is not known here; use gzip, or nothing"
+    )]
     Compression {
         /// Where it starts.
         offset: u64,
         /// The program that undoes it.
         name: &'static str,
     },
-    /// A gzip is of a kind that does not exist.
-    GzipHeader {
-        /// Where it starts.
-        offset: u64,
-        /// Its method of compression.
-        method: u8,
-        /// Its flags.
-        flags: u8,
-    },
-    /// The ramdisk ends inside a gzip.
-    GzipTruncated {
-        /// Where it starts.
-        offset: u64,
-        /// How many bytes follow from there.
-        present: u64,
-    },
-    /// A gzip holds what no compressor writes.
-    GzipData {
-        /// Where it starts.
-        offset: u64,
-        /// Where it goes wrong, about.
-        at: u64,
-    },
-    /// A gzip does not unpack to what went in.
-    GzipCheck {
-        /// Where it starts.
-        offset: u64,
-        /// Checksum and length of what comes out.
-        found: (u32, u32),
-        /// What it says they were.
-        wanted: (u32, u32),
-    },
-    /// What is packed is more than anybody means.
-    UnpacksTooLarge {
-        /// Where the gzip starts.
-        offset: u64,
-        /// How many bytes a ramdisk may unpack to.
-        limit: u64,
-    },
-    /// The heap cannot hold what a gzip unpacks to.
-    NoRoomToUnpack {
-        /// Where it starts.
-        offset: u64,
-        /// How many bytes were wanted.
-        bytes: u64,
-    },
     /// What is wrong with what a gzip holds.
+    #[error("in what the gzip at byte {offset:#x} unpacks to: {cause}")]
     InGzip {
         /// Where it starts.
         offset: u64,
@@ -134,11 +48,13 @@ pub enum Error {
         cause: Box<Error>,
     },
     /// Two modules in the archive have the same name.
+    #[error("the ramdisk has two modules named {module}")]
     DuplicateModule {
         /// The name.
         module: Name,
     },
     /// The archive has no module of that name.
+    #[error("the ramdisk has no modules/{module}.ko among its {present} modules")]
     NoSuchModule {
         /// The name asked for.
         module: Name,
@@ -146,11 +62,13 @@ pub enum Error {
         present: usize,
     },
     /// The bytes do not start like an ELF file.
+    #[error("no ELF file: starts with {}, not 7f 45 4c 46", Hex(.found))]
     NotElf {
         /// The first four bytes.
         found: [u8; 4],
     },
     /// A field of the ELF header says that this is no x86-64 relocatable object.
+    #[error("no x86-64 relocatable object: {field} is {found:#x}, must be {wanted:#x}")]
     Header {
         /// The field, by its name in the ELF specification.
         field: &'static str,
@@ -160,6 +78,7 @@ pub enum Error {
         wanted: u64,
     },
     /// The file ends before one of its pieces does.
+    #[error("object is truncated: {piece} ends at {end:#x}, the file at {present:#x}")]
     Truncated {
         /// The piece: a table or a section.
         piece: Name,
@@ -169,8 +88,10 @@ pub enum Error {
         present: u64,
     },
     /// The ELF crate found a table it cannot read.
+    #[error("object is malformed: {0}")]
     Malformed(object::read::Error),
     /// A table's size is no multiple of its entries' size.
+    #[error("section {section} is {size:#x} bytes, no multiple of its entries' {entry:#x}")]
     TableSize {
         /// The section that holds the table.
         section: Name,
@@ -180,6 +101,7 @@ pub enum Error {
         entry: u64,
     },
     /// Two sections share bytes of the file.
+    #[error("sections {first} and {second} overlap in the file at {offset:#x}")]
     Overlap {
         /// The section that starts first.
         first: Name,
@@ -189,11 +111,16 @@ pub enum Error {
         offset: u64,
     },
     /// A section is writable and executable.
+    #[error("section {section} is both writable and executable")]
     WritableCode {
         /// The section.
         section: Name,
     },
     /// A section's alignment is no power of two, or larger than a module may ask for.
+    #[error(
+        "section {section} asks for alignment {found:#x}, must be a power of two up to {:#x}",
+        ALIGNMENT_LIMIT
+    )]
     Alignment {
         /// The section.
         section: Name,
@@ -201,6 +128,7 @@ pub enum Error {
         found: u64,
     },
     /// A section of a type or with flags the loader does not handle (constructors, thread-local, compressed).
+    #[error("section {section} of type {kind:#x} with flags {flags:#x} cannot be loaded")]
     SectionKind {
         /// The section.
         section: Name,
@@ -210,6 +138,7 @@ pub enum Error {
         flags: u64,
     },
     /// The module does not fit into the room there is.
+    #[error("module is too large: section {section} of {size:#x} bytes goes over {room} pages")]
     TooLarge {
         /// The section that goes over the limit.
         section: Name,
@@ -219,6 +148,7 @@ pub enum Error {
         room: PageCount,
     },
     /// An index leads to no section.
+    #[error("{holder} refers to section {index} of {sections}")]
     SectionIndex {
         /// The section or symbol that holds the index.
         holder: Name,
@@ -228,6 +158,7 @@ pub enum Error {
         sections: u64,
     },
     /// A relocation names a symbol the table does not have.
+    #[error("a relocation of section {section} refers to symbol {index} of {symbols}")]
     SymbolIndex {
         /// The relocated section.
         section: Name,
@@ -237,6 +168,7 @@ pub enum Error {
         symbols: u64,
     },
     /// A symbol of a kind that has no address here (thread-local, indirect, common).
+    #[error("symbol {symbol} of type {kind} in section {section:#x} has no address in a module")]
     SymbolKind {
         /// The symbol.
         symbol: Name,
@@ -246,6 +178,7 @@ pub enum Error {
         section: u16,
     },
     /// A symbol lies in a section that is not loaded.
+    #[error("symbol {symbol} lies in section {section}, which is not loaded")]
     NotLoaded {
         /// The symbol.
         symbol: Name,
@@ -253,6 +186,7 @@ pub enum Error {
         section: u64,
     },
     /// A symbol lies behind the end of its section.
+    #[error("symbol {symbol} is at {value:#x} of a section of {size:#x} bytes")]
     SymbolOutside {
         /// The symbol.
         symbol: Name,
@@ -262,6 +196,7 @@ pub enum Error {
         size: u64,
     },
     /// A section's relocations are in a form x86-64 does not use (`REL`, `RELR`, `CREL`).
+    #[error("section {section} holds relocations of form {kind:#x}, only RELA (0x4) is used on x86-64")]
     RelocationForm {
         /// The section that holds them.
         section: Name,
@@ -269,6 +204,7 @@ pub enum Error {
         kind: u32,
     },
     /// A relocation of a type the loader does not know.
+    #[error("relocation at {offset:#x} of section {section} has unknown type {kind}")]
     RelocationType {
         /// The relocated section.
         section: Name,
@@ -278,6 +214,7 @@ pub enum Error {
         kind: u32,
     },
     /// A relocation writes behind the end of its section.
+    #[error("relocation of {width} bytes at {offset:#x} is outside section {section} of {size:#x} bytes")]
     RelocationOutside {
         /// The relocated section.
         section: Name,
@@ -289,6 +226,7 @@ pub enum Error {
         size: u64,
     },
     /// The value of a relocation does not fit into its field.
+    #[error("{kind} relocation at {place:#x} to symbol {symbol} overflows: {value:#x}")]
     Overflow {
         /// The symbol it refers to.
         symbol: Name,
@@ -300,11 +238,13 @@ pub enum Error {
         value: u64,
     },
     /// The module calls for a symbol nobody exports.
+    #[error("symbol {symbol} is exported by nobody")]
     Unresolved {
         /// The symbol.
         symbol: Name,
     },
     /// A symbol that others define or want has a name that is not read to its end.
+    #[error("symbol {symbol} has a name of more than {limit} bytes, the longest that is linked")]
     LongName {
         /// The front of the name.
         symbol: Name,
@@ -312,16 +252,22 @@ pub enum Error {
         limit: usize,
     },
     /// The module defines no entry function.
+    #[error("module defines no global function {symbol}")]
     NoEntry {
         /// The name it must have.
         symbol: &'static str,
     },
     /// An entry function is not code.
+    #[error("{symbol} does not lie in executable code")]
     EntryNotCode {
         /// Its name.
         symbol: &'static str,
     },
     /// The address offered is not aligned as the module needs, or the module does not fit behind it.
+    #[error(
+        "module of {pages} pages cannot lie at {:#x}: needs alignment {alignment:#x} and room behind it",
+        .base.as_u64()
+    )]
     Base {
         /// The address.
         base: VirtAddr,
@@ -331,16 +277,19 @@ pub enum Error {
         pages: PageCount,
     },
     /// A module says nothing about itself under a key.
+    #[error("module says no {key}= in its section .modinfo")]
     NoInfo {
         /// The key.
         key: &'static str,
     },
     /// A module has two values for a key.
+    #[error("module says {key}= twice in its section .modinfo")]
     InfoTwice {
         /// The key.
         key: &'static str,
     },
     /// A module's value for a key is none.
+    #[error("module says {key}={found}, which cannot be")]
     InfoValue {
         /// The key.
         key: &'static str,
@@ -348,6 +297,7 @@ pub enum Error {
         found: Name,
     },
     /// A module was built for another kernel.
+    #[error("module was built for ABI {built} of the kernel, this kernel has ABI {kernel}")]
     Abi {
         /// The version of the ABI it was built for.
         built: u32,
@@ -355,6 +305,7 @@ pub enum Error {
         kernel: u32,
     },
     /// A file is named otherwise than its module.
+    #[error("modules/{file}.ko calls itself {module}; name the file {module}.ko")]
     OtherName {
         /// The name by the file.
         file: Name,
@@ -362,6 +313,7 @@ pub enum Error {
         module: Name,
     },
     /// A module that another one needs is not there.
+    #[error("module {module} needs {need}, which the ramdisk does not have")]
     NoSuchNeed {
         /// The module.
         module: Name,
@@ -369,16 +321,19 @@ pub enum Error {
         need: Name,
     },
     /// Modules need each other.
+    #[error("modules need each other: {members}")]
     Circle {
         /// All of them, the first one twice.
         members: Name,
     },
     /// What a module exports is no symbol it defines, global, and for as long as it is loaded.
+    #[error("export {symbol} is no global symbol that the module defines and keeps")]
     ExportKind {
         /// The symbol.
         symbol: Name,
     },
     /// A symbol is exported already.
+    #[error("symbol {symbol} is exported by {holder} already")]
     ExportTwice {
         /// The symbol.
         symbol: Name,
@@ -386,11 +341,13 @@ pub enum Error {
         holder: Name,
     },
     /// Two relocations store at the same place.
+    #[error("two relocations store at {offset:#x} of the module")]
     PatchesMeet {
         /// Where, counted from the module's first byte.
         offset: u64,
     },
     /// What is wrong, and with which module.
+    #[error("module {module}: {cause}")]
     OfModule {
         /// The module.
         module: Name,
@@ -398,6 +355,7 @@ pub enum Error {
         cause: Box<Error>,
     },
     /// The heap has no room for the plan itself.
+    #[error("heap is full: no room for {entries} entries of a plan")]
     NoMemory {
         /// How many entries of a table were wanted.
         entries: usize,
@@ -416,167 +374,3 @@ impl Error {
         Self::InGzip { offset, cause: Box::new(self) }
     }
 }
-
-/// Bytes as they are, because they are no text.
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_char(' ')?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAnArchive { offset, found } => write!(
-                f,
-                "no archive entry at byte {offset:#x}: found {}, a newc cpio has 30 37 30 37 30 31",
-                Hex(found)
-            ),
-            Self::ArchiveField { offset, found } => {
-                write!(f, "archive header field at byte {offset:#x} is no hexadecimal number: {}", Hex(found))
-            }
-            Self::TruncatedArchive { offset, wanted, present } => write!(
-                f,
-                "ramdisk archive is truncated: {wanted:#x} bytes wanted at byte {offset:#x}, {present:#x} present"
-            ),
-            Self::Compression { offset, name } => write!(
-                f,
-                "what starts at byte {offset:#x} is compressed with {name}, which is not known here; use gzip, or nothing"
-            ),
-            Self::GzipHeader { offset, method, flags } => write!(
-                f,
-                "gzip at byte {offset:#x} has method {method} and flags {flags:#x}, must be 8 and below 0x20"
-            ),
-            Self::GzipTruncated { offset, present } => {
-                write!(f, "gzip at byte {offset:#x} is truncated: its {present:#x} bytes end before its data")
-            }
-            Self::GzipData { offset, at } => {
-                write!(
-                    f,
-                    "gzip at byte {offset:#x} is damaged: what stands at byte {at:#x} cannot be unpacked"
-                )
-            }
-            Self::GzipCheck { offset, found, wanted } => write!(
-                f,
-                "gzip at byte {offset:#x} is damaged: it unpacks to {:#x} bytes with checksum {:#x}, must be {:#x} with {:#x}",
-                found.1, found.0, wanted.1, wanted.0
-            ),
-            Self::UnpacksTooLarge { offset, limit } => write!(
-                f,
-                "gzip at byte {offset:#x} makes the ramdisk unpack to more than {limit:#x} bytes, the limit"
-            ),
-            Self::NoRoomToUnpack { offset, bytes } => write!(
-                f,
-                "heap is full: no room for {bytes:#x} bytes to unpack the gzip at byte {offset:#x}; \
-                 give the guest more memory, or a ramdisk that is smaller or not compressed"
-            ),
-            Self::InGzip { offset, cause } => {
-                write!(f, "in what the gzip at byte {offset:#x} unpacks to: {cause}")
-            }
-            Self::DuplicateModule { module } => write!(f, "the ramdisk has two modules named {module}"),
-            Self::NoSuchModule { module, present } => {
-                write!(f, "the ramdisk has no modules/{module}.ko among its {present} modules")
-            }
-            Self::NotElf { found } => write!(f, "no ELF file: starts with {}, not 7f 45 4c 46", Hex(found)),
-            Self::Header { field, found, wanted } => {
-                write!(f, "no x86-64 relocatable object: {field} is {found:#x}, must be {wanted:#x}")
-            }
-            Self::Truncated { piece, end, present } => {
-                write!(f, "object is truncated: {piece} ends at {end:#x}, the file at {present:#x}")
-            }
-            Self::Malformed(cause) => write!(f, "object is malformed: {cause}"),
-            Self::TableSize { section, size, entry } => {
-                write!(f, "section {section} is {size:#x} bytes, no multiple of its entries' {entry:#x}")
-            }
-            Self::Overlap { first, second, offset } => {
-                write!(f, "sections {first} and {second} overlap in the file at {offset:#x}")
-            }
-            Self::WritableCode { section } => write!(f, "section {section} is both writable and executable"),
-            Self::Alignment { section, found } => write!(
-                f,
-                "section {section} asks for alignment {found:#x}, must be a power of two up to {:#x}",
-                crate::module::object::part_kind::ALIGNMENT_LIMIT
-            ),
-            Self::SectionKind { section, kind, flags } => {
-                write!(f, "section {section} of type {kind:#x} with flags {flags:#x} cannot be loaded")
-            }
-            Self::TooLarge { section, size, room } => {
-                write!(f, "module is too large: section {section} of {size:#x} bytes goes over {room} pages")
-            }
-            Self::SectionIndex { holder, index, sections } => {
-                write!(f, "{holder} refers to section {index} of {sections}")
-            }
-            Self::SymbolIndex { section, index, symbols } => {
-                write!(f, "a relocation of section {section} refers to symbol {index} of {symbols}")
-            }
-            Self::SymbolKind { symbol, kind, section } => {
-                write!(f, "symbol {symbol} of type {kind} in section {section:#x} has no address in a module")
-            }
-            Self::NotLoaded { symbol, section } => {
-                write!(f, "symbol {symbol} lies in section {section}, which is not loaded")
-            }
-            Self::SymbolOutside { symbol, value, size } => {
-                write!(f, "symbol {symbol} is at {value:#x} of a section of {size:#x} bytes")
-            }
-            Self::RelocationForm { section, kind } => {
-                write!(
-                    f,
-                    "section {section} holds relocations of form {kind:#x}, only RELA (0x4) is used on x86-64"
-                )
-            }
-            Self::RelocationType { section, offset, kind } => {
-                write!(f, "relocation at {offset:#x} of section {section} has unknown type {kind}")
-            }
-            Self::RelocationOutside { section, offset, width, size } => write!(
-                f,
-                "relocation of {width} bytes at {offset:#x} is outside section {section} of {size:#x} bytes"
-            ),
-            Self::Overflow { symbol, kind, place, value } => {
-                write!(f, "{kind} relocation at {place:#x} to symbol {symbol} overflows: {value:#x}")
-            }
-            Self::Unresolved { symbol } => write!(f, "symbol {symbol} is exported by nobody"),
-            Self::LongName { symbol, limit } => {
-                write!(f, "symbol {symbol} has a name of more than {limit} bytes, the longest that is linked")
-            }
-            Self::NoEntry { symbol } => write!(f, "module defines no global function {symbol}"),
-            Self::EntryNotCode { symbol } => write!(f, "{symbol} does not lie in executable code"),
-            Self::Base { base, alignment, pages } => write!(
-                f,
-                "module of {pages} pages cannot lie at {:#x}: needs alignment {alignment:#x} and room behind it",
-                base.as_u64()
-            ),
-            Self::NoInfo { key } => write!(f, "module says no {key}= in its section .modinfo"),
-            Self::InfoTwice { key } => write!(f, "module says {key}= twice in its section .modinfo"),
-            Self::InfoValue { key, found } => write!(f, "module says {key}={found}, which cannot be"),
-            Self::Abi { built, kernel } => {
-                write!(f, "module was built for ABI {built} of the kernel, this kernel has ABI {kernel}")
-            }
-            Self::OtherName { file, module } => {
-                write!(f, "modules/{file}.ko calls itself {module}; name the file {module}.ko")
-            }
-            Self::NoSuchNeed { module, need } => {
-                write!(f, "module {module} needs {need}, which the ramdisk does not have")
-            }
-            Self::Circle { members } => write!(f, "modules need each other: {members}"),
-            Self::ExportKind { symbol } => {
-                write!(f, "export {symbol} is no global symbol that the module defines and keeps")
-            }
-            Self::ExportTwice { symbol, holder } => {
-                write!(f, "symbol {symbol} is exported by {holder} already")
-            }
-            Self::PatchesMeet { offset } => write!(f, "two relocations store at {offset:#x} of the module"),
-            Self::OfModule { module, cause } => write!(f, "module {module}: {cause}"),
-            Self::NoMemory { entries } => write!(f, "heap is full: no room for {entries} entries of a plan"),
-        }
-    }
-}
-
-impl core::error::Error for Error {}

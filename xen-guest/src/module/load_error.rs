@@ -8,27 +8,34 @@ use start_info::PageCount;
 use crate::module;
 
 /// Why a module was not loaded, or not unloaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// The object was refused.
-    Module(module::Error),
+    #[error(transparent)]
+    Module(#[from] module::Error),
     /// There were no pages or no addresses for it.
-    Mmu(mmu::Error),
+    #[error(transparent)]
+    Mmu(#[from] mmu::Error),
     /// A module of that name is loaded.
+    #[error("a module of that name is loaded already")]
     AlreadyLoaded,
     /// A module it needs is not loaded.
+    #[error("module {need}, which it needs, is not loaded")]
     NeedNotLoaded {
         /// That module.
         need: String,
     },
     /// Its init function returned something else than zero.
+    #[error("its init returned {code}; it was taken out again")]
     Init {
         /// What it returned.
         code: i32,
     },
     /// There is no module of that name to be unloaded.
+    #[error("no module of that name is loaded")]
     NotLoaded,
     /// Other modules use it.
+    #[error("{}", in_use(*.users, .user))]
     InUse {
         /// How many.
         users: usize,
@@ -37,6 +44,7 @@ pub enum LoadError {
     },
     /// It was ended and is no longer loaded, but Xen refuses to take its pages away. They are tried again by the next module
     /// that is loaded or unloaded.
+    #[error("it is unloaded, but {pages} pages of it are not given back yet: {error}")]
     Lingers {
         /// How many pages.
         pages: PageCount,
@@ -45,36 +53,9 @@ pub enum LoadError {
     },
 }
 
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Module(error) => error.fmt(f),
-            Self::Mmu(error) => error.fmt(f),
-            Self::AlreadyLoaded => write!(f, "a module of that name is loaded already"),
-            Self::NeedNotLoaded { need } => write!(f, "module {need}, which it needs, is not loaded"),
-            Self::Init { code } => write!(f, "its init returned {code}; it was taken out again"),
-            Self::NotLoaded => write!(f, "no module of that name is loaded"),
-            Self::InUse { users: 1, user } => write!(f, "module {user} uses it; unload that first"),
-            Self::InUse { users, user } => {
-                write!(f, "{users} modules use it, {user} among them; unload those first")
-            }
-            Self::Lingers { pages, error } => {
-                write!(f, "it is unloaded, but {pages} pages of it are not given back yet: {error}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for LoadError {}
-
-impl From<module::Error> for LoadError {
-    fn from(error: module::Error) -> Self {
-        Self::Module(error)
-    }
-}
-
-impl From<mmu::Error> for LoadError {
-    fn from(error: mmu::Error) -> Self {
-        Self::Mmu(error)
-    }
+fn in_use(users: usize, user: &str) -> impl fmt::Display {
+    fmt::from_fn(move |f| match users {
+        1 => write!(f, "module {user} uses it; unload that first"),
+        _ => write!(f, "{users} modules use it, {user} among them; unload those first"),
+    })
 }

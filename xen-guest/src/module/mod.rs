@@ -13,7 +13,9 @@
 mod content;
 mod error;
 mod export;
+mod hex;
 pub(crate) mod load_error;
+mod name;
 mod object;
 mod order;
 mod plan;
@@ -23,9 +25,10 @@ pub(crate) mod table;
 mod tests;
 
 pub(crate) use content::Content;
-pub use error::{Error, Name};
+pub use error::Error;
 pub use export::Export;
 pub(crate) use export::Lent;
+pub use name::Name;
 pub use object::info::ABI;
 pub(crate) use object::part_kind::PartKind;
 pub use object::relocation_kind::Kind;

@@ -10,7 +10,8 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::module::{
-    error::{Error, Name},
+    error::Error,
+    name::Name,
     object::info::Info,
     ramdisk::archive::{Archive, Module},
 };

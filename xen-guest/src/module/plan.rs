@@ -15,7 +15,8 @@ use x86_64::VirtAddr;
 
 use crate::module::{
     content::Content,
-    error::{Error, Name},
+    error::Error,
+    name::Name,
     object::{
         elf::Object,
         info::Info,

@@ -232,7 +232,7 @@ pub(crate) fn reason_given(evidence: &Evidence) -> Result<()> {
 
 /// The gzip was found to be cut off.
 pub(crate) fn gzip_cut(evidence: &Evidence) -> Result<()> {
-    failed_by(evidence, "ramdisk", "GzipTruncated")
+    failed_by(evidence, "ramdisk", "Gzip(Truncated")
 }
 
 /// The refusal says how much memory would do.

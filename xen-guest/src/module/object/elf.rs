@@ -14,7 +14,7 @@ use object::endian::LittleEndian;
 use object::read::SectionIndex;
 use object::read::elf::{FileHeader, SectionHeader, SectionTable, Sym as _, SymbolTable};
 
-use crate::module::error::{Error, Name};
+use crate::module::{error::Error, name::Name};
 
 /// The byte order of everything in the file, already checked.
 pub(in crate::module) const ENDIAN: LittleEndian = LittleEndian;

@@ -9,10 +9,7 @@
 
 use alloc::vec::Vec;
 
-use crate::module::{
-    error::{Error, Name},
-    object::elf::Object,
-};
+use crate::module::{error::Error, name::Name, object::elf::Object};
 
 /// The version of what kernel and modules agree on: entry functions, exports and their signatures, sections. It counts up
 /// whenever a module built before would no longer be right.

@@ -17,7 +17,8 @@ use object::read::elf::SectionHeader;
 use start_info::{PAGE_SIZE, PageCount};
 
 use crate::module::{
-    error::{Error, Name},
+    error::Error,
+    name::Name,
     object::{
         elf::{ENDIAN, Object, Row},
         info::INFO,

@@ -17,7 +17,8 @@ use object::read::SymbolIndex;
 use object::read::elf::{Rela, SectionHeader, Sym};
 
 use crate::module::{
-    error::{Error, Name},
+    error::Error,
+    name::Name,
     object::{
         elf::{ENDIAN, LONGEST_NAME, Object, Text},
         part_kind::PartKind,

@@ -12,8 +12,9 @@
 use alloc::vec::Vec;
 
 use crate::module::{
-    error::{Error, Name},
-    ramdisk::unpacked::Ramdisk,
+    error::Error,
+    name::Name,
+    ramdisk::{error::ArchiveError, unpacked::Ramdisk},
 };
 
 /// The magic number of a newc entry.
@@ -118,8 +119,7 @@ pub(in crate::module) type Visit<'v, 'a> = dyn FnMut(&Entry<'a>) -> Result<(), E
 /// Walks one archive, from the entry at `start` to its trailer; returns where it ends.
 ///
 /// # Errors
-/// [`Error::NotAnArchive`], [`Error::ArchiveField`] and [`Error::TruncatedArchive`] with the byte where it happened, and
-/// those of `visit`.
+/// [`Error::Archive`] with the byte where it happened, and those of `visit`.
 pub(in crate::module) fn walk<'a>(
     bytes: &'a [u8],
     start: u64,
@@ -146,13 +146,13 @@ pub(in crate::module) struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// Reads the entry that starts at `offset`, of the archive that starts at `archive`.
-    fn at(ramdisk: &'a [u8], archive: u64, offset: u64) -> Result<Self, Error> {
+    fn at(ramdisk: &'a [u8], archive: u64, offset: u64) -> Result<Self, ArchiveError> {
         // The magic number is looked at before the length: rubbish or padding shorter than a header is no truncated entry.
         let magic = slice(ramdisk, offset, 6).map_err(|_| truncated(ramdisk, offset, HEADER))?;
         if magic != MAGIC {
             let mut found = [0; 6];
             found.copy_from_slice(magic);
-            return Err(Error::NotAnArchive { offset, found });
+            return Err(ArchiveError::NotAnArchive { offset, found });
         }
         let header = slice(ramdisk, offset, HEADER)?;
         let [mode, file_size, name_size] =
@@ -187,18 +187,18 @@ impl<'a> Entry<'a> {
 }
 
 /// Reads one field of eight hexadecimal digits; `from_str_radix` alone would also take a sign.
-fn field(header: &[u8], entry: u64, at: u64) -> Result<u64, Error> {
+fn field(header: &[u8], entry: u64, at: u64) -> Result<u64, ArchiveError> {
     let digits = slice(header, at, 8)?;
     let mut found = [0; 8];
     found.copy_from_slice(digits);
     digits
         .iter()
         .try_fold(0, |value, digit| Some(value * 16 + u64::from(char::from(*digit).to_digit(16)?)))
-        .ok_or(Error::ArchiveField { offset: entry + at, found })
+        .ok_or(ArchiveError::Field { offset: entry + at, found })
 }
 
 /// Returns `len` bytes at `offset`, or says how many are missing. No bytes are missing nowhere.
-fn slice(ramdisk: &[u8], offset: u64, len: u64) -> Result<&[u8], Error> {
+fn slice(ramdisk: &[u8], offset: u64, len: u64) -> Result<&[u8], ArchiveError> {
     if len == 0 {
         return Ok(&[]);
     }
@@ -209,6 +209,6 @@ fn slice(ramdisk: &[u8], offset: u64, len: u64) -> Result<&[u8], Error> {
 }
 
 /// Says that the ramdisk ends before `wanted` bytes from `offset`.
-fn truncated(ramdisk: &[u8], offset: u64, wanted: u64) -> Error {
-    Error::TruncatedArchive { offset, wanted, present: (ramdisk.len() as u64).saturating_sub(offset) }
+fn truncated(ramdisk: &[u8], offset: u64, wanted: u64) -> ArchiveError {
+    ArchiveError::Truncated { offset, wanted, present: (ramdisk.len() as u64).saturating_sub(offset) }
 }

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, TINFL_LZ_DICT_SIZE, decompress, inflate_flags};
 
-use crate::module::error::Error;
+use crate::module::ramdisk::error::GzipError;
 
 /// What a member starts with.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -45,16 +45,20 @@ pub(in crate::module) fn starts(bytes: &[u8]) -> bool {
 /// An archive may be cut into members anywhere, so they are unpacked into one run of bytes.
 ///
 /// # Errors
-/// [`Error::GzipHeader`], [`Error::GzipTruncated`], [`Error::GzipData`], [`Error::GzipCheck`] for what is no whole gzip;
-/// [`Error::UnpacksTooLarge`] if it is more than `limit` bytes, [`Error::NoRoomToUnpack`] if the heap has not so many.
-pub(in crate::module) fn unpack(ramdisk: &[u8], offset: u64, limit: u64) -> Result<(Vec<u8>, u64), Error> {
+/// [`GzipError::Header`], [`GzipError::Truncated`], [`GzipError::Data`], [`GzipError::Check`] for what is no whole gzip;
+/// [`GzipError::TooLarge`] if it is more than `limit` bytes, [`GzipError::NoRoom`] if the heap has not so many.
+pub(in crate::module) fn unpack(
+    ramdisk: &[u8],
+    offset: u64,
+    limit: u64,
+) -> Result<(Vec<u8>, u64), GzipError> {
     let (mut members, mut size, mut end) = (Vec::new(), 0, offset);
     while let Some(rest) = rest(ramdisk, end).filter(|rest| starts(rest)) {
         let member = Member::measure(rest, end, limit.saturating_sub(size as u64))?;
         size += member.size;
         end += member.len as u64;
         let bytes = size_of::<Member<'_>>() as u64;
-        members.try_reserve(1).map_err(|_| Error::NoRoomToUnpack { offset, bytes })?;
+        members.try_reserve(1).map_err(|_| GzipError::NoRoom { offset, bytes })?;
         members.push(member);
     }
     // All of it at once: the kernel's heap grows a vector by a copy, and would hold both.
@@ -81,8 +85,8 @@ struct Member<'a> {
 
 impl<'a> Member<'a> {
     /// Reads the member at the start of `bytes`, which is at `offset` of the ramdisk, to its end.
-    fn measure(bytes: &'a [u8], offset: u64, limit: u64) -> Result<Self, Error> {
-        let cut = || Error::GzipTruncated { offset, present: bytes.len() as u64 };
+    fn measure(bytes: &'a [u8], offset: u64, limit: u64) -> Result<Self, GzipError> {
+        let cut = || GzipError::Truncated { offset, present: bytes.len() as u64 };
         let data = data(bytes, offset)?.ok_or_else(cut)?;
         let mut inflater = inflater(offset)?;
         let mut window = room(offset, TINFL_LZ_DICT_SIZE)?;
@@ -96,7 +100,7 @@ impl<'a> Member<'a> {
             size += written;
             check = crc(check, window.get(at..at + written).unwrap_or_default());
             if size as u64 > limit {
-                return Err(Error::UnpacksTooLarge { offset, limit: MAX_UNPACKED });
+                return Err(GzipError::TooLarge { offset, limit: MAX_UNPACKED });
             }
             match status {
                 TINFLStatus::Done => break,
@@ -104,7 +108,7 @@ impl<'a> Member<'a> {
                 TINFLStatus::FailedCannotMakeProgress | TINFLStatus::NeedsMoreInput => return Err(cut()),
                 _ => {
                     let header = bytes.len() - data.len();
-                    return Err(Error::GzipData { offset, at: offset + (header + taken) as u64 });
+                    return Err(GzipError::Data { offset, at: offset + (header + taken) as u64 });
                 }
             }
         }
@@ -113,13 +117,13 @@ impl<'a> Member<'a> {
             |at: usize| end.iter().skip(at).take(4).rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
         let (found, wanted) = ((!check, size as u32), (word(0), word(4)));
         if found != wanted {
-            return Err(Error::GzipCheck { offset, found, wanted });
+            return Err(GzipError::Check { offset, found, wanted });
         }
         Ok(Self { offset, data, len: bytes.len() - data.len() + taken + END, size })
     }
 
     /// Unpacks it behind what is there, where there is room for it.
-    fn append_to(&self, unpacked: &mut Vec<u8>) -> Result<(), Error> {
+    fn append_to(&self, unpacked: &mut Vec<u8>) -> Result<(), GzipError> {
         let before = unpacked.len();
         unpacked.resize(before + self.size, 0);
         let out = unpacked.get_mut(before..).unwrap_or_default();
@@ -127,16 +131,16 @@ impl<'a> Member<'a> {
         match inflater(self.offset)?.run(self.data, out, 0, flags) {
             (TINFLStatus::Done, _, written) if written == self.size => Ok(()),
             // It was whole a moment ago.
-            (_, read, _) => Err(Error::GzipData { offset: self.offset, at: self.offset + read as u64 }),
+            (_, read, _) => Err(GzipError::Data { offset: self.offset, at: self.offset + read as u64 }),
         }
     }
 }
 
 /// Returns what follows the header; `None` if that is cut off.
-fn data(bytes: &[u8], offset: u64) -> Result<Option<&[u8]>, Error> {
+fn data(bytes: &[u8], offset: u64) -> Result<Option<&[u8]>, GzipError> {
     let &[_, _, method, flags, ..] = bytes else { return Ok(None) };
     if method != DEFLATE || flags & RESERVED != 0 {
-        return Err(Error::GzipHeader { offset, method, flags });
+        return Err(GzipError::Header { offset, method, flags });
     }
     let mut rest = bytes.get(HEADER..);
     if flags & EXTRA != 0 {
@@ -162,10 +166,10 @@ fn data(bytes: &[u8], offset: u64) -> Result<Option<&[u8]>, Error> {
 /// The state of unpacking, some 10 KiB: on the heap, because a kernel's stack is small.
 struct Inflater(Vec<DecompressorOxide>);
 
-fn inflater(offset: u64) -> Result<Inflater, Error> {
+fn inflater(offset: u64) -> Result<Inflater, GzipError> {
     let mut state = Vec::new();
     let bytes = size_of::<DecompressorOxide>() as u64;
-    state.try_reserve_exact(1).map_err(|_| Error::NoRoomToUnpack { offset, bytes })?;
+    state.try_reserve_exact(1).map_err(|_| GzipError::NoRoom { offset, bytes })?;
     state.push(DecompressorOxide::new());
     Ok(Inflater(state))
 }
@@ -179,9 +183,9 @@ impl Inflater {
     }
 }
 
-fn room(offset: u64, bytes: usize) -> Result<Vec<u8>, Error> {
+fn room(offset: u64, bytes: usize) -> Result<Vec<u8>, GzipError> {
     let mut room = Vec::new();
-    let full = |_| Error::NoRoomToUnpack { offset, bytes: bytes as u64 };
+    let full = |_| GzipError::NoRoom { offset, bytes: bytes as u64 };
     room.try_reserve_exact(bytes).map_err(full)?;
     Ok(room)
 }

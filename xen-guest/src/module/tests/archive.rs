@@ -6,7 +6,7 @@ use std::{format, vec};
 
 use proptest::prelude::*;
 
-use crate::module::{Archive, Error, Name, Ramdisk};
+use crate::module::{Archive, Error, Name, Ramdisk, ramdisk::error::ArchiveError};
 
 const FILE: u32 = 0o100_644;
 
@@ -79,9 +79,15 @@ fn zeros_may_follow_and_nothing_else() {
     let offset = bytes.len() as u64;
     let mut rubbish = bytes.clone();
     rubbish.extend(b"rubbish");
-    assert_eq!(found(&rubbish).unwrap_err(), Error::NotAnArchive { offset, found: *b"rubbis" });
+    assert_eq!(
+        found(&rubbish).unwrap_err(),
+        Error::Archive(ArchiveError::NotAnArchive { offset, found: *b"rubbis" })
+    );
     bytes.extend(b"070701 and then rubbish");
-    assert_eq!(found(&bytes).unwrap_err(), Error::TruncatedArchive { offset, wanted: 110, present: 23 });
+    assert_eq!(
+        found(&bytes).unwrap_err(),
+        Error::Archive(ArchiveError::Truncated { offset, wanted: 110, present: 23 })
+    );
 }
 
 #[test]
@@ -91,7 +97,7 @@ fn tells_where_a_truncated_archive_ends() {
     let needed = bytes.len() - 3;
     for len in 0..needed {
         match found(&bytes[..len]) {
-            Err(Error::TruncatedArchive { offset, wanted, present }) => {
+            Err(Error::Archive(ArchiveError::Truncated { offset, wanted, present })) => {
                 assert!(present < wanted, "cut at {len}");
                 assert_eq!(present, (len as u64).saturating_sub(offset), "cut at {len}");
             }
@@ -117,7 +123,7 @@ fn notices_a_cut_that_was_padded_to_a_page() {
 #[test]
 fn shows_what_is_there_instead_of_an_archive() {
     let error = found(b"\x7fELF\x02\x01\x01").unwrap_err();
-    assert_eq!(error, Error::NotAnArchive { offset: 0, found: *b"\x7fELF\x02\x01" });
+    assert_eq!(error, Error::Archive(ArchiveError::NotAnArchive { offset: 0, found: *b"\x7fELF\x02\x01" }));
     let line = "no archive entry at byte 0x0: found 7f 45 4c 46 02 01, a newc cpio has 30 37 30 37 30 31";
     assert_eq!(error.to_string(), line);
 }
@@ -136,7 +142,10 @@ fn takes_digits_only() {
     for digits in [*b"+000012D", *b"        ", *b"0000012\0", *b"0000012g"] {
         let mut bytes = sample();
         bytes[54..62].copy_from_slice(&digits);
-        assert_eq!(found(&bytes).unwrap_err(), Error::ArchiveField { offset: 54, found: digits });
+        assert_eq!(
+            found(&bytes).unwrap_err(),
+            Error::Archive(ArchiveError::Field { offset: 54, found: digits })
+        );
     }
 }
 
@@ -145,7 +154,10 @@ fn survives_sizes_up_to_the_largest() {
     for at in [54, 94] {
         let mut bytes = sample();
         bytes[at..at + 8].copy_from_slice(b"FFFFFFFF");
-        assert!(matches!(found(&bytes), Err(Error::TruncatedArchive { wanted: 0xffff_ffff, .. })));
+        assert!(matches!(
+            found(&bytes),
+            Err(Error::Archive(ArchiveError::Truncated { wanted: 0xffff_ffff, .. }))
+        ));
     }
 }
 

@@ -9,7 +9,10 @@ use proptest::prelude::*;
 
 use crate::module::{
     Archive, Error, Info, Ramdisk, order,
-    ramdisk::gzip::{self, MAX_UNPACKED},
+    ramdisk::{
+        error::{ArchiveError, GzipError},
+        gzip::{self, MAX_UNPACKED},
+    },
     tests::{archive::archive_of, growth::processor_time, object::Object},
 };
 
@@ -98,7 +101,10 @@ fn every_optional_part_of_a_header_is_passed_over() {
         assert_eq!(names(&bytes).unwrap(), ["one"], "flags {flags}");
         for cut in 2..10 + parts.len() {
             let error = refusal(&bytes[..cut]);
-            assert!(matches!(error, Error::GzipTruncated { offset: 0, .. }), "flags {flags}, {cut}: {error}");
+            assert!(
+                matches!(error, Error::Gzip(GzipError::Truncated { offset: 0, .. })),
+                "flags {flags}, {cut}: {error}"
+            );
         }
     }
 }
@@ -112,26 +118,32 @@ fn a_gzip_that_is_none_is_told_with_its_place() {
         spoil(&mut gzip);
         refusal(&[&front[..], &gzip].concat())
     };
-    let method = Error::GzipHeader { offset, method: 7, flags: 0 };
+    let method = Error::Gzip(GzipError::Header { offset, method: 7, flags: 0 });
     assert_eq!(behind(&|gzip| gzip[2] = 7), method);
-    assert_eq!(behind(&|gzip| gzip[3] = 0x20), Error::GzipHeader { offset, method: 8, flags: 0x20 });
+    assert_eq!(
+        behind(&|gzip| gzip[3] = 0x20),
+        Error::Gzip(GzipError::Header { offset, method: 8, flags: 0x20 })
+    );
     let len = packed(&with("one")).len();
     for cut in 2..len {
         assert_eq!(
             behind(&|gzip| gzip.truncate(cut)),
-            Error::GzipTruncated { offset, present: cut as u64 },
+            Error::Gzip(GzipError::Truncated { offset, present: cut as u64 }),
             "{cut} of {len}"
         );
     }
     // A block of the kind that does not exist.
     let data = behind(&|gzip| gzip[10] |= 7);
-    assert!(matches!(data, Error::GzipData { at, .. } if at >= offset + 10), "{data}");
+    assert!(matches!(data, Error::Gzip(GzipError::Data { at, .. }) if at >= offset + 10), "{data}");
     let sum = checksum(&with("one"));
     let size = with("one").len() as u32;
     let check = behind(&|gzip| gzip[len - 8] ^= 1);
-    assert_eq!(check, Error::GzipCheck { offset, found: (sum, size), wanted: (sum ^ 1, size) });
+    assert_eq!(check, Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum ^ 1, size) }));
     let check = behind(&|gzip| gzip[len - 2] ^= 1);
-    assert_eq!(check, Error::GzipCheck { offset, found: (sum, size), wanted: (sum, size ^ 0x1_0000) });
+    assert_eq!(
+        check,
+        Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum, size ^ 0x1_0000) })
+    );
     let line = format!(
         "gzip at byte {offset:#x} is damaged: it unpacks to {size:#x} bytes with checksum {sum:#x}, must be {:#x} with {sum:#x}",
         size ^ 0x1_0000
@@ -148,7 +160,7 @@ fn what_is_wrong_inside_is_told_with_both_places() {
     let error = refusal(&[&front[..], &packed(&archive)].concat());
     assert!(
         matches!(&error, Error::InGzip { offset: at, cause } if *at == offset
-        && matches!(**cause, Error::TruncatedArchive { .. })),
+        && matches!(**cause, Error::Archive(ArchiveError::Truncated { .. }))),
         "{error}"
     );
     let line = error.to_string();
@@ -191,16 +203,16 @@ fn what_unpacks_to_too_much_is_refused() {
     assert!(gzip::unpack(&small, 0, size).is_ok());
     assert_eq!(
         gzip::unpack(&small, 0, size - 1),
-        Err(Error::UnpacksTooLarge { offset: 0, limit: MAX_UNPACKED })
+        Err(GzipError::TooLarge { offset: 0, limit: MAX_UNPACKED })
     );
     // Two members share the limit.
     let two = [small.clone(), small.clone()].concat();
     assert!(gzip::unpack(&two, 0, 2 * size).is_ok());
     let offset = small.len() as u64;
-    let over = Error::UnpacksTooLarge { offset, limit: MAX_UNPACKED };
-    assert_eq!(gzip::unpack(&two, 0, 2 * size - 1), Err(over.clone()));
+    let over = GzipError::TooLarge { offset, limit: MAX_UNPACKED };
+    assert_eq!(gzip::unpack(&two, 0, 2 * size - 1), Err(over));
     assert!(over.to_string().contains("0x40000000 bytes"), "{over}");
-    let full = Error::NoRoomToUnpack { offset: 0x200, bytes: 0x1234 }.to_string();
+    let full = GzipError::NoRoom { offset: 0x200, bytes: 0x1234 }.to_string();
     assert!(full.contains("0x1234 bytes") && full.contains("0x200"), "{full}");
 }
 

@@ -129,8 +129,7 @@ pub(super) fn refused(evidence: &Evidence) -> Result<()> {
 }
 
 /// The errors of a guest with too little memory.
-const NO_MEMORY: [&str; 6] =
-    ["NoFrames", "NoRun", "FewPages", "NoRoomToUnpack", "UnmappedRamdisk", "P2mFrames"];
+const NO_MEMORY: [&str; 6] = ["NoFrames", "NoRun", "FewPages", "Gzip(NoRoom", "UnmappedRamdisk", "P2mFrames"];
 
 /// The guest itself said that it has too little memory.
 pub(super) fn no_memory(evidence: &Evidence) -> Result<()> {

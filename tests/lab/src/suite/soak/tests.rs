@@ -108,6 +108,7 @@ fn too_little_memory_is_known_by_its_error() {
         |error: &str| format!("@fact {{\"fact\":\"failure\",\"about\":\"heap\",\"error\":\"{error}\"}}\n");
     let no_memory = |guest: &str| check::no_memory(&evidence(Outcome::Failure, false, "", guest));
     assert!(no_memory(&fact("Mmu(NoFrames { doing: Module })")).is_ok());
+    assert!(no_memory(&fact("Archive(Gzip(NoRoom { offset: 512, bytes: 32768 }))")).is_ok());
     assert!(no_memory(&fact("Module(NoMemory { entries: 16384 })")).is_err());
     assert!(no_memory("").is_err());
 }

@@ -1,0 +1,36 @@
+//! A name that comes from outside, in a line of text.
+
+use alloc::string::String;
+use core::fmt;
+
+/// A name out of a module or archive, made fit for one line of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// The longest name kept; generics make Rust's symbols long, and a console line is not.
+    const LIMIT: usize = 96;
+
+    /// Makes a name from bytes nobody has checked: control characters are escaped, a long tail is cut.
+    #[must_use]
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        let mut name = String::new();
+        for character in String::from_utf8_lossy(bytes.get(..Self::LIMIT).unwrap_or(bytes)).chars() {
+            if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+                name.extend(character.escape_default());
+            } else {
+                name.push(character);
+            }
+        }
+        if bytes.len() > Self::LIMIT {
+            name.push('…');
+        }
+        Self(name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
