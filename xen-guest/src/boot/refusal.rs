@@ -13,9 +13,8 @@ use xen_sys::start_info as Layout;
 use crate::{boot::rings, platform::Platform};
 
 const FLAGS: usize = offset_of!(Layout, flags);
-const CONSOLE_MFN: usize = offset_of!(Layout, console);
-const CONSOLE_PORT: usize = CONSOLE_MFN + 8;
-const SIF_INITDOMAIN: u32 = 2;
+const CONSOLE_MFN: usize = offset_of!(Layout, console.domU.mfn);
+const CONSOLE_PORT: usize = offset_of!(Layout, console.domU.evtchn);
 /// How many pages there are from [`KERNEL_MAP`] to the end of the address space.
 const MOST_PAGES: u64 = (u64::MAX - KERNEL_MAP.as_u64()) / PAGE_SIZE + 1;
 
@@ -30,7 +29,7 @@ pub(crate) fn attach_console<P: Platform>(
         |at: usize| page.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
     let half =
         |at: usize| page.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
-    let is_domu = half(FLAGS).is_some_and(|flags| flags & SIF_INITDOMAIN == 0);
+    let is_domu = half(FLAGS).is_some_and(|flags| flags & xen_sys::SIF_INITDOMAIN == 0);
     let start_info = entry.start_info.as_u64().checked_sub(KERNEL_MAP.as_u64()).map(|at| at / PAGE_SIZE);
     if is_domu
         && let Some(start_info) = start_info

@@ -9,30 +9,16 @@ use mmu::Errno;
 
 use crate::{
     boot::demands::{Asked, Call},
-    sys::{hypercall::question, outcome::check},
+    sys::{
+        abi::{DOMID_SELF, EvtchnStatus, HYPERVISOR_VIRT_START, XENMEM_MAXIMUM_RAM_PAGE},
+        hypercall::question,
+        outcome::check,
+    },
 };
-
-const DOMID_SELF: u64 = 0x7ff0;
-/// An address of Xen's own, which `update_va_mapping` refuses before it looks at the entry.
-const XENS: u64 = 0xffff_8000_0000_0000;
-const MAXIMUM_RAM_PAGE: u64 = 2;
-const EVTCHNOP_STATUS: u64 = 5;
 
 /// The machine below us.
 #[derive(Debug)]
 pub(super) struct Host;
-
-/// `struct evtchn_status` of `public/event_channel.h`.
-#[repr(C)]
-struct Status {
-    domain: u16,
-    port: u32,
-    status: u32,
-    vcpu: u32,
-    of: [u32; 2],
-}
-
-const _: () = assert!(size_of::<Status>() == 24);
 
 impl Asked for Host {
     fn cpuid(&self, leaf: u32) -> (u32, u32) {
@@ -56,13 +42,20 @@ impl Asked for Host {
     }
 
     fn call(&self, call: &Call) -> Result<(), Errno> {
-        let mut status = Status { domain: DOMID_SELF as u16, port: 0, status: 0, vcpu: 0, of: [0; 2] };
+        let nobody = xen_sys::evtchn_status__bindgen_ty_1__bindgen_ty_2 { dom: 0, port: 0 };
+        let of = xen_sys::evtchn_status__bindgen_ty_1 { interdomain: nobody };
+        let mut status = EvtchnStatus { dom: DOMID_SELF, port: 0, status: 0, vcpu: 0, u: of };
         let arguments = match call.number {
-            xen_sys::__HYPERVISOR_mmu_update | xen_sys::__HYPERVISOR_mmuext_op => [0, 0, 0, DOMID_SELF],
-            xen_sys::__HYPERVISOR_update_va_mapping => [XENS, 0, 0, 0],
-            xen_sys::__HYPERVISOR_memory_op => [MAXIMUM_RAM_PAGE, 0, 0, 0],
+            xen_sys::__HYPERVISOR_mmu_update | xen_sys::__HYPERVISOR_mmuext_op => {
+                [0, 0, 0, u64::from(DOMID_SELF)]
+            }
+            // An address of Xen's own is refused before the entry is looked at.
+            xen_sys::__HYPERVISOR_update_va_mapping => [HYPERVISOR_VIRT_START, 0, 0, 0],
+            xen_sys::__HYPERVISOR_memory_op => [XENMEM_MAXIMUM_RAM_PAGE, 0, 0, 0],
             xen_sys::__HYPERVISOR_sched_op => [u64::from(xen_sys::SCHEDOP_yield), 0, 0, 0],
-            xen_sys::__HYPERVISOR_event_channel_op => [EVTCHNOP_STATUS, &raw mut status as u64, 0, 0],
+            xen_sys::__HYPERVISOR_event_channel_op => {
+                [u64::from(xen_sys::EVTCHNOP_status), &raw mut status as u64, 0, 0]
+            }
             _ => return Err(Errno::ENOSYS),
         };
         // SAFETY: lists of no requests, a mapping that Xen refuses, and questions, of which one is answered in `status`,

@@ -22,7 +22,6 @@ use crate::sys::{
 
 /// How often the processor is given away for the ring's reader before text is dropped.
 const PATIENCE: u32 = 1 << 20;
-const CONSOLEIO_WRITE: u64 = 0;
 
 static RING: Mutex<Option<Ring<Port>>> = Mutex::new(None);
 /// Set once Xen refused `console_io`: it will not change its mind.
@@ -70,7 +69,7 @@ fn write_hypervisor(text: &str) {
     if REFUSED.load(Ordering::Relaxed) || text.is_empty() {
         return;
     }
-    let arguments = [CONSOLEIO_WRITE, text.len() as u64, text.as_ptr() as u64, 0];
+    let arguments = [u64::from(xen_sys::CONSOLEIO_write), text.len() as u64, text.as_ptr() as u64, 0];
     // SAFETY: Xen reads `len` bytes at the pointer, which are the string's.
     if check(unsafe { hypercall(xen_sys::__HYPERVISOR_console_io, arguments) }).is_err() {
         REFUSED.store(true, Ordering::Relaxed);

@@ -1,15 +1,10 @@
 //! Event channels, as far as the console needs them.
 
-use crate::sys::hypercall::hypercall;
-
-#[repr(C)]
-struct Send {
-    port: u32,
-}
+use crate::sys::{abi::EvtchnSend, hypercall::hypercall};
 
 /// Tells the other side of `port` that there is something for it. A refusal is no concern of the sender.
 pub(super) fn notify(port: u32) {
-    let send = Send { port };
+    let send = EvtchnSend { port };
     // SAFETY: `struct evtchn_send` of public/event_channel.h is one u32; Xen reads it only.
     let _refused = unsafe {
         hypercall(

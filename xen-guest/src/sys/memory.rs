@@ -1,10 +1,6 @@
 //! `memory_op`: the memory map, and giving memory back.
 //!
 //! *What this is*: `XENMEM_memory_map`, `XENMEM_machine_memory_map` and `XENMEM_decrease_reservation` of `public/memory.h`.
-//!
-//! *What must hold*: the structures are laid out as Xen's; the constants below say so.
-
-use core::mem::{offset_of, size_of};
 
 use mmu::{Discarded, Errno, Stopped};
 use spin::Mutex;
@@ -13,38 +9,15 @@ use start_info::{MapEntry, MemoryMap};
 use crate::{
     platform::{MapOf, NoMap},
     sys::{
+        abi,
         hypercall::{hypercall, question},
         maps::Maps,
         outcome::check,
     },
 };
 
-const DECREASE_RESERVATION: u64 = 1;
-const MEMORY_MAP: u64 = 9;
-const MACHINE_MEMORY_MAP: u64 = 10;
-const DOMID_SELF: u16 = 0x7ff0;
 /// As many lines as Xen's own table has room for (`asm/e820.h`, E820MAX), and those it puts between them.
 const LINES: usize = 1024 + 256;
-
-/// `struct xen_memory_map`.
-#[repr(C)]
-struct Map {
-    entries: u32,
-    buffer: u64,
-}
-
-/// `struct xen_memory_reservation`.
-#[repr(C)]
-struct Reservation {
-    extents: u64,
-    count: u64,
-    order: u32,
-    flags: u32,
-    domain: u16,
-}
-
-const _: () = assert!(size_of::<Map>() == 16 && offset_of!(Map, buffer) == 8);
-const _: () = assert!(size_of::<Reservation>() == 32 && offset_of!(Reservation, domain) == 24);
 
 /// Where Xen puts the lines of a map: too large for the stack, and asked for before there is a heap.
 static BUFFER: Mutex<[[u8; MapEntry::BYTES]; LINES]> = Mutex::new([[0; MapEntry::BYTES]; LINES]);
@@ -61,10 +34,10 @@ pub(super) fn known(of: MapOf) -> Option<&'static MemoryMap> {
 #[inline(never)]
 pub(super) fn map(of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
     let mut buffer = BUFFER.lock();
-    let mut map = Map { entries: LINES as u32, buffer: buffer.as_mut_ptr() as u64 };
+    let mut map = abi::MemoryMap { entries: LINES as u32, buffer: buffer.as_mut_ptr() as u64 };
     let command = match of {
-        MapOf::Machine => MACHINE_MEMORY_MAP,
-        MapOf::Domain => MEMORY_MAP,
+        MapOf::Machine => abi::XENMEM_MACHINE_MEMORY_MAP,
+        MapOf::Domain => abi::XENMEM_MEMORY_MAP,
     };
     let arguments = [command, &raw mut map as u64, 0, 0];
     // SAFETY: Xen writes at most `entries` lines of 20 bytes to the buffer, which has as many and is locked, and the number
@@ -82,14 +55,14 @@ pub(super) fn map(of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
 
 /// Gives frames back. Xen says how many it took, not why it stopped.
 pub(super) fn give_back(frames: &[Discarded]) -> Result<(), Stopped> {
-    let reservation = Reservation {
+    let reservation = abi::MemoryReservation {
         extents: frames.as_ptr() as u64,
         count: frames.len() as u64,
         order: 0,
         flags: 0,
-        domain: DOMID_SELF,
+        domain: abi::DOMID_SELF,
     };
-    let arguments = [DECREASE_RESERVATION, &raw const reservation as u64, 0, 0];
+    let arguments = [abi::XENMEM_DECREASE_RESERVATION, &raw const reservation as u64, 0, 0];
     // SAFETY: Xen reads the numbers of `frames`, which `mmu` alone makes, of frames that nothing maps or uses.
     let result = unsafe { hypercall(xen_sys::__HYPERVISOR_memory_op, arguments) };
     match check(result) {

@@ -10,6 +10,8 @@
 
 // What executes an instruction of Xen's or of the processor's, or needs the linker script, is for the kernel alone. The
 // rest is tested on the host, over a buffer in the guest's place.
+#[cfg(any(target_os = "none", test))]
+mod abi;
 #[cfg(target_os = "none")]
 mod asked;
 #[cfg(target_os = "none")]

@@ -9,18 +9,21 @@
 //!
 //! *What is not prevented*: a reader that moves its index backwards gets bytes twice, or none until it is back.
 
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
+use core::{
+    mem::offset_of,
+    sync::atomic::{AtomicU8, AtomicU32, Ordering, fence},
+};
 
 use p2m::SharedPage;
 
-use crate::sys::pointer;
+use crate::sys::{abi::ConsoleRing, pointer};
 
-const OUT: u64 = 1024;
-const OUT_SIZE: u32 = 2048;
-const OUT_CONSUMER: u64 = 3080;
-const OUT_PRODUCER: u64 = 3084;
+const OUT: u64 = offset_of!(ConsoleRing, output) as u64;
+const OUT_SIZE: u32 = (offset_of!(ConsoleRing, input_consumer) - offset_of!(ConsoleRing, output)) as u32;
+const OUT_CONSUMER: u64 = offset_of!(ConsoleRing, output_consumer) as u64;
+const OUT_PRODUCER: u64 = offset_of!(ConsoleRing, output_producer) as u64;
 
-const _: () = assert!(OUT + OUT_SIZE as u64 <= OUT_CONSUMER && OUT_PRODUCER + 4 <= start_info::PAGE_SIZE);
+const _: () = assert!(size_of::<ConsoleRing>() as u64 <= start_info::PAGE_SIZE);
 const _: () = assert!(OUT_SIZE.is_power_of_two(), "or an index that wraps would jump in the ring");
 
 /// The domain that reads the ring.

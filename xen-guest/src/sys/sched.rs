@@ -1,6 +1,10 @@
 //! Giving the processor away, and ending the domain.
 
-use crate::sys::{console, hypercall::hypercall};
+use crate::sys::{
+    abi::{SchedPoll, SchedShutdown, VCPUOP_STOP_PERIODIC_TIMER},
+    console,
+    hypercall::hypercall,
+};
 
 /// Why a domain ends, as the toolstack sees it (`public/sched.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,18 +18,6 @@ pub enum Reason {
     Crash = xen_sys::SHUTDOWN_crash,
 }
 
-#[repr(C)]
-struct Shutdown {
-    reason: u32,
-}
-
-#[repr(C)]
-struct Poll {
-    ports: *const u32,
-    nr_ports: u32,
-    timeout: u64,
-}
-
 /// Ends the domain once the console's reader has everything.
 pub fn shutdown(reason: Reason) -> ! {
     console::drain();
@@ -34,7 +26,7 @@ pub fn shutdown(reason: Reason) -> ! {
 
 /// Ends the domain, whatever was not read yet.
 pub(super) fn end(reason: Reason) -> ! {
-    let shutdown = Shutdown { reason: reason as u32 };
+    let shutdown = SchedShutdown { reason: reason as u32 };
     loop {
         ask(&Operation::Shutdown(&shutdown));
     }
@@ -49,7 +41,7 @@ pub(super) fn give_way() {
 /// the domain; requests through xenstore are not answered.
 pub fn idle() -> ! {
     stop_timer();
-    let poll = Poll { ports: core::ptr::null(), nr_ports: 0, timeout: 0 };
+    let poll = SchedPoll { ports: core::ptr::null_mut(), nr_ports: 0, timeout: 0 };
     loop {
         ask(&Operation::Poll(&poll));
     }
@@ -58,9 +50,9 @@ pub fn idle() -> ! {
 /// What the scheduler is asked for, with what Xen reads of ours.
 enum Operation<'a> {
     Yield,
-    Shutdown(&'a Shutdown),
+    Shutdown(&'a SchedShutdown),
     /// Of no ports.
-    Poll(&'a Poll),
+    Poll(&'a SchedPoll),
 }
 
 /// Asks the scheduler. A refusal is no concern of anybody here: who must not go on asks again.
@@ -78,7 +70,6 @@ fn ask(operation: &Operation<'_>) {
 
 /// Stops the periodic timer that Xen starts for every PV processor (10 ms); nobody here listens to it.
 fn stop_timer() {
-    const VCPUOP_STOP_PERIODIC_TIMER: u64 = 7;
     // SAFETY: the call has no argument but the processor's number, 0, and changes nothing in memory.
     let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_vcpu_op, [VCPUOP_STOP_PERIODIC_TIMER, 0, 0, 0]) };
 }

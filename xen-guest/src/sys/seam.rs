@@ -9,11 +9,11 @@
 use mmu::{Discarded, Errno, ExtOp, FixmapPage, Hypervisor, RamdiskPages, Region, Stopped, Update, VaUpdate};
 use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
 use start_info::{MemoryMap, Mfn};
-use x86_64::VirtAddr;
 
 use crate::{
     platform::{EntryPoint, MapOf, NoMap, Platform, Published},
     sys::{
+        abi::{DOMID_SELF, M2P, M2P_ENTRIES, UVMF_INVLPG},
         console,
         hypercall::hypercall,
         memory, module,
@@ -25,13 +25,6 @@ use crate::{
         xen::Xen,
     },
 };
-
-/// Xen's table of the PFN of every machine frame (`xen.h`, MACH2PHYS_VIRT_START).
-const M2P: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);
-/// How many frames the table's addresses have room for (MACH2PHYS_VIRT_END).
-const M2P_ENTRIES: u64 = (0xffff_8040_0000_0000 - 0xffff_8000_0000_0000) / 8;
-const DOMID_SELF: u64 = 0x7ff0;
-const UVMF_INVLPG: u64 = 2;
 
 impl Memory for Xen {
     fn load(&self, word: Word) -> u64 {
@@ -64,7 +57,8 @@ impl MachineToPhys for Xen {
 impl Hypervisor for Xen {
     fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Stopped> {
         let mut done = 0_u32;
-        let arguments = [updates.as_ptr() as u64, updates.len() as u64, &raw mut done as u64, DOMID_SELF];
+        let arguments =
+            [updates.as_ptr() as u64, updates.len() as u64, &raw mut done as u64, u64::from(DOMID_SELF)];
         // SAFETY: `updates` is laid out as Xen's mmu_update (asserted in mmu::hv) and can be made by `mmu` only, which
         // upholds the rules of tables by types; `done` is a u32 of ours.
         let result = unsafe { hypercall(xen_sys::__HYPERVISOR_mmu_update, arguments) };
@@ -73,8 +67,12 @@ impl Hypervisor for Xen {
 
     fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped> {
         let mut done = 0_u32;
-        let arguments =
-            [operations.as_ptr() as u64, operations.len() as u64, &raw mut done as u64, DOMID_SELF];
+        let arguments = [
+            operations.as_ptr() as u64,
+            operations.len() as u64,
+            &raw mut done as u64,
+            u64::from(DOMID_SELF),
+        ];
         // SAFETY: as for mmu_update: `ExtOp` has Xen's layout and is made by `mmu` only.
         let result = unsafe { hypercall(xen_sys::__HYPERVISOR_mmuext_op, arguments) };
         stopped(result, done, operations.len())

@@ -1,31 +1,21 @@
 //! The page that Xen and the toolstack share with the guest.
 //!
-//! *What this is*: the fields of `struct shared_info` this layer writes, at the offsets of `public/xen.h` and
-//! `public/arch-x86/xen.h`.
+//! *What this is*: the fields of `struct shared_info` this layer writes.
 //!
 //! *What must hold*: the toolstack takes a non-zero `p2m_cr3` as "the linear form is valid", so that field goes last; an
 //! odd generation says a change is under way.
 
-use core::{
-    mem::{offset_of, size_of},
-    sync::atomic::{AtomicU64, Ordering},
-};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use x86_64::VirtAddr;
-use xen_sys::{arch_shared_info, shared_info};
 
-use crate::{platform::Published, sys::pointer};
-
-const ARCH: u64 = offset_of!(shared_info, arch) as u64;
-const MAX_PFN: u64 = ARCH + offset_of!(arch_shared_info, max_pfn) as u64;
-const FRAME_LIST_LIST: u64 = ARCH + offset_of!(arch_shared_info, pfn_to_mfn_frame_list_list) as u64;
-const P2M_CR3: u64 = ARCH + offset_of!(arch_shared_info, p2m_cr3) as u64;
-const P2M_VADDR: u64 = ARCH + offset_of!(arch_shared_info, p2m_vaddr) as u64;
-const P2M_GENERATION: u64 = ARCH + offset_of!(arch_shared_info, p2m_generation) as u64;
-
-const _: () = assert!(size_of::<shared_info>() == 3136);
-const _: () = assert!(MAX_PFN == 0xc10 && FRAME_LIST_LIST == 0xc18);
-const _: () = assert!(P2M_CR3 == 0xc28 && P2M_VADDR == 0xc30 && P2M_GENERATION == 0xc38);
+use crate::{
+    platform::Published,
+    sys::{
+        abi::{FRAME_LIST_LIST, MAX_PFN, P2M_CR3, P2M_GENERATION, P2M_VADDR},
+        pointer,
+    },
+};
 
 /// The mapped page, by its address.
 #[derive(Debug)]
@@ -46,8 +36,8 @@ impl SharedInfo {
 
     fn field(&self, offset: u64) -> &AtomicU64 {
         let pointer = pointer::to_mut::<u64>(self.0).wrapping_byte_add(offset as usize);
-        // SAFETY: the fixmap maps a whole page read-write (mmu::fixmap) and keeps it mapped; the offsets above are multiples
-        // of 8 inside it; Xen and the tools write the page too, so it is accessed as atomics only.
+        // SAFETY: the fixmap maps a whole page read-write (mmu::fixmap) and keeps it mapped; the offsets of `abi` are
+        // multiples of 8 inside it; Xen and the tools write the page too, so it is accessed as atomics only.
         unsafe { AtomicU64::from_ptr(pointer) }
     }
 }
@@ -75,7 +65,7 @@ mod tests {
     use crate::platform::Published;
     use crate::sys::buffer::Buffer;
 
-    // By number, as `public/xen.h` has them: the constants above are what is tested.
+    // By number, as `public/xen.h` has them: the constants of `abi` are what is tested.
     const MAX_PFN: u64 = 0xc10;
     const LIST: u64 = 0xc18;
     const CR3: u64 = 0xc28;

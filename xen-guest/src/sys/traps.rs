@@ -14,6 +14,7 @@ use x86_64::{VirtAddr, registers::control::Cr2};
 use crate::{
     report::fact::Value,
     sys::{
+        abi::{FLAT_KERNEL_CS, TrapInfo},
         exception::{Access, name},
         hypercall::hypercall,
         logger::fatal,
@@ -31,12 +32,6 @@ pub(super) static MODULES: Table = Table::new();
 
 const ENTRIES: usize = 22;
 const PAGE_FAULT: u64 = 14;
-const KERNEL_CS: u16 = 0xe033;
-
-/// An entry of Xen's trap table (`public/arch-x86/xen.h`, `struct trap_info`).
-type TrapInfo = xen_sys::trap_info;
-
-const _: () = assert!(size_of::<TrapInfo>() == 16);
 
 /// What `load_word_or_none` returns in rax and rdx.
 #[repr(C)]
@@ -56,7 +51,7 @@ unsafe extern "C" {
 pub(super) fn install() -> Result<(), Errno> {
     // One entry more than there are traps: an address of 0 ends the table.
     let mut table: [TrapInfo; ENTRIES + 1] =
-        core::array::from_fn(|_| TrapInfo { vector: 0, flags: 0, cs: KERNEL_CS, address: 0 });
+        core::array::from_fn(|_| TrapInfo { vector: 0, flags: 0, cs: FLAT_KERNEL_CS, address: 0 });
     for (entry, [vector, address]) in table.iter_mut().zip(&trap_entries) {
         // int3 is meant to be executed by anybody; all vectors here are below 32.
         entry.vector = u8::try_from(*vector).unwrap_or(u8::MAX);
