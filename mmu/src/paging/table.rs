@@ -34,30 +34,6 @@ pub(crate) struct Frozen(Pfn, Mfn);
 #[derive(Debug)]
 pub(crate) struct Live(Pfn, Mfn);
 
-/// The states in which a table has a frame that nobody can write.
-pub(crate) trait Linkable: sealed::Sealed {
-    /// Returns the table's machine frame.
-    fn machine_frame(&self) -> Mfn;
-}
-
-mod sealed {
-    pub(crate) trait Sealed {}
-    impl Sealed for super::Frozen {}
-    impl Sealed for super::Live {}
-}
-
-impl Linkable for Frozen {
-    fn machine_frame(&self) -> Mfn {
-        self.1
-    }
-}
-
-impl Linkable for Live {
-    fn machine_frame(&self) -> Mfn {
-        self.1
-    }
-}
-
 /// A page table of level `L` in state `S`.
 #[derive(Debug)]
 pub(crate) struct Table<L, S> {
@@ -129,15 +105,13 @@ impl Table<L4, Draft> {
     }
 }
 
-impl<L: Level, S: Linkable> Table<L, S> {
-    /// Returns the table's machine frame.
-    #[must_use]
-    pub(crate) fn mfn(&self) -> Mfn {
-        self.state.machine_frame()
+impl<L: Level> Target<L> for Table<L, Frozen> {
+    fn target(&self) -> Mfn {
+        self.mfn()
     }
 }
 
-impl<L: Level, S: Linkable> Target<L> for Table<L, S> {
+impl<L: Level> Target<L> for Table<L, Live> {
     fn target(&self) -> Mfn {
         self.mfn()
     }
@@ -154,6 +128,11 @@ impl<L: Level> Table<L, Frozen> {
         self.state.0
     }
 
+    /// Returns the table's machine frame.
+    pub(crate) const fn mfn(&self) -> Mfn {
+        self.state.1
+    }
+
     /// Takes note that Xen has typed the table: a live table leads to it, or it is pinned.
     pub(crate) const fn hooked(self) -> Table<L, Live> {
         let Frozen(pfn, mfn) = self.state;
@@ -168,9 +147,13 @@ impl<L: Level> Table<L, Live> {
     }
 
     /// Returns the table's page.
-    #[must_use]
     pub(crate) const fn pfn(&self) -> Pfn {
         self.state.0
+    }
+
+    /// Returns the table's machine frame.
+    pub(crate) const fn mfn(&self) -> Mfn {
+        self.state.1
     }
 
     /// Takes note that nothing leads to the table any more, and no pin holds it.

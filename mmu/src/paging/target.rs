@@ -7,7 +7,7 @@ use start_info::Mfn;
 
 use crate::paging::level::Level;
 
-/// A table of level `L` that nobody can write any more.
+/// A table of level `L` that nobody can write any more: a frozen one, or a live one.
 pub(crate) trait Target<L: Level> {
     /// Returns its machine frame.
     fn target(&self) -> Mfn;
