@@ -4,7 +4,7 @@
 //! page can be looked at for a while, such as ACPI's tables before anything larger is mapped.
 //!
 //! *What must hold*: the slots lie where the settled layout has them; before the layout is settled there is no [`Fixmap`].
-//! The guest's own memory, live tables among it, is shown for reading only, whatever was asked for.
+//! A page that is looked at is shown for reading only: it may be a live table, or become one.
 //!
 //! *What is not prevented*: mapping a frame that Xen does not let us map. Xen refuses it.
 
@@ -15,7 +15,7 @@ use start_info::{BootFacts, Index, Mfn, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
-    device::io_map::{IoAccess, own_page},
+    device::io_map::own_page,
     error::{Doing, Error},
     hv::{Hypervisor, Machine, VaUpdate},
     layout::{FIXMAP, plan::Settled},
@@ -57,7 +57,6 @@ impl FixmapPage {
 #[derive(Debug)]
 pub struct Glimpse<'f> {
     fixmap: PhantomData<&'f mut ()>,
-    access: IoAccess,
     first: Word,
 }
 
@@ -66,12 +65,6 @@ impl Glimpse<'_> {
     #[must_use]
     pub const fn address(&self) -> VirtAddr {
         self.first.address()
-    }
-
-    /// Returns what may be done with the page: less than was asked for if it is the guest's own memory.
-    #[must_use]
-    pub const fn access(&self) -> IoAccess {
-        self.access
     }
 
     /// Reads a word of the page.
@@ -106,22 +99,13 @@ impl<'l> Fixmap<'l> {
         self.set(machine, Slot::SharedInfo, Entry::leaf(mfn, Access::ReadWrite)).map(FixmapPage)
     }
 
-    /// Shows a machine page: a device's or firmware's, or for reading one of the guest's own.
+    /// Shows a machine page for reading: a device's, firmware's or one of the guest's own.
     ///
     /// # Errors
     /// [`Error::Refused`] when Xen refuses, as it does where the domain has no right to the frame.
-    pub fn look<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        view: &View,
-        p2m: &impl Translate,
-        mfn: Mfn,
-        wanted: IoAccess,
-    ) -> Result<Glimpse<'_>, Error> {
-        // A writable alias of a page that is a table, or becomes one, would break Xen's rule or be refused by it.
-        let access = if own_page(machine, p2m, mfn).is_some() { IoAccess::Read } else { wanted };
-        let address = self.set(machine, Slot::Glimpse, Entry::leaf(mfn, access.into()))?;
-        Ok(Glimpse { fixmap: PhantomData, access, first: Word::of_device(view.authority(), address) })
+    pub fn look<M: Machine>(&mut self, machine: &mut M, view: &View, mfn: Mfn) -> Result<Glimpse<'_>, Error> {
+        let address = self.set(machine, Slot::Glimpse, Entry::leaf(mfn, Access::Read))?;
+        Ok(Glimpse { fixmap: PhantomData, first: Word::of_device(view.authority(), address) })
     }
 
     /// Ends the looking: no machine page is shown any more.

@@ -67,7 +67,7 @@ impl<P: Platform> Guest<P> {
             let mfn = Maddr::try_new(next).map_err(|_| beyond(at, len))?.mfn();
             let Self { platform, parts } = &mut *self;
             let mut fixmap = Fixmap::new(&parts.layout);
-            let page = fixmap.look(platform, parts.map.view(), &parts.p2m, mfn, IoAccess::Read)?;
+            let page = fixmap.look(platform, parts.map.view(), mfn)?;
             let mut word = (u64::MAX, 0);
             for (byte, place) in part.iter_mut().zip(offset..) {
                 if word.0 != place / 8 {

@@ -3,14 +3,12 @@
 //! On Xen: the fixmap's address may still become another region's; a page of ACPI's read there early is something else's
 //! later. The order is that of source document 1.
 
-use mmu::{Error, Fixmap, Glimpse, IoAccess, LayoutPlan, Machine, View};
-use p2m::Translate;
+use mmu::{Error, Fixmap, Glimpse, LayoutPlan, Machine, View};
 use start_info::Mfn;
 
-pub fn look<M: Machine, T: Translate>(
+pub fn look<M: Machine>(
     machine: &mut M,
     view: &View,
-    p2m: &T,
     plan: LayoutPlan,
     another: LayoutPlan,
     mfn: Mfn,
@@ -18,7 +16,7 @@ pub fn look<M: Machine, T: Translate>(
     let layout = plan.settle();
     let mut fixmap = Fixmap::new(&layout); //~ TWIN
     let mut fixmap = Fixmap::new(&another); //~ FAIL E0308
-    let page: Glimpse<'_> = fixmap.look(machine, view, p2m, mfn, IoAccess::Read)?;
+    let page: Glimpse<'_> = fixmap.look(machine, view, mfn)?;
     drop((page, another));
     Ok(())
 }

@@ -2,19 +2,17 @@
 //!
 //! On Xen: both are shown by the same slot, so the first would read as the second.
 
-use mmu::{Error, Fixmap, IoAccess, Machine, View};
-use p2m::Translate;
+use mmu::{Error, Fixmap, Machine, View};
 use start_info::{Index, Mfn};
 
-pub fn look<M: Machine, T: Translate>(
+pub fn look<M: Machine>(
     machine: &mut M,
     fixmap: &mut Fixmap<'_>,
     view: &View,
-    p2m: &T,
     mfns: [Mfn; 2],
 ) -> Result<u64, Error> {
-    let first = fixmap.look(machine, view, p2m, mfns[0], IoAccess::Read)?;
+    let first = fixmap.look(machine, view, mfns[0])?;
     let word = first.read(machine, Index::FIRST); //~ TWIN
-    let word = fixmap.look(machine, view, p2m, mfns[1], IoAccess::Read)?.read(machine, Index::FIRST); //~ FAIL E0499
+    let word = fixmap.look(machine, view, mfns[1])?.read(machine, Index::FIRST); //~ FAIL E0499
     Ok(word + first.read(machine, Index::FIRST))
 }
