@@ -37,13 +37,13 @@ impl Changed {
     }
 }
 
-fn git(arguments: &[&str]) -> Result<String> {
+pub(crate) fn git(arguments: &[&str]) -> Result<String> {
     let mut git = Command::new("git");
     git.args(arguments).current_dir(paths::root());
     process::run(&format!("git {}", arguments.join(" ")), &mut git, Duration::from_secs(60))
 }
 
-fn names(listed: &str) -> impl Iterator<Item = String> {
+pub(crate) fn names(listed: &str) -> impl Iterator<Item = String> {
     listed.split('\0').filter(|name| !name.is_empty()).map(String::from)
 }
 

@@ -4,6 +4,7 @@ mod changed;
 mod circles;
 mod inventory;
 mod mutations;
+mod sizes;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -23,13 +24,14 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? mutations, inventory, circles");
+        bail!("which command? mutations, inventory, circles, sizes");
     }
     let name = arguments.remove(0);
     match name.to_str() {
         Some("mutations") => mutations::mutations(&arguments),
         Some("circles") => circles::circles(),
         Some("inventory") => inventory::inventory(),
+        Some("sizes") => sizes::sizes(),
         _ => bail!("no command {}", name.display()),
     }
 }
