@@ -1,4 +1,4 @@
-use std::{string::ToString, vec::Vec};
+use std::{string::ToString, vec, vec::Vec};
 
 use start_info::{Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
@@ -48,10 +48,15 @@ fn rank(error: &Error) -> usize {
     }
 }
 
-#[test]
-fn every_number_of_an_error_is_in_its_place() {
-    let (pfn, mfn, pages) = (Pfn::new(0x12), Mfn::new(0x34), PageCount::new(56));
-    let lines = [
+/// Pages in the lines below.
+const PAGES: PageCount = PageCount::new(56);
+const PFN: Pfn = Pfn::new(0x12);
+const MFN: Mfn = Mfn::new(0x34);
+
+type Line = (Error, &'static str);
+
+fn of_frames_and_tables() -> Vec<Line> {
+    vec![
         (
             Error::refused(Doing::Module, Stopped { done: 7, errno: Errno::EBUSY }),
             "mapping a module: Xen refused operation 7 with EBUSY (-16)",
@@ -64,13 +69,16 @@ fn every_number_of_an_error_is_in_its_place() {
             },
             "mapping memory at __va: no free page left in 12 of 34 pages; give the guest more memory",
         ),
-        (Error::P2m(p2m::Error::Beyond { pfn, pages }), "pfn 0x12 is behind the 56 pages of the P2M"),
+        (
+            Error::P2m(p2m::Error::Beyond { pfn: PFN, pages: PAGES }),
+            "pfn 0x12 is behind the 56 pages of the P2M",
+        ),
         (
             Error::OutOfRange(Mfn::try_new(1 << 40).unwrap_err()),
             "machine address 0x10000000000 is not below 0x10000000000",
         ),
         (Error::NotMapped { address: 0x1234, level: 2 }, "0x1234 has no L2 table"),
-        (Error::NoMemory { pfn }, "pfn 0x12 has no memory behind it"),
+        (Error::NoMemory { pfn: PFN }, "pfn 0x12 has no memory behind it"),
         (
             Error::BuilderEnd { found: 0x12, least: 0x34 },
             "the builder's mapping ends at pfn 0x12, not at 0x34 or 4 MiB behind it as Xen's builders do",
@@ -79,10 +87,15 @@ fn every_number_of_an_error_is_in_its_place() {
             Error::Overlap { wanted: region("one", 0x1000, 2), holder: region("two", 0x2000, 3) },
             "one 0x1000..0x3000 overlaps two 0x2000..0x5000",
         ),
+    ]
+}
+
+fn of_regions_and_what_is_in_use() -> Vec<Line> {
+    vec![
         (Error::TooManyRegions { limit: 9 }, "the layout has room for 9 regions, not more"),
         (
             Error::WindowFull {
-                wanted: pages,
+                wanted: PAGES,
                 left: PageCount::new(5),
                 largest: PageCount::new(4),
                 window: region("window", 0x1000, 6),
@@ -90,12 +103,12 @@ fn every_number_of_an_error_is_in_its_place() {
             "window full: 56 pages wanted, 5 left (4 in one piece) of window 0x1000..0x7000; unload a module",
         ),
         (
-            Error::TooManyPages { more: pages, region: region("module", 0x1000, 1) },
+            Error::TooManyPages { more: PAGES, region: region("module", 0x1000, 1) },
             "56 pages too many were given for module 0x1000..0x2000",
         ),
         (Error::HeapFull { doing: Doing::Device }, "mapping device memory: the heap is full"),
         (
-            Error::StillLive { table: pfn, released: run(0x10, 0x14) },
+            Error::StillLive { table: PFN, released: run(0x10, 0x14) },
             "pages 0x10..0x14 cannot be given back: 0x12 is a live page table",
         ),
         (
@@ -103,45 +116,55 @@ fn every_number_of_an_error_is_in_its_place() {
             "the ramdisk at pfn 0x10..0x14 is in use and cannot be moved",
         ),
         (
-            Error::SpaceInUse { root: mfn },
+            Error::SpaceInUse { root: MFN },
             "the address space of top-level table 0x34 is in use; enter another one first",
         ),
         (
-            Error::SpaceLost { root: mfn },
+            Error::SpaceLost { root: MFN },
             "Xen neither let go of top-level table 0x34 nor took it back; its page is lost",
         ),
+    ]
+}
+
+fn of_numbers_and_runs() -> Vec<Line> {
+    vec![
         (
-            Error::OwnMemory { mfn, pfn },
+            Error::OwnMemory { mfn: MFN, pfn: PFN },
             "machine frame 0x34 is the guest's own memory, pfn 0x12; use it at __va",
         ),
         (
-            Error::HasMemory { pfn, mfn },
+            Error::HasMemory { pfn: PFN, mfn: MFN },
             "pfn 0x12 has memory or was to get some, machine frame 0x34; only a number without memory can be changed",
         ),
         (Error::NoPages, "0 pages were to be mapped; ask for one at least"),
         (
-            Error::NotIdentity { pfn },
+            Error::NotIdentity { pfn: PFN },
             "pfn 0x12 is not the machine frame of the same number; only what is no RAM can be mapped at its own address",
         ),
         (
-            Error::NoSuchFrame { first: mfn, pages },
+            Error::NoSuchFrame { first: MFN, pages: PAGES },
             "56 machine frames from 0x34 on end behind the last there can be",
         ),
         (
-            Error::IoFull { wanted: pages, region: region("device memory", 0x1000, 2) },
+            Error::IoFull { wanted: PAGES, region: region("device memory", 0x1000, 2) },
             "no room for 56 pages in device memory 0x1000..0x3000; unmap device memory",
         ),
         (Error::OutOfOrder { address: 0x1234 }, "0x1234 was mapped after a higher address"),
         (
             Error::NoRun {
                 object: RunOf::Payload,
-                need: pages,
+                need: PAGES,
                 longest: PageCount::new(7),
                 free: PageCount::new(78),
             },
             "what is asked for needs a run of 56 pages, the longest is 7 of 78 free pages; ask for shorter runs",
         ),
-    ];
+    ]
+}
+
+#[test]
+fn every_number_of_an_error_is_in_its_place() {
+    let lines = [of_frames_and_tables(), of_regions_and_what_is_in_use(), of_numbers_and_runs()].concat();
     assert!(lines.iter().map(|(error, _)| rank(error)).eq(0..lines.len()));
     for (error, line) in lines {
         assert_eq!(error.to_string(), line, "{error:?}");

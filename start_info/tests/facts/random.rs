@@ -6,8 +6,22 @@ use start_info::{BootFacts, Console, Entry, P2mPlace, Pfn, PfnRange, Ring};
 
 use crate::fixture::{Built, Fixture, VIRT_BASE};
 
-/// What the stages behind the parser rely on without asking again.
+/// What the stages after the parser rely on without asking again.
 fn check_invariants(facts: &BootFacts, entry: &Entry) {
+    check_areas(facts);
+    check_list(facts, entry);
+    let root = entry.virt_base.as_u64() + facts.page_tables().pfns.start() * 4096;
+    assert_eq!(facts.page_tables().root.as_u64(), root);
+    assert_eq!(facts.boot_stack().get(), facts.page_tables().pfns.end());
+    assert!(facts.least_boot_end().get() - facts.boot_stack().get() > 128);
+    assert!(facts.least_boot_end().get().is_multiple_of(1024));
+    assert!(facts.shared_info().get().is_multiple_of(4096) && facts.shared_info().get() > 0);
+    check_rings(facts);
+    assert!(facts.command_line().as_str().len() < 1024);
+}
+
+/// Every area is in memory, and no two meet.
+fn check_areas(facts: &BootFacts) {
     let one = |pfn: Pfn| (pfn.get(), pfn.get() + 1);
     let run = |pfns: PfnRange| (pfns.start(), pfns.end());
     let nr_pages = facts.nr_pages().get();
@@ -35,8 +49,10 @@ fn check_invariants(facts: &BootFacts, entry: &Entry) {
             assert!(apart, "{name} {area:x?} meets {other_name} {other:x?}");
         }
     }
+}
 
-    let list_pages = (nr_pages * 8).div_ceil(4096);
+fn check_list(facts: &BootFacts, entry: &Entry) {
+    let list_pages = (facts.nr_pages().get() * 8).div_ceil(4096);
     let list_at = facts.p2m_list().at.as_u64();
     assert!(list_at.is_multiple_of(4096) && list_at.checked_add(list_pages * 4096 - 1).is_some());
     match facts.p2m_list().place {
@@ -52,13 +68,9 @@ fn check_invariants(facts: &BootFacts, entry: &Entry) {
             assert!(end <= base || first >= base + facts.least_boot_end().get());
         }
     }
+}
 
-    let root = entry.virt_base.as_u64() + facts.page_tables().pfns.start() * 4096;
-    assert_eq!(facts.page_tables().root.as_u64(), root);
-    assert_eq!(facts.boot_stack().get(), facts.page_tables().pfns.end());
-    assert!(facts.least_boot_end().get() - facts.boot_stack().get() > 128);
-    assert!(facts.least_boot_end().get().is_multiple_of(1024));
-    assert!(facts.shared_info().get().is_multiple_of(4096) && facts.shared_info().get() > 0);
+fn check_rings(facts: &BootFacts) {
     match facts.console() {
         Console::Ring(console) => {
             let apart = |xenstore: Ring| console.mfn != xenstore.mfn && console.port != xenstore.port;
@@ -71,7 +83,6 @@ fn check_invariants(facts: &BootFacts, entry: &Entry) {
             assert!(vga.is_none_or(|vga| vga.offset >= 1168 && vga.offset + vga.size <= 4096));
         }
     }
-    assert!(facts.command_line().as_str().len() < 1024);
 }
 
 /// Parses; prints either result, because printing must not panic either.
