@@ -123,14 +123,14 @@ pub enum Error {
         level: u8,
     },
     /// A page that must have memory has none.
-    #[error("pfn {pfn} has no memory behind it")]
+    #[error("pfn {pfn} has no memory")]
     NoMemory {
         /// The page.
         pfn: Pfn,
     },
     /// The builder's mapping does not end where both builders end theirs.
     #[error(
-        "the builder's mapping ends at pfn {found:#x}, not at {least:#x} or 4 MiB behind it as Xen's builders do"
+        "the builder's mapping ends at pfn {found:#x}, not at {least:#x} or 4 MiB above it as Xen's builders do"
     )]
     BuilderEnd {
         /// The first page that is not mapped.
@@ -236,7 +236,7 @@ pub enum Error {
         pfn: Pfn,
     },
     /// Machine frames beyond the last number there is.
-    #[error("{pages} machine frames from {first} on end behind the last there can be")]
+    #[error("{pages} machine frames from {first} on go beyond the last there can be")]
     NoSuchFrame {
         /// The first of them.
         first: Mfn,

@@ -8,8 +8,8 @@ pub enum Error {
     /// More frames were needed than had been set aside.
     #[error("a change of the P2M took more pages than were set aside for it")]
     NoFrames,
-    /// The page lies behind the last one the tree has room for.
-    #[error("pfn {pfn} is behind the {pages} pages of the P2M")]
+    /// The page lies beyond the last one the tree has room for.
+    #[error("pfn {pfn} is beyond the {pages} pages of the P2M")]
     Beyond {
         /// The page.
         pfn: Pfn,
@@ -23,7 +23,7 @@ pub enum Error {
         address: u64,
     },
     /// The page table or P2M page has no machine frame.
-    #[error("pfn {pfn} has no machine frame behind it")]
+    #[error("pfn {pfn} has no machine frame")]
     NoMachineFrame {
         /// The page.
         pfn: Pfn,

@@ -1,7 +1,7 @@
 //! The page of a ring.
 //!
 //! *What this is*: start_info names the rings by machine frames. Both are stored to, so before one is used its frame has to be that
-//! of a page the builder took for a ring: a domU's builder puts them right behind start_info (xen.h, "Start-of-day memory layout",
+//! of a page the builder took for a ring: a domU's builder puts them right after start_info (xen.h, "Start-of-day memory layout",
 //! items e and f).
 //!
 //! *What must hold*: this is the one way from a ring's frame to its page. A page outside `allowed` is never returned.

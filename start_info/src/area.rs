@@ -15,7 +15,7 @@ use crate::{Error, PageCount, Pfn, PfnRange};
 pub enum Area {
     /// A ramdisk in the boot mapping.
     MappedRamdisk,
-    /// A ramdisk behind the boot mapping.
+    /// A ramdisk after the boot mapping.
     UnmappedRamdisk,
     /// A list of machine frames in the boot mapping.
     P2mList,
@@ -39,12 +39,12 @@ impl Area {
         match self {
             Self::MappedRamdisk => "the room between the kernel and what follows it; check the ramdisk= file",
             Self::UnmappedRamdisk => {
-                "the memory behind the boot mapping; give the guest more memory or a smaller ramdisk"
+                "the memory after the boot mapping; give the guest more memory or a smaller ramdisk"
             }
             Self::P2mList => {
                 "the room between the kernel and start_info; check the kernel's linker symbols and VIRT_BASE"
             }
-            Self::P2mFrames => "the memory behind the boot mapping; give the guest more memory",
+            Self::P2mFrames => "the memory after the boot mapping; give the guest more memory",
         }
     }
 }

@@ -70,12 +70,12 @@ pub enum Error {
     Image {
         /// The first byte.
         start: VirtAddr,
-        /// The first byte behind.
+        /// The first byte after it.
         end: VirtAddr,
         /// The base.
         virt_base: VirtAddr,
     },
-    /// start_info is not on a page boundary behind the kernel.
+    /// start_info is not on a page boundary after the kernel.
     #[error(
         "start_info at {found:#x} is not on a page at or above the kernel's end {image_end:#x}; \
          check that rsi is passed on and .bss is inside the kernel's bounds"
@@ -83,7 +83,7 @@ pub enum Error {
     StartInfoAddress {
         /// What rsi held.
         found: VirtAddr,
-        /// The first byte behind the kernel.
+        /// The first byte after the kernel.
         image_end: VirtAddr,
     },
     /// The boot mapping would leave its half of the address space.
@@ -115,7 +115,7 @@ pub enum Error {
     PageTableBase {
         /// `pt_base`.
         found: u64,
-        /// The first address behind start_info and the rings.
+        /// The first address after start_info and the rings.
         expected: VirtAddr,
     },
     /// The page tables are too few or too many.
@@ -290,7 +290,7 @@ pub enum Error {
     },
     /// A ring's frame is not one of the pages that the builder took for rings.
     #[error(
-        "the {ring} ring is in machine frame {mfn}, {}, not in pfn {allowed} right behind start_info; \
+        "the {ring} ring is in machine frame {mfn}, {}, not in pfn {allowed} right after start_info; \
          build the domain with Xen's own tools",
         in_m2p(*.back)
     )]
@@ -349,7 +349,7 @@ pub enum Error {
         offset: u32,
         /// `info_size`.
         size: u32,
-        /// The first byte behind start_info.
+        /// The first byte after start_info.
         first: usize,
     },
     /// The command line has no end.

@@ -158,9 +158,9 @@ impl fmt::Display for MapRegion {
 /// Why a map was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
-    /// An entry for RAM ends behind the last address there is, 2^64 - 1.
+    /// An entry for RAM ends after the last address there is, 2^64 - 1.
     #[error(
-        "an entry of type {} with {:#x} bytes from {:#x} ends behind the last address, \
+        "an entry of type {} with {:#x} bytes from {:#x} ends after the last address, \
          0xffffffffffffffff; check the host's firmware",
         .entry.kind, .entry.len, .entry.start
     )]

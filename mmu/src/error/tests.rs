@@ -71,17 +71,17 @@ fn of_frames_and_tables() -> Vec<Line> {
         ),
         (
             Error::P2m(p2m::Error::Beyond { pfn: PFN, pages: PAGES }),
-            "pfn 0x12 is behind the 56 pages of the P2M",
+            "pfn 0x12 is beyond the 56 pages of the P2M",
         ),
         (
             Error::OutOfRange(Mfn::try_new(1 << 40).unwrap_err()),
             "machine address 0x10000000000 is not below 0x10000000000",
         ),
         (Error::NotMapped { address: 0x1234, level: 2 }, "0x1234 has no L2 table"),
-        (Error::NoMemory { pfn: PFN }, "pfn 0x12 has no memory behind it"),
+        (Error::NoMemory { pfn: PFN }, "pfn 0x12 has no memory"),
         (
             Error::BuilderEnd { found: 0x12, least: 0x34 },
-            "the builder's mapping ends at pfn 0x12, not at 0x34 or 4 MiB behind it as Xen's builders do",
+            "the builder's mapping ends at pfn 0x12, not at 0x34 or 4 MiB above it as Xen's builders do",
         ),
         (
             Error::Overlap { wanted: region("one", 0x1000, 2), holder: region("two", 0x2000, 3) },
@@ -143,7 +143,7 @@ fn of_numbers_and_runs() -> Vec<Line> {
         ),
         (
             Error::NoSuchFrame { first: MFN, pages: PAGES },
-            "56 machine frames from 0x34 on end behind the last there can be",
+            "56 machine frames from 0x34 on go beyond the last there can be",
         ),
         (
             Error::IoFull { wanted: PAGES, region: region("device memory", 0x1000, 2) },

@@ -18,9 +18,9 @@ fn every_number_of_an_error_is_in_its_place() {
     let pfn = Pfn::new(0x12);
     let lines = [
         (Error::NoFrames, "a change of the P2M took more pages than were set aside for it"),
-        (Error::Beyond { pfn, pages: PageCount::new(34) }, "pfn 0x12 is behind the 34 pages of the P2M"),
+        (Error::Beyond { pfn, pages: PageCount::new(34) }, "pfn 0x12 is beyond the 34 pages of the P2M"),
         (Error::StrayLeaf { address: 0x1234 }, "P2M leaf at 0x1234 lies outside the direct map"),
-        (Error::NoMachineFrame { pfn }, "pfn 0x12 has no machine frame behind it"),
+        (Error::NoMachineFrame { pfn }, "pfn 0x12 has no machine frame"),
     ];
     assert!(lines.iter().map(|(error, _)| rank(error)).eq(0..lines.len()));
     for (error, line) in lines {

@@ -63,7 +63,7 @@ impl Parsed {
         let last = facts.nr_pages().get() - 1;
         let watched =
             [0, facts.image().start(), facts.image().end() - 1, facts.page_tables().pfns.start(), last];
-        // The builder puts the rings right behind start_info; wherever their frames lead must lead back to them.
+        // The builder puts the rings right after start_info; wherever their frames lead must lead back to them.
         let rings = if facts.is_dom0() { 0 } else { 2 };
         let behind = facts.start_info_pfn().get();
         for pfn in

@@ -1,7 +1,7 @@
 //! A refused start_info, and how its refusal is still seen.
 //!
 //! *What this is*: when the page cannot be trusted there is no console either. On a release Xen a domU's words then reach
-//! nobody, so the ring is looked for in the raw bytes: if its frame is one of the two pages right behind start_info, it is used.
+//! nobody, so the ring is looked for in the raw bytes: if its frame is one of the two pages right after start_info, it is used.
 
 use core::mem::offset_of;
 
@@ -35,7 +35,7 @@ pub(crate) fn attach_console<P: Platform>(
         && let Some(start_info) = start_info
         && let Some(port) = half(CONSOLE_PORT)
         && let Some(mfn) = word(CONSOLE_MFN).and_then(|number| Mfn::try_new(number).ok())
-        // The builder puts the two rings right behind start_info (xen.h, "Start-of-day memory layout").
+        // The builder puts the two rings right after start_info (xen.h, "Start-of-day memory layout").
         && let allowed = PfnRange::clamped(start_info + 1, (start_info + 3).min(MOST_PAGES))
         && let Ok(pages) = PageCount::try_new(allowed.end())
     {

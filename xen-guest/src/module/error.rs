@@ -185,7 +185,7 @@ pub enum Error {
         /// The index of its section.
         section: u64,
     },
-    /// A symbol lies behind the end of its section.
+    /// A symbol lies beyond the end of its section.
     #[error("symbol {symbol} is at {value:#x} of a section of {size:#x} bytes")]
     SymbolOutside {
         /// The symbol.
@@ -213,7 +213,7 @@ pub enum Error {
         /// The type, `R_X86_64_*`.
         kind: u32,
     },
-    /// A relocation writes behind the end of its section.
+    /// A relocation writes beyond the end of its section.
     #[error("relocation of {width} bytes at {offset:#x} is outside section {section} of {size:#x} bytes")]
     RelocationOutside {
         /// The relocated section.
@@ -263,9 +263,9 @@ pub enum Error {
         /// Its name.
         symbol: &'static str,
     },
-    /// The address offered is not aligned as the module needs, or the module does not fit behind it.
+    /// The address offered is not aligned as the module needs, or the module does not fit after it.
     #[error(
-        "module of {pages} pages cannot lie at {:#x}: needs alignment {alignment:#x} and room behind it",
+        "module of {pages} pages cannot lie at {:#x}: needs alignment {alignment:#x} and room after it",
         .base.as_u64()
     )]
     Base {

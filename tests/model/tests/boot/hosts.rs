@@ -243,7 +243,7 @@ fn a_domu_with_the_hosts_map_makes_room_as_dom0_does() {
 fn a_map_that_makes_no_sense_is_told() {
     for (entries, said) in [
         (vec![MapEntry { start: 0, len: 0x100_0000, kind: RESERVED }], "has no RAM"),
-        (vec![MapEntry { start: 0x1000, len: u64::MAX, kind: RAM }], "ends behind the last address"),
+        (vec![MapEntry { start: 0x1000, len: u64::MAX, kind: RAM }], "ends after the last address"),
         (
             (0..300).map(|i| MapEntry { start: i << 16, len: 1 << 12, kind: RAM }).collect(),
             "more than 128 regions",
