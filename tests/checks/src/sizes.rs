@@ -1,8 +1,8 @@
 //! Files and functions that are too long to be read at once.
 //!
-//! *What this is*: the lines of every Rust file that git knows, tests included, and of every function in them, from its `fn` to its
-//! closing brace. A function inside another counts for both. Of the two programs in a file of `tests/compile_fail` it is the one that
-//! compiles.
+//! *What this is*: the lines of every Rust file that git knows, tests included, and of every function in them, from its `fn`
+//! to its closing brace. A function inside another counts for both. Of the two programs in a file of `tests/compile_fail` it
+//! is the one that compiles.
 //!
 //! *What is not seen*: a function that a macro writes, and a closure; the function it stands in counts it.
 

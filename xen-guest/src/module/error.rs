@@ -1,7 +1,7 @@
 //! Why a module is refused, in one line each.
 //!
-//! *What this is*: one enum for the whole loader, flat but for what is wrong with the ramdisk. Every variant holds the values found
-//! and the limits they broke.
+//! *What this is*: one enum for the whole loader, flat but for what is wrong with the ramdisk. Every variant holds the
+//! values found and the limits they broke.
 //!
 //! *What must hold*: a line stays one line whatever bytes the module brings; [`Name`] sees to it.
 //!

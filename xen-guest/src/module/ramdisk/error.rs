@@ -4,7 +4,6 @@ use crate::module::hex::Hex;
 
 /// Why an archive cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum ArchiveError {
     /// Where an archive entry should start there is something else.
     #[error("no archive entry at byte {offset:#x}: found {}, a newc cpio has 30 37 30 37 30 31", Hex(.found))]
@@ -38,7 +37,6 @@ pub enum ArchiveError {
 
 /// Why a gzip cannot be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum GzipError {
     /// A gzip is of a kind that does not exist.
     #[error("gzip at byte {offset:#x} has method {method} and flags {flags:#x}, must be 8 and below 0x20")]

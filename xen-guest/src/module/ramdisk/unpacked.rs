@@ -58,8 +58,8 @@ impl<'a> Ramdisk<'a> {
     /// Goes through a ramdisk from its first byte to its last, and unpacks what is packed.
     ///
     /// # Errors
-    /// [`Error::Archive`] with the byte where it happened, within [`Error::InGzip`] if that byte was packed; [`Error::Gzip`] for
-    /// a gzip that cannot be unpacked, [`Error::Compression`] for another packing; [`Error::NoMemory`].
+    /// [`Error::Archive`] with the byte where it happened, within [`Error::InGzip`] if that byte was packed;
+    /// [`Error::Gzip`] for a gzip that cannot be unpacked, [`Error::Compression`] for another packing; [`Error::NoMemory`].
     pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut pieces = Vec::new();
         let mut unpacked = 0;
