@@ -69,16 +69,7 @@ impl Boot {
         options.vcpus = draw.of(&[1, 1, 2, 3]) as u32;
         options.timeout = Some(240);
 
-        let dom0_pages = (mode == Mode::Dom0 && mebibytes >= 384 && !across && draw.one_in(4))
-            .then(|| draw.between(96 * MIB / PAGE, options.memory / 2 / PAGE));
-        if let Some(pages) = dom0_pages {
-            let max = if draw.one_in(2) {
-                format!(",max:{}K", 4 * (pages + draw.between(0, 99_999)))
-            } else {
-                String::new()
-            };
-            options.xen_line = format!("dom0_mem={}K{max}", 4 * pages);
-        }
+        let dom0_pages = if across { None } else { dom0_mem(&mut draw, &mut options) };
         let e820_host = mode == Mode::DomU && draw.one_in(3);
         if e820_host {
             options.config.push("e820_host=1".to_owned());
@@ -180,6 +171,21 @@ fn mebibytes(draw: &mut Draw, mode: Mode, across: bool) -> u64 {
             _ => draw.beside(&[2048, 3072, 4096]),
         },
     }
+}
+
+/// As dom0 sometimes: exactly so many pages of the machine, and perhaps a number that dom0 may grow to.
+fn dom0_mem(draw: &mut Draw, options: &mut Options) -> Option<u64> {
+    if options.mode != Mode::Dom0 || options.memory < 384 * MIB || !draw.one_in(4) {
+        return None;
+    }
+    let pages = draw.between(96 * MIB / PAGE, options.memory / 2 / PAGE);
+    let max = if draw.one_in(2) {
+        format!(",max:{}K", 4 * (pages + draw.between(0, 99_999)))
+    } else {
+        String::new()
+    };
+    options.xen_line = format!("dom0_mem={}K{max}", 4 * pages);
+    Some(pages)
 }
 
 /// What is packed takes heap; a small machine's bounds were seen with the usual one.
