@@ -11,9 +11,10 @@ use x86_64::VirtAddr;
 use crate::{Access, Leaf, Level, ListForm, ListPart, PageType, Region, Slot};
 
 /// A broken promise.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
     /// A writable mapping of a page table.
+    #[error("writable-table: {leaf} allows writing to an {table} table")]
     WritableTable {
         /// The mapping.
         leaf: Leaf,
@@ -21,16 +22,19 @@ pub enum Finding {
         table: Level,
     },
     /// A writable mapping of a page of a vCPU's descriptor table.
+    #[error("writable-gdt: {leaf} allows writing to a descriptor table")]
     WritableGdt {
         /// The mapping.
         leaf: Leaf,
     },
     /// A page that is writable and executable.
+    #[error("write-execute: {leaf} is writable and executable")]
     WriteExecute {
         /// The mapping.
         leaf: Leaf,
     },
     /// An executable page where no code belongs.
+    #[error("executable: {leaf} is executable in {region}")]
     Executable {
         /// The mapping.
         leaf: Leaf,
@@ -38,6 +42,7 @@ pub enum Finding {
         region: Region,
     },
     /// A direct-map page of executable memory is writable.
+    #[error("writable-alias: {leaf} is writable and executable at {code:#x}")]
     WritableAlias {
         /// The direct-map mapping.
         leaf: Leaf,
@@ -45,6 +50,7 @@ pub enum Finding {
         code: VirtAddr,
     },
     /// A page of RAM is not in the direct map.
+    #[error("direct-map-missing: va {va:#x} is unmapped, pfn {pfn} mfn {mfn}")]
     DirectMapMissing {
         /// Where it should be.
         va: VirtAddr,
@@ -54,6 +60,7 @@ pub enum Finding {
         mfn: Mfn,
     },
     /// A page of the direct map is another frame than the P2M says; the guest owns no page there if it says none.
+    #[error("direct-map-wrong: {leaf}, but the P2M has mfn {} for the address", Maybe(*.expected))]
     DirectMapWrong {
         /// The mapping.
         leaf: Leaf,
@@ -61,6 +68,7 @@ pub enum Finding {
         expected: Option<Mfn>,
     },
     /// A page of the image is not mapped and no guard.
+    #[error("image-missing: va {va:#x} is unmapped in a {access} segment")]
     ImageMissing {
         /// The page.
         va: VirtAddr,
@@ -68,6 +76,7 @@ pub enum Finding {
         access: Access,
     },
     /// A page of the image allows another access than its segment.
+    #[error("image-access: {leaf} does not allow just {expected}")]
     ImageAccess {
         /// The mapping.
         leaf: Leaf,
@@ -75,6 +84,7 @@ pub enum Finding {
         expected: Access,
     },
     /// A page of the image is another frame than the P2M says.
+    #[error("image-wrong: {leaf}, but the P2M has mfn {} for the address", Maybe(*.expected))]
     ImageWrong {
         /// The mapping.
         leaf: Leaf,
@@ -82,6 +92,7 @@ pub enum Finding {
         expected: Option<Mfn>,
     },
     /// The kernel's segments go on behind the end of the image that was given.
+    #[error("image-end: the segments end at {segments:#x}, the image was said to end at {given:#x}")]
     ImageEnd {
         /// Where the segments end.
         segments: VirtAddr,
@@ -89,6 +100,7 @@ pub enum Finding {
         given: VirtAddr,
     },
     /// Something is mapped where nothing may be.
+    #[error("unexpected: {leaf} in {region}")]
     Unexpected {
         /// The mapping.
         leaf: Leaf,
@@ -96,6 +108,7 @@ pub enum Finding {
         region: Region,
     },
     /// A frame that is not the guest's is mapped outside the fixmap.
+    #[error("foreign-frame: {leaf} in {region}")]
     ForeignFrame {
         /// The mapping.
         leaf: Leaf,
@@ -103,6 +116,7 @@ pub enum Finding {
         region: Region,
     },
     /// An entry leads to a table that is not the guest's page.
+    #[error("foreign-table: {slot} leads to mfn {mfn}, not the guest's")]
     ForeignTable {
         /// The entry.
         slot: Slot,
@@ -110,6 +124,7 @@ pub enum Finding {
         mfn: Mfn,
     },
     /// A table is used at two levels.
+    #[error("two-levels: va {va:#x} table mfn {mfn} pfn {} is both {} and {}", Maybe(*.pfn), .levels[0], .levels[1])]
     TwoLevels {
         /// Where the walk met it the second time.
         va: VirtAddr,
@@ -121,6 +136,7 @@ pub enum Finding {
         levels: [Level; 2],
     },
     /// An entry of the guest in one of Xen's L4 slots.
+    #[error("entry-in-hole: {slot} leads to the guest's mfn {mfn} pfn {pfn}")]
     EntryInHole {
         /// The entry.
         slot: Slot,
@@ -130,6 +146,7 @@ pub enum Finding {
         pfn: Pfn,
     },
     /// An entry that is not present and not zero either.
+    #[error("absent-not-zero: {slot} of table mfn {table} is not present")]
     AbsentNotZero {
         /// The entry.
         slot: Slot,
@@ -137,6 +154,7 @@ pub enum Finding {
         table: Mfn,
     },
     /// An entry above L1 has bit 7 set.
+    #[error("large-page: {slot} maps a large page at mfn {mfn}")]
     LargePage {
         /// The entry.
         slot: Slot,
@@ -144,6 +162,7 @@ pub enum Finding {
         mfn: Mfn,
     },
     /// Two PFNs have the same frame.
+    #[error("duplicate-frame: mfn {mfn} is both pfn {} and pfn {}", .pfns[0], .pfns[1])]
     DuplicateFrame {
         /// The frame.
         mfn: Mfn,
@@ -151,11 +170,13 @@ pub enum Finding {
         pfns: [Pfn; 2],
     },
     /// Xen counts pages for the domain that its P2M does not name.
+    #[error("unlisted-pages: {pages} pages of the domain are not in its P2M")]
     UnlistedPages {
         /// How many.
         pages: u64,
     },
     /// The published number of entries is not above every PFN, or no number of pages at all.
+    #[error("max-pfn: published {found:#x}, the guest's pages end at {pages_end:#x}")]
     MaxPfn {
         /// The number.
         found: u64,
@@ -163,16 +184,19 @@ pub enum Finding {
         pages_end: u64,
     },
     /// The linear list's address does not start a GiB, or is none.
+    #[error("list-address: p2m_vaddr {va:#x} does not start a GiB")]
     ListAddress {
         /// The address.
         va: u64,
     },
     /// The linear list is marked as being changed.
+    #[error("generation: p2m_generation {found} is odd")]
     Generation {
         /// The counter.
         found: u64,
     },
     /// A page of a published form is not the guest's, or no frame at all.
+    #[error("list-page: {part} of the {form}, mfn {mfn:#x}, is not the guest's")]
     ListPage {
         /// Which form.
         form: ListForm,
@@ -182,6 +206,7 @@ pub enum Finding {
         mfn: u64,
     },
     /// A page of the linear list is not mapped.
+    #[error("list-unmapped: va {va:#x} of the linear list, from pfn {pfn}, is unmapped")]
     ListUnmapped {
         /// The page's address.
         va: VirtAddr,
@@ -189,6 +214,7 @@ pub enum Finding {
         pfn: Pfn,
     },
     /// A published entry is not the P2M's.
+    #[error("list-entry: {form} has {found:#x} for pfn {pfn}, the P2M mfn {}", Maybe(*.expected))]
     ListEntry {
         /// Which form.
         form: ListForm,
@@ -200,6 +226,7 @@ pub enum Finding {
         expected: Option<Mfn>,
     },
     /// An entry behind the last one is not all ones.
+    #[error("list-tail: {form} has {found:#x} after its end, for pfn {pfn}")]
     ListTail {
         /// Which form.
         form: ListForm,
@@ -209,6 +236,7 @@ pub enum Finding {
         found: u64,
     },
     /// `xen-mfndump` found another number of entries.
+    #[error("mfndump-size: {found} entries in {lines} lines, {expected} published")]
     MfndumpSize {
         /// The tool's number.
         found: u64,
@@ -218,6 +246,7 @@ pub enum Finding {
         expected: u64,
     },
     /// `xen-mfndump` printed another frame.
+    #[error("mfndump-entry: mfn {found:#x} for pfn {pfn:#x}, the core has mfn {}", Maybe(*.expected))]
     MfndumpEntry {
         /// The page.
         pfn: u64,
@@ -227,6 +256,7 @@ pub enum Finding {
         expected: Option<Mfn>,
     },
     /// Xen uses a frame for something else than the walk saw.
+    #[error("mfndump-type: Xen has pfn {pfn} mfn {mfn} as {found}, the walk as {}", Walked(*.walked))]
     MfndumpType {
         /// The page.
         pfn: Pfn,
@@ -290,71 +320,14 @@ impl<T: fmt::Display> fmt::Display for Maybe<T> {
     }
 }
 
-impl fmt::Display for Finding {
+/// What the walk saw of a frame, for messages.
+struct Walked(Option<Level>);
+
+impl fmt::Display for Walked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.name())?;
-        match self {
-            Self::WritableTable { leaf, table } => write!(f, "{leaf} allows writing to an {table} table"),
-            Self::WritableGdt { leaf } => write!(f, "{leaf} allows writing to a descriptor table"),
-            Self::WriteExecute { leaf } => write!(f, "{leaf} is writable and executable"),
-            Self::Executable { leaf, region } => write!(f, "{leaf} is executable in {region}"),
-            Self::WritableAlias { leaf, code } => write!(f, "{leaf} is writable and executable at {code:#x}"),
-            Self::DirectMapMissing { va, pfn, mfn } => {
-                write!(f, "va {va:#x} is unmapped, pfn {pfn} mfn {mfn}")
-            }
-            Self::DirectMapWrong { leaf, expected } | Self::ImageWrong { leaf, expected } => {
-                write!(f, "{leaf}, but the P2M has mfn {} for the address", Maybe(*expected))
-            }
-            Self::ImageMissing { va, access } => write!(f, "va {va:#x} is unmapped in a {access} segment"),
-            Self::ImageAccess { leaf, expected } => write!(f, "{leaf} does not allow just {expected}"),
-            Self::ImageEnd { segments, given } => {
-                write!(f, "the segments end at {segments:#x}, the image was said to end at {given:#x}")
-            }
-            Self::Unexpected { leaf, region } => write!(f, "{leaf} in {region}"),
-            Self::ForeignFrame { leaf, region } => write!(f, "{leaf} in {region}"),
-            Self::ForeignTable { slot, mfn } => write!(f, "{slot} leads to mfn {mfn}, not the guest's"),
-            Self::TwoLevels { va, mfn, pfn, levels: [first, second] } => {
-                write!(f, "va {va:#x} table mfn {mfn} pfn {} is both {first} and {second}", Maybe(*pfn))
-            }
-            Self::EntryInHole { slot, mfn, pfn } => {
-                write!(f, "{slot} leads to the guest's mfn {mfn} pfn {pfn}")
-            }
-            Self::AbsentNotZero { slot, table } => write!(f, "{slot} of table mfn {table} is not present"),
-            Self::LargePage { slot, mfn } => write!(f, "{slot} maps a large page at mfn {mfn}"),
-            Self::DuplicateFrame { mfn, pfns: [first, second] } => {
-                write!(f, "mfn {mfn} is both pfn {first} and pfn {second}")
-            }
-            Self::UnlistedPages { pages } => write!(f, "{pages} pages of the domain are not in its P2M"),
-            Self::MaxPfn { found, pages_end } => {
-                write!(f, "published {found:#x}, the guest's pages end at {pages_end:#x}")
-            }
-            Self::ListAddress { va } => write!(f, "p2m_vaddr {va:#x} does not start a GiB"),
-            Self::Generation { found } => write!(f, "p2m_generation {found} is odd"),
-            Self::ListPage { form, part, mfn } => {
-                write!(f, "{part} of the {form}, mfn {mfn:#x}, is not the guest's")
-            }
-            Self::ListUnmapped { va, pfn } => {
-                write!(f, "va {va:#x} of the linear list, from pfn {pfn}, is unmapped")
-            }
-            Self::ListEntry { form, pfn, found, expected } => {
-                write!(f, "{form} has {found:#x} for pfn {pfn}, the P2M mfn {}", Maybe(*expected))
-            }
-            Self::ListTail { form, pfn, found } => {
-                write!(f, "{form} has {found:#x} behind its end, for pfn {pfn}")
-            }
-            Self::MfndumpSize { found, lines, expected } => {
-                write!(f, "{found} entries in {lines} lines, {expected} published")
-            }
-            Self::MfndumpEntry { pfn, found, expected } => {
-                write!(f, "mfn {found:#x} for pfn {pfn:#x}, the core has mfn {}", Maybe(*expected))
-            }
-            Self::MfndumpType { pfn, mfn, found, walked } => {
-                write!(f, "Xen has pfn {pfn} mfn {mfn} as {found}, the walk as ")?;
-                match walked {
-                    Some(level) => write!(f, "{level} table"),
-                    None => f.write_str("plain page"),
-                }
-            }
+        match self.0 {
+            Some(level) => write!(f, "{level} table"),
+            None => f.write_str("plain page"),
         }
     }
 }
