@@ -57,20 +57,20 @@ impl DirectMap {
         part: PfnRange,
     ) -> Result<(), Error> {
         let mut batch = Batch::new(Doing::Release);
+        let mut mapper = self.mapper(p2m, Doing::Release);
         let mut at = part.start();
         while at < part.end() {
-            let mut end = part.end().min((at / L1_PAGES + 1) * L1_PAGES);
-            if self.view().l1(machine, direct_address(at))?.is_some() {
-                make_writable(machine, self, p2m, &mut batch, PfnRange::clamped(at, end))?;
+            let end = part.end().min((at / L1_PAGES + 1) * L1_PAGES);
+            let pages = PfnRange::clamped(at, end);
+            if mapper.view().l1(machine, direct_address(at))?.is_some() {
+                make_writable(machine, mapper.view(), &mut batch, pages)?;
             } else {
-                // As many as follow each other, so that a new L2 table gets all of its L1 tables.
-                while end < part.end() && self.view().l1(machine, direct_address(end))?.is_none() {
-                    end = part.end().min(end + L1_PAGES);
-                }
-                self.map_in_l2(machine, p2m, &mut batch, PfnRange::clamped(at, end))?;
+                mapper.map(machine, pages)?;
             }
             at = end;
         }
+        let done = mapper.finish(machine)?;
+        self.extent.add_mapped(done.memory);
         // A stale read-only translation would fault on the first write of a page given back.
         batch.commit(machine)?.flush(machine)
     }

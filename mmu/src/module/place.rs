@@ -14,12 +14,12 @@
 
 use alloc::vec::Vec;
 
-use p2m::{Data, Frame, Sealed};
+use p2m::{Data, Frame, Memory, Sealed, Translate};
 use start_info::{PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    direct_map::DirectMap,
+    direct_map::{DirectMap, pool::Pool},
     error::{Doing, Error},
     hv::Machine,
     layout::region::Region,
@@ -30,7 +30,11 @@ use crate::{
         level::{Arithmetic, L1, L2},
         table::{Live, Table},
     },
-    space::view::View,
+    space::{
+        ladder::Ladder,
+        table_source::{Note, Noted},
+        view::View,
+    },
 };
 
 /// A page of a module.
@@ -155,27 +159,22 @@ impl Place {
     /// Sees to it that there are L1 tables for the addresses.
     ///
     /// # Errors
-    /// What `take` says when there is no frame, [`Error::Refused`] when Xen refuses. The tables taken so far stay noted.
+    /// [`Error::NoFrames`] when there is no frame, [`Error::Refused`] when Xen refuses. The tables taken so far stay noted.
     pub(crate) fn open<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
-        mut take: impl FnMut(&mut M, &mut DirectMap) -> Result<Frame, Error>,
+        p2m: &impl Translate,
     ) -> Result<(), Error> {
-        let mut batch = Batch::for_updates(Doing::Module, 2 * chunks(self.region).count());
+        let batch = Batch::for_updates(Doing::Module, 2 * chunks(self.region).count());
+        let mut ladder = Ladder::live(batch);
+        let source = Pool { map: &mut *map, p2m };
+        let mut source = Noted { source, note: AsReserved(&mut self.tables), doing: Doing::Module };
         for address in chunks(self.region) {
-            if map.view().l1(machine, address)?.is_some() {
-                continue;
-            }
-            if self.tables.len() == self.tables.capacity() {
-                return Err(Error::HeapFull { doing: Doing::Module });
-            }
-            let frame = take(machine, map)?;
-            self.tables.push(frame.pfn());
-            let l1 = Table::empty(frame, machine).freeze(machine, &mut batch, map.view())?;
-            l2(machine, map.view(), address)?.attach(machine, &mut batch, L2::index(address), l1)?;
+            ladder.open(machine, &mut source, address)?;
         }
-        batch.commit(machine)?.waive("the entry was empty, and a frozen table is not written again");
+        let hooked = ladder.finish(machine, map.view())?;
+        hooked.waive("the entry was empty, and a frozen table is not written again");
         self.forget_hooked(machine, map.view())
     }
 
@@ -272,6 +271,19 @@ impl Place {
             }
         }
         Ok(())
+    }
+}
+
+/// A list that has room for what was reserved, and takes no more of the heap.
+struct AsReserved<'p>(&'p mut Vec<Pfn>);
+
+impl Note for AsReserved<'_> {
+    fn note(&mut self, _memory: &mut impl Memory, pfn: Pfn) -> bool {
+        let has_room = self.0.len() < self.0.capacity();
+        if has_room {
+            self.0.push(pfn);
+        }
+        has_room
     }
 }
 

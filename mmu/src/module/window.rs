@@ -184,7 +184,7 @@ impl ModuleWindow {
         p2m: &impl Translate,
         reservation: &Reservation,
     ) -> Result<(), Error> {
-        self.place(reservation.region)?.open(machine, map, |machine, map| map.take(machine, p2m))
+        self.place(reservation.region)?.open(machine, map, p2m)
     }
 
     /// Maps the parts of a module one after the other from the start of its addresses.

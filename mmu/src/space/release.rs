@@ -15,13 +15,10 @@ use start_info::{BootFacts, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use crate::{
     direct_map::DirectMap,
     error::{Doing, Error},
-    hv::{ExtOp, Hypervisor, Machine, Update, VaUpdate},
+    hv::{ExtOp, Hypervisor, Machine, VaUpdate},
     layout::{KERNEL_MAP, MODULES},
-    paging::{
-        batch::Batch,
-        entry::{Access, Entry},
-    },
-    space::{build::NewSpace, old_list::OldList},
+    paging::{batch::Batch, entry::Entry, freeze::unseal},
+    space::{build::NewSpace, old_list::OldList, view::View},
 };
 
 /// What was given back.
@@ -85,7 +82,7 @@ pub fn release<M: Machine>(
 
     let mut batch = Batch::new(Doing::Release);
     for range in [released.tables, released.stack] {
-        make_writable(machine, map, p2m, &mut batch, range.intersection(map.view().direct().frames()))?;
+        make_writable(machine, map.view(), &mut batch, range.intersection(map.view().direct().frames()))?;
     }
     // A stale read-only translation would fault on the first write of a page given back.
     batch.commit(machine)?.flush(machine)?;
@@ -97,22 +94,17 @@ pub fn release<M: Machine>(
     Ok(released)
 }
 
+/// Lets pages be written through the direct map, by way of the batch.
+///
+/// # Errors
+/// As [`unseal`].
 pub(crate) fn make_writable<M: Machine>(
     machine: &mut M,
-    map: &DirectMap,
-    p2m: &impl Translate,
+    view: &View,
     batch: &mut Batch,
     pages: PfnRange,
 ) -> Result<(), Error> {
-    for pfn in pages.iter() {
-        let address = map.view().direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
-        let (slot, entry) = map.view().leaf(machine, address)?;
-        if entry.is_present() && !entry.is_writable() {
-            let mfn = p2m.entry(machine, pfn).ram().ok_or(Error::NoMemory { pfn })?;
-            batch.push(machine, Update::new(slot, Entry::leaf(mfn, Access::ReadWrite)))?;
-        }
-    }
-    Ok(())
+    pages.iter().try_for_each(|pfn| unseal(machine, batch, view, pfn))
 }
 
 /// Takes the builder's mapping of a page of the image away: of the page below the stack, which nothing uses. The first step of
