@@ -171,10 +171,15 @@ impl<S> Span<S> {
     }
 
     /// Cuts off and returns the first frames, up to but not including `end`.
-    pub fn take_until(&mut self, end: u64) -> Self {
-        let (head, tail) = cut(self.range, end);
-        self.range = tail;
+    pub fn take_until(&mut self, end: Pfn) -> Self {
+        let head = self.range.below(end);
+        self.range = self.range.from(end);
         Self::mint(head)
+    }
+
+    /// Cuts off and returns the first `len` frames, or all.
+    pub(crate) fn take_first(&mut self, len: PageCount) -> Self {
+        self.take_until(self.range.start().plus(len.get()))
     }
 
     /// Hands every part of the span that lies outside all of `reserved` to `keep`, in ascending order.
@@ -210,17 +215,6 @@ impl Span<Unmapped> {
     }
 }
 
-fn cut(range: PfnRange, at: u64) -> (PfnRange, PfnRange) {
-    let at = at.clamp(range.start(), range.end());
-    match (Pfn::try_new(range.start()), Pfn::try_new(at), Pfn::try_new(range.end().saturating_sub(1))) {
-        (Ok(start), Ok(middle), Ok(_)) if at < range.end() => {
-            let tail = PageCount::try_new(range.end() - at).and_then(|len| PfnRange::try_new(middle, len));
-            (PfnRange::between(start, middle), tail.unwrap_or_default())
-        }
-        _ => (range, PfnRange::default()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,9 +245,9 @@ mod tests {
     #[test]
     fn a_cut_outside_the_span_takes_all_or_nothing() {
         let mut span = Span::<Mapped>::mint(run(10, 20));
-        assert!(span.take_until(3).is_empty());
-        assert_eq!(span.take_until(13).range(), run(10, 13));
-        assert_eq!(span.take_until(99).range(), run(13, 20));
+        assert!(span.take_until(Pfn::new(3)).is_empty());
+        assert_eq!(span.take_until(Pfn::new(13)).range(), run(10, 13));
+        assert_eq!(span.take_until(Pfn::new(99)).range(), run(13, 20));
         assert!(span.is_empty());
     }
 }

@@ -55,13 +55,10 @@ impl Window {
     /// # Errors
     /// Gives the span back when it does not start where the window ends.
     pub fn extend(&mut self, _: &Authority, span: Span<Unmapped>) -> Result<Span<Mapped>, Span<Unmapped>> {
-        if span.range().start() != self.pages.get() {
+        if span.range().start() != self.frames().end() {
             return Err(span);
         }
-        match PageCount::try_new(span.range().end()) {
-            Ok(pages) => self.pages = pages,
-            Err(_) => return Err(span),
-        }
+        self.pages = self.pages.and(span.len());
         Ok(Span::mint(span.range()))
     }
 
@@ -127,8 +124,7 @@ impl Window {
         memory: &impl Memory,
         p2m: &impl Translate,
     ) -> Option<Frame> {
-        let pfn = Pfn::try_new(span.range().start()).ok().filter(|_| !span.is_empty())?;
-        let _taken = span.take_until(pfn.get() + 1);
+        let pfn = span.take_first(PageCount::new(1)).range().iter().next()?;
         let (address, mfn) = (self.address(pfn)?, p2m.entry(memory, pfn).ram()?);
         Some(Frame::mint(pfn, mfn, address))
     }
@@ -142,9 +138,8 @@ impl Window {
         memory: &impl Memory,
         p2m: &impl Translate,
     ) -> Option<Frame> {
-        while !span.is_empty() {
-            let pfn = Pfn::try_new(span.end() - 1).ok()?;
-            *span = PfnRange::between(Pfn::try_new(span.start()).ok()?, pfn);
+        while let Some(pfn) = span.last() {
+            *span = span.below(pfn);
             if let (Some(address), Entry::Ram(mfn)) = (self.address(pfn), p2m.entry(memory, pfn)) {
                 return Some(Frame::mint(pfn, mfn, address));
             }

@@ -8,7 +8,7 @@
 
 use arrayvec::ArrayVec;
 use p2m::{MOST_OCCUPANTS, Occupied};
-use start_info::{BootFacts, P2mPlace, PageCount, Pfn, PfnRange};
+use start_info::{BootFacts, P2mPlace, Pfn, PfnRange};
 
 use crate::{direct_map::needed::Needed, paging::entry::Access, space::old_list::OldList};
 
@@ -37,13 +37,13 @@ impl BootPages {
     ) -> Self {
         let mut reserved: ArrayVec<PfnRange, MOST_RANGES> = occupied.ranges().collect();
         // Page 0 stays unused: a pseudo-physical address of 0 is never right.
-        reserved.push(PfnRange::first(PageCount::new(1)));
+        reserved.push(PfnRange::one(Pfn::new(0)));
         reserved.push(own);
         let mut read_only = ArrayVec::new();
         read_only.push(own);
         read_only.push(constant);
         read_only.push(facts.page_tables().pfns);
-        let mut deferred = PfnRange::default();
+        let mut deferred = PfnRange::EMPTY;
         if let P2mPlace::Own(frames) = facts.p2m_list().place {
             read_only.push(frames);
             if old_list == OldList::Unused {
@@ -86,7 +86,7 @@ impl BootPages {
     /// Takes the pages that follow off the lists, because they are released before the chunk that has them is mapped.
     pub(super) fn forget(&mut self, pages: PfnRange) {
         if self.deferred == pages {
-            self.deferred = PfnRange::default();
+            self.deferred = PfnRange::EMPTY;
         }
         self.reserved.retain(|range| *range != pages);
         self.read_only.retain(|range| *range != pages);

@@ -7,12 +7,12 @@
 //! [`ChunkMapper::finish`]: who drops a mapper half-way has nothing to set right but the tables that were noted.
 
 use p2m::{Entry as P2mEntry, Frame, FrameAllocator, Translate};
-use start_info::PfnRange;
+use start_info::{PageCount, Pfn, PfnRange};
 
 use crate::{
     direct_map::{
         boot_pages::BootPages,
-        chunk::{L1_PAGES, direct_address, frame},
+        chunk::{L1_PAGES, direct_address},
         chunk_undo::ChunkUndo,
         extent::Extent,
     },
@@ -31,10 +31,10 @@ use crate::{
 };
 
 /// What was mapped.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Coverage {
     /// How many pages of memory.
-    pub(super) memory: u64,
+    pub(super) memory: PageCount,
     /// Whether there were numbers without memory among them.
     pub(super) has_holes: bool,
 }
@@ -82,7 +82,7 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
     ) -> Self {
         let frames = Noted { source, note: undo, doing };
         let ladder = Ladder::live(Batch::new(doing));
-        Self { frames, boot_pages, ladder, done: Coverage { memory: 0, has_holes: false } }
+        Self { frames, boot_pages, ladder, done: Coverage { memory: PageCount::ZERO, has_holes: false } }
     }
 
     /// Returns the live address space.
@@ -99,10 +99,9 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
         while !rest.is_empty() {
             let behind = behind_gap(machine, self.frames.source.p2m, rest, L1_PAGES);
             self.done.has_holes |= behind > rest.start();
-            rest = PfnRange::clamped(behind, rest.end());
-            let (start, end) = (rest.start(), rest.end());
-            let part = PfnRange::clamped(start, end.min(start + L1_PAGES));
-            rest = PfnRange::clamped(part.end(), end);
+            rest = rest.from(behind);
+            let part = rest.below(rest.start().next_multiple(L1_PAGES));
+            rest = rest.from(part.end());
             self.map_in_l1(machine, part)?;
         }
         Ok(())
@@ -114,14 +113,16 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
             return Ok(());
         }
         let mut words = [P2mEntry::MISSING; L1_PAGES as usize];
-        let words = words.get_mut(..pages.len().get() as usize).unwrap_or_default();
-        self.frames.source.p2m.leaf_words(machine, frame(pages.start()), words);
+        let Some(words) = words.get_mut(..pages.len().get() as usize) else {
+            return Err(Error::OutOfOrder { address: direct_address(pages.end()).as_u64() });
+        };
+        self.frames.source.p2m.leaf_words(machine, pages.start(), words);
         let memory = words.iter().filter(|&&word| P2mEntry::decode(word).ram().is_some()).count();
         self.done.has_holes |= memory < words.len();
         if memory == 0 {
             return Ok(());
         }
-        self.done.memory += memory as u64;
+        self.done.memory = self.done.memory.and(PageCount::clamped(memory as u64));
         let (boot_pages, mixed) = (self.boot_pages, self.boot_pages.has_read_only(pages));
         let access = |pfn| if mixed { boot_pages.access(pfn) } else { Access::ReadWrite };
         let entries = pages.iter().zip(words).map(|(pfn, word)| match P2mEntry::decode(*word).ram() {
@@ -144,7 +145,7 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
 }
 
 /// Returns where to go on in `pages`: at their start, or behind a gap there, at the last border of `step` pages in it.
-pub(super) fn behind_gap<M: Machine>(machine: &M, p2m: &impl Translate, pages: PfnRange, step: u64) -> u64 {
-    let gap = p2m.without_memory(machine, frame(pages.start())).end();
-    if gap >= pages.end() { pages.end() } else { pages.start().max(gap - gap % step) }
+pub(super) fn behind_gap<M: Machine>(machine: &M, p2m: &impl Translate, pages: PfnRange, step: u64) -> Pfn {
+    let gap = p2m.without_memory(machine, pages.start()).end();
+    if gap >= pages.end() { pages.end() } else { pages.start().max(gap.align_down(step)) }
 }

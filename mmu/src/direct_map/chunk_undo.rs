@@ -54,7 +54,7 @@ impl ChunkUndo {
     /// # Errors
     /// As [`TableNote::undo`].
     pub(super) fn unmap<M: Machine>(&self, machine: &mut M, view: &View) -> Result<(), Error> {
-        let starts = (self.chunk.start()..self.chunk.end()).step_by(L1_PAGES as usize);
+        let starts = self.chunk.pieces(L1_PAGES).map(PfnRange::start);
         self.undo(machine, view, Doing::DirectMap, starts.map(direct_address))
     }
 }

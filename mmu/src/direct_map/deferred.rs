@@ -38,14 +38,9 @@ impl DirectMap {
         late: impl Iterator<Item = PfnRange> + Clone,
     ) -> Result<(), Error> {
         self.forget(list);
-        let pages = list.intersection(self.view().direct().frames());
-        let mut at = pages.start();
-        while at < pages.end() {
-            let end = pages.end().min((at / L2_PAGES + 1) * L2_PAGES);
-            let part = PfnRange::clamped(at, end);
+        for part in list.intersection(self.view().direct().frames()).pieces(L2_PAGES) {
             self.take_up_in_l2(machine, p2m, part)?;
             self.give_released(machine, part, late.clone());
-            at = end;
         }
         Ok(())
     }
@@ -58,16 +53,12 @@ impl DirectMap {
     ) -> Result<(), Error> {
         let mut batch = Batch::new(Doing::Release);
         let mut mapper = self.mapper(p2m, Doing::Release);
-        let mut at = part.start();
-        while at < part.end() {
-            let end = part.end().min((at / L1_PAGES + 1) * L1_PAGES);
-            let pages = PfnRange::clamped(at, end);
-            if mapper.view().l1(machine, direct_address(at))?.is_some() {
+        for pages in part.pieces(L1_PAGES) {
+            if mapper.view().l1(machine, direct_address(pages.start()))?.is_some() {
                 make_writable(machine, mapper.view(), &mut batch, pages)?;
             } else {
                 mapper.map(machine, pages)?;
             }
-            at = end;
         }
         let done = mapper.finish(machine)?;
         self.extent.add_mapped(done.memory);

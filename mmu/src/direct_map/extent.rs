@@ -6,7 +6,7 @@
 //! without any are in neither.
 
 use p2m::{Span, Unmapped};
-use start_info::{PageCount, PfnRange};
+use start_info::{PageCount, Pfn, PfnRange};
 
 use crate::error::{Doing, Error};
 
@@ -15,15 +15,15 @@ use crate::error::{Doing, Error};
 pub(super) struct Extent {
     rest: Span<Unmapped>,
     total: PageCount,
-    memory: u64,
-    mapped: u64,
+    memory: PageCount,
+    mapped: PageCount,
 }
 
 impl Extent {
     /// Starts with nothing mapped.
     pub(super) const fn new(rest: Span<Unmapped>, memory: PageCount) -> Self {
         let total = rest.len();
-        Self { rest, total, memory: memory.get(), mapped: 0 }
+        Self { rest, total, memory, mapped: PageCount::ZERO }
     }
 
     /// Returns the pages that are not mapped yet.
@@ -32,19 +32,19 @@ impl Extent {
     }
 
     /// Gives the right to the pages below `end`, whose tables Xen accepted, or which have no memory.
-    pub(super) fn take_until(&mut self, end: u64) -> Span<Unmapped> {
+    pub(super) fn take_until(&mut self, end: Pfn) -> Span<Unmapped> {
         self.rest.take_until(end)
     }
 
     /// Takes note of so many more pages of memory that are mapped.
-    pub(super) const fn add_mapped(&mut self, pages: u64) {
-        self.mapped += pages;
+    pub(super) const fn add_mapped(&mut self, pages: PageCount) {
+        self.mapped = self.mapped.and(pages);
     }
 
     /// Takes note of a page of memory that goes back to Xen.
     pub(super) const fn leave(&mut self, was_mapped: bool) {
-        self.memory = self.memory.saturating_sub(1);
-        self.mapped = self.mapped.saturating_sub(was_mapped as u64);
+        self.memory = self.memory.less(PageCount::new(1));
+        self.mapped = self.mapped.less(PageCount::new(was_mapped as u64));
     }
 
     /// Returns how many page numbers there are.
@@ -53,17 +53,17 @@ impl Extent {
     }
 
     /// Returns how many pages of memory there are.
-    pub(super) fn memory(&self) -> PageCount {
-        PageCount::try_new(self.memory).unwrap_or_default()
+    pub(super) const fn memory(&self) -> PageCount {
+        self.memory
     }
 
     /// Returns how many of them are mapped.
-    pub(super) fn mapped(&self) -> PageCount {
-        PageCount::try_new(self.mapped).unwrap_or_default()
+    pub(super) const fn mapped(&self) -> PageCount {
+        self.mapped
     }
 
     /// Says that no frame is left in what is mapped.
-    pub(super) fn no_frames(&self) -> Error {
+    pub(super) const fn no_frames(&self) -> Error {
         Error::NoFrames { doing: Doing::DirectMap, mapped: self.mapped(), total: self.memory() }
     }
 }

@@ -61,8 +61,7 @@ impl DirectMap {
             // The pages are there; they were denied.
             return self.extent.no_frames();
         }
-        let free = PageCount::try_new(self.free()).unwrap_or_default();
-        Error::NoRun { object, need, longest, free }
+        Error::NoRun { object, need, longest, free: PageCount::clamped(self.free()) }
     }
 
     /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so mapping must go on

@@ -11,7 +11,7 @@ use start_info::{Pfn, PfnRange};
 use crate::{
     direct_map::{
         DirectMap,
-        chunk::{L2_PAGES, frame},
+        chunk::L2_PAGES,
         chunk_mapper::{ChunkMapper, Coverage, MappedFrames, behind_gap},
         chunk_undo::ChunkUndo,
     },
@@ -32,15 +32,14 @@ impl DirectMap {
         if rest.is_empty() {
             return Ok(false);
         }
-        let end = rest.end().min((rest.start() / L2_PAGES + 1) * L2_PAGES);
+        let chunk = rest.below(rest.start().next_multiple(L2_PAGES));
         let behind = behind_gap(machine, p2m, rest, L2_PAGES);
-        if behind >= end {
+        if behind >= chunk.end() {
             // Where the machine has nothing for many GiB there is nothing to do for each.
             let gap = self.extent.take_until(behind);
             self.extend(gap)?;
             return Ok(true);
         }
-        let chunk = PfnRange::clamped(rest.start(), end);
         let page = self.take_mapped(machine, p2m)?;
         self.undo = Some(ChunkUndo::new(chunk, page));
         if let Err(error) = self.map_chunk(machine, p2m, chunk) {
@@ -59,9 +58,9 @@ impl DirectMap {
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
-        end: u64,
+        end: Pfn,
     ) -> Result<(), Error> {
-        while self.mapped().get() < end && self.grow(machine, p2m)? {}
+        while self.view.direct().frames().end() < end && self.grow(machine, p2m)? {}
         Ok(())
     }
 
@@ -118,7 +117,7 @@ impl DirectMap {
     /// Takes note of pages that are mapped now, as far as there is anything behind them.
     fn extend(&mut self, pages: Span<Unmapped>) -> Result<Span<Mapped>, Error> {
         let start = pages.range().start();
-        let mapped = self.view.extend(pages).map_err(|_| Error::NoMemory { pfn: frame(start) })?;
+        let mapped = self.view.extend(pages).map_err(|_| Error::NoMemory { pfn: start })?;
         self.frames.move_to(*self.view.direct());
         Ok(mapped)
     }
@@ -153,9 +152,9 @@ fn give_runs<M: Machine>(
     while !span.is_empty() {
         let range = span.range();
         let has_memory = |machine: &M, pfn| p2m.entry(machine, pfn).ram().is_some();
-        let first = p2m.first_memory(machine, range).map_or(range.end(), Pfn::get);
+        let first = p2m.first_memory(machine, range).unwrap_or(range.end());
         let _hole = span.take_until(first);
-        let end = span.range().iter().find(|&pfn| !has_memory(machine, pfn)).map_or(range.end(), Pfn::get);
+        let end = span.range().iter().find(|&pfn| !has_memory(machine, pfn)).unwrap_or(range.end());
         frames.give(machine, span.take_until(end));
     }
 }

@@ -132,13 +132,13 @@ impl DirectMap {
 
     /// Returns how many pages of memory the guest has.
     #[must_use]
-    pub fn memory(&self) -> PageCount {
+    pub const fn memory(&self) -> PageCount {
         self.extent.memory()
     }
 
     /// Returns how many pages of memory are mapped.
     #[must_use]
-    pub fn memory_mapped(&self) -> PageCount {
+    pub const fn memory_mapped(&self) -> PageCount {
         self.extent.mapped()
     }
 

@@ -10,16 +10,15 @@ use x86_64::VirtAddr;
 pub struct Region {
     name: &'static str,
     start: VirtAddr,
-    /// The last byte, because the top region ends with the address space.
-    last: u64,
+    pages: PageCount,
 }
 
 impl Region {
-    /// Describes the `pages` pages from `start` on; at least one.
+    /// Describes the `pages` pages from `start` on; at least one, and none behind the end of the address space.
     #[must_use]
     pub fn new(name: &'static str, start: VirtAddr, pages: PageCount) -> Self {
-        let bytes = pages.bytes().max(PAGE_SIZE);
-        Self { name, start, last: start.as_u64().saturating_add(bytes - 1) }
+        let room = (u64::MAX - start.as_u64()) / PAGE_SIZE + 1;
+        Self { name, start, pages: PageCount::clamped(pages.get().clamp(1, room)) }
     }
 
     /// Returns the region's name.
@@ -34,16 +33,16 @@ impl Region {
         self.start
     }
 
-    /// Returns the last address.
+    /// Returns the last address: the top region ends with the address space, so it may have no address behind it.
     #[must_use]
     pub const fn last(&self) -> u64 {
-        self.last
+        self.start.as_u64() + (self.pages.bytes() - 1)
     }
 
     /// Returns the number of pages.
     #[must_use]
-    pub fn pages(&self) -> PageCount {
-        PageCount::of_bytes(self.last - self.start.as_u64() + 1).unwrap_or_default()
+    pub const fn pages(&self) -> PageCount {
+        self.pages
     }
 
     /// Returns the address of each page, in ascending order.
@@ -55,12 +54,12 @@ impl Region {
     /// Tells whether the two share an address.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.start.as_u64() <= other.last && other.start.as_u64() <= self.last
+        self.start.as_u64() <= other.last() && other.start.as_u64() <= self.last()
     }
 }
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:#x}..{:#x}", self.name, self.start.as_u64(), self.last.wrapping_add(1))
+        write!(f, "{} {:#x}..{:#x}", self.name, self.start.as_u64(), self.last().wrapping_add(1))
     }
 }

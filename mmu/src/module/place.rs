@@ -146,8 +146,7 @@ impl Place {
     /// # Errors
     /// As [`Place::new`].
     pub(crate) fn split_off(&mut self, keep: PageCount) -> Result<Self, Error> {
-        let gone = self.region.pages().get().saturating_sub(keep.get());
-        let gone = PageCount::try_new(gone).unwrap_or_default();
+        let gone = self.region.pages().less(keep);
         let name = self.region.name();
         let mut tail = Self::new(Region::new(name, self.region.start() + keep.bytes(), gone))?;
         let kept = (keep.get() as usize).min(self.pages.len());

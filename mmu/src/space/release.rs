@@ -10,7 +10,7 @@ use core::fmt;
 
 use arrayvec::ArrayVec;
 use p2m::Translate;
-use start_info::{BootFacts, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use start_info::{BootFacts, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
     direct_map::DirectMap,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What was given back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Released {
     /// The builder's page tables.
     pub tables: PfnRange,
@@ -64,14 +64,13 @@ pub fn release<M: Machine>(
         map.grow_to(machine, p2m, range.end())?;
     }
     // A chunk hands out all that nobody holds when it is mapped: what is to go back to Xen must still be held then.
-    map.grow_to(machine, p2m, late.clone().map(PfnRange::end).fold(0, u64::max))?;
-    let one = PageCount::new(1);
+    map.grow_to(machine, p2m, late.clone().map(PfnRange::end).fold(Pfn::new(0), Pfn::max))?;
     let released = Released {
         tables: facts.page_tables().pfns,
-        stack: PfnRange::try_new(facts.boot_stack(), one).unwrap_or_default(),
+        stack: PfnRange::one(facts.boot_stack()),
         list: match (list, facts.p2m_list().place) {
             (OldList::Unused, P2mPlace::Image(range) | P2mPlace::Own(range)) => range,
-            (OldList::InUse, _) => PfnRange::default(),
+            (OldList::InUse, _) => PfnRange::EMPTY,
         },
     };
     let ranges: ArrayVec<PfnRange, 3> = [released.tables, released.stack, released.list].into();

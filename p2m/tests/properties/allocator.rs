@@ -89,6 +89,7 @@ proptest! {
                 Action::TakeSpan(len) => match frames.take_span(&mut paper, PageCount::new(len)) {
                     Some(span) => {
                         let (start, end) = (span.range().start(), span.range().end());
+                        let (start, end) = (start.get(), end.get());
                         prop_assert_eq!(end - start, len);
                         prop_assert!(cut(&mut spans, start, end), "{start:#x}..{end:#x} is not the end of any of {spans:x?}");
                         in_spans.push(span.range());

@@ -2,7 +2,7 @@
 
 use mmu::{DirectMap, Fixmap, IoMap, ModuleWindow, Region, Settled as Layout, layout::LINEAR_P2M};
 use p2m::{Arrangement, Publication, Tree};
-use start_info::{Mfn, PageCount};
+use start_info::Mfn;
 
 use crate::{
     boot::{failure::Failure, running::Running, setting::Setting, stage::Stage},
@@ -44,10 +44,7 @@ impl Switched {
         });
         let occupied = match self.publication {
             Some(_) => None,
-            None => {
-                let pages = PageCount::of_bytes(self.pages.list().pages().get() * 8).unwrap_or_default();
-                Some(Region::new("P2M list", list.at, pages))
-            }
+            None => Some(Region::new("P2M list", list.at, self.pages.list().pages().of_words())),
         };
         let window = ModuleWindow::new(&self.layout, occupied);
         let io = IoMap::new(&self.layout);

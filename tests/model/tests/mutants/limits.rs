@@ -19,7 +19,7 @@ fn device(booted: &mut Booted, first: u64, pages: u64) -> Error {
 fn no_pages_are_not_mapped() {
     let mut booted = booted();
     assert_eq!(device(&mut booted, 0x1234, 0), Error::NoPages);
-    for empty in [PfnRange::default(), PfnRange::first(PageCount::ZERO)] {
+    for empty in [PfnRange::EMPTY, PfnRange::first(PageCount::ZERO)] {
         assert_eq!(booted.running.map_identity(empty, IoAccess::Read).unwrap_err(), Error::NoPages);
     }
 }

@@ -29,8 +29,8 @@ fn start_info_is_accepted_and_says_where_everything_is() {
         let list = match facts.p2m_list().place {
             P2mPlace::Image(pages) | P2mPlace::Own(pages) => pages,
         };
-        assert_eq!((list.start(), list.end()), (places.list.start, places.list.end));
-        let ramdisk = facts.ramdisk().map(|ramdisk| (ramdisk.pfns.start(), ramdisk.pfns.end()));
+        assert_eq!((list.start().get(), list.end().get()), (places.list.start, places.list.end));
+        let ramdisk = facts.ramdisk().map(|ramdisk| (ramdisk.pfns.start().get(), ramdisk.pfns.end().get()));
         assert_eq!(ramdisk, places.ramdisk.as_ref().map(|pages| (pages.start, pages.end)));
         assert_eq!(facts.boot_stack().get(), places.stack);
         assert_eq!(facts.least_boot_end().get(), places.end);
@@ -178,7 +178,7 @@ fn a_ramdisk_that_was_written_over_ends_the_test() {
         built.machine.ramdisk(&window(0x4000), &RamdiskPages::of(&authority(), &facts).unwrap()).unwrap(),
         [1; 9000]
     );
-    built.machine.write(BASE + (ramdisk.pfns.start() + 2) * 4096, 0).unwrap();
+    built.machine.write(BASE + (ramdisk.pfns.start().get() + 2) * 4096, 0).unwrap();
     built.machine.ramdisk(&window(0x4000), &RamdiskPages::of(&authority(), &facts).unwrap());
 }
 

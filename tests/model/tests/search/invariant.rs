@@ -225,7 +225,7 @@ impl<'p> Look<'p> {
             return Err(format!("{} pages of the image are mapped", self.in_image));
         }
         let frames = self.payload.frames.iter().map(|frame| (frame.pfn().get(), frame.mfn()));
-        let pages = self.payload.heap.iter().map(|heap| heap.start()..heap.end());
+        let pages = self.payload.heap.iter().map(|heap| heap.start().get()..heap.end().get());
         let pages = pages.chain(self.payload.spans.iter().map(Payload::pages_of)).flatten();
         let pages = pages.filter_map(|pfn| Some((pfn, ledger.frame(pfn)?)));
         for (pfn, mfn) in frames.chain(pages) {

@@ -303,7 +303,7 @@ impl Payload {
 
     /// Returns the pages of a run.
     pub(crate) fn pages_of(span: &Span<Mapped>) -> std::ops::Range<u64> {
-        span.range().start()..span.range().end()
+        span.range().start().get()..span.range().end().get()
     }
 
     /// Reads what the payload has, as it would: what it wrote to its frames, and shared_info.
