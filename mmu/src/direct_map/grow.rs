@@ -149,12 +149,10 @@ fn give_runs<M: Machine>(
     p2m: &impl Translate,
     mut span: Span<Mapped>,
 ) {
-    while !span.is_empty() {
-        let range = span.range();
-        let has_memory = |machine: &M, pfn| p2m.entry(machine, pfn).ram().is_some();
-        let first = p2m.first_memory(machine, range).unwrap_or(range.end());
+    while let Some(first) = p2m.first_memory(machine, span.range()) {
         let _hole = span.take_until(first);
-        let end = span.range().iter().find(|&pfn| !has_memory(machine, pfn)).unwrap_or(range.end());
+        let hole = span.range().iter().find(|&pfn| p2m.entry(machine, pfn).ram().is_none());
+        let Some(end) = hole else { return frames.give(machine, span) };
         frames.give(machine, span.take_until(end));
     }
 }

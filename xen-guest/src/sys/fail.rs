@@ -85,7 +85,7 @@ fn overflow(depth: u64) -> u64 {
 
 /// Returns the page, spoiled as its command line asks, so that refusals can be tried on real Xen.
 pub(super) fn spoiled_as_asked(mut page: [u8; 4096]) -> [u8; 4096] {
-    let line = page.get(COMMAND_LINE..COMMAND_LINE + 1024).unwrap_or_default();
+    let Some(line) = page.get(COMMAND_LINE..COMMAND_LINE + 1024) else { return page };
     let asked = |wanted: &[u8]| line.split(|&byte| byte == b' ' || byte == 0).any(|word| word == wanted);
     let field = match [b"fail=start_info".as_slice(), b"fail=console_mfn", b"fail=store_mfn"].map(asked) {
         [true, _, _] => PT_BASE,

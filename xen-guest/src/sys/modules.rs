@@ -92,6 +92,7 @@ impl fmt::Display for Place<'_> {
         }
         let name = bytes.split(|byte| *byte == 0).next().and_then(|name| core::str::from_utf8(name).ok());
         let offset = self.address.wrapping_sub(row.start.load(Ordering::Relaxed));
+        // The name may be half-written when a fault comes.
         write!(f, "module {}+{offset:#x}", name.unwrap_or("(no name)"))
     }
 }

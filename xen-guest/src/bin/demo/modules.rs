@@ -15,19 +15,19 @@ use xen_guest::{
 /// Does what the command line asks for.
 pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), String> {
     let line = guest.facts().command_line().clone();
-    let wanted = line.value_of("modules").unwrap_or("all");
-    if wanted == "none" {
+    let wanted = line.value_of("modules");
+    if wanted == Some("none") {
         return Ok(());
     }
     let ramdisk = guest.unpack_ramdisk().map_err(|error| format!("ramdisk: {error}"))?;
     let ramdisk = ramdisk.ok_or("ramdisk: there is none; give the guest one that holds modules/NAME.ko")?;
     let modules = ramdisk.modules().map_err(|error| format!("ramdisk: {error}"))?;
     let names: Vec<&str> = match wanted {
-        "all" => {
+        None | Some("all") => {
             let all = modules.archive().modules().iter().filter(|module| module.shelf == Shelf::All);
             all.map(|module| module.name).collect()
         }
-        names => names.split(',').collect(),
+        Some(names) => names.split(',').collect(),
     };
     if names.is_empty() {
         return Err(String::from("modules: the ramdisk holds no modules/NAME.ko"));
