@@ -109,7 +109,7 @@ impl Tree {
     /// Returns how many leaves the tree has, the last perhaps used in part.
     #[must_use]
     pub const fn leaves(&self) -> u64 {
-        self.pages.get().div_ceil(ENTRIES)
+        self.pages.of_words().get()
     }
 
     /// Returns how many inner levels stand above the leaves.

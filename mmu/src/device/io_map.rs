@@ -282,16 +282,12 @@ fn map_all<M: Machine>(
 /// Empties every entry of a region that has a table.
 fn clear<M: Machine>(machine: &mut M, map: &DirectMap, region: Region) -> Result<(), Error> {
     let mut batch = Batch::new(Doing::Device);
-    let mut at = region.start().as_u64();
-    while at <= region.last() {
-        let end = (at / L2::REACH + 1) * L2::REACH;
-        let address = VirtAddr::new_truncate(at);
-        if let Some(mut l1) = map.view().l1(machine, address)? {
-            for page in (at..end.min(region.last() + 1)).step_by(PAGE_SIZE as usize) {
-                l1.update(machine, &mut batch, L1::index(VirtAddr::new_truncate(page)), Entry::EMPTY)?;
+    for piece in region.pieces(L2::REACH) {
+        if let Some(mut l1) = map.view().l1(machine, piece.start())? {
+            for address in piece.addresses() {
+                l1.update(machine, &mut batch, L1::index(address), Entry::EMPTY)?;
             }
         }
-        at = end;
     }
     batch.commit(machine)?.flush(machine)
 }

@@ -20,8 +20,7 @@ use crate::{
     },
     error::{Doing, Error},
     hv::Machine,
-    paging::batch::Batch,
-    space::release::make_writable,
+    paging::{batch::Batch, freeze::make_writable},
 };
 
 impl DirectMap {
@@ -55,7 +54,9 @@ impl DirectMap {
         let mut mapper = self.mapper(p2m, Doing::Release);
         for pages in part.pieces(L1_PAGES) {
             if mapper.view().l1(machine, direct_address(pages.start()))?.is_some() {
-                make_writable(machine, mapper.view(), &mut batch, pages)?;
+                for pfn in pages.iter() {
+                    make_writable(machine, &mut batch, mapper.view(), pfn)?;
+                }
             } else {
                 mapper.map(machine, pages)?;
             }

@@ -26,7 +26,7 @@ use crate::{
     paging::{
         batch::Batch,
         entry::{Access, Entry},
-        freeze::{seal_page, thawed, unseal},
+        freeze::{make_writable, reclaim, seal_page},
         level::{Arithmetic, L1, L2},
         table::{Live, Table},
     },
@@ -229,7 +229,7 @@ impl Place {
 
         let mut batch = Batch::for_updates(Doing::Unmap, most);
         for pfn in self.held() {
-            unseal(machine, &mut batch, view, pfn)?;
+            make_writable(machine, &mut batch, view, pfn)?;
         }
         // A stale read-only translation would fault on the first write.
         batch.commit(machine)?.flush(machine)
@@ -248,12 +248,12 @@ impl Place {
                     frame.discount_mapping(map.view().authority());
                     frame.into_free().map_err(|frame| Error::NoMemory { pfn: frame.pfn() })
                 }
-                Page::Constant(frame) | Page::Text(frame) => thawed(machine, map.view(), frame.pfn()),
+                Page::Constant(frame) | Page::Text(frame) => reclaim(machine, map.view(), frame.pfn()),
             };
             result = result.and(free.map(|frame| map.give(machine, frame)));
         }
         for table in self.tables.into_iter().rev() {
-            let free = thawed(machine, map.view(), table);
+            let free = reclaim(machine, map.view(), table);
             result = result.and(free.map(|frame| map.give(machine, frame)));
         }
         result
@@ -321,11 +321,7 @@ fn l2<M: Machine>(machine: &M, view: &View, address: VirtAddr) -> Result<Table<L
     view.l2(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 2 })
 }
 
-/// Returns one address in each stretch that one L1 table covers.
+/// Returns one address in each piece of a region that one L1 table covers.
 fn chunks(region: Region) -> impl Iterator<Item = VirtAddr> {
-    let first = region.start().as_u64() / L2::REACH;
-    (first..=region.last() / L2::REACH).map(move |chunk| {
-        let start = chunk * L2::REACH;
-        VirtAddr::new_truncate(start.max(region.start().as_u64()))
-    })
+    region.pieces(L2::REACH).map(|piece| piece.start())
 }

@@ -1,7 +1,8 @@
 //! Taking the right to write away, and giving it back.
 //!
 //! *What this is*: a frame is sealed, and a table frozen, by making every mapping of it read-only; the way back makes the direct
-//! map's writable again. It stands apart from `table.rs` because it has to walk the live tables.
+//! map's writable again, and owns the frame anew. All that is read-only in the direct map came to be so here or was mapped so, and
+//! becomes writable here. It stands apart from `table.rs` because it has to walk the live tables.
 //!
 //! *What must hold*: the change to read-only is in the batch before anything that could hook the table, and Xen carries a batch
 //! out in order (see [`crate::paging::batch::Batch`]).
@@ -9,15 +10,16 @@
 //! *What is not prevented*: a second writable mapping that is not in the [`View`]. Xen refuses the hook then.
 
 use p2m::{Frame, Sealed};
-use start_info::Pfn;
+use start_info::{Maddr, Pfn};
+use x86_64::VirtAddr;
 
 use crate::{
-    error::Error,
-    hv::{Machine, Update},
+    error::{Doing, Error},
+    hv::{Machine, Update, VaUpdate},
     paging::{
         batch::Batch,
         entry::{Access, Entry},
-        level::Level,
+        level::{L1, Level},
         table::{Draft, Frozen, Table},
     },
     space::view::View,
@@ -44,8 +46,8 @@ impl<L: Level> Table<L, Frozen> {
     /// # Errors
     /// [`Error::Refused`] when Xen refuses, which it does while any live table leads to this one.
     pub(crate) fn thaw<M: Machine>(self, machine: &mut M, view: &View) -> Result<Frame, (Self, Error)> {
-        match view.make_writable(machine, self.pfn(), self.mfn()) {
-            Ok(frame) => Ok(frame),
+        match make_writable_at_once(machine, view, self.pfn()) {
+            Ok(()) => reclaim(machine, view, self.pfn()).map_err(|error| (self, error)),
             Err(error) => Err((self, error)),
         }
     }
@@ -85,18 +87,17 @@ pub(crate) fn seal_page<M: Machine>(
 }
 
 /// Lets a page that nothing else maps any more be written through the direct map again, by way of the batch; nothing is
-/// to be done where it can be. Once that is committed and flushed, [`thawed`] gives it.
+/// to be done where it can be. Once that is committed and flushed, [`reclaim`] gives it.
 ///
 /// # Errors
 /// [`Error::NotMapped`] when the direct map has no table for it, [`Error::Refused`] when a full batch is sent.
-pub(crate) fn unseal<M: Machine>(
+pub(crate) fn make_writable<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
     view: &View,
     pfn: Pfn,
 ) -> Result<(), Error> {
-    let address = view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
-    let (slot, entry) = view.leaf(machine, address)?;
+    let (_, slot, entry) = direct(machine, view, pfn)?;
     match entry.mfn() {
         Some(mfn) if !entry.is_writable() => {
             batch.push(machine, Update::new(slot, Entry::leaf(mfn, Access::ReadWrite)))
@@ -105,13 +106,28 @@ pub(crate) fn unseal<M: Machine>(
     }
 }
 
-/// Owns a page anew that can be written through the direct map, after [`unseal`].
+/// As [`make_writable`] for one page, which is flushed with the change; if Xen refuses, nothing is changed.
+fn make_writable_at_once<M: Machine>(machine: &mut M, view: &View, pfn: Pfn) -> Result<(), Error> {
+    let (address, _, entry) = direct(machine, view, pfn)?;
+    let mfn = entry.mfn().ok_or(Error::NoMemory { pfn })?;
+    machine
+        .update_va_mapping(VaUpdate::new(address, Entry::leaf(mfn, Access::ReadWrite)))
+        .map_err(|errno| Error::Refused { doing: Doing::Release, done: 0, errno })
+}
+
+/// Owns a page anew that can be written through the direct map.
 ///
 /// # Errors
 /// [`Error::NoMemory`] when the direct map does not map it for writing.
-pub(crate) fn thawed<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<Frame, Error> {
-    let address = view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
-    let (_, entry) = view.leaf(machine, address)?;
+pub(crate) fn reclaim<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<Frame, Error> {
+    let (_, _, entry) = direct(machine, view, pfn)?;
     let mfn = entry.mfn().filter(|_| entry.is_writable()).ok_or(Error::NoMemory { pfn })?;
     view.direct().thawed(view.authority(), pfn, mfn).ok_or(Error::NoMemory { pfn })
+}
+
+/// Returns where the direct map has a page, and the entry there with its own address.
+fn direct<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<(VirtAddr, Maddr, Entry<L1>), Error> {
+    let address = view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
+    let (slot, entry) = view.leaf(machine, address)?;
+    Ok((address, slot, entry))
 }

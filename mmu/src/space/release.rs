@@ -17,8 +17,8 @@ use crate::{
     error::{Doing, Error},
     hv::{ExtOp, Hypervisor, Machine, VaUpdate},
     layout::{KERNEL_MAP, MODULES},
-    paging::{batch::Batch, entry::Entry, freeze::unseal},
-    space::{build::NewSpace, old_list::OldList, view::View},
+    paging::{batch::Batch, entry::Entry, freeze::make_writable},
+    space::{build::NewSpace, old_list::OldList},
 };
 
 /// What was given back.
@@ -81,7 +81,9 @@ pub fn release<M: Machine>(
 
     let mut batch = Batch::new(Doing::Release);
     for range in [released.tables, released.stack] {
-        make_writable(machine, map.view(), &mut batch, range.intersection(map.view().direct().frames()))?;
+        for pfn in range.intersection(map.view().direct().frames()).iter() {
+            make_writable(machine, &mut batch, map.view(), pfn)?;
+        }
     }
     // A stale read-only translation would fault on the first write of a page given back.
     batch.commit(machine)?.flush(machine)?;
@@ -91,19 +93,6 @@ pub fn release<M: Machine>(
     }
     map.take_up(machine, p2m, released.list, late)?;
     Ok(released)
-}
-
-/// Lets pages be written through the direct map, by way of the batch.
-///
-/// # Errors
-/// As [`unseal`].
-pub(crate) fn make_writable<M: Machine>(
-    machine: &mut M,
-    view: &View,
-    batch: &mut Batch,
-    pages: PfnRange,
-) -> Result<(), Error> {
-    pages.iter().try_for_each(|pfn| unseal(machine, batch, view, pfn))
 }
 
 /// Takes the builder's mapping of a page of the image away: of the page below the stack, which nothing uses. The first step of

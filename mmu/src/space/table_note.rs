@@ -18,7 +18,7 @@ use crate::{
     paging::{
         batch::Batch,
         entry::Entry,
-        freeze::{thawed, unseal},
+        freeze::{make_writable, reclaim},
         level::{Arithmetic, L2, L3, L4},
     },
     space::{table_source::Note, view::View},
@@ -58,7 +58,7 @@ pub(crate) trait TableNote: Note {
         let mut batch = Batch::new(doing);
         for number in 0..self.len() {
             if let Some(pfn) = self.table(machine, number) {
-                unseal(machine, &mut batch, view, pfn)?;
+                make_writable(machine, &mut batch, view, pfn)?;
             }
         }
         // A stale read-only translation would fault on the first write, one of an attempt before this too.
@@ -110,7 +110,7 @@ pub(crate) trait TableNote: Note {
     ) -> Result<(), Error> {
         while let Some(last) = self.len().checked_sub(1) {
             if let Some(pfn) = self.table(machine, last) {
-                let frame = thawed(machine, view, pfn)?;
+                let frame = reclaim(machine, view, pfn)?;
                 keep(machine, frame);
             }
             self.forget_last();

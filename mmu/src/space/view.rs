@@ -9,16 +9,16 @@
 
 use alloc::vec::Vec;
 
-use p2m::{Authority, Frame, MachineToPhys, Mapped, Memory, Span, Unmapped, Window, Word};
+use p2m::{Authority, MachineToPhys, Mapped, Memory, Span, Unmapped, Window, Word};
 use start_info::{ENTRIES, Index, Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
     error::{Doing, Error},
-    hv::{Machine, VaUpdate},
+    hv::Machine,
     paging::{
         batch::Batch,
-        entry::{Access, Entry},
+        entry::Entry,
         level::{Arithmetic, Inner, L1, L2, L3, L4, Level},
         table::{Frozen, Live, Table},
     },
@@ -243,26 +243,6 @@ impl View {
             self.l1(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })?;
         let index = L1::index(address);
         Ok((l1.mfn().maddr().entry(index), self.read(machine, &l1, index)?))
-    }
-
-    /// Makes a page that is no live table any more writable in the direct map.
-    ///
-    /// # Errors
-    /// [`Error::NoMemory`] for a page outside the direct map, [`Error::Refused`] when Xen refuses.
-    pub(crate) fn make_writable<M: Machine>(
-        &self,
-        machine: &mut M,
-        pfn: Pfn,
-        mfn: Mfn,
-    ) -> Result<Frame, Error> {
-        let address = self.direct.address(pfn).ok_or(Error::NoMemory { pfn })?;
-        let update = VaUpdate::new(address, Entry::leaf(mfn, Access::ReadWrite));
-        machine.update_va_mapping(update).map_err(|errno| Error::Refused {
-            doing: Doing::Release,
-            done: 0,
-            errno,
-        })?;
-        self.direct.thawed(&self.authority, pfn, mfn).ok_or(Error::NoMemory { pfn })
     }
 
     /// Calls `visit` with the page of every live table outside Xen's slots, the roots first.
