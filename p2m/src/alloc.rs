@@ -164,8 +164,8 @@ impl FrameAllocator {
     fn describe(&self, memory: &mut impl Memory, span: PfnRange, below: Option<Pfn>) {
         let first = span.start();
         if let Some(page) = self.window.address(first) {
-            // The first page of a free span is ours to write; the machine number plays no part in a store.
-            let mut frame = Frame::mint(first, start_info::Mfn::new(0), page);
+            // The first page of a free span is ours to write.
+            let mut frame = Frame::mint(first, page);
             frame.set(memory, LENGTH, span.len().get());
             frame.set(memory, BELOW, below.map_or(NOTHING, Pfn::get));
         }

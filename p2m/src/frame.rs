@@ -12,7 +12,7 @@
 
 use core::marker::PhantomData;
 
-use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
+use start_info::{Index, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -45,32 +45,32 @@ mod private {
     impl Private for super::Data {}
 }
 
-/// A page of the guest's memory, held by one owner.
+/// A page of the guest's memory, held by one owner. It does not know its machine frame, which another one becomes when a guest
+/// is saved and restored: the P2M or the tables say which.
 #[derive(Debug)]
 pub struct Frame<S = Free> {
     pfn: Pfn,
-    mfn: Mfn,
     address: VirtAddr,
     state: S,
 }
 
 impl Frame {
-    pub(crate) const fn mint(pfn: Pfn, mfn: Mfn, address: VirtAddr) -> Self {
-        Self { pfn, mfn, address, state: Free(()) }
+    pub(crate) const fn mint(pfn: Pfn, address: VirtAddr) -> Self {
+        Self { pfn, address, state: Free(()) }
     }
 
     /// Decides that the page is memory to be mapped writable, and not a table.
     #[must_use]
     pub fn into_data(self) -> Frame<Data> {
-        let Self { pfn, mfn, address, .. } = self;
-        Frame { pfn, mfn, address, state: Data { mappings: 0 } }
+        let Self { pfn, address, .. } = self;
+        Frame { pfn, address, state: Data { mappings: 0 } }
     }
 
     /// Decides that the page is written no more. `mmu` calls this when it takes the writable mapping away.
     #[must_use]
     pub fn into_sealed(self, _: &Authority) -> Frame<Sealed> {
-        let Self { pfn, mfn, address, .. } = self;
-        Frame { pfn, mfn, address, state: Sealed(()) }
+        let Self { pfn, address, .. } = self;
+        Frame { pfn, address, state: Sealed(()) }
     }
 }
 
@@ -90,7 +90,7 @@ impl Frame<Data> {
     /// # Errors
     /// Gives the page back while it is still mapped elsewhere.
     pub fn into_free(self) -> Result<Frame, Self> {
-        if self.state.mappings == 0 { Ok(Frame::mint(self.pfn, self.mfn, self.address)) } else { Err(self) }
+        if self.state.mappings == 0 { Ok(Frame::mint(self.pfn, self.address)) } else { Err(self) }
     }
 }
 
@@ -99,12 +99,6 @@ impl<S> Frame<S> {
     #[must_use]
     pub const fn pfn(&self) -> Pfn {
         self.pfn
-    }
-
-    /// Returns the page's machine number.
-    #[must_use]
-    pub const fn mfn(&self) -> Mfn {
-        self.mfn
     }
 
     /// Returns the virtual address at which the direct map, or at first the builder, maps the page.

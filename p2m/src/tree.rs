@@ -173,10 +173,9 @@ impl Tree {
     /// for a shared leaf, and for one that the direct map `window` does not map.
     pub fn undo(&mut self, memory: &mut impl Memory, window: &Window, new: NewLeaf) -> Option<Frame> {
         let leaf = self.leaf(memory, new.index)?;
-        let frame = self
-            .leaf_pfn(memory, window, new.index)
-            .ok()
-            .and_then(|pfn| Some(Frame::mint(pfn, self.entry(memory, pfn).ram()?, window.address(pfn)?)));
+        let frame = self.leaf_pfn(memory, window, new.index).ok().and_then(|pfn| {
+            self.entry(memory, pfn).ram().and(window.address(pfn)).map(|page| Frame::mint(pfn, page))
+        });
         self.lowest(memory, new.index)?.store(
             memory,
             inner_index(new.index, 0),

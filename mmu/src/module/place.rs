@@ -69,14 +69,18 @@ impl Page {
         view: &View,
     ) -> Result<Entry<L1>, Error> {
         match self {
-            Self::Data(frame) => Ok(Entry::writable(frame)),
+            Self::Data(frame) => {
+                let pfn = frame.pfn();
+                let mfn = view.frame_of(machine, pfn)?;
+                Ok(Entry::writable(frame, mfn))
+            }
             Self::Constant(frame) => {
-                seal_page(machine, batch, view, frame.pfn())?;
-                Ok(Entry::constant(frame))
+                let mfn = seal_page(machine, batch, view, frame.pfn())?;
+                Ok(Entry::constant(frame, mfn))
             }
             Self::Text(frame) => {
-                seal_page(machine, batch, view, frame.pfn())?;
-                Ok(Entry::executable(frame))
+                let mfn = seal_page(machine, batch, view, frame.pfn())?;
+                Ok(Entry::executable(frame, mfn))
             }
         }
     }

@@ -9,8 +9,8 @@
 //!
 //! *What is not prevented*: a second writable mapping that is not in the [`View`]. Xen refuses the hook then.
 
-use p2m::{Frame, Sealed};
-use start_info::{Maddr, Pfn};
+use p2m::Frame;
+use start_info::{Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -36,7 +36,9 @@ impl<L: Level> Table<L, Draft> {
         batch: &mut Batch,
         view: &View,
     ) -> Result<Table<L, Frozen>, Error> {
-        Ok(Table::of_sealed(&seal(machine, batch, view, self.into_frame())?))
+        let frame = self.into_frame();
+        let mfn = seal_page(machine, batch, view, frame.pfn())?;
+        Ok(Table::of_sealed(&frame.into_sealed(view.authority()), mfn))
     }
 }
 
@@ -53,37 +55,26 @@ impl<L: Level> Table<L, Frozen> {
     }
 }
 
-/// Takes the writable mappings of a frame away, by way of the batch.
+/// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more; returns its machine frame.
 ///
 /// # Errors
-/// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::Refused`] when a full batch is sent.
-pub(crate) fn seal<M: Machine>(
-    machine: &mut M,
-    batch: &mut Batch,
-    view: &View,
-    frame: Frame,
-) -> Result<Frame<Sealed>, Error> {
-    seal_page(machine, batch, view, frame.pfn())?;
-    Ok(frame.into_sealed(view.authority()))
-}
-
-/// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more.
-///
-/// # Errors
-/// As [`seal`].
+/// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::NoMemory`] for a page that nothing maps,
+/// [`Error::Refused`] when a full batch is sent.
 pub(crate) fn seal_page<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
     view: &View,
     pfn: Pfn,
-) -> Result<(), Error> {
+) -> Result<Mfn, Error> {
+    let mut mfn = None;
     for address in view.aliases(pfn) {
         let (slot, entry) = view.leaf(machine, address)?;
         if entry.is_writable() {
             batch.push(machine, Update::new(slot, entry.read_only()))?;
         }
+        mfn = entry.mfn().or(mfn);
     }
-    Ok(())
+    mfn.ok_or(Error::NoMemory { pfn })
 }
 
 /// Lets a page that nothing else maps any more be written through the direct map again, by way of the batch; nothing is
@@ -121,8 +112,8 @@ fn make_writable_at_once<M: Machine>(machine: &mut M, view: &View, pfn: Pfn) -> 
 /// [`Error::NoMemory`] when the direct map does not map it for writing.
 pub(crate) fn reclaim<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<Frame, Error> {
     let (_, _, entry) = direct(machine, view, pfn)?;
-    let mfn = entry.mfn().filter(|_| entry.is_writable()).ok_or(Error::NoMemory { pfn })?;
-    view.direct().thawed(view.authority(), pfn, mfn).ok_or(Error::NoMemory { pfn })
+    let frame = view.direct().thawed(view.authority(), pfn).filter(|_| entry.is_writable());
+    frame.ok_or(Error::NoMemory { pfn })
 }
 
 /// Returns where the direct map has a page, and the entry there with its own address.

@@ -144,9 +144,9 @@ impl<L: Level, S: Linkable> Target<L> for Table<L, S> {
 }
 
 impl<L: Level> Table<L, Frozen> {
-    /// Takes note that nobody can write the table's frame any more.
-    pub(crate) const fn of_sealed(frame: &Frame<Sealed>) -> Self {
-        Self::new(Frozen(frame.pfn(), frame.mfn()))
+    /// Takes note that nobody can write the table's frame any more, which the live tables have at `mfn`.
+    pub(crate) const fn of_sealed(frame: &Frame<Sealed>, mfn: Mfn) -> Self {
+        Self::new(Frozen(frame.pfn(), mfn))
     }
 
     /// Returns the table's page.

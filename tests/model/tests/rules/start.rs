@@ -194,7 +194,8 @@ fn a_store_before_the_flush_ends_the_test_which_is_stricter_than_xen() {
     let mut frame = frames.take(&built.machine, &list).unwrap();
     frame.set(&mut built.machine, Index::FIRST, 1);
     let table = built.machine.built_mfn(built.places.tables.start + 3).unwrap();
-    let (target, entry) = (table.maddr().get() + 0x20 * 8, frame.mfn().maddr().get());
+    let own = built.machine.built_mfn(frame.pfn().get()).unwrap();
+    let (target, entry) = (table.maddr().get() + 0x20 * 8, own.maddr().get());
     // Read-only and writable again: a processor may still hold the first change.
     built.machine.update_entries(&[(target, entry | 0x61), (target, entry | 0x8000_0000_0000_0063)]).unwrap();
     frame.set(&mut built.machine, Index::FIRST, 2);

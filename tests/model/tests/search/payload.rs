@@ -295,7 +295,8 @@ impl Payload {
     }
 
     fn keep(&mut self, frame: &Frame) {
-        let numbers = (frame.pfn(), frame.mfn());
+        let Some(mfn) = self.subject.entry(frame.pfn()).ram() else { return };
+        let numbers = (frame.pfn(), mfn);
         self.kept.retain(|kept| *kept != numbers);
         self.kept.insert(0, numbers);
         self.kept.truncate(KEPT);
