@@ -17,7 +17,7 @@ use crate::{
 /// The most pages that the three-level form can describe.
 const THREE_LEVEL_REACH: u64 = ENTRIES * ENTRIES * ENTRIES;
 
-/// The three-level frame list.
+/// The three-level frame list. Its words are machine frames: a resume has to write them anew.
 #[derive(Debug)]
 pub struct Publication {
     top: Option<Frame>,

@@ -18,7 +18,8 @@ use crate::{
     Ring, Screen, ScreenError, flags::Flags,
 };
 
-/// What a domain knows about itself before it has touched anything.
+/// What a domain knows about itself before it has touched anything. Its machine frames, of shared_info and the rings, are those of
+/// this start: a resume has to read start_info anew.
 #[derive(Clone, Debug)]
 pub struct BootFacts {
     nr_pages: PageCount,

@@ -46,7 +46,7 @@ struct Taken {
     leaving: bool,
 }
 
-/// Machine frames that are mapped.
+/// Machine frames that are mapped. They are a device's or Xen's, so no resume can renew them: unmap them before a suspend.
 #[derive(Debug)]
 #[must_use = "what is mapped stays mapped until it is given to unmap"]
 pub struct IoPages {

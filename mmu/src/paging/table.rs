@@ -5,6 +5,8 @@
 //! way back is detach, then thaw.
 //!
 //! *What must hold*: a table is frozen before it is linked, and is live before anything but Xen changes it. `freeze.rs` freezes.
+//! A frozen or live table knows its machine frame and is used within one call: none is held across a suspend
+//! (`docs/decisions/0022-what-a-resume-renews.md`). Who keeps a table keeps its page, or is `space/roots.rs`.
 
 use core::marker::PhantomData;
 
