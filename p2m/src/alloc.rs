@@ -38,14 +38,14 @@ impl FrameAllocator {
     /// Makes an allocator without frames for a window.
     #[must_use]
     pub const fn new(window: Window) -> Self {
-        Self { window, top: PfnRange::first(PageCount::ZERO), below: None, free: 0, taken: 0 }
+        Self { window, top: PfnRange::EMPTY, below: None, free: 0, taken: 0 }
     }
 
     /// Takes note of the window's new extent. Frames that were free in a window elsewhere are given up: memory is handed
     /// out anew through the new one.
     pub fn move_to(&mut self, window: Window) {
         if self.window.base() != window.base() {
-            (self.top, self.below, self.free) = (PfnRange::default(), None, 0);
+            (self.top, self.below, self.free) = (PfnRange::EMPTY, None, 0);
         }
         self.window = window;
     }
@@ -73,8 +73,7 @@ impl FrameAllocator {
 
     /// Takes back a frame; its contents are lost.
     pub fn give_frame(&mut self, memory: &mut impl Memory, frame: Frame) {
-        let one = PfnRange::try_new(frame.pfn(), PageCount::new(1)).unwrap_or_default();
-        self.give(memory, Span::mint(one));
+        self.give(memory, Span::mint(PfnRange::one(frame.pfn())));
     }
 
     /// Takes a frame; its contents are undefined. `None` when there are no more.
@@ -106,7 +105,7 @@ impl FrameAllocator {
         loop {
             if self.top.len() >= len {
                 let mut rest = Span::<Mapped>::mint(self.top);
-                let kept = rest.take_until(self.top.end() - len.get());
+                let kept = rest.take_first(self.top.len().less(len));
                 self.top = kept.range();
                 self.free -= len.get();
                 self.taken += len.get();
@@ -114,13 +113,11 @@ impl FrameAllocator {
                 break;
             }
             // Set the span aside on a chain of its own, then look at the next.
-            if let Ok(first) = Pfn::try_new(self.top.start())
-                && !self.top.is_empty()
-            {
-                self.describe(memory, first, self.top.len(), passed);
-                passed = Some(first);
+            if !self.top.is_empty() {
+                self.describe(memory, self.top, passed);
+                passed = Some(self.top.start());
             }
-            self.top = PfnRange::default();
+            self.top = PfnRange::EMPTY;
             if !self.pop(memory) {
                 break;
             }
@@ -146,18 +143,13 @@ impl FrameAllocator {
     }
 
     fn push(&mut self, memory: &mut impl Memory, range: PfnRange) {
-        if !self.top.is_empty()
-            && self.top.end() == range.start()
-            && let (Ok(first), Ok(end)) = (Pfn::try_new(self.top.start()), Pfn::try_new(range.end()))
-        {
-            self.top = PfnRange::between(first, end);
-            return;
-        }
-        if !self.top.is_empty()
-            && let Ok(first) = Pfn::try_new(self.top.start())
-        {
-            self.describe(memory, first, self.top.len(), self.below);
-            self.below = Some(first);
+        if !self.top.is_empty() {
+            if self.top.end() == range.start() {
+                self.top = PfnRange::between(self.top.start(), range.end());
+                return;
+            }
+            self.describe(memory, self.top, self.below);
+            self.below = Some(self.top.start());
         }
         self.top = range;
     }
@@ -168,20 +160,21 @@ impl FrameAllocator {
         true
     }
 
-    fn describe(&self, memory: &mut impl Memory, first: Pfn, len: PageCount, below: Option<Pfn>) {
+    /// Writes into a span's first page how long it is, and where the span below starts.
+    fn describe(&self, memory: &mut impl Memory, span: PfnRange, below: Option<Pfn>) {
+        let first = span.start();
         if let Some(page) = self.window.address(first) {
-            // The first page of a free span is ours to write; the machine number plays no part in a store.
-            let mut frame = Frame::mint(first, start_info::Mfn::new(0), page);
-            frame.set(memory, LENGTH, len.get());
+            // The first page of a free span is ours to write.
+            let mut frame = Frame::mint(first, page);
+            frame.set(memory, LENGTH, span.len().get());
             frame.set(memory, BELOW, below.map_or(NOTHING, Pfn::get));
         }
     }
 
     fn read_description(&self, memory: &impl Memory, first: Pfn) -> (PfnRange, Option<Pfn>) {
         let read = |index| self.window.word(first, index).map_or(NOTHING, |word| memory.load(word));
-        let range = PageCount::try_new(read(LENGTH))
-            .and_then(|len| PfnRange::try_new(first, len))
-            .unwrap_or_default();
+        // As `describe` wrote it. Whatever stands there, no page outside the window becomes free by it.
+        let range = PfnRange::between(first, first.plus(read(LENGTH))).intersection(self.window.frames());
         (range, Pfn::try_new(read(BELOW)).ok())
     }
 }

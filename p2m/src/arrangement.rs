@@ -16,7 +16,7 @@
 
 use core::{cell::Cell, fmt};
 
-use start_info::{ENTRIES, MAX_FRAMES, MemoryMap, PageCount, Pfn, PfnRange};
+use start_info::{ENTRIES, MemoryMap, PageCount, Pfn, PfnRange};
 
 use crate::{Authority, Conflict, Entry, List, Memory, Occupant, Occupied, translate::Translate};
 
@@ -35,7 +35,7 @@ pub enum Displaced {
 }
 
 /// Pages that get other numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
     /// Their numbers in the builder's list.
     pub from: PfnRange,
@@ -50,7 +50,7 @@ struct Machine {
     occupied: Occupied,
     displaced: Displaced,
     /// The first number that no page is moved to.
-    end: u64,
+    end: Pfn,
 }
 
 /// The builder's list, seen under the new numbers.
@@ -65,19 +65,18 @@ pub struct Arrangement {
 }
 
 /// Numbers that mean the same kind of thing.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Run {
     pages: PfnRange,
     meaning: Meaning,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 enum Meaning {
     /// What the builder's list says.
-    #[default]
     Listed,
     /// What the builder's list says of the pages from this number on.
-    Moved(u64),
+    Moved(Pfn),
     /// The machine frames of the same numbers.
     Identity,
     /// Nothing.
@@ -88,7 +87,8 @@ impl Arrangement {
     /// Leaves every page its number: a domU without a map.
     #[must_use]
     pub fn as_built(list: List) -> Self {
-        Self { list, pages: list.pages(), machine: None, last: Cell::default() }
+        let last = Run { pages: PfnRange::EMPTY, meaning: Meaning::Listed };
+        Self { list, pages: list.pages(), machine: None, last: Cell::new(last) }
     }
 
     /// Plans which pages get other numbers, because the map has no RAM where they are. The authority stands for `occupied`
@@ -104,12 +104,13 @@ impl Arrangement {
         displaced: Displaced,
     ) -> Result<Self, Conflict> {
         let mut plan = Self::as_built(list);
-        let mut machine = Machine { map, occupied, displaced, end: MAX_FRAMES };
-        machine.check(list.pages().get())?;
-        machine.end = machine.best_end(list.pages().get());
+        let listed = PfnRange::first(list.pages()).end();
+        let mut machine = Machine { map, occupied, displaced, end: Pfn::LAST };
+        machine.check(listed)?;
+        machine.end = machine.best_end(listed);
         plan.machine = Some(machine);
-        let end = plan.moves().map(|moved| moved.to.end()).fold(list.pages().get(), u64::max);
-        plan.pages = PageCount::try_new(end).unwrap_or(list.pages());
+        let end = plan.moves().map(|moved| moved.to.end()).fold(listed, Pfn::max);
+        plan.pages = end.count_below();
         Ok(plan)
     }
 
@@ -128,32 +129,31 @@ impl Arrangement {
     /// Returns how many pages of memory there are: the builder's, less those that are given back at once.
     #[must_use]
     pub fn memory(&self) -> PageCount {
-        let given_back: u64 = self.given_back().map(|range| range.len().get()).sum();
-        PageCount::try_new(self.list.pages().get().saturating_sub(given_back)).unwrap_or_default()
+        self.given_back().fold(self.list.pages(), |rest, range| rest.less(range.len()))
     }
 
     /// Returns the pages that get other numbers, in ascending order of both.
     pub fn moves(&self) -> impl Iterator<Item = Move> + '_ {
-        self.machine.iter().flat_map(|machine| machine.moves(self.list.pages().get()))
+        self.machine.iter().flat_map(|machine| machine.moves(self.listed().end()))
     }
 
     /// Returns the pages, by the list's numbers, that are given back at once.
     pub fn given_back(&self) -> impl Iterator<Item = PfnRange> + '_ {
-        let end = self.list.pages().get();
-        let moved = self.moves().last().map_or(0, |last| last.from.end());
+        let end = self.listed().end();
+        let moved = self.moves().last().map_or(Pfn::new(0), |last| last.from.end());
         let vacant = self.machine.iter().flat_map(move |machine| machine.vacant(end));
-        vacant.map(move |vacant| behind(vacant, moved)).filter(|rest| !rest.is_empty())
+        vacant.map(move |vacant| vacant.from(moved)).filter(|rest| !rest.is_empty())
     }
 
     /// Returns the pages that are in use where there is no RAM, and are given back when they are let go.
     pub fn late(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
-        let end = self.list.pages().get();
+        let end = self.listed().end();
         self.machine.iter().flat_map(move |machine| machine.late(end)).map(|(_, _, late)| late)
     }
 
     /// Returns the numbers that mean the machine frame of the same number.
     pub(crate) fn identity(&self) -> impl Iterator<Item = PfnRange> + '_ {
-        self.machine.iter().flat_map(|machine| machine.vacant(self.pages.get()))
+        self.machine.iter().flat_map(|machine| machine.vacant(self.numbers().end()))
     }
 
     /// Tells whether every page has the number the builder gave it.
@@ -165,12 +165,12 @@ impl Arrangement {
     /// Returns what leaf `index` of the P2M is made of, and the first leaf after it that needs a look of its own.
     #[inline]
     pub(crate) fn leaves(&self, index: u64) -> (LeafKind, u64) {
-        let leaf = PfnRange::clamped(index * ENTRIES, (index + 1) * ENTRIES);
-        let Ok(first) = Pfn::try_new(leaf.start()) else { return (LeafKind::Missing, index + 1) };
+        let first = Pfn::clamped(index * ENTRIES);
+        let leaf = PfnRange::between(first, first.plus(ENTRIES));
         let run = self.run(first);
         let kind = self.leaf(leaf, run);
         let end = match kind {
-            LeafKind::Identity | LeafKind::Missing => (run.pages.end() / ENTRIES).max(index + 1),
+            LeafKind::Identity | LeafKind::Missing => (run.pages.end().get() / ENTRIES).max(index + 1),
             LeafKind::List | LeafKind::Mixed => index + 1,
         };
         (kind, end)
@@ -179,7 +179,7 @@ impl Arrangement {
     #[inline]
     fn leaf(&self, leaf: PfnRange, run: Run) -> LeafKind {
         // The last page of the list is used in part; what follows in it is undefined, and nothing else's.
-        let end = if run.pages.end() == self.pages.get() { leaf.end() } else { run.pages.end() };
+        let end = if run.pages.end() == self.numbers().end() { leaf.end() } else { run.pages.end() };
         match run.meaning {
             _ if end < leaf.end() => LeafKind::Mixed,
             Meaning::Listed => LeafKind::List,
@@ -187,6 +187,16 @@ impl Arrangement {
             Meaning::Missing => LeafKind::Missing,
             Meaning::Identity | Meaning::Moved(_) => LeafKind::Mixed,
         }
+    }
+
+    /// Returns the numbers that the builder's list has.
+    const fn listed(&self) -> PfnRange {
+        PfnRange::first(self.list.pages())
+    }
+
+    /// Returns all numbers there are now.
+    const fn numbers(&self) -> PfnRange {
+        PfnRange::first(self.pages)
     }
 
     /// Returns the numbers around `pfn` that mean the same kind of thing.
@@ -201,52 +211,52 @@ impl Arrangement {
         run
     }
 
-    /// Reads words of the builder's list from `number` on, a page of the list at a time.
-    fn listed(&self, memory: &impl Memory, number: u64, words: &mut [u64]) {
-        let (mut next, mut rest) = (number, words);
-        while !rest.is_empty() {
-            let Ok(first) = Pfn::try_new(next) else { return rest.fill(Entry::MISSING) };
-            let here = (ENTRIES - next % ENTRIES).min(rest.len() as u64);
-            let (part, behind) = rest.split_at_mut(here as usize);
-            self.list.leaf_words(memory, first, part);
-            (next, rest) = (next + here, behind);
+    /// Reads words of the builder's list from `first` on, a page of the list at a time.
+    fn read_list(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
+        let mut rest = words;
+        for piece in PfnRange::between(first, first.plus(rest.len() as u64)).pieces(ENTRIES) {
+            let Some((part, behind)) = rest.split_at_mut_checked(piece.len().get() as usize) else { return };
+            self.list.leaf_words(memory, piece.start(), part);
+            rest = behind;
         }
+        // Behind the last number there is.
+        rest.fill(Entry::MISSING);
     }
 
     /// Looks for the run of a number. Not in the way of the many that lie in the run of the one before.
     #[inline(never)]
     fn find(&self, pfn: Pfn) -> Run {
-        let (number, listed) = (pfn.get(), self.list.pages().get());
-        if number < listed {
-            let mut start = 0;
+        let listed = self.listed().end();
+        if pfn < listed {
+            let mut start = Pfn::new(0);
             for pages in self.machine.iter().flat_map(|machine| machine.vacant(listed)) {
                 if pages.contains(pfn) {
                     return Run { pages, meaning: Meaning::Identity };
                 }
-                if number < pages.start() {
-                    return Run { pages: PfnRange::clamped(start, pages.start()), meaning: Meaning::Listed };
+                if pfn < pages.start() {
+                    return Run { pages: PfnRange::between(start, pages.start()), meaning: Meaning::Listed };
                 }
                 start = pages.end();
             }
-            return Run { pages: PfnRange::clamped(start, listed), meaning: Meaning::Listed };
+            return Run { pages: PfnRange::between(start, listed), meaning: Meaning::Listed };
         }
         if let Some(Move { from, to }) = self.moves().find(|moved| moved.to.contains(pfn)) {
             return Run { pages: to, meaning: Meaning::Moved(from.start()) };
         }
-        let holes = || self.identity().map(|pages| behind(pages, listed));
+        let holes = || self.identity().map(|pages| pages.from(listed));
         if let Some(pages) = holes().find(|pages| pages.contains(pfn)) {
             return Run { pages, meaning: Meaning::Identity };
         }
         // To the next number that means something, or to the end.
         let next = holes().chain(self.moves().map(|moved| moved.to)).map(PfnRange::start);
-        let end = next.filter(|&start| start > number).fold(MAX_FRAMES - 1, u64::min);
-        Run { pages: PfnRange::clamped(number, end), meaning: Meaning::Missing }
+        let end = next.filter(|&start| start > pfn).fold(Pfn::LAST, Pfn::min);
+        Run { pages: PfnRange::between(pfn, end), meaning: Meaning::Missing }
     }
 }
 
 impl Machine {
     /// Checks that what is in use where there is no RAM can go.
-    fn check(&self, end: u64) -> Result<(), Conflict> {
+    fn check(&self, end: Pfn) -> Result<(), Conflict> {
         let stuck = |occupant| {
             let list_stays = occupant == Occupant::List && self.displaced == Displaced::GivenBack;
             list_stays || !self.occupied.may_leave(occupant)
@@ -260,7 +270,7 @@ impl Machine {
     }
 
     /// Returns what is in use where there is no RAM: what it is, its pages, and which of them.
-    fn late(&self, end: u64) -> impl Iterator<Item = (Occupant, PfnRange, PfnRange)> + Clone + '_ {
+    fn late(&self, end: Pfn) -> impl Iterator<Item = (Occupant, PfnRange, PfnRange)> + Clone + '_ {
         self.map.holes(end).flat_map(|hole| {
             let held = self
                 .occupied
@@ -271,16 +281,16 @@ impl Machine {
     }
 
     /// Returns the numbers below `end` that are no RAM and that nothing holds.
-    fn vacant(&self, end: u64) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+    fn vacant(&self, end: Pfn) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         self.map.holes(end).flat_map(|hole| without(hole, &self.occupied))
     }
 
     /// Returns the end of numbers that leaves the most memory: what is moved, less what the P2M takes for numbers behind `end`.
-    fn best_end(&self, end: u64) -> u64 {
+    fn best_end(&self, end: Pfn) -> Pfn {
         let mut moved = 0;
         let choices = self.moves(end).map(|step| {
             moved += step.from.len().get();
-            let spans = step.to.end().div_ceil(SPAN) - end.div_ceil(SPAN);
+            let spans = step.to.end().get().div_ceil(SPAN) - end.get().div_ceil(SPAN);
             (moved.saturating_sub(spans * PAGES_PER_SPAN), step.to.end())
         });
         // Of ends that leave as much, the first.
@@ -288,12 +298,12 @@ impl Machine {
     }
 
     /// Pairs the numbers that are to be left with those behind `end` that the machine has RAM for.
-    fn moves(&self, end: u64) -> impl Iterator<Item = Move> + '_ {
+    fn moves(&self, end: Pfn) -> impl Iterator<Item = Move> + '_ {
         let mut vacant = self.vacant(end);
-        let free = self.map.ram().map(move |ram| before(behind(ram, end), self.end));
+        let free = self.map.ram().map(move |ram| ram.from(end).below(self.end));
         let free = free.filter(|ram| !ram.is_empty());
         let mut free = free.filter(|_| self.displaced == Displaced::Moved);
-        let (mut from, mut to) = (PfnRange::default(), PfnRange::default());
+        let (mut from, mut to) = (PfnRange::EMPTY, PfnRange::EMPTY);
         core::iter::from_fn(move || {
             if from.is_empty() {
                 from = vacant.next()?;
@@ -302,9 +312,9 @@ impl Machine {
                 to = free.next()?;
             }
             let len = from.len().min(to.len()).get();
-            let (at, on) = (from.start() + len, to.start() + len);
-            let moved = Move { from: before(from, at), to: before(to, on) };
-            (from, to) = (behind(from, at), behind(to, on));
+            let (at, on) = (from.start().plus(len), to.start().plus(len));
+            let moved = Move { from: from.below(at), to: to.below(on) };
+            (from, to) = (from.from(at), to.from(on));
             Some(moved)
         })
     }
@@ -328,8 +338,8 @@ impl Translate for Arrangement {
     fn without_memory(&self, _memory: &impl Memory, pfn: Pfn) -> PfnRange {
         let Run { pages, meaning } = self.run(pfn);
         match meaning {
-            Meaning::Identity | Meaning::Missing => behind(pages, pfn.get()),
-            Meaning::Listed | Meaning::Moved(_) => PfnRange::default(),
+            Meaning::Identity | Meaning::Missing => pages.from(pfn),
+            Meaning::Listed | Meaning::Moved(_) => PfnRange::EMPTY,
         }
     }
 
@@ -338,10 +348,7 @@ impl Translate for Arrangement {
         let Run { pages, meaning } = self.run(pfn);
         match meaning {
             Meaning::Listed => self.list.entry(memory, pfn),
-            Meaning::Moved(from) => {
-                let origin = Pfn::try_new(from + (pfn.get() - pages.start()));
-                origin.map_or(Entry::Missing, |origin| self.list.entry(memory, origin))
-            }
+            Meaning::Moved(from) => self.list.entry(memory, origin(from, pages, pfn)),
             Meaning::Identity => Entry::Identity,
             Meaning::Missing => Entry::Missing,
         }
@@ -349,20 +356,22 @@ impl Translate for Arrangement {
 
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
         let mut rest = words;
-        let mut next = first.get();
-        while !rest.is_empty() {
-            let Ok(pfn) = Pfn::try_new(next) else { return rest.fill(Entry::MISSING) };
+        let mut asked = PfnRange::between(first, first.plus(rest.len() as u64));
+        while let Some(pfn) = asked.iter().next() {
             let Run { pages, meaning } = self.run(pfn);
-            let here = pages.end().saturating_sub(next).clamp(1, rest.len() as u64);
-            let (part, behind) = rest.split_at_mut(here as usize);
+            let end = pages.end().max(pfn.plus(1));
+            let here = asked.below(end).len().get() as usize;
+            let Some((part, behind)) = rest.split_at_mut_checked(here) else { return };
             match meaning {
-                Meaning::Listed => self.listed(memory, next, part),
-                Meaning::Moved(from) => self.listed(memory, from + (next - pages.start()), part),
+                Meaning::Listed => self.read_list(memory, pfn, part),
+                Meaning::Moved(from) => self.read_list(memory, origin(from, pages, pfn), part),
                 Meaning::Identity => part.fill(Entry::Identity.encode()),
                 Meaning::Missing => part.fill(Entry::MISSING),
             }
-            (next, rest) = (next + here, behind);
+            (asked, rest) = (asked.from(end), behind);
         }
+        // Behind the last number there is.
+        rest.fill(Entry::MISSING);
     }
 }
 
@@ -395,10 +404,10 @@ fn without(range: PfnRange, occupied: &Occupied) -> impl Iterator<Item = PfnRang
                 .filter(|held| !held.is_empty())
                 .min_by_key(|held| held.start());
             let Some(held) = next else {
-                return Some(core::mem::take(&mut rest));
+                return Some(core::mem::replace(&mut rest, PfnRange::EMPTY));
             };
-            let free = before(rest, held.start());
-            rest = behind(rest, held.end());
+            let free = rest.below(held.start());
+            rest = rest.from(held.end());
             if !free.is_empty() {
                 return Some(free);
             }
@@ -407,10 +416,7 @@ fn without(range: PfnRange, occupied: &Occupied) -> impl Iterator<Item = PfnRang
     })
 }
 
-fn behind(run: PfnRange, start: u64) -> PfnRange {
-    PfnRange::clamped(run.start().max(start), run.end())
-}
-
-fn before(run: PfnRange, end: u64) -> PfnRange {
-    PfnRange::clamped(run.start(), run.end().min(end))
+/// Returns the number in the builder's list of a page that was moved: `to` got the numbers from `from` on.
+const fn origin(from: Pfn, to: PfnRange, pfn: Pfn) -> Pfn {
+    from.plus(pfn.get() - to.start().get())
 }

@@ -10,7 +10,7 @@ use crate::Occupant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{occupant} at {:#x}..{:#x} lies where the machine has {}; {}",
-    .pages.start() << 12, .pages.end() << 12, has(*.obstacle, *.hole), remedy(*.occupant)
+    .pages.start().get() << 12, .pages.end().get() << 12, has(*.obstacle, *.hole), remedy(*.occupant)
 )]
 pub struct Conflict {
     /// What it is.
@@ -26,7 +26,7 @@ pub struct Conflict {
 fn has(obstacle: Option<MapRegion>, hole: PfnRange) -> impl Display {
     fmt::from_fn(move |f| match obstacle {
         Some(region) => region.fmt(f),
-        None => write!(f, "no memory, {:#x}..{:#x}", hole.start() << 12, hole.end() << 12),
+        None => write!(f, "no memory, {:#x}..{:#x}", hole.start().get() << 12, hole.end().get() << 12),
     })
 }
 

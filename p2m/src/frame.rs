@@ -12,7 +12,7 @@
 
 use core::marker::PhantomData;
 
-use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
+use start_info::{Index, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -45,32 +45,32 @@ mod private {
     impl Private for super::Data {}
 }
 
-/// A page of the guest's memory, held by one owner.
+/// A page of the guest's memory, held by one owner. It does not know its machine frame, which another one becomes when a guest
+/// is saved and restored: the P2M or the tables say which.
 #[derive(Debug)]
 pub struct Frame<S = Free> {
     pfn: Pfn,
-    mfn: Mfn,
     address: VirtAddr,
     state: S,
 }
 
 impl Frame {
-    pub(crate) const fn mint(pfn: Pfn, mfn: Mfn, address: VirtAddr) -> Self {
-        Self { pfn, mfn, address, state: Free(()) }
+    pub(crate) const fn mint(pfn: Pfn, address: VirtAddr) -> Self {
+        Self { pfn, address, state: Free(()) }
     }
 
     /// Decides that the page is memory to be mapped writable, and not a table.
     #[must_use]
     pub fn into_data(self) -> Frame<Data> {
-        let Self { pfn, mfn, address, .. } = self;
-        Frame { pfn, mfn, address, state: Data { mappings: 0 } }
+        let Self { pfn, address, .. } = self;
+        Frame { pfn, address, state: Data { mappings: 0 } }
     }
 
     /// Decides that the page is written no more. `mmu` calls this when it takes the writable mapping away.
     #[must_use]
     pub fn into_sealed(self, _: &Authority) -> Frame<Sealed> {
-        let Self { pfn, mfn, address, .. } = self;
-        Frame { pfn, mfn, address, state: Sealed(()) }
+        let Self { pfn, address, .. } = self;
+        Frame { pfn, address, state: Sealed(()) }
     }
 }
 
@@ -90,7 +90,7 @@ impl Frame<Data> {
     /// # Errors
     /// Gives the page back while it is still mapped elsewhere.
     pub fn into_free(self) -> Result<Frame, Self> {
-        if self.state.mappings == 0 { Ok(Frame::mint(self.pfn, self.mfn, self.address)) } else { Err(self) }
+        if self.state.mappings == 0 { Ok(Frame::mint(self.pfn, self.address)) } else { Err(self) }
     }
 }
 
@@ -99,12 +99,6 @@ impl<S> Frame<S> {
     #[must_use]
     pub const fn pfn(&self) -> Pfn {
         self.pfn
-    }
-
-    /// Returns the page's machine number.
-    #[must_use]
-    pub const fn mfn(&self) -> Mfn {
-        self.mfn
     }
 
     /// Returns the virtual address at which the direct map, or at first the builder, maps the page.
@@ -171,10 +165,15 @@ impl<S> Span<S> {
     }
 
     /// Cuts off and returns the first frames, up to but not including `end`.
-    pub fn take_until(&mut self, end: u64) -> Self {
-        let (head, tail) = cut(self.range, end);
-        self.range = tail;
+    pub fn take_until(&mut self, end: Pfn) -> Self {
+        let head = self.range.below(end);
+        self.range = self.range.from(end);
         Self::mint(head)
+    }
+
+    /// Cuts off and returns the first `len` frames, or all.
+    pub(crate) fn take_first(&mut self, len: PageCount) -> Self {
+        self.take_until(self.range.start().plus(len.get()))
     }
 
     /// Hands every part of the span that lies outside all of `reserved` to `keep`, in ascending order.
@@ -210,17 +209,6 @@ impl Span<Unmapped> {
     }
 }
 
-fn cut(range: PfnRange, at: u64) -> (PfnRange, PfnRange) {
-    let at = at.clamp(range.start(), range.end());
-    match (Pfn::try_new(range.start()), Pfn::try_new(at), Pfn::try_new(range.end().saturating_sub(1))) {
-        (Ok(start), Ok(middle), Ok(_)) if at < range.end() => {
-            let tail = PageCount::try_new(range.end() - at).and_then(|len| PfnRange::try_new(middle, len));
-            (PfnRange::between(start, middle), tail.unwrap_or_default())
-        }
-        _ => (range, PfnRange::default()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,9 +239,9 @@ mod tests {
     #[test]
     fn a_cut_outside_the_span_takes_all_or_nothing() {
         let mut span = Span::<Mapped>::mint(run(10, 20));
-        assert!(span.take_until(3).is_empty());
-        assert_eq!(span.take_until(13).range(), run(10, 13));
-        assert_eq!(span.take_until(99).range(), run(13, 20));
+        assert!(span.take_until(Pfn::new(3)).is_empty());
+        assert_eq!(span.take_until(Pfn::new(13)).range(), run(10, 13));
+        assert_eq!(span.take_until(Pfn::new(99)).range(), run(13, 20));
         assert!(span.is_empty());
     }
 }

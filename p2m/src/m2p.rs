@@ -87,11 +87,11 @@ pub fn audit<M: Memory + MachineToPhys>(
             };
             if let Some(count) = count.filter(|_| !gap.is_empty()) {
                 *count += gap.len().get();
-                rest = PfnRange::clamped(gap.end(), rest.end());
+                rest = rest.from(gap.end());
                 continue;
             }
         }
-        rest = PfnRange::clamped(pfn.get() + 1, rest.end());
+        rest = rest.from(pfn.plus(1));
         match p2m.entry(machine, pfn) {
             Entry::Ram(mfn) => match machine.machine_to_phys(mfn) {
                 Some(back) if back == pfn.get() => audit.ram += 1,

@@ -7,7 +7,7 @@
 use core::fmt;
 
 use arrayvec::ArrayVec;
-use start_info::{BootFacts, P2mPlace, PageCount, Pfn, PfnRange};
+use start_info::{BootFacts, P2mPlace, PfnRange};
 
 /// How many things start_info can name.
 pub const MOST_OCCUPANTS: usize = 8;
@@ -56,21 +56,20 @@ impl Occupied {
     /// Finds them. The pages for rings count whatever frames start_info names: those are checked before a ring is used.
     #[must_use]
     pub fn at_entry(facts: &BootFacts) -> Self {
-        let one = |pfn: Pfn| PfnRange::try_new(pfn, PageCount::new(1)).unwrap_or_default();
         let (P2mPlace::Image(list) | P2mPlace::Own(list)) = facts.p2m_list().place;
         let fixed = [
             (Occupant::Image, facts.image()),
             (Occupant::List, list),
-            (Occupant::StartInfo, one(facts.start_info_pfn())),
+            (Occupant::StartInfo, PfnRange::one(facts.start_info_pfn())),
             (Occupant::PageTables, facts.page_tables().pfns),
-            (Occupant::BootStack, one(facts.boot_stack())),
+            (Occupant::BootStack, PfnRange::one(facts.boot_stack())),
         ];
         let ramdisk = facts.ramdisk().map(|ramdisk| (Occupant::Ramdisk, ramdisk.pfns));
         let rings = facts.ring_pages();
         let ranges = fixed
             .into_iter()
             .chain(ramdisk)
-            .chain(rings.iter().map(|pfn| (Occupant::Ring, one(pfn))))
+            .chain(rings.iter().map(|pfn| (Occupant::Ring, PfnRange::one(pfn))))
             .collect();
         Self { ranges, is_dom0: facts.is_dom0() }
     }

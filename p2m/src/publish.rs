@@ -8,7 +8,7 @@
 //! leaf does. The three-level form ends at 2^27 pages (512 GiB); above, it is marked invalid and only the linear form
 //! remains.
 
-use start_info::{ENTRIES, Index, Mfn, PageCount};
+use start_info::{ENTRIES, Index, Mfn, PageCount, Pfn};
 
 use crate::{
     Error, Frame, FrameSource, MachineToPhys, Memory, NewLeaf, Translate, Tree, Window, entry::Entry,
@@ -17,7 +17,7 @@ use crate::{
 /// The most pages that the three-level form can describe.
 const THREE_LEVEL_REACH: u64 = ENTRIES * ENTRIES * ENTRIES;
 
-/// The three-level frame list.
+/// The three-level frame list. Its words are machine frames: a resume has to write them anew.
 #[derive(Debug)]
 pub struct Publication {
     top: Option<Frame>,
@@ -53,15 +53,18 @@ impl Publication {
                 }
                 list.set(memory, Index::containing(leaf), alike.0.get());
             }
-            top.set(memory, Index::containing(middle), list.mfn().get());
+            top.set(memory, Index::containing(middle), machine_frame(tree, memory, list.pfn())?.get());
         }
         Ok(Self { top: Some(top), pages })
     }
 
     /// Returns what `pfn_to_mfn_frame_list_list` must hold: a frame, or all ones where the form does not reach.
-    #[must_use]
-    pub fn frame_list_list(&self) -> u64 {
-        self.top.as_ref().map_or(Entry::MISSING, |top| top.mfn().get())
+    ///
+    /// # Errors
+    /// [`Error::NoMachineFrame`] when the list's page is no RAM.
+    pub fn frame_list_list(&self, tree: &Tree, memory: &impl Memory) -> Result<u64, Error> {
+        let Some(top) = &self.top else { return Ok(Entry::MISSING) };
+        machine_frame(tree, memory, top.pfn()).map(Mfn::get)
     }
 
     /// Returns what `max_pfn` must hold: the number of entries.
@@ -85,8 +88,8 @@ impl Publication {
         let mfn = leaf_mfn(tree, memory, window, new.index())?;
         let list = Mfn::try_new(memory.load(top.word(Index::containing(new.index() / ENTRIES))))
             .ok()
-            .and_then(|list| Some((list, memory.pfn_of(list)?)))
-            .and_then(|(list, pfn)| Some(Frame::mint(pfn, list, window.address(pfn)?)));
+            .and_then(|list| memory.pfn_of(list))
+            .and_then(|pfn| Some(Frame::mint(pfn, window.address(pfn)?)));
         if let Some(mut list) = list {
             list.set(memory, Index::containing(new.index()), mfn.get());
         }
@@ -99,7 +102,10 @@ impl Publication {
 /// # Errors
 /// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a page that is no RAM.
 fn leaf_mfn(tree: &Tree, memory: &impl Memory, window: &Window, index: u64) -> Result<Mfn, Error> {
-    let pfn = tree.leaf_pfn(memory, window, index)?;
+    machine_frame(tree, memory, tree.leaf_pfn(memory, window, index)?)
+}
+
+fn machine_frame(tree: &Tree, memory: &impl Memory, pfn: Pfn) -> Result<Mfn, Error> {
     tree.entry(memory, pfn).ram().ok_or(Error::NoMachineFrame { pfn })
 }
 

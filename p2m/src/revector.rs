@@ -35,8 +35,8 @@ impl Tree {
     ) -> Result<Revectored, S::Error> {
         let mut done = Revectored::default();
         // The builder's page of a leaf has the leaf's number: behind the list there is none.
-        for index in 0..self.leaves().min(self.list().pages().get().div_ceil(ENTRIES)) {
-            let old = self.leaf(memory, index).unwrap_or(self.missing_leaf());
+        for index in 0..self.leaves().min(self.list().pages().of_words().get()) {
+            let old = self.leaf_or_missing(memory, index);
             if !self.list().holds(old.address()) {
                 continue;
             }

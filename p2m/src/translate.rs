@@ -28,16 +28,13 @@ pub trait Translate {
         mut visit: impl FnMut(&mut M, Pfn, Entry) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut words = [Entry::MISSING; ENTRIES as usize];
-        let mut rest = pages;
-        while let Some(first) = rest.iter().next() {
-            let end = rest.end().min((first.get() / ENTRIES + 1) * ENTRIES);
-            let part = PfnRange::clamped(first.get(), end);
-            let words = words.get_mut(..part.len().get() as usize).unwrap_or_default();
-            self.leaf_words(memory, first, words);
+        for part in pages.pieces(ENTRIES) {
+            // A piece has a word for each of its pages, 512 at most.
+            let Some(words) = words.get_mut(..part.len().get() as usize) else { continue };
+            self.leaf_words(memory, part.start(), words);
             for (pfn, &word) in part.iter().zip(&*words) {
                 visit(memory, pfn, Entry::decode(word))?;
             }
-            rest = PfnRange::clamped(end, rest.end());
         }
         Ok(())
     }
@@ -45,7 +42,7 @@ pub trait Translate {
     /// Returns the pages from `pfn` on that are what `pfn` is and have no memory, as far as that can be told without looking at
     /// each of them; an empty range if `pfn` may have memory. So a gap of many TiB is one step.
     fn without_memory(&self, _memory: &impl Memory, _pfn: Pfn) -> PfnRange {
-        PfnRange::default()
+        PfnRange::EMPTY
     }
 
     /// Returns the first of these pages that has memory.
@@ -56,7 +53,7 @@ pub trait Translate {
             if gap.is_empty() && self.entry(memory, pfn).ram().is_some() {
                 return Some(pfn);
             }
-            rest = PfnRange::clamped(gap.end().max(pfn.get() + 1), rest.end());
+            rest = rest.from(gap.end().max(pfn.plus(1)));
         }
         None
     }

@@ -109,7 +109,7 @@ impl Tree {
     /// Returns how many leaves the tree has, the last perhaps used in part.
     #[must_use]
     pub const fn leaves(&self) -> u64 {
-        self.pages.get().div_ceil(ENTRIES)
+        self.pages.of_words().get()
     }
 
     /// Returns how many inner levels stand above the leaves.
@@ -133,24 +133,20 @@ impl Tree {
             return Err(Error::Beyond { pfn, pages: self.pages }.into());
         }
         let index = pfn.get() / ENTRIES;
-        match self.leaf(memory, index) {
-            Some(leaf) if leaf != self.missing && leaf != self.identity => {
-                leaf.store(memory, pfn.get() % ENTRIES, entry.encode());
-                Ok(Set::InPlace)
-            }
-            shared => {
-                let shared = shared.unwrap_or(self.missing);
-                if shared.load(memory, 0) == entry.encode() {
-                    return Ok(Set::InPlace);
-                }
-                // Whatever is wanting above the leaf comes first, so that no leaf is lost if there is no frame for that.
-                self.put_leaf(memory, source, index, shared)?;
-                let leaf = copy_of(memory, source, shared)?;
-                leaf.store(memory, pfn.get() % ENTRIES, entry.encode());
-                self.put_leaf(memory, source, index, leaf)?;
-                Ok(Set::New(NewLeaf { index, before: shared }))
-            }
+        let before = self.leaf_or_missing(memory, index);
+        if !self.is_shared(before) {
+            before.store(memory, pfn.get() % ENTRIES, entry.encode());
+            return Ok(Set::InPlace);
         }
+        if before.load(memory, 0) == entry.encode() {
+            return Ok(Set::InPlace);
+        }
+        // Whatever is wanting above the leaf comes first, so that no leaf is lost if there is no frame for that.
+        self.put_leaf(memory, source, index, before)?;
+        let leaf = copy_of(memory, source, before)?;
+        leaf.store(memory, pfn.get() % ENTRIES, entry.encode());
+        self.put_leaf(memory, source, index, leaf)?;
+        Ok(Set::New(NewLeaf { index, before }))
     }
 
     /// Makes all 512 entries of leaf `index` identity entries, by pointing at the shared identity leaf.
@@ -165,11 +161,10 @@ impl Tree {
     ) -> Result<NewLeaf, S::Error> {
         // A leaf that is used in part would have identity entries behind the last page.
         if index >= self.pages.get() / ENTRIES {
-            let pfn = index.checked_mul(ENTRIES).and_then(|number| Pfn::try_new(number).ok());
-            let pfn = pfn.unwrap_or(Pfn::new(start_info::MAX_FRAMES - 1));
+            let pfn = Pfn::clamped(index.saturating_mul(ENTRIES));
             return Err(Error::Beyond { pfn, pages: self.pages }.into());
         }
-        let before = self.leaf(memory, index).unwrap_or(self.missing);
+        let before = self.leaf_or_missing(memory, index);
         self.put_leaf(memory, source, index, self.identity)?;
         Ok(NewLeaf { index, before })
     }
@@ -178,16 +173,15 @@ impl Tree {
     /// for a shared leaf, and for one that the direct map `window` does not map.
     pub fn undo(&mut self, memory: &mut impl Memory, window: &Window, new: NewLeaf) -> Option<Frame> {
         let leaf = self.leaf(memory, new.index)?;
-        let frame = self
-            .leaf_pfn(memory, window, new.index)
-            .ok()
-            .and_then(|pfn| Some(Frame::mint(pfn, self.entry(memory, pfn).ram()?, window.address(pfn)?)));
+        let frame = self.leaf_pfn(memory, window, new.index).ok().and_then(|pfn| {
+            self.entry(memory, pfn).ram().and(window.address(pfn)).map(|page| Frame::mint(pfn, page))
+        });
         self.lowest(memory, new.index)?.store(
             memory,
             inner_index(new.index, 0),
             new.before.address().as_u64(),
         );
-        frame.filter(|_| leaf != self.missing && leaf != self.identity)
+        frame.filter(|_| !self.is_shared(leaf))
     }
 
     /// Returns the address of leaf `index`, if the tree has one there.
@@ -201,7 +195,7 @@ impl Tree {
     /// # Errors
     /// [`Error::StrayLeaf`] for a leaf outside the window, such as one of the builder's list before the revectoring.
     pub fn leaf_pfn(&self, memory: &impl Memory, window: &Window, index: u64) -> Result<Pfn, Error> {
-        page_pfn(window, self.leaf(memory, index).unwrap_or(self.missing))
+        page_pfn(window, self.leaf_or_missing(memory, index))
     }
 
     /// Returns the machine frame of leaf `index`, and the first leaf after it that is another page.
@@ -224,8 +218,8 @@ impl Tree {
     /// Returns leaf `index`, and the first leaf after it that is another page: of a shared leaf there are many in a row.
     #[inline(always)]
     pub(crate) fn run_of_leaf(&self, memory: &impl Memory, index: u64) -> (Page, u64) {
-        let leaf = self.leaf(memory, index).unwrap_or(self.missing);
-        if leaf != self.missing && leaf != self.identity {
+        let leaf = self.leaf_or_missing(memory, index);
+        if !self.is_shared(leaf) {
             return (leaf, index + 1);
         }
         (leaf, self.end_of_shared(memory, index, leaf))
@@ -241,12 +235,24 @@ impl Tree {
                 lowest = self.lowest(memory, end);
             }
             let next = lowest.and_then(|page| page.child(memory, inner_index(end, 0)));
-            if next.unwrap_or(self.missing) != leaf {
+            if next.map_or(leaf != self.missing, |next| next != leaf) {
                 break;
             }
             end += 1;
         }
         end
+    }
+
+    /// Returns leaf `index`; where the tree leads to none, no page is there.
+    #[inline(always)]
+    pub(crate) fn leaf_or_missing(&self, memory: &impl Memory, index: u64) -> Page {
+        self.leaf(memory, index).unwrap_or(self.missing)
+    }
+
+    /// Tells whether a leaf is one of the two that stand for many, and are not written.
+    #[inline(always)]
+    fn is_shared(&self, leaf: Page) -> bool {
+        leaf == self.missing || leaf == self.identity
     }
 
     pub(crate) fn leaf(&self, memory: &impl Memory, index: u64) -> Option<Page> {
@@ -337,13 +343,13 @@ impl Tree {
 impl Translate for Tree {
     fn without_memory(&self, memory: &impl Memory, pfn: Pfn) -> PfnRange {
         if pfn.get() >= self.pages.get() {
-            return PfnRange::default();
+            return PfnRange::EMPTY;
         }
         let (leaf, end) = self.run_of_leaf(memory, pfn.get() / ENTRIES);
-        if leaf != self.missing && leaf != self.identity {
-            return PfnRange::default();
+        if !self.is_shared(leaf) {
+            return PfnRange::EMPTY;
         }
-        PfnRange::clamped(pfn.get(), self.pages.get().min(end * ENTRIES))
+        PfnRange::first(self.pages).from(pfn).below(Pfn::clamped(end * ENTRIES))
     }
 
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {

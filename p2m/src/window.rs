@@ -6,7 +6,7 @@
 //! *What must hold*: every frame of the window that has memory is mapped at `base + pfn * 4096`, at least for reading. Which
 //! frames have memory the P2M says; which may be written is not the window's business but the [`Frame`]'s.
 
-use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use start_info::{Index, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -55,13 +55,10 @@ impl Window {
     /// # Errors
     /// Gives the span back when it does not start where the window ends.
     pub fn extend(&mut self, _: &Authority, span: Span<Unmapped>) -> Result<Span<Mapped>, Span<Unmapped>> {
-        if span.range().start() != self.pages.get() {
+        if span.range().start() != self.frames().end() {
             return Err(span);
         }
-        match PageCount::try_new(span.range().end()) {
-            Ok(pages) => self.pages = pages,
-            Err(_) => return Err(span),
-        }
+        self.pages = self.pages.and(span.len());
         Ok(Span::mint(span.range()))
     }
 
@@ -114,8 +111,8 @@ impl Window {
 
     /// Owns a frame anew that was a page table and has just become writable here. Only `mmu` can tell when that is so.
     #[must_use]
-    pub fn thawed(&self, _: &Authority, pfn: Pfn, mfn: Mfn) -> Option<Frame> {
-        self.address(pfn).map(|address| Frame::mint(pfn, mfn, address))
+    pub fn thawed(&self, _: &Authority, pfn: Pfn) -> Option<Frame> {
+        self.address(pfn).map(|address| Frame::mint(pfn, address))
     }
 
     /// Turns the first frame of a free span into an owned frame; `None` when the span is used up or its first page has no
@@ -127,10 +124,9 @@ impl Window {
         memory: &impl Memory,
         p2m: &impl Translate,
     ) -> Option<Frame> {
-        let pfn = Pfn::try_new(span.range().start()).ok().filter(|_| !span.is_empty())?;
-        let _taken = span.take_until(pfn.get() + 1);
-        let (address, mfn) = (self.address(pfn)?, p2m.entry(memory, pfn).ram()?);
-        Some(Frame::mint(pfn, mfn, address))
+        let pfn = span.take_first(PageCount::new(1)).range().iter().next()?;
+        let address = self.address(pfn)?;
+        p2m.entry(memory, pfn).ram().map(|_| Frame::mint(pfn, address))
     }
 
     /// Turns the last frame of a free span into an owned frame; `None` when the span is used up.
@@ -142,11 +138,10 @@ impl Window {
         memory: &impl Memory,
         p2m: &impl Translate,
     ) -> Option<Frame> {
-        while !span.is_empty() {
-            let pfn = Pfn::try_new(span.end() - 1).ok()?;
-            *span = PfnRange::between(Pfn::try_new(span.start()).ok()?, pfn);
-            if let (Some(address), Entry::Ram(mfn)) = (self.address(pfn), p2m.entry(memory, pfn)) {
-                return Some(Frame::mint(pfn, mfn, address));
+        while let Some(pfn) = span.last() {
+            *span = span.below(pfn);
+            if let (Some(address), Entry::Ram(_)) = (self.address(pfn), p2m.entry(memory, pfn)) {
+                return Some(Frame::mint(pfn, address));
             }
         }
         None

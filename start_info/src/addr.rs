@@ -82,7 +82,51 @@ frame_number! {
     Mfn, "mfn"
 }
 
+impl Pfn {
+    /// The last frame number.
+    pub const LAST: Self = Self(MAX_FRAMES - 1);
+
+    /// Returns the frame of that number, or the last there is.
+    #[must_use]
+    pub const fn clamped(number: u64) -> Self {
+        if number < Self::LAST.0 { Self(number) } else { Self::LAST }
+    }
+
+    /// Returns the frame so many behind this one, or the last.
+    #[must_use]
+    pub const fn plus(self, pages: u64) -> Self {
+        Self::clamped(self.0.saturating_add(pages))
+    }
+
+    /// Returns how many frames there are below this one.
+    #[must_use]
+    pub const fn count_below(self) -> PageCount {
+        PageCount(self.0)
+    }
+
+    /// Returns the highest multiple of `step` frames that is not above this one.
+    #[must_use]
+    pub const fn align_down(self, step: u64) -> Self {
+        Self(self.0 - self.0 % step)
+    }
+
+    /// Returns the lowest multiple of `step` frames that is above this one, or the last frame.
+    #[must_use]
+    pub const fn next_multiple(self, step: u64) -> Self {
+        self.align_down(step).plus(step)
+    }
+}
+
 impl Mfn {
+    /// Returns the `len` frames from this one on, in ascending order.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] when the last of them would be 2^40 or more.
+    pub fn run(self, len: PageCount) -> Result<impl Iterator<Item = Self> + Clone + use<>, OutOfRange> {
+        Self::try_new(self.0 + len.0.saturating_sub(1))?;
+        Ok((self.0..self.0 + len.0).map(Self))
+    }
+
     /// Returns the machine byte address of the frame's first byte.
     #[must_use]
     pub const fn maddr(self) -> Maddr {
@@ -136,8 +180,8 @@ impl fmt::Display for Maddr {
     }
 }
 
-/// A number of 4 KiB pages, at most 2^40.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+/// A number of 4 KiB pages, below 2^40: what a run of frames can have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct PageCount(u64);
 
@@ -145,29 +189,31 @@ impl PageCount {
     /// No pages.
     pub const ZERO: Self = Self(0);
 
-    /// Makes a constant count; more than 2^40 does not compile in const context.
+    /// Makes a constant count; 2^40 or more does not compile in const context.
     #[must_use]
     pub const fn new(pages: u64) -> Self {
-        assert!(pages <= MAX_FRAMES);
+        assert!(pages < MAX_FRAMES);
         Self(pages)
     }
 
     /// Makes a count from a value that came from outside.
     ///
     /// # Errors
-    /// [`OutOfRange`] for more than 2^40 pages.
+    /// [`OutOfRange`] for 2^40 pages or more.
     pub const fn try_new(pages: u64) -> Result<Self, OutOfRange> {
-        if pages <= MAX_FRAMES {
-            Ok(Self(pages))
-        } else {
-            Err(OutOfRange { value: pages, limit: MAX_FRAMES + 1 })
-        }
+        if pages < MAX_FRAMES { Ok(Self(pages)) } else { Err(OutOfRange { value: pages, limit: MAX_FRAMES }) }
+    }
+
+    /// Returns `pages`, or the largest count there is.
+    #[must_use]
+    pub const fn clamped(pages: u64) -> Self {
+        Self(if pages < MAX_FRAMES { pages } else { MAX_FRAMES - 1 })
     }
 
     /// Returns how many pages `bytes` take, the last one perhaps in part.
     ///
     /// # Errors
-    /// [`OutOfRange`] for more than 2^52 bytes.
+    /// [`OutOfRange`] for 2^52 bytes or more.
     pub const fn of_bytes(bytes: u64) -> Result<Self, OutOfRange> {
         Self::try_new(bytes.div_ceil(PAGE_SIZE))
     }
@@ -183,6 +229,24 @@ impl PageCount {
     pub const fn bytes(self) -> u64 {
         self.0 * PAGE_SIZE
     }
+
+    /// Returns how many pages a list takes that has a word of 8 bytes for each of so many pages.
+    #[must_use]
+    pub const fn of_words(self) -> Self {
+        Self(self.0.div_ceil(ENTRIES))
+    }
+
+    /// Returns how many pages there are without `fewer`, 0 at least.
+    #[must_use]
+    pub const fn less(self, fewer: Self) -> Self {
+        Self(self.0.saturating_sub(fewer.0))
+    }
+
+    /// Returns how many pages there are with `more`, or the largest count there is.
+    #[must_use]
+    pub const fn and(self, more: Self) -> Self {
+        Self::clamped(self.0 + more.0)
+    }
 }
 
 impl fmt::Debug for PageCount {
@@ -197,83 +261,88 @@ impl fmt::Display for PageCount {
     }
 }
 
-/// A run of pseudo-physical frames, `start` included, `end` not.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// A run of pseudo-physical frames, `start` included, `end` not. The last frame number has no successor, so it is in no run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PfnRange {
-    start: u64,
-    end: u64,
+    start: Pfn,
+    end: Pfn,
 }
 
 impl PfnRange {
+    /// No frames.
+    pub const EMPTY: Self = Self { start: Pfn(0), end: Pfn(0) };
+
     /// Makes the run of `len` frames from `start`.
     ///
     /// # Errors
-    /// [`OutOfRange`] when the run would pass frame number 2^40.
+    /// [`OutOfRange`] when the run would have the last frame number.
     pub const fn try_new(start: Pfn, len: PageCount) -> Result<Self, OutOfRange> {
-        let end = start.0 + len.0;
-        if end <= MAX_FRAMES {
-            Ok(Self { start: start.0, end })
-        } else {
-            Err(OutOfRange { value: end, limit: MAX_FRAMES + 1 })
+        match Pfn::try_new(start.0 + len.0) {
+            Ok(end) => Ok(Self { start, end }),
+            Err(error) => Err(error),
         }
     }
 
     /// Returns the run from `start` to `end`, empty when `end` is not above `start`.
     #[must_use]
     pub const fn between(start: Pfn, end: Pfn) -> Self {
-        Self { start: start.0, end: if end.0 > start.0 { end.0 } else { start.0 } }
+        Self { start, end: if end.0 > start.0 { end } else { start } }
     }
 
-    /// Returns the run from `start` to `end`, both cut off at the last frame number, which has no successor and is left out.
+    /// Returns the run of one frame.
     #[must_use]
-    pub const fn clamped(start: u64, end: u64) -> Self {
-        const LAST: u64 = MAX_FRAMES - 1;
-        let (start, end) = (if start < LAST { start } else { LAST }, if end < LAST { end } else { LAST });
-        Self::between(Pfn(start), Pfn(end))
+    pub const fn one(pfn: Pfn) -> Self {
+        Self { start: pfn, end: pfn.plus(1) }
     }
 
     /// Returns the first `len` frames of the guest, frame 0 onward.
     #[must_use]
     pub const fn first(len: PageCount) -> Self {
-        Self { start: 0, end: len.0 }
+        Self { start: Pfn(0), end: Pfn(len.0) }
     }
 
-    /// Returns the first frame number; of an empty run, where it would start.
+    /// Returns the first frame; of an empty run, where it would start.
     #[must_use]
-    pub const fn start(self) -> u64 {
+    pub const fn start(self) -> Pfn {
         self.start
     }
 
-    /// Returns the first frame number behind the run.
+    /// Returns the first frame behind the run.
     #[must_use]
-    pub const fn end(self) -> u64 {
+    pub const fn end(self) -> Pfn {
         self.end
+    }
+
+    /// Returns the last frame; `None` of an empty run.
+    #[must_use]
+    pub const fn last(self) -> Option<Pfn> {
+        if self.is_empty() { None } else { Some(Pfn(self.end.0 - 1)) }
     }
 
     /// Returns how many frames the run has.
     #[must_use]
     pub const fn len(self) -> PageCount {
-        PageCount(self.end - self.start)
+        PageCount(self.end.0 - self.start.0)
     }
 
     /// Tells whether the run has no frames.
     #[must_use]
     pub const fn is_empty(self) -> bool {
-        self.start == self.end
+        self.start.0 == self.end.0
     }
 
     /// Tells whether `pfn` is in the run.
     #[must_use]
     pub const fn contains(self, pfn: Pfn) -> bool {
-        self.start <= pfn.0 && pfn.0 < self.end
+        self.start.0 <= pfn.0 && pfn.0 < self.end.0
     }
 
     /// Returns the frames that both runs have.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
-        let start = if self.start > other.start { self.start } else { other.start };
-        let end = if self.end < other.end { self.end } else { other.end };
-        Self { start, end: if end > start { end } else { start } }
+        let start = if self.start.0 > other.start.0 { self.start } else { other.start };
+        let end = if self.end.0 < other.end.0 { self.end } else { other.end };
+        Self::between(start, end)
     }
 
     /// Tells whether the runs have a frame in common.
@@ -282,23 +351,45 @@ impl PfnRange {
         !self.intersection(other).is_empty()
     }
 
+    /// Returns the frames of the run below `end`.
+    #[must_use]
+    pub const fn below(self, end: Pfn) -> Self {
+        Self::between(self.start, if end.0 < self.end.0 { end } else { self.end })
+    }
+
+    /// Returns the frames of the run from `start` on; the empty run at its end where there is none.
+    #[must_use]
+    pub const fn from(self, start: Pfn) -> Self {
+        let start = if start.0 > self.start.0 { start } else { self.start };
+        Self { start: if start.0 < self.end.0 { start } else { self.end }, end: self.end }
+    }
+
+    /// Returns the run in pieces that end at every multiple of `step`, so that each lies in one table, chunk or page of words.
+    pub fn pieces(self, step: u64) -> impl Iterator<Item = Self> + Clone + use<> {
+        let mut rest = self;
+        core::iter::from_fn(move || {
+            let piece = rest.below(rest.start.next_multiple(step));
+            rest = rest.from(piece.end);
+            (!piece.is_empty()).then_some(piece)
+        })
+    }
+
     /// Returns the frames of the run in ascending order.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = Pfn> + ExactSizeIterator + use<> {
-        let len = usize::try_from(self.end - self.start).unwrap_or(usize::MAX);
-        let start = self.start;
-        (0..len).map(move |offset| Pfn(start + offset as u64))
+        let start = self.start.0;
+        (0..self.len().0 as usize).map(move |offset| Pfn(start + offset as u64))
     }
 }
 
 impl fmt::Debug for PfnRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pfn {:#x}..{:#x}", self.start, self.end)
+        write!(f, "pfn {self}")
     }
 }
 
 impl fmt::Display for PfnRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}..{:#x}", self.start, self.end)
+        write!(f, "{}..{}", self.start, self.end)
     }
 }
 
@@ -356,8 +447,50 @@ mod tests {
     fn frame_numbers_stop_at_forty_bits() {
         assert_eq!(Pfn::try_new(MAX_FRAMES - 1).unwrap().get(), MAX_FRAMES - 1);
         assert_eq!(Pfn::try_new(MAX_FRAMES), Err(OutOfRange { value: MAX_FRAMES, limit: MAX_FRAMES }));
-        assert!(PfnRange::try_new(Pfn::new(MAX_FRAMES - 1), PageCount::new(1)).is_ok());
-        assert!(PfnRange::try_new(Pfn::new(MAX_FRAMES - 1), PageCount::new(2)).is_err());
+        assert_eq!(Pfn::LAST.get(), MAX_FRAMES - 1);
+        assert!(PfnRange::try_new(Pfn::new(MAX_FRAMES - 2), PageCount::new(1)).is_ok());
+        assert!(PfnRange::try_new(Pfn::new(MAX_FRAMES - 2), PageCount::new(2)).is_err());
+        assert!(PageCount::try_new(MAX_FRAMES).is_err());
+        assert_eq!(PageCount::clamped(u64::MAX).get(), MAX_FRAMES - 1);
+    }
+
+    /// It has no successor, so it could not be the last of a run whose end is a frame.
+    #[test]
+    fn the_last_frame_number_is_in_no_run() {
+        assert!(PfnRange::one(Pfn::LAST).is_empty());
+        assert_eq!(Pfn::new(MAX_FRAMES - 3).plus(7), Pfn::LAST);
+        assert_eq!(Pfn::LAST.plus(u64::MAX), Pfn::LAST);
+        let end = PfnRange::between(Pfn::new(MAX_FRAMES - 600), Pfn::LAST);
+        assert_eq!(end.pieces(512).map(|piece| piece.len().get()).collect::<std::vec::Vec<_>>(), [88, 511]);
+        assert!(PfnRange::first(PageCount::clamped(u64::MAX)).iter().all(|pfn| pfn < Pfn::LAST));
+    }
+
+    #[test]
+    fn the_pieces_of_a_run_are_the_run_and_none_crosses_a_border() {
+        for step in [1, 3, 512] {
+            for start in [0, 1, 2, 511, 512, 513, 1025] {
+                for len in [0, 1, 2, 511, 512, 513, 1024, 1500] {
+                    let run = PfnRange::try_new(Pfn::new(start), PageCount::new(len)).unwrap();
+                    assert!(run.pieces(step).flat_map(PfnRange::iter).eq(run.iter()), "{run} by {step}");
+                    for piece in run.pieces(step) {
+                        let last = piece.end().get() - 1;
+                        assert_eq!(piece.start().get() / step, last / step, "{run} by {step}");
+                        assert!(piece.end().get() % step == 0 || piece.end() == run.end());
+                    }
+                    assert_eq!(run.pieces(step).count() == 0, len == 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_and_what_is_left_are_the_run() {
+        let run = PfnRange::between(Pfn::new(10), Pfn::new(20));
+        for at in 0..30 {
+            let (below, from) = (run.below(Pfn::new(at)), run.from(Pfn::new(at)));
+            assert!(below.iter().chain(from.iter()).eq(run.iter()), "{at}");
+            assert!(below.is_empty() || below.end() == from.start());
+        }
     }
 
     #[test]

@@ -27,11 +27,8 @@ impl Area {
     /// Returns the run of `pages` from `start`, if it lies in `room`. Takes bare numbers, because a field can hold any.
     pub(crate) fn within(self, start: u64, pages: u64, room: PfnRange) -> Result<PfnRange, Error> {
         let misplaced = Error::Misplaced { area: self, start, pages, room };
-        let fits = start >= room.start() && start.checked_add(pages).is_some_and(|end| end <= room.end());
-        match (Pfn::try_new(start), PageCount::try_new(pages)) {
-            (Ok(start), Ok(pages)) if fits => PfnRange::try_new(start, pages).map_err(|_| misplaced),
-            _ => Err(misplaced),
-        }
+        let run = || PfnRange::try_new(Pfn::try_new(start)?, PageCount::try_new(pages)?);
+        run().ok().filter(|run| run.start() >= room.start() && run.end() <= room.end()).ok_or(misplaced)
     }
 
     /// Says what the room is and what to do when the area does not fit.

@@ -13,7 +13,7 @@ use core::fmt;
 
 use arrayvec::ArrayVec;
 
-use crate::{MAX_FRAMES, Maddr, Mfn, PAGE_SIZE, Pfn, PfnRange};
+use crate::{MAX_FRAMES, PAGE_SIZE, Pfn, PfnRange};
 
 /// The most regions a map may come to after neighbours of a kind were joined. Hosts have twenty to forty.
 pub const MOST_REGIONS: usize = 128;
@@ -22,7 +22,7 @@ pub const MOST_REGIONS: usize = 128;
 const END: u64 = MAX_FRAMES * PAGE_SIZE;
 
 /// What a region is (ACPI specification, "Address Range Types").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MapKind {
     /// Memory.
     Ram,
@@ -107,7 +107,7 @@ impl MapEntry {
 }
 
 /// Bytes of the machine's address space that are of one kind.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MapRegion {
     start: u64,
     end: u64,
@@ -121,20 +121,14 @@ impl MapRegion {
         self.kind
     }
 
-    /// Returns the address of the first byte.
-    #[must_use]
-    pub fn start(&self) -> Maddr {
-        // Entries are cut off at END when a map is made, so this is an address.
-        Maddr::try_new(self.start).unwrap_or(Mfn::new(0).maddr())
-    }
-
     /// Returns the pages that lie in the region: for RAM whole pages only, for all else every page touched.
     #[must_use]
     pub(crate) fn pages(&self) -> PfnRange {
-        match self.kind {
-            MapKind::Ram => PfnRange::clamped(self.start.div_ceil(PAGE_SIZE), self.end / PAGE_SIZE),
-            _ => PfnRange::clamped(self.start / PAGE_SIZE, self.end.div_ceil(PAGE_SIZE)),
-        }
+        let (start, end) = match self.kind {
+            MapKind::Ram => (self.start.div_ceil(PAGE_SIZE), self.end / PAGE_SIZE),
+            _ => (self.start / PAGE_SIZE, self.end.div_ceil(PAGE_SIZE)),
+        };
+        PfnRange::between(Pfn::clamped(start), Pfn::clamped(end))
     }
 
     /// Tells whether this and another are one region: of one kind, and nothing between them.
@@ -222,16 +216,16 @@ impl MemoryMap {
     }
 
     /// Returns the runs of pages below `end` that are no RAM, the lowest first.
-    pub fn holes(&self, end: u64) -> impl Iterator<Item = PfnRange> + Clone + '_ {
-        let mut next = 0;
-        let behind = PfnRange::clamped(end, end);
+    pub fn holes(&self, end: Pfn) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+        let mut next = Pfn::new(0);
+        let behind = PfnRange::between(end, end);
         self.ram()
             .chain(core::iter::once(behind))
             .map_while(move |ram| {
                 if next >= end {
                     return None;
                 }
-                let hole = PfnRange::clamped(next, ram.start().min(end));
+                let hole = PfnRange::between(next, ram.start().min(end));
                 next = ram.end();
                 Some(hole)
             })

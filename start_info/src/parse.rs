@@ -18,7 +18,8 @@ use crate::{
     Ring, Screen, ScreenError, flags::Flags,
 };
 
-/// What a domain knows about itself before it has touched anything.
+/// What a domain knows about itself before it has touched anything. Its machine frames, of shared_info and the rings, are those of
+/// this start: a resume has to read start_info anew.
 #[derive(Clone, Debug)]
 pub struct BootFacts {
     nr_pages: PageCount,
@@ -160,7 +161,7 @@ impl BootFacts {
     /// none in dom0. Nothing else may be in them, whatever frames `store_mfn` and `console.domU.mfn` name.
     #[must_use]
     pub fn ring_pages(&self) -> PfnRange {
-        PfnRange::clamped(self.start_info.get() + 1, self.page_tables.pfns.start())
+        PfnRange::between(self.start_info.plus(1), self.page_tables.pfns.start())
     }
 
     /// Returns the builder's page tables.
@@ -202,9 +203,8 @@ fn check_magic(magic: &[u8; 32]) -> Result<(), Error> {
 }
 
 fn nr_pages(found: u64) -> Result<PageCount, Error> {
-    // A count of 2^40 is a count, but its memory could not be followed by anything: ends of ranges are PFNs here.
     match PageCount::try_new(found) {
-        Ok(pages) if found != 0 && found < MAX_FRAMES => Ok(pages),
+        Ok(pages) if found != 0 => Ok(pages),
         _ => Err(Error::NrPages { found, limit: MAX_FRAMES }),
     }
 }

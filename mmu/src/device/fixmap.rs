@@ -41,7 +41,7 @@ pub struct Fixmap<'l> {
     _layout: &'l Settled,
 }
 
-/// A page that a slot maps, readable and writable.
+/// A page that a slot maps, readable and writable. A resume has to map shared_info anew: its machine address is another one.
 #[derive(Debug)]
 pub struct FixmapPage(VirtAddr);
 

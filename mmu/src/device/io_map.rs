@@ -46,7 +46,7 @@ struct Taken {
     leaving: bool,
 }
 
-/// Machine frames that are mapped.
+/// Machine frames that are mapped. They are a device's or Xen's, so no resume can renew them: unmap them before a suspend.
 #[derive(Debug)]
 #[must_use = "what is mapped stays mapped until it is given to unmap"]
 pub struct IoPages {
@@ -122,14 +122,14 @@ impl IoMap {
         /// Pages in the lower half of the address space.
         const LOWER_HALF: u64 = (1 << 47) / PAGE_SIZE;
         self.retry(machine, map);
-        let first = Pfn::try_new(pages.start()).map_err(|_| Error::NoPages)?;
         if pages.is_empty() {
             return Err(Error::NoPages);
         }
-        if first.get() == 0 || pages.end() > LOWER_HALF {
-            return Err(Error::NotIdentity { pfn: first });
+        let pfn = pages.start();
+        if pfn.get() == 0 || pages.end().get() > LOWER_HALF {
+            return Err(Error::NotIdentity { pfn });
         }
-        let wanted = Region::new("identity", VirtAddr::new_truncate(pages.start() * PAGE_SIZE), pages.len());
+        let wanted = Region::new("identity", VirtAddr::new_truncate(pfn.get() * PAGE_SIZE), pages.len());
         if let Some(Taken { region: holder, .. }) =
             self.taken.iter().find(|taken| taken.region.overlaps(&wanted))
         {
@@ -139,7 +139,7 @@ impl IoMap {
         if let Some(pfn) = pages.iter().find(|&pfn| p2m.entry(machine, pfn) != P2mEntry::Identity) {
             return Err(Error::NotIdentity { pfn });
         }
-        let first = Mfn::try_new(pages.start()).map_err(|_| Error::NotIdentity { pfn: first })?;
+        let first = Mfn::try_new(pfn.get()).map_err(|_| Error::NotIdentity { pfn })?;
         self.map_at(machine, map, p2m, wanted, first, access)
     }
 
@@ -155,7 +155,9 @@ impl IoMap {
     ) -> Result<IoPages, Error> {
         // Before each frame is looked at: a request that no tables can be had for ends here.
         map.has_room_for(region.pages().get() / L1_PAGES)?;
-        let frames = foreign(machine, p2m, first, region.pages())?;
+        let pages = region.pages();
+        let frames = first.run(pages).map_err(|_| Error::NoSuchFrame { first, pages })?;
+        check_foreign(machine, p2m, frames.clone())?;
         self.taken.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::Device })?;
         let rank = self.taken.partition_point(|taken| taken.region.start() < region.start());
         self.taken.insert(rank, Taken { region, leaving: false });
@@ -238,27 +240,17 @@ impl From<IoAccess> for Access {
     }
 }
 
-/// Returns the frames, of which none is the guest's own memory.
-fn foreign<M: Machine>(
+/// Checks that none of the frames is the guest's own memory.
+fn check_foreign<M: Machine>(
     machine: &M,
     p2m: &impl Translate,
-    first: Mfn,
-    pages: PageCount,
-) -> Result<FrameNumbers, Error> {
-    let numbers = first.get()..first.get() + pages.get();
-    // The last frame's number must be one; then so are the others.
-    let last =
-        Mfn::try_new(numbers.end.saturating_sub(1)).map_err(|_| Error::NoSuchFrame { first, pages })?;
-    for mfn in (first.get()..=last.get()).filter_map(|number| Mfn::try_new(number).ok()) {
-        if let Some(pfn) = own_page(machine, p2m, mfn) {
-            return Err(Error::OwnMemory { mfn, pfn });
-        }
-    }
-    Ok(numbers)
+    mut frames: impl Iterator<Item = Mfn>,
+) -> Result<(), Error> {
+    frames.try_for_each(|mfn| match own_page(machine, p2m, mfn) {
+        Some(pfn) => Err(Error::OwnMemory { mfn, pfn }),
+        None => Ok(()),
+    })
 }
-
-/// Numbers of machine frames, all of them small enough.
-type FrameNumbers = core::ops::Range<u64>;
 
 /// Returns the page that a machine frame is, if it is memory of the guest: the M2P alone may name the owner's page.
 pub(crate) fn own_page<M: Machine>(machine: &M, p2m: &impl Translate, mfn: Mfn) -> Option<Pfn> {
@@ -270,12 +262,12 @@ fn map_all<M: Machine>(
     map: &mut DirectMap,
     p2m: &impl Translate,
     region: Region,
-    frames: FrameNumbers,
+    frames: impl Iterator<Item = Mfn>,
     access: IoAccess,
 ) -> Result<(), Error> {
     let mut batch = Batch::new(Doing::Device);
     let mut l1: Option<Table<L1, Live>> = None;
-    for (address, mfn) in region.addresses().zip(frames.filter_map(|number| Mfn::try_new(number).ok())) {
+    for (address, mfn) in region.addresses().zip(frames) {
         let mut table = match l1.take() {
             Some(table) if L1::index(address).get() != 0 => table,
             _ => map.open_l1(machine, p2m, address)?,
@@ -290,16 +282,12 @@ fn map_all<M: Machine>(
 /// Empties every entry of a region that has a table.
 fn clear<M: Machine>(machine: &mut M, map: &DirectMap, region: Region) -> Result<(), Error> {
     let mut batch = Batch::new(Doing::Device);
-    let mut at = region.start().as_u64();
-    while at <= region.last() {
-        let end = (at / L2::REACH + 1) * L2::REACH;
-        let address = VirtAddr::new_truncate(at);
-        if let Some(mut l1) = map.view().l1(machine, address)? {
-            for page in (at..end.min(region.last() + 1)).step_by(PAGE_SIZE as usize) {
-                l1.update(machine, &mut batch, L1::index(VirtAddr::new_truncate(page)), Entry::EMPTY)?;
+    for piece in region.pieces(L2::REACH) {
+        if let Some(mut l1) = map.view().l1(machine, piece.start())? {
+            for address in piece.addresses() {
+                l1.update(machine, &mut batch, L1::index(address), Entry::EMPTY)?;
             }
         }
-        at = end;
     }
     batch.commit(machine)?.flush(machine)
 }

@@ -13,10 +13,6 @@ pub(crate) const L2_PAGES: u64 = ENTRIES * ENTRIES;
 pub(crate) const L3_PAGES: u64 = ENTRIES * ENTRIES * ENTRIES;
 
 /// Returns the address of a page in the direct map.
-pub(crate) fn direct_address(pfn: u64) -> VirtAddr {
-    DIRECT_MAP + pfn * PAGE_SIZE
-}
-
-pub(crate) fn frame(number: u64) -> Pfn {
-    Pfn::try_new(number).unwrap_or(Pfn::new(0))
+pub(crate) fn direct_address(pfn: Pfn) -> VirtAddr {
+    DIRECT_MAP + pfn.get() * PAGE_SIZE
 }

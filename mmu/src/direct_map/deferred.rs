@@ -20,8 +20,7 @@ use crate::{
     },
     error::{Doing, Error},
     hv::Machine,
-    paging::batch::Batch,
-    space::release::make_writable,
+    paging::{batch::Batch, freeze::make_writable},
 };
 
 impl DirectMap {
@@ -38,14 +37,9 @@ impl DirectMap {
         late: impl Iterator<Item = PfnRange> + Clone,
     ) -> Result<(), Error> {
         self.forget(list);
-        let pages = list.intersection(self.view().direct().frames());
-        let mut at = pages.start();
-        while at < pages.end() {
-            let end = pages.end().min((at / L2_PAGES + 1) * L2_PAGES);
-            let part = PfnRange::clamped(at, end);
+        for part in list.intersection(self.view().direct().frames()).pieces(L2_PAGES) {
             self.take_up_in_l2(machine, p2m, part)?;
             self.give_released(machine, part, late.clone());
-            at = end;
         }
         Ok(())
     }
@@ -57,20 +51,18 @@ impl DirectMap {
         part: PfnRange,
     ) -> Result<(), Error> {
         let mut batch = Batch::new(Doing::Release);
-        let mut at = part.start();
-        while at < part.end() {
-            let mut end = part.end().min((at / L1_PAGES + 1) * L1_PAGES);
-            if self.view().l1(machine, direct_address(at))?.is_some() {
-                make_writable(machine, self, p2m, &mut batch, PfnRange::clamped(at, end))?;
-            } else {
-                // As many as follow each other, so that a new L2 table gets all of its L1 tables.
-                while end < part.end() && self.view().l1(machine, direct_address(end))?.is_none() {
-                    end = part.end().min(end + L1_PAGES);
+        let mut mapper = self.mapper(p2m, Doing::Release);
+        for pages in part.pieces(L1_PAGES) {
+            if mapper.view().l1(machine, direct_address(pages.start()))?.is_some() {
+                for pfn in pages.iter() {
+                    make_writable(machine, &mut batch, mapper.view(), pfn)?;
                 }
-                self.map_in_l2(machine, p2m, &mut batch, PfnRange::clamped(at, end))?;
+            } else {
+                mapper.map(machine, pages)?;
             }
-            at = end;
         }
+        let done = mapper.finish(machine)?;
+        self.extent.add_mapped(done.memory);
         // A stale read-only translation would fault on the first write of a page given back.
         batch.commit(machine)?.flush(machine)
     }

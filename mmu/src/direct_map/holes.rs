@@ -30,9 +30,8 @@ impl DirectMap {
             let (slot, entry) = self.view.leaf(machine, address)?;
             if entry.is_present() {
                 batch.push(machine, Update::new(slot, Entry::<L1>::EMPTY))?;
-                self.memory_mapped = self.memory_mapped.saturating_sub(1);
             }
-            self.memory = self.memory.saturating_sub(1);
+            self.extent.leave(entry.is_present());
         }
         batch.commit(machine)?.flush(machine)?;
         discard(machine, p2m, late())

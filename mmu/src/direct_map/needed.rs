@@ -1,10 +1,10 @@
 //! How many tables there must be, and where the first of them come from.
 
 use p2m::{Arrangement, Translate};
-use start_info::{BootFacts, ENTRIES, PageCount, PfnRange};
+use start_info::{BootFacts, ENTRIES, PageCount, Pfn, PfnRange};
 
 use crate::{
-    direct_map::chunk::{L1_PAGES, L2_PAGES, L3_PAGES, frame},
+    direct_map::chunk::{L1_PAGES, L2_PAGES, L3_PAGES},
     error::{Error, RunOf},
     hv::Machine,
 };
@@ -21,20 +21,21 @@ pub(super) fn own_tables<M: Machine>(
     need: u64,
 ) -> Result<PfnRange, Error> {
     let image = facts.image().start();
+    let below = PfnRange::between(Pfn::new(1), image);
     let (mut end, mut longest, mut free) = (image, 0, 0);
-    for number in (1..image).rev() {
-        if pages.entry(machine, frame(number)).ram().is_none() {
-            end = number;
+    for pfn in below.iter().rev() {
+        if pages.entry(machine, pfn).ram().is_none() {
+            end = pfn;
             continue;
         }
-        if end - number > need {
-            return Ok(PfnRange::between(frame(end - need), frame(end)));
+        let run = PfnRange::between(pfn, end);
+        if run.len().get() > need {
+            return Ok(run.from(pfn.plus(run.len().get() - need)));
         }
-        (longest, free) = (longest.max(end - number), free + 1);
+        (longest, free) = (run.len().get().max(longest), free + 1);
     }
-    let count = |pages| PageCount::try_new(pages).unwrap_or_default();
-    let object = RunOf::FirstTables(frame(image));
-    Err(Error::NoRun { object, need: count(need + 1), longest: count(longest), free: count(free) })
+    let [need, longest, free] = [need + 1, longest, free].map(PageCount::clamped);
+    Err(Error::NoRun { object: RunOf::FirstTables(image), need, longest, free })
 }
 
 /// How many tables a range takes.
@@ -52,16 +53,15 @@ impl Needed {
         let has_memory = |range: PfnRange| p2m.first_memory(machine, range).is_some();
         [L1_PAGES, L2_PAGES, L3_PAGES]
             .into_iter()
-            .map(|reach| {
-                let tables = range.start() / reach..range.end().div_ceil(reach);
-                let of = |table: u64| PfnRange::clamped(table * reach, (table + 1) * reach);
-                tables.filter(|&table| has_memory(of(table).intersection(range))).count() as u64
-            })
+            .map(|reach| range.pieces(reach).filter(|&piece| has_memory(piece)).count() as u64)
             .sum()
     }
 
-    pub(super) fn tables(range: PfnRange) -> u64 {
-        let of = |reach: u64| range.end().div_ceil(reach) - range.start() / reach;
-        of(L1_PAGES) + of(L2_PAGES) + of(L3_PAGES)
+    /// Returns how many tables map the pages of a range, if all have memory and nothing around it is mapped.
+    pub(super) const fn tables(range: PfnRange) -> u64 {
+        const fn of(range: PfnRange, reach: u64) -> u64 {
+            range.end().get().div_ceil(reach) - range.start().get() / reach
+        }
+        of(range, L1_PAGES) + of(range, L2_PAGES) + of(range, L3_PAGES)
     }
 }

@@ -5,7 +5,12 @@
 
 use p2m::{Frame, FrameSource, Translate};
 
-use crate::{direct_map::DirectMap, error::Error, hv::Machine};
+use crate::{
+    direct_map::DirectMap,
+    error::Error,
+    hv::Machine,
+    space::{table_source::TableSource, view::View},
+};
 
 /// A direct map that grows by the entries of `p2m` when its frames run out.
 #[derive(Debug)]
@@ -21,5 +26,19 @@ impl<M: Machine, T: Translate> FrameSource<M> for Pool<'_, T> {
 
     fn take(&mut self, machine: &mut M) -> Result<Frame, Error> {
         self.map.take(machine, self.p2m)
+    }
+}
+
+impl<M: Machine, T: Translate> TableSource<M> for Pool<'_, T> {
+    fn take_table(&mut self, machine: &mut M) -> Result<Frame, Error> {
+        self.map.take(machine, self.p2m)
+    }
+
+    fn give_table(&mut self, machine: &mut M, frame: Frame) {
+        self.map.give(machine, frame);
+    }
+
+    fn view(&self) -> &View {
+        self.map.view()
     }
 }

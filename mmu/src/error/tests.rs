@@ -225,6 +225,6 @@ fn every_errno_has_the_name_of_its_number() {
 fn what_was_released_is_told_by_its_name() {
     let mut released = Released { tables: run(0x10, 0x1a), stack: run(0x20, 0x21), list: run(0x30, 0x37) };
     assert_eq!(released.to_string(), "page tables 0x10..0x1a, boot stack 0x20..0x21, P2M list 0x30..0x37");
-    released.list = PfnRange::default();
+    released.list = PfnRange::EMPTY;
     assert_eq!(released.to_string(), "page tables 0x10..0x1a, boot stack 0x20..0x21, no P2M list");
 }

@@ -25,6 +25,8 @@ pub const IO_MAP: VirtAddr = VirtAddr::new(0xffff_ca00_0000_0000);
 pub const IO_MAP_PAGES: PageCount = PageCount::new(1 << 27);
 /// Where the module window starts.
 pub const MODULES: VirtAddr = VirtAddr::new(0xffff_ffff_a000_0000);
+/// How many pages the module window has: up to the fixmap.
+pub(crate) const MODULES_PAGES: PageCount = PageCount::new((FIXMAP.as_u64() - MODULES.as_u64()) / PAGE_SIZE);
 /// Where the fixmap starts, and the module window ends.
 pub const FIXMAP: VirtAddr = VirtAddr::new(0xffff_ffff_ff00_0000);
 /// How many pages the fixmap has: one L1 table.
@@ -32,8 +34,10 @@ pub(crate) const FIXMAP_PAGES: PageCount = PageCount::new(512);
 /// The builder's mapping ends on a border of this many pages (4 MiB).
 pub(crate) const BUILDER_ALIGNMENT: u64 = 1024;
 
-/// Xen's hole (`xen.h`, HYPERVISOR_VIRT_START and HYPERVISOR_VIRT_END).
-pub(crate) const HOLE: (u64, u64) = (0xffff_8000_0000_0000, 0xffff_8800_0000_0000);
+/// Where Xen's hole starts (`xen.h`, HYPERVISOR_VIRT_START); it ends where the direct map starts (HYPERVISOR_VIRT_END).
+pub(crate) const HOLE: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);
+/// How many pages of addresses the hole has.
+pub(crate) const HOLE_PAGES: PageCount = PageCount::new((DIRECT_MAP.as_u64() - HOLE.as_u64()) / PAGE_SIZE);
 
 /// Tells whether an entry of a top-level table is Xen's.
 #[must_use]
@@ -45,5 +49,5 @@ pub(crate) const fn is_xen_slot(index: Index) -> bool {
 #[must_use]
 pub(crate) fn kernel_address(range: PfnRange) -> VirtAddr {
     // Frame numbers of the image lie within 2 GiB of VIRT_BASE; a larger one wraps and meets another region.
-    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(range.start().wrapping_mul(PAGE_SIZE)))
+    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(range.start().get().wrapping_mul(PAGE_SIZE)))
 }

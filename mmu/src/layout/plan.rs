@@ -7,13 +7,12 @@
 
 use arrayvec::ArrayVec;
 use start_info::{PageCount, PfnRange};
-use x86_64::VirtAddr;
 
 use crate::{
     error::Error,
     layout::{
-        DIRECT_MAP, FIXMAP, FIXMAP_PAGES, HOLE, INIT_P2M, IO_MAP, IO_MAP_PAGES, LINEAR_P2M, MODULES,
-        kernel_address, region::Region,
+        DIRECT_MAP, FIXMAP, FIXMAP_PAGES, HOLE, HOLE_PAGES, INIT_P2M, IO_MAP, IO_MAP_PAGES, LINEAR_P2M,
+        MODULES, MODULES_PAGES, kernel_address, region::Region,
     },
 };
 
@@ -35,13 +34,11 @@ impl LayoutPlan {
     /// [`Error::Overlap`] with both regions when two of them meet, such as an image that reaches into the module window.
     pub fn new(pages: PageCount, image: PfnRange) -> Result<Self, Error> {
         let image = Region::new("kernel image", kernel_address(image), image.len());
-        let window_pages = PageCount::of_bytes(FIXMAP - MODULES).unwrap_or_default();
-        let window = Region::new("module window", MODULES, window_pages);
-        let leaves = PageCount::of_bytes(pages.get() * 8).unwrap_or_default();
-        let hole = PageCount::of_bytes(HOLE.1 - HOLE.0).unwrap_or_default();
+        let window = Region::new("module window", MODULES, MODULES_PAGES);
+        let leaves = pages.of_words();
         let mut plan = Self { regions: ArrayVec::new(), image, window };
         for region in [
-            Region::new("hypervisor hole", VirtAddr::new_truncate(HOLE.0), hole),
+            Region::new("hypervisor hole", HOLE, HOLE_PAGES),
             Region::new("direct map", DIRECT_MAP, pages),
             Region::new("builder's P2M", INIT_P2M, leaves),
             Region::new("linear P2M", LINEAR_P2M, leaves),
@@ -105,6 +102,7 @@ impl Settled {
 mod tests {
     use super::*;
     use start_info::Pfn;
+    use x86_64::VirtAddr;
 
     fn image(pages: u64) -> PfnRange {
         PfnRange::try_new(Pfn::new(0x1000), PageCount::new(pages)).unwrap()

@@ -10,16 +10,15 @@ use x86_64::VirtAddr;
 pub struct Region {
     name: &'static str,
     start: VirtAddr,
-    /// The last byte, because the top region ends with the address space.
-    last: u64,
+    pages: PageCount,
 }
 
 impl Region {
-    /// Describes the `pages` pages from `start` on; at least one.
+    /// Describes the `pages` pages from `start` on; at least one, and none behind the end of the address space.
     #[must_use]
     pub fn new(name: &'static str, start: VirtAddr, pages: PageCount) -> Self {
-        let bytes = pages.bytes().max(PAGE_SIZE);
-        Self { name, start, last: start.as_u64().saturating_add(bytes - 1) }
+        let room = (u64::MAX - start.as_u64()) / PAGE_SIZE + 1;
+        Self { name, start, pages: PageCount::clamped(pages.get().clamp(1, room)) }
     }
 
     /// Returns the region's name.
@@ -34,16 +33,16 @@ impl Region {
         self.start
     }
 
-    /// Returns the last address.
+    /// Returns the last address: the top region ends with the address space, so it may have no address behind it.
     #[must_use]
     pub const fn last(&self) -> u64 {
-        self.last
+        self.start.as_u64() + (self.pages.bytes() - 1)
     }
 
     /// Returns the number of pages.
     #[must_use]
-    pub fn pages(&self) -> PageCount {
-        PageCount::of_bytes(self.last - self.start.as_u64() + 1).unwrap_or_default()
+    pub const fn pages(&self) -> PageCount {
+        self.pages
     }
 
     /// Returns the address of each page, in ascending order.
@@ -52,15 +51,48 @@ impl Region {
         (0..self.pages().get()).map(move |page| VirtAddr::new_truncate(start.as_u64() + page * PAGE_SIZE))
     }
 
+    /// Returns the region in pieces that end at every multiple of `reach` bytes, so that one table covers each.
+    pub(crate) fn pieces(&self, reach: u64) -> impl Iterator<Item = Self> + use<> {
+        let Self { name, start, .. } = *self;
+        let last = self.last();
+        (start.as_u64() / reach..=last / reach).map(move |piece| {
+            let first = start.as_u64().max(piece * reach);
+            let pages = (last.min(piece * reach + (reach - 1)) - first) / PAGE_SIZE + 1;
+            Self::new(name, VirtAddr::new_truncate(first), PageCount::clamped(pages))
+        })
+    }
+
     /// Tells whether the two share an address.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.start.as_u64() <= other.last && other.start.as_u64() <= self.last
+        self.start.as_u64() <= other.last() && other.start.as_u64() <= self.last()
     }
 }
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:#x}..{:#x}", self.name, self.start.as_u64(), self.last.wrapping_add(1))
+        write!(f, "{} {:#x}..{:#x}", self.name, self.start.as_u64(), self.last().wrapping_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pieces_of_a_region_are_the_region_and_none_crosses_a_border() {
+        let reach = 0x20_0000;
+        for start in [0xffff_ffff_a000_0000, 0xffff_ffff_a01f_f000, 0xffff_ffff_ffc0_1000, 0x1000] {
+            for pages in [1, 2, 511, 512, 513, 1023] {
+                let region = Region::new("some", VirtAddr::new(start), PageCount::new(pages));
+                assert!(
+                    region.pieces(reach).flat_map(|piece| piece.addresses()).eq(region.addresses()),
+                    "{region}"
+                );
+                assert!(
+                    region.pieces(reach).all(|piece| piece.start().as_u64() / reach == piece.last() / reach)
+                );
+            }
+        }
     }
 }

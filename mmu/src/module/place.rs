@@ -14,23 +14,27 @@
 
 use alloc::vec::Vec;
 
-use p2m::{Data, Frame, Sealed};
+use p2m::{Data, Frame, Memory, Sealed, Translate};
 use start_info::{PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    direct_map::DirectMap,
+    direct_map::{DirectMap, pool::Pool},
     error::{Doing, Error},
     hv::Machine,
     layout::region::Region,
     paging::{
         batch::Batch,
         entry::{Access, Entry},
-        freeze::{seal_page, thawed, unseal},
+        freeze::{make_writable, reclaim, seal_page},
         level::{Arithmetic, L1, L2},
         table::{Live, Table},
     },
-    space::view::View,
+    space::{
+        ladder::Ladder,
+        table_source::{Note, Noted},
+        view::View,
+    },
 };
 
 /// A page of a module.
@@ -65,14 +69,18 @@ impl Page {
         view: &View,
     ) -> Result<Entry<L1>, Error> {
         match self {
-            Self::Data(frame) => Ok(Entry::writable(frame)),
+            Self::Data(frame) => {
+                let pfn = frame.pfn();
+                let mfn = view.frame_of(machine, pfn)?;
+                Ok(Entry::writable(frame, mfn))
+            }
             Self::Constant(frame) => {
-                seal_page(machine, batch, view, frame.pfn())?;
-                Ok(Entry::constant(frame))
+                let mfn = seal_page(machine, batch, view, frame.pfn())?;
+                Ok(Entry::constant(frame, mfn))
             }
             Self::Text(frame) => {
-                seal_page(machine, batch, view, frame.pfn())?;
-                Ok(Entry::executable(frame))
+                let mfn = seal_page(machine, batch, view, frame.pfn())?;
+                Ok(Entry::executable(frame, mfn))
             }
         }
     }
@@ -142,8 +150,7 @@ impl Place {
     /// # Errors
     /// As [`Place::new`].
     pub(crate) fn split_off(&mut self, keep: PageCount) -> Result<Self, Error> {
-        let gone = self.region.pages().get().saturating_sub(keep.get());
-        let gone = PageCount::try_new(gone).unwrap_or_default();
+        let gone = self.region.pages().less(keep);
         let name = self.region.name();
         let mut tail = Self::new(Region::new(name, self.region.start() + keep.bytes(), gone))?;
         let kept = (keep.get() as usize).min(self.pages.len());
@@ -155,27 +162,22 @@ impl Place {
     /// Sees to it that there are L1 tables for the addresses.
     ///
     /// # Errors
-    /// What `take` says when there is no frame, [`Error::Refused`] when Xen refuses. The tables taken so far stay noted.
+    /// [`Error::NoFrames`] when there is no frame, [`Error::Refused`] when Xen refuses. The tables taken so far stay noted.
     pub(crate) fn open<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
-        mut take: impl FnMut(&mut M, &mut DirectMap) -> Result<Frame, Error>,
+        p2m: &impl Translate,
     ) -> Result<(), Error> {
-        let mut batch = Batch::for_updates(Doing::Module, 2 * chunks(self.region).count());
+        let batch = Batch::for_updates(Doing::Module, 2 * chunks(self.region).count());
+        let mut ladder = Ladder::live(batch);
+        let source = Pool { map: &mut *map, p2m };
+        let mut source = Noted { source, note: AsReserved(&mut self.tables), doing: Doing::Module };
         for address in chunks(self.region) {
-            if map.view().l1(machine, address)?.is_some() {
-                continue;
-            }
-            if self.tables.len() == self.tables.capacity() {
-                return Err(Error::HeapFull { doing: Doing::Module });
-            }
-            let frame = take(machine, map)?;
-            self.tables.push(frame.pfn());
-            let l1 = Table::empty(frame, machine).freeze(machine, &mut batch, map.view())?;
-            l2(machine, map.view(), address)?.attach(machine, &mut batch, L2::index(address), l1)?;
+            ladder.open(machine, &mut source, address)?;
         }
-        batch.commit(machine)?.waive("the entry was empty, and a frozen table is not written again");
+        let hooked = ladder.finish(machine, map.view())?;
+        hooked.waive("the entry was empty, and a frozen table is not written again");
         self.forget_hooked(machine, map.view())
     }
 
@@ -231,7 +233,7 @@ impl Place {
 
         let mut batch = Batch::for_updates(Doing::Unmap, most);
         for pfn in self.held() {
-            unseal(machine, &mut batch, view, pfn)?;
+            make_writable(machine, &mut batch, view, pfn)?;
         }
         // A stale read-only translation would fault on the first write.
         batch.commit(machine)?.flush(machine)
@@ -250,12 +252,12 @@ impl Place {
                     frame.discount_mapping(map.view().authority());
                     frame.into_free().map_err(|frame| Error::NoMemory { pfn: frame.pfn() })
                 }
-                Page::Constant(frame) | Page::Text(frame) => thawed(machine, map.view(), frame.pfn()),
+                Page::Constant(frame) | Page::Text(frame) => reclaim(machine, map.view(), frame.pfn()),
             };
             result = result.and(free.map(|frame| map.give(machine, frame)));
         }
         for table in self.tables.into_iter().rev() {
-            let free = thawed(machine, map.view(), table);
+            let free = reclaim(machine, map.view(), table);
             result = result.and(free.map(|frame| map.give(machine, frame)));
         }
         result
@@ -272,6 +274,19 @@ impl Place {
             }
         }
         Ok(())
+    }
+}
+
+/// A list that has room for what was reserved, and takes no more of the heap.
+struct AsReserved<'p>(&'p mut Vec<Pfn>);
+
+impl Note for AsReserved<'_> {
+    fn note(&mut self, _memory: &mut impl Memory, pfn: Pfn) -> bool {
+        let has_room = self.0.len() < self.0.capacity();
+        if has_room {
+            self.0.push(pfn);
+        }
+        has_room
     }
 }
 
@@ -310,11 +325,7 @@ fn l2<M: Machine>(machine: &M, view: &View, address: VirtAddr) -> Result<Table<L
     view.l2(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 2 })
 }
 
-/// Returns one address in each stretch that one L1 table covers.
+/// Returns one address in each piece of a region that one L1 table covers.
 fn chunks(region: Region) -> impl Iterator<Item = VirtAddr> {
-    let first = region.start().as_u64() / L2::REACH;
-    (first..=region.last() / L2::REACH).map(move |chunk| {
-        let start = chunk * L2::REACH;
-        VirtAddr::new_truncate(start.max(region.start().as_u64()))
-    })
+    region.pieces(L2::REACH).map(|piece| piece.start())
 }

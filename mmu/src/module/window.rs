@@ -16,7 +16,7 @@
 use alloc::vec::Vec;
 
 use p2m::{Frame, Translate};
-use start_info::{PAGE_SIZE, PageCount, Pfn};
+use start_info::{ENTRIES, PAGE_SIZE, PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -144,7 +144,7 @@ impl ModuleWindow {
             largest = room.max(largest);
             start = next.map_or(start, |region| region.last() + 1);
         }
-        let in_pages = |bytes| PageCount::of_bytes(bytes).unwrap_or_default();
+        let in_pages = |bytes: u64| PageCount::clamped(bytes.div_ceil(PAGE_SIZE));
         let (left, largest) = (in_pages(free), in_pages(largest));
         Err(Error::WindowFull { wanted: pages, left, largest, window: self.window })
     }
@@ -184,7 +184,7 @@ impl ModuleWindow {
         p2m: &impl Translate,
         reservation: &Reservation,
     ) -> Result<(), Error> {
-        self.place(reservation.region)?.open(machine, map, |machine, map| map.take(machine, p2m))
+        self.place(reservation.region)?.open(machine, map, p2m)
     }
 
     /// Maps the parts of a module one after the other from the start of its addresses.
@@ -239,8 +239,7 @@ impl ModuleWindow {
             }
         }
         place?;
-        let more = PageCount::try_new(more).unwrap_or_default();
-        if more == PageCount::ZERO { Ok(()) } else { Err(Error::TooManyPages { more, region }) }
+        if more == 0 { Ok(()) } else { Err(Error::TooManyPages { more: PageCount::clamped(more), region }) }
     }
 
     /// Unmaps all pages behind the first `keep`, such as a module's code for its start, and gives back pages and addresses.
@@ -343,7 +342,7 @@ impl ModuleWindow {
     /// Tells whether nothing is, or might be, mapped by the L1 table that covers `address`.
     fn is_unused(&self, address: VirtAddr) -> bool {
         let start = address.align_down(L2::REACH);
-        let chunk = Region::new("chunk", start, PageCount::of_bytes(L2::REACH).unwrap_or_default());
+        let chunk = Region::new("chunk", start, PageCount::new(ENTRIES));
         !self.taken().chain(self.occupied).any(|region| region.overlaps(&chunk))
     }
 }

@@ -16,7 +16,8 @@ use crate::{
 pub(crate) struct Unflushed(pub(super) ());
 
 impl Unflushed {
-    /// Flushes this processor's translations.
+    /// Flushes the translations of this processor, the only one there is; who starts another changes it here
+    /// (`docs/decisions/0023-seams-for-several-processors.md`).
     ///
     /// # Errors
     /// [`Error::Refused`] when Xen refuses the flush.

@@ -1,23 +1,25 @@
 //! Taking the right to write away, and giving it back.
 //!
 //! *What this is*: a frame is sealed, and a table frozen, by making every mapping of it read-only; the way back makes the direct
-//! map's writable again. It stands apart from `table.rs` because it has to walk the live tables.
+//! map's writable again, and owns the frame anew. All that is read-only in the direct map came to be so here or was mapped so, and
+//! becomes writable here. It stands apart from `table.rs` because it has to walk the live tables.
 //!
 //! *What must hold*: the change to read-only is in the batch before anything that could hook the table, and Xen carries a batch
 //! out in order (see [`crate::paging::batch::Batch`]).
 //!
 //! *What is not prevented*: a second writable mapping that is not in the [`View`]. Xen refuses the hook then.
 
-use p2m::{Frame, Sealed};
-use start_info::Pfn;
+use p2m::Frame;
+use start_info::{Maddr, Mfn, Pfn};
+use x86_64::VirtAddr;
 
 use crate::{
-    error::Error,
-    hv::{Machine, Update},
+    error::{Doing, Error},
+    hv::{Machine, Update, VaUpdate},
     paging::{
         batch::Batch,
         entry::{Access, Entry},
-        level::Level,
+        level::{L1, Level},
         table::{Draft, Frozen, Table},
     },
     space::view::View,
@@ -34,7 +36,9 @@ impl<L: Level> Table<L, Draft> {
         batch: &mut Batch,
         view: &View,
     ) -> Result<Table<L, Frozen>, Error> {
-        Ok(Table::of_sealed(&seal(machine, batch, view, self.into_frame())?))
+        let frame = self.into_frame();
+        let mfn = seal_page(machine, batch, view, frame.pfn())?;
+        Ok(Table::of_sealed(&frame.into_sealed(view.authority()), mfn))
     }
 }
 
@@ -44,59 +48,47 @@ impl<L: Level> Table<L, Frozen> {
     /// # Errors
     /// [`Error::Refused`] when Xen refuses, which it does while any live table leads to this one.
     pub(crate) fn thaw<M: Machine>(self, machine: &mut M, view: &View) -> Result<Frame, (Self, Error)> {
-        match view.make_writable(machine, self.pfn(), self.mfn()) {
-            Ok(frame) => Ok(frame),
+        match make_writable_at_once(machine, view, self.pfn()) {
+            Ok(()) => reclaim(machine, view, self.pfn()).map_err(|error| (self, error)),
             Err(error) => Err((self, error)),
         }
     }
 }
 
-/// Takes the writable mappings of a frame away, by way of the batch.
+/// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more; returns its machine frame.
 ///
 /// # Errors
-/// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::Refused`] when a full batch is sent.
-pub(crate) fn seal<M: Machine>(
-    machine: &mut M,
-    batch: &mut Batch,
-    view: &View,
-    frame: Frame,
-) -> Result<Frame<Sealed>, Error> {
-    seal_page(machine, batch, view, frame.pfn())?;
-    Ok(frame.into_sealed(view.authority()))
-}
-
-/// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more.
-///
-/// # Errors
-/// As [`seal`].
+/// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::NoMemory`] for a page that nothing maps,
+/// [`Error::Refused`] when a full batch is sent.
 pub(crate) fn seal_page<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
     view: &View,
     pfn: Pfn,
-) -> Result<(), Error> {
+) -> Result<Mfn, Error> {
+    let mut mfn = None;
     for address in view.aliases(pfn) {
         let (slot, entry) = view.leaf(machine, address)?;
         if entry.is_writable() {
             batch.push(machine, Update::new(slot, entry.read_only()))?;
         }
+        mfn = entry.mfn().or(mfn);
     }
-    Ok(())
+    mfn.ok_or(Error::NoMemory { pfn })
 }
 
 /// Lets a page that nothing else maps any more be written through the direct map again, by way of the batch; nothing is
-/// to be done where it can be. Once that is committed and flushed, [`thawed`] gives it.
+/// to be done where it can be. Once that is committed and flushed, [`reclaim`] gives it.
 ///
 /// # Errors
 /// [`Error::NotMapped`] when the direct map has no table for it, [`Error::Refused`] when a full batch is sent.
-pub(crate) fn unseal<M: Machine>(
+pub(crate) fn make_writable<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
     view: &View,
     pfn: Pfn,
 ) -> Result<(), Error> {
-    let address = view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
-    let (slot, entry) = view.leaf(machine, address)?;
+    let (_, slot, entry) = direct(machine, view, pfn)?;
     match entry.mfn() {
         Some(mfn) if !entry.is_writable() => {
             batch.push(machine, Update::new(slot, Entry::leaf(mfn, Access::ReadWrite)))
@@ -105,13 +97,28 @@ pub(crate) fn unseal<M: Machine>(
     }
 }
 
-/// Owns a page anew that can be written through the direct map, after [`unseal`].
+/// As [`make_writable`] for one page, which is flushed with the change; if Xen refuses, nothing is changed.
+fn make_writable_at_once<M: Machine>(machine: &mut M, view: &View, pfn: Pfn) -> Result<(), Error> {
+    let (address, _, entry) = direct(machine, view, pfn)?;
+    let mfn = entry.mfn().ok_or(Error::NoMemory { pfn })?;
+    machine
+        .update_va_mapping(VaUpdate::new(address, Entry::leaf(mfn, Access::ReadWrite)))
+        .map_err(|errno| Error::refused_call(Doing::Release, errno))
+}
+
+/// Owns a page anew that can be written through the direct map.
 ///
 /// # Errors
 /// [`Error::NoMemory`] when the direct map does not map it for writing.
-pub(crate) fn thawed<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<Frame, Error> {
+pub(crate) fn reclaim<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<Frame, Error> {
+    let (_, _, entry) = direct(machine, view, pfn)?;
+    let frame = view.direct().thawed(view.authority(), pfn).filter(|_| entry.is_writable());
+    frame.ok_or(Error::NoMemory { pfn })
+}
+
+/// Returns where the direct map has a page, and the entry there with its own address.
+fn direct<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<(VirtAddr, Maddr, Entry<L1>), Error> {
     let address = view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
-    let (_, entry) = view.leaf(machine, address)?;
-    let mfn = entry.mfn().filter(|_| entry.is_writable()).ok_or(Error::NoMemory { pfn })?;
-    view.direct().thawed(view.authority(), pfn, mfn).ok_or(Error::NoMemory { pfn })
+    let (slot, entry) = view.leaf(machine, address)?;
+    Ok((address, slot, entry))
 }

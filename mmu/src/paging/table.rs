@@ -5,6 +5,8 @@
 //! way back is detach, then thaw.
 //!
 //! *What must hold*: a table is frozen before it is linked, and is live before anything but Xen changes it. `freeze.rs` freezes.
+//! A frozen or live table knows its machine frame and is used within one call: none is held across a suspend
+//! (`docs/decisions/0022-what-a-resume-renews.md`). Who keeps a table keeps its page, or is `space/roots.rs`.
 
 use core::marker::PhantomData;
 
@@ -118,9 +120,9 @@ impl<L: Level> Target<L> for Table<L, Live> {
 }
 
 impl<L: Level> Table<L, Frozen> {
-    /// Takes note that nobody can write the table's frame any more.
-    pub(crate) const fn of_sealed(frame: &Frame<Sealed>) -> Self {
-        Self::new(Frozen(frame.pfn(), frame.mfn()))
+    /// Takes note that nobody can write the table's frame any more, which the live tables have at `mfn`.
+    pub(crate) const fn of_sealed(frame: &Frame<Sealed>, mfn: Mfn) -> Self {
+        Self::new(Frozen(frame.pfn(), mfn))
     }
 
     /// Returns the table's page.

@@ -10,7 +10,7 @@
 //! *What is not prevented*: dropping an [`AddressSpace`]. Its table stays pinned and goes on being kept in step.
 
 use p2m::Translate;
-use start_info::{Index, Mfn};
+use start_info::{Index, Mfn, Pfn};
 
 use crate::{
     direct_map::DirectMap,
@@ -24,17 +24,17 @@ use crate::{
     },
 };
 
-/// An address space besides the first.
+/// An address space besides the first. It is named by the page of its top-level table, which a guest that is saved and restored keeps.
 #[derive(Debug)]
 pub struct AddressSpace {
-    root: Table<L4, Live>,
+    page: Pfn,
 }
 
 impl AddressSpace {
-    /// Returns the machine frame of the top-level table.
+    /// Returns the page of the top-level table.
     #[must_use]
-    pub fn root(&self) -> Mfn {
-        self.root.mfn()
+    pub const fn page(&self) -> Pfn {
+        self.page
     }
 }
 
@@ -49,6 +49,7 @@ impl DirectMap {
         machine: &mut M,
         p2m: &impl Translate,
     ) -> Result<AddressSpace, Error> {
+        self.view_mut().roots_mut().reserve()?;
         let frame = self.take(machine, p2m)?;
         let mut draft = Table::<L4, Draft>::empty(frame, machine);
         let first = self.view().root();
@@ -72,29 +73,32 @@ impl DirectMap {
             return Err(error);
         }
         let root = frozen.hooked();
-        let space = AddressSpace { root };
-        if let Err(error) = self.view_mut().register((space.root.pfn(), space.root.mfn())) {
-            self.retire_space(machine, space).map_err(|(_, error)| error)?;
-            return Err(error);
-        }
-        Ok(space)
+        self.view_mut().roots_mut().add(&root);
+        Ok(AddressSpace { page: root.pfn() })
     }
 
     /// Makes the processor use an address space; `None` is the first one.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
+    /// [`Error::NoMemory`] for a space of another guest, [`Error::Refused`] when Xen refuses.
     pub fn enter_space<M: Machine>(
         &mut self,
         machine: &mut M,
         space: Option<&AddressSpace>,
     ) -> Result<(), Error> {
-        let root = space.map_or(self.view().root_frame().1, AddressSpace::root);
+        let (page, root) = match space {
+            Some(space) => (space.page, self.machine_frame(space)?),
+            None => self.view().root_frame(),
+        };
         machine
             .mmuext_op(&[ExtOp::new_base(root)])
             .map_err(|stopped| Error::refused(Doing::Switch, stopped))?;
-        self.view_mut().set_current(root);
+        self.view_mut().roots_mut().set_current(page);
         Ok(())
+    }
+
+    fn machine_frame(&self, space: &AddressSpace) -> Result<Mfn, Error> {
+        self.view().roots().machine_frame(space.page).ok_or(Error::NoMemory { pfn: space.page })
     }
 
     /// Ends an address space and takes its table back.
@@ -107,15 +111,18 @@ impl DirectMap {
         machine: &mut M,
         space: AddressSpace,
     ) -> Result<(), (Option<AddressSpace>, Error)> {
-        let root = space.root();
-        if self.view().current() == root {
+        let root = match self.machine_frame(&space) {
+            Ok(root) => root,
+            Err(error) => return Err((Some(space), error)),
+        };
+        if self.view().roots().current() == space.page {
             return Err((Some(space), Error::SpaceInUse { root }));
         }
         if let Err(stopped) = machine.mmuext_op(&[ExtOp::unpin(root)]) {
             return Err((Some(space), Error::refused(Doing::Release, stopped)));
         }
-        self.view_mut().forget(root);
-        match space.root.let_go().thaw(machine, self.view()) {
+        self.view_mut().roots_mut().remove(space.page);
+        match Table::<L4, Live>::found(space.page, root).let_go().thaw(machine, self.view()) {
             Ok(frame) => {
                 self.give(machine, frame);
                 Ok(())
@@ -123,8 +130,8 @@ impl DirectMap {
             Err((frozen, error)) => {
                 // Back to where it was: a space that is not kept in step must not be left to be used.
                 let pinned = machine.mmuext_op(&[ExtOp::pin_l4(root)]).is_ok();
-                let space = AddressSpace { root: frozen.hooked() };
-                if pinned && self.view_mut().register((space.root.pfn(), root)).is_ok() {
+                if pinned {
+                    self.view_mut().roots_mut().add(&frozen.hooked());
                     return Err((Some(space), error));
                 }
                 Err((None, Error::SpaceLost { root }))

@@ -7,19 +7,19 @@
 //! *What must hold*: addresses are mapped in ascending order, as [`Ladder`] demands; the regions are.
 
 use p2m::{NewLeaf, Translate, Tree};
-use start_info::{BootFacts, Mfn, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
+use start_info::{BootFacts, Index, Mfn, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
-    direct_map::DirectMap,
+    direct_map::{DirectMap, pool::Pool},
     error::{Doing, Error},
-    hv::{Machine, VaUpdate},
-    layout::{FIXMAP, KERNEL_MAP, LINEAR_P2M},
+    hv::{ExtOp, Machine, VaUpdate},
+    layout::{DIRECT_MAP, FIXMAP, INIT_P2M, KERNEL_MAP, LINEAR_P2M},
     paging::{
         entry::{Access, Entry},
-        level::L4,
-        table::{Live, Table},
+        level::{Arithmetic, L4},
+        table::{Draft, Live, Table},
     },
-    space::{ladder::Ladder, old_list::OldList},
+    space::{ladder::Ladder, old_list::OldList, view::View},
 };
 
 /// Pages of the image that are mapped alike.
@@ -61,17 +61,18 @@ pub fn build_space<M: Machine>(
     guard: Pfn,
     list: OldList,
 ) -> Result<NewSpace, Error> {
-    let mut ladder = Ladder::start(machine, map, tree)?;
+    let source = &mut Pool { map, p2m: tree };
+    let mut ladder = Ladder::new_space(machine, source)?;
     if list == OldList::Unused {
         let mut index = 0;
         while index < tree.leaves() {
-            let (mfn, end) = tree.leaves_alike(machine, map.view().direct(), index)?;
+            let (mfn, end) = tree.leaves_alike(machine, source.map.view().direct(), index)?;
             let address = LINEAR_P2M + index * PAGE_SIZE;
             let leaf = || Entry::leaf(mfn, Access::Read);
             if end == index + 1 {
-                ladder.map(machine, map, tree, address, leaf())?;
+                ladder.map(machine, source, address, leaf())?;
             } else {
-                ladder.map_alike(machine, map, tree, address, end - index, leaf)?;
+                ladder.map_alike(machine, source, address, end - index, leaf)?;
             }
             index = end;
         }
@@ -81,30 +82,60 @@ pub fn build_space<M: Machine>(
         _ => None,
     };
     for part in parts.iter().chain(&kept) {
-        map_part(&mut ladder, machine, map, tree, part, guard)?;
+        map_part(&mut ladder, machine, source, part, guard)?;
     }
-    ladder.map(machine, map, tree, FIXMAP, Entry::EMPTY)?;
-    ladder.pin(machine, map, list).map(NewSpace)
+    // An empty entry, for the table of the fixmap.
+    ladder.open(machine, source, FIXMAP)?;
+    pin(ladder, machine, source.map.view(), list).map(NewSpace)
 }
 
 /// Maps the pages of a part but `guard`. In a frame of its own, which has room for the words of a leaf.
 #[inline(never)]
 fn map_part<M: Machine>(
-    ladder: &mut Ladder,
+    ladder: &mut Ladder<Table<L4, Draft>>,
     machine: &mut M,
-    map: &mut DirectMap,
-    tree: &Tree,
+    source: &mut Pool<'_, Tree>,
     part: &ImagePart,
     guard: Pfn,
 ) -> Result<(), Error> {
-    tree.each_entry(machine, part.pages, |machine, pfn, entry| {
+    source.p2m.each_entry(machine, part.pages, |machine, pfn, entry| {
         if pfn == guard {
             return Ok(());
         }
         let mfn = entry.ram().ok_or(Error::NoMemory { pfn })?;
         let address = KERNEL_MAP + pfn.get() * PAGE_SIZE;
-        ladder.map(machine, map, tree, address, Entry::leaf(mfn, part.access))
+        ladder.map(machine, source, address, Entry::leaf(mfn, part.access))
     })
+}
+
+/// Lets the new address space share the direct map of the live one, and the builder's list while that is in use, and has Xen
+/// check and pin it. No frame is taken from here to the switch: the direct map must not grow.
+fn pin<M: Machine>(
+    ladder: Ladder<Table<L4, Draft>>,
+    machine: &mut M,
+    view: &View,
+    list: OldList,
+) -> Result<Table<L4, Live>, Error> {
+    let (mut l4, mut batch) = ladder.into_top(machine, view)?;
+    // Now, and not at the start: a table for this space may have been the frame for which the direct map grew, over the end
+    // of a top-level entry.
+    let root = view.root();
+    let end = match list {
+        OldList::Unused => L4::index(INIT_P2M).get(),
+        OldList::InUse => L4::index(INIT_P2M).get() + 1,
+    };
+    for slot in L4::index(DIRECT_MAP).get()..end {
+        let slot = Index::containing(u64::from(slot));
+        if let Some(l3) = view.below(machine, &root, slot)? {
+            l4.share(machine, slot, &l3);
+        }
+    }
+    let l4 = l4.freeze(machine, &mut batch, view)?;
+    batch.commit(machine)?.waive("a frozen table is not written again");
+    machine
+        .mmuext_op(&[ExtOp::pin_l4(l4.mfn())])
+        .map_err(|stopped| Error::refused(Doing::AddressSpace, stopped))?;
+    Ok(l4.hooked())
 }
 
 /// Maps a leaf that took the place of another in the linear P2M.

@@ -6,7 +6,7 @@
 //! *What must hold*: the tables are read through the mapping they themselves make.
 
 use p2m::{Authority, Entry as P2mEntry, List, MachineToPhys, Memory, Translate, Window};
-use start_info::{BootFacts, PAGE_SIZE, PageCount, Pfn};
+use start_info::{BootFacts, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -34,30 +34,27 @@ impl BuilderTables {
         list: &List,
         facts: &BootFacts,
     ) -> Result<Self, Error> {
-        let pfn = Pfn::try_new(facts.page_tables().pfns.start())
-            .map_err(|_| Error::NoMemory { pfn: Pfn::new(0) })?;
+        let pfn = facts.page_tables().pfns.start();
         let P2mEntry::Ram(mfn) = list.entry(machine, pfn) else { return Err(Error::NoMemory { pfn }) };
-        let least = facts.least_boot_end().get();
+        let least = facts.least_boot_end();
         // All tables lie below the stack, so this window is enough to find how far it really goes.
-        let pages = PageCount::try_new(least).unwrap_or_default();
-        let window = Window::of_builder(&authority, KERNEL_MAP, pages);
+        let window = Window::of_builder(&authority, KERNEL_MAP, least.count_below());
         let mut view = View::new(authority, (pfn, mfn), Window::empty(DIRECT_MAP), Some(window));
-        for end in [least, least + BUILDER_ALIGNMENT] {
+        for end in [least, least.plus(BUILDER_ALIGNMENT)] {
             let is_mapped = |number: u64| match KERNEL_MAP.as_u64().checked_add(number * PAGE_SIZE) {
                 Some(address) => view.maps(machine, VirtAddr::new_truncate(address)),
                 None => Ok(false),
             };
-            if !is_mapped(end - 1)? {
-                return Err(Error::BuilderEnd { found: end - 1, least });
+            if !is_mapped(end.get() - 1)? {
+                return Err(Error::BuilderEnd { found: end.get() - 1, least: least.get() });
             }
-            if !is_mapped(end)? {
-                let pages = PageCount::try_new(end).unwrap_or_default();
-                let window = Window::of_builder(view.authority(), KERNEL_MAP, pages);
+            if !is_mapped(end.get())? {
+                let window = Window::of_builder(view.authority(), KERNEL_MAP, end.count_below());
                 view.set_builder(window);
                 return Ok(Self { view, window });
             }
         }
-        Err(Error::BuilderEnd { found: least + 2 * BUILDER_ALIGNMENT, least })
+        Err(Error::BuilderEnd { found: least.get() + 2 * BUILDER_ALIGNMENT, least: least.get() })
     }
 
     /// Returns the window that the builder's mapping is.

@@ -1,61 +1,91 @@
-//! A new address space, built from the lowest address up.
+//! The tables on the way to an address, made where they are missing.
 //!
-//! *What this is*: one open draft at each level, like rungs. Going on to an address under another table closes the rungs
-//! below: they are frozen and linked into their parents. At the end the top-level table gets what the live one has of the
-//! direct map, and is pinned; Xen checks the whole tree.
+//! *What this is*: one open table at each level, like rungs, below a top that is a draft (a new address space) or all live
+//! top-level tables there are. Going on to an address under another table closes the rungs below: new ones are frozen and
+//! go into their parents, by a store if that is new too, by Xen if it is live. All tables of the layer are made here.
 //!
-//! *What must hold*: addresses ascend, so every table is opened once. Nothing is live before [`Ladder::pin`], and no frame is taken
-//! after: the direct map does not grow between that and the switch.
+//! *What must hold*: addresses ascend, so every table is opened once. What is new is filled before anything live leads to it.
+//!
+//! *What is not prevented*: dropping a ladder half-way. Who may have to undo it notes the frames of its tables (`table_note.rs`).
 
-use p2m::Translate;
 use start_info::{ENTRIES, Index, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
-    direct_map::DirectMap,
     error::{Doing, Error},
-    hv::{ExtOp, Machine},
-    layout::{DIRECT_MAP, INIT_P2M},
+    hv::Machine,
     paging::{
         batch::Batch,
         entry::Entry,
+        flush::Unflushed,
         level::{Arithmetic, L1, L2, L3, L4},
-        table::{Draft, Live, Table},
+        table::{Draft, Table},
     },
-    space::old_list::OldList,
+    space::{
+        rung::{LiveTop, Rung, Top},
+        table_source::TableSource,
+        view::View,
+    },
 };
 
-/// An address space that is being built.
+/// The tables on the way to the last address.
 #[derive(Debug)]
-pub(crate) struct Ladder {
-    l4: Table<L4, Draft>,
-    l3: Option<Table<L3, Draft>>,
-    l2: Option<Table<L2, Draft>>,
-    l1: Option<Table<L1, Draft>>,
+pub(crate) struct Ladder<T> {
+    top: T,
+    l3: Option<Rung<L3>>,
+    l2: Option<Rung<L2>>,
+    l1: Option<Rung<L1>>,
     /// The last address that was mapped.
     at: VirtAddr,
     batch: Batch,
 }
 
-impl Ladder {
-    /// Starts an address space with nothing in it.
+impl Ladder<LiveTop> {
+    /// Starts at the live tables; requests to Xen go by way of `batch`.
+    pub(crate) const fn live(batch: Batch) -> Self {
+        Self::on(LiveTop, batch)
+    }
+
+    /// Closes all tables and sends what is left to Xen.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses.
+    pub(crate) fn finish<M: Machine>(mut self, machine: &mut M, view: &View) -> Result<Unflushed, Error> {
+        self.close_up_to(machine, view, None)?;
+        self.batch.commit(machine)
+    }
+}
+
+impl Ladder<Table<L4, Draft>> {
+    /// Starts a new address space with nothing in it.
     ///
     /// # Errors
     /// [`Error::NoFrames`] when there is no frame for the top-level table.
-    pub(crate) fn start<M: Machine>(
+    pub(crate) fn new_space<M: Machine>(
         machine: &mut M,
-        map: &mut DirectMap,
-        p2m: &impl Translate,
+        source: &mut impl TableSource<M>,
     ) -> Result<Self, Error> {
-        let frame = map.take(machine, p2m)?;
-        Ok(Self {
-            l4: Table::empty(frame, machine),
-            l3: None,
-            l2: None,
-            l1: None,
-            at: VirtAddr::new(0),
-            batch: Batch::new(Doing::AddressSpace),
-        })
+        let frame = source.take_table(machine)?;
+        Ok(Self::on(Table::empty(frame, machine), Batch::new(Doing::AddressSpace)))
+    }
+
+    /// Closes all tables, and returns the top-level one with what is left for Xen.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses a change to read-only.
+    pub(crate) fn into_top<M: Machine>(
+        mut self,
+        machine: &mut M,
+        view: &View,
+    ) -> Result<(Table<L4, Draft>, Batch), Error> {
+        self.close_up_to(machine, view, None)?;
+        Ok((self.top, self.batch))
+    }
+}
+
+impl<T: Top> Ladder<T> {
+    const fn on(top: T, batch: Batch) -> Self {
+        Self { top, l3: None, l2: None, l1: None, at: VirtAddr::zero(), batch }
     }
 
     /// Maps one page; an empty entry makes the tables and maps nothing.
@@ -66,27 +96,39 @@ impl Ladder {
     pub(crate) fn map<M: Machine>(
         &mut self,
         machine: &mut M,
-        map: &mut DirectMap,
-        p2m: &impl Translate,
+        source: &mut impl TableSource<M>,
         address: VirtAddr,
         entry: Entry<L1>,
     ) -> Result<(), Error> {
         // Most pages follow another one under the same table.
-        if let Some(l1) = &mut self.l1
-            && address >= self.at
-            && address.as_u64() / L2::REACH == self.at.as_u64() / L2::REACH
-        {
-            self.at = address;
-            l1.put(machine, L1::index(address), entry);
-            return Ok(());
+        let follows = address >= self.at && address.as_u64() / L2::REACH == self.at.as_u64() / L2::REACH;
+        if !follows || self.l1.is_none() {
+            self.open(machine, source, address)?;
         }
-        self.open(machine, map, p2m, address)?;
-        if self.l1.is_none() {
-            self.l1 = Some(Table::empty(map.take(machine, p2m)?, machine));
+        self.at = address;
+        match &mut self.l1 {
+            Some(l1) => l1.put(machine, &mut self.batch, L1::index(address), entry),
+            None => Err(Error::NotMapped { address: address.as_u64(), level: 1 }),
         }
-        if let Some(l1) = &mut self.l1 {
-            l1.put(machine, L1::index(address), entry);
+    }
+
+    /// Maps what one L1 table covers, from its first entry on, by a new table that is filled as a whole.
+    ///
+    /// # Errors
+    /// As [`Ladder::map`], and [`Error::OutOfOrder`] in the middle of what a table covers.
+    pub(crate) fn fill<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        source: &mut impl TableSource<M>,
+        address: VirtAddr,
+        entries: impl Iterator<Item = Entry<L1>>,
+    ) -> Result<(), Error> {
+        self.open_upper(machine, source, address)?;
+        if self.l1.is_some() || L1::index(address) != Index::FIRST {
+            return Err(Error::OutOfOrder { address: address.as_u64() });
         }
+        let frame = source.take_table(machine)?;
+        self.l1 = Some(Rung::New(Table::filled(frame, machine, entries)));
         Ok(())
     }
 
@@ -98,8 +140,7 @@ impl Ladder {
     pub(crate) fn map_alike<M: Machine>(
         &mut self,
         machine: &mut M,
-        map: &mut DirectMap,
-        p2m: &impl Translate,
+        source: &mut impl TableSource<M>,
         first: VirtAddr,
         pages: u64,
         entry: impl Fn() -> Entry<L1>,
@@ -108,100 +149,89 @@ impl Ladder {
         while done < pages {
             let address = first + done * PAGE_SIZE;
             if pages - done >= ENTRIES && L1::index(address) == Index::FIRST {
-                self.open(machine, map, p2m, address)?;
-                let entries = core::iter::repeat_with(&entry);
-                self.l1 = Some(Table::filled(map.take(machine, p2m)?, machine, entries));
+                self.fill(machine, source, address, core::iter::repeat_with(&entry))?;
                 done += ENTRIES;
             } else {
-                self.map(machine, map, p2m, address, entry())?;
+                self.map(machine, source, address, entry())?;
                 done += 1;
             }
         }
         Ok(())
     }
 
-    /// Makes the upper tables of an address, after those that do not cover it were closed.
-    #[inline(always)]
-    fn open<M: Machine>(
+    /// Opens the tables of an address, after those that do not cover it were closed.
+    ///
+    /// # Errors
+    /// As [`Ladder::map`].
+    pub(crate) fn open<M: Machine>(
         &mut self,
         machine: &mut M,
-        map: &mut DirectMap,
-        p2m: &impl Translate,
+        source: &mut impl TableSource<M>,
+        address: VirtAddr,
+    ) -> Result<(), Error> {
+        self.open_upper(machine, source, address)?;
+        if self.l1.is_none()
+            && let Some(l2) = &self.l2
+        {
+            let live = l2.below(machine, source.view(), L2::index(address))?;
+            self.l1 = Some(Rung::found_or_new(live, machine, source)?);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn open_upper<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        source: &mut impl TableSource<M>,
         address: VirtAddr,
     ) -> Result<(), Error> {
         if address < self.at {
             return Err(Error::OutOfOrder { address: address.as_u64() });
         }
-        self.close_up_to(machine, map, Some(address))?;
+        self.close_up_to(machine, source.view(), Some(address))?;
         self.at = address;
         if self.l3.is_none() {
-            self.l3 = Some(Table::empty(map.take(machine, p2m)?, machine));
+            let live = self.top.l3(machine, source.view(), address)?;
+            self.l3 = Some(Rung::found_or_new(live, machine, source)?);
         }
-        if self.l2.is_none() {
-            self.l2 = Some(Table::empty(map.take(machine, p2m)?, machine));
+        if self.l2.is_none()
+            && let Some(l3) = &self.l3
+        {
+            let live = l3.below(machine, source.view(), L3::index(address))?;
+            self.l2 = Some(Rung::found_or_new(live, machine, source)?);
         }
         Ok(())
-    }
-
-    /// Closes the address space, lets it share the direct map of the live one, and the builder's list while that is in use, and
-    /// has Xen check and pin it.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when Xen refuses a change to read-only or the pin.
-    pub(crate) fn pin<M: Machine>(
-        mut self,
-        machine: &mut M,
-        map: &DirectMap,
-        list: OldList,
-    ) -> Result<Table<L4, Live>, Error> {
-        self.close_up_to(machine, map, None)?;
-        // Now, and not at the start: a table for this space may have been the frame for which the direct map grew, over the end
-        // of a top-level entry.
-        let root = map.view().root();
-        let end = match list {
-            OldList::Unused => L4::index(INIT_P2M).get(),
-            OldList::InUse => L4::index(INIT_P2M).get() + 1,
-        };
-        for slot in L4::index(DIRECT_MAP).get()..end {
-            let slot = Index::containing(u64::from(slot));
-            if let Some(l3) = map.view().below(machine, &root, slot)? {
-                self.l4.share(machine, slot, &l3);
-            }
-        }
-        let l4 = self.l4.freeze(machine, &mut self.batch, map.view())?;
-        self.batch.commit(machine)?.waive("a frozen table is not written again");
-        machine
-            .mmuext_op(&[ExtOp::pin_l4(l4.mfn())])
-            .map_err(|stopped| Error::refused(Doing::AddressSpace, stopped))?;
-        Ok(l4.hooked())
     }
 
     /// Closes the tables that do not cover `next`; all of them for `None`.
     fn close_up_to<M: Machine>(
         &mut self,
         machine: &mut M,
-        map: &DirectMap,
+        view: &View,
         next: Option<VirtAddr>,
     ) -> Result<(), Error> {
-        let leaves = |reach: u64| next.is_none_or(|next| next.as_u64() / reach != self.at.as_u64() / reach);
-        let (leave_l1, leave_l2, leave_l3) = (leaves(L2::REACH), leaves(L3::REACH), leaves(L4::REACH));
-        if leave_l1
+        let (at, batch) = (self.at, &mut self.batch);
+        let leaves = |reach: u64| next.is_none_or(|next| next.as_u64() / reach != at.as_u64() / reach);
+        if leaves(L2::REACH)
             && let Some(l1) = self.l1.take()
+            && let Some(l1) = l1.close(machine, batch, view)?
             && let Some(l2) = &mut self.l2
         {
-            let l1 = l1.freeze(machine, &mut self.batch, map.view())?;
-            l2.link(machine, L2::index(self.at), l1);
+            l2.lead_to(machine, batch, L2::index(at), l1)?;
         }
-        if leave_l2
+        if leaves(L3::REACH)
             && let Some(l2) = self.l2.take()
+            && let Some(l2) = l2.close(machine, batch, view)?
             && let Some(l3) = &mut self.l3
         {
-            let l2 = l2.freeze(machine, &mut self.batch, map.view())?;
-            l3.link(machine, L3::index(self.at), l2);
+            l3.lead_to(machine, batch, L3::index(at), l2)?;
         }
-        if leave_l3 && let Some(l3) = self.l3.take() {
-            let l3 = l3.freeze(machine, &mut self.batch, map.view())?;
-            self.l4.link(machine, L4::index(self.at), l3);
+        if leaves(L4::REACH)
+            && let Some(l3) = self.l3.take()
+            && let Some(l3) = l3.close(machine, batch, view)?
+        {
+            self.top.lead_to(machine, batch, view, L4::index(at), l3)?;
         }
         Ok(())
     }

@@ -8,4 +8,8 @@ pub(crate) mod discard;
 pub(crate) mod ladder;
 pub(crate) mod old_list;
 pub(crate) mod release;
+pub(crate) mod roots;
+pub(crate) mod rung;
+pub(crate) mod table_note;
+pub(crate) mod table_source;
 pub(crate) mod view;

@@ -10,22 +10,19 @@ use core::fmt;
 
 use arrayvec::ArrayVec;
 use p2m::Translate;
-use start_info::{BootFacts, P2mPlace, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use start_info::{BootFacts, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
     direct_map::DirectMap,
     error::{Doing, Error},
-    hv::{ExtOp, Hypervisor, Machine, Update, VaUpdate},
+    hv::{ExtOp, Hypervisor, Machine, VaUpdate},
     layout::{KERNEL_MAP, MODULES},
-    paging::{
-        batch::Batch,
-        entry::{Access, Entry},
-    },
+    paging::{batch::Batch, entry::Entry, freeze::make_writable},
     space::{build::NewSpace, old_list::OldList},
 };
 
 /// What was given back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Released {
     /// The builder's page tables.
     pub tables: PfnRange,
@@ -67,14 +64,13 @@ pub fn release<M: Machine>(
         map.grow_to(machine, p2m, range.end())?;
     }
     // A chunk hands out all that nobody holds when it is mapped: what is to go back to Xen must still be held then.
-    map.grow_to(machine, p2m, late.clone().map(PfnRange::end).fold(0, u64::max))?;
-    let one = PageCount::new(1);
+    map.grow_to(machine, p2m, late.clone().map(PfnRange::end).fold(Pfn::new(0), Pfn::max))?;
     let released = Released {
         tables: facts.page_tables().pfns,
-        stack: PfnRange::try_new(facts.boot_stack(), one).unwrap_or_default(),
+        stack: PfnRange::one(facts.boot_stack()),
         list: match (list, facts.p2m_list().place) {
             (OldList::Unused, P2mPlace::Image(range) | P2mPlace::Own(range)) => range,
-            (OldList::InUse, _) => PfnRange::default(),
+            (OldList::InUse, _) => PfnRange::EMPTY,
         },
     };
     let ranges: ArrayVec<PfnRange, 3> = [released.tables, released.stack, released.list].into();
@@ -85,7 +81,9 @@ pub fn release<M: Machine>(
 
     let mut batch = Batch::new(Doing::Release);
     for range in [released.tables, released.stack] {
-        make_writable(machine, map, p2m, &mut batch, range.intersection(map.view().direct().frames()))?;
+        for pfn in range.intersection(map.view().direct().frames()).iter() {
+            make_writable(machine, &mut batch, map.view(), pfn)?;
+        }
     }
     // A stale read-only translation would fault on the first write of a page given back.
     batch.commit(machine)?.flush(machine)?;
@@ -95,24 +93,6 @@ pub fn release<M: Machine>(
     }
     map.take_up(machine, p2m, released.list, late)?;
     Ok(released)
-}
-
-pub(crate) fn make_writable<M: Machine>(
-    machine: &mut M,
-    map: &DirectMap,
-    p2m: &impl Translate,
-    batch: &mut Batch,
-    pages: PfnRange,
-) -> Result<(), Error> {
-    for pfn in pages.iter() {
-        let address = map.view().direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
-        let (slot, entry) = map.view().leaf(machine, address)?;
-        if entry.is_present() && !entry.is_writable() {
-            let mfn = p2m.entry(machine, pfn).ram().ok_or(Error::NoMemory { pfn })?;
-            batch.push(machine, Update::new(slot, Entry::leaf(mfn, Access::ReadWrite)))?;
-        }
-    }
-    Ok(())
 }
 
 /// Takes the builder's mapping of a page of the image away: of the page below the stack, which nothing uses. The first step of

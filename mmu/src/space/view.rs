@@ -1,38 +1,33 @@
 //! The address space as it is: where the tables are and how to read them.
 //!
-//! *What this is*: the live root, and the windows through which a page of memory, and so a table, is reached. Tables are
+//! *What this is*: the live roots, and the windows through which a page of memory, and so a table, is reached. Tables are
 //! found by walking, so nothing but the root needs to be kept.
 //!
 //! *What must hold*: a table's MFN leads back to its PFN by the M2P, and a window maps that page.
 //!
 //! *What is not prevented*: an entry that changes while it is read. Only Xen changes live entries, on our request.
 
-use alloc::vec::Vec;
-
-use p2m::{Authority, Frame, MachineToPhys, Mapped, Memory, Span, Unmapped, Window, Word};
+use p2m::{Authority, MachineToPhys, Mapped, Memory, Span, Unmapped, Window, Word};
 use start_info::{ENTRIES, Index, Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    error::{Doing, Error},
-    hv::{Machine, VaUpdate},
+    error::Error,
+    hv::Machine,
     paging::{
         batch::Batch,
-        entry::{Access, Entry},
+        entry::Entry,
         level::{Arithmetic, Inner, L1, L2, L3, L4, Level},
         table::{Frozen, Live, Table},
     },
+    space::roots::Roots,
 };
 
 /// The live address space and the windows into memory.
 #[derive(Debug)]
 pub struct View {
     authority: Authority,
-    root: (Pfn, Mfn),
-    /// Top-level tables of further address spaces, which share every entry with the first.
-    others: Vec<(Pfn, Mfn)>,
-    /// The one the processor uses.
-    current: Mfn,
+    roots: Roots,
     direct: Window,
     /// The builder's mapping, as long as its tables are live: a second, writable alias of what it covers.
     builder: Option<Window>,
@@ -45,7 +40,7 @@ impl View {
         direct: Window,
         builder: Option<Window>,
     ) -> Self {
-        Self { authority, root, others: Vec::new(), current: root.1, direct, builder }
+        Self { authority, roots: Roots::new(root), direct, builder }
     }
 
     pub(crate) const fn authority(&self) -> &Authority {
@@ -55,12 +50,21 @@ impl View {
     /// Returns the page and the machine frame of the top-level table.
     #[must_use]
     pub const fn root_frame(&self) -> (Pfn, Mfn) {
-        self.root
+        self.roots.first()
+    }
+
+    pub(crate) const fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    pub(crate) const fn roots_mut(&mut self) -> &mut Roots {
+        &mut self.roots
     }
 
     /// Returns the top-level table.
     pub(crate) const fn root(&self) -> Table<L4, Live> {
-        Table::found(self.root.0, self.root.1)
+        let (pfn, mfn) = self.roots.first();
+        Table::found(pfn, mfn)
     }
 
     /// Empties an entry of every top-level table there is, by way of the batch.
@@ -73,10 +77,9 @@ impl View {
         batch: &mut Batch,
         index: Index,
     ) -> Result<(), Error> {
-        for &(pfn, mfn) in core::iter::once(&self.root).chain(&self.others) {
-            Table::<L4, Live>::found(pfn, mfn).update(machine, batch, index, Entry::EMPTY)?;
-        }
-        Ok(())
+        core::iter::once(self.root())
+            .chain(self.roots.others())
+            .try_for_each(|mut table| table.update(machine, batch, index, Entry::EMPTY))
     }
 
     /// Returns the direct map's window.
@@ -95,33 +98,8 @@ impl View {
     }
 
     pub(crate) fn switch_to(&mut self, root: &Table<L4, Live>) {
-        self.root = (root.pfn(), root.mfn());
-        self.current = root.mfn();
+        self.roots.replace_first(root);
         self.builder = None;
-    }
-
-    /// Returns the top-level table the processor uses.
-    pub(crate) const fn current(&self) -> Mfn {
-        self.current
-    }
-
-    pub(crate) const fn set_current(&mut self, root: Mfn) {
-        self.current = root;
-    }
-
-    /// Takes note of a further address space.
-    ///
-    /// # Errors
-    /// [`Error::HeapFull`] when the list cannot grow.
-    pub(crate) fn register(&mut self, root: (Pfn, Mfn)) -> Result<(), Error> {
-        self.others.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::AddressSpace })?;
-        self.others.push(root);
-        Ok(())
-    }
-
-    /// Forgets an address space.
-    pub(crate) fn forget(&mut self, root: Mfn) {
-        self.others.retain(|other| other.1 != root);
     }
 
     /// Hooks a frozen table under every top-level table there is, by way of the batch.
@@ -136,8 +114,8 @@ impl View {
         l3: Table<L3, Frozen>,
     ) -> Result<(), Error> {
         let l3 = self.root().attach(machine, batch, index, l3)?;
-        for &(pfn, mfn) in &self.others {
-            Table::<L4, Live>::found(pfn, mfn).update(machine, batch, index, Entry::link(&l3))?;
+        for mut table in self.roots.others() {
+            table.update(machine, batch, index, Entry::link(&l3))?;
         }
         Ok(())
     }
@@ -245,20 +223,14 @@ impl View {
         Ok((l1.mfn().maddr().entry(index), self.read(machine, &l1, index)?))
     }
 
-    /// Makes a page that is no live table any more writable in the direct map.
+    /// Returns the machine frame that the direct map has for a page.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] for a page outside the direct map, [`Error::Refused`] when Xen refuses.
-    pub(crate) fn make_writable<M: Machine>(
-        &self,
-        machine: &mut M,
-        pfn: Pfn,
-        mfn: Mfn,
-    ) -> Result<Frame, Error> {
+    /// [`Error::NoMemory`] for a page outside the direct map and for one without memory.
+    pub(crate) fn frame_of<M: Memory + MachineToPhys>(&self, machine: &M, pfn: Pfn) -> Result<Mfn, Error> {
         let address = self.direct.address(pfn).ok_or(Error::NoMemory { pfn })?;
-        let update = VaUpdate::new(address, Entry::leaf(mfn, Access::ReadWrite));
-        machine.update_va_mapping(update).map_err(|errno| Error::refused_call(Doing::Release, errno))?;
-        self.direct.thawed(&self.authority, pfn, mfn).ok_or(Error::NoMemory { pfn })
+        let (_, entry) = self.leaf(machine, address)?;
+        entry.mfn().ok_or(Error::NoMemory { pfn })
     }
 
     /// Calls `visit` with the page of every live table outside Xen's slots, the roots first.
@@ -273,7 +245,7 @@ impl View {
         let root = self.root();
         let mut words = [0; ENTRIES as usize];
         visit(L4::NUMBER, root.pfn())?;
-        self.others.iter().try_for_each(|&(pfn, _)| visit(L4::NUMBER, pfn))?;
+        self.roots.others().try_for_each(|table| visit(L4::NUMBER, table.pfn()))?;
         for i4 in Index::all().filter(|&index| !crate::layout::is_xen_slot(index)) {
             let Some(l3) = self.below(machine, &root, i4)? else { continue };
             visit(L3::NUMBER, l3.pfn())?;

@@ -17,9 +17,9 @@ fn published(pages: u64, holes: &[std::ops::Range<u64>]) -> (Paper, Stock, Tree,
 }
 
 /// Reads the list as xg_sr_save_x86_pv.c does.
-fn read(paper: &Paper, publication: &Publication, leaf: u64) -> u64 {
+fn read(paper: &Paper, tree: &Tree, publication: &Publication, leaf: u64) -> u64 {
     let page = |mfn: u64| paper.pfn_of(Mfn::new(mfn)).unwrap();
-    let middle = peek(paper, page(publication.frame_list_list()), leaf / 512);
+    let middle = peek(paper, page(publication.frame_list_list(tree, paper).unwrap()), leaf / 512);
     peek(paper, page(middle), leaf % 512)
 }
 
@@ -31,9 +31,9 @@ fn the_leaf_of_every_page_is_listed() {
         assert_eq!(publication.max_pfn(), pages);
         for leaf in 0..tree.leaves() {
             let expected = machine_frame(tree.leaf_pfn(&paper, &window(), leaf).unwrap().get());
-            assert_eq!(read(&paper, &publication, leaf), expected.get(), "{leaf:#x}");
+            assert_eq!(read(&paper, &tree, &publication, leaf), expected.get(), "{leaf:#x}");
         }
-        let top = paper.pfn_of(Mfn::new(publication.frame_list_list())).unwrap();
+        let top = paper.pfn_of(Mfn::new(publication.frame_list_list(&tree, &paper).unwrap())).unwrap();
         for unused in tree.leaves().div_ceil(512)..512 {
             assert_eq!(peek(&paper, top, unused), Entry::MISSING);
         }
@@ -46,8 +46,9 @@ fn the_leaf_of_every_page_is_listed() {
 
 #[test]
 fn a_guest_too_large_for_three_levels_publishes_none() {
-    let (_, _, _, publication) = published((1 << 27) + 1, &[]);
-    assert_eq!((publication.frame_list_list(), publication.max_pfn()), (u64::MAX, (1 << 27) + 1));
+    let (paper, _, tree, publication) = published((1 << 27) + 1, &[]);
+    let list = publication.frame_list_list(&tree, &paper).unwrap();
+    assert_eq!((list, publication.max_pfn()), (u64::MAX, (1 << 27) + 1));
 }
 
 #[test]
@@ -71,14 +72,14 @@ fn a_new_leaf_is_entered() {
     let (mut paper, mut stock, mut tree, mut publication) =
         published(1 << 19, from_ref(&((1 << 18)..(1 << 18) + 2048)));
     let pfn = Pfn::new((1 << 18) + 700);
-    let before = read(&paper, &publication, (1 << 9) + 1);
+    let before = read(&paper, &tree, &publication, (1 << 9) + 1);
     let set = tree.set(&mut paper, &mut stock, pfn, Entry::Ram(Mfn::new(77))).unwrap();
     let p2m::Set::New(new) = set else { panic!("the shared leaf was written") };
     publication.replace(&tree, &mut paper, &window(), &new).unwrap();
-    let after = read(&paper, &publication, (1 << 9) + 1);
+    let after = read(&paper, &tree, &publication, (1 << 9) + 1);
     assert_ne!(before, after);
     let leaf = paper.pfn_of(Mfn::new(after)).unwrap();
     assert_eq!(paper.load(window().word(leaf, start_info::Index::new(700 - 512)).unwrap()), 77);
-    assert_eq!(read(&paper, &publication, 1 << 9), before, "the others still share the missing leaf");
+    assert_eq!(read(&paper, &tree, &publication, 1 << 9), before, "the others still share the missing leaf");
     assert_eq!(tree.entry(&paper, pfn), Entry::Ram(Mfn::new(77)));
 }

@@ -6,7 +6,7 @@ use start_info::{BootFacts, Console, Maddr, P2mPlace, PfnRange};
 use crate::fixture::{Built, Fixture, Run, at};
 
 fn run(pfns: PfnRange) -> Run {
-    (pfns.start(), pfns.len().get())
+    (pfns.start().get(), pfns.len().get())
 }
 
 /// Everything the builder knows, as the parser should say it.

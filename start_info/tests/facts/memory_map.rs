@@ -53,10 +53,10 @@ fn the_map_of_a_pc() {
         [range(0, 0x9f), range(0x100, 0xbffd0), range(0x100000, 0x140000)]
     );
     let holes = [range(0x9f, 0x100), range(0xbffd0, 0x100000), range(0x140000, 0x150000)];
-    assert_eq!(map.holes(0x150000).collect::<Vec<_>>(), holes);
-    assert_eq!(map.holes(0xa0).collect::<Vec<_>>(), [range(0x9f, 0xa0)]);
-    assert_eq!(map.holes(0x9f).count(), 0);
-    assert_eq!(map.holes(0).count(), 0);
+    assert_eq!(map.holes(Pfn::new(0x150000)).collect::<Vec<_>>(), holes);
+    assert_eq!(map.holes(Pfn::new(0xa0)).collect::<Vec<_>>(), [range(0x9f, 0xa0)]);
+    assert_eq!(map.holes(Pfn::new(0x9f)).count(), 0);
+    assert_eq!(map.holes(Pfn::new(0)).count(), 0);
     let nvs = map.obstacle(range(0xbfff8, 0xc0000)).unwrap();
     assert_eq!((nvs.kind(), nvs.to_string().as_str()), (MapKind::Nvs, "ACPI NVS 0xbfff0000..0xc0000000"));
     assert_eq!(map.obstacle(range(0xc0000, 0xd0000)), None, "nothing is there");
@@ -124,7 +124,7 @@ fn a_line_is_cut_off_at_the_end_of_what_can_be_addressed() {
     assert_eq!(last_pages(entry(0xffff_ffff_0000_0000, 1 << 32, 2)), (1, None));
     // RAM that no entry of a page table can name is none of ours.
     let ram = map(&[entry(0, 0x10_0000, 1), entry(start, 0_u64.wrapping_sub(start), 1)]).unwrap();
-    assert_eq!(ram.ram().nth(1).unwrap().start(), start >> 12);
+    assert_eq!(ram.ram().nth(1).unwrap().start().get(), start >> 12);
     assert!(
         map(&[entry(0, 0x10_0000, 1), entry(TOP, 0_u64.wrapping_sub(TOP), 1)]).unwrap().ram().count() == 1
     );
@@ -174,9 +174,9 @@ proptest! {
             return Ok(());
         };
         let regions = map.regions();
-        prop_assert!(regions.windows(2).all(|pair| pair[0].start() < pair[1].start()));
+        prop_assert!(regions.windows(2).all(|pair| pair[0] < pair[1]));
         for end in [0, 1, 17, END >> 12] {
-            let holes: Vec<_> = map.holes(end).collect();
+            let holes: Vec<_> = map.holes(Pfn::new(end)).collect();
             prop_assert!(holes.windows(2).all(|pair| pair[0].end() < pair[1].start()), "{holes:?}");
             for page in 0..END >> 12 {
                 let expected = is_memory(&entries, page);

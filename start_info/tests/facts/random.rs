@@ -10,9 +10,9 @@ use crate::fixture::{Built, Fixture, VIRT_BASE};
 fn check_invariants(facts: &BootFacts, entry: &Entry) {
     check_areas(facts);
     check_list(facts, entry);
-    let root = entry.virt_base.as_u64() + facts.page_tables().pfns.start() * 4096;
+    let root = entry.virt_base.as_u64() + facts.page_tables().pfns.start().get() * 4096;
     assert_eq!(facts.page_tables().root.as_u64(), root);
-    assert_eq!(facts.boot_stack().get(), facts.page_tables().pfns.end());
+    assert_eq!(facts.boot_stack(), facts.page_tables().pfns.end());
     assert!(facts.least_boot_end().get() - facts.boot_stack().get() > 128);
     assert!(facts.least_boot_end().get().is_multiple_of(1024));
     assert!(facts.shared_info().get().is_multiple_of(4096) && facts.shared_info().get() > 0);
@@ -23,7 +23,7 @@ fn check_invariants(facts: &BootFacts, entry: &Entry) {
 /// Every area is in memory, and no two meet.
 fn check_areas(facts: &BootFacts) {
     let one = |pfn: Pfn| (pfn.get(), pfn.get() + 1);
-    let run = |pfns: PfnRange| (pfns.start(), pfns.end());
+    let run = |pfns: PfnRange| (pfns.start().get(), pfns.end().get());
     let nr_pages = facts.nr_pages().get();
     let rings = if facts.is_dom0() { 0 } else { 2 };
     let (P2mPlace::Image(list) | P2mPlace::Own(list)) = facts.p2m_list().place;
@@ -39,7 +39,7 @@ fn check_areas(facts: &BootFacts) {
     ];
     if let Some(ramdisk) = facts.ramdisk() {
         assert!(ramdisk.len.div_ceil(4096) == ramdisk.pfns.len().get(), "{ramdisk:?}");
-        assert_eq!(ramdisk.mapped, ramdisk.pfns.end() <= facts.start_info_pfn().get(), "{ramdisk:?}");
+        assert_eq!(ramdisk.mapped, ramdisk.pfns.end() <= facts.start_info_pfn(), "{ramdisk:?}");
         areas.push(("ramdisk", run(ramdisk.pfns)));
     }
     for (index, (name, area)) in areas.iter().enumerate() {
@@ -58,7 +58,7 @@ fn check_list(facts: &BootFacts, entry: &Entry) {
     match facts.p2m_list().place {
         P2mPlace::Image(pfns) => {
             assert_eq!(pfns.len().get(), list_pages);
-            assert_eq!(list_at, entry.virt_base.as_u64() + pfns.start() * 4096);
+            assert_eq!(list_at, entry.virt_base.as_u64() + pfns.start().get() * 4096);
         }
         P2mPlace::Own(pfns) => {
             assert!(pfns.len().get() >= list_pages);

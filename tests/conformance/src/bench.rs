@@ -133,7 +133,8 @@ impl<'a> Bench<'a> {
     // What is known.
 
     pub(crate) fn mfn(&self, page: Page) -> u64 {
-        self.frames[page.0].mfn().get()
+        let frame = self.subject.frame_of(self.running, self.frames[page.0].pfn());
+        frame.map_or(u64::MAX, Mfn::get)
     }
 
     pub(crate) fn pfn(&self, page: Page) -> u64 {

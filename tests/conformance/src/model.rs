@@ -1,8 +1,8 @@
 //! The model as a subject.
 
 use mmu::{Errno, Stopped};
-use p2m::Frame;
-use start_info::MapEntry;
+use p2m::{Frame, Translate as _};
+use start_info::{MapEntry, Mfn, Pfn};
 use xen_guest::Running;
 use xen_model::{Guest, Hypercall, Machine};
 
@@ -17,6 +17,10 @@ use crate::{
 };
 
 impl Subject for Machine {
+    fn frame_of(&self, running: &Running, pfn: Pfn) -> Option<Mfn> {
+        running.p2m.entry(self, pfn).ram()
+    }
+
     fn update_entries(&mut self, requests: &[Request]) -> Answer {
         let pairs: Vec<_> = requests.iter().map(|request| (request.target(), request.value())).collect();
         answer(Machine::update_entries(self, &pairs), requests.len())

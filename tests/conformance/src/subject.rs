@@ -8,6 +8,8 @@
 use core::fmt;
 
 use mmu::Errno;
+use start_info::{Mfn, Pfn};
+use xen_guest::Running;
 
 use crate::exchange::Exchange;
 use crate::request::{Change, Operation, Request};
@@ -142,6 +144,9 @@ pub enum Call {
 
 /// A booted guest's hypervisor.
 pub trait Subject: p2m::Memory + p2m::MachineToPhys + fmt::Debug {
+    /// Returns the machine frame of a page, by the guest's P2M.
+    fn frame_of(&self, running: &Running, pfn: Pfn) -> Option<Mfn>;
+
     /// Makes the hypercall `mmu_update`.
     fn update_entries(&mut self, requests: &[Request]) -> Answer;
 

@@ -20,13 +20,13 @@ impl Image {
     /// Returns all pages of the image.
     #[must_use]
     #[cfg(target_os = "none")]
-    pub(crate) fn range(&self) -> PfnRange {
+    pub(crate) const fn range(&self) -> PfnRange {
         join(self.text, self.data)
     }
 
     /// Returns the pages that are never written.
     #[must_use]
-    pub(crate) fn constant_pages(&self) -> PfnRange {
+    pub(crate) const fn constant_pages(&self) -> PfnRange {
         join(self.text, self.constant)
     }
 
@@ -41,9 +41,6 @@ impl Image {
     }
 }
 
-fn join(first: PfnRange, last: PfnRange) -> PfnRange {
-    match (Pfn::try_new(first.start()), Pfn::try_new(last.end())) {
-        (Ok(start), Ok(end)) => PfnRange::between(start, end),
-        _ => first,
-    }
+const fn join(first: PfnRange, last: PfnRange) -> PfnRange {
+    PfnRange::between(first.start(), last.end())
 }

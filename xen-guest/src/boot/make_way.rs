@@ -24,7 +24,9 @@ impl Running {
             && pages.late().any(|range| range.overlaps(old))
         {
             self.map.move_ramdisk(platform, &self.p2m, pages.late())?;
-            log::info!("ramdisk: moved from pfn {old} to pfn {}", self.ramdisk_pages().unwrap_or_default());
+            if let Some(new) = self.ramdisk_pages() {
+                log::info!("ramdisk: moved from pfn {old} to pfn {new}");
+            }
         }
         self.map.vacate(platform, &self.p2m, pages)?;
         for pfn in pages.late().flat_map(PfnRange::iter) {

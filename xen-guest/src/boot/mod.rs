@@ -27,7 +27,7 @@ mod translated;
 mod with_p2m;
 
 use mmu::layout::KERNEL_MAP;
-use start_info::{Entry, PAGE_SIZE};
+use start_info::{Entry, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -72,6 +72,6 @@ fn stages<P: Platform>(
 
 /// Returns the `__ka` address of a page of the image.
 #[must_use]
-pub fn image_address(pfn: u64) -> VirtAddr {
-    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(pfn.wrapping_mul(PAGE_SIZE)))
+pub fn image_address(pfn: Pfn) -> VirtAddr {
+    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(pfn.get().wrapping_mul(PAGE_SIZE)))
 }

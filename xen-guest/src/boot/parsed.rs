@@ -2,7 +2,7 @@
 
 use mmu::layout::KERNEL_MAP;
 use p2m::{Authority, List, Mismatch, Translate, Window};
-use start_info::{BootFacts, Entry, PageCount, Pfn};
+use start_info::{BootFacts, Entry, Pfn, PfnRange};
 
 use crate::{
     boot::{
@@ -43,8 +43,7 @@ impl Parsed {
             Failure::new(Stage::StartInfo, cause)
         })?;
         // The builder maps at least this much, so the ring's page can be reached long before we map anything.
-        let pages = PageCount::try_new(facts.least_boot_end().get()).unwrap_or_default();
-        let window = Window::of_builder(&authority, KERNEL_MAP, pages);
+        let window = Window::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
         let failure = |cause| Failure::new(Stage::StartInfo, cause);
         rings::attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn))
             .map_err(failure)?;
@@ -60,15 +59,11 @@ impl Parsed {
     pub(crate) fn translate<P: Platform>(mut self, platform: &mut P) -> Result<Translated, Failure> {
         let facts = &self.setting.facts;
         let list = List::of(facts);
-        let last = facts.nr_pages().get() - 1;
-        let watched =
-            [0, facts.image().start(), facts.image().end() - 1, facts.page_tables().pfns.start(), last];
         // The builder puts the rings right after start_info; wherever their frames lead must lead back to them.
-        let rings = if facts.is_dom0() { 0 } else { 2 };
-        let behind = facts.start_info_pfn().get();
-        for pfn in
-            watched.into_iter().chain(behind..=behind + rings).filter_map(|number| Pfn::try_new(number).ok())
-        {
+        let (image, tables) = (facts.image(), facts.page_tables().pfns);
+        let watched = [Pfn::new(0), image.start(), tables.start(), facts.start_info_pfn()].into_iter();
+        let last = image.last().into_iter().chain(PfnRange::first(facts.nr_pages()).last());
+        for pfn in watched.chain(last).chain(facts.ring_pages().iter()) {
             confirm(platform, &list, pfn).map_err(|cause| Failure::new(Stage::P2mCheck, cause))?;
         }
         rings::check_listed(platform, facts, &list).map_err(|cause| Failure::new(Stage::P2mCheck, cause))?;

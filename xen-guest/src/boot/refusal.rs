@@ -7,7 +7,7 @@ use core::mem::offset_of;
 
 use mmu::layout::KERNEL_MAP;
 use p2m::{Authority, Window};
-use start_info::{Entry, Mfn, PAGE_SIZE, PageCount, PfnRange, Ring};
+use start_info::{Entry, Mfn, PAGE_SIZE, Pfn, PfnRange, Ring};
 use xen_sys::start_info as Layout;
 
 use crate::{boot::rings, platform::Platform};
@@ -35,11 +35,11 @@ pub(crate) fn attach_console<P: Platform>(
         && let Some(start_info) = start_info
         && let Some(port) = half(CONSOLE_PORT)
         && let Some(mfn) = word(CONSOLE_MFN).and_then(|number| Mfn::try_new(number).ok())
-        // The builder puts the two rings right after start_info (xen.h, "Start-of-day memory layout").
-        && let allowed = PfnRange::clamped(start_info + 1, (start_info + 3).min(MOST_PAGES))
-        && let Ok(pages) = PageCount::try_new(allowed.end())
+    // The builder puts the two rings right after start_info (xen.h, "Start-of-day memory layout").
     {
-        let window = Window::of_builder(authority, KERNEL_MAP, pages);
+        let (start, end) = (start_info + 1, (start_info + 3).min(MOST_PAGES));
+        let allowed = PfnRange::between(Pfn::clamped(start), Pfn::clamped(end));
+        let window = Window::of_builder(authority, KERNEL_MAP, allowed.end().count_below());
         rings::attach_raw_console(platform, allowed, Ring { mfn, port }, |pfn| {
             window.shared_page(authority, pfn)
         });

@@ -2,7 +2,7 @@
 
 use mmu::{DirectMap, Fixmap, IoMap, ModuleWindow, Region, Settled as Layout, layout::LINEAR_P2M};
 use p2m::{Arrangement, Publication, Tree};
-use start_info::{Mfn, PageCount};
+use start_info::Mfn;
 
 use crate::{
     boot::{failure::Failure, running::Running, setting::Setting, stage::Stage},
@@ -36,18 +36,21 @@ impl Switched {
         let list = facts.p2m_list();
         // The builder's list as it is no longer says where every page is: then there is no linear form to be read.
         let linear = self.publication.is_some() || self.pages.is_as_built();
+        let frame_list_list = match &self.publication {
+            Some(list) => list
+                .frame_list_list(&self.tree, platform)
+                .map_err(|cause| Failure::new(Stage::SharedInfo, cause))?,
+            None => u64::MAX,
+        };
         platform.publish(&Published {
             max_pfn: self.tree.pages().get(),
-            frame_list_list: self.publication.as_ref().map_or(u64::MAX, Publication::frame_list_list),
+            frame_list_list,
             p2m_cr3: if linear { self.root.maddr().get() } else { 0 },
             p2m_vaddr: if self.publication.is_some() { LINEAR_P2M } else { list.at },
         });
         let occupied = match self.publication {
             Some(_) => None,
-            None => {
-                let pages = PageCount::of_bytes(self.pages.list().pages().get() * 8).unwrap_or_default();
-                Some(Region::new("P2M list", list.at, pages))
-            }
+            None => Some(Region::new("P2M list", list.at, self.pages.list().pages().of_words())),
         };
         let window = ModuleWindow::new(&self.layout, occupied);
         let io = IoMap::new(&self.layout);

@@ -12,7 +12,7 @@ const FIRST_MIB: u64 = 0x100;
 /// Tells of a range of bytes that goes on behind the last frame.
 fn beyond(at: Maddr, len: u64) -> Error {
     let pages = at.get().saturating_add(len).div_ceil(PAGE_SIZE) - at.mfn().get();
-    Error::NoSuchFrame { first: at.mfn(), pages: PageCount::try_new(pages).unwrap_or_default() }
+    Error::NoSuchFrame { first: at.mfn(), pages: PageCount::clamped(pages) }
 }
 
 /// The machine's memory, read through the fixmap.

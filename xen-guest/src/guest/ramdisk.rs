@@ -69,11 +69,11 @@ impl<P: Platform> Guest<P> {
     /// [`Error::NoMemory`] for a page of it without memory, which the builder's list calls missing; and as
     /// [`mmu::DirectMap::grow`].
     pub fn ramdisk(&mut self) -> Result<Option<&'static [u8]>, Error> {
-        let Some(end) = self.ramdisk_pages().map(PfnRange::end) else { return Ok(None) };
+        let Some(pages) = self.ramdisk_pages() else { return Ok(None) };
         let Self { platform, parts } = self;
-        parts.map.grow_to(platform, &parts.p2m, end)?;
+        parts.map.grow_to(platform, &parts.p2m, pages.end())?;
         let absent = |pfn: &Pfn| parts.p2m.entry(platform, *pfn).ram().is_none();
-        if let Some(pfn) = parts.ramdisk_pages().unwrap_or_default().iter().find(absent) {
+        if let Some(pfn) = pages.iter().find(absent) {
             return Err(Error::NoMemory { pfn });
         }
         let window = *parts.map.view().direct();

@@ -67,6 +67,7 @@ struct Order<'s, 'a> {
 }
 
 impl<'a> Order<'_, 'a> {
+    /// Returns how far a module is; what was never entered is new.
     fn state(&self, at: usize) -> State {
         self.states.get(at).copied().unwrap_or(State::New)
     }
@@ -116,8 +117,8 @@ impl<'a> Order<'_, 'a> {
     /// Names the modules from the open one that stands at `at` in the archive.
     fn circle(&self, at: usize) -> Error {
         let mut members = String::new();
-        let first = self.open.iter().position(|open| open.at == at).unwrap_or_default();
-        for open in self.open.iter().skip(first).chain(self.open.get(first)) {
+        let from_it = || self.open.iter().skip_while(|open| open.at != at);
+        for open in from_it().chain(from_it().next()) {
             if !members.is_empty() {
                 members.push_str(" needs ");
             }

@@ -54,14 +54,24 @@ pub(crate) struct Plan<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Patch {
     offset: u64,
-    value: [u8; 8],
-    width: usize,
+    value: Value,
+}
+
+/// What a relocation stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Value {
+    Half([u8; 4]),
+    Word([u8; 8]),
 }
 
 impl Patch {
-    /// Makes the patch that stores the low `width` bytes of `value`.
+    /// Makes the patch that stores the low `width` bytes of `value`: four, or else all.
     const fn new(offset: u64, value: u64, width: usize) -> Self {
-        Self { offset, value: value.to_le_bytes(), width }
+        let value = match width {
+            4 => Value::Half((value as u32).to_le_bytes()),
+            _ => Value::Word(value.to_le_bytes()),
+        };
+        Self { offset, value }
     }
 
     /// Returns where the bytes go, counted from the module's first.
@@ -72,8 +82,11 @@ impl Patch {
 
     /// Returns the bytes to store: four or eight.
     #[must_use]
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.value.get(..self.width).unwrap_or(&self.value)
+    pub(crate) const fn bytes(&self) -> &[u8] {
+        match &self.value {
+            Value::Half(bytes) => bytes,
+            Value::Word(bytes) => bytes,
+        }
     }
 }
 

@@ -79,8 +79,12 @@ impl fmt::Display for Report {
         write!(f, "  stage         of all ticks  hypercalls  frames")?;
         for Record { stage, took, hypercalls, frames, .. } in &self.records {
             let share = took.saturating_mul(100) / total.max(1);
-            let bar = "####################".get(..(share / 5) as usize).unwrap_or_default();
-            write!(f, "\n  {stage:<12} {share:>3} % {took:>13}  {hypercalls:>9}  {frames:>6}  {bar}")?;
+            let bar = (share / 5) as usize;
+            write!(
+                f,
+                "\n  {stage:<12} {share:>3} % {took:>13}  {hypercalls:>9}  {frames:>6}  {:#<bar$}",
+                ""
+            )?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
 
 use p2m::{Authority, Frame, SharedPage, Window};
-use start_info::{Mfn, PageCount, Pfn};
+use start_info::{PageCount, Pfn};
 use x86_64::VirtAddr;
 
 #[repr(align(4096))]
@@ -43,7 +43,7 @@ impl Buffer {
     /// A page as a frame of its own.
     pub(super) fn frame(&self, number: u64) -> Frame {
         let window = self.window();
-        window.thawed(&Authority::take().unwrap(), Pfn::new(number), Mfn::new(0x1000 + number)).unwrap()
+        window.thawed(&Authority::take().unwrap(), Pfn::new(number)).unwrap()
     }
 
     /// The aligned word at an offset.

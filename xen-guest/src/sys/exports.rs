@@ -17,6 +17,7 @@ use crate::{
 extern "C" fn xen_guest_fatal(start: *const u8, len: usize) -> ! {
     // SAFETY: as for `xen_guest_log`.
     let bytes = unsafe { text(start, len) };
+    // A module may say anything; the domain ends all the same.
     log::error!("fatal: module: {}", core::str::from_utf8(bytes).unwrap_or("(no text)").trim_end());
     console::drain();
     shutdown(Reason::Crash)

@@ -6,7 +6,6 @@
 
 use linked_list_allocator::LockedHeap;
 use p2m::{Mapped, Span, Window};
-use start_info::Pfn;
 
 use crate::sys::pointer;
 
@@ -34,7 +33,7 @@ pub(crate) fn size() -> usize {
 
 fn give(heap: &LockedHeap, window: &Window, span: Span<Mapped>) {
     let bytes = span.len().bytes() as usize;
-    let start = Pfn::try_new(span.range().start()).ok().and_then(|pfn| window.address(pfn));
+    let start = window.address(span.range().start());
     let mut heap = heap.lock();
     if let (Some(start), 0, 1..) = (start, heap.size(), bytes) {
         // SAFETY: the span has pages, as just checked, is mapped writable, one frame after the other, for ever, and was ours alone until this call

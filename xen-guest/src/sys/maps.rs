@@ -45,7 +45,7 @@ impl Maps {
 
 #[cfg(test)]
 mod tests {
-    use start_info::{MapEntry, MapError, MemoryMap, PfnRange};
+    use start_info::{MapEntry, MapError, MemoryMap, Pfn, PfnRange};
 
     use super::Maps;
     use crate::platform::MapOf;
@@ -66,7 +66,7 @@ mod tests {
             // What is kept stays.
             maps.keep(first, || map(7)).unwrap();
             let end = |of| maps.get(of).unwrap().ram().map(PfnRange::end).next();
-            assert_eq!((end(first), end(second)), (Some(3), Some(5)));
+            assert_eq!((end(first), end(second)), (Some(Pfn::new(3)), Some(Pfn::new(5))));
         }
     }
 }

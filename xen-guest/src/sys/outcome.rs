@@ -6,7 +6,7 @@ use mmu::{Errno, Stopped};
 pub(super) fn check(result: i64) -> Result<u64, Errno> {
     match u64::try_from(result) {
         Ok(value) => Ok(value),
-        Err(_) => Err(Errno(u16::try_from(result.unsigned_abs()).unwrap_or(u16::MAX))),
+        Err(_) => Err(Errno(result.unsigned_abs().min(u16::MAX.into()) as u16)),
     }
 }
 

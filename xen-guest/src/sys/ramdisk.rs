@@ -1,15 +1,15 @@
 //! The ramdisk's bytes.
 
 use p2m::Window;
-use start_info::{Pfn, PfnRange};
+use start_info::PfnRange;
 
 use crate::sys::pointer;
 
 /// Returns the bytes of the ramdisk; `None` if the window does not map all its pages. No byte behind the last page is among
 /// them, whatever start_info says about the length.
 pub(super) fn bytes(window: &Window, pfns: PfnRange, len: u64) -> Option<&'static [u8]> {
-    let start = window.address(Pfn::try_new(pfns.start()).ok()?)?;
-    let _end = window.address(Pfn::try_new(pfns.end().checked_sub(1)?).ok()?)?;
+    let start = window.address(pfns.start())?;
+    let _last = window.address(pfns.last()?)?;
     let len = usize::try_from(len.min(pfns.len().bytes())).ok()?;
     // SAFETY: the window reaches from the first to the last page, checked above, and maps each that has memory, which the
     // caller has checked (`Guest::ramdisk`); the pages are reserved in

@@ -23,7 +23,7 @@ fn address(symbol: &u8) -> VirtAddr {
 
 fn pfn(symbol: &u8) -> Pfn {
     // The linker script asserts that the image lies within 2 GiB of KERNEL_MAP.
-    Pfn::try_new((address(symbol) - KERNEL_MAP) / PAGE_SIZE).unwrap_or(Pfn::new(0))
+    Pfn::clamped((address(symbol) - KERNEL_MAP) / PAGE_SIZE)
 }
 
 /// Returns the parts of the kernel image.

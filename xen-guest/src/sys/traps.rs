@@ -54,7 +54,7 @@ pub(super) fn install() -> Result<(), Errno> {
         core::array::from_fn(|_| TrapInfo { vector: 0, flags: 0, cs: FLAT_KERNEL_CS, address: 0 });
     for (entry, [vector, address]) in table.iter_mut().zip(&trap_entries) {
         // int3 is meant to be executed by anybody; all vectors here are below 32.
-        entry.vector = u8::try_from(*vector).unwrap_or(u8::MAX);
+        entry.vector = *vector as u8;
         entry.flags = if *vector == 3 { 3 } else { 0 };
         entry.address = *address;
     }

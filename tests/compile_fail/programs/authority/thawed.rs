@@ -5,15 +5,14 @@
 
 use mmu::{DirectMap, Machine};
 use p2m::{Frame, Translate};
-use start_info::{Mfn, Pfn};
+use start_info::Pfn;
 
 pub fn frame(
     machine: &mut impl Machine,
     map: &mut DirectMap,
     p2m: &impl Translate,
     pfn: Pfn,
-    mfn: Mfn,
 ) -> Option<Frame> {
     map.take(machine, p2m).ok() //~ TWIN
-    map.view().direct().thawed(pfn, mfn) //~ FAIL E0061
+    map.view().direct().thawed(pfn) //~ FAIL E0061
 }

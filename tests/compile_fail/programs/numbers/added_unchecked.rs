@@ -5,6 +5,6 @@
 use start_info::{OutOfRange, PageCount, Pfn, PfnRange};
 
 pub fn end(pfn: Pfn, count: PageCount) -> Result<u64, OutOfRange> {
-    PfnRange::try_new(pfn, count).map(|range| range.end()) //~ TWIN
+    PfnRange::try_new(pfn, count).map(|range| range.end().get()) //~ TWIN
     Ok((pfn + count).get()) //~ FAIL E0369
 }

@@ -15,7 +15,7 @@ pub fn map_both(
     tables: BuilderTables,
     another: BuilderTables,
 ) -> Result<[DirectMap; 2], Error> {
-    let constant = PfnRange::default();
+    let constant = PfnRange::EMPTY;
     let map = DirectMap::bootstrap(machine, pages, occupied, facts, tables, constant, OldList::Unused)?;
     let second = DirectMap::bootstrap(machine, pages, occupied, facts, another, constant, OldList::Unused)?; //~ TWIN
     let second = DirectMap::bootstrap(machine, pages, occupied, facts, tables, constant, OldList::Unused)?; //~ FAIL E0382

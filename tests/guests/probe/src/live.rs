@@ -15,7 +15,7 @@ use conformance::{
     Subject, Table,
 };
 use mmu::Errno;
-use p2m::{Entry, Frame, MachineToPhys, Memory, Word, WordMut};
+use p2m::{Entry, Frame, MachineToPhys, Memory, Translate as _, Word, WordMut};
 use start_info::{Mfn, Pfn};
 use xen_guest::{
     Guest, Running,
@@ -133,26 +133,27 @@ impl Live {
             let entry = Pfn::try_new(pfn).map(|pfn| running.entry(&xen, pfn));
             matches!(entry, Ok(Entry::Ram(found)) if found.get() == mfn)
         };
+        let spare = running.entry(&xen, own.pfn()).ram()?.get();
         let memory = || {
-            let (below, above) = (MEMORY..own.mfn().get(), own.mfn().get()..shared_info.get());
+            let (below, above) = (MEMORY..spare, spare..shared_info.get());
             below.rev().chain(above.rev()).filter(|&mfn| mfn != shared_info.get())
         };
         let nobody = memory().find(|&mfn| held(mfn) == Some(u64::MAX))?;
         let mut others =
             memory().filter(|&mfn| held(mfn).is_some_and(|pfn| pfn != u64::MAX && !ours(mfn, pfn)));
         // A shim lets a guest keep the two frames in whose place it puts the rings; the M2P has them under the rings' numbers.
-        let other = others.find(|&mfn| !Self::is_mapped(own, mfn));
+        let other = others.find(|&mfn| !Self::is_mapped(own, spare, mfn));
         // Without another domain, a frame of Xen's.
         Some(Self { xen, shared_info, other: other.unwrap_or(nobody), nobody })
     }
 
-    /// Whether Xen lets us map a frame; for a moment it is mapped, read-only, in a spare page's place.
-    fn is_mapped(spare: &Frame, mfn: u64) -> bool {
+    /// Whether Xen lets us map a frame; for a moment it is mapped, read-only, in the place of a spare page, whose frame is `own`.
+    fn is_mapped(spare: &Frame, own: u64, mfn: u64) -> bool {
         let map = |mfn: u64, flags: u64| {
             let arguments = [spare.address().as_u64(), mfn << 12 | flags, UVMF_INVLPG, 0];
             Self::make(xen_sys::__HYPERVISOR_update_va_mapping, arguments) == 0
         };
-        map(mfn, READ_ONLY) && map(spare.mfn().get(), WRITABLE)
+        map(mfn, READ_ONLY) && map(own, WRITABLE)
     }
 
     /// The version of Xen: major and minor number.
@@ -212,6 +213,10 @@ impl MachineToPhys for Live {
 }
 
 impl Subject for Live {
+    fn frame_of(&self, running: &Running, pfn: Pfn) -> Option<Mfn> {
+        running.p2m.entry(self, pfn).ram()
+    }
+
     fn update_entries(&mut self, requests: &[Request]) -> Answer {
         let mut done = 0_u32;
         let arguments = [requests.as_ptr() as u64, requests.len() as u64, &raw mut done as u64, DOMID_SELF];

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use mmu::layout::{DIRECT_MAP, FIXMAP, KERNEL_MAP, LINEAR_P2M};
 use p2m::Entry;
-use start_info::{Mfn, Pfn};
+use start_info::{Mfn, Pfn, PfnRange};
 use xen_guest::{Mapping, Platform, Revector};
 use xen_model::audit::{self, Complaints};
 use xen_model::{Guest, Machine, Places, toolstack};
@@ -220,8 +220,8 @@ impl Booted {
         for ring in [places.xenstore, places.console].into_iter().flatten() {
             own(ring..ring + 1, "ring");
         }
-        let ramdisk = self.running.ramdisk_pages().unwrap_or_default();
-        own(ramdisk.start()..ramdisk.end(), "ramdisk");
+        let ramdisk = self.running.ramdisk_pages().unwrap_or(PfnRange::EMPTY);
+        own(ramdisk.start().get()..ramdisk.end().get(), "ramdisk");
         for (mfn, _) in audit::tables(machine) {
             let pfn = machine.held_pfn(mfn).unwrap().get();
             own(pfn..pfn + 1, "page table");

@@ -152,7 +152,7 @@ fn a_ramdisk_in_the_way_is_moved_whole() {
             // What lies behind a ramdisk in the boot mapping goes too: list, start_info, tables.
             let booted = fully_used(guest);
             let new = booted.running.ramdisk_pages().unwrap();
-            assert!(new.start() >= old.end || new.end() <= old.start, "{new:?}");
+            assert!(new.start().get() >= old.end || new.end().get() <= old.start, "{new:?}");
             assert_eq!(booted.machine().held_mfn(hole.0), None);
         }
     }

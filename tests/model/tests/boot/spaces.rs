@@ -46,14 +46,18 @@ fn a_top_level_entry_made_later_is_in_every_space() {
         let entry = top(&booted, first, address);
         assert_ne!(entry, 0, "{address:#x}");
         for space in &spaces {
-            assert_eq!(top(&booted, space.root(), address), entry, "{address:#x}");
+            assert_eq!(
+                top(&booted, booted.machine().held_mfn(space.page().get()).unwrap(), address),
+                entry,
+                "{address:#x}"
+            );
         }
     }
     let [one, two, three] = spaces;
     // The one in use stays.
     let (two, error) = booted.running.retire_space(two).unwrap_err();
     let two = two.unwrap();
-    assert_eq!(error, Error::SpaceInUse { root: two.root() });
+    assert_eq!(error, Error::SpaceInUse { root: booted.machine().held_mfn(two.page().get()).unwrap() });
     booted.running.enter_space(None).unwrap();
     booted.running.unmap_device(low).unwrap();
     booted.running.unmap_device(page).unwrap();
@@ -77,7 +81,10 @@ fn a_direct_map_that_reaches_the_next_512_gib_later_is_in_every_space() {
     let first = running.parts().map.view().root_frame().1;
     let entry = running.platform().peek(first, slot).unwrap();
     assert_ne!(entry, 0);
-    assert_eq!(running.platform().peek(space.root(), slot), Some(entry));
+    assert_eq!(
+        running.platform().peek(running.platform().held_mfn(space.page().get()).unwrap(), slot),
+        Some(entry)
+    );
 }
 
 #[test]
@@ -143,10 +150,11 @@ fn what_is_looked_at_is_shown_for_reading() {
     let mut booted = booted(dom0(0x6000));
     let root = booted.running.parts().map.view().root_frame().1;
     let free = booted.running.take_frame().unwrap();
+    let free = booted.running.entry(free.pfn()).ram().unwrap();
     let (machine, parts) = booted.running.parts_mut();
     let mut fixmap = Fixmap::new(&parts.layout);
     let view = parts.map.view();
-    for mfn in [root, free.mfn(), Mfn::new(HOLE.0)] {
+    for mfn in [root, free, Mfn::new(HOLE.0)] {
         let shown = fixmap.look(machine, view, mfn).unwrap();
         let leaf = machine.live_leaf(shown.address().as_u64()).unwrap();
         assert!(!leaf.writable && !leaf.executable && leaf.pte.mfn() == mfn);

@@ -80,12 +80,13 @@ fn a_page_with_memory_is_named_by_its_owner_alone() {
     let mut booted = Guest::new(0x2345).build().unwrap().boot().unwrap();
     let frame = booted.running.take_frame().unwrap();
     let last = Pfn::new(0x2344);
+    let mfn = booted.running.entry(frame.pfn()).ram().unwrap();
     for (pfn, entry) in [
-        (last, Entry::Ram(frame.mfn())),
+        (last, Entry::Ram(mfn)),
         (last, Entry::Missing),
         (last, Entry::Identity),
-        (frame.pfn(), Entry::Foreign(frame.mfn())),
-        (frame.pfn(), Entry::Ram(frame.mfn())),
+        (frame.pfn(), Entry::Foreign(mfn)),
+        (frame.pfn(), Entry::Ram(mfn)),
         (Pfn::new(0), Entry::Missing),
     ] {
         let before = booted.running.entry(pfn);

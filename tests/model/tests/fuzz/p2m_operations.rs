@@ -121,7 +121,11 @@ impl Subject {
         let Some(publication) = self.publication.as_ref().filter(|_| pfn < self.pages) else { return };
         let page = |mfn: u64| self.paper.pfn_of(Mfn::new(mfn)).unwrap();
         let leaf = pfn / 512;
-        let middle = peek(&self.paper, page(publication.frame_list_list()), leaf / 512);
+        let middle = peek(
+            &self.paper,
+            page(publication.frame_list_list(&self.tree, &self.paper).unwrap()),
+            leaf / 512,
+        );
         let leaf = page(peek(&self.paper, page(middle), leaf % 512));
         assert!(STOCK.contains(&leaf.get()) && machine_frame(leaf.get()).get() > 0);
         assert_eq!(peek(&self.paper, leaf, pfn % 512), found.encode(), "{pfn:#x} as published");

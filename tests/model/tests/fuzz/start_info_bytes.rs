@@ -57,7 +57,7 @@ fn damage(random: &mut Random, page: &mut [u8; 4096], entry: &mut Entry, others:
 /// What the boot builds on: areas that are apart and inside memory.
 fn check(facts: &BootFacts) {
     let one = |pfn: u64| (pfn, pfn + 1);
-    let run = |range: start_info::PfnRange| (range.start(), range.end());
+    let run = |range: start_info::PfnRange| (range.start().get(), range.end().get());
     let (P2mPlace::Image(list) | P2mPlace::Own(list)) = facts.p2m_list().place;
     let mut areas = vec![
         run(facts.low_memory()),

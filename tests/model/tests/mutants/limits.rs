@@ -19,7 +19,7 @@ fn device(booted: &mut Booted, first: u64, pages: u64) -> Error {
 fn no_pages_are_not_mapped() {
     let mut booted = booted();
     assert_eq!(device(&mut booted, 0x1234, 0), Error::NoPages);
-    for empty in [PfnRange::default(), PfnRange::first(PageCount::ZERO)] {
+    for empty in [PfnRange::EMPTY, PfnRange::first(PageCount::ZERO)] {
         assert_eq!(booted.running.map_identity(empty, IoAccess::Read).unwrap_err(), Error::NoPages);
     }
 }
@@ -70,7 +70,7 @@ fn more_regions_than_there_is_room_for_are_refused_with_the_limit() {
 fn a_space_that_is_neither_kept_nor_let_go_is_told_by_its_table() {
     let mut booted = booted();
     let space = booted.running.new_space().unwrap();
-    let root = space.root();
+    let root = booted.machine().held_mfn(space.page().get()).unwrap();
     booted.machine_mut().refuse_at(2, mmu::Errno::EINVAL);
     booted.machine_mut().refuse_at(3, mmu::Errno::EINVAL);
     let (space, error) = booted.running.retire_space(space).unwrap_err();
@@ -92,6 +92,9 @@ fn a_space_that_xen_keeps_is_kept_in_step() {
     let _page = booted.running.map_device(shared_info, PageCount::new(1), IoAccess::Read).unwrap();
     let slot = (IO_MAP.as_u64() >> 39) as usize % 512;
     let entry = |root: Mfn| booted.machine().peek(root, slot).unwrap();
-    assert_ne!(entry(space.root()), 0);
-    assert_eq!(entry(space.root()), entry(booted.machine().root().unwrap()));
+    assert_ne!(entry(booted.machine().held_mfn(space.page().get()).unwrap()), 0);
+    assert_eq!(
+        entry(booted.machine().held_mfn(space.page().get()).unwrap()),
+        entry(booted.machine().root().unwrap())
+    );
 }

@@ -99,7 +99,7 @@ fn a_boot_says_what_made_room() {
     assert_eq!(said[0], arranged);
     let new = booted.running.ramdisk_pages().unwrap();
     let moved = format!(
-        "ramdisk: moved from pfn {:#x}..{:#x} to pfn {:#x}..{:#x}",
+        "ramdisk: moved from pfn {:#x}..{:#x} to pfn {}..{}",
         ramdisk.start,
         ramdisk.end,
         new.start(),

@@ -47,7 +47,8 @@ fn a_list_that_is_not_the_whole_truth_is_not_published_as_linear() {
 fn what_was_copied_is_published_where_it_was_copied_to() {
     let booted = Guest::new(300 * 256 + 3).build().unwrap().boot().unwrap();
     let root = booted.machine().root().unwrap();
-    let list = booted.running.parts().publication.as_ref().unwrap().frame_list_list();
+    let running = booted.running.parts();
+    let list = running.publication.as_ref().unwrap().frame_list_list(&running.p2m, booted.machine()).unwrap();
     let expected = Published {
         max_pfn: 300 * 256 + 3,
         frame_list_list: list,

@@ -145,7 +145,7 @@ fn a_table_that_is_still_live_is_not_given_back() {
     let (built, failure) = built.boot().unwrap_err();
     let Cause::Mmu(Error::StillLive { table, released }) = failure.cause() else { panic!("{failure}") };
     assert_eq!(built.machine.held_mfn(table.get()), Some(xen_model::Pte(l3).mfn()));
-    assert_eq!((released.start(), released.end()), (tables.start, tables.end));
+    assert_eq!((released.start().get(), released.end().get()), (tables.start, tables.end));
     audit::references(&built.machine).assert_none();
 }
 

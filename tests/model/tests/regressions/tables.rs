@@ -57,7 +57,7 @@ fn kfence_an_entry_that_maps_nothing_holds_no_frame() {
     }
     assert!(empty > 0x134);
     // The guard page of the stack is one of them, and Xen would refuse the old way.
-    let guard = xen_guest::image_address(booted.running.parts().setting.image.guard.get()).as_u64();
+    let guard = xen_guest::image_address(booted.running.parts().setting.image.guard).as_u64();
     assert!(booted.machine().live_leaf(guard).is_err());
     let frame = booted.machine().built_mfn(booted.running.parts().setting.image.guard.get()).unwrap();
     let kfence = frame.maddr().get() | 0x8000_0000_0000_0062;

@@ -105,8 +105,9 @@ fn a_published_list_with_one_wrong_word_is_refused() {
 fn the_toolstack_follows_frames_that_change_hands() {
     let mut running = xen_model::Guest::new(0x2345).build().unwrap().boot().unwrap().running;
     let frame = running.take_frame().unwrap();
-    let (pfn, mfn) = (frame.pfn(), frame.mfn());
+    let pfn = frame.pfn();
     let machine = running.platform_mut();
+    let mfn = machine.held_mfn(pfn.get()).unwrap();
     let at = machine.published().unwrap().p2m_vaddr.as_u64();
     let leaf = machine.live_leaf(at + pfn.get() / 512 * 4096).unwrap().pte.mfn();
     let publish = |machine: &mut Machine, word| machine.poke(leaf, pfn.get() as usize % 512, word);

@@ -29,8 +29,8 @@ fn start_info_is_accepted_and_says_where_everything_is() {
         let list = match facts.p2m_list().place {
             P2mPlace::Image(pages) | P2mPlace::Own(pages) => pages,
         };
-        assert_eq!((list.start(), list.end()), (places.list.start, places.list.end));
-        let ramdisk = facts.ramdisk().map(|ramdisk| (ramdisk.pfns.start(), ramdisk.pfns.end()));
+        assert_eq!((list.start().get(), list.end().get()), (places.list.start, places.list.end));
+        let ramdisk = facts.ramdisk().map(|ramdisk| (ramdisk.pfns.start().get(), ramdisk.pfns.end().get()));
         assert_eq!(ramdisk, places.ramdisk.as_ref().map(|pages| (pages.start, pages.end)));
         assert_eq!(facts.boot_stack().get(), places.stack);
         assert_eq!(facts.least_boot_end().get(), places.end);
@@ -178,7 +178,7 @@ fn a_ramdisk_that_was_written_over_ends_the_test() {
         built.machine.ramdisk(&window(0x4000), &RamdiskPages::of(&authority(), &facts).unwrap()).unwrap(),
         [1; 9000]
     );
-    built.machine.write(BASE + (ramdisk.pfns.start() + 2) * 4096, 0).unwrap();
+    built.machine.write(BASE + (ramdisk.pfns.start().get() + 2) * 4096, 0).unwrap();
     built.machine.ramdisk(&window(0x4000), &RamdiskPages::of(&authority(), &facts).unwrap());
 }
 
@@ -194,7 +194,8 @@ fn a_store_before_the_flush_ends_the_test_which_is_stricter_than_xen() {
     let mut frame = frames.take(&built.machine, &list).unwrap();
     frame.set(&mut built.machine, Index::FIRST, 1);
     let table = built.machine.built_mfn(built.places.tables.start + 3).unwrap();
-    let (target, entry) = (table.maddr().get() + 0x20 * 8, frame.mfn().maddr().get());
+    let own = built.machine.built_mfn(frame.pfn().get()).unwrap();
+    let (target, entry) = (table.maddr().get() + 0x20 * 8, own.maddr().get());
     // Read-only and writable again: a processor may still hold the first change.
     built.machine.update_entries(&[(target, entry | 0x61), (target, entry | 0x8000_0000_0000_0063)]).unwrap();
     frame.set(&mut built.machine, Index::FIRST, 2);

@@ -93,7 +93,7 @@ fn a_wrong_mapping_is_found() {
         "text or constants of a module, is writable elsewhere",
     );
     let alias = |machine: &mut Machine, payload: &Payload| {
-        let frame = payload.frames[0].mfn().maddr().get();
+        let frame = machine.held_mfn(payload.frames[0].pfn().get()).unwrap().maddr().get();
         change(machine, IO_MAP.as_u64(), |entry| entry & !FRAME | frame);
     };
     assert_said(alias, "is mapped as");
@@ -122,13 +122,20 @@ fn machine_frame_behind_the_end() -> u64 {
 
 #[test]
 fn a_space_that_is_not_kept_in_step_is_found() {
-    let forgotten = |machine: &mut Machine, payload: &Payload| machine.poke(payload.spaces[0].root(), 404, 0);
+    let forgotten = |machine: &mut Machine, payload: &Payload| {
+        let root = machine.held_mfn(payload.spaces[0].page().get()).unwrap();
+        machine.poke(root, 404, 0);
+    };
     assert_said(forgotten, "in slot 404, the first");
 }
 
 #[test]
 fn contents_that_change_are_found() {
-    assert_said(|machine, payload| machine.poke(payload.frames[0].mfn(), 511, 1), "word 511 of Frame");
+    let spoilt = |machine: &mut Machine, payload: &Payload| {
+        let mfn = machine.held_mfn(payload.frames[0].pfn().get()).unwrap();
+        machine.poke(mfn, 511, 1);
+    };
+    assert_said(spoilt, "word 511 of Frame");
     assert_said(
         |machine, _| {
             let mfn = machine.live_leaf(machine.lent().unwrap() + 4096).unwrap().pte.mfn();

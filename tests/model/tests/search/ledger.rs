@@ -88,7 +88,7 @@ impl Ledger {
             (places.ramdisk.clone().unwrap_or_default(), Owner::Ramdisk),
         ];
         let rings = rings.map(|ring| (ring..ring + 1, Owner::Ring));
-        let heap = heap.iter().map(|range| (range.start()..range.end(), Owner::Heap));
+        let heap = heap.iter().map(|range| (range.start().get()..range.end().get(), Owner::Heap));
         for (range, owner) in ranges.into_iter().chain(rings).chain(heap) {
             for pfn in range {
                 let before = fixed[pfn as usize].replace(owner);
@@ -99,9 +99,9 @@ impl Ledger {
             fixed,
             words: words.collect(),
             frames,
-            text: built.image.text.start()..built.image.text.end(),
+            text: built.image.text.start().get()..built.image.text.end().get(),
             image: places.image.clone(),
-            constant_end: built.image.data.start(),
+            constant_end: built.image.data.start().get(),
             guard: built.image.guard.get(),
             root: machine.root().unwrap(),
             own: 0,

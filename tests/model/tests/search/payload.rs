@@ -295,7 +295,8 @@ impl Payload {
     }
 
     fn keep(&mut self, frame: &Frame) {
-        let numbers = (frame.pfn(), frame.mfn());
+        let Some(mfn) = self.subject.entry(frame.pfn()).ram() else { return };
+        let numbers = (frame.pfn(), mfn);
         self.kept.retain(|kept| *kept != numbers);
         self.kept.insert(0, numbers);
         self.kept.truncate(KEPT);
@@ -303,7 +304,7 @@ impl Payload {
 
     /// Returns the pages of a run.
     pub(crate) fn pages_of(span: &Span<Mapped>) -> std::ops::Range<u64> {
-        span.range().start()..span.range().end()
+        span.range().start().get()..span.range().end().get()
     }
 
     /// Reads what the payload has, as it would: what it wrote to its frames, and shared_info.

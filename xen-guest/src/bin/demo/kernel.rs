@@ -72,5 +72,5 @@ fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
 /// more is mapped until the answer cannot change.
 fn heap_pages(guest: &mut Guest) -> Result<PageCount, mmu::Error> {
     while guest.free() / 4 < HEAP.get() && guest.grow()? {}
-    Ok(HEAP.min(PageCount::try_new(guest.free() / 4).unwrap_or_default()))
+    Ok(HEAP.min(PageCount::clamped(guest.free() / 4)))
 }

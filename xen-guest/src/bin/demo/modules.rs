@@ -17,8 +17,8 @@ use crate::failed::Failed;
 /// Does what the command line asks for.
 pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     let line = guest.facts().command_line().clone();
-    let wanted = line.value_of("modules").unwrap_or("all");
-    if wanted == "none" {
+    let wanted = line.value_of("modules");
+    if wanted == Some("none") {
         return Ok(());
     }
     let ramdisk = guest.unpack_ramdisk().map_err(|error| Failed::by("ramdisk", &error))?;
@@ -27,11 +27,11 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     })?;
     let modules = ramdisk.modules().map_err(|error| Failed::by("ramdisk", &error))?;
     let names: Vec<&str> = match wanted {
-        "all" => {
+        None | Some("all") => {
             let all = modules.archive().modules().iter().filter(|module| module.shelf == Shelf::All);
             all.map(|module| module.name).collect()
         }
-        names => names.split(',').collect(),
+        Some(names) => names.split(',').collect(),
     };
     if names.is_empty() {
         return Err(Failed::because("modules", "the ramdisk holds no modules/NAME.ko"));

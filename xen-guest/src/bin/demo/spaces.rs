@@ -25,7 +25,7 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     let there = word(guest, &page)?;
     let screen = match guest.facts().is_dom0() {
         true => {
-            let pages = PfnRange::try_new(SCREEN, PageCount::new(1)).unwrap_or_default();
+            let pages = PfnRange::one(SCREEN);
             let screen = guest.map_identity(pages, IoAccess::Read).map_err(told)?;
             Some((word(guest, &screen)?, screen))
         }

@@ -186,7 +186,7 @@ fn entries<M: MachineMemory>(
 /// both are zero there is no such table.
 fn behind_fadt<M: MachineMemory>(memory: &mut M, fadt: &Table, tables: &mut Tables) -> Result<(), Error> {
     let mut bytes = [0; FADT_BYTES];
-    let len = usize::try_from(fadt.len).unwrap_or(FADT_BYTES).min(FADT_BYTES);
+    let len = (fadt.len as usize).min(FADT_BYTES);
     let (present, _absent) = bytes.split_at_mut(len);
     read(memory, "FADT", fadt.at.get(), present)?;
     let address = |wide: usize, narrow: usize| match long(present, wide) {

@@ -152,6 +152,7 @@ pub(in crate::firmware) fn optional<T>(call: Call, result: Result<T, Errno>) -> 
 fn text(units: &[u16]) -> ArrayString<256> {
     let units = units.iter().copied().take_while(|unit| *unit != 0);
     let mut text = ArrayString::new();
+    // What is no character is shown as one, like control characters.
     for sign in char::decode_utf16(units).map(|sign| sign.unwrap_or('?')) {
         let sign = if sign.is_control() { '?' } else { sign };
         if text.try_push(sign).is_err() {

@@ -51,10 +51,9 @@ impl<'a> Text<'a> {
     /// Reads the name at an offset of a table; `None` if the table ends first.
     fn read(table: &'a [u8], at: u32) -> Option<Self> {
         let rest = table.get(at as usize..)?;
-        let front = rest.get(..=LONGEST_NAME).unwrap_or(rest);
-        match front.iter().position(|byte| *byte == 0) {
+        match rest.iter().take(LONGEST_NAME + 1).position(|byte| *byte == 0) {
             Some(len) => rest.get(..len).map(Self::Whole),
-            None if front.len() > LONGEST_NAME => rest.get(..LONGEST_NAME).map(Self::Front),
+            None if rest.len() > LONGEST_NAME => rest.get(..LONGEST_NAME).map(Self::Front),
             None => None,
         }
     }
@@ -212,20 +211,19 @@ impl<'a> Object<'a> {
 
 /// Checks that the file is an x86-64 relocatable object of the current ELF version.
 fn header(bytes: &[u8]) -> Result<&Header, Error> {
-    let magic = bytes.get(..4).unwrap_or(bytes);
-    if !b"\x7fELF".starts_with(magic) {
+    if bytes.iter().zip(b"\x7fELF").any(|(found, wanted)| found != wanted) {
         let mut found = [0; 4];
-        found.iter_mut().zip(magic).for_each(|(to, from)| *to = *from);
+        found.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
         return Err(Error::NotElf { found });
     }
     let len = size_of::<Header>();
-    if bytes.len() < len {
+    let Some(&[_, _, _, _, class, order, version, ..]) = bytes.get(..len) else {
         let piece = Name::new(b"the file header");
         return Err(Error::Truncated { piece, end: len as u64, present: bytes.len() as u64 });
-    }
+    };
     // The class and byte order decide where the other fields are, so they come first and from the raw bytes.
-    for (field, at, wanted) in [("EI_CLASS", 4, 2), ("EI_DATA", 5, 1), ("EI_VERSION", 6, 1)] {
-        let found = bytes.get(at).copied().unwrap_or_default();
+    for (field, found, wanted) in [("EI_CLASS", class, 2), ("EI_DATA", order, 1), ("EI_VERSION", version, 1)]
+    {
         check(field, found.into(), wanted)?;
     }
     let header = Header::parse(bytes).map_err(Error::Malformed)?;

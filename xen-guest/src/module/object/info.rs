@@ -63,6 +63,7 @@ impl<'a> Info<'a> {
         if !is_name(name) {
             return Err(value("name", name));
         }
+        // Who needs nothing may leave it out.
         let needs = optional(bytes, "depends")?.unwrap_or_default();
         let named = || needs.split(',').filter(|name| !name.is_empty());
         if named().count() > MOST_NEEDS || !named().all(is_name) {

@@ -169,5 +169,5 @@ impl Cursor {
 
 /// Counts the pages of `bytes` bytes, which are at most the room's and so in range.
 fn pages(bytes: u64) -> PageCount {
-    PageCount::of_bytes(bytes).unwrap_or(PageCount::ZERO)
+    PageCount::clamped(bytes.div_ceil(PAGE_SIZE))
 }

@@ -167,7 +167,7 @@ impl<'a> Entry<'a> {
         let start = padded(name_end);
         let bytes = slice(ramdisk, start, file_size)?;
         let end = padded(start + file_size);
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        let name = slice(name, 0, name.iter().take_while(|byte| **byte != 0).count() as u64)?;
         Ok(Self { mode, name, bytes, end })
     }
 

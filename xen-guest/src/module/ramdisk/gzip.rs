@@ -94,11 +94,15 @@ impl<'a> Member<'a> {
         let (mut taken, mut size, mut check) = (0, 0, u32::MAX);
         loop {
             let at = size % TINFL_LZ_DICT_SIZE;
-            let input = data.get(taken..).unwrap_or_default();
+            let bad = |taken: usize| GzipError::Data {
+                offset,
+                at: offset + (bytes.len() - data.len() + taken) as u64,
+            };
+            let input = data.get(taken..).ok_or_else(|| bad(taken))?;
             let (status, read, written) = inflater.run(input, &mut window, at, 0);
             taken += read;
             size += written;
-            check = crc(check, window.get(at..at + written).unwrap_or_default());
+            check = crc(check, window.get(at..at + written).ok_or_else(|| bad(taken))?);
             if size as u64 > limit {
                 return Err(GzipError::TooLarge { offset, limit: MAX_UNPACKED });
             }
@@ -106,10 +110,7 @@ impl<'a> Member<'a> {
                 TINFLStatus::Done => break,
                 TINFLStatus::HasMoreOutput => {}
                 TINFLStatus::FailedCannotMakeProgress | TINFLStatus::NeedsMoreInput => return Err(cut()),
-                _ => {
-                    let header = bytes.len() - data.len();
-                    return Err(GzipError::Data { offset, at: offset + (header + taken) as u64 });
-                }
+                _ => return Err(bad(taken)),
             }
         }
         let end = data.get(taken..).and_then(|end| end.get(..END)).ok_or_else(cut)?;
@@ -126,7 +127,9 @@ impl<'a> Member<'a> {
     fn append_to(&self, unpacked: &mut Vec<u8>) -> Result<(), GzipError> {
         let before = unpacked.len();
         unpacked.resize(before + self.size, 0);
-        let out = unpacked.get_mut(before..).unwrap_or_default();
+        let (_, out) = unpacked
+            .split_at_mut_checked(before)
+            .ok_or(GzipError::Data { offset: self.offset, at: self.offset })?;
         let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
         match inflater(self.offset)?.run(self.data, out, 0, flags) {
             (TINFLStatus::Done, _, written) if written == self.size => Ok(()),
@@ -194,6 +197,7 @@ fn room(offset: u64, bytes: usize) -> Result<Vec<u8>, GzipError> {
 fn crc(check: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(check, |check, byte| {
         let index = (check ^ u32::from(*byte)) as u8;
+        // The table has 256 words; indexing would leave a path to a panic.
         TABLE.get(usize::from(index)).copied().unwrap_or_default() ^ check >> 8
     })
 }

@@ -131,6 +131,8 @@ fn is_zero(page: &[u8]) -> bool {
     words.iter().all(|word| u64::from_le_bytes(*word) == 0) && tail.iter().all(|byte| *byte == 0)
 }
 
+/// Returns the bytes from `at` on; none behind the last.
 fn rest(bytes: &[u8], at: u64) -> &[u8] {
-    usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default()
+    let (_, rest) = bytes.split_at(at.min(bytes.len() as u64) as usize);
+    rest
 }

@@ -1,0 +1,91 @@
+//! A chunk on its way into the direct map, and the way back.
+//!
+//! *What this is*: while a chunk is being mapped, the numbers of the frames that become its tables, in a page taken for that
+//! first. If Xen refuses, or the frames run out, they are undone as [`TableNote`] says, by `DirectMap::retry`, with which every
+//! `DirectMap::grow` begins.
+//!
+//! *What must hold*: nothing of a chunk is handed out or looked at before all of it is mapped; nothing else grows before
+//! what was begun is undone.
+//!
+//! *What is not prevented*: the first chunk is mapped without a page to note its tables in. If that is refused the boot ends.
+
+use arrayvec::ArrayVec;
+use p2m::{Frame, Memory};
+use start_info::{ENTRIES, Index, Pfn, PfnRange};
+
+use crate::{
+    direct_map::chunk::{L1_PAGES, direct_address},
+    error::{Doing, Error},
+    hv::Machine,
+    space::{table_note::TableNote, table_source::Note, view::View},
+};
+
+/// The tables above the L1 tables of a chunk that can be new: its L2 and its L3.
+const MOST_UPPER: usize = 2;
+
+/// A chunk that is being mapped, or whose mapping is to be undone.
+#[derive(Debug)]
+pub(super) struct ChunkUndo {
+    chunk: PfnRange,
+    /// Its words are the numbers of the first 512 frames taken for tables.
+    page: Frame,
+    in_page: u64,
+    /// The frames behind those.
+    more: ArrayVec<Pfn, MOST_UPPER>,
+}
+
+impl ChunkUndo {
+    pub(super) const fn new(chunk: PfnRange, page: Frame) -> Self {
+        Self { chunk, page, in_page: 0, more: ArrayVec::new_const() }
+    }
+
+    /// Gives up the page when the chunk is mapped or undone.
+    pub(super) fn into_page(self) -> Frame {
+        self.page
+    }
+
+    /// Returns the frames that wait while the chunk is not undone: those that were noted, and the page of the note.
+    pub(super) fn waiting(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
+        (0..self.len()).filter_map(|number| self.table(memory, number)).chain([self.page.pfn()])
+    }
+
+    /// Takes the chunk's tables out of the live ones and makes their pages writable. It can be called again.
+    ///
+    /// # Errors
+    /// As [`TableNote::undo`].
+    pub(super) fn unmap<M: Machine>(&self, machine: &mut M, view: &View) -> Result<(), Error> {
+        let starts = self.chunk.pieces(L1_PAGES).map(PfnRange::start);
+        self.undo(machine, view, Doing::DirectMap, starts.map(direct_address))
+    }
+}
+
+impl Note for ChunkUndo {
+    // There is room for all that a chunk takes.
+    fn note(&mut self, memory: &mut impl Memory, pfn: Pfn) -> bool {
+        if self.in_page < ENTRIES {
+            self.page.set(memory, Index::containing(self.in_page), pfn.get());
+            self.in_page += 1;
+            return true;
+        }
+        self.more.try_push(pfn).is_ok()
+    }
+}
+
+impl TableNote for ChunkUndo {
+    fn len(&self) -> u64 {
+        self.in_page + self.more.len() as u64
+    }
+
+    fn table(&self, memory: &impl Memory, number: u64) -> Option<Pfn> {
+        if number < self.in_page {
+            return Pfn::try_new(memory.load(self.page.word(Index::containing(number)))).ok();
+        }
+        self.more.get((number - self.in_page) as usize).copied()
+    }
+
+    fn forget_last(&mut self) {
+        if self.more.pop().is_none() {
+            self.in_page = self.in_page.saturating_sub(1);
+        }
+    }
+}

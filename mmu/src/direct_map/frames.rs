@@ -1,0 +1,103 @@
+//! Taking frames from the direct map, and giving them back.
+//!
+//! *What this is*: the allocator's frames, and the growing when they run out.
+//!
+//! *What must hold*: some frames are kept for mapping more, so that it can go on when the last of what is mapped was taken.
+//! Every frame goes through here or through a [`crate::direct_map::chunk_mapper::ChunkMapper`].
+
+use p2m::{Frame, Mapped, Span, Translate};
+use start_info::PageCount;
+
+use crate::{
+    direct_map::{DirectMap, needed::Needed},
+    error::{Error, RunOf},
+    hv::Machine,
+};
+
+impl DirectMap {
+    /// Takes a frame, mapping more memory if none is left.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when all memory is used, and as [`DirectMap::grow`].
+    pub fn take<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, Error> {
+        while self.frames.free() <= self.reserve() && self.grow(machine, p2m)? {}
+        self.take_mapped(machine, p2m)
+    }
+
+    /// Takes a run of adjacent frames, mapping more memory if need be.
+    ///
+    /// # Errors
+    /// [`Error::NoRun`] when no run is as long, and as [`DirectMap::grow`].
+    pub fn take_span<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        len: PageCount,
+    ) -> Result<Span<Mapped>, Error> {
+        while self.frames.free() <= len.get() + self.reserve() && self.grow(machine, p2m)? {}
+        loop {
+            if let Some(span) = self.frames.take_span(machine, len) {
+                return Ok(span);
+            }
+            if !self.grow(machine, p2m)? {
+                return Err(self.no_run(machine, RunOf::Payload, len));
+            }
+        }
+    }
+
+    /// Takes a frame of what is mapped.
+    pub(super) fn take_mapped<M: Machine>(
+        &mut self,
+        machine: &M,
+        p2m: &impl Translate,
+    ) -> Result<Frame, Error> {
+        self.frames.take(machine, p2m).ok_or_else(|| self.extent.no_frames())
+    }
+
+    /// Says why there is no run as long. More memory may help only if less is free than is needed.
+    fn no_run<M: Machine>(&self, machine: &M, object: RunOf, need: PageCount) -> Error {
+        let longest = self.frames.longest(machine);
+        if longest >= need {
+            // The pages are there; they were denied.
+            return self.extent.no_frames();
+        }
+        Error::NoRun { object, need, longest, free: PageCount::clamped(self.free()) }
+    }
+
+    /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so mapping must go on
+    /// before the last frame is gone; a chunk may yield none, if it holds the ramdisk or the builder's list.
+    fn reserve(&self) -> u64 {
+        Needed::MOST + self.boot_pages.tables_without_yield(self.extent.rest())
+    }
+
+    /// Takes a frame back.
+    pub fn give<M: Machine>(&mut self, machine: &mut M, frame: Frame) {
+        self.frames.give_frame(machine, frame);
+    }
+
+    /// Takes a run of frames back.
+    pub fn give_span<M: Machine>(&mut self, machine: &mut M, span: Span<Mapped>) {
+        self.frames.give(machine, span);
+    }
+
+    /// Checks that so many frames could be had for tables, if all memory were mapped.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there are not as many.
+    pub(crate) fn has_room_for(&self, tables: u64) -> Result<(), Error> {
+        let most = self.frames.free() + self.extent.rest().len().get();
+        if tables <= most { Ok(()) } else { Err(self.extent.no_frames()) }
+    }
+
+    /// Returns how many frames are free and mapped.
+    #[must_use]
+    pub const fn free(&self) -> u64 {
+        self.frames.free()
+    }
+
+    /// Returns how many frames were taken so far.
+    #[must_use]
+    pub const fn taken(&self) -> u64 {
+        self.frames.taken()
+    }
+}

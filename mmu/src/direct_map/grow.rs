@@ -1,0 +1,158 @@
+//! How the direct map grows, a chunk at a time.
+//!
+//! *What this is*: the order of steps around a [`ChunkMapper`]: what was refused before is undone, a page for the note is taken,
+//! the chunk is mapped, and its free pages go to the allocator.
+//!
+//! *What must hold*: nothing of the chunk is handed out before Xen accepted all of it.
+
+use p2m::{FrameAllocator, Mapped, Memory, Span, Translate, Unmapped};
+use start_info::{Pfn, PfnRange};
+
+use crate::{
+    direct_map::{
+        DirectMap,
+        chunk::L2_PAGES,
+        chunk_mapper::{ChunkMapper, Coverage, MappedFrames, behind_gap},
+        chunk_undo::ChunkUndo,
+    },
+    error::{Doing, Error},
+    hv::Machine,
+    space::table_note::TableNote,
+};
+
+impl DirectMap {
+    /// Maps the next chunk; `false` when all memory is mapped.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when the mapped memory has no room for the tables, [`Error::Refused`] when Xen refuses. Then all
+    /// is as before, or, if Xen refuses that as well, will be when the next call begins.
+    pub fn grow<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<bool, Error> {
+        self.retry(machine)?;
+        let rest = self.extent.rest();
+        if rest.is_empty() {
+            return Ok(false);
+        }
+        let chunk = rest.below(rest.start().next_multiple(L2_PAGES));
+        let behind = behind_gap(machine, p2m, rest, L2_PAGES);
+        if behind >= chunk.end() {
+            // Where the machine has nothing for many GiB there is nothing to do for each.
+            let gap = self.extent.take_until(behind);
+            self.extend(gap)?;
+            return Ok(true);
+        }
+        let page = self.take_mapped(machine, p2m)?;
+        self.undo = Some(ChunkUndo::new(chunk, page));
+        if let Err(error) = self.map_chunk(machine, p2m, chunk) {
+            // Why the chunk cannot be mapped is what the caller asked for. What cannot be undone now stays noted.
+            let _later = self.retry(machine);
+            return Err(error);
+        }
+        Ok(true)
+    }
+
+    /// Maps chunks until all pages below `end` are mapped, as far as there are any.
+    ///
+    /// # Errors
+    /// As [`DirectMap::grow`].
+    pub fn grow_to<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        end: Pfn,
+    ) -> Result<(), Error> {
+        while self.view.direct().frames().end() < end && self.grow(machine, p2m)? {}
+        Ok(())
+    }
+
+    /// Undoes what was begun of a chunk that could not be mapped, if anything still is to be undone.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when Xen refuses; the rest stays noted, and can be undone later.
+    pub fn retry<M: Machine>(&mut self, machine: &mut M) -> Result<(), Error> {
+        let Self { view, frames, undo, .. } = self;
+        if let Some(undo) = undo {
+            undo.unmap(machine, view)?;
+            undo.reclaim(machine, view, |machine, frame| frames.give_frame(machine, frame))?;
+        }
+        // With the last of its tables the note has served.
+        if let Some(undo) = undo.take() {
+            frames.give_frame(machine, undo.into_page());
+        }
+        Ok(())
+    }
+
+    /// Returns the pages of a chunk whose mapping was refused and could not be undone yet: of its tables, and of the note of them.
+    pub fn waiting(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
+        self.undo.iter().flat_map(|undo| undo.waiting(memory))
+    }
+
+    /// Maps a chunk and hands out what is free in it.
+    pub(super) fn map_chunk<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        chunk: PfnRange,
+    ) -> Result<(), Error> {
+        let mut mapper = self.mapper(p2m, Doing::DirectMap);
+        mapper.map(machine, chunk)?;
+        let done = mapper.finish(machine)?;
+        self.extent.add_mapped(done.memory);
+        if let Some(undo) = self.undo.take() {
+            self.give(machine, undo.into_page());
+        }
+        let chunk = self.extent.take_until(chunk.end());
+        self.hand_out(machine, p2m, chunk, done)
+    }
+
+    /// Begins to map pages with tables of what is mapped already.
+    pub(super) const fn mapper<'m, T: Translate>(
+        &'m mut self,
+        p2m: &'m T,
+        doing: Doing,
+    ) -> ChunkMapper<'m, T> {
+        let Self { view, extent, frames, boot_pages, undo, .. } = self;
+        ChunkMapper::new(MappedFrames { view, frames, extent, p2m }, undo.as_mut(), boot_pages, doing)
+    }
+
+    /// Takes note of pages that are mapped now, as far as there is anything behind them.
+    fn extend(&mut self, pages: Span<Unmapped>) -> Result<Span<Mapped>, Error> {
+        let start = pages.range().start();
+        let mapped = self.view.extend(pages).map_err(|_| Error::NoMemory { pfn: start })?;
+        self.frames.move_to(*self.view.direct());
+        Ok(mapped)
+    }
+
+    fn hand_out<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        chunk: Span<Unmapped>,
+        done: Coverage,
+    ) -> Result<(), Error> {
+        let mapped = self.extend(chunk)?;
+        let frames = &mut self.frames;
+        mapped.without(self.boot_pages.reserved(), |free| {
+            if done.has_holes {
+                give_runs(machine, frames, p2m, free);
+            } else {
+                frames.give(machine, free);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Gives the parts of a span that have memory behind them.
+fn give_runs<M: Machine>(
+    machine: &mut M,
+    frames: &mut FrameAllocator,
+    p2m: &impl Translate,
+    mut span: Span<Mapped>,
+) {
+    while let Some(first) = p2m.first_memory(machine, span.range()) {
+        let _hole = span.take_until(first);
+        let hole = span.range().iter().find(|&pfn| p2m.entry(machine, pfn).ram().is_none());
+        let Some(end) = hole else { return frames.give(machine, span) };
+        frames.give(machine, span.take_until(end));
+    }
+}

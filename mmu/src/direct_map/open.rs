@@ -1,0 +1,61 @@
+//! Tables of other addresses than the direct map's.
+//!
+//! *What this is*: the tables that lead to an address of device memory, made when it is first needed. They stay.
+//!
+//! *What must hold*: no table is lost when the next cannot be had or Xen refuses one.
+//!
+//! *What is not prevented*: Xen refusing to undo what it refused to finish. The tables of that one address are lost then, and break
+//! nothing.
+
+use p2m::Translate;
+use x86_64::VirtAddr;
+
+use crate::{
+    direct_map::{DirectMap, pool::Pool},
+    error::{Doing, Error},
+    hv::Machine,
+    paging::{
+        batch::Batch,
+        level::L1,
+        table::{Live, Table},
+    },
+    space::{
+        ladder::Ladder,
+        table_note::{TableNote, Tables},
+        table_source::Noted,
+    },
+};
+
+impl DirectMap {
+    /// Returns the live L1 table that covers an address, making it and the tables above it if need be.
+    ///
+    /// # Errors
+    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses.
+    pub(crate) fn open_l1<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        p2m: &impl Translate,
+        address: VirtAddr,
+    ) -> Result<Table<L1, Live>, Error> {
+        if let Some(l1) = self.view.l1(machine, address)? {
+            return Ok(l1);
+        }
+        let source = Pool { map: self, p2m };
+        let mut source = Noted { source, note: Tables::new(), doing: Doing::Device };
+        let mut ladder = Ladder::live(Batch::new(Doing::Device));
+        let opened = ladder
+            .open(machine, &mut source, address)
+            .and_then(|()| ladder.finish(machine, source.source.map.view()))
+            .map(|unflushed| unflushed.waive("the entry was empty, and a frozen table is not written again"));
+        let mut tables = source.note;
+        if let Err(error) = opened {
+            let Self { view, frames, .. } = self;
+            // Why there are no tables is what the caller asked for.
+            let _lost = tables.undo(machine, view, Doing::Device, core::iter::once(address)).and_then(|()| {
+                tables.reclaim(machine, view, |machine, frame| frames.give_frame(machine, frame))
+            });
+            return Err(error);
+        }
+        self.view.l1(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })
+    }
+}

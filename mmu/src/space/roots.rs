@@ -1,0 +1,86 @@
+//! The top-level tables there are, and which of them the processor uses.
+//!
+//! *What this is*: all other tables are found by walking from one of these. They are the only tables whose machine frames are kept.
+//!
+//! *What must hold*: each is pinned, and an entry that is added to or taken from one is so in all of them.
+//!
+//! *What a resume has to renew*: the machine frame of each, by the P2M, before the first walk. The pages stay the same.
+
+use alloc::vec::Vec;
+
+use start_info::{Mfn, Pfn};
+
+use crate::{
+    error::{Doing, Error},
+    paging::{
+        level::L4,
+        table::{Live, Table},
+    },
+};
+
+/// The page of a top-level table, and its machine frame.
+type Root = (Pfn, Mfn);
+
+/// The top-level tables.
+#[derive(Debug)]
+pub(crate) struct Roots {
+    first: Root,
+    /// Those of further address spaces, which share every entry with the first.
+    others: Vec<Root>,
+    /// The one the processor uses. Of several processors each has its own.
+    current: Pfn,
+}
+
+impl Roots {
+    pub(crate) const fn new(first: Root) -> Self {
+        Self { first, others: Vec::new(), current: first.0 }
+    }
+
+    /// Returns the first.
+    pub(crate) const fn first(&self) -> Root {
+        self.first
+    }
+
+    /// Returns the others.
+    pub(crate) fn others(&self) -> impl Iterator<Item = Table<L4, Live>> {
+        self.others.iter().map(|&(pfn, mfn)| Table::found(pfn, mfn))
+    }
+
+    /// Returns the machine frame of one of the others.
+    pub(crate) fn machine_frame(&self, page: Pfn) -> Option<Mfn> {
+        self.others.iter().find(|root| root.0 == page).map(|root| root.1)
+    }
+
+    /// Takes note that the processor left the first for another, which takes its place.
+    pub(crate) fn replace_first(&mut self, root: &Table<L4, Live>) {
+        self.first = (root.pfn(), root.mfn());
+        self.current = root.pfn();
+    }
+
+    /// Returns the page of the one the processor uses.
+    pub(crate) const fn current(&self) -> Pfn {
+        self.current
+    }
+
+    pub(crate) const fn set_current(&mut self, page: Pfn) {
+        self.current = page;
+    }
+
+    /// Sees to it that there is room for one more.
+    ///
+    /// # Errors
+    /// [`Error::HeapFull`] when the list cannot grow.
+    pub(crate) fn reserve(&mut self) -> Result<(), Error> {
+        self.others.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::AddressSpace })
+    }
+
+    /// Takes note of one more, after [`Roots::reserve`].
+    pub(crate) fn add(&mut self, root: &Table<L4, Live>) {
+        self.others.push((root.pfn(), root.mfn()));
+    }
+
+    /// Forgets one; there is room for one more then.
+    pub(crate) fn remove(&mut self, page: Pfn) {
+        self.others.retain(|root| root.0 != page);
+    }
+}

@@ -1,0 +1,178 @@
+//! A table on the way to an address: there already, or new.
+//!
+//! *What this is*: what a [`crate::space::ladder::Ladder`] is made of: a rung for each level, and the top they hang on. A new table
+//! leads to another by a store, a live one by a request to Xen.
+//!
+//! *What must hold*: a rung that was found live is in the place where it was found until the ladder goes on.
+
+use start_info::Index;
+use x86_64::VirtAddr;
+
+use crate::{
+    error::Error,
+    hv::Machine,
+    paging::{
+        batch::Batch,
+        entry::Entry,
+        level::{Inner, L3, L4, Level},
+        table::{Draft, Frozen, Live, Table},
+    },
+    space::{table_source::TableSource, view::View},
+};
+
+/// What the highest rungs hang on.
+pub(crate) trait Top {
+    /// Returns the L3 table that is there already for an address.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] when no window reaches the top-level table.
+    fn l3<M: Machine>(
+        &self,
+        machine: &M,
+        view: &View,
+        address: VirtAddr,
+    ) -> Result<Option<Table<L3, Live>>, Error>;
+
+    /// Leads to a new L3 table.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a full batch is sent.
+    fn lead_to<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        batch: &mut Batch,
+        view: &View,
+        index: Index,
+        l3: Table<L3, Frozen>,
+    ) -> Result<(), Error>;
+}
+
+/// Every top-level table that is live.
+#[derive(Debug)]
+pub(crate) struct LiveTop;
+
+impl Top for LiveTop {
+    fn l3<M: Machine>(
+        &self,
+        machine: &M,
+        view: &View,
+        address: VirtAddr,
+    ) -> Result<Option<Table<L3, Live>>, Error> {
+        view.l3(machine, address)
+    }
+
+    fn lead_to<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        batch: &mut Batch,
+        view: &View,
+        index: Index,
+        l3: Table<L3, Frozen>,
+    ) -> Result<(), Error> {
+        view.attach_everywhere(machine, batch, index, l3)
+    }
+}
+
+impl Top for Table<L4, Draft> {
+    fn l3<M: Machine>(
+        &self,
+        _machine: &M,
+        _view: &View,
+        _address: VirtAddr,
+    ) -> Result<Option<Table<L3, Live>>, Error> {
+        Ok(None)
+    }
+
+    fn lead_to<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        _batch: &mut Batch,
+        _view: &View,
+        index: Index,
+        l3: Table<L3, Frozen>,
+    ) -> Result<(), Error> {
+        self.link(machine, index, l3);
+        Ok(())
+    }
+}
+
+/// A table on the way to the last address.
+#[derive(Debug)]
+pub(super) enum Rung<L> {
+    New(Table<L, Draft>),
+    Live(Table<L, Live>),
+}
+
+impl<L: Level> Rung<L> {
+    /// Takes the table that is there, or makes an empty one.
+    pub(super) fn found_or_new<M: Machine>(
+        live: Option<Table<L, Live>>,
+        machine: &mut M,
+        source: &mut impl TableSource<M>,
+    ) -> Result<Self, Error> {
+        match live {
+            Some(table) => Ok(Self::Live(table)),
+            None => Ok(Self::New(Table::empty(source.take_table(machine)?, machine))),
+        }
+    }
+
+    /// Freezes the table if it is new; a live one is in its place already.
+    pub(super) fn close<M: Machine>(
+        self,
+        machine: &mut M,
+        batch: &mut Batch,
+        view: &View,
+    ) -> Result<Option<Table<L, Frozen>>, Error> {
+        match self {
+            Self::New(table) => table.freeze(machine, batch, view).map(Some),
+            Self::Live(_) => Ok(None),
+        }
+    }
+
+    pub(super) fn put<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        batch: &mut Batch,
+        index: Index,
+        entry: Entry<L>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::New(table) => {
+                table.put(machine, index, entry);
+                Ok(())
+            }
+            Self::Live(table) => table.update(machine, batch, index, entry),
+        }
+    }
+}
+
+impl<L: Inner> Rung<L> {
+    /// Returns the table below an entry that is there already.
+    pub(super) fn below<M: Machine>(
+        &self,
+        machine: &M,
+        view: &View,
+        index: Index,
+    ) -> Result<Option<Table<L::Below, Live>>, Error> {
+        match self {
+            Self::New(_) => Ok(None),
+            Self::Live(table) => view.below(machine, table, index),
+        }
+    }
+
+    pub(super) fn lead_to<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        batch: &mut Batch,
+        index: Index,
+        child: Table<L::Below, Frozen>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::New(table) => table.link(machine, index, child),
+            Self::Live(table) => {
+                table.attach(machine, batch, index, child)?;
+            }
+        }
+        Ok(())
+    }
+}
