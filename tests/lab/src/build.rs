@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::setup::cpio::Archive;
+use kit::cpio::Archive;
 use tools::paths;
 use tools::process;
 

@@ -16,10 +16,10 @@ use crate::run::boot;
 use crate::run::outcome::{Outcome, Report};
 use crate::run::screen::Screen;
 use crate::run::shim;
-use crate::setup::cpio::Archive;
 use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use checks::outside;
+use kit::cpio::Archive;
 
 /// What the ramdisk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

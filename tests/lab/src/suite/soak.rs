@@ -24,9 +24,9 @@ use crate::run::outcome::Outcome;
 use crate::setup::Parts;
 use crate::setup::release::Release;
 use crate::suite::case::{Evidence, Ramdisk};
-use crate::suite::draw::Draw;
 use crate::suite::module_runs;
 use crate::suite::proof;
+use kit::random::Random as Draw;
 
 /// How many boots, and from which seed on, if nothing is said.
 pub(crate) const COUNT: u64 = 60;

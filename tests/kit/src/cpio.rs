@@ -1,11 +1,16 @@
-//! Writes cpio archives in the "newc" form: the kernel's ramdisk and dom0's root.
+//! Archives in the "newc" form of cpio: ramdisks of kernels, dom0's root.
 //!
-//! Only what both need: folders, plain files and symbolic links, owned by root, without times, so that the same content
-//! makes the same bytes.
+//! *What this is*: what all of them need, with the crate `cpio`: folders, plain files and symbolic links, owned by root,
+//! without times, so that the same content makes the same bytes.
+//!
+//! *What is not here*: broken archives. Tests that need one spoil the bytes of a good one.
+
+use cpio::newc::{Builder, trailer};
+use std::io::Write;
 
 /// An archive that grows in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Archive {
+#[derive(Clone, Debug, Default)]
+pub struct Archive {
     bytes: Vec<u8>,
     entries: u32,
 }
@@ -15,46 +20,47 @@ const LINK: u32 = 0o120_777;
 const FILE: u32 = 0o100_000;
 
 impl Archive {
+    /// An archive of plain files.
+    #[must_use]
+    pub fn of<N: AsRef<str>, C: AsRef<[u8]>>(files: impl IntoIterator<Item = (N, C)>) -> Vec<u8> {
+        let mut archive = Self::default();
+        for (name, content) in files {
+            archive.file(name.as_ref(), 0o644, content.as_ref());
+        }
+        archive.finish()
+    }
+
     /// Adds a folder.
-    pub(crate) fn folder(&mut self, name: &str) {
+    pub fn folder(&mut self, name: &str) {
         self.entry(name, FOLDER, &[]);
     }
 
     /// Adds a plain file with the permission bits `mode`.
-    pub(crate) fn file(&mut self, name: &str, mode: u32, content: &[u8]) {
+    pub fn file(&mut self, name: &str, mode: u32, content: &[u8]) {
         self.entry(name, FILE | (mode & 0o777), content);
     }
 
     /// Adds a symbolic link to `target`.
-    pub(crate) fn link(&mut self, name: &str, target: &str) {
+    pub fn link(&mut self, name: &str, target: &str) {
         self.entry(name, LINK, target.as_bytes());
     }
 
     /// Ends the archive and gives its bytes.
-    pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.entry("TRAILER!!!", 0, &[]);
-        self.bytes
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a list in memory takes every write")]
+    pub fn finish(self) -> Vec<u8> {
+        trailer(self.bytes).expect("memory takes every write")
     }
 
+    #[expect(clippy::expect_used, reason = "a list in memory takes every write; no test has a file of 4 GiB")]
     fn entry(&mut self, name: &str, mode: u32, content: &[u8]) {
         self.entries += 1;
         let links = if mode == FOLDER { 2 } else { 1 };
-        // c_ino, c_mode, c_uid, c_gid, c_nlink, c_mtime, c_filesize, c_dev and c_rdev (major, minor), c_namesize, c_check
-        let fields =
-            [self.entries, mode, 0, 0, links, 0, content.len() as u32, 0, 0, 0, 0, name.len() as u32 + 1, 0];
-        self.bytes.extend_from_slice(b"070701");
-        for field in fields {
-            self.bytes.extend_from_slice(format!("{field:08X}").as_bytes());
-        }
-        self.bytes.extend_from_slice(name.as_bytes());
-        self.bytes.push(0);
-        self.pad();
-        self.bytes.extend_from_slice(content);
-        self.pad();
-    }
-
-    fn pad(&mut self) {
-        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        let len = u32::try_from(content.len()).expect("an archive holds files of less than 4 GiB");
+        let entry = Builder::new(name).ino(self.entries).mode(mode).nlink(links);
+        let mut entry = entry.write(&mut self.bytes, len);
+        entry.write_all(content).expect("memory takes every write");
+        entry.finish().expect("memory takes every write");
     }
 }
 
@@ -68,7 +74,7 @@ mod tests {
         archive.file("a", 0o644, b"xyz");
         let bytes = archive.finish();
         let first = [
-            "070701", "00000001", "000081A4", "00000000", "00000000", "00000001", "00000000", "00000003",
+            "070701", "00000001", "000081a4", "00000000", "00000000", "00000001", "00000000", "00000003",
             "00000000", "00000000", "00000000", "00000000", "00000002", "00000000",
         ];
         assert_eq!(&bytes[..110], first.concat().as_bytes());
