@@ -10,8 +10,10 @@ use proptest::prelude::*;
 use crate::module::{
     Archive, Error, Info, Ramdisk, order,
     ramdisk::gzip::{self, MAX_UNPACKED},
-    tests::{archive::archive_of, growth::processor_time, object::Object},
+    tests::growth::processor_time,
 };
+use kit::cpio;
+use kit::module::saying;
 
 /// The checksum of gzip, bit by bit.
 fn checksum(bytes: &[u8]) -> u32 {
@@ -36,12 +38,12 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 
 /// An archive of one module that holds its name many times.
 fn with(name: &str) -> Vec<u8> {
-    archive_of([(format!("modules/{name}.ko"), name.repeat(5000).into_bytes())])
+    cpio::Archive::of([(format!("modules/{name}.ko"), name.repeat(5000).into_bytes())])
 }
 
 /// What stands in front of the ramdisk of a machine whose processor wants microcode.
 fn microcode() -> Vec<u8> {
-    archive_of([("kernel/x86/microcode/GenuineIntel.bin".to_string(), vec![0x5a; 10_241])])
+    cpio::Archive::of([("kernel/x86/microcode/GenuineIntel.bin", vec![0x5a; 10_241])])
 }
 
 fn names(bytes: &[u8]) -> Result<Vec<String>, Error> {
@@ -248,7 +250,7 @@ const MANY: usize = 40_000;
 
 #[test]
 fn the_time_for_many_names_is_that_of_sorting_them() {
-    let bytes = archive_of(scattered(MANY).map(|name| (format!("modules/{name}.ko"), Vec::new())));
+    let bytes = cpio::Archive::of(scattered(MANY).map(|name| (format!("modules/{name}.ko"), Vec::new())));
     let find_all = || {
         let ramdisk = Ramdisk::new(&bytes).unwrap();
         let archive = Archive::new(&ramdisk).unwrap();
@@ -267,9 +269,9 @@ fn the_time_for_many_names_is_that_of_sorting_them() {
 
 #[test]
 fn the_time_for_the_order_of_many_modules_is_that_of_reading_them() {
-    let bytes = archive_of(scattered(MANY).map(|name| {
+    let bytes = cpio::Archive::of(scattered(MANY).map(|name| {
         let info = format!("name={name}\0version=1\0license=MIT\0abi=1");
-        (format!("modules/{name}.ko"), Object::saying(info.as_bytes()).bytes())
+        (format!("modules/{name}.ko"), saying(info.as_bytes()).bytes())
     }));
     let ramdisk = Ramdisk::new(&bytes).unwrap();
     let archive = Archive::new(&ramdisk).unwrap();
