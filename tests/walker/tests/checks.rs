@@ -9,12 +9,13 @@ mod checks {
         Access, Aliases, CoreFile, Error, Expected, Finding, Kernel, Level, MfnDump, PageType, Region,
         Report, examine,
     };
+    use kit::elf::{Segment, kernel};
     use x86_64::VirtAddr;
 
     use crate::domain::{
         DATA, DEVICES, DIRECT_MAP, Domain, FIXMAP, FOREIGN, GUARD, IDENTITY, IMAGE, IMAGE_END, IMAGE_PFN,
         LIST, LOW_PAGES, ListRoot, MAX_PFN, MODULE_END, MODULES, NX, P, PFN_END, PSE, Plan, RODATA, RW,
-        Symbol, TempFile, direct, domain_kernel, kernel, put,
+        TempFile, direct, domain_kernel, put, segments, symbol,
     };
 
     fn expected() -> Expected {
@@ -227,15 +228,12 @@ mod checks {
         assert_eq!((va.as_u64(), *access), (IMAGE + DATA, Access::ReadWrite));
 
         // Without the symbol the sound domain's guard is a missing page; a function's name excuses nothing.
-        let segments = [(IMAGE, RODATA, 5), (IMAGE + RODATA, 0x1000, 4), (IMAGE + DATA, 0x4000, 6)];
-        let function = Symbol { name: "lock_guard", va: IMAGE + GUARD, size: 64, kind: 2 };
-        let bare = report_with(&sound(), &kernel(&segments, &[function]), &expected(), None);
+        let with = |symbol| report_with(&sound(), &kernel(&segments(0x4000), &[symbol]), &expected(), None);
+        let bare = with(symbol("lock_guard", IMAGE + GUARD, 64, 2));
         only(&bare, "image-missing");
         // A linker's symbol has no size.
-        let label = Symbol { name: "__stack_GUARD", va: IMAGE + GUARD, size: 0, kind: 0 };
-        assert!(report_with(&sound(), &kernel(&segments, &[label]), &expected(), None).is_clean());
-        let end = Symbol { name: "__guard_end", va: IMAGE + GUARD, size: 0, kind: 0 };
-        only(&report_with(&sound(), &kernel(&segments, &[end]), &expected(), None), "image-missing");
+        assert!(with(symbol("__stack_GUARD", IMAGE + GUARD, 0, 0)).is_clean());
+        only(&with(symbol("__guard_end", IMAGE + GUARD, 0, 0)), "image-missing");
     }
 
     #[test]
@@ -681,9 +679,10 @@ mod checks {
     fn kernels_without_clear_access_are_refused() {
         assert!(matches!(Kernel::parse(b""), Err(Error::Elf { .. })));
         assert!(matches!(Kernel::parse(&kernel(&[], &[])), Err(Error::NoSegment)));
-        let all = kernel(&[(IMAGE, 0x1000, 7)], &[]);
+        let segment = |start, len, flags| Segment { start, len, flags };
+        let all = kernel(&[segment(IMAGE, 0x1000, 7)], &[]);
         assert!(matches!(Kernel::parse(&all), Err(Error::SegmentAccess { va: IMAGE })));
-        let shared = kernel(&[(IMAGE, 0x1800, 5), (IMAGE + 0x1800, 0x800, 6)], &[]);
+        let shared = kernel(&[segment(IMAGE, 0x1800, 5), segment(IMAGE + 0x1800, 0x800, 6)], &[]);
         assert!(matches!(Kernel::parse(&shared), Err(Error::SharedPage { .. })));
     }
 }

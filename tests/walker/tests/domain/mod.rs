@@ -3,15 +3,14 @@
 //! *What this is*: a few hundred pages with frames in no order, tables filled in by plain code, and both published lists.
 //! Memory has a hole from 1.2 MiB to the image and ends in a ballooned tail. Tests change a thing and write the file.
 
-mod elf;
-
 use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-pub(crate) use elf::{Symbol, kernel};
+use kit::core_file::{CONTEXT, core_file};
+use kit::elf::{Segment, Symbol, kernel};
 
 pub(crate) const P: u64 = 1;
 pub(crate) const RW: u64 = 1 << 1;
@@ -132,7 +131,7 @@ impl Domain {
             list_top: 0,
             module_pages: [0; 2],
             plain: 0,
-            context: vec![0; 5168],
+            context: vec![0; CONTEXT],
             shared_info: vec![0; 4096],
             padding: 0,
             identity: 0..0,
@@ -315,18 +314,29 @@ impl Domain {
             pairs.push([u64::MAX; 2]);
             pages.push(empty.clone());
         }
-        elf::core(&self.context, &self.shared_info, &pages.concat(), &pairs.concat())
+        core_file(&self.context, &self.shared_info, &pages.concat(), &pairs.concat())
     }
 }
 
 /// The kernel that belongs to the domain.
 pub(crate) fn domain_kernel() -> Vec<u8> {
-    let symbols = [
-        Symbol { name: "boot_stack_guard", va: IMAGE + GUARD, size: 4096, kind: 1 },
-        // A function, as every Rust kernel has them: it excuses nothing.
-        Symbol { name: "drop_guard", va: IMAGE, size: 64, kind: 2 },
-    ];
-    kernel(&[(IMAGE, RODATA, 5), (IMAGE + RODATA, 0x1000, 4), (IMAGE + DATA, 0x3f00, 6)], &symbols)
+    // A function, as every Rust kernel has them: it excuses nothing.
+    let function = symbol("drop_guard", IMAGE, 64, 2);
+    kernel(&segments(0x3f00), &[symbol("boot_stack_guard", IMAGE + GUARD, 4096, 1), function])
+}
+
+/// The parts of the image, the last of which is `data` bytes long.
+pub(crate) const fn segments(data: u64) -> [Segment; 3] {
+    [
+        Segment { start: IMAGE, len: RODATA, flags: 5 },
+        Segment { start: IMAGE + RODATA, len: 0x1000, flags: 4 },
+        Segment { start: IMAGE + DATA, len: data, flags: 6 },
+    ]
+}
+
+/// A symbol of the image: 1 is data, 2 a function, 0 a label of the linker's.
+pub(crate) fn symbol(name: &str, value: u64, size: u64, info: u8) -> Symbol {
+    Symbol { name: name.into(), info, section: 1, value, size }
 }
 
 /// A file that is gone when the test is over.
