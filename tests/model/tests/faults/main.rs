@@ -17,6 +17,5 @@ mod growth;
 mod guests;
 mod kept;
 mod modules;
-mod object;
 mod pages;
 mod subject;

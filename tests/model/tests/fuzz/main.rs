@@ -12,14 +12,11 @@
 
 #[path = "../../../../p2m/tests/properties/facts.rs"]
 mod facts;
-#[path = "../faults/object.rs"]
-mod object;
 mod p2m_operations;
 #[path = "../../../../p2m/tests/properties/paper.rs"]
 #[expect(dead_code, reason = "the tests of the P2M use more of their memory of paper")]
 mod paper;
 mod payload;
-mod random;
 mod start_info_bytes;
 mod tables;
 mod tree_indices;

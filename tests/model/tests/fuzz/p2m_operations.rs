@@ -6,7 +6,7 @@ use p2m::{Entry, MachineToPhys, NewLeaf, Publication, Set, Translate, Tree};
 use start_info::{Mfn, Pfn};
 
 use crate::paper::{Paper, Stock, machine_frame, peek, tree, window};
-use crate::random::{Random, repeat};
+use kit::random::{Random, repeat};
 
 /// Frames of the stock lie in these pages: they stay what they are.
 const STOCK: std::ops::Range<u64> = 16..416;
@@ -48,7 +48,7 @@ impl Subject {
     fn set(&mut self, random: &mut Random) {
         let pfn = self.pfn(random);
         let mfn = Mfn::new(random.below(1 << 40));
-        let entry = random.one_of(&[Entry::Ram(mfn), Entry::Foreign(mfn), Entry::Missing, Entry::Identity]);
+        let entry = random.of(&[Entry::Ram(mfn), Entry::Foreign(mfn), Entry::Missing, Entry::Identity]);
         // Before the move the leaves are the builder's list, which is not written.
         if !self.is_revectored {
             return self.revector();

@@ -1,13 +1,13 @@
 //! What a kernel may do once it runs, in any order, with Xen refusing now and then.
 
+use kit::module::small_module;
 use mmu::Errno;
 use p2m::{Entry, Frame};
 use start_info::{PageCount, Pfn, PfnRange};
 use xen_guest::LoadError;
 use xen_model::{Booted, Guest, audit, toolstack};
 
-use crate::object::module;
-use crate::random::{Random, repeat};
+use kit::random::{Random, repeat};
 
 struct Subject {
     booted: Booted,
@@ -39,7 +39,7 @@ impl Subject {
                 Err(error) => Some(error.to_string()),
             },
             3 | 4 if !self.held.is_empty() => {
-                let frame = self.held.swap_remove(random.below(self.held.len() as u64) as usize);
+                let frame = self.held.swap_remove(random.index(self.held.len()));
                 let machine = running.platform();
                 let mfn = machine.built_mfn(frame.pfn().get()).unwrap();
                 assert_eq!(
@@ -67,7 +67,7 @@ impl Subject {
                 Err(error) => Some(error.to_string()),
             },
             6 => running.grow().err().map(|error| error.to_string()),
-            7 => running.load_bytes("small", &module()).err().map(|error| error.to_string()),
+            7 => running.load_bytes("small", &small_module()).err().map(|error| error.to_string()),
             8 => match running.unload_module("small") {
                 Ok(()) | Err(LoadError::NotLoaded) => None,
                 Err(error) => Some(error.to_string()),
@@ -76,7 +76,7 @@ impl Subject {
                 // A page of a hole becomes somebody else's and a hole again.
                 let pfn = Pfn::new(HOLE.start + random.below(HOLE.end - HOLE.start));
                 let foreign = Entry::Foreign(running.platform().other_domains_frame());
-                let entry = random.one_of(&[Entry::Missing, foreign]);
+                let entry = random.of(&[Entry::Missing, foreign]);
                 running.set_entry(pfn, entry).err().map(|error| error.to_string())
             }
         }

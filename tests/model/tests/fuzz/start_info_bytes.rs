@@ -4,7 +4,7 @@ use start_info::{BootFacts, Entry, P2mPlace};
 use x86_64::VirtAddr;
 use xen_model::{Built, Guest, Ramdisk};
 
-use crate::random::{Random, repeat};
+use kit::random::{Random, repeat};
 
 /// Where fields are (xen.h, `struct start_info`).
 const FIELDS: [usize; 17] =
@@ -25,19 +25,20 @@ fn seeds() -> Vec<Built> {
 }
 
 fn damage(random: &mut Random, page: &mut [u8; 4096], entry: &mut Entry, others: &[Built]) {
-    let at = random.one_of(&FIELDS);
+    let at = random.of(&FIELDS);
     match random.below(8) {
         0 => page[random.below(4096) as usize] = random.word() as u8,
         1 => page[at + random.below(8) as usize] ^= 1 << random.below(8),
         2 => page[at..at + 8].copy_from_slice(&random.edge().to_le_bytes()),
         3 => page[at..at + 4].copy_from_slice(&(random.edge() as u32).to_le_bytes()),
         // One field of another guest, or one field of this guest in the place of another.
-        4 => page[at..at + 8]
-            .copy_from_slice(&random.one_of(&others.iter().collect::<Vec<_>>()).page[at..at + 8]),
-        5 => page.copy_within(at..at + 8, random.one_of(&FIELDS)),
+        4 => {
+            page[at..at + 8].copy_from_slice(&random.of(&others.iter().collect::<Vec<_>>()).page[at..at + 8])
+        }
+        5 => page.copy_within(at..at + 8, random.of(&FIELDS)),
         6 => {
             let near = u64::from_le_bytes(page[at..at + 8].try_into().unwrap());
-            let step = random.one_of(&[1, 8, 511, 512, 4095, 4096, 0x20_0000]);
+            let step = random.of(&[1, 8, 511, 512, 4095, 4096, 0x20_0000]);
             let value = if random.below(2) == 0 { near.wrapping_add(step) } else { near.wrapping_sub(step) };
             page[at..at + 8].copy_from_slice(&value.to_le_bytes());
         }
@@ -82,7 +83,7 @@ fn any_bytes_are_refused_with_one_line_or_make_facts_that_can_be_built_on() {
     let seeds = seeds();
     let (mut accepted, mut refused) = (0_u64, 0_u64);
     repeat("start_info", 60_000, |random| {
-        let from = &seeds[random.below(seeds.len() as u64) as usize];
+        let from = &seeds[random.index(seeds.len())];
         let (mut page, mut entry) = (from.page.clone(), from.entry);
         for _ in 0..=random.below(3) {
             damage(random, &mut page, &mut entry, &seeds);

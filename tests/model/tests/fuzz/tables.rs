@@ -7,7 +7,7 @@
 use mmu::Errno;
 use xen_model::{Guest, Kind, Machine, Pte, audit};
 
-use crate::random::{Random, repeat};
+use kit::random::{Random, repeat};
 
 /// Pages that are played with.
 const PAGES: std::ops::Range<u64> = 0x100..0x10c;
@@ -62,7 +62,7 @@ impl Subject {
     }
 
     fn value(&self, random: &mut Random) -> u64 {
-        let flags = random.one_of(&[
+        let flags = random.of(&[
             0x67,
             0x67,
             0x67,
@@ -87,13 +87,13 @@ impl Subject {
 
     fn action(&self, random: &mut Random) -> Action {
         let page = PAGES.start + random.below(12);
-        let slot = random.one_of(&[0, 1, 2, 255, 256, 271, 272, 511]);
+        let slot = random.of(&[0, 1, 2, 255, 256, 271, 272, 511]);
         match random.below(16) {
             0..4 => Action::Store(page, slot, self.value(random)),
             4 | 5 => Action::Map(page, Mapped::Write),
             6..9 => Action::Map(page, Mapped::Read),
             9 => Action::Map(page, Mapped::Not),
-            10 | 11 => Action::Pin(page, random.one_of(&[1, 1, 2, 2, 3, 4])),
+            10 | 11 => Action::Pin(page, random.of(&[1, 1, 2, 2, 3, 4])),
             12 => Action::Unpin(page),
             _ => Action::Update(page, slot, self.value(random)),
         }

@@ -4,12 +4,13 @@
 //! its address, `R` a new root (which flushes), `P` a pin or its end, `M` memory given back, `Q` a question. A dropped flush is a letter
 //! less. Where Xen refuses the flush, the line must say so.
 
+use kit::module::small_module_with_start;
 use mmu::{Access, IoAccess, ModulePart};
 use p2m::{Entry, Frame};
 use start_info::{MapEntry, Mfn, PageCount, Pfn};
 use xen_model::{Booted, Call, Guest, MemoryCommand, Ramdisk};
 
-use crate::{booted, object};
+use crate::booted;
 
 /// `MMUEXT_TLB_FLUSH_LOCAL`, `MMUEXT_TLB_FLUSH_ALL`, `MMUEXT_NEW_BASEPTR` (public/xen.h).
 const FLUSHES: [u32; 2] = [6, 10];
@@ -98,7 +99,7 @@ fn device_memory_comes_and_goes() {
 #[test]
 fn a_module_comes_and_goes() {
     let mut booted = booted();
-    let small = object::module_with_start();
+    let small = small_module_with_start();
     let (load, ()) = calls(&mut booted, |booted| _ = booted.running.load_bytes("small", &small).unwrap());
     // The table; the pages sealed and mapped; those for its start taken away again and made writable.
     assert_eq!(load, "UUFUFUF");

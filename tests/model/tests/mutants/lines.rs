@@ -3,12 +3,11 @@
 use std::cell::RefCell;
 use std::sync::Once;
 
+use kit::module::small_module_with_start;
 use log::{LevelFilter, Log, Metadata, Record};
 use start_info::{MapEntry, PageCount};
 use xen_guest::LoadError;
 use xen_model::{Booted, Guest, Ramdisk};
-
-use crate::object;
 
 thread_local! {
     static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -190,7 +189,7 @@ fn the_report_shows_every_number_of_a_stage() {
 #[test]
 fn the_table_of_modules_shows_every_number_of_a_module() {
     let mut booted = Guest::new(0x4000).build().unwrap().boot().unwrap();
-    let object = object::module_with_start();
+    let object = small_module_with_start();
     let (calls, free) = (booted.machine().calls(), booted.running.free());
     let module = booted.running.load_bytes("small", &object).unwrap();
     let (cost, region) = (module.cost(), module.region());

@@ -12,8 +12,6 @@ mod flushes;
 mod limits;
 mod lines;
 mod modules;
-#[path = "../faults/object.rs"]
-mod object;
 mod published;
 mod refused;
 mod spaces;

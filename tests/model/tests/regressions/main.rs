@@ -19,7 +19,5 @@ mod account;
 mod booted;
 mod layout;
 mod memory;
-#[path = "../faults/object.rs"]
-mod object;
 mod p2m_bugs;
 mod tables;

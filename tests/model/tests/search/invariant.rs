@@ -13,20 +13,25 @@
 
 use std::collections::BTreeMap;
 
+use kit::module::{DATA_BYTE, RODATA_BYTE, TEXT_BYTE};
 use mmu::layout::{DIRECT_MAP, FIXMAP, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES};
 use p2m::Entry;
 use start_info::{Mfn, Pfn};
 use xen_model::{Leaf, Machine, Pte, Unmapped, audit};
 
 use crate::ledger::{Ledger, Owner, Owners, agrees};
-use crate::object::{DATA, RODATA, TEXT};
 use crate::payload::Payload;
 
 /// Addresses of a page.
 const PAGE: u64 = 4096;
 /// Parts of both modules: what their first bytes are, and whether they may be executed and written.
-const PARTS: [(u8, bool, bool); 5] =
-    [(TEXT, true, false), (RODATA, false, false), (DATA, false, true), (0, false, true), (0, false, true)];
+const PARTS: [(u8, bool, bool); 5] = [
+    (TEXT_BYTE, true, false),
+    (RODATA_BYTE, false, false),
+    (DATA_BYTE, false, true),
+    (0, false, true),
+    (0, false, true),
+];
 
 type Checked<T = ()> = Result<T, String>;
 

@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Write};
 
+use kit::module::{small_module, small_module_with_start};
 use mmu::{AddressSpace, IoAccess, IoPages};
 use p2m::{Entry, Frame, Mapped, Span};
 use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
@@ -13,7 +14,6 @@ use xen_model::Built;
 use crate::action::{Action, Alphabet, Device, Meaning, Page, SPANS};
 use crate::guests::Shape;
 use crate::ledger::Changes;
-use crate::object::{module, module_with_start};
 use crate::subject::Subject;
 
 /// Words of a frame that the payload writes: those the allocator uses for itself, and others.
@@ -257,7 +257,7 @@ impl Payload {
                 })
             }
             Action::Load(which) => {
-                let object = if which == 0 { module_with_start() } else { module() };
+                let object = if which == 0 { small_module_with_start() } else { small_module() };
                 let loaded = self.subject.load_module(MODULES.get(which)?, &object);
                 loaded.map(|start| self.modules[which] = Some(start))
             }
