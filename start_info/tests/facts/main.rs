@@ -1,10 +1,11 @@
 //! start_info pages as the two builders make them, damaged in every way we could think of.
 //!
 //! `fixture` builds, `accepted` compares what the parser says with what was built, `refused` damages one field at a time,
-//! `random` damages without a plan. `screen` does all of this for the description of the screen.
+//! `random` damages without a plan and `invariants` says what is true of all that is accepted. `screen` does all of this for the description of the screen.
 
 mod accepted;
 mod fixture;
+mod invariants;
 mod memory_map;
 mod random;
 mod refused;

@@ -6,7 +6,7 @@ use start_info::Pfn;
 use xen_model::{Booted, Guest, Ramdisk, audit};
 
 use crate::account::{Account, drain};
-use crate::guests::try_boot;
+use crate::tried::try_boot;
 
 const GIB: u64 = 1 << 18;
 

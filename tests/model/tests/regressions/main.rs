@@ -14,7 +14,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
-#[path = "../faults/account.rs"]
+#[path = "../common/account.rs"]
 mod account;
 mod booted;
 mod layout;

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
 
+mod actions;
 mod audits;
 mod calls;
 mod descriptors;

@@ -1,9 +1,10 @@
 //! Every word that is published.
 
 use mmu::layout::LINEAR_P2M;
-use start_info::MapEntry;
 use xen_guest::Published;
 use xen_model::{Booted, Guest};
+
+use crate::host::dom0_beside;
 
 fn published(booted: &Booted) -> Published {
     *booted.machine().published().unwrap()
@@ -35,9 +36,7 @@ fn a_list_that_stays_is_published_where_it_stays() {
 /// Such a list still names the memory that went back to Xen.
 #[test]
 fn a_list_that_is_not_the_whole_truth_is_not_published_as_linear() {
-    let entry = |start: u64, end: u64, kind| MapEntry { start: start << 12, len: (end - start) << 12, kind };
-    let machine_map = vec![entry(0, 0x9000, 1), entry(0x5000, 0x5400, 2)];
-    let guest = Guest { machine_map, ..Guest::dom0(0x6000) }.with_command_line("revector=off");
+    let guest = dom0_beside(0x6000, 0x9000, (0x5000, 0x5400)).with_command_line("revector=off");
     let booted = guest.build().unwrap().boot().unwrap();
     let found = published(&booted);
     assert_eq!((found.max_pfn, found.frame_list_list, found.p2m_cr3), (0x6000, u64::MAX, 0));

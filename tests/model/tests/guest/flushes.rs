@@ -1,90 +1,28 @@
-//! Every flush, by the order of hypercalls.
+//! Every flush of what a payload does, by the order of hypercalls.
 //!
-//! *What this is*: what each deed asks of Xen, a letter a call: `U` a list of entry updates, `F` a flush, `V` one mapping with the flush of
-//! its address, `R` a new root (which flushes), `P` a pin or its end, `M` memory given back, `Q` a question. A dropped flush is a letter
-//! less. Where Xen refuses the flush, the line must say so.
+//! *What this is*: what each deed asks of Xen, a letter a call (`Trace::letters`). A dropped flush is a letter less.
 
 use kit::module::small_module_with_start;
 use mmu::{Access, IoAccess, ModulePart};
 use p2m::{Entry, Frame};
-use start_info::{MapEntry, Mfn, PageCount, Pfn};
-use xen_model::{Booted, Call, Guest, MemoryCommand, Ramdisk};
+use start_info::{Mfn, PageCount, Pfn};
+use xen_model::{Booted, Guest};
 
-use crate::booted;
-
-/// `MMUEXT_TLB_FLUSH_LOCAL`, `MMUEXT_TLB_FLUSH_ALL`, `MMUEXT_NEW_BASEPTR` (public/xen.h).
-const FLUSHES: [u32; 2] = [6, 10];
-const NEW_ROOT: u32 = 5;
-
-const fn letter(call: &Call) -> char {
-    match call {
-        Call::Update { .. } => 'U',
-        Call::Extended { first: (command, _), .. } if *command == FLUSHES[0] || *command == FLUSHES[1] => 'F',
-        Call::Extended { first: (NEW_ROOT, _), .. } => 'R',
-        Call::Extended { .. } => 'P',
-        Call::Mapping { .. } => 'V',
-        Call::Memory { command: MemoryCommand::DecreaseReservation, .. } => 'M',
-        _ => 'Q',
-    }
-}
+use crate::{booted, dom0};
 
 /// What a deed asks of Xen.
 fn calls<T>(booted: &mut Booted, deed: impl FnOnce(&mut Booted) -> T) -> (String, T) {
     let before = booted.machine().calls();
     let done = deed(booted);
     let count = (booted.machine().calls() - before) as usize;
-    let letters: String = booted.machine().trace().iter().map(|traced| letter(&traced.call)).collect();
+    let letters = booted.machine().trace().letters();
     assert!(count <= letters.len(), "{count} calls are more than the trace keeps");
     (letters[letters.len() - count..].to_owned(), done)
 }
 
-/// What a boot asks of Xen, the last calls of it.
-fn boot(guest: &Guest) -> String {
-    let booted = guest.build().unwrap().boot().unwrap();
-    booted.machine().trace().iter().map(|traced| letter(&traced.call)).collect()
-}
-
-fn dom0(hole: (u64, u64), end: u64) -> Guest {
-    let entry = |start: u64, end: u64, kind| MapEntry { start: start << 12, len: (end - start) << 12, kind };
-    Guest { machine_map: vec![entry(0, end, 1), entry(hole.0, hole.1, 2)], ..Guest::dom0(0x6000) }
-}
-
-/// Tables, the guard page apart, which is taken away at entry; the switch; what is released, then shared_info.
-#[test]
-fn a_boot() {
-    assert_eq!(boot(&Guest::new(64 * 256)), "QUUUPRUFFV");
-    let own_list = Guest::dom0(0x6000).with_notes();
-    assert_eq!(boot(&own_list), "QUUUPRUFUFV");
-}
-
-/// The renumbering is flushed before anything else is done, and what goes back to Xen before it goes.
-#[test]
-fn a_boot_on_a_host_with_a_hole() {
-    assert_eq!(boot(&dom0((0xa0, 0x100), 0x9000)), "QUFUUUPRUFFV");
-    // Nothing finds another number.
-    assert_eq!(boot(&dom0((0xa0, 0x100), 0x6000)), "QUFMUUUPRUFFV");
-    let guest = Guest::dom0(0x6000).with_ramdisk(Ramdisk::of(vec![7; 0x3456]));
-    let ramdisk = guest.build().unwrap().places.ramdisk.unwrap();
-    let map = dom0((ramdisk.start, ramdisk.end), 0x6000).machine_map;
-    assert_eq!(boot(&Guest { machine_map: map, ..guest }), "QFUUUPRUFFVUFM");
-}
-
-#[test]
-fn a_refused_flush_is_told_as_one() {
-    for (number, guest) in [(3, dom0((0xa0, 0x100), 0x9000)), (3, dom0((0xa0, 0x100), 0x6000))] {
-        let mut built = guest.build().unwrap();
-        built.machine.refuse_at(number, mmu::Errno::EINVAL);
-        let (_, failure) = built.boot().unwrap_err();
-        assert_eq!(
-            failure.to_string(),
-            "memory map: flushing the TLB: Xen refused operation 0 with EINVAL (-22)"
-        );
-    }
-}
-
 #[test]
 fn device_memory_comes_and_goes() {
-    let mut booted = dom0((0xa0, 0x100), 0x9000).build().unwrap().boot().unwrap();
+    let mut booted = dom0(0x6000).build().unwrap().boot().unwrap();
     let pages = PageCount::new(0x13);
     let map = |booted: &mut Booted| {
         calls(booted, |booted| booted.running.map_device(Mfn::new(0xa0), pages, IoAccess::ReadWrite).unwrap())

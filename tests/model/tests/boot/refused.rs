@@ -1,15 +1,14 @@
-//! What must be refused, and was not tried.
+//! Boots that the layer refuses: what the builder left, or what the map says of it, cannot be built on.
 
 use mmu::{Error, layout::KERNEL_MAP, layout::MODULES, unmap_guard};
 use p2m::Mismatch;
-use start_info::{MapEntry, Pfn, PfnRange};
+use start_info::Pfn;
 use xen_guest::Cause;
-use xen_model::{Guest, Ramdisk, audit};
+use xen_model::{Guest, audit};
 
-fn with_hole(guest: &Guest, start: u64, end: u64) -> Guest {
-    let entry = |start: u64, end: u64, kind| MapEntry { start: start << 12, len: (end - start) << 12, kind };
-    Guest { memory_map: vec![entry(0, guest.pages + 0x1000, 1), entry(start, end, 3)], ..guest.clone() }
-}
+use crate::host::map;
+
+const ACPI: u32 = 3;
 
 /// The toolstack of a domU knows start_info and the rings by their place: they are given back to nobody.
 #[test]
@@ -23,38 +22,13 @@ fn what_the_toolstack_knows_by_its_place_stays() {
         (places.image.start, "the kernel image"),
         (places.image.end - 1, "the kernel image"),
     ];
+    let with_hole = |pfn| Guest { memory_map: map(0x7000, &[(pfn, pfn + 1, ACPI)]), ..guest.clone() };
     for (pfn, name) in pages {
-        let (built, failure) = with_hole(&guest, pfn, pfn + 1).build().unwrap().boot().unwrap_err();
+        let (built, failure) = with_hole(pfn).build().unwrap().boot().unwrap_err();
         assert!(matches!(failure.cause(), Cause::Conflict(_)), "{failure}");
         assert!(failure.to_string().starts_with(&format!("memory map: {name} at ")), "{failure}");
         assert_eq!(built.machine.calls(), 1);
     }
-}
-
-#[test]
-fn a_ramdisk_that_was_lent_is_not_moved() {
-    let guest = Guest::new(0x6000).with_ramdisk(Ramdisk::of(vec![9; 0x3456]));
-    let mut booted = guest.build().unwrap().boot().unwrap();
-    let pages = booted.running.ramdisk_pages().unwrap();
-    let free = booted.running.free();
-    let lent = booted.running.ramdisk().unwrap().unwrap();
-    let (machine, parts) = booted.running.parts_mut();
-    let moved = parts.map.move_ramdisk(machine, &parts.p2m, std::iter::empty::<PfnRange>());
-    assert_eq!(moved, Err(Error::RamdiskLent { pages }));
-    assert_eq!(booted.running.ramdisk_pages(), Some(pages));
-    assert_eq!(booted.running.free(), free);
-    assert!(lent.iter().all(|&byte| byte == 9));
-}
-
-#[test]
-fn a_ramdisk_that_was_not_lent_is_moved() {
-    let guest = Guest::new(0x6000).with_ramdisk(Ramdisk::of(vec![9; 0x3456]));
-    let mut booted = guest.build().unwrap().boot().unwrap();
-    let pages = booted.running.ramdisk_pages().unwrap();
-    let (machine, parts) = booted.running.parts_mut();
-    parts.map.move_ramdisk(machine, &parts.p2m, std::iter::empty::<PfnRange>()).unwrap();
-    assert_ne!(booted.running.ramdisk_pages(), Some(pages));
-    assert!(booted.running.ramdisk().unwrap().unwrap().iter().all(|&byte| byte == 9));
 }
 
 /// Each page that the boot builds on is held against the M2P before anything is changed.
@@ -160,36 +134,4 @@ fn the_ring_of_a_refused_start_info_is_used_with_its_port() {
     assert!(matches!(failure.cause(), Cause::StartInfo(_)), "{failure}");
     assert_eq!(built.machine.console_at(), Some(KERNEL_MAP.as_u64() + console * 4096));
     assert_eq!(built.machine.console_port(), Some(2));
-}
-
-/// A frame has one owner: no second number, and no other meaning for its own.
-#[test]
-fn a_number_with_memory_keeps_it_and_one_without_gets_none() {
-    let holes = vec![0x3000..0x3100, 0x3200..0x3201];
-    let mut booted = Guest { holes, ..Guest::new(64 * 256) }.build().unwrap().boot().unwrap();
-    let own = booted.machine().held_mfn(0x2345).unwrap();
-    let running = &mut booted.running;
-    let pfn = Pfn::new(0x2345);
-    for entry in [p2m::Entry::Missing, p2m::Entry::Identity, p2m::Entry::Ram(own), p2m::Entry::Foreign(own)] {
-        assert_eq!(running.set_entry(pfn, entry), Err(Error::HasMemory { pfn, mfn: own }));
-        assert_eq!(running.entry(pfn), p2m::Entry::Ram(own));
-    }
-    let gap = Pfn::new(0x3001);
-    let error = Error::HasMemory { pfn: gap, mfn: own };
-    assert_eq!(running.set_entry(gap, p2m::Entry::Ram(own)), Err(error));
-    assert_eq!(running.entry(gap), p2m::Entry::Missing);
-    running.set_entry(gap, p2m::Entry::Identity).unwrap();
-}
-
-#[test]
-fn the_machines_memory_is_not_read_where_the_guest_has_its_own() {
-    let mut booted = Guest::dom0(0x6000).build().unwrap().boot().unwrap();
-    let calls = booted.machine().calls();
-    for pfn in [0x100, 0x1234, 0x5fff] {
-        let at = Pfn::new(pfn);
-        let address = start_info::Maddr::try_new(pfn << 12 | 0x123).unwrap();
-        let found = booted.running.read_machine(address, &mut [0; 3]);
-        assert_eq!(found, Err(Error::NotIdentity { pfn: at }));
-    }
-    assert_eq!(booted.machine().calls(), calls);
 }

@@ -5,7 +5,8 @@ use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
 use xen_model::audit;
 
 use crate::after::{Booted, booted};
-use crate::spaces::{HOLE, dom0};
+use crate::host::dom0_beside;
+use crate::{HOLE, dom0};
 
 fn map(booted: &mut Booted, pages: u64) -> Result<IoPages, Error> {
     booted.running.map_device(Mfn::new(HOLE.0), PageCount::new(pages), IoAccess::Read)
@@ -148,4 +149,141 @@ fn a_range_with_too_few_frames_for_its_tables_leaves_none() {
     }
     let _mapped = map(&mut booted, 4).unwrap();
     audited(&booted);
+}
+
+#[test]
+fn the_guests_own_memory_is_no_device() {
+    let mut booted = booted(dom0(0x6000));
+    for pfn in [0x1000, 0x5000] {
+        let mfn = booted.machine().held_mfn(pfn).unwrap();
+        let error = booted.running.map_device(mfn, PageCount::new(1), IoAccess::Read).unwrap_err();
+        assert_eq!(error, Error::OwnMemory { mfn, pfn: Pfn::new(pfn) });
+    }
+    for (start, end) in [(0xa0, 0x101), (0x9f, 0xa1), (0, 1), (0x3000, 0x3001)] {
+        let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
+        let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
+        assert!(matches!(error, Error::NotIdentity { .. }), "{start:#x}..{end:#x}: {error}");
+    }
+    audited(&booted);
+}
+
+#[test]
+fn what_xen_refuses_of_device_memory_leaves_nothing_mapped() {
+    let mut booted = booted(dom0(0x6000));
+    // The last page is another domain's.
+    let other = booted.machine().other_domains_frame();
+    let error = booted.running.map_device(other, PageCount::new(1), IoAccess::ReadWrite).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    let pages = PageCount::new(HOLE.1 - HOLE.0);
+    booted.machine_mut().cut_at(2, 3, mmu::Errno::EPERM);
+    let error = booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read);
+    let page = match error {
+        Err(Error::Refused { .. }) => {
+            booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read).unwrap()
+        }
+        other => other.unwrap(),
+    };
+    assert_eq!(page.region().start(), IO_MAP, "the addresses were free again");
+    audited(&booted);
+}
+
+/// The frames before the guest's first are another's or none, so a range can reach into the guest from below.
+#[test]
+fn every_frame_of_a_device_range_is_looked_at() {
+    let mut booted = booted(dom0(0x6000));
+    let (mfn, pfn) = (0x100..0x6000)
+        .filter_map(|pfn| booted.machine().held_mfn(pfn).map(|mfn| (mfn, pfn)))
+        .min_by_key(|(mfn, _)| mfn.get())
+        .unwrap();
+    for before in [1, 2, 513] {
+        let first = Mfn::new(mfn.get() - before);
+        for pages in [before + 1, before + 2] {
+            let calls = booted.machine().calls();
+            let error = booted.running.map_device(first, PageCount::new(pages), IoAccess::Read).unwrap_err();
+            assert_eq!(error, Error::OwnMemory { mfn, pfn: Pfn::new(pfn) }, "{before} before, {pages} pages");
+            assert_eq!(booted.machine().calls(), calls);
+        }
+    }
+}
+
+#[test]
+fn every_page_of_an_identity_range_is_looked_at() {
+    let mut booted = booted(dom0(0x6000));
+    for (start, end, wrong) in [(HOLE.0, HOLE.1 + 1, HOLE.1), (HOLE.0, HOLE.1 + 0x300, HOLE.1)] {
+        let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
+        let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
+        assert_eq!(error, Error::NotIdentity { pfn: Pfn::new(wrong) });
+    }
+}
+
+/// Above 2^47 bytes an address of the machine would be one of the upper half, or none.
+#[test]
+fn what_the_lower_half_has_no_address_for_is_not_mapped_there() {
+    let mut booted = booted(dom0(0x6000));
+    let most = 1 << 35;
+    for (start, end) in
+        [(most, most + 1), (most - 1, most + 1), (most - 3, most + 5), ((1 << 36) + 7, (1 << 36) + 9)]
+    {
+        assert_eq!(booted.running.entry(Pfn::new(start)), p2m::Entry::Identity);
+        let calls = booted.machine().calls();
+        let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
+        let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
+        assert_eq!(error, Error::NotIdentity { pfn: Pfn::new(start) });
+        assert_eq!(booted.machine().calls(), calls);
+    }
+}
+
+#[test]
+fn overlapping_identity_ranges_are_refused_with_both() {
+    let mut booted = booted(dom0(0x6000));
+    let range = |start, end| PfnRange::between(Pfn::new(start), Pfn::new(end));
+    let held = booted.running.map_identity(range(0xa8, 0xb0), IoAccess::Read).unwrap();
+    for (start, end) in [(0xa8, 0xb0), (0xa0, 0xa9), (0xaf, 0xb1), (0xaa, 0xab), (0xa0, 0x100)] {
+        let error = booted.running.map_identity(range(start, end), IoAccess::Read).unwrap_err();
+        match error {
+            Error::Overlap { wanted, holder } => {
+                assert_eq!((wanted.start().as_u64(), holder), (start << 12, held.region()));
+            }
+            other => panic!("{other}"),
+        }
+    }
+    for (start, end) in [(0xa0, 0xa8), (0xb0, 0x100)] {
+        let _beside = booted.running.map_identity(range(start, end), IoAccess::Read).unwrap();
+    }
+}
+
+#[test]
+fn what_xen_stopped_unmapping_is_not_read() {
+    let mut whole = booted(dom0(0x6000));
+    let pages = whole.running.map_device(Mfn::new(HOLE.0), PageCount::new(3), IoAccess::Read).unwrap();
+    assert!(whole.running.read_device(&pages, 2, Index::FIRST).is_some());
+    for done in 0..3 {
+        let mut booted = booted(dom0(0x6000));
+        let pages = booted.running.map_device(Mfn::new(HOLE.0), PageCount::new(3), IoAccess::Read).unwrap();
+        booted.machine_mut().cut_at(1, done, mmu::Errno::ENOMEM);
+        let (pages, error) = booted.running.unmap_device(pages).unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }));
+        for page in 0..3 {
+            assert_eq!(
+                booted.running.read_device(&pages, page, Index::FIRST),
+                None,
+                "{done} done, page {page}"
+            );
+        }
+        booted.running.unmap_device(pages).unwrap();
+    }
+}
+
+/// The map may say that there is no RAM at 0: the address is the null pointer all the same.
+#[test]
+fn the_null_pointer_is_never_mapped() {
+    let mut booted = booted(dom0_beside(0x6000, 0x7000, (0, 4)));
+    assert_eq!(booted.running.entry(Pfn::new(0)), p2m::Entry::Identity);
+    for end in [1, 4] {
+        let pages = PfnRange::between(Pfn::new(0), Pfn::new(end));
+        let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
+        assert_eq!(error, Error::NotIdentity { pfn: Pfn::new(0) });
+    }
+    let pages = PfnRange::between(Pfn::new(1), Pfn::new(4));
+    assert!(!matches!(booted.running.map_identity(pages, IoAccess::Read), Err(Error::NotIdentity { .. })));
 }

@@ -1,17 +1,9 @@
 //! Where Xen stopped is counted over all the lists that a deed takes.
 
-use start_info::MapEntry;
 use xen_guest::Cause;
 use xen_model::{Call, Guest};
 
-const RAM: u32 = 1;
-const RESERVED: u32 = 2;
-
-/// A dom0 on a host with memory up to page `end` but for a hole.
-fn dom0(end: u64, hole: (u64, u64)) -> Guest {
-    let entry = |start: u64, end: u64, kind| MapEntry { start: start << 12, len: (end - start) << 12, kind };
-    Guest { machine_map: vec![entry(0, end, RAM), entry(hole.0, hole.1, RESERVED)], ..Guest::dom0(0x6000) }
-}
+use crate::host::dom0_beside;
 
 /// Boots with the `n`-th hypercall stopped after `done` requests.
 fn stopped(guest: &Guest, n: u64, done: usize) -> String {
@@ -26,7 +18,7 @@ fn stopped(guest: &Guest, n: u64, done: usize) -> String {
 #[test]
 fn the_second_list_of_updates_is_counted_on() {
     // 0x123 pages, each of which has no mapping of the builder's: an update each.
-    let guest = dom0(0x9000, (0x5000, 0x5123));
+    let guest = dom0_beside(0x6000, 0x9000, (0x5000, 0x5123));
     let line = stopped(&guest, 3, 5);
     assert_eq!(
         line,
@@ -36,7 +28,7 @@ fn the_second_list_of_updates_is_counted_on() {
 
 #[test]
 fn the_second_list_of_frames_given_back_is_counted_on() {
-    let guest = dom0(0x6000, (0x5000, 0x5123));
+    let guest = dom0_beside(0x6000, 0x6000, (0x5000, 0x5123));
     // Nothing was mapped and nothing gets another number, so there is nothing to be updated; the flush comes first.
     let mut built = guest.build().unwrap();
     built.machine.refuse_at(4, mmu::Errno::EBUSY);
