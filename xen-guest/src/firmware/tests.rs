@@ -3,3 +3,4 @@
 mod acpi;
 mod efi;
 mod host;
+mod rsdp;
