@@ -43,6 +43,11 @@ struct Rights {
     direct: bool,
 }
 
+fn wrong(leaf: &Leaf, why: &str) -> Checked {
+    let Leaf { address, pte, .. } = leaf;
+    Err(format!("{address:#x} maps mfn {} ({:#x}): {why}", pte.mfn(), pte.0))
+}
+
 /// One look at a guest.
 struct Look<'p> {
     ledger: &'p Ledger,
@@ -123,30 +128,36 @@ impl<'p> Look<'p> {
 
     /// Holds a mapping against what may be there.
     fn sort(&mut self, leaf: Leaf) -> Checked {
-        let Leaf { address, pte, writable, executable } = leaf;
+        let Leaf { pte, writable, executable, .. } = leaf;
         let mfn = pte.mfn();
-        let wrong = |why: &str| Err(format!("{address:#x} maps mfn {mfn} ({:#x}): {why}", pte.0));
         // Also where a table above takes one of the two away.
         if pte.is_executable() && pte.is_writable() {
-            return wrong("writable and executable");
+            return wrong(&leaf, "writable and executable");
         }
         if pte.0 & xen_model::pte::GUEST_KERNEL == 0 {
-            return wrong("for user mode");
+            return wrong(&leaf, "for user mode");
         }
         let record = self.machine.record(mfn);
         if writable && let Some(level) = record.and_then(xen_model::Record::table_level) {
-            return wrong(&format!("a live L{level} table is writable"));
+            return wrong(&leaf, &format!("a live L{level} table is writable"));
         }
         if let Some(place) = self.place(mfn) {
             self.rights[place].writable |= writable;
             self.rights[place].executable |= executable;
         }
+        self.note(leaf)
+    }
+
+    /// Checks a mapping by the region it is in, and notes it there.
+    fn note(&mut self, leaf: Leaf) -> Checked {
+        let Leaf { address, pte, writable, executable } = leaf;
+        let mfn = pte.mfn();
         let within = |start: u64, pages: u64| (start..start + pages * PAGE).contains(&address);
         let ledger = self.ledger;
         if within(DIRECT_MAP.as_u64(), ledger.pages()) {
             let pfn = (address - DIRECT_MAP.as_u64()) / PAGE;
             if ledger.frame(pfn) != Some(mfn) || executable {
-                return wrong(&format!("pfn {pfn:#x} of the direct map is {:?}", ledger.frame(pfn)));
+                return wrong(&leaf, &format!("pfn {pfn:#x} of the direct map is {:?}", ledger.frame(pfn)));
             }
             if let Some(place) = self.place(mfn) {
                 self.rights[place].direct = writable;
@@ -158,12 +169,12 @@ impl<'p> Look<'p> {
             let pfn = (address - KERNEL_MAP.as_u64()) / PAGE;
             let may = (ledger.text.contains(&pfn), pfn >= ledger.constant_end);
             if ledger.frame(pfn) != Some(mfn) || (executable, writable) != may || pfn == ledger.guard {
-                return wrong("no such page in the image");
+                return wrong(&leaf, "no such page in the image");
             }
             self.in_image += 1;
         } else if within(LINEAR_P2M.as_u64(), self.linear.len() as u64) {
             if writable || executable {
-                return wrong("a leaf of the P2M is not read only");
+                return wrong(&leaf, "a leaf of the P2M is not read only");
             }
             self.linear[((address - LINEAR_P2M.as_u64()) / PAGE) as usize] = Some(mfn);
         } else if (MODULES.as_u64()..FIXMAP.as_u64()).contains(&address) {
@@ -172,15 +183,15 @@ impl<'p> Look<'p> {
         } else if address == FIXMAP.as_u64() + PAGE && !writable && !executable {
             // A page that is looked at stays shown only if Xen refuses to take it away.
             if !self.payload.refused {
-                return wrong("a page that was looked at is still shown");
+                return wrong(&leaf, "a page that was looked at is still shown");
             }
         } else if address < 1 << 47 || within(IO_MAP.as_u64(), IO_MAP_PAGES.get()) {
             if executable {
-                return wrong("device memory is executable");
+                return wrong(&leaf, "device memory is executable");
             }
             self.devices.insert(address, leaf);
         } else {
-            return wrong("nobody asked for it");
+            return wrong(&leaf, "nobody asked for it");
         }
         Ok(())
     }

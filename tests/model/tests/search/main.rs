@@ -11,6 +11,7 @@
 
 mod action;
 mod damage;
+mod deeds;
 mod guests;
 mod invariant;
 mod ledger;
