@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use kit::random::{Random, repeat};
 use p2m::{Entry, MachineToPhys, NewLeaf, Publication, Set, Translate, Tree};
 use start_info::{Mfn, Pfn};
 
 use crate::paper::{Paper, Stock, machine_frame, peek, tree, window};
-use kit::random::{Random, repeat};
 
 /// Frames of the stock lie in these pages: they stay what they are.
 const STOCK: std::ops::Range<u64> = 16..416;

@@ -4,23 +4,10 @@ use mmu::Error;
 use xen_guest::Cause;
 use xen_model::{Guest, Ramdisk, audit};
 
-use crate::after::{Booted, booted};
+use crate::after::booted;
+use crate::used::{fully_used, ramdisk};
 
 const MIB: u64 = 256;
-
-fn small_ramdisk() -> Ramdisk {
-    Ramdisk::of((0..0x1_2345_u32).map(|i| (i * 7) as u8).collect())
-}
-
-/// Boots, uses all memory, and checks that no frame was lost or used twice.
-fn fully_used(guest: Guest) -> Booted {
-    let mut booted = booted(guest);
-    booted.read_ramdisk();
-    booted.load_module(5);
-    booted.check();
-    booted.use_and_check();
-    booted
-}
 
 #[test]
 fn a_dom_u_of_64_mib() {
@@ -29,7 +16,7 @@ fn a_dom_u_of_64_mib() {
 
 #[test]
 fn a_dom_u_of_67_mib_whose_page_count_is_no_multiple_of_anything() {
-    fully_used(Guest::new(67 * MIB + 3).with_ramdisk(small_ramdisk()));
+    fully_used(Guest::new(67 * MIB + 3).with_ramdisk(ramdisk()));
 }
 
 #[test]
@@ -45,23 +32,23 @@ fn a_dom_u_whose_memory_ends_one_page_into_the_second_gibibyte() {
 
 #[test]
 fn a_dom_u_with_the_notes() {
-    fully_used(Guest::new(1300 * MIB + 1).with_notes().with_ramdisk(small_ramdisk()));
+    fully_used(Guest::new(1300 * MIB + 1).with_notes().with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn a_dom_u_whose_ramdisk_is_behind_the_mapping() {
     let guest = Guest { ramdisk_by_pfn: true, ..Guest::new(200 * MIB) };
-    fully_used(guest.with_ramdisk(small_ramdisk()));
+    fully_used(guest.with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn dom0_without_the_notes() {
-    fully_used(Guest::dom0(400 * MIB + 17).with_ramdisk(small_ramdisk()));
+    fully_used(Guest::dom0(400 * MIB + 17).with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn dom0_with_the_notes() {
-    fully_used(Guest::dom0(1900 * MIB + 5).with_notes().with_ramdisk(small_ramdisk()));
+    fully_used(Guest::dom0(1900 * MIB + 5).with_notes().with_ramdisk(ramdisk()));
 }
 
 #[test]
@@ -74,7 +61,7 @@ fn holes_in_memory_are_mapped_nowhere_and_handed_out_to_nobody() {
 
 #[test]
 fn memory_is_mapped_only_as_it_is_needed_if_the_map_is_lazy() {
-    let guest = Guest::new(3000 * MIB).with_command_line("map=lazy").with_ramdisk(small_ramdisk());
+    let guest = Guest::new(3000 * MIB).with_command_line("map=lazy").with_ramdisk(ramdisk());
     let mut booted = booted(guest.clone());
     assert!(booted.running.mapped().get() < guest.pages, "nothing needed all of it");
     booted.read_ramdisk();

@@ -6,29 +6,17 @@
 use proptest::prelude::*;
 use start_info::MapEntry;
 use xen_guest::Cause;
-use xen_model::{Domain, Guest, Ramdisk, audit};
+use xen_model::{Domain, Guest, audit};
 
-use crate::after::{Booted, booted, checked};
+use crate::after::{booted, checked};
 use crate::host::{RAM, RESERVED, map};
+use crate::used::{fully_used, ramdisk};
 
 const ACPI: u32 = 3;
 const NVS: u32 = 4;
 
 fn dom0(pages: u64, end: u64, holes: &[(u64, u64, u32)]) -> Guest {
     Guest { machine_map: map(end, holes), ..Guest::dom0(pages) }
-}
-
-fn ramdisk() -> Ramdisk {
-    Ramdisk::of((0..0x1_2345_u32).map(|i| (i * 7) as u8).collect())
-}
-
-/// Boots, uses all memory, and checks that no frame was lost or used twice.
-fn fully_used(guest: Guest) -> Booted {
-    let mut booted = booted(guest);
-    booted.read_ramdisk();
-    booted.load_module(5);
-    booted.use_and_check();
-    booted
 }
 
 /// Returns the one line a boot ends with; nothing was changed.

@@ -6,9 +6,24 @@ use std::ops::Range;
 use mmu::{Access, ModulePart};
 use p2m::{Entry, Frame};
 use start_info::{Index, Mfn, PageCount};
-use xen_model::audit;
+use xen_model::{Guest, Ramdisk, audit};
 
-use crate::after::Booted;
+use crate::after::{Booted, booted};
+
+/// A ramdisk that ends in the middle of a page.
+pub(crate) fn ramdisk() -> Ramdisk {
+    Ramdisk::of((0..0x1_2345_u32).map(|i| (i * 7) as u8).collect())
+}
+
+/// Boots, loads a module, uses all memory, and checks that no frame was lost or used twice.
+pub(crate) fn fully_used(guest: Guest) -> Booted {
+    let mut booted = booted(guest);
+    booted.read_ramdisk();
+    booted.load_module(5);
+    booted.check();
+    booted.use_and_check();
+    booted
+}
 
 impl Booted {
     /// Reads the ramdisk and compares it with what the builder was given.

@@ -1,13 +1,12 @@
 //! What a kernel may do once it runs, in any order, with Xen refusing now and then.
 
 use kit::module::small_module;
+use kit::random::{Random, repeat};
 use mmu::Errno;
 use p2m::{Entry, Frame};
 use start_info::{PageCount, Pfn, PfnRange};
 use xen_guest::LoadError;
 use xen_model::{Booted, Guest, audit, toolstack};
-
-use kit::random::{Random, repeat};
 
 struct Subject {
     booted: Booted,

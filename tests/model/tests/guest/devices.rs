@@ -2,7 +2,6 @@
 
 use mmu::{Errno, Error, IoAccess, IoPages, layout::IO_MAP};
 use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
-use xen_model::audit;
 
 use crate::after::{Booted, booted};
 use crate::host::dom0_beside;
@@ -15,11 +14,6 @@ fn map(booted: &mut Booted, pages: u64) -> Result<IoPages, Error> {
 fn identity(booted: &mut Booted, start: u64, end: u64) -> Result<IoPages, Error> {
     let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
     booted.running.map_identity(pages, IoAccess::Read)
-}
-
-fn audited(booted: &Booted) {
-    audit::references(booted.machine()).assert_none();
-    audit::protection(booted.machine(), 0..0).assert_none();
 }
 
 /// None, and more than there are addresses, tables or frames for. Nothing is looked at page by page for that.
@@ -57,7 +51,7 @@ fn the_guests_own_memory_at_the_end_of_a_range_is_no_device() {
         let Error::OwnMemory { mfn, .. } = error else { panic!("{error}") };
         assert!((first.get()..=own.get()).contains(&mfn.get()));
     }
-    audited(&booted);
+    booted.audit();
 }
 
 #[test]
@@ -78,7 +72,7 @@ fn what_is_mapped_at_its_own_address_is_not_mapped_there_twice() {
     let again = identity(&mut booted, HOLE.0 + 1, HOLE.1).unwrap();
     assert!(booted.running.read_device(&again, 0, Index::FIRST).is_some());
     assert!(booted.running.read_device(&device, 1, Index::FIRST).is_some());
-    audited(&booted);
+    booted.audit();
 }
 
 /// A mapping that Xen stopped to take away is not read: some of its pages are gone.
@@ -109,7 +103,7 @@ fn what_xen_stopped_to_unmap_is_not_read_and_keeps_its_addresses() {
             false => map(&mut booted, 4).unwrap(),
         };
         assert_eq!(again.region(), region);
-        audited(&booted);
+        booted.audit();
     }
 }
 
@@ -132,7 +126,7 @@ fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
         booted.machine().live_leaf(IO_MAP.as_u64() + 2 * 4096).is_err(),
         "nobody has it, and it is mapped"
     );
-    audited(&booted);
+    booted.audit();
 }
 
 /// Where each new table needs a frame and there are few, a long range ends with a line, and all frames are back.
@@ -148,7 +142,7 @@ fn a_range_with_too_few_frames_for_its_tables_leaves_none() {
         booted.running.give_frame(frame);
     }
     let _mapped = map(&mut booted, 4).unwrap();
-    audited(&booted);
+    booted.audit();
 }
 
 #[test]
@@ -164,7 +158,7 @@ fn the_guests_own_memory_is_no_device() {
         let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
         assert!(matches!(error, Error::NotIdentity { .. }), "{start:#x}..{end:#x}: {error}");
     }
-    audited(&booted);
+    booted.audit();
 }
 
 #[test]
@@ -184,7 +178,7 @@ fn what_xen_refuses_of_device_memory_leaves_nothing_mapped() {
         other => other.unwrap(),
     };
     assert_eq!(page.region().start(), IO_MAP, "the addresses were free again");
-    audited(&booted);
+    booted.audit();
 }
 
 /// The frames before the guest's first are another's or none, so a range can reach into the guest from below.

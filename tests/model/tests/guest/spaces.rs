@@ -11,12 +11,6 @@ use crate::{HOLE, dom0};
 
 const XEN_SLOTS: std::ops::RangeInclusive<usize> = 256..=271;
 
-fn audited(booted: &Booted) {
-    audit::references(booted.machine()).assert_none();
-    audit::protection(booted.machine(), 0..0).assert_none();
-    audit::stale(booted.machine()).assert_none();
-}
-
 fn top(booted: &Booted, root: Mfn, address: u64) -> u64 {
     booted.machine().peek(root, (address >> 39) as usize % 512).unwrap()
 }
@@ -35,7 +29,7 @@ fn a_top_level_entry_made_later_is_in_every_space() {
     let max_pfn = booted.running.read_device(&page, 0, Index::new(0xc10 / 8));
     assert_eq!(max_pfn, Some(booted.running.pages().get()));
     assert_eq!(booted.running.read_device(&page, 1, Index::FIRST), None);
-    audited(&booted);
+    booted.audit();
     let first = booted.running.parts().map.view().root_frame().1;
     for address in [0, IO_MAP.as_u64(), DIRECT_MAP.as_u64(), 0xffff_ffff_8100_0000] {
         let entry = top(&booted, first, address);
@@ -55,7 +49,7 @@ fn a_top_level_entry_made_later_is_in_every_space() {
     for space in [one, two, three] {
         booted.running.retire_space(space).unwrap();
     }
-    audited(&booted);
+    booted.audit();
     // What is kept: an L3, an L2 and an L1 table for each half.
     assert_eq!(booted.running.free(), free - 6);
 }
@@ -85,7 +79,7 @@ fn every_refusal_while_spaces_come_and_go_leaves_all_as_it_was_or_is_told() {
         let made = booted.running.new_space();
         let Ok(space) = made else {
             assert_eq!(booted.running.free(), free, "call {call}");
-            audited(&booted);
+            booted.audit();
             continue;
         };
         let retired = match booted.running.retire_space(space) {
@@ -95,7 +89,7 @@ fn every_refusal_while_spaces_come_and_go_leaves_all_as_it_was_or_is_told() {
         };
         assert_eq!(retired, Ok(()), "call {call}");
         assert_eq!(booted.running.free(), free, "call {call}");
-        audited(&booted);
+        booted.audit();
     }
 }
 

@@ -4,10 +4,9 @@
 //! an action is legal if what it leaves is consistent, found anew from all pins each time. The model keeps counts as Xen
 //! does. They must agree on every action.
 
+use kit::random::{Random, repeat};
 use mmu::Errno;
 use xen_model::{Guest, Kind, Machine, Pte, audit};
-
-use kit::random::{Random, repeat};
 
 /// Pages that are played with.
 const PAGES: std::ops::Range<u64> = 0x100..0x10c;
