@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use p2m::{Entry, Frame, FrameAllocator, Memory, Translate};
 use start_info::{Index, PageCount, Pfn, PfnRange};
 
-use crate::paper::{AllMemory, authority, blank, machine_frame, window};
+use crate::paper::{AllMemory, Paper, authority, blank, machine_frame, window};
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -44,6 +44,28 @@ fn cut(pieces: &mut Vec<(u64, u64)>, start: u64, mut end: u64) -> bool {
         pieces.retain(|&(_, len)| len > 0);
     }
     true
+}
+
+/// Nobody else wrote to a frame while it was held, and no two holders have the same.
+fn each_has_one_holder(
+    paper: &Paper,
+    frames: &mut FrameAllocator,
+    held: &[Frame],
+    in_spans: &[PfnRange],
+) -> Result<(), TestCaseError> {
+    let mut all = BTreeSet::new();
+    for frame in held {
+        let pfn = frame.pfn();
+        prop_assert_eq!(paper.load(frame.word(Index::new(1))), u64::MAX - pfn.get());
+        prop_assert!(all.insert(pfn));
+    }
+    for pfn in in_spans.iter().flat_map(|range| range.iter()) {
+        prop_assert!(all.insert(pfn));
+    }
+    while let Some(frame) = frames.take(paper, &AllMemory) {
+        prop_assert!(all.insert(frame.pfn()));
+    }
+    Ok(())
 }
 
 proptest! {
@@ -100,19 +122,7 @@ proptest! {
             prop_assert_eq!(frames.free(), spans.iter().map(|span| span.1).sum::<u64>());
             prop_assert_eq!(frames.taken(), taken);
         }
-        // Nobody else wrote to a frame while it was held, and no two holders have the same.
-        let mut all = BTreeSet::new();
-        for frame in &held {
-            let pfn = frame.pfn();
-            prop_assert_eq!(paper.load(frame.word(Index::new(1))), u64::MAX - pfn.get());
-            prop_assert!(all.insert(pfn));
-        }
-        for pfn in in_spans.iter().flat_map(|range| range.iter()) {
-            prop_assert!(all.insert(pfn));
-        }
-        while let Some(frame) = frames.take(&paper, &AllMemory) {
-            prop_assert!(all.insert(frame.pfn()));
-        }
+        each_has_one_holder(&paper, &mut frames, &held, &in_spans)?;
         prop_assert_eq!(frames.free(), 0);
     }
 

@@ -1,5 +1,6 @@
 //! A start_info page that names a list of so many pages.
 
+use kit::start_info::StartInfo;
 use start_info::{BootFacts, Entry};
 use x86_64::VirtAddr;
 
@@ -16,30 +17,22 @@ pub(crate) fn facts(pages: u64) -> BootFacts {
     let in_image = list_pages < 400;
     let start_info = IMAGE.end + if in_image { list_pages } else { 0 };
     let address = |pfn: u64| BASE + pfn * 4096;
-    let mut page = [0; 4096];
-    page[..14].copy_from_slice(b"xen-3.0-x86_64");
-    let own = if in_image { [0, 0] } else { [END, list_pages] };
-    for (offset, value) in [
-        (0x020, pages),
-        (0x028, 0x7000),
-        (0x030, 0x10),
-        (0x038, 0x100),
-        (0x040, 1),
-        (0x048, 0x101),
-        (0x050, 2),
-        (0x058, address(start_info + 3)),
-        (0x060, TABLES),
-        (0x068, if in_image { address(IMAGE.end) } else { OWN }),
-        (0x480, own[0]),
-        (0x488, own[1]),
-    ] {
-        page[offset..offset + 8].copy_from_slice(&u64::to_le_bytes(value));
-    }
+    let page = StartInfo {
+        nr_pages: pages,
+        shared_info: 0x7000,
+        flags: 0x10,
+        xenstore: (0x100, 1),
+        console: (0x101, 2),
+        tables: (address(start_info + 3), TABLES),
+        list: if in_image { address(IMAGE.end) } else { OWN },
+        own_list: if in_image { (0, 0) } else { (END, list_pages) },
+        ..StartInfo::default()
+    };
     let entry = Entry {
         start_info: VirtAddr::new(address(start_info)),
         virt_base: VirtAddr::new(BASE),
         image_start: VirtAddr::new(address(IMAGE.start)),
         image_end: VirtAddr::new(address(IMAGE.end)),
     };
-    BootFacts::parse(&page, &entry).unwrap()
+    BootFacts::parse(&page.page(), &entry).unwrap()
 }

@@ -1,9 +1,10 @@
 //! A builder of start_info pages.
 //!
 //! It repeats the steps of Xen's two builders, each with its own loop for the page tables (xg_dom_x86.c,
-//! `alloc_pgtables_pv`; pv/dom0_build.c, `dom0_construct`), and writes fields at the offsets of the ABI sheet. It shares
-//! no arithmetic with the crate, so that a mistake has to be made twice to go unseen.
+//! `alloc_pgtables_pv`; pv/dom0_build.c, `dom0_construct`). It shares no arithmetic with the crate, so that a mistake has to be
+//! made twice to go unseen.
 
+use kit::start_info::StartInfo;
 use start_info::{BootFacts, Entry, Error};
 use x86_64::VirtAddr;
 
@@ -134,35 +135,29 @@ impl Fixture {
     }
 
     fn write(&self, built: &mut Built, own_start: u64, own_pages: u64) {
-        let magic: &[u8] = if self.dom0 { b"xen-3.0-x86_64p" } else { b"xen-3.0-x86_64" };
-        built.bytes(0x000, magic);
-        built.long(0x020, self.nr_pages);
-        built.long(0x028, 0x7_1234_5000);
         let unmapped = if self.unmapped_ramdisk && self.ramdisk > 0 { 8 } else { 0 };
-        built.int(0x030, unmapped | if self.dom0 { 0x303 } else { 0x10 });
-        if self.dom0 {
-            built.int(0x048, 0x490);
-            built.int(0x04c, 0x28);
-        } else {
-            built.long(0x038, 0x56_789a);
-            built.int(0x040, 1);
-            built.long(0x048, 0x56_789b);
-            built.int(0x050, 2);
-        }
-        built.long(0x058, at(built.tables.0).as_u64());
-        built.long(0x060, built.tables.1);
-        built.long(0x068, self.init_p2m.unwrap_or(at(built.list.0).as_u64()));
-        if let Some((start, pages)) = built.ramdisk {
+        let ramdisk = built.ramdisk.map_or((0, 0), |(start, pages)| {
             let rounded = self.unmapped_ramdisk && !self.dom0;
-            built.long(0x070, if self.unmapped_ramdisk { start } else { at(start).as_u64() });
-            built.long(0x078, if rounded { pages * 4096 } else { self.ramdisk });
-        }
-        built.bytes(0x080, self.command_line.as_bytes());
+            let place = if self.unmapped_ramdisk { start } else { at(start).as_u64() };
+            (place, if rounded { pages * 4096 } else { self.ramdisk })
+        });
         // dom0's builder leaves the number here even if no list begins there.
-        if self.dom0 || self.init_p2m.is_some() {
-            built.long(0x480, own_start);
-            built.long(0x488, own_pages);
-        }
+        let own_list = self.dom0 || self.init_p2m.is_some();
+        let page = StartInfo {
+            dom0: self.dom0,
+            nr_pages: self.nr_pages,
+            shared_info: 0x7_1234_5000,
+            flags: unmapped | if self.dom0 { 0x303 } else { 0x10 },
+            xenstore: (0x56_789a, 1),
+            console: (0x56_789b, 2),
+            screen: (0x490, 0x28),
+            tables: (at(built.tables.0).as_u64(), built.tables.1),
+            list: self.init_p2m.unwrap_or(at(built.list.0).as_u64()),
+            ramdisk,
+            command_line: self.command_line.as_bytes(),
+            own_list: if own_list { (own_start, own_pages) } else { (0, 0) },
+        };
+        built.page = page.page();
     }
 }
 

@@ -1,12 +1,15 @@
 //! start_info pages as the two builders make them, damaged in every way we could think of.
 //!
-//! `fixture` builds, `accepted` compares what the parser says with what was built, `refused` and `own_list` damage one
-//! field at a time, `random` damages without a plan. `screen` does all of this for the description of the screen.
+//! `fixture` builds, `accepted` compares what the parser says with what was built, `refused` damages one field at a time,
+//! `random` damages without a plan and `invariants` says what is true of all that is accepted. `screen` does all of this for the description of the screen.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
 
 mod accepted;
 mod fixture;
+mod invariants;
 mod memory_map;
-mod own_list;
 mod random;
 mod refused;
+mod refused_list;
 mod screen;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::setup::cpio::Archive;
+use kit::cpio::Archive;
 use tools::{file, folder, paths, process};
 
 const TRIPLE: &str = "x86_64-unknown-none";

@@ -6,11 +6,12 @@
 //! *What must hold*: how a page is kept never shows. A page nobody wrote holds arbitrary words, always the same ones: the
 //! builders promise nothing about it (xen.h, "Start-of-day memory layout"), and a guest that counts on zeros is wrong.
 
+use kit::random::Random;
 use start_info::ENTRIES;
 
 use crate::fingerprint::Fingerprint;
 use crate::frames::Frame;
-use crate::shuffle::{Shuffle, hash};
+use crate::shuffle::Shuffle;
 
 const WORDS: usize = ENTRIES as usize;
 
@@ -168,7 +169,7 @@ impl Contents {
     }
 
     fn arbitrary(&self, frame: Frame, index: usize) -> u64 {
-        hash(self.seed, (frame.number() as u64) << 9 | index as u64)
+        Random::nth(self.seed, (frame.number() as u64) << 9 | index as u64)
     }
 
     fn page(&self, frame: Frame) -> Option<&Page> {

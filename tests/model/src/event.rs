@@ -27,7 +27,7 @@ impl Machine {
         let call = Call::Plain { call: Plain::EventChannelOp, command };
         self.carry_out_one(call, |machine| match command {
             xen_sys::EVTCHNOP_send => {
-                let open = [XENSTORE_PORT, CONSOLE_PORT].contains(&port.into());
+                let open = [XENSTORE_PORT, CONSOLE_PORT].contains(&port);
                 if open && machine.domain == Domain::Guest { Ok(()) } else { Err(Errno::EINVAL) }
             }
             command if command <= LAST => machine.not_taught(Plain::EventChannelOp, command),

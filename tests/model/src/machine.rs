@@ -99,40 +99,46 @@ impl std::fmt::Debug for Machine {
     }
 }
 
+/// Returns whose each frame is before the builder begins, and how many the guest has.
+fn frames_at_start(shuffle: &Shuffle, pages: u64, holes: &[Range<u64>]) -> (Frames, u64) {
+    let mut frames = Frames::new(shuffle.base(), shuffle.frames() + EXTRA);
+    let place = |number: u64| Frame::numbered(number as u32);
+    for extra in 0..EXTRA {
+        let owner = match extra {
+            0 => Owner::Lent,
+            _ if OTHERS.contains(&extra) => Owner::Other,
+            _ => Owner::Nobody,
+        };
+        frames.give(place(shuffle.frames() + extra), owner);
+    }
+    // What the shuffle has room for behind the last page, and holes, are nobody's frames.
+    let mut held = pages;
+    for absent in merged(holes, pages).chain(std::iter::once(pages..shuffle.frames())) {
+        held -= absent.end.min(pages).saturating_sub(absent.start);
+        let mut pfn = absent.start;
+        while pfn < absent.end {
+            let block = shuffle.block(pfn / ENTRIES);
+            if pfn % ENTRIES == 0 && absent.end - pfn >= ENTRIES {
+                frames.give_block(place(block * ENTRIES), Owner::Nobody);
+                pfn += ENTRIES;
+            } else {
+                frames.give(place(shuffle.mfn(pfn) - shuffle.base()), Owner::Nobody);
+                pfn += 1;
+            }
+        }
+    }
+    (frames, held)
+}
+
 impl Machine {
     /// Makes a machine whose guest has `pages` pages, except those in `holes`. The domain builder is at work. The guest is told
     /// of memory and devices below page `told`.
     pub(crate) fn new(domain: Domain, pages: u64, holes: &[Range<u64>], told: u64, seed: u64) -> Self {
         let shuffle = Shuffle::new(pages, told, seed);
         let all = shuffle.frames() + EXTRA;
-        let mut frames = Frames::new(shuffle.base(), all);
-        let place = |number: u64| Frame::numbered(number as u32);
-        for extra in 0..EXTRA {
-            let owner = match extra {
-                0 => Owner::Lent,
-                _ if OTHERS.contains(&extra) => Owner::Other,
-                _ => Owner::Nobody,
-            };
-            frames.give(place(shuffle.frames() + extra), owner);
-        }
-        // What the shuffle has room for behind the last page, and holes, are nobody's frames.
-        let mut held = pages;
-        for absent in merged(holes, pages).chain(std::iter::once(pages..shuffle.frames())) {
-            held -= absent.end.min(pages).saturating_sub(absent.start);
-            let mut pfn = absent.start;
-            while pfn < absent.end {
-                let block = shuffle.block(pfn / ENTRIES);
-                if pfn % ENTRIES == 0 && absent.end - pfn >= ENTRIES {
-                    frames.give_block(place(block * ENTRIES), Owner::Nobody);
-                    pfn += ENTRIES;
-                } else {
-                    frames.give(place(shuffle.mfn(pfn) - shuffle.base()), Owner::Nobody);
-                    pfn += 1;
-                }
-            }
-        }
+        let (mut frames, held) = frames_at_start(&shuffle, pages, holes);
         // shared_info is writable for ever (common/domain.c, share_xen_page_with_guest).
-        let shared_info = place(shuffle.frames());
+        let shared_info = Frame::numbered(shuffle.frames() as u32);
         let record = frames.get(shared_info).used_once_as(crate::Kind::Writable).held_once_more();
         frames.set(shared_info, record);
         let mut contents = Contents::new(shuffle.clone(), all, seed);

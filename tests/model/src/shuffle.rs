@@ -11,6 +11,7 @@
 //! *What is not prevented*: relying on a block of 512 pages lying in one block of machine frames. Xen gives 2 MiB extents
 //! as well. It is kept because it makes a 128 GiB guest cheap to hold.
 
+use kit::random::Random;
 use start_info::ENTRIES;
 
 /// The map from pages to machine frames.
@@ -30,19 +31,19 @@ impl Shuffle {
     /// Makes the map of a guest with room for `pages` pages, to machine frames behind number `above`.
     pub(crate) fn new(pages: u64, above: u64, seed: u64) -> Self {
         let blocks = pages.div_ceil(ENTRIES).max(1);
-        let (stride, stride_back) = coprime(blocks, hash(seed, 1));
-        let (step, step_back) = coprime(ENTRIES, 3 + hash(seed, 2) % 500);
+        let (stride, stride_back) = coprime(blocks, Random::nth(seed, 1));
+        let (step, step_back) = coprime(ENTRIES, 3 + Random::nth(seed, 2) % 500);
         // The first machine frame is above every page number, and the distance tells nothing.
-        let base = (blocks.max(above.div_ceil(ENTRIES)) + 64 + hash(seed, 5) % 64) * ENTRIES;
+        let base = (blocks.max(above.div_ceil(ENTRIES)) + 64 + Random::nth(seed, 5) % 64) * ENTRIES;
         Self {
             base,
             blocks,
             stride,
             stride_back,
-            shift: hash(seed, 3) % blocks,
+            shift: Random::nth(seed, 3) % blocks,
             step,
             step_back,
-            turn: hash(seed, 4),
+            turn: Random::nth(seed, 4),
         }
     }
 
@@ -106,14 +107,6 @@ fn inverse(number: u64, modulus: u64) -> Option<u64> {
         (t, next_t) = (next_t, t - quotient * next_t);
     }
     if r == 1 { u64::try_from(t.rem_euclid(modulus)).ok() } else { None }
-}
-
-/// Mixes a seed and a number into an arbitrary word, always the same.
-pub(crate) const fn hash(seed: u64, number: u64) -> u64 {
-    let mut word = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ word >> 31
 }
 
 #[cfg(test)]

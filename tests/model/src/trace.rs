@@ -104,6 +104,22 @@ pub enum MemoryCommand {
     Exchange = 11,
 }
 
+impl Call {
+    const fn letter(&self) -> char {
+        match self {
+            Self::Update { .. } => 'U',
+            Self::Extended { first: (command, _), .. } => match *command {
+                xen_sys::MMUEXT_TLB_FLUSH_LOCAL | xen_sys::MMUEXT_TLB_FLUSH_ALL => 'F',
+                xen_sys::MMUEXT_NEW_BASEPTR => 'R',
+                _ => 'P',
+            },
+            Self::Mapping { .. } => 'V',
+            Self::Memory { command: MemoryCommand::DecreaseReservation, .. } => 'M',
+            _ => 'Q',
+        }
+    }
+}
+
 /// One hypercall and its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traced {
@@ -153,6 +169,13 @@ impl Trace {
             self.calls.pop_front();
         }
         self.calls.push_back(traced);
+    }
+
+    /// Returns what was asked, a letter a hypercall: `U` a list of entry updates, `F` a flush, `V` one mapping, which may flush its
+    /// address, `R` a new root, which flushes, `P` a pin or its end, `M` memory given back, `Q` a question.
+    #[must_use]
+    pub fn letters(&self) -> String {
+        self.calls.iter().map(|traced| traced.call.letter()).collect()
     }
 
     /// Returns the last hypercalls, the oldest first.

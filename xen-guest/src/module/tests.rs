@@ -7,7 +7,6 @@ mod fuzz;
 mod growth;
 mod hello;
 mod info;
-mod object;
 mod order;
 mod parts;
 mod ramdisk;

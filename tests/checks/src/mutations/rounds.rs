@@ -4,16 +4,17 @@
 const PACKAGES: [&str; 4] = ["start_info", "p2m", "mmu", "xen-guest"];
 /// The tests that boot on the model, and those among them that are over soon: they catch most.
 const BOOT: &str = "boot";
-const NAMED_GUESTS: &str = "domains::";
+const QUICK_BOOTS: [&str; 7] =
+    ["domains::", "builder_end::", "flushes::", "lines::", "published::", "refused::", "rings::"];
 /// How the names of tests that measure time begin, behind their modules. On a busy machine they fail, whatever is broken.
 const TIMED: &str = "::the_time_for_";
 /// The search for what nobody thought of: it takes longest.
 const SEARCH: &str = "search";
-/// The tests that were written for breaks: over at once.
-const MUTANTS: &str = "mutants";
+/// The tests of what a payload does with a booted guest: over at once.
+const GUEST: &str = "guest";
 
-/// Arguments of `cargo test`, one set for each round: first the tests of the broken package itself and those written for breaks, then boots
-/// of named guests, then all the rest that uses it, the long boots and the search last. The packages that it uses are as they were.
+/// Arguments of `cargo test`, one set for each round: first the tests of the broken package itself and those of the payload, then boots
+/// of small guests, then all the rest that uses it, the long boots and the search last. The packages that it uses are as they were.
 pub(super) fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
     let package = file.and_then(|file| file.split('/').next());
     let broken = PACKAGES.iter().position(|name| package == Some(name));
@@ -25,16 +26,16 @@ pub(super) fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<Stri
     let model = |rest: Vec<&str>| {
         ["--package", "xen-model"].into_iter().chain(rest).map(String::from).collect::<Vec<_>>()
     };
-    // The rounds of a break have had those written for breaks.
-    let had = [BOOT, if broken.is_some() { MUTANTS } else { BOOT }];
+    // The rounds of a break have had those of the payload.
+    let had = [BOOT, if broken.is_some() { GUEST } else { BOOT }];
     let others = model_tests.iter().filter(|name| !had.contains(&name.as_str()) && *name != SEARCH);
     let others = model(["--lib"].into_iter().chain(others.flat_map(|name| ["--test", name])).collect());
     let boots = model(vec!["--test", BOOT]);
     let search = model(vec!["--test", SEARCH]);
     let Some(broken) = broken else { return vec![all(&PACKAGES), others, boots, search] };
-    let named_guests = model(vec!["--test", BOOT, "--", NAMED_GUESTS]);
-    let mutants = model(vec!["--test", MUTANTS]);
-    let mut rounds = vec![all(&PACKAGES[broken..=broken]), mutants, named_guests];
+    let quick_boots = model(["--test", BOOT, "--"].into_iter().chain(QUICK_BOOTS).collect());
+    let guest = model(vec!["--test", GUEST]);
+    let mut rounds = vec![all(&PACKAGES[broken..=broken]), guest, quick_boots];
     match &PACKAGES[broken + 1..] {
         // The stages themselves have no tests but the boots.
         [] => rounds.rotate_left(1),
@@ -46,27 +47,28 @@ pub(super) fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<Stri
 
 #[cfg(test)]
 mod tests {
-    use super::rounds;
+    use super::{QUICK_BOOTS, rounds};
 
     #[test]
     fn every_test_that_can_notice_runs() {
-        let tests = ["boot", "mutants", "rules", "search"].map(String::from);
+        let tests = ["boot", "guest", "rules", "search"].map(String::from);
         let told = |file| rounds(file, &tests).iter().map(|round| round.join(" ")).collect::<Vec<_>>();
         let boots = "--package xen-model --test boot";
-        let named = "--package xen-model --test boot -- domains::";
+        let quick = format!("{boots} -- {}", QUICK_BOOTS.join(" "));
+        let quick = quick.as_str();
         let rest = "--package xen-model --lib --test rules";
         let search = "--package xen-model --test search";
-        let written = "--package xen-model --test mutants";
+        let guest = "--package xen-model --test guest";
         let skip = "-- --skip ::the_time_for_";
         let all = format!(
             "--lib --bins --tests --package start_info --package p2m --package mmu --package xen-guest {skip}"
         );
         let all = all.as_str();
-        assert_eq!(told(None), [all, "--package xen-model --lib --test mutants --test rules", boots, search]);
+        assert_eq!(told(None), [all, "--package xen-model --lib --test guest --test rules", boots, search]);
         let own = format!("--lib --bins --tests --package mmu {skip}");
         let users = format!("--lib --bins --tests --package xen-guest {skip}");
         let (own, users) = (own.as_str(), users.as_str());
-        assert_eq!(told(Some("mmu/src/paging/leaf.rs")), [own, written, named, users, rest, boots, search]);
-        assert_eq!(told(Some("xen-guest/src/boot/mod.rs")), [written, named, users, rest, boots, search]);
+        assert_eq!(told(Some("mmu/src/paging/leaf.rs")), [own, guest, quick, users, rest, boots, search]);
+        assert_eq!(told(Some("xen-guest/src/boot/mod.rs")), [guest, quick, users, rest, boots, search]);
     }
 }

@@ -22,17 +22,11 @@ use xen_guest::{
     sys::{Xen, hypercall},
 };
 
-const DOMID_SELF: u64 = 0x7ff0;
-const DOMID_INVALID: u64 = 0x7ff4;
+use crate::call::{CallData, DOMID_SELF};
+
 const XENMEM_DECREASE_RESERVATION: u64 = 1;
-const XENMEM_CURRENT_RESERVATION: u64 = 3;
-const XENMEM_MAXIMUM_RESERVATION: u64 = 4;
 const XENMEM_POPULATE_PHYSMAP: u64 = 6;
-const XENMEM_MEMORY_MAP: u64 = 9;
-const XENMEM_MACHINE_MEMORY_MAP: u64 = 10;
 const XENMEM_EXCHANGE: u64 = 11;
-const VCPUOP_IS_UP: u64 = 3;
-const VCPUOP_STOP_PERIODIC_TIMER: u64 = 7;
 const XENVER_VERSION: u64 = 0;
 const UVMF_INVLPG: u64 = 2;
 /// Entries of pages that hold data.
@@ -44,22 +38,6 @@ const DEVICE: u64 = 0xfee00;
 const SCREEN: u64 = 0xb8;
 /// Frames from here on are memory on any machine this runs on, up to the guest's own.
 const MEMORY: u64 = 0x1000;
-
-/// `struct trap_info` of public/arch-x86/xen.h.
-#[repr(C)]
-struct TrapInfo {
-    vector: u8,
-    flags: u8,
-    cs: u16,
-    address: u64,
-}
-
-/// `struct xen_memory_map` of public/memory.h.
-#[repr(C)]
-struct MemoryMap {
-    entries: u32,
-    buffer: u64,
-}
 
 /// `struct xen_memory_reservation` of public/memory.h.
 #[repr(C)]
@@ -88,14 +66,6 @@ struct MemoryExchange {
     done: u64,
 }
 
-/// `struct sched_poll` of public/sched.h.
-#[repr(C)]
-struct Poll {
-    ports: u64,
-    count: u32,
-    timeout: u64,
-}
-
 /// `struct multicall_entry` of public/xen.h.
 #[repr(C)]
 struct Multicall {
@@ -106,7 +76,6 @@ struct Multicall {
 
 const _: () = assert!(size_of::<Reservation>() == 32 && size_of::<MemoryExchange>() == 72);
 const _: () = assert!(size_of::<Multicall>() == size_of::<xen_sys::multicall_entry>());
-const _: () = assert!(size_of::<Poll>() == 24 && size_of::<MemoryMap>() == 16);
 
 /// Takes a guest apart: from here on only probes use it.
 pub(crate) fn apart(guest: Guest) -> (Xen, Running) {
@@ -182,12 +151,6 @@ fn answer(result: i64, done: u32, wanted: usize) -> Answer {
     Answer { wanted, done: done as usize, errno: errno(result) }
 }
 
-/// Reads a packed `struct e820entry`: address, length, kind.
-fn pages_up_to_the_end(entry: &[u8; 20]) -> i64 {
-    let ([address, len], _) = entry[..16].as_chunks::<8>() else { return 0 };
-    (u64::from_le_bytes(*address) + u64::from_le_bytes(*len)) as i64 / 4096
-}
-
 fn errno(result: i64) -> Errno {
     Errno(if result < 0 { u16::try_from(result.unsigned_abs()).unwrap_or(u16::MAX) } else { 0 })
 }
@@ -238,71 +201,9 @@ impl Subject for Live {
     }
 
     fn call(&mut self, call: Call) -> i64 {
-        let traps = [
-            TrapInfo { vector: 0x90, flags: 0, cs: 0xe033, address: 0x8000_0000_0000 },
-            TrapInfo { vector: 0, flags: 0, cs: 0, address: 0 },
-        ];
-        let (port, domain, text) = (4000_u32, DOMID_SELF as u16, b"");
-        let update = [0_u64, 0];
-        let mut buffer = [[0_u8; 20]; 4];
-        let entries = buffer.as_mut_ptr() as u64;
-        // Xen writes the number of entries and the entries.
-        let mut map = match call {
-            Call::MachineMap => MemoryMap { entries: 0, buffer: 0 },
-            Call::MachineMapShort => MemoryMap { entries: 1, buffer: entries },
-            _ => MemoryMap { entries: 4, buffer: entries },
-        };
-        let ports = [port; 1];
-        let poll = Poll {
-            ports: ports.as_ptr() as u64,
-            count: if call == Call::PollTooMany { 129 } else { 1 },
-            timeout: 1,
-        };
-        let memory =
-            |command: u64, argument: u64| (xen_sys::__HYPERVISOR_memory_op, [command, argument, 0, 0]);
-        let sched =
-            |command: u32, argument: u64| (xen_sys::__HYPERVISOR_sched_op, [command.into(), argument, 0, 0]);
-        let (number, arguments) = match call {
-            Call::Unknown => (63, [0; 4]),
-            Call::Gone => (11, [0; 4]),
-            Call::ConsoleWrite => (xen_sys::__HYPERVISOR_console_io, [0, 0, text.as_ptr() as u64, 0]),
-            Call::ConsoleUnknown => (xen_sys::__HYPERVISOR_console_io, [9, 0, text.as_ptr() as u64, 0]),
-            Call::SchedUnknown => sched(99, 0),
-            Call::Yield => sched(xen_sys::SCHEDOP_yield, 0),
-            Call::PollTooMany | Call::PollNoSuchPort => sched(xen_sys::SCHEDOP_poll, &raw const poll as u64),
-            Call::TrapNotCanonical => {
-                (xen_sys::__HYPERVISOR_set_trap_table, [traps.as_ptr() as u64, 0, 0, 0])
-            }
-            Call::Reservation => memory(XENMEM_CURRENT_RESERVATION, &raw const domain as u64),
-            Call::MaximumReservation => memory(XENMEM_MAXIMUM_RESERVATION, &raw const domain as u64),
-            Call::MemoryUnknown => memory(63, 0),
-            Call::MemoryMap | Call::MemoryMapEnd => memory(XENMEM_MEMORY_MAP, &raw mut map as u64),
-            Call::MachineMap | Call::MachineMapShort => {
-                memory(XENMEM_MACHINE_MEMORY_MAP, &raw mut map as u64)
-            }
-            Call::ListUnmapped => (xen_sys::__HYPERVISOR_mmu_update, [0x1000, 1, 0, DOMID_SELF]),
-            Call::ListXens => {
-                (xen_sys::__HYPERVISOR_mmu_update, [0xffff_8800_0000_0000 - 16, 1, 0, DOMID_SELF])
-            }
-            Call::NoSuchDomain => {
-                (xen_sys::__HYPERVISOR_mmu_update, [update.as_ptr() as u64, 1, 0, DOMID_INVALID])
-            }
-            Call::NoSuchProcessor => (xen_sys::__HYPERVISOR_vcpu_op, [VCPUOP_STOP_PERIODIC_TIMER, 99, 0, 0]),
-            Call::ProcessorUp => (xen_sys::__HYPERVISOR_vcpu_op, [VCPUOP_IS_UP, 0, 0, 0]),
-            Call::ProcessorUnknown => (xen_sys::__HYPERVISOR_vcpu_op, [99, 0, 0, 0]),
-            Call::NoSuchPort => (
-                xen_sys::__HYPERVISOR_event_channel_op,
-                [u64::from(xen_sys::EVTCHNOP_send), &raw const port as u64, 0, 0],
-            ),
-            Call::EventUnknown => {
-                (xen_sys::__HYPERVISOR_event_channel_op, [99, &raw const port as u64, 0, 0])
-            }
-        };
-        match (call, Self::make(number, arguments)) {
-            (Call::MemoryMap | Call::MachineMap, 0) => map.entries.into(),
-            (Call::MemoryMapEnd, 0) => pages_up_to_the_end(&buffer[0]),
-            (_, result) => result,
-        }
+        let mut data = CallData::new();
+        let (number, arguments) = data.request(call);
+        data.answer(call, Self::make(number, arguments))
     }
 
     fn set_gdt(&mut self, table: Table<'_>) -> i64 {

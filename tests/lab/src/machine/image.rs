@@ -53,23 +53,15 @@ fn half(elf: &[u8], at: usize) -> Result<u16> {
 
 #[cfg(test)]
 mod tests {
+    use kit::elf::{self, Segment};
+
     use super::{grow, word};
 
     const BASE: u64 = 0xffff_ffff_8100_0000;
 
     fn kernel(segments: &[(u64, u64)]) -> Vec<u8> {
-        let mut elf = vec![0; 64 + 56 * segments.len()];
-        elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        elf[32] = 64;
-        elf[54] = 56;
-        elf[56] = segments.len() as u8;
-        for (index, (start, memory)) in segments.iter().enumerate() {
-            let at = 64 + 56 * index;
-            elf[at] = 1;
-            elf[at + 16..at + 24].copy_from_slice(&start.to_le_bytes());
-            elf[at + 40..at + 48].copy_from_slice(&memory.to_le_bytes());
-        }
-        elf
+        let segment = |&(start, len): &(u64, u64)| Segment { start, len, flags: 7 };
+        elf::kernel(&segments.iter().map(segment).collect::<Vec<_>>(), &[])
     }
 
     #[test]

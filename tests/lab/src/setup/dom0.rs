@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use object::Endianness;
 use object::read::elf::{Dyn, ElfFile64, FileHeader};
 
-use crate::setup::cpio::Archive;
 use crate::setup::release::Release;
+use kit::cpio::Archive;
 use tools::{file, folder};
 
 /// The first process.

@@ -4,7 +4,6 @@
 //! from working at the same time: the second waits and then finds everything done.
 
 pub(crate) mod apt;
-pub(crate) mod cpio;
 pub(crate) mod deb;
 pub(crate) mod dom0;
 pub(crate) mod layout;

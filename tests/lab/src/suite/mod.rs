@@ -5,7 +5,6 @@
 
 pub(crate) mod boot_runs;
 pub(crate) mod case;
-pub(crate) mod draw;
 pub(crate) mod holes;
 pub(crate) mod host;
 pub(crate) mod host_runs;

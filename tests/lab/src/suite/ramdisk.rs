@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::build;
 use crate::setup;
-use crate::setup::cpio::Archive;
 use checks::outside;
+use kit::cpio::Archive;
 
 /// What the ramdisk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,30 +1,13 @@
 //! Named guests.
 
-use std::collections::HashSet;
-
-use mmu::{Access, Error, ModulePart};
-use p2m::Frame;
-use start_info::{Index, PageCount};
+use mmu::Error;
 use xen_guest::Cause;
 use xen_model::{Guest, Ramdisk, audit};
 
-use crate::after::{Booted, booted};
+use crate::after::booted;
+use crate::used::{fully_used, ramdisk};
 
 const MIB: u64 = 256;
-
-fn small_ramdisk() -> Ramdisk {
-    Ramdisk::of((0..0x1_2345_u32).map(|i| (i * 7) as u8).collect())
-}
-
-/// Boots, uses all memory, and checks that no frame was lost or used twice.
-fn fully_used(guest: Guest) -> Booted {
-    let mut booted = booted(guest);
-    booted.read_ramdisk();
-    booted.load_module(5);
-    booted.check();
-    booted.use_and_check();
-    booted
-}
 
 #[test]
 fn a_dom_u_of_64_mib() {
@@ -33,7 +16,7 @@ fn a_dom_u_of_64_mib() {
 
 #[test]
 fn a_dom_u_of_67_mib_whose_page_count_is_no_multiple_of_anything() {
-    fully_used(Guest::new(67 * MIB + 3).with_ramdisk(small_ramdisk()));
+    fully_used(Guest::new(67 * MIB + 3).with_ramdisk(ramdisk()));
 }
 
 #[test]
@@ -49,23 +32,23 @@ fn a_dom_u_whose_memory_ends_one_page_into_the_second_gibibyte() {
 
 #[test]
 fn a_dom_u_with_the_notes() {
-    fully_used(Guest::new(1300 * MIB + 1).with_notes().with_ramdisk(small_ramdisk()));
+    fully_used(Guest::new(1300 * MIB + 1).with_notes().with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn a_dom_u_whose_ramdisk_is_behind_the_mapping() {
     let guest = Guest { ramdisk_by_pfn: true, ..Guest::new(200 * MIB) };
-    fully_used(guest.with_ramdisk(small_ramdisk()));
+    fully_used(guest.with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn dom0_without_the_notes() {
-    fully_used(Guest::dom0(400 * MIB + 17).with_ramdisk(small_ramdisk()));
+    fully_used(Guest::dom0(400 * MIB + 17).with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn dom0_with_the_notes() {
-    fully_used(Guest::dom0(1900 * MIB + 5).with_notes().with_ramdisk(small_ramdisk()));
+    fully_used(Guest::dom0(1900 * MIB + 5).with_notes().with_ramdisk(ramdisk()));
 }
 
 #[test]
@@ -78,7 +61,7 @@ fn holes_in_memory_are_mapped_nowhere_and_handed_out_to_nobody() {
 
 #[test]
 fn memory_is_mapped_only_as_it_is_needed_if_the_map_is_lazy() {
-    let guest = Guest::new(3000 * MIB).with_command_line("map=lazy").with_ramdisk(small_ramdisk());
+    let guest = Guest::new(3000 * MIB).with_command_line("map=lazy").with_ramdisk(ramdisk());
     let mut booted = booted(guest.clone());
     assert!(booted.running.mapped().get() < guest.pages, "nothing needed all of it");
     booted.read_ramdisk();
@@ -159,68 +142,5 @@ fn a_ramdisk_with_a_page_without_memory_is_not_lent() {
         built.machine.poke(page, pfn as usize % 512, u64::MAX);
         let Ok(mut booted) = built.boot() else { continue };
         assert_eq!(booted.running.ramdisk(), Err(Error::NoMemory { pfn: start_info::Pfn::new(pfn) }));
-    }
-}
-
-impl Booted {
-    /// Reads the ramdisk and compares it with what the builder was given.
-    pub(crate) fn read_ramdisk(&mut self) {
-        let found = self.running.ramdisk().unwrap();
-        let Some(ramdisk) = self.guest.ramdisk.as_ref().filter(|ramdisk| ramdisk.len > 0) else {
-            return assert_eq!(found, None);
-        };
-        let found = found.unwrap();
-        assert!(found.starts_with(&ramdisk.content) && found.len() as u64 >= ramdisk.len);
-        assert!(found.len() as u64 - ramdisk.len < 4096);
-    }
-
-    /// Maps a module of three parts, as the loader does, and checks what may be done with each.
-    pub(crate) fn load_module(&mut self, part_pages: u64) {
-        let window = &mut self.running.parts_mut().1.window;
-        let reservation = window.reserve(PageCount::new(part_pages * 3), 4096).unwrap();
-        let kinds = [Access::Execute, Access::Read, Access::ReadWrite];
-        let mut parts = Vec::new();
-        for access in kinds {
-            let mut frames: Vec<Frame> = Vec::new();
-            for _ in 0..part_pages {
-                let mut frame = self.running.take_frame().unwrap();
-                self.running.write(&mut frame, Index::FIRST, 0x1234);
-                frames.push(frame);
-            }
-            parts.push(ModulePart { frames, access });
-        }
-        let (machine, running) = self.running.parts_mut();
-        let mapped = running.window.map(machine, &mut running.map, &running.p2m, reservation, parts).unwrap();
-        let start = mapped.region().start().as_u64();
-        for page in 0..part_pages * 3 {
-            let leaf = machine.live_leaf(start + page * 4096).unwrap();
-            let access = kinds[(page / part_pages) as usize];
-            let expected = (access == Access::Execute, access == Access::ReadWrite);
-            assert_eq!((leaf.pte.is_executable(), leaf.writable), expected, "{leaf:?}");
-            assert_eq!(machine.read(leaf.address), Ok(0x1234));
-        }
-    }
-
-    /// Uses all memory; the ramdisk is as it was, and everything holds as before.
-    pub(crate) fn use_and_check(&mut self) {
-        self.use_all_memory();
-        self.read_ramdisk();
-        self.check();
-    }
-
-    /// Takes all free frames and accounts for every page of the guest.
-    pub(crate) fn use_all_memory(&mut self) {
-        let taken = self.take_all();
-        let owners = self.owners();
-        let mut free = HashSet::new();
-        for &pfn in &taken {
-            assert!(free.insert(pfn), "pfn {pfn:#x} was handed out twice");
-            assert_eq!(owners.get(&pfn), None, "pfn {pfn:#x} was handed out and is in use");
-        }
-        let memory = self.machine().held(0..self.pages());
-        let unaccounted: Vec<u64> =
-            memory.filter(|pfn| !free.contains(pfn) && !owners.contains_key(pfn)).collect();
-        let unaccounted = self.without_shared_leaves(unaccounted);
-        assert_eq!(unaccounted.len() as u64, self.tree_pages() + self.module_pages(), "{unaccounted:x?}");
     }
 }

@@ -6,41 +6,17 @@
 use proptest::prelude::*;
 use start_info::MapEntry;
 use xen_guest::Cause;
-use xen_model::{Domain, Guest, Ramdisk, audit};
+use xen_model::{Domain, Guest, audit};
 
-use crate::after::{Booted, booted, checked};
+use crate::after::{booted, checked};
+use crate::host::{RAM, RESERVED, map};
+use crate::used::{fully_used, ramdisk};
 
-pub(crate) const RAM: u32 = 1;
-const RESERVED: u32 = 2;
 const ACPI: u32 = 3;
 const NVS: u32 = 4;
 
-/// The map of a machine with memory up to page `end`, but for the holes.
-pub(crate) fn map(end: u64, holes: &[(u64, u64, u32)]) -> Vec<MapEntry> {
-    let mut entries = vec![MapEntry { start: 0, len: end << 12, kind: RAM }];
-    entries.extend(holes.iter().map(|&(start, end, kind)| MapEntry {
-        start: start << 12,
-        len: (end - start) << 12,
-        kind,
-    }));
-    entries
-}
-
 fn dom0(pages: u64, end: u64, holes: &[(u64, u64, u32)]) -> Guest {
     Guest { machine_map: map(end, holes), ..Guest::dom0(pages) }
-}
-
-fn ramdisk() -> Ramdisk {
-    Ramdisk::of((0..0x1_2345_u32).map(|i| (i * 7) as u8).collect())
-}
-
-/// Boots, uses all memory, and checks that no frame was lost or used twice.
-fn fully_used(guest: Guest) -> Booted {
-    let mut booted = booted(guest);
-    booted.read_ramdisk();
-    booted.load_module(5);
-    booted.use_and_check();
-    booted
 }
 
 /// Returns the one line a boot ends with; nothing was changed.

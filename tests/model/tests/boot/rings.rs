@@ -2,7 +2,7 @@
 
 use mmu::layout::KERNEL_MAP;
 use start_info::{Error, Mfn, PfnRange, RingName};
-use xen_guest::{Cause, Stage};
+use xen_guest::{Cause, Platform, Stage};
 use xen_model::{Built, Guest};
 
 const STORE_MFN: usize = 0x38;
@@ -154,4 +154,15 @@ fn another_domains_ring_at_the_same_page_number_is_refused() {
         let pfn = start_info::Pfn::new(pfn);
         assert_eq!(error, Error::RingNotListed { ring, mfn, pfn, listed });
     }
+}
+
+/// The boot logs, and on the host a logger writes nowhere: a console that was left behind would show only on Xen.
+#[test]
+fn the_console_still_stands_after_the_boot() {
+    let mut booted = Guest::new(64 * 256).build().unwrap().boot().unwrap();
+    booted.machine_mut().write_console("still here");
+    let start_info::Console::Ring(ring) = booted.running.facts().console() else {
+        panic!("a domU without a ring")
+    };
+    assert_eq!(booted.machine().console_port(), Some(ring.port));
 }

@@ -8,9 +8,8 @@ use xen_guest::Cause;
 use xen_model::{Guest, Ramdisk, audit};
 
 use crate::after::booted;
-use crate::hosts::map;
+use crate::host::{RESERVED, map};
 
-const RESERVED: u32 = 2;
 const PAGES: u64 = 0x6011;
 /// Memory for the pages that make room for the hole.
 const FAR: u64 = 0x1803;

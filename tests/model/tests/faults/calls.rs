@@ -4,7 +4,8 @@ use mmu::{Errno, Error, Refused};
 use xen_guest::{Cause, NoMap};
 use xen_model::{Built, Call, Guest, Machine, MemoryCommand};
 
-use crate::guests::{guests, try_boot};
+use crate::guests::guests;
+use crate::tried::try_boot;
 
 /// The most calls that undo a chunk of the direct map: two to unhook its tables, three to make them writable, a flush.
 const MOST_UNDOING: u64 = 6;

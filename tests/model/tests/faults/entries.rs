@@ -31,7 +31,7 @@ fn a_change_that_is_refused_changes_nothing() {
 
 #[test]
 fn a_change_without_a_frame_changes_nothing() {
-    // In place it takes none: tests/faults/kept.rs.
+    // In place it takes none: `kept.rs`.
     each_change(|deed, makes_a_leaf| {
         if makes_a_leaf {
             deed.deny_frames();

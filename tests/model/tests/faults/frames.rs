@@ -3,7 +3,8 @@
 use mmu::Error;
 use xen_guest::Cause;
 
-use crate::guests::{guests, try_boot};
+use crate::guests::guests;
+use crate::tried::try_boot;
 
 #[test]
 fn every_frame_denied_once_ends_the_boot_with_one_line_and_breaks_nothing() {

@@ -1,12 +1,12 @@
 //! What a step that fails must not lose, and what a lazy map must reach.
 
+use kit::module::small_module;
 use p2m::Entry;
 use start_info::Pfn;
 use xen_model::{Booted, Guest, Ramdisk, audit};
 
 use crate::account::{Account, drain};
-use crate::guests::try_boot;
-use crate::object::module;
+use crate::tried::try_boot;
 
 const GIB: u64 = 1 << 18;
 
@@ -35,7 +35,7 @@ fn a_module_for_which_there_are_too_few_pages_loses_none() {
     for n in 1..=5 {
         let lost = lost(&Guest::new(0x2345), |booted| {
             booted.machine_mut().deny_frame_at(n);
-            booted.running.load_bytes("small", &module()).unwrap_err();
+            booted.running.load_bytes("small", &small_module()).unwrap_err();
         });
         assert!(lost.is_empty(), "frame {n}: {lost:x?}");
     }

@@ -1,22 +1,30 @@
-//! What follows when something is refused, and whose each page is when nothing was.
+//! What follows when Xen refuses something, or no page is free.
 //!
-//! *What this is*: every hypercall of a boot, and of loading a module, refused once and cut half-way once; every frame
-//! denied once. Then the account of all pages after boots that succeed. The builder, the audits and the account share no
-//! code with the boot layer.
+//! *What this is*: every hypercall of a boot, and of what a payload does, refused once and cut half-way once; every frame denied once;
+//! and a payload that goes on with refusals now and then (`FUZZ_ROUNDS=1000000 FUZZ_SEED=7` for more of others). The builder,
+//! the audits and the account share no code with the boot layer.
 //!
 //! *What must hold*: a boot succeeds, or ends with one line that names the stage and the reason; either way Xen's counts
-//! are right and no live table can be written.
+//! are right and no live table can be written. What a payload did leaves all as it was, or waits and is tried again.
+//!
+//! *What is not here*: what the layer refuses by itself (`boot/refused.rs`, `guest/limits.rs`).
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
+#[path = "../common/account.rs"]
+#[expect(dead_code, reason = "how many pages have an owner is asked of boots that succeed")]
 mod account;
 mod calls;
+mod counts;
 mod entries;
 mod frames;
 mod growth;
+#[path = "../common/guests.rs"]
 mod guests;
+#[path = "../common/host.rs"]
+mod host;
 mod kept;
 mod modules;
-mod object;
-mod pages;
+mod payload;
 mod subject;
+mod tried;

@@ -2,13 +2,13 @@
 //!
 //! *What must hold*: as `subject.rs` says; and a module's exit function is called once, whatever is refused after it.
 
+use kit::module::{DATA_BYTE, RODATA_BYTE, TEXT_BYTE, small_module, small_module_with_start};
 use mmu::{Errno, Error, ModulePart};
 use start_info::PageCount;
 use xen_guest::LoadError;
 use xen_model::{Guest, Machine};
 
 use crate::guests::guests;
-use crate::object::{DATA, RODATA, TEXT, module, module_with_start};
 use crate::subject::{Deed, Leaves, Subject};
 
 const NAME: &str = "small";
@@ -31,8 +31,12 @@ fn unload(subject: &mut Subject) -> Result<(), LoadError> {
 
 /// Checks that the module is there as its object says, and each part is protected.
 fn check(machine: &Machine, start: u64) {
-    let parts =
-        [(0, TEXT, true, false), (1, RODATA, false, false), (2, DATA, false, true), (3, 0, false, true)];
+    let parts = [
+        (0, TEXT_BYTE, true, false),
+        (1, RODATA_BYTE, false, false),
+        (2, DATA_BYTE, false, true),
+        (3, 0, false, true),
+    ];
     for (page, byte, executable, writable) in parts {
         let leaf = machine.live_leaf(start + page * 4096).unwrap();
         assert_eq!((leaf.executable, leaf.writable), (executable, writable), "page {page}");
@@ -43,7 +47,7 @@ fn check(machine: &Machine, start: u64) {
 /// Calls `each` with loading on every guest.
 fn each_load(each: impl Fn(&Deed<'_>)) {
     for (name, guest) in guests() {
-        let act = |subject: &mut Subject| load(subject, &module());
+        let act = |subject: &mut Subject| load(subject, &small_module());
         each(&Deed { name, guest: &guest, prepare: &|_| (), act: &act, leaves: Leaves::Before });
     }
 }
@@ -66,7 +70,7 @@ fn a_load_without_a_frame_leaves_all_as_it_was() {
 #[test]
 fn a_load_of_a_module_with_a_start_leaves_all_as_it_was_or_is_done() {
     let guest = small();
-    let act = |subject: &mut Subject| load(subject, &module_with_start());
+    let act = |subject: &mut Subject| load(subject, &small_module_with_start());
     let deed = Deed { name: "start", guest: &guest, prepare: &|_| (), act: &act, leaves: Leaves::Before };
     deed.refuse_calls();
     deed.deny_frames();
@@ -75,7 +79,7 @@ fn a_load_of_a_module_with_a_start_leaves_all_as_it_was_or_is_done() {
 #[test]
 fn an_unload_that_is_refused_or_cut_is_finished_later() {
     for (name, guest) in guests() {
-        let prepare = |subject: &mut Subject| load(subject, &module_with_start()).unwrap();
+        let prepare = |subject: &mut Subject| load(subject, &small_module_with_start()).unwrap();
         Deed { name, guest: &guest, prepare: &prepare, act: &unload, leaves: Leaves::After }.refuse_calls();
     }
 }
@@ -92,7 +96,7 @@ fn a_load_for_which_memory_must_be_mapped_first_loses_nothing() {
         }
         assert_eq!(running.mapped(), mapped);
     };
-    let act = |subject: &mut Subject| load(subject, &module());
+    let act = |subject: &mut Subject| load(subject, &small_module());
     let deed = Deed { name: "grown", guest: &guest, prepare: &hold, act: &act, leaves: Leaves::Grown };
     deed.refuse_calls();
     deed.deny_frames();
@@ -107,7 +111,7 @@ fn a_load_for_which_memory_must_be_mapped_first_loses_nothing() {
 fn an_unload_that_is_refused_says_so_and_cannot_be_repeated() {
     let mut subject = Subject::booted(&small());
     let before = subject.state();
-    load(&mut subject, &module_with_start()).unwrap();
+    load(&mut subject, &small_module_with_start()).unwrap();
     subject.booted.machine_mut().cut_at(1, 2, Errno::ENOMEM);
     let line = unload(&mut subject).unwrap_err().to_string();
     assert_eq!(
@@ -127,17 +131,17 @@ fn an_unload_that_is_refused_says_so_and_cannot_be_repeated() {
 fn what_waits_leaves_a_table_alone_that_another_module_needs_by_now() {
     let mut subject = Subject::booted(&small());
     let before = subject.state();
-    load(&mut subject, &module()).unwrap();
+    load(&mut subject, &small_module()).unwrap();
     // All mappings are gone, only the table's hook is left.
     subject.booted.machine_mut().cut_at(1, 4, Errno::ENOMEM);
     let ended = subject.booted.running.unload_module(NAME);
     assert!(matches!(ended, Err(LoadError::Lingers { .. })), "{ended:?}");
     // Xen refuses that again while the next module is loaded.
     subject.booted.machine_mut().cut_at(1, 0, Errno::ENOMEM);
-    let loaded = subject.booted.running.load_bytes("other", &module()).unwrap().region();
+    let loaded = subject.booted.running.load_bytes("other", &small_module()).unwrap().region();
     check(subject.machine(), loaded.start().as_u64());
     assert!(subject.waits());
-    load(&mut subject, &module()).unwrap();
+    load(&mut subject, &small_module()).unwrap();
     assert!(!subject.waits());
     check(subject.machine(), loaded.start().as_u64());
     subject.audit();

@@ -2,11 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 
+use kit::module::{TEXT_BYTE, small_module};
 use mmu::layout::{FIXMAP, KERNEL_MAP, MODULES};
 use start_info::Pfn;
 use xen_model::{Guest, Leaf, audit, toolstack};
-
-use crate::object::{TEXT, module};
 
 pub(crate) struct Booted {
     pub(crate) guest: Guest,
@@ -60,10 +59,10 @@ impl Booted {
     pub(crate) fn a_module_loads(&mut self) {
         let page = |address: u64| (address - KERNEL_MAP.as_u64()) / 4096;
         assert_eq!(self.mapped(page(MODULES.as_u64())..page(FIXMAP.as_u64())), [], "left in the window");
-        let region = self.running.load_bytes("small", &module()).unwrap().region();
+        let region = self.running.load_bytes("small", &small_module()).unwrap().region();
         assert_eq!(region.start(), MODULES);
         let leaf = self.machine().live_leaf(region.start().as_u64()).unwrap();
         assert!(leaf.executable && !leaf.writable);
-        assert_eq!(self.machine().read(leaf.address), Ok(u64::from_le_bytes([TEXT; 8])));
+        assert_eq!(self.machine().read(leaf.address), Ok(u64::from_le_bytes([TEXT_BYTE; 8])));
     }
 }

@@ -14,12 +14,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
-#[path = "../faults/account.rs"]
+#[path = "../common/account.rs"]
 mod account;
 mod booted;
 mod layout;
 mod memory;
-#[path = "../faults/object.rs"]
-mod object;
 mod p2m_bugs;
 mod tables;

@@ -1,10 +1,11 @@
 //! Every rule of the model, seen to refuse and seen to allow.
 //!
 //! *What this is*: raw hypercalls on a guest as the builder left it. No code of `mmu` takes part, so requests can be made
-//! that the boot layer cannot even name.
+//! that the boot layer cannot even name. `actions.rs` makes them without a plan and knows the rule a second time.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
 
+mod actions;
 mod audits;
 mod calls;
 mod descriptors;

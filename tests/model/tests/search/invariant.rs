@@ -13,20 +13,25 @@
 
 use std::collections::BTreeMap;
 
+use kit::module::{DATA_BYTE, RODATA_BYTE, TEXT_BYTE};
 use mmu::layout::{DIRECT_MAP, FIXMAP, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES};
 use p2m::Entry;
 use start_info::{Mfn, Pfn};
 use xen_model::{Leaf, Machine, Pte, Unmapped, audit};
 
 use crate::ledger::{Ledger, Owner, Owners, agrees};
-use crate::object::{DATA, RODATA, TEXT};
 use crate::payload::Payload;
 
 /// Addresses of a page.
 const PAGE: u64 = 4096;
 /// Parts of both modules: what their first bytes are, and whether they may be executed and written.
-const PARTS: [(u8, bool, bool); 5] =
-    [(TEXT, true, false), (RODATA, false, false), (DATA, false, true), (0, false, true), (0, false, true)];
+const PARTS: [(u8, bool, bool); 5] = [
+    (TEXT_BYTE, true, false),
+    (RODATA_BYTE, false, false),
+    (DATA_BYTE, false, true),
+    (0, false, true),
+    (0, false, true),
+];
 
 type Checked<T = ()> = Result<T, String>;
 
@@ -36,6 +41,11 @@ struct Rights {
     writable: bool,
     executable: bool,
     direct: bool,
+}
+
+fn wrong(leaf: &Leaf, why: &str) -> Checked {
+    let Leaf { address, pte, .. } = leaf;
+    Err(format!("{address:#x} maps mfn {} ({:#x}): {why}", pte.mfn(), pte.0))
 }
 
 /// One look at a guest.
@@ -118,30 +128,36 @@ impl<'p> Look<'p> {
 
     /// Holds a mapping against what may be there.
     fn sort(&mut self, leaf: Leaf) -> Checked {
-        let Leaf { address, pte, writable, executable } = leaf;
+        let Leaf { pte, writable, executable, .. } = leaf;
         let mfn = pte.mfn();
-        let wrong = |why: &str| Err(format!("{address:#x} maps mfn {mfn} ({:#x}): {why}", pte.0));
         // Also where a table above takes one of the two away.
         if pte.is_executable() && pte.is_writable() {
-            return wrong("writable and executable");
+            return wrong(&leaf, "writable and executable");
         }
         if pte.0 & xen_model::pte::GUEST_KERNEL == 0 {
-            return wrong("for user mode");
+            return wrong(&leaf, "for user mode");
         }
         let record = self.machine.record(mfn);
         if writable && let Some(level) = record.and_then(xen_model::Record::table_level) {
-            return wrong(&format!("a live L{level} table is writable"));
+            return wrong(&leaf, &format!("a live L{level} table is writable"));
         }
         if let Some(place) = self.place(mfn) {
             self.rights[place].writable |= writable;
             self.rights[place].executable |= executable;
         }
+        self.note(leaf)
+    }
+
+    /// Checks a mapping by the region it is in, and notes it there.
+    fn note(&mut self, leaf: Leaf) -> Checked {
+        let Leaf { address, pte, writable, executable } = leaf;
+        let mfn = pte.mfn();
         let within = |start: u64, pages: u64| (start..start + pages * PAGE).contains(&address);
         let ledger = self.ledger;
         if within(DIRECT_MAP.as_u64(), ledger.pages()) {
             let pfn = (address - DIRECT_MAP.as_u64()) / PAGE;
             if ledger.frame(pfn) != Some(mfn) || executable {
-                return wrong(&format!("pfn {pfn:#x} of the direct map is {:?}", ledger.frame(pfn)));
+                return wrong(&leaf, &format!("pfn {pfn:#x} of the direct map is {:?}", ledger.frame(pfn)));
             }
             if let Some(place) = self.place(mfn) {
                 self.rights[place].direct = writable;
@@ -153,12 +169,12 @@ impl<'p> Look<'p> {
             let pfn = (address - KERNEL_MAP.as_u64()) / PAGE;
             let may = (ledger.text.contains(&pfn), pfn >= ledger.constant_end);
             if ledger.frame(pfn) != Some(mfn) || (executable, writable) != may || pfn == ledger.guard {
-                return wrong("no such page in the image");
+                return wrong(&leaf, "no such page in the image");
             }
             self.in_image += 1;
         } else if within(LINEAR_P2M.as_u64(), self.linear.len() as u64) {
             if writable || executable {
-                return wrong("a leaf of the P2M is not read only");
+                return wrong(&leaf, "a leaf of the P2M is not read only");
             }
             self.linear[((address - LINEAR_P2M.as_u64()) / PAGE) as usize] = Some(mfn);
         } else if (MODULES.as_u64()..FIXMAP.as_u64()).contains(&address) {
@@ -167,15 +183,15 @@ impl<'p> Look<'p> {
         } else if address == FIXMAP.as_u64() + PAGE && !writable && !executable {
             // A page that is looked at stays shown only if Xen refuses to take it away.
             if !self.payload.refused {
-                return wrong("a page that was looked at is still shown");
+                return wrong(&leaf, "a page that was looked at is still shown");
             }
         } else if address < 1 << 47 || within(IO_MAP.as_u64(), IO_MAP_PAGES.get()) {
             if executable {
-                return wrong("device memory is executable");
+                return wrong(&leaf, "device memory is executable");
             }
             self.devices.insert(address, leaf);
         } else {
-            return wrong("nobody asked for it");
+            return wrong(&leaf, "nobody asked for it");
         }
         Ok(())
     }

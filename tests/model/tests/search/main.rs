@@ -11,32 +11,23 @@
 
 mod action;
 mod damage;
+mod deeds;
 mod guests;
 mod invariant;
 mod ledger;
-#[path = "../faults/object.rs"]
-mod object;
 mod payload;
-#[path = "../fuzz/random.rs"]
-#[allow(dead_code, reason = "not all tests that share this file use all of it")]
-mod random;
 mod search;
 mod subject;
 
-use std::env;
 use std::time::Instant;
 
 use action::Alphabet;
 use guests::Shape;
-use random::Random;
+use kit::random::{Random, asked};
 use search::{Finding, Search};
 
 /// Calls of a sequence that is made at random.
 const LONG: usize = 60;
-
-fn number(variable: &str, otherwise: u64) -> u64 {
-    env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
-}
 
 /// Says what was done; ends the test with the shortest sequence that goes wrong.
 fn report(name: &str, search: &mut Search, started: Instant, result: Result<(), Finding>) {
@@ -48,7 +39,7 @@ fn report(name: &str, search: &mut Search, started: Instant, result: Result<(), 
 }
 
 fn exhaust(name: &str, shape: Shape, alphabet: Alphabet, depth: u64, drains: bool) {
-    let depth = number("SEARCH_DEPTH", depth) as usize;
+    let depth = asked("SEARCH_DEPTH", depth) as usize;
     let started = Instant::now();
     let mut search = Search::of(shape, alphabet, drains);
     let result = search.exhaust(depth);
@@ -73,7 +64,7 @@ fn no_sequence_of_three_calls_breaks_a_guest_that_grows() {
 
 #[test]
 fn no_long_sequence_at_random_breaks_a_guest() {
-    let (seed, rounds) = (number("SEARCH_SEED", 1), number("SEARCH_ROUNDS", 200));
+    let (seed, rounds) = (asked("SEARCH_SEED", 1), asked("SEARCH_ROUNDS", 200));
     for (name, shape) in
         [("small", guests::small()), ("renumbered", guests::renumbered()), ("growing", guests::growing())]
     {
@@ -82,8 +73,8 @@ fn no_long_sequence_at_random_breaks_a_guest() {
         let mut result = Ok(());
         let mut round = 0;
         while result.is_ok() && round < rounds {
-            let mut random = Random::seeded(seed, round);
-            result = search.wander(LONG, |len| random.below(len as u64) as usize);
+            let mut random = Random::of_round(seed, round);
+            result = search.wander(LONG, |len| random.index(len));
             round += 1;
         }
         report(&format!("{name}, {round} rounds of seed {seed}"), &mut search, started, result);

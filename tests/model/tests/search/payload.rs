@@ -1,11 +1,10 @@
-//! The payload: what it holds, and what it does with it.
+//! The payload: what it holds, and which calls it can make with it.
 //!
-//! *What this is*: every call with every handle, and every number it ever saw. It never lets a handle fall: what comes back
-//! with an error is held on to.
+//! *What this is*: every call with every handle, and every number it ever saw.
 
 use std::fmt::{self, Write};
 
-use mmu::{AddressSpace, IoAccess, IoPages};
+use mmu::{AddressSpace, IoPages};
 use p2m::{Entry, Frame, Mapped, Span};
 use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use xen_model::Built;
@@ -13,13 +12,10 @@ use xen_model::Built;
 use crate::action::{Action, Alphabet, Device, Meaning, Page, SPANS};
 use crate::guests::Shape;
 use crate::ledger::Changes;
-use crate::object::{module, module_with_start};
 use crate::subject::Subject;
 
 /// Words of a frame that the payload writes: those the allocator uses for itself, and others.
-const WRITTEN: [u16; 5] = [0, 1, 2, 255, 511];
-/// The most numbers of frames that are remembered.
-const KEPT: usize = 2;
+pub(crate) const WRITTEN: [u16; 5] = [0, 1, 2, 255, 511];
 pub(crate) const MODULES: [&str; 2] = ["small", "other"];
 /// The frames of a device, two pages.
 const REGISTERS: PageCount = PageCount::new(2);
@@ -144,7 +140,7 @@ impl Payload {
         all
     }
 
-    fn page(&self, page: Page) -> Option<Pfn> {
+    pub(crate) fn page(&self, page: Page) -> Option<Pfn> {
         let machine = self.subject.machine();
         let number = match page {
             Page::Hole => self.numbers.hole,
@@ -159,7 +155,7 @@ impl Payload {
         Pfn::try_new(number).ok()
     }
 
-    fn frames_of(&self, device: Device) -> Option<(Mfn, PageCount)> {
+    pub(crate) fn frames_of(&self, device: Device) -> Option<(Mfn, PageCount)> {
         let machine = self.subject.machine();
         let one = PageCount::new(1);
         Some(match device {
@@ -171,135 +167,13 @@ impl Payload {
         })
     }
 
-    fn meaning(&self, meaning: Meaning) -> Option<Entry> {
+    pub(crate) fn meaning(&self, meaning: Meaning) -> Option<Entry> {
         Some(match meaning {
             Meaning::Missing => Entry::Missing,
             Meaning::Identity => Entry::Identity,
             Meaning::Foreign => Entry::Foreign(self.subject.machine().other_domains_frame()),
             Meaning::Ram(at) => Entry::Ram(self.kept.get(at)?.1),
         })
-    }
-
-    /// Makes a call; `None` when there is no such handle.
-    pub(crate) fn act(&mut self, action: Action) -> Option<Outcome> {
-        let result = match action {
-            Action::Take => self.take(),
-            Action::Give(at) => {
-                let frame = self.frames.get(at).is_some().then(|| self.frames.remove(at))?;
-                self.subject.give_frame(frame);
-                Ok(())
-            }
-            Action::Span(pages) => self.subject.take_span(pages).map(|span| self.spans.push(span)),
-            Action::GiveSpan(at) => {
-                let mut span = self.spans.get(at).is_some().then(|| self.spans.remove(at))?;
-                while let Some(frame) = self.subject.first_of_span(&mut span) {
-                    self.keep(&frame);
-                    self.subject.give_frame(frame);
-                }
-                Ok(())
-            }
-            Action::Set(page, meaning) => {
-                let (pfn, entry) = (self.page(page)?, self.meaning(meaning)?);
-                let set = self.subject.set_entry(pfn, entry);
-                set.map(|()| {
-                    self.changes.insert(pfn.get(), entry);
-                })
-            }
-            Action::Map(device) => {
-                let (first, count) = self.frames_of(device)?;
-                let shared_info = device == Device::SharedInfo;
-                let mapped = self.subject.map_device(first, count, IoAccess::ReadWrite);
-                let count = count.get();
-                mapped.map(|pages| {
-                    self.devices.push(Mapping { pages, first, count, partial: false, shared_info });
-                })
-            }
-            Action::Unmap(at) => {
-                let mapping = self.devices.get(at).is_some().then(|| self.devices.remove(at))?;
-                let unmapped = self.subject.unmap_device(mapping.pages);
-                unmapped.map_err(|(pages, line)| {
-                    self.devices.insert(at, Mapping { pages, partial: true, ..mapping });
-                    line
-                })
-            }
-            Action::MapIdentity(page) => {
-                let pfn = self.page(page)?;
-                let pages = PfnRange::try_new(pfn, PageCount::new(1)).ok()?;
-                let (first, count) = (Mfn::try_new(pfn.get()).ok()?, 1);
-                let mapped = self.subject.map_identity(pages, IoAccess::ReadWrite);
-                mapped.map(|pages| {
-                    let (partial, shared_info) = (false, false);
-                    self.identities.push(Mapping { pages, first, count, partial, shared_info });
-                })
-            }
-            Action::UnmapIdentity(at) => {
-                let mapping = self.identities.get(at).is_some().then(|| self.identities.remove(at))?;
-                let unmapped = self.subject.unmap_device(mapping.pages);
-                unmapped.map_err(|(pages, line)| {
-                    self.identities.insert(at, Mapping { pages, partial: true, ..mapping });
-                    line
-                })
-            }
-            Action::Space => self.subject.new_space().map(|space| self.spaces.push(space)),
-            Action::Enter(at) => {
-                let space = match at {
-                    Some(at) => Some(self.spaces.get(at)?),
-                    None => None,
-                };
-                self.subject.enter_space(space)
-            }
-            Action::Retire(at) => {
-                let space = self.spaces.get(at).is_some().then(|| self.spaces.remove(at))?;
-                let retired = self.subject.retire_space(space);
-                retired.map_err(|(space, line)| {
-                    space.into_iter().for_each(|space| self.spaces.insert(at, space));
-                    line
-                })
-            }
-            Action::Load(which) => {
-                let object = if which == 0 { module_with_start() } else { module() };
-                let loaded = self.subject.load_module(MODULES.get(which)?, &object);
-                loaded.map(|start| self.modules[which] = Some(start))
-            }
-            Action::Unload(which) => {
-                let unloaded = self.subject.unload_module(MODULES.get(which)?);
-                let gone = !self.subject.modules().iter().any(|name| name == MODULES[which]);
-                self.modules[which].take_if(|_| gone);
-                unloaded
-            }
-            Action::Ramdisk => self.subject.ramdisk().map(|bytes| self.lent = bytes.is_some()),
-            Action::Read(device) => {
-                let (first, _) = self.frames_of(device)?;
-                self.subject.read_machine(first.maddr(), &mut [0; 40])
-            }
-            Action::Audit => self.subject.audit().map(drop),
-            Action::Refuse => {
-                self.subject.machine_mut().refuse_at(1, mmu::Errno::ENOMEM);
-                self.refused = true;
-                Ok(())
-            }
-        };
-        Some(result.map_or(Outcome::Refused, |()| Outcome::Done))
-    }
-
-    /// Takes a frame and writes to it.
-    pub(crate) fn take(&mut self) -> Result<(), String> {
-        let mut frame = self.subject.take_frame()?;
-        for index in WRITTEN {
-            let value = written(frame.pfn(), index);
-            self.subject.write_frame(&mut frame, Index::new(index), value);
-        }
-        self.keep(&frame);
-        self.frames.push(frame);
-        Ok(())
-    }
-
-    fn keep(&mut self, frame: &Frame) {
-        let Some(mfn) = self.subject.entry(frame.pfn()).ram() else { return };
-        let numbers = (frame.pfn(), mfn);
-        self.kept.retain(|kept| *kept != numbers);
-        self.kept.insert(0, numbers);
-        self.kept.truncate(KEPT);
     }
 
     /// Returns the pages of a run.
@@ -340,6 +214,6 @@ impl Mapping {
 }
 
 /// Returns what the payload writes to a word of a frame.
-const fn written(pfn: Pfn, index: u16) -> u64 {
+pub(crate) const fn written(pfn: Pfn, index: u16) -> u64 {
     (pfn.get() << 16 | index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -1,48 +1,29 @@
 //! What the archive reader finds, and what it says about what it does not.
 
 use std::string::{String, ToString};
+use std::vec;
 use std::vec::Vec;
-use std::{format, vec};
 
 use proptest::prelude::*;
 
-use crate::module::{Archive, Error, Name, Ramdisk, ramdisk::error::ArchiveError};
+use kit::cpio;
 
-const FILE: u32 = 0o100_644;
-
-/// Appends one newc entry.
-fn entry(archive: &mut Vec<u8>, name: &str, mode: u32, bytes: &[u8]) {
-    let sizes = [1, mode, 0, 0, 1, 0, bytes.len() as u32, 0, 0, 0, 0, name.len() as u32 + 1, 0];
-    archive.extend(b"070701");
-    archive.extend(sizes.iter().flat_map(|field| format!("{field:08X}").into_bytes()));
-    archive.extend(name.bytes().chain([0]));
-    archive.resize(archive.len().next_multiple_of(4), 0);
-    archive.extend(bytes);
-    archive.resize(archive.len().next_multiple_of(4), 0);
-}
-
-/// Makes an archive of files.
-pub(super) fn archive_of(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
-    let mut archive = Vec::new();
-    for (name, bytes) in files {
-        entry(&mut archive, &name, FILE, &bytes);
-    }
-    entry(&mut archive, "TRAILER!!!", 0, b"");
-    archive
-}
+use crate::module::{
+    Archive, Error, Name, Ramdisk,
+    ramdisk::error::{ArchiveError, GzipError},
+};
 
 /// Makes an archive of two modules among other things, as the ramdisk's tools do.
 fn sample() -> Vec<u8> {
-    let mut archive = Vec::new();
-    entry(&mut archive, "modules", 0o040_755, b"");
-    entry(&mut archive, "modules/one.ko", FILE, &[1; 301]);
-    entry(&mut archive, "./modules/two.ko", FILE, &[2; 77]);
-    entry(&mut archive, "modules/three.ko", 0o120_777, b"one.ko");
-    entry(&mut archive, "modules/deep/four.ko", FILE, b"no module of ours");
-    entry(&mut archive, "modules/.ko", FILE, b"no name");
-    entry(&mut archive, "etc/modules/five.ko", FILE, b"elsewhere");
-    entry(&mut archive, "TRAILER!!!", 0, b"");
-    archive
+    let mut archive = cpio::Archive::default();
+    archive.folder("modules");
+    archive.file("modules/one.ko", 0o644, &[1; 301]);
+    archive.file("./modules/two.ko", 0o644, &[2; 77]);
+    archive.link("modules/three.ko", "one.ko");
+    archive.file("modules/deep/four.ko", 0o644, b"no module of ours");
+    archive.file("modules/.ko", 0o644, b"no name");
+    archive.file("etc/modules/five.ko", 0o644, b"elsewhere");
+    archive.finish()
 }
 
 fn found(bytes: &[u8]) -> Result<Vec<String>, Error> {
@@ -79,15 +60,9 @@ fn zeros_may_follow_and_nothing_else() {
     let offset = bytes.len() as u64;
     let mut rubbish = bytes.clone();
     rubbish.extend(b"rubbish");
-    assert_eq!(
-        found(&rubbish).unwrap_err(),
-        Error::Archive(ArchiveError::NotAnArchive { offset, found: *b"rubbis" })
-    );
+    assert_eq!(found(&rubbish).unwrap_err(), Error::Archive(ArchiveError::NotAnArchive { offset, found: *b"rubbis" }));
     bytes.extend(b"070701 and then rubbish");
-    assert_eq!(
-        found(&bytes).unwrap_err(),
-        Error::Archive(ArchiveError::Truncated { offset, wanted: 110, present: 23 })
-    );
+    assert_eq!(found(&bytes).unwrap_err(), Error::Archive(ArchiveError::Truncated { offset, wanted: 110, present: 23 }));
 }
 
 #[test]
@@ -130,10 +105,7 @@ fn shows_what_is_there_instead_of_an_archive() {
 
 #[test]
 fn refuses_two_modules_of_one_name() {
-    let mut bytes = Vec::new();
-    entry(&mut bytes, "modules/one.ko", FILE, b"first");
-    entry(&mut bytes, "./modules/one.ko", FILE, b"second");
-    entry(&mut bytes, "TRAILER!!!", 0, b"");
+    let bytes = cpio::Archive::of([("modules/one.ko", "first"), ("./modules/one.ko", "second")]);
     assert_eq!(found(&bytes).unwrap_err(), Error::DuplicateModule { module: Name::new(b"one") });
 }
 
@@ -142,10 +114,7 @@ fn takes_digits_only() {
     for digits in [*b"+000012D", *b"        ", *b"0000012\0", *b"0000012g"] {
         let mut bytes = sample();
         bytes[54..62].copy_from_slice(&digits);
-        assert_eq!(
-            found(&bytes).unwrap_err(),
-            Error::Archive(ArchiveError::Field { offset: 54, found: digits })
-        );
+        assert_eq!(found(&bytes).unwrap_err(), Error::Archive(ArchiveError::Field { offset: 54, found: digits }));
     }
 }
 
@@ -154,10 +123,7 @@ fn survives_sizes_up_to_the_largest() {
     for at in [54, 94] {
         let mut bytes = sample();
         bytes[at..at + 8].copy_from_slice(b"FFFFFFFF");
-        assert!(matches!(
-            found(&bytes),
-            Err(Error::Archive(ArchiveError::Truncated { wanted: 0xffff_ffff, .. }))
-        ));
+        assert!(matches!(found(&bytes), Err(Error::Archive(ArchiveError::Truncated { wanted: 0xffff_ffff, .. }))));
     }
 }
 

@@ -7,28 +7,26 @@ use start_info::PageCount;
 
 use crate::module::{
     Error, Name, Plan,
-    tests::{
-        BASE, ROOM, load,
-        object::{ALLOC, DATA, EXECUTE, NOBITS, Object, PROGBITS, Section, TEXT, WRITE},
-        refusal,
-    },
+    tests::{BASE, ROOM, load, refusal},
 };
+use kit::elf::{ALLOC, EXECUTE, Elf, NOBITS, PROGBITS, Section, WRITE};
+use kit::module::{DATA, TEXT, good};
 
 /// Spoils one row of the section table by index in the file.
 fn row(index: u16, change: impl FnOnce(&mut Section)) -> Vec<u8> {
-    Object::new().spoiled(|sections, _| change(&mut sections[usize::from(index) - 1]))
+    good().spoiled(|sections, _| change(&mut sections[usize::from(index) - 1]))
 }
 
 /// Overwrites bytes of a good object.
 fn patched(at: usize, with: &[u8]) -> Vec<u8> {
-    let mut bytes = Object::new().bytes();
+    let mut bytes = good().bytes();
     bytes[at..at + with.len()].copy_from_slice(with);
     bytes
 }
 
 /// Makes an object with one relocation, and lets the caller spoil it.
-fn relocated(offset: u64, kind: u64, symbol: u64, change: impl FnOnce(&mut Object)) -> Vec<u8> {
-    let mut object = Object::new();
+fn relocated(offset: u64, kind: u64, symbol: u64, change: impl FnOnce(&mut Elf)) -> Vec<u8> {
+    let mut object = good();
     object.relocation(TEXT, offset, kind, symbol, 0);
     change(&mut object);
     object.bytes()
@@ -58,7 +56,7 @@ fn header() {
 
 #[test]
 fn truncated_anywhere() {
-    let bytes = Object::new().relocation(TEXT, 0, 1, 1, 0).bytes();
+    let bytes = good().relocation(TEXT, 0, 1, 1, 0).bytes();
     for len in 0..bytes.len() {
         let error = refusal(&bytes[..len]);
         assert!(matches!(error, Error::Truncated { present, .. } if present == len as u64), "{len}: {error}");
@@ -89,10 +87,10 @@ fn sections() {
         &row(3, |data| data.flags |= 1 << 11),
         "section .data of type 0x1 with flags 0x803 cannot be loaded",
     );
-    let overlap = Object::new().spoiled(|_, offsets| offsets[1] = offsets[0] + 31);
+    let overlap = good().spoiled(|_, offsets| offsets[1] = offsets[0] + 31);
     assert!(matches!(refusal(&overlap), Error::Overlap { first, second, .. }
         if first == Name::new(b".text") && second == Name::new(b".rodata")));
-    let touching = Object::new().spoiled(|_, offsets| offsets[1] = offsets[0] + 32);
+    let touching = good().spoiled(|_, offsets| offsets[1] = offsets[0] + 32);
     assert!(Plan::new(&touching, ROOM).is_ok());
 }
 
@@ -106,7 +104,7 @@ fn sizes() {
         &row(4, |bss| bss.size = 1 << 40),
         "module is too large: section .bss of 0x10000000000 bytes goes over 1024 pages",
     );
-    let bytes = Object::new().bytes();
+    let bytes = good().bytes();
     assert!(Plan::new(&bytes, PageCount::new(5)).is_ok());
     assert!(matches!(Plan::new(&bytes, PageCount::new(4)), Err(Error::TooLarge { .. })));
     let huge = row(2, |rodata| rodata.size = u64::MAX);
@@ -146,7 +144,7 @@ fn relocations() {
     let line = "section .rela is 0x17 bytes, no multiple of its entries' 0x18";
     says(&relocated(0, 1, 1, |object| object.sections[5].size = 0x17), line);
     let line = "section .symtab is 0x2f bytes, no multiple of its entries' 0x18";
-    says(&Object::new().spoiled(|sections, _| sections[5].size = 0x2f), line);
+    says(&good().spoiled(|sections, _| sections[5].size = 0x2f), line);
 }
 
 #[test]
@@ -174,7 +172,7 @@ fn symbols() {
 #[test]
 fn entry_points() {
     let with = |name: &str, info, section, value| {
-        let mut object = Object::new();
+        let mut object = good();
         object.symbols.clear();
         object.symbol(name, info, section, value);
         object.bytes()
@@ -199,7 +197,7 @@ fn entry_points() {
         &with("module_init", 0x1a, TEXT, 0),
         "symbol module_init of type 10 in section 0x1 has no address in a module",
     );
-    let mut object = Object::new();
+    let mut object = good();
     object.symbol("module_exit", 0x12, TEXT, 7);
     assert_eq!(Plan::new(&object.bytes(), ROOM).unwrap().exit(), Some(7));
     object.symbols[1].section = DATA;
@@ -208,7 +206,7 @@ fn entry_points() {
 
 #[test]
 fn exports_by_another_symbol_table() {
-    let mut object = Object::new();
+    let mut object = good();
     let lent = object.symbol("lent", 0x12, TEXT, 4);
     object.section(".modexport", PROGBITS, ALLOC, &[0; 8]);
     object.relocation(6, 0, 1, lent, 0);
@@ -220,7 +218,7 @@ fn exports_by_another_symbol_table() {
 
 #[test]
 fn nothing_but_what_is_marked_is_loaded() {
-    let mut object = Object::new();
+    let mut object = good();
     object.section(".debug_info", PROGBITS, 0, &[0xdd; 4096]);
     object.section(".empty", NOBITS, ALLOC, &[]);
     let plan = object.bytes();

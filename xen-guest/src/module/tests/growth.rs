@@ -10,14 +10,10 @@ use std::vec::Vec;
 use rustix::time::{ClockId, clock_gettime};
 use x86_64::VirtAddr;
 
-use crate::module::{
-    Archive, Error, Export, Lent, Plan, Ramdisk, order,
-    tests::{
-        ROOM,
-        archive::archive_of,
-        object::{ALLOC, Object, PROGBITS, RELA, TEXT},
-    },
-};
+use crate::module::{Archive, Error, Export, Lent, Plan, Ramdisk, order, tests::ROOM};
+use kit::cpio;
+use kit::elf::{ALLOC, PROGBITS, RELA};
+use kit::module::{TEXT, good, saying};
 
 /// What the work takes this thread's processor, other threads not counted.
 pub(super) fn processor_time(work: impl FnOnce()) -> Duration {
@@ -63,7 +59,7 @@ fn overlapping(file: &mut [u8], sections: usize, count: usize) -> impl Iterator<
 #[test]
 fn the_time_for_symbols_whose_names_overlap() {
     let make = |count: usize| {
-        let mut object = Object::new();
+        let mut object = good();
         object.symbols.clear();
         let mut entries: Vec<u8> = Vec::new();
         for _ in 0..count {
@@ -89,7 +85,7 @@ fn the_time_for_symbols_whose_names_overlap() {
 #[test]
 fn the_time_for_sections_whose_names_overlap() {
     let make = |count: usize| {
-        let mut object = Object::new();
+        let mut object = good();
         let first = object.sections.len() + 1;
         for _ in 0..count {
             object.section("xxx", PROGBITS, 0, &[]);
@@ -109,7 +105,7 @@ fn the_time_for_sections_whose_names_overlap() {
 #[test]
 fn the_time_for_symbols_that_are_wanted_and_lent() {
     let make = |count: usize| {
-        let mut object = Object::new();
+        let mut object = good();
         object.sections[2].bytes = std::vec![0; count * 8];
         object.sections[2].size = count as u64 * 8;
         let mut entries: Vec<u8> = Vec::new();
@@ -152,10 +148,10 @@ fn the_time_for_symbols_of_a_kernel_that_lends_many() {
 fn the_time_for_modules_in_an_order() {
     let make = |count: usize| {
         let names: Vec<String> = (0..count).map(|rank| format!("m{rank}")).collect();
-        let bytes = archive_of(names.iter().enumerate().map(|(rank, name)| {
+        let bytes = cpio::Archive::of(names.iter().enumerate().map(|(rank, name)| {
             let next = names.get(rank + 1).map_or("", String::as_str);
             let info = format!("name={name}\0version=1\0license=MIT\0abi=1\0depends={next}");
-            (format!("modules/{name}.ko"), Object::saying(info.as_bytes()).bytes())
+            (format!("modules/{name}.ko"), saying(info.as_bytes()).bytes())
         }));
         let ramdisk = Box::leak(Box::new(Ramdisk::new(bytes.leak()).unwrap()));
         (Archive::new(ramdisk).unwrap(), names)
@@ -170,7 +166,7 @@ fn the_time_for_modules_in_an_order() {
 #[test]
 fn the_longest_name_that_is_linked() {
     let object = |len: usize, section: u16| {
-        let mut object = Object::new();
+        let mut object = good();
         let symbol = object.symbol(&"n".repeat(len), 0x12, section, 4);
         object.relocation(3, 0, 1, symbol, 0);
         object
@@ -184,7 +180,7 @@ fn the_longest_name_that_is_linked() {
     // Inside the module a name is only told.
     assert!(Plan::new(&object(100_000, TEXT).bytes(), ROOM).is_ok());
     let lent = |len: usize| {
-        let mut object = Object::new();
+        let mut object = good();
         let symbol = object.symbol(&"n".repeat(len), 0x12, TEXT, 4);
         object.section(".modexport", PROGBITS, ALLOC, &[0; 8]);
         object.relocation(6, 0, 1, symbol, 0);

@@ -3,17 +3,12 @@
 use std::format;
 use std::string::{String, ToString};
 
-use crate::module::{
-    ABI, Info, Plan,
-    tests::{
-        ROOM,
-        object::{INFO, Object},
-    },
-};
+use crate::module::{ABI, Info, Plan, tests::ROOM};
+use kit::module::{INFO, good, saying};
 
 #[track_caller]
 fn says(info: &str, line: &str) {
-    let bytes = Object::saying(info.as_bytes()).bytes();
+    let bytes = saying(info.as_bytes()).bytes();
     assert_eq!(Info::of(&bytes).unwrap_err().to_string(), line);
     assert_eq!(Plan::new(&bytes, ROOM).unwrap_err().to_string(), line);
 }
@@ -24,14 +19,14 @@ fn with(rest: &str) -> String {
 
 #[test]
 fn is_read() {
-    let bytes = Object::saying(INFO).bytes();
+    let bytes = saying(INFO).bytes();
     let info = Info::of(&bytes).unwrap();
     assert_eq!((info.name, info.version, info.license, info.needs.len()), ("good", "1.0", "MIT", 0));
     let text = with("depends=b,,c-d_e.f,\0author=depends=x\0\0\0");
-    let bytes = Object::saying(text.as_bytes()).bytes();
+    let bytes = saying(text.as_bytes()).bytes();
     assert_eq!(Info::of(&bytes).unwrap().needs, ["b", "c-d_e.f"]);
     // The last text needs no zero byte.
-    let bytes = Object::saying(with("depends=z").as_bytes()).bytes();
+    let bytes = saying(with("depends=z").as_bytes()).bytes();
     assert_eq!(Info::of(&bytes).unwrap().needs, ["z"]);
 }
 
@@ -41,7 +36,7 @@ fn lacks_something() {
     says("abi=1", "module says no name= in its section .modinfo");
     says("abi=1\0name=a\0version=1", "module says no license= in its section .modinfo");
     says("abi=1\0name=a\0license=1\0versio=1", "module says no version= in its section .modinfo");
-    let mut object = Object::new();
+    let mut object = good();
     object.sections[4].name = ".modinfx".into();
     let error = Plan::new(&object.bytes(), ROOM).unwrap_err();
     assert_eq!(error.to_string(), "module says no abi= in its section .modinfo");
@@ -61,10 +56,10 @@ fn says_what_cannot_be() {
     }
     let long = "x".repeat(33);
     says(&named(&long), &format!("module says name={long}, which cannot be"));
-    assert!(Info::of(&Object::saying(named(&"x".repeat(32)).as_bytes()).bytes()).is_ok());
+    assert!(Info::of(&saying(named(&"x".repeat(32)).as_bytes()).bytes()).is_ok());
     let many = with(&format!("depends={}", "a,".repeat(33)));
-    assert!(Info::of(&Object::saying(many.as_bytes()).bytes()).is_err());
-    let odd = Object::saying(b"abi=1\0name=\xff\xfe\0version=1\0license=MIT").bytes();
+    assert!(Info::of(&saying(many.as_bytes()).bytes()).is_err());
+    let odd = saying(b"abi=1\0name=\xff\xfe\0version=1\0license=MIT").bytes();
     let line = "module says name=\u{fffd}\u{fffd}, which cannot be";
     assert_eq!(Info::of(&odd).unwrap_err().to_string(), line);
 }

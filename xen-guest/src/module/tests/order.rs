@@ -4,18 +4,17 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use crate::module::{
-    Archive, Error, Ramdisk, Shelf, order,
-    tests::{archive::archive_of, object::Object},
-};
+use crate::module::{Archive, Error, Ramdisk, Shelf, order};
+use kit::cpio;
+use kit::module::saying;
 
 /// Makes an archive of modules, each with what it needs.
 fn ramdisk(modules: &[(&str, &str)]) -> Vec<u8> {
     let files = modules.iter().map(|(name, needs)| {
         let info = format!("name={name}\0version=1\0license=MIT\0abi=1\0depends={needs}");
-        (format!("modules/{name}.ko"), Object::saying(info.as_bytes()).bytes())
+        (format!("modules/{name}.ko"), saying(info.as_bytes()).bytes())
     });
-    archive_of(files)
+    cpio::Archive::of(files)
 }
 
 fn ordered(modules: &[(&str, &str)], wanted: &[&str]) -> Result<Vec<String>, Error> {
@@ -55,11 +54,11 @@ fn circles_and_what_is_absent_are_named() {
 #[test]
 fn a_module_bears_its_files_name_and_the_kernels_abi() {
     let info = b"name=other\0version=1\0license=MIT\0abi=1";
-    let bytes = archive_of([("modules/a.ko".to_string(), Object::saying(info).bytes())]);
+    let bytes = cpio::Archive::of([("modules/a.ko", saying(info).bytes())]);
     let ramdisk = Ramdisk::new(&bytes).unwrap();
     let error = order(&Archive::new(&ramdisk).unwrap(), &["a"]).unwrap_err();
     assert_eq!(error.to_string(), "modules/a.ko calls itself other; name the file other.ko");
-    let bytes = archive_of([("modules/a.ko".to_string(), Object::saying(b"abi=7").bytes())]);
+    let bytes = cpio::Archive::of([("modules/a.ko", saying(b"abi=7").bytes())]);
     let ramdisk = Ramdisk::new(&bytes).unwrap();
     let error = order(&Archive::new(&ramdisk).unwrap(), &["a"]).unwrap_err();
     assert_eq!(
@@ -72,16 +71,16 @@ fn a_module_bears_its_files_name_and_the_kernels_abi() {
 fn the_extra_folder_is_only_for_what_is_named() {
     let good = |name: &str| {
         let info = format!("name={name}\0version=1\0license=MIT\0abi=1");
-        Object::saying(info.as_bytes()).bytes()
+        saying(info.as_bytes()).bytes()
     };
-    let files = [("modules/a.ko".to_string(), good("a")), ("./modules-extra/b.ko".to_string(), good("b"))];
-    let bytes = archive_of(files);
+    let files = [("modules/a.ko", good("a")), ("./modules-extra/b.ko", good("b"))];
+    let bytes = cpio::Archive::of(files);
     let ramdisk = Ramdisk::new(&bytes).unwrap();
     let archive = Archive::new(&ramdisk).unwrap();
     let shelves: Vec<Shelf> = archive.modules().iter().map(|module| module.shelf).collect();
     assert_eq!(shelves, [Shelf::All, Shelf::Named]);
     assert_eq!(order(&archive, &["b"]).unwrap().len(), 1);
-    let twice = archive_of([("modules/a.ko".into(), good("a")), ("modules-extra/a.ko".into(), good("a"))]);
+    let twice = cpio::Archive::of([("modules/a.ko", good("a")), ("modules-extra/a.ko", good("a"))]);
     let ramdisk = Ramdisk::new(&twice).unwrap();
     let error = Archive::new(&ramdisk).unwrap_err();
     assert_eq!(error.to_string(), "the ramdisk has two modules named a");

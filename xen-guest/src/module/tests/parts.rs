@@ -7,16 +7,14 @@ use start_info::PageCount;
 
 use crate::module::{
     Part, PartKind, Plan,
-    tests::{
-        BASE, ROOM, load,
-        object::{ALLOC, DATA, EXECUTE, NOBITS, Object, PROGBITS, TEXT, WRITE},
-        refusal,
-    },
+    tests::{BASE, ROOM, load, refusal},
 };
+use kit::elf::{ALLOC, EXECUTE, Elf, NOBITS, PROGBITS, WRITE};
+use kit::module::{DATA, TEXT, good};
 
 /// An object with 16 bytes each for its start, of code, constants and variables, and a page of zeros.
-fn starting() -> Object {
-    let mut object = Object::new();
+fn starting() -> Elf {
+    let mut object = good();
     object.section(".init.text", PROGBITS, ALLOC | EXECUTE, &[0x33; 16]);
     object.section(".init.rodata", PROGBITS, ALLOC, &[0x44; 16]);
     object.section(".init.data", PROGBITS, ALLOC | WRITE, &[0x55; 16]);
@@ -58,7 +56,7 @@ fn the_start_may_lie_there_and_the_end_may_not() {
 }
 
 /// An object that exports a symbol.
-fn exporting(name: &str, info: u8, section: u16, value: u64, addend: i64) -> Object {
+fn exporting(name: &str, info: u8, section: u16, value: u64, addend: i64) -> Elf {
     let mut object = starting();
     let index = object.symbol(name, info, section, value);
     object.section(".modexport", PROGBITS, ALLOC, &[0; 8]);
@@ -105,7 +103,7 @@ fn what_cannot_be_exported() {
 #[test]
 fn two_relocations_of_one_place_are_refused() {
     for (second, refused) in [(0, true), (4, true), (7, true), (8, false)] {
-        let mut object = Object::new();
+        let mut object = good();
         object.relocation(DATA, 0, 1, 1, 0).relocation(DATA, second, 1, 1, 0);
         let bytes = object.bytes();
         let plan = Plan::new(&bytes, ROOM).unwrap();

@@ -13,8 +13,10 @@ use crate::module::{
         error::{ArchiveError, GzipError},
         gzip::{self, MAX_UNPACKED},
     },
-    tests::{archive::archive_of, growth::processor_time, object::Object},
+    tests::growth::processor_time,
 };
+use kit::cpio;
+use kit::module::saying;
 
 /// The checksum of gzip, bit by bit.
 fn checksum(bytes: &[u8]) -> u32 {
@@ -39,12 +41,12 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 
 /// An archive of one module that holds its name many times.
 fn with(name: &str) -> Vec<u8> {
-    archive_of([(format!("modules/{name}.ko"), name.repeat(5000).into_bytes())])
+    cpio::Archive::of([(format!("modules/{name}.ko"), name.repeat(5000).into_bytes())])
 }
 
 /// What stands in front of the ramdisk of a machine whose processor wants microcode.
 fn microcode() -> Vec<u8> {
-    archive_of([("kernel/x86/microcode/GenuineIntel.bin".to_string(), vec![0x5a; 10_241])])
+    cpio::Archive::of([("kernel/x86/microcode/GenuineIntel.bin", vec![0x5a; 10_241])])
 }
 
 fn names(bytes: &[u8]) -> Result<Vec<String>, Error> {
@@ -101,10 +103,7 @@ fn every_optional_part_of_a_header_is_passed_over() {
         assert_eq!(names(&bytes).unwrap(), ["one"], "flags {flags}");
         for cut in 2..10 + parts.len() {
             let error = refusal(&bytes[..cut]);
-            assert!(
-                matches!(error, Error::Gzip(GzipError::Truncated { offset: 0, .. })),
-                "flags {flags}, {cut}: {error}"
-            );
+            assert!(matches!(error, Error::Gzip(GzipError::Truncated { offset: 0, .. })), "flags {flags}, {cut}: {error}");
         }
     }
 }
@@ -120,10 +119,7 @@ fn a_gzip_that_is_none_is_told_with_its_place() {
     };
     let method = Error::Gzip(GzipError::Header { offset, method: 7, flags: 0 });
     assert_eq!(behind(&|gzip| gzip[2] = 7), method);
-    assert_eq!(
-        behind(&|gzip| gzip[3] = 0x20),
-        Error::Gzip(GzipError::Header { offset, method: 8, flags: 0x20 })
-    );
+    assert_eq!(behind(&|gzip| gzip[3] = 0x20), Error::Gzip(GzipError::Header { offset, method: 8, flags: 0x20 }));
     let len = packed(&with("one")).len();
     for cut in 2..len {
         assert_eq!(
@@ -140,10 +136,7 @@ fn a_gzip_that_is_none_is_told_with_its_place() {
     let check = behind(&|gzip| gzip[len - 8] ^= 1);
     assert_eq!(check, Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum ^ 1, size) }));
     let check = behind(&|gzip| gzip[len - 2] ^= 1);
-    assert_eq!(
-        check,
-        Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum, size ^ 0x1_0000) })
-    );
+    assert_eq!(check, Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum, size ^ 0x1_0000) }));
     let line = format!(
         "gzip at byte {offset:#x} is damaged: it unpacks to {size:#x} bytes with checksum {sum:#x}, must be {:#x} with {sum:#x}",
         size ^ 0x1_0000
@@ -260,7 +253,7 @@ const MANY: usize = 40_000;
 
 #[test]
 fn the_time_for_many_names_is_that_of_sorting_them() {
-    let bytes = archive_of(scattered(MANY).map(|name| (format!("modules/{name}.ko"), Vec::new())));
+    let bytes = cpio::Archive::of(scattered(MANY).map(|name| (format!("modules/{name}.ko"), Vec::new())));
     let find_all = || {
         let ramdisk = Ramdisk::new(&bytes).unwrap();
         let archive = Archive::new(&ramdisk).unwrap();
@@ -279,9 +272,9 @@ fn the_time_for_many_names_is_that_of_sorting_them() {
 
 #[test]
 fn the_time_for_the_order_of_many_modules_is_that_of_reading_them() {
-    let bytes = archive_of(scattered(MANY).map(|name| {
+    let bytes = cpio::Archive::of(scattered(MANY).map(|name| {
         let info = format!("name={name}\0version=1\0license=MIT\0abi=1");
-        (format!("modules/{name}.ko"), Object::saying(info.as_bytes()).bytes())
+        (format!("modules/{name}.ko"), saying(info.as_bytes()).bytes())
     }));
     let ramdisk = Ramdisk::new(&bytes).unwrap();
     let archive = Archive::new(&ramdisk).unwrap();

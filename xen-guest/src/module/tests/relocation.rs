@@ -7,20 +7,17 @@ use x86_64::VirtAddr;
 
 use crate::module::{
     Error, Kind, Name, Part, PartKind, Plan,
-    tests::{
-        BASE, LOG, ROOM, exports, load,
-        object::{DATA, Object, RODATA, TEXT},
-        refusal,
-    },
+    tests::{BASE, LOG, ROOM, exports, load, refusal},
 };
+use kit::module::{DATA, RODATA, TEXT, good};
 
-/// Where the parts of [`Object::new`] start: one page each, `.bss` follows `.data`.
+/// Where the parts of [`good`] start: one page each, `.bss` follows `.data`.
 const RODATA_AT: u64 = 0x1000;
 const DATA_AT: u64 = 0x2000;
 
 /// Loads an object whose `section` has one relocation at offset 8, and returns what is stored there.
 fn stored(section: u16, kind: u64, symbol: (&str, u8, u16, u64), addend: i64) -> u64 {
-    let mut object = Object::new();
+    let mut object = good();
     let index = object.symbol(symbol.0, symbol.1, symbol.2, symbol.3);
     let bytes = object.relocation(section, 8, kind, index, addend).bytes();
     let image = load(&Plan::new(&bytes, ROOM).unwrap(), BASE).unwrap();
@@ -30,7 +27,7 @@ fn stored(section: u16, kind: u64, symbol: (&str, u8, u16, u64), addend: i64) ->
 
 #[test]
 fn sorts_the_sections_into_parts() {
-    let bytes = Object::new().bytes();
+    let bytes = good().bytes();
     let plan = Plan::new(&bytes, ROOM).unwrap();
     let part = |kind, start, pages| Part { kind, start: PageCount::new(start), pages: PageCount::new(pages) };
     let parts = [
@@ -66,14 +63,14 @@ fn stores_what_the_psabi_says() {
     assert_eq!(stored(DATA, 24, log, -4), (LOG - 4).wrapping_sub(place));
     // The type that does nothing, and the symbol that is none.
     assert_eq!(stored(DATA, 0, constant, 3), 0x2222_2222_2222_2222);
-    let bytes = Object::new().relocation(DATA, 8, 1, 0, 0x77).bytes();
+    let bytes = good().relocation(DATA, 8, 1, 0, 0x77).bytes();
     let image = load(&Plan::new(&bytes, ROOM).unwrap(), BASE).unwrap();
     assert_eq!(image[DATA_AT as usize + 8..][..8], [0x77, 0, 0, 0, 0, 0, 0, 0]);
 }
 
 #[test]
 fn gives_each_symbol_one_slot() {
-    let mut object = Object::new();
+    let mut object = good();
     let log = object.symbol("xen_guest_log", 0x10, 0, 0);
     let own = object.symbol("own", 0x11, DATA, 4);
     object.relocation(TEXT, 0, 9, log, -4).relocation(TEXT, 4, 41, own, -4).relocation(TEXT, 8, 42, log, -4);
@@ -99,7 +96,7 @@ fn names_the_symbol_whose_value_does_not_fit() {
     ];
     for (kind, value, fits, overflows, expected) in cases {
         let make = |addend| {
-            let mut object = Object::new();
+            let mut object = good();
             let symbol = object.symbol("too_far", 0x10, 0xfff1, value);
             object.relocation(TEXT, 0, kind, symbol, addend).bytes()
         };
@@ -112,7 +109,7 @@ fn names_the_symbol_whose_value_does_not_fit() {
             other => panic!("{other}"),
         }
     }
-    let mut object = Object::new();
+    let mut object = good();
     let symbol = object.symbol("", 3, RODATA, 0);
     let line = refusal(&object.relocation(DATA, 0, 10, symbol, 0).bytes()).to_string();
     let wanted =
@@ -122,7 +119,7 @@ fn names_the_symbol_whose_value_does_not_fit() {
 
 #[test]
 fn keeps_alignments_and_asks_the_base_for_them() {
-    let mut object = Object::new();
+    let mut object = good();
     object.sections[1].align = 2 << 20;
     let bytes = object.bytes();
     let plan = Plan::new(&bytes, ROOM).unwrap();

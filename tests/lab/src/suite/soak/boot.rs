@@ -3,8 +3,8 @@
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::{MIB, PAGE, text};
 use crate::setup::release::Release;
-use crate::suite::draw::Draw;
 use crate::suite::ramdisk::Ramdisk;
+use kit::random::Random as Draw;
 
 /// `then=`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use kit::random::asked;
 use proptest::prelude::*;
 use start_info::MapEntry;
 use xen_model::{Domain, Guest, Places};
@@ -145,7 +146,7 @@ pub(super) fn machines() -> impl Strategy<Value = Vec<MapEntry>> {
 
 /// How many guests; `MAP_CASES` says another number.
 fn cases() -> u32 {
-    std::env::var("MAP_CASES").ok().and_then(|number| number.parse().ok()).unwrap_or(150)
+    asked("MAP_CASES", 150) as u32
 }
 
 proptest! {

@@ -1,0 +1,39 @@
+//! Cores of guests as `xl dump-core` writes them.
+//!
+//! *What this is*: sections without segments (docs/misc/dump-core-format.txt of Xen): the notes, the registers of each
+//! processor, shared_info, all pages, and which page has which frame.
+
+use crate::elf::{Elf, Kind, NOTE, PROGBITS, xen_note};
+
+/// The bytes of `struct vcpu_guest_context` of a 64-bit guest.
+pub const CONTEXT: usize = 5168;
+/// `XC_CORE_MAGIC`: a PV guest.
+const PV: u64 = 0xf00f_ebed;
+
+fn bytes_of(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// Writes a core with as many processors as there are contexts, of the words of its pages and pairs of PFN and MFN.
+#[must_use]
+pub fn core_file(contexts: &[u8], shared_info: &[u8], pages: &[u64], p2m: &[u64]) -> Vec<u8> {
+    let header = [PV, (contexts.len() / CONTEXT) as u64, p2m.len() as u64 / 2, 4096];
+    let notes = [
+        xen_note(0x200_0000, &[]),
+        xen_note(0x200_0001, &bytes_of(&header)),
+        xen_note(0x200_0002, &[0; 1280]),
+        xen_note(0x200_0003, &bytes_of(&[1])),
+    ];
+    let mut core = Elf::new(Kind::Core);
+    for (name, kind, entry, place, bytes) in [
+        (".note.Xen", NOTE, 0, 1, notes.concat()),
+        (".xen_prstatus", PROGBITS, CONTEXT as u64, 1, contexts.to_vec()),
+        (".xen_shared_info", PROGBITS, 4096, 1, shared_info.to_vec()),
+        (".xen_pages", PROGBITS, 4096, 4096, bytes_of(pages)),
+        (".xen_p2m", PROGBITS, 16, 1, bytes_of(p2m)),
+    ] {
+        let section = core.section(name, kind, 0, &bytes);
+        (section.align, section.entry, section.place) = (0, entry, place);
+    }
+    core.bytes()
+}

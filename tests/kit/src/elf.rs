@@ -1,0 +1,316 @@
+//! ELF files for x86-64: objects of a compiler, programs of a linker, cores of the toolstack.
+//!
+//! *What this is*: rows and bytes as they are given, right or wrong, put after each other. The structures are those of the crate
+//! `object`. Its writer is not used: it decides by itself what stands in the rows of symbols and names and where they lie,
+//! and tests spoil just that.
+//!
+//! *What must hold*: the section table lies before what its rows are about, so that a cut in the file meets the sections one by one.
+//!
+//! *What is not prevented*: a mistake in `object`'s structures, which the readers under test use too. Those also read
+//! what a compiler, a linker and `xl` made.
+
+use object::LittleEndian;
+use object::elf::{
+    EM_X86_64, ET_CORE, ET_EXEC, ET_REL, FileHeader64, FileType, Ident, NoteHeader64, PT_LOAD, ProgramFlags,
+    ProgramHeader64, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS, SHT_RELA, SHT_STRTAB, SHT_SYMTAB, SectionFlags,
+    SectionHeader64, SectionType, Sym64, SymbolInfo, SymbolOther, SymbolSection,
+};
+use object::endian::{U16, U32, U64};
+use object::pod::bytes_of;
+
+/// A section that may be written.
+pub const WRITE: u64 = 1;
+/// A section that takes memory.
+pub const ALLOC: u64 = 2;
+/// A section of code.
+pub const EXECUTE: u64 = 4;
+
+/// A section with bytes.
+pub const PROGBITS: u32 = SHT_PROGBITS.0;
+/// A section of relocations with addends.
+pub const RELA: u32 = SHT_RELA.0;
+/// A section of notes.
+pub const NOTE: u32 = SHT_NOTE.0;
+/// A section without bytes.
+pub const NOBITS: u32 = SHT_NOBITS.0;
+
+const LE: LittleEndian = LittleEndian;
+const HEADER: u64 = size_of::<FileHeader64<LittleEndian>>() as u64;
+const ROW: u64 = size_of::<SectionHeader64<LittleEndian>>() as u64;
+const SEGMENT: u64 = size_of::<ProgramHeader64<LittleEndian>>() as u64;
+const SYMBOL: u64 = size_of::<Sym64<LittleEndian>>() as u64;
+
+/// What made the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A compiler: names are the last row.
+    Object,
+    /// A linker: the same.
+    Program,
+    /// `xl dump-core`: names are the first row and the last bytes, and there are no symbols.
+    Core,
+}
+
+/// A symbol.
+#[derive(Clone, Debug, Default)]
+pub struct Symbol {
+    /// Its name.
+    pub name: String,
+    /// How it is bound (upper half) and what it is: 1 data, 2 a function.
+    pub info: u8,
+    /// The row of its section.
+    pub section: u16,
+    /// Its address, or its offset in the section.
+    pub value: u64,
+    /// Its bytes.
+    pub size: u64,
+}
+
+/// A section.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: u32,
+    /// Its flags.
+    pub flags: u64,
+    /// The alignment that its row asks for.
+    pub align: u64,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+    /// The size in its row.
+    pub size: u64,
+    /// Another row. For relocations, 0 stands for that of the symbols.
+    pub link: u32,
+    /// For relocations, the row that they are applied to.
+    pub info: u32,
+    /// The size of one of its entries.
+    pub entry: u64,
+    /// A multiple of this is where its bytes begin in the file.
+    pub place: u64,
+}
+
+/// A part of memory that a program is loaded to. No bytes are kept for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// Its first address.
+    pub start: u64,
+    /// Its size.
+    pub len: u64,
+    /// 1 for code, 2 for what is written, 4 for what is read.
+    pub flags: u32,
+}
+
+/// A file in the making. Row 0, the symbols and the names are added when it is written.
+#[derive(Clone, Debug)]
+pub struct Elf {
+    /// What made it.
+    pub kind: Kind,
+    /// Parts of memory.
+    pub segments: Vec<Segment>,
+    /// Sections, the first of which has row 1, of a core row 2.
+    pub sections: Vec<Section>,
+    /// Symbols, the first of which has number 1.
+    pub symbols: Vec<Symbol>,
+}
+
+/// The names of a file, each ended by a zero.
+struct Names(Vec<u8>);
+
+impl Names {
+    fn add(&mut self, name: &str) -> u32 {
+        let at = self.0.len() as u32;
+        self.0.extend(name.bytes());
+        self.0.push(0);
+        at
+    }
+}
+
+impl Section {
+    fn new(name: &str, kind: u32, flags: u64, bytes: &[u8]) -> Self {
+        let (name, bytes, size) = (name.into(), bytes.to_vec(), bytes.len() as u64);
+        Self { name, kind, flags, align: 16, bytes, size, link: 0, info: 0, entry: 0, place: 16 }
+    }
+
+    fn row(&self, name: u32, offset: u64) -> SectionHeader64<LittleEndian> {
+        SectionHeader64 {
+            sh_name: U32::new(LE, name),
+            sh_type: U32::new(LE, SectionType(self.kind)),
+            sh_flags: U64::new(LE, SectionFlags(self.flags)),
+            sh_addr: U64::new(LE, 0),
+            sh_offset: U64::new(LE, offset),
+            sh_size: U64::new(LE, self.size),
+            sh_link: U32::new(LE, self.link),
+            sh_info: U32::new(LE, self.info),
+            sh_addralign: U64::new(LE, self.align),
+            sh_entsize: U64::new(LE, self.entry),
+        }
+    }
+}
+
+impl Elf {
+    /// A file without content.
+    #[must_use]
+    pub const fn new(kind: Kind) -> Self {
+        Self { kind, segments: Vec::new(), sections: Vec::new(), symbols: Vec::new() }
+    }
+
+    /// Adds a section and gives it back to be changed.
+    pub fn section(&mut self, name: &str, kind: u32, flags: u64, bytes: &[u8]) -> &mut Section {
+        self.sections.push_mut(Section::new(name, kind, flags, bytes))
+    }
+
+    /// Adds a symbol and returns its number.
+    pub fn symbol(&mut self, name: &str, info: u8, section: u16, value: u64) -> u64 {
+        self.symbols.push(Symbol { name: name.into(), info, section, value, size: 0 });
+        self.symbols.len() as u64
+    }
+
+    /// Writes the file as it is.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.spoiled(|_, _| {})
+    }
+
+    /// Writes the file; `change` may spoil the rows of the section table, and where they say that their bytes lie.
+    #[must_use]
+    pub fn spoiled(&self, change: impl FnOnce(&mut [Section], &mut [u64])) -> Vec<u8> {
+        let (mut rows, names, name_row) = self.rows();
+        let mut end = HEADER + SEGMENT * self.segments.len() as u64 + ROW * (rows.len() as u64 + 1);
+        let mut offsets = vec![0; rows.len()];
+        let order = self.order(rows.len());
+        for &row in &order {
+            offsets[row] = end.next_multiple_of(rows[row].place);
+            end = offsets[row] + rows[row].bytes.len() as u64;
+        }
+        let places = offsets.clone();
+        change(&mut rows, &mut offsets);
+
+        let mut file = self.headers(rows.len() as u16 + 1, name_row);
+        file.resize(file.len() + ROW as usize, 0);
+        for ((row, offset), name) in rows.iter().zip(&offsets).zip(names) {
+            file.extend(bytes_of(&row.row(name, *offset)));
+        }
+        for row in order {
+            file.resize(places[row] as usize, 0);
+            file.extend(&rows[row].bytes);
+        }
+        file
+    }
+
+    /// Rows in the order in which their bytes lie in the file.
+    fn order(&self, rows: usize) -> Vec<usize> {
+        match self.kind {
+            Kind::Core => (1..rows).chain([0]).collect(),
+            Kind::Object | Kind::Program => (0..rows).collect(),
+        }
+    }
+
+    /// All rows but row 0, where each one's name is, and which row has the names.
+    fn rows(&self) -> (Vec<Section>, Vec<u32>, u16) {
+        let mut rows = self.sections.clone();
+        let mut strings = Names(vec![0]);
+        if self.kind == Kind::Core {
+            let mut names = Section::new(".shstrtab", SHT_STRTAB.0, 0, &[]);
+            (names.align, names.place) = (0, 1);
+            rows.insert(0, names);
+            let names = rows.iter().map(|row| strings.add(&row.name)).collect();
+            rows[0].size = strings.0.len() as u64;
+            rows[0].bytes = strings.0;
+            return (rows, names, 1);
+        }
+        let (symbols, names) = (rows.len() as u32 + 1, rows.len() as u32 + 2);
+        rows.iter_mut().filter(|row| row.kind == RELA && row.link == 0).for_each(|row| row.link = symbols);
+        let mut table = vec![0; SYMBOL as usize];
+        for symbol in &self.symbols {
+            let name = strings.add(&symbol.name);
+            table.extend(bytes_of(&Sym64 {
+                st_name: U32::new(LE, name),
+                st_info: SymbolInfo(symbol.info),
+                st_other: SymbolOther(0),
+                st_shndx: U16::new(LE, SymbolSection(symbol.section)),
+                st_value: U64::new(LE, symbol.value),
+                st_size: U64::new(LE, symbol.size),
+            }));
+        }
+        let mut table = Section::new(".symtab", SHT_SYMTAB.0, 0, &table);
+        (table.link, table.entry) = (names, SYMBOL);
+        rows.push(table);
+        let mut places: Vec<u32> = rows.iter().map(|row| strings.add(&row.name)).collect();
+        places.push(strings.add(".strtab"));
+        rows.push(Section::new(".strtab", SHT_STRTAB.0, 0, &strings.0));
+        (rows, places, names as u16)
+    }
+
+    /// The file header and the program headers.
+    fn headers(&self, rows: u16, name_row: u16) -> Vec<u8> {
+        let segments = self.segments.len() as u64;
+        let header = FileHeader64 {
+            e_ident: Ident {
+                magic: object::elf::ELFMAG,
+                class: object::elf::ELFCLASS64,
+                data: object::elf::ELFDATA2LSB,
+                version: object::elf::EV_CURRENT,
+                os_abi: object::elf::ELFOSABI_NONE,
+                abi_version: 0,
+                padding: [0; 7],
+            },
+            e_type: U16::new(LE, self.kind.number()),
+            e_machine: U16::new(LE, EM_X86_64),
+            e_version: U32::new(LE, object::elf::EV_CURRENT.0.into()),
+            e_entry: U64::new(LE, 0),
+            e_phoff: U64::new(LE, if segments == 0 { 0 } else { HEADER }),
+            e_shoff: U64::new(LE, HEADER + SEGMENT * segments),
+            e_flags: U32::new(LE, object::elf::FileFlags(0)),
+            e_ehsize: U16::new(LE, HEADER as u16),
+            e_phentsize: U16::new(LE, SEGMENT as u16),
+            e_phnum: U16::new(LE, segments as u16),
+            e_shentsize: U16::new(LE, ROW as u16),
+            e_shnum: U16::new(LE, rows),
+            e_shstrndx: U16::new(LE, SymbolSection(name_row)),
+        };
+        let mut file = bytes_of(&header).to_vec();
+        for segment in &self.segments {
+            file.extend(bytes_of(&ProgramHeader64 {
+                p_type: U32::new(LE, PT_LOAD),
+                p_flags: U32::new(LE, ProgramFlags(segment.flags)),
+                p_offset: U64::new(LE, 0),
+                p_vaddr: U64::new(LE, segment.start),
+                p_paddr: U64::new(LE, segment.start),
+                p_filesz: U64::new(LE, 0),
+                p_memsz: U64::new(LE, segment.len),
+                p_align: U64::new(LE, 4096),
+            }));
+        }
+        file
+    }
+}
+
+impl Kind {
+    const fn number(self) -> FileType {
+        match self {
+            Self::Object => ET_REL,
+            Self::Program => ET_EXEC,
+            Self::Core => ET_CORE,
+        }
+    }
+}
+
+/// A note of Xen's in a section of notes.
+#[must_use]
+pub fn xen_note(kind: u32, content: &[u8]) -> Vec<u8> {
+    let header = NoteHeader64 {
+        n_namesz: U32::new(LE, 4),
+        n_descsz: U32::new(LE, content.len() as u32),
+        n_type: U32::new(LE, object::elf::NoteType(kind)),
+    };
+    [bytes_of(&header), b"Xen\0", content].concat()
+}
+
+/// A program of these parts of memory: a kernel.
+#[must_use]
+pub fn kernel(segments: &[Segment], symbols: &[Symbol]) -> Vec<u8> {
+    let (segments, symbols) = (segments.to_vec(), symbols.to_vec());
+    Elf { segments, symbols, ..Elf::new(Kind::Program) }.bytes()
+}

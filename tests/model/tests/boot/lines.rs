@@ -1,0 +1,180 @@
+//! What a boot says of itself, while it runs and after it: each number in its place.
+
+use std::cell::RefCell;
+use std::sync::Once;
+
+use log::{LevelFilter, Log, Metadata, Record};
+use xen_model::{Booted, Guest, Ramdisk};
+
+use crate::host::{RESERVED, dom0_beside, map};
+
+thread_local! {
+    static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps what is said, by thread: a test is one.
+struct Keeper;
+
+impl Log for Keeper {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        SAID.with_borrow_mut(|said| said.push(record.args().to_string()));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Boots, and returns what was said meanwhile.
+fn said(guest: &Guest) -> (Booted, Vec<String>) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Keeper).unwrap();
+        log::set_max_level(LevelFilter::Trace);
+    });
+    SAID.take();
+    let booted = guest.build().unwrap().boot().unwrap();
+    (booted, SAID.take())
+}
+
+#[test]
+fn a_boot_says_what_it_copied_and_released() {
+    // Leaves 16 to 20 have no page, and three more have a few.
+    let holes = vec![0x2000..0x2a00, 0x3001..0x3002];
+    let guest = Guest { holes, image_start: 0x400, ..Guest::new(0x4000 + 5) };
+    let (booted, said) = said(&guest);
+    let places = &booted.places;
+    let (tables, stack, list) = (&places.tables, places.stack, &places.list);
+    let expected = [
+        "P2M: 28 leaves copied to __va, 5 shared as missing".to_owned(),
+        format!(
+            "released: page tables {:#x}..{:#x}, boot stack {stack:#x}..{:#x}, P2M list {:#x}..{:#x}",
+            tables.start,
+            tables.end,
+            stack + 1,
+            list.start,
+            list.end
+        ),
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_boot_says_that_the_list_was_left() {
+    let (booted, said) = said(&Guest::new(0x4000).with_command_line("revector=off"));
+    let (tables, stack) = (&booted.places.tables, booted.places.stack);
+    let list = 0xffff_ffff_8000_0000 + booted.places.list.start * 4096;
+    let expected = [
+        format!("P2M: left at {list:#x} as the builder put it"),
+        format!(
+            "released: page tables {:#x}..{:#x}, boot stack {stack:#x}..{:#x}, no P2M list",
+            tables.start,
+            tables.end,
+            stack + 1
+        ),
+    ];
+    assert_eq!(said, expected);
+}
+
+/// 0x123 pages make room: 0x20 of them find a number, 0x102 go back, and one of the ramdisk is in use.
+#[test]
+fn a_boot_says_what_made_room() {
+    let guest = Guest::dom0(0x6000).with_ramdisk(Ramdisk::of(vec![7; 0x3456]));
+    let ramdisk = guest.build().unwrap().places.ramdisk.unwrap();
+    let last = ramdisk.end - 1;
+    let machine_map = map(0x6020, &[(last, last + 1, RESERVED), (0x5000, 0x5122, RESERVED)]);
+    let (booted, said) = said(&Guest { machine_map, ..guest });
+    let arranged = "memory map: 32 pages moved, 258 given back, 1 in use where the machine has no RAM, 290 identity; 24608 \
+                    numbers for 24576 pages";
+    assert_eq!(said[0], arranged);
+    let new = booted.running.ramdisk_pages().unwrap();
+    let moved = format!(
+        "ramdisk: moved from pfn {:#x}..{:#x} to pfn {}..{}",
+        ramdisk.start,
+        ramdisk.end,
+        new.start(),
+        new.end()
+    );
+    assert_eq!(said.last(), Some(&moved));
+}
+
+/// Memory, not numbers: between 1 GiB and 4 GiB this host has none.
+#[test]
+fn a_long_boot_says_how_much_memory_is_mapped() {
+    let pages = 20 << 18;
+    let guest = dom0_beside(pages, pages + (3 << 18), (1 << 18, 4 << 18));
+    let (_, said) = said(&guest.with_notes());
+    let told: Vec<&String> = said.iter().filter(|line| line.starts_with("mapping memory")).collect();
+    assert_eq!(told, ["mapping memory: 8 of 20 GiB", "mapping memory: 16 of 20 GiB"]);
+}
+
+#[test]
+fn the_picture_shows_every_region_and_counts_pages() {
+    let guest = Guest::new(3000 * 256 + 1).with_command_line("map=lazy");
+    let booted = guest.build().unwrap().boot().unwrap();
+    let running = &booted.running;
+    let mapped = running.mapped().get();
+    assert!(mapped < guest.pages && running.free() != mapped);
+    let picture = running.picture().to_string();
+    let lines: Vec<&str> = picture.lines().collect();
+    let (last, rows) = lines.split_last().unwrap();
+    let mut regions = running.regions().to_vec();
+    regions.sort_unstable_by_key(mmu::Region::start);
+    let expected: Vec<String> = (regions.iter())
+        .map(|region| {
+            let pages = region.pages().get();
+            format!(
+                "  {:016x} .. {:016x}  {:<16} {pages} pages",
+                region.start(),
+                region.last(),
+                region.name()
+            )
+        })
+        .collect();
+    assert_eq!(rows, expected);
+    let image = 0xffff_ffff_8000_0000 + booted.places.image.end * 4096;
+    let end = format!(
+        "  image ends at {image:#x}, modules end at 0xffffffffa0000000; {mapped} of {} pages mapped, {} free",
+        guest.pages,
+        running.free()
+    );
+    assert_eq!(*last, end);
+}
+
+#[test]
+fn the_report_shows_every_number_of_a_stage() {
+    let booted = Guest::new(0x4000).build().unwrap().boot().unwrap();
+    let report = booted.running.report();
+    let total: u64 = report.records().iter().map(|record| record.took).sum();
+    let text = report.to_string();
+    let json = report.json().to_string();
+    assert_eq!(text.lines().next(), Some("  stage         of all ticks  hypercalls  frames"));
+    assert_eq!(
+        (text.lines().count(), json.lines().count()),
+        (report.records().len() + 1, report.records().len())
+    );
+    let mut before = 0;
+    for ((record, line), json) in report.records().iter().zip(text.lines().skip(1)).zip(json.lines()) {
+        let share = record.took * 100 / total;
+        let bar = "#".repeat(share as usize / 5);
+        let columns = [record.took, record.hypercalls, record.frames].map(|number| number.to_string());
+        let found: Vec<&str> = line[14..].split_whitespace().collect();
+        assert_eq!(line[2..14].trim_end(), record.stage.to_string());
+        assert_eq!(found[..2], [share.to_string().as_str(), "%"], "{line}");
+        assert_eq!(found[2..5], columns, "{line}");
+        assert_eq!(found.get(5).copied().unwrap_or_default(), bar, "{line}");
+        let expected = format!(
+            "@report {{\"stage\":\"{}\",\"tsc\":{},\"took\":{},\"hypercalls\":{},\"frames\":{}}}",
+            record.stage, record.ticks, record.took, record.hypercalls, record.frames
+        );
+        assert_eq!(json, expected);
+        assert!(record.ticks > before && record.ticks > record.took, "a time, not a duration");
+        before = record.ticks;
+    }
+    let counted: u64 = report.records().iter().map(|record| record.hypercalls).sum();
+    assert_eq!(counted, booted.machine().calls());
+    let frames: u64 = report.records().iter().map(|record| record.frames).sum();
+    assert_eq!(frames, booted.running.parts().map.taken());
+}

@@ -1,0 +1,18 @@
+//! Memory maps of hosts.
+
+use start_info::MapEntry;
+use xen_model::Guest;
+
+pub(crate) const RAM: u32 = 1;
+pub(crate) const RESERVED: u32 = 2;
+
+/// The map of a machine with memory up to page `end`, but for the holes.
+pub(crate) fn map(end: u64, holes: &[(u64, u64, u32)]) -> Vec<MapEntry> {
+    let line = |&(start, end, kind)| MapEntry { start: start << 12, len: (end - start) << 12, kind };
+    [(0, end, RAM)].iter().chain(holes).map(line).collect()
+}
+
+/// A dom0 of `pages` pages on a host with memory up to page `end`, but for a hole.
+pub(crate) fn dom0_beside(pages: u64, end: u64, hole: (u64, u64)) -> Guest {
+    Guest { machine_map: map(end, &[(hole.0, hole.1, RESERVED)]), ..Guest::dom0(pages) }
+}

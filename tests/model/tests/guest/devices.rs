@@ -1,0 +1,301 @@
+//! Device memory: what may be asked for, and what Xen refuses in the middle.
+
+use mmu::{Errno, Error, IoAccess, IoPages, Refused, layout::IO_MAP};
+use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
+
+use crate::after::{Booted, booted};
+use crate::host::dom0_beside;
+use crate::{HOLE, dom0};
+
+fn map(booted: &mut Booted, pages: u64) -> Result<IoPages, Error> {
+    booted.running.map_device(Mfn::new(HOLE.0), PageCount::new(pages), IoAccess::Read)
+}
+
+fn identity(booted: &mut Booted, start: u64, end: u64) -> Result<IoPages, Error> {
+    let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
+    booted.running.map_identity(pages, IoAccess::Read)
+}
+
+/// None, and more than there are addresses, tables or frames for. Nothing is looked at page by page for that.
+#[test]
+fn a_number_of_pages_that_cannot_be_is_refused_at_once() {
+    let mut booted = booted(dom0(0x6000));
+    let (calls, accesses) = (booted.machine().calls(), booted.machine().accesses());
+    assert_eq!(map(&mut booted, 0).unwrap_err(), Error::NoPages);
+    for pages in [(1 << 27) + 1, 1 << 28, (1 << 40) - 1] {
+        let error = map(&mut booted, pages).unwrap_err();
+        assert!(matches!(error, Error::IoFull { wanted, .. } if wanted.get() == pages), "{error}");
+    }
+    // Addresses there are, but not as many tables.
+    for pages in [1 << 27, 1 << 25] {
+        let error = map(&mut booted, pages).unwrap_err();
+        assert!(matches!(error, Error::NoFrames { .. }), "{error}");
+    }
+    let empty = PfnRange::try_new(Pfn::new(HOLE.0), PageCount::ZERO).unwrap();
+    assert_eq!(booted.running.map_identity(empty, IoAccess::Read).unwrap_err(), Error::NoPages);
+    assert!(matches!(identity(&mut booted, HOLE.0, 1 << 36), Err(Error::NotIdentity { .. })));
+    let error = identity(&mut booted, 0x10_0000, 1 << 35).unwrap_err();
+    assert!(matches!(error, Error::NoFrames { .. }), "{error}");
+    assert_eq!(booted.machine().calls(), calls, "Xen was asked");
+    assert!(booted.machine().accesses() - accesses < 100, "each page was looked at");
+}
+
+/// Each of the frames is looked at, not the first alone.
+#[test]
+fn the_guests_own_memory_at_the_end_of_a_range_is_no_device() {
+    let mut booted = booted(dom0(0x6000));
+    let own = booted.machine().held_mfn(0x5000).unwrap();
+    for pages in [2, 3, 7] {
+        let first = Mfn::new(own.get() + 1 - pages);
+        let error = booted.running.map_device(first, PageCount::new(pages), IoAccess::Read).unwrap_err();
+        let Error::OwnMemory { mfn, .. } = error else { panic!("{error}") };
+        assert!((first.get()..=own.get()).contains(&mfn.get()));
+    }
+    booted.audit();
+}
+
+#[test]
+fn what_is_mapped_at_its_own_address_is_not_mapped_there_twice() {
+    let mut booted = booted(dom0(0x6000));
+    let pages = identity(&mut booted, HOLE.0, HOLE.1).unwrap();
+    for (start, end) in
+        [(HOLE.0, HOLE.1), (HOLE.0, HOLE.0 + 1), (HOLE.1 - 1, HOLE.1), (HOLE.0 + 1, HOLE.0 + 2)]
+    {
+        let error = identity(&mut booted, start, end).unwrap_err();
+        let Error::Overlap { wanted, holder } = error else { panic!("{error}") };
+        assert_eq!((wanted.start().as_u64(), wanted.last() + 1), (start << 12, end << 12));
+        assert_eq!(holder, pages.region());
+    }
+    // A device's addresses are others, also for the same frames.
+    let device = map(&mut booted, 2).unwrap();
+    booted.running.unmap_device(pages).unwrap();
+    let again = identity(&mut booted, HOLE.0 + 1, HOLE.1).unwrap();
+    assert!(booted.running.read_device(&again, 0, Index::FIRST).is_some());
+    assert!(booted.running.read_device(&device, 1, Index::FIRST).is_some());
+    booted.audit();
+}
+
+/// A mapping that Xen stopped to take away is not read: some of its pages are gone.
+#[test]
+fn what_xen_stopped_to_unmap_is_not_read_and_keeps_its_addresses() {
+    for at_its_own_address in [false, true] {
+        let mut booted = booted(dom0(0x6000));
+        let pages = match at_its_own_address {
+            true => identity(&mut booted, HOLE.0, HOLE.0 + 4).unwrap(),
+            false => map(&mut booted, 4).unwrap(),
+        };
+        let region = pages.region();
+        booted.machine_mut().cut_at(1, 2, Errno::EBUSY);
+        let (torn, error) = booted.running.unmap_device(pages).unwrap_err();
+        assert!(matches!(error, Error::Refused(Refused { done: 2, .. })), "{error}");
+        for page in 0..4 {
+            assert_eq!(booted.running.read_device(&torn, page, Index::FIRST), None);
+        }
+        match at_its_own_address {
+            true => {
+                assert!(matches!(identity(&mut booted, HOLE.0 + 3, HOLE.0 + 4), Err(Error::Overlap { .. })))
+            }
+            false => assert!(!map(&mut booted, 4).unwrap().region().overlaps(&region)),
+        }
+        booted.running.unmap_device(torn).unwrap();
+        let again = match at_its_own_address {
+            true => identity(&mut booted, HOLE.0, HOLE.0 + 4).unwrap(),
+            false => map(&mut booted, 4).unwrap(),
+        };
+        assert_eq!(again.region(), region);
+        booted.audit();
+    }
+}
+
+/// What was mapped of a refused request, and could not be taken away, keeps its addresses until it can.
+#[test]
+fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
+    let mut booted = booted(dom0(0x6000));
+    let tables = map(&mut booted, 4).unwrap();
+    booted.running.unmap_device(tables).unwrap();
+    booted.machine_mut().cut_at(1, 3, Errno::ENOMEM);
+    booted.machine_mut().cut_at(2, 0, Errno::ENOMEM);
+    let error = map(&mut booted, 4).unwrap_err();
+    assert!(matches!(error, Error::Refused(Refused { done: 3, errno: Errno::ENOMEM, .. })), "{error}");
+    assert!(booted.machine().live_leaf(IO_MAP.as_u64()).is_ok(), "nothing was left");
+    // Of a shorter range, so that it covers not all that was left.
+    let pages = map(&mut booted, 1).unwrap();
+    assert_eq!(pages.region().start(), IO_MAP);
+    assert!(booted.running.read_device(&pages, 0, Index::FIRST).is_some());
+    assert!(
+        booted.machine().live_leaf(IO_MAP.as_u64() + 2 * 4096).is_err(),
+        "nobody has it, and it is mapped"
+    );
+    booted.audit();
+}
+
+/// Where each new table needs a frame and there are few, a long range ends with a line, and all frames are back.
+#[test]
+fn a_range_with_too_few_frames_for_its_tables_leaves_none() {
+    let mut booted = booted(dom0(0x2345));
+    let kept: Vec<_> = std::iter::from_fn(|| booted.running.take_frame().ok()).collect();
+    assert!(!kept.is_empty());
+    let error = map(&mut booted, 4).unwrap_err();
+    assert!(matches!(error, Error::NoFrames { .. }), "{error}");
+    assert_eq!(booted.running.free(), 0);
+    for frame in kept {
+        booted.running.give_frame(frame);
+    }
+    let _mapped = map(&mut booted, 4).unwrap();
+    booted.audit();
+}
+
+#[test]
+fn the_guests_own_memory_is_no_device() {
+    let mut booted = booted(dom0(0x6000));
+    for pfn in [0x1000, 0x5000] {
+        let mfn = booted.machine().held_mfn(pfn).unwrap();
+        let error = booted.running.map_device(mfn, PageCount::new(1), IoAccess::Read).unwrap_err();
+        assert_eq!(error, Error::OwnMemory { mfn, pfn: Pfn::new(pfn) });
+    }
+    for (start, end) in [(0xa0, 0x101), (0x9f, 0xa1), (0, 1), (0x3000, 0x3001)] {
+        let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
+        let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
+        assert!(matches!(error, Error::NotIdentity { .. }), "{start:#x}..{end:#x}: {error}");
+    }
+    booted.audit();
+}
+
+#[test]
+fn what_xen_refuses_of_device_memory_leaves_nothing_mapped() {
+    let mut booted = booted(dom0(0x6000));
+    // The last page is another domain's.
+    let other = booted.machine().other_domains_frame();
+    let error = booted.running.map_device(other, PageCount::new(1), IoAccess::ReadWrite).unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    let pages = PageCount::new(HOLE.1 - HOLE.0);
+    booted.machine_mut().cut_at(2, 3, mmu::Errno::EPERM);
+    let error = booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read);
+    let page = match error {
+        Err(Error::Refused { .. }) => {
+            booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read).unwrap()
+        }
+        other => other.unwrap(),
+    };
+    assert_eq!(page.region().start(), IO_MAP, "the addresses were free again");
+    booted.audit();
+}
+
+/// The frames before the guest's first are another's or none, so a range can reach into the guest from below.
+#[test]
+fn every_frame_of_a_device_range_is_looked_at() {
+    let mut booted = booted(dom0(0x6000));
+    let (mfn, pfn) = (0x100..0x6000)
+        .filter_map(|pfn| booted.machine().held_mfn(pfn).map(|mfn| (mfn, pfn)))
+        .min_by_key(|(mfn, _)| mfn.get())
+        .unwrap();
+    for before in [1, 2, 513] {
+        let first = Mfn::new(mfn.get() - before);
+        for pages in [before + 1, before + 2] {
+            let calls = booted.machine().calls();
+            let error = booted.running.map_device(first, PageCount::new(pages), IoAccess::Read).unwrap_err();
+            assert_eq!(error, Error::OwnMemory { mfn, pfn: Pfn::new(pfn) }, "{before} before, {pages} pages");
+            assert_eq!(booted.machine().calls(), calls);
+        }
+    }
+}
+
+#[test]
+fn every_page_of_an_identity_range_is_looked_at() {
+    let mut booted = booted(dom0(0x6000));
+    for (start, end, wrong) in [(HOLE.0, HOLE.1 + 1, HOLE.1), (HOLE.0, HOLE.1 + 0x300, HOLE.1)] {
+        let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
+        let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
+        assert_eq!(error, Error::NotIdentity { pfn: Pfn::new(wrong) });
+    }
+}
+
+/// Above 2^47 bytes an address of the machine would be one of the upper half, or none.
+#[test]
+fn what_the_lower_half_has_no_address_for_is_not_mapped_there() {
+    let mut booted = booted(dom0(0x6000));
+    let most = 1 << 35;
+    for (start, end) in
+        [(most, most + 1), (most - 1, most + 1), (most - 3, most + 5), ((1 << 36) + 7, (1 << 36) + 9)]
+    {
+        assert_eq!(booted.running.entry(Pfn::new(start)), p2m::Entry::Identity);
+        let calls = booted.machine().calls();
+        let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
+        let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
+        assert_eq!(error, Error::NotIdentity { pfn: Pfn::new(start) });
+        assert_eq!(booted.machine().calls(), calls);
+    }
+}
+
+#[test]
+fn overlapping_identity_ranges_are_refused_with_both() {
+    let mut booted = booted(dom0(0x6000));
+    let range = |start, end| PfnRange::between(Pfn::new(start), Pfn::new(end));
+    let held = booted.running.map_identity(range(0xa8, 0xb0), IoAccess::Read).unwrap();
+    for (start, end) in [(0xa8, 0xb0), (0xa0, 0xa9), (0xaf, 0xb1), (0xaa, 0xab), (0xa0, 0x100)] {
+        let error = booted.running.map_identity(range(start, end), IoAccess::Read).unwrap_err();
+        match error {
+            Error::Overlap { wanted, holder } => {
+                assert_eq!((wanted.start().as_u64(), holder), (start << 12, held.region()));
+            }
+            other => panic!("{other}"),
+        }
+    }
+    for (start, end) in [(0xa0, 0xa8), (0xb0, 0x100)] {
+        let _beside = booted.running.map_identity(range(start, end), IoAccess::Read).unwrap();
+    }
+}
+
+#[test]
+fn what_xen_stopped_unmapping_is_not_read() {
+    let mut whole = booted(dom0(0x6000));
+    let pages = whole.running.map_device(Mfn::new(HOLE.0), PageCount::new(3), IoAccess::Read).unwrap();
+    assert!(whole.running.read_device(&pages, 2, Index::FIRST).is_some());
+    for done in 0..3 {
+        let mut booted = booted(dom0(0x6000));
+        let pages = booted.running.map_device(Mfn::new(HOLE.0), PageCount::new(3), IoAccess::Read).unwrap();
+        booted.machine_mut().cut_at(1, done, mmu::Errno::ENOMEM);
+        let (pages, error) = booted.running.unmap_device(pages).unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }));
+        for page in 0..3 {
+            assert_eq!(
+                booted.running.read_device(&pages, page, Index::FIRST),
+                None,
+                "{done} done, page {page}"
+            );
+        }
+        booted.running.unmap_device(pages).unwrap();
+    }
+}
+
+/// The map may say that there is no RAM at 0: the address is the null pointer all the same.
+#[test]
+fn the_null_pointer_is_never_mapped() {
+    let mut booted = booted(dom0_beside(0x6000, 0x7000, (0, 4)));
+    assert_eq!(booted.running.entry(Pfn::new(0)), p2m::Entry::Identity);
+    for end in [1, 4] {
+        let pages = PfnRange::between(Pfn::new(0), Pfn::new(end));
+        let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
+        assert_eq!(error, Error::NotIdentity { pfn: Pfn::new(0) });
+    }
+    let pages = PfnRange::between(Pfn::new(1), Pfn::new(4));
+    assert!(!matches!(booted.running.map_identity(pages, IoAccess::Read), Err(Error::NotIdentity { .. })));
+}
+
+/// The three tables of a first mapping, refused after each of their requests: each is undone in the live tables of both spaces.
+#[test]
+fn tables_that_xen_refuses_are_given_back() {
+    for done in 0..5 {
+        let mut booted = booted(dom0(0x6000));
+        let _further = booted.running.new_space().unwrap();
+        let free = booted.running.free();
+        booted.machine_mut().cut_at(1, done, Errno::ENOMEM);
+        let error = map(&mut booted, 4).unwrap_err();
+        assert!(matches!(error, Error::Refused(Refused { errno: Errno::ENOMEM, .. })), "{done}: {error}");
+        assert_eq!(booted.running.free(), free, "{done}");
+        booted.audit();
+        let _mapped = map(&mut booted, 4).unwrap();
+        assert_eq!(booted.running.free(), free - 3, "{done}");
+        booted.audit();
+    }
+}

@@ -1,5 +1,0 @@
-//! Firmware made by hand, right and damaged.
-
-mod acpi;
-mod efi;
-mod host;
