@@ -60,9 +60,15 @@ fn zeros_may_follow_and_nothing_else() {
     let offset = bytes.len() as u64;
     let mut rubbish = bytes.clone();
     rubbish.extend(b"rubbish");
-    assert_eq!(found(&rubbish).unwrap_err(), Error::Archive(ArchiveError::NotAnArchive { offset, found: *b"rubbis" }));
+    assert_eq!(
+        found(&rubbish).unwrap_err(),
+        Error::Archive(ArchiveError::NotAnArchive { offset, found: *b"rubbis" })
+    );
     bytes.extend(b"070701 and then rubbish");
-    assert_eq!(found(&bytes).unwrap_err(), Error::Archive(ArchiveError::Truncated { offset, wanted: 110, present: 23 }));
+    assert_eq!(
+        found(&bytes).unwrap_err(),
+        Error::Archive(ArchiveError::Truncated { offset, wanted: 110, present: 23 })
+    );
 }
 
 #[test]
@@ -114,7 +120,10 @@ fn takes_digits_only() {
     for digits in [*b"+000012D", *b"        ", *b"0000012\0", *b"0000012g"] {
         let mut bytes = sample();
         bytes[54..62].copy_from_slice(&digits);
-        assert_eq!(found(&bytes).unwrap_err(), Error::Archive(ArchiveError::Field { offset: 54, found: digits }));
+        assert_eq!(
+            found(&bytes).unwrap_err(),
+            Error::Archive(ArchiveError::Field { offset: 54, found: digits })
+        );
     }
 }
 
@@ -123,7 +132,10 @@ fn survives_sizes_up_to_the_largest() {
     for at in [54, 94] {
         let mut bytes = sample();
         bytes[at..at + 8].copy_from_slice(b"FFFFFFFF");
-        assert!(matches!(found(&bytes), Err(Error::Archive(ArchiveError::Truncated { wanted: 0xffff_ffff, .. }))));
+        assert!(matches!(
+            found(&bytes),
+            Err(Error::Archive(ArchiveError::Truncated { wanted: 0xffff_ffff, .. }))
+        ));
     }
 }
 

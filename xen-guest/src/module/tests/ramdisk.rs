@@ -103,7 +103,10 @@ fn every_optional_part_of_a_header_is_passed_over() {
         assert_eq!(names(&bytes).unwrap(), ["one"], "flags {flags}");
         for cut in 2..10 + parts.len() {
             let error = refusal(&bytes[..cut]);
-            assert!(matches!(error, Error::Gzip(GzipError::Truncated { offset: 0, .. })), "flags {flags}, {cut}: {error}");
+            assert!(
+                matches!(error, Error::Gzip(GzipError::Truncated { offset: 0, .. })),
+                "flags {flags}, {cut}: {error}"
+            );
         }
     }
 }
@@ -119,7 +122,10 @@ fn a_gzip_that_is_none_is_told_with_its_place() {
     };
     let method = Error::Gzip(GzipError::Header { offset, method: 7, flags: 0 });
     assert_eq!(behind(&|gzip| gzip[2] = 7), method);
-    assert_eq!(behind(&|gzip| gzip[3] = 0x20), Error::Gzip(GzipError::Header { offset, method: 8, flags: 0x20 }));
+    assert_eq!(
+        behind(&|gzip| gzip[3] = 0x20),
+        Error::Gzip(GzipError::Header { offset, method: 8, flags: 0x20 })
+    );
     let len = packed(&with("one")).len();
     for cut in 2..len {
         assert_eq!(
@@ -136,7 +142,10 @@ fn a_gzip_that_is_none_is_told_with_its_place() {
     let check = behind(&|gzip| gzip[len - 8] ^= 1);
     assert_eq!(check, Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum ^ 1, size) }));
     let check = behind(&|gzip| gzip[len - 2] ^= 1);
-    assert_eq!(check, Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum, size ^ 0x1_0000) }));
+    assert_eq!(
+        check,
+        Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum, size ^ 0x1_0000) })
+    );
     let line = format!(
         "gzip at byte {offset:#x} is damaged: it unpacks to {size:#x} bytes with checksum {sum:#x}, must be {:#x} with {sum:#x}",
         size ^ 0x1_0000
