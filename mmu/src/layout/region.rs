@@ -10,15 +10,16 @@ use x86_64::VirtAddr;
 pub struct Region {
     name: &'static str,
     start: VirtAddr,
-    pages: PageCount,
+    /// The last byte, because the top region ends with the address space.
+    last: u64,
 }
 
 impl Region {
     /// Describes the `pages` pages from `start` on; at least one, and none behind the end of the address space.
     #[must_use]
     pub fn new(name: &'static str, start: VirtAddr, pages: PageCount) -> Self {
-        let room = (u64::MAX - start.as_u64()) / PAGE_SIZE + 1;
-        Self { name, start, pages: PageCount::clamped(pages.get().clamp(1, room)) }
+        let bytes = pages.bytes().max(PAGE_SIZE);
+        Self { name, start, last: start.as_u64().saturating_add(bytes - 1) }
     }
 
     /// Returns the region's name.
@@ -33,16 +34,16 @@ impl Region {
         self.start
     }
 
-    /// Returns the last address: the top region ends with the address space, so it may have no address behind it.
+    /// Returns the last address.
     #[must_use]
     pub const fn last(&self) -> u64 {
-        self.start.as_u64() + (self.pages.bytes() - 1)
+        self.last
     }
 
     /// Returns the number of pages.
     #[must_use]
     pub const fn pages(&self) -> PageCount {
-        self.pages
+        PageCount::clamped((self.last - self.start.as_u64()) / PAGE_SIZE + 1)
     }
 
     /// Returns the address of each page, in ascending order.
@@ -53,8 +54,7 @@ impl Region {
 
     /// Returns the region in pieces that end at every multiple of `reach` bytes, so that one table covers each.
     pub(crate) fn pieces(&self, reach: u64) -> impl Iterator<Item = Self> + use<> {
-        let Self { name, start, .. } = *self;
-        let last = self.last();
+        let Self { name, start, last } = *self;
         (start.as_u64() / reach..=last / reach).map(move |piece| {
             let first = start.as_u64().max(piece * reach);
             let pages = (last.min(piece * reach + (reach - 1)) - first) / PAGE_SIZE + 1;
@@ -65,13 +65,13 @@ impl Region {
     /// Tells whether the two share an address.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.start.as_u64() <= other.last() && other.start.as_u64() <= self.last()
+        self.start.as_u64() <= other.last && other.start.as_u64() <= self.last
     }
 }
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:#x}..{:#x}", self.name, self.start.as_u64(), self.last().wrapping_add(1))
+        write!(f, "{} {:#x}..{:#x}", self.name, self.start.as_u64(), self.last.wrapping_add(1))
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! *What is not prevented*: a second writable mapping that is not in the [`View`]. Xen refuses the hook then.
 
-use p2m::Frame;
+use p2m::{Frame, Sealed};
 use start_info::{Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
@@ -36,9 +36,8 @@ impl<L: Level> Table<L, Draft> {
         batch: &mut Batch,
         view: &View,
     ) -> Result<Table<L, Frozen>, Error> {
-        let frame = self.into_frame();
-        let mfn = seal_page(machine, batch, view, frame.pfn())?;
-        Ok(Table::of_sealed(&frame.into_sealed(view.authority()), mfn))
+        let (frame, mfn) = seal(machine, batch, view, self.into_frame())?;
+        Ok(Table::of_sealed(&frame, mfn))
     }
 }
 
@@ -53,6 +52,20 @@ impl<L: Level> Table<L, Frozen> {
             Err(error) => Err((self, error)),
         }
     }
+}
+
+/// Takes the writable mappings of a frame away, by way of the batch; returns its machine frame with it.
+///
+/// # Errors
+/// As [`seal_page`].
+pub(crate) fn seal<M: Machine>(
+    machine: &mut M,
+    batch: &mut Batch,
+    view: &View,
+    frame: Frame,
+) -> Result<(Frame<Sealed>, Mfn), Error> {
+    let mfn = seal_page(machine, batch, view, frame.pfn())?;
+    Ok((frame.into_sealed(view.authority()), mfn))
 }
 
 /// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more; returns its machine frame.

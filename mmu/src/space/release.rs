@@ -74,7 +74,13 @@ pub fn release<M: Machine>(
         },
     };
     let ranges: ArrayVec<PfnRange, 3> = [released.tables, released.stack, released.list].into();
-    map.view().each_table(machine, |_, table| match ranges.iter().find(|range| range.contains(table)) {
+    // Nearly all tables lie outside of all three.
+    let bounds = ranges.iter().filter(|range| !range.is_empty()).fold(released.stack, |all, range| {
+        PfnRange::between(all.start().min(range.start()), all.end().max(range.end()))
+    });
+    let within =
+        |table: Pfn| bounds.contains(table).then(|| ranges.iter().find(|range| range.contains(table)));
+    map.view().each_table(machine, |_, table| match within(table).flatten() {
         Some(&released) => Err(Error::StillLive { table, released }),
         None => Ok(()),
     })?;

@@ -20,6 +20,8 @@ pub(crate) struct Switched {
     pub(super) tree: Tree,
     pub(super) publication: Option<Publication>,
     pub(super) root: Mfn,
+    /// The machine frame of the top page of the three-level list, or all ones.
+    pub(super) frame_list_list: u64,
 }
 
 impl Switched {
@@ -36,15 +38,9 @@ impl Switched {
         let list = facts.p2m_list();
         // The builder's list as it is no longer says where every page is: then there is no linear form to be read.
         let linear = self.publication.is_some() || self.pages.is_as_built();
-        let frame_list_list = match &self.publication {
-            Some(list) => list
-                .frame_list_list(&self.tree, platform)
-                .map_err(|cause| Failure::new(Stage::SharedInfo, cause))?,
-            None => u64::MAX,
-        };
         platform.publish(&Published {
             max_pfn: self.tree.pages().get(),
-            frame_list_list,
+            frame_list_list: self.frame_list_list,
             p2m_cr3: if linear { self.root.maddr().get() } else { 0 },
             p2m_vaddr: if self.publication.is_some() { LINEAR_P2M } else { list.at },
         });

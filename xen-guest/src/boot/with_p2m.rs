@@ -32,6 +32,12 @@ impl WithP2m {
         let space = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
             .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
         let root_frame = space.root();
+        let frame_list_list = match &publication {
+            Some(list) => list
+                .frame_list_list(&tree, platform)
+                .map_err(|cause| Failure::new(Stage::PageTables, cause))?,
+            None => u64::MAX,
+        };
         // The ring's page leaves __ka with the builder's tables, so the console moves to __va first.
         rings::attach_console(platform, facts, |pfn| map.shared_page(pfn))
             .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
@@ -40,6 +46,6 @@ impl WithP2m {
             .map_err(|cause| Failure::new(Stage::Release, cause))?;
         log::info!("released: {released}");
         report.end(platform, Stage::Release, map.taken());
-        Ok(Switched { setting, pages, layout, map, tree, publication, root: root_frame })
+        Ok(Switched { setting, pages, layout, map, tree, publication, root: root_frame, frame_list_list })
     }
 }

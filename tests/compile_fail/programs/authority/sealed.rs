@@ -14,6 +14,6 @@ pub fn code(
     view: &View,
     frame: Frame,
 ) -> Result<Frame<Sealed>, Error> {
-    seal(machine, batch, view, frame) //~ TWIN
+    seal(machine, batch, view, frame).map(|(frame, _)| frame) //~ TWIN
     Ok(frame.into_sealed()) //~ FAIL E0061
 }

@@ -6,8 +6,9 @@
 
 use mmu::paging::{entry::Entry, level::L1};
 use p2m::{Data, Frame, Sealed};
+use start_info::Mfn;
 
-fn code(sealed: &Frame<Sealed>, data: &Frame<Data>) -> Entry<L1> {
-    Entry::executable(sealed) //~ TWIN
-    Entry::executable(data) //~ FAIL E0308
+fn code(sealed: &Frame<Sealed>, data: &Frame<Data>, mfn: Mfn) -> Entry<L1> {
+    Entry::executable(sealed, mfn) //~ TWIN
+    Entry::executable(data, mfn) //~ FAIL E0308
 }

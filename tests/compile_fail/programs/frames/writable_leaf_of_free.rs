@@ -7,8 +7,9 @@
 
 use mmu::paging::{entry::Entry, level::L1};
 use p2m::{Data, Frame};
+use start_info::Mfn;
 
-fn leaf(free: &mut Frame, data: &mut Frame<Data>) -> Entry<L1> {
-    Entry::writable(data) //~ TWIN
-    Entry::writable(free) //~ FAIL E0308
+fn leaf(free: &mut Frame, data: &mut Frame<Data>, mfn: Mfn) -> Entry<L1> {
+    Entry::writable(data, mfn) //~ TWIN
+    Entry::writable(free, mfn) //~ FAIL E0308
 }
