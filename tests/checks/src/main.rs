@@ -4,6 +4,7 @@ mod changed;
 mod circles;
 mod inventory;
 mod mutations;
+mod names;
 mod sizes;
 
 use std::ffi::OsString;
@@ -24,12 +25,13 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? mutations, inventory, circles, sizes");
+        bail!("which command? mutations, inventory, circles, names, sizes");
     }
     let name = arguments.remove(0);
     match name.to_str() {
         Some("mutations") => mutations::mutations(&arguments),
         Some("circles") => circles::circles(),
+        Some("names") => names::names(),
         Some("inventory") => inventory::inventory(),
         Some("sizes") => sizes::sizes(),
         _ => bail!("no command {}", name.display()),
