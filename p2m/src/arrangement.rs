@@ -153,7 +153,7 @@ impl Arrangement {
 
     /// Returns the numbers that mean the machine frame of the same number.
     pub(crate) fn identity(&self) -> impl Iterator<Item = PfnRange> + '_ {
-        self.machine.iter().flat_map(|machine| machine.vacant(self.numbers().end()))
+        self.machine.iter().flat_map(|machine| machine.vacant(PfnRange::first(self.pages).end()))
     }
 
     /// Tells whether every page has the number the builder gave it.
@@ -179,7 +179,8 @@ impl Arrangement {
     #[inline]
     fn leaf(&self, leaf: PfnRange, run: Run) -> LeafKind {
         // The last page of the list is used in part; what follows in it is undefined, and nothing else's.
-        let end = if run.pages.end() == self.numbers().end() { leaf.end() } else { run.pages.end() };
+        let end =
+            if run.pages.end() == PfnRange::first(self.pages).end() { leaf.end() } else { run.pages.end() };
         match run.meaning {
             _ if end < leaf.end() => LeafKind::Mixed,
             Meaning::Listed => LeafKind::List,
@@ -192,11 +193,6 @@ impl Arrangement {
     /// Returns the numbers that the builder's list has.
     const fn listed(&self) -> PfnRange {
         PfnRange::first(self.list.pages())
-    }
-
-    /// Returns all numbers there are now.
-    const fn numbers(&self) -> PfnRange {
-        PfnRange::first(self.pages)
     }
 
     /// Returns the numbers around `pfn` that mean the same kind of thing.

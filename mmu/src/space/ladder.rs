@@ -2,7 +2,8 @@
 //!
 //! *What this is*: one open table at each level, like rungs, below a top that is a draft (a new address space) or all live
 //! top-level tables there are. Going on to an address under another table closes the rungs below: new ones are frozen and
-//! go into their parents, by a store if that is new too, by Xen if it is live. All tables of the layer are made here.
+//! go into their parents, by a store if that is new too, by Xen if it is live. All tables of the layer are made here, but the
+//! top-level ones of further address spaces, which are copies.
 //!
 //! *What must hold*: addresses ascend, so every table is opened once. What is new is filled before anything live leads to it.
 //!

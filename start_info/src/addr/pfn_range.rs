@@ -1,4 +1,8 @@
-//! A run of page numbers.
+//! A run of pseudo-physical frames.
+//!
+//! *What this is*: a start and an end, both frame numbers, and how a run is cut.
+//!
+//! *What must hold*: the end is not below the start. The last frame number has no successor, so it is in no run.
 
 use core::fmt;
 
@@ -133,5 +137,66 @@ impl fmt::Debug for PfnRange {
 impl fmt::Display for PfnRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}..{}", self.start, self.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::MAX_FRAMES;
+
+    /// It has no successor, so it could not be the last of a run whose end is a frame.
+    #[test]
+    fn the_last_frame_number_is_in_no_run() {
+        assert!(PfnRange::one(Pfn::LAST).is_empty());
+        assert_eq!(Pfn::new(MAX_FRAMES - 3).plus(7), Pfn::LAST);
+        assert_eq!(Pfn::LAST.plus(u64::MAX), Pfn::LAST);
+        let end = PfnRange::between(Pfn::new(MAX_FRAMES - 600), Pfn::LAST);
+        assert_eq!(end.pieces(512).map(|piece| piece.len().get()).collect::<std::vec::Vec<_>>(), [88, 511]);
+        assert!(PfnRange::first(PageCount::clamped(u64::MAX)).iter().all(|pfn| pfn < Pfn::LAST));
+    }
+
+    #[test]
+    fn the_pieces_of_a_run_are_the_run_and_none_crosses_a_border() {
+        for step in [1, 3, 512] {
+            for start in [0, 1, 2, 511, 512, 513, 1025] {
+                for len in [0, 1, 2, 511, 512, 513, 1024, 1500] {
+                    let run = PfnRange::try_new(Pfn::new(start), PageCount::new(len)).unwrap();
+                    assert!(run.pieces(step).flat_map(PfnRange::iter).eq(run.iter()), "{run} by {step}");
+                    for piece in run.pieces(step) {
+                        let last = piece.end().get() - 1;
+                        assert_eq!(piece.start().get() / step, last / step, "{run} by {step}");
+                        assert!(piece.end().get() % step == 0 || piece.end() == run.end());
+                    }
+                    assert_eq!(run.pieces(step).count() == 0, len == 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_and_what_is_left_are_the_run() {
+        let run = PfnRange::between(Pfn::new(10), Pfn::new(20));
+        for at in 0..30 {
+            let (below, from) = (run.below(Pfn::new(at)), run.from(Pfn::new(at)));
+            assert!(below.iter().chain(from.iter()).eq(run.iter()), "{at}");
+            assert!(below.is_empty() || below.end() == from.start());
+        }
+    }
+
+    #[test]
+    fn ranges_intersect_as_sets_do() {
+        let run = |start, end| PfnRange::between(Pfn::new(start), Pfn::new(end));
+        for (a, b, expected) in [
+            (run(0, 5), run(5, 9), 0),
+            (run(0, 5), run(4, 9), 1),
+            (run(0, 9), run(3, 4), 1),
+            (run(3, 4), run(0, 9), 1),
+            (run(7, 9), run(0, 5), 0),
+        ] {
+            assert_eq!(a.intersection(b).len().get(), expected, "{a} {b}");
+            assert_eq!(a.overlaps(b), expected > 0);
+            assert_eq!(a.iter().filter(|&pfn| b.contains(pfn)).count() as u64, expected);
+        }
     }
 }
