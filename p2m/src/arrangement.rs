@@ -248,7 +248,6 @@ impl Arrangement {
             self.list.leaf_words(memory, piece.start(), part);
             rest = behind;
         }
-        // Behind the last number there is.
         rest.fill(Entry::MISSING);
     }
 
