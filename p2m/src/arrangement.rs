@@ -215,7 +215,6 @@ impl Arrangement {
             self.list.leaf_words(memory, piece.start(), part);
             rest = behind;
         }
-        // Behind the last number there is.
         rest.fill(Entry::MISSING);
     }
 
