@@ -56,7 +56,7 @@ impl fmt::Display for Errno {
 
 /// A list of requests of which Xen refused one. Those before it are done, it and those after it are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped {
+pub struct Partial {
     /// How many requests were carried out.
     pub done: usize,
     /// Why the next one was not.

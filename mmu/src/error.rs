@@ -5,13 +5,13 @@ use core::fmt;
 use start_info::{Mfn, OutOfRange, PageCount, Pfn, PfnRange};
 
 use crate::{
-    errno::{Errno, Stopped},
+    errno::{Errno, Partial},
     layout::region::Region,
 };
 
 /// What was being done when Xen refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
+pub enum Operation {
     /// Mapping memory at `__va`.
     DirectMap,
     /// Giving pages the numbers the machine's memory map leaves for them.
@@ -38,7 +38,7 @@ pub enum Doing {
     Flush,
 }
 
-impl fmt::Display for Doing {
+impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::DirectMap => "mapping memory at __va",
@@ -62,7 +62,7 @@ impl fmt::Display for Doing {
 #[error("{doing}: Xen refused operation {done} with {errno}")]
 pub struct Refused {
     /// What was being done.
-    pub doing: Doing,
+    pub doing: Operation,
     /// How many operations of it Xen carried out before.
     pub done: usize,
     /// Xen's reason.
@@ -82,7 +82,7 @@ pub enum RunOf {
 
 /// Why page tables could not be built or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum MmuError {
     /// Xen refused an operation.
     #[error(transparent)]
     Refused(Refused),
@@ -90,7 +90,7 @@ pub enum Error {
     #[error("{doing}: no free page left in {mapped} of {total} pages; give the guest more memory")]
     NoFrames {
         /// What the frame was for.
-        doing: Doing,
+        doing: Operation,
         /// How many pages of memory are mapped. Page numbers without memory are none.
         mapped: PageCount,
         /// How many pages of memory the guest has.
@@ -110,7 +110,7 @@ pub enum Error {
     },
     /// A P2M step failed.
     #[error(transparent)]
-    P2m(#[from] p2m::Error),
+    P2m(#[from] p2m::P2mError),
     /// A machine address that no entry can hold.
     #[error("machine address {0}")]
     OutOfRange(#[from] OutOfRange),
@@ -178,7 +178,7 @@ pub enum Error {
     #[error("{doing}: the heap is full")]
     HeapFull {
         /// What was being done.
-        doing: Doing,
+        doing: Operation,
     },
     /// A page to be given back is a live page table.
     #[error("pages {released} cannot be given back: {table} is a live page table")]
@@ -259,13 +259,13 @@ pub enum Error {
     },
 }
 
-impl Error {
-    pub(crate) const fn refused(doing: Doing, stopped: Stopped) -> Self {
+impl MmuError {
+    pub(crate) const fn refused(doing: Operation, stopped: Partial) -> Self {
         Self::Refused(Refused { doing, done: stopped.done, errno: stopped.errno })
     }
 
     /// For a call that is one operation.
-    pub(crate) const fn refused_call(doing: Doing, errno: Errno) -> Self {
+    pub(crate) const fn refused_call(doing: Operation, errno: Errno) -> Self {
         Self::Refused(Refused { doing, done: 0, errno })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! *What this is*: what real Xen (`xen-guest`) and the model (`tests/model`) implement.
 //!
-//! *What must hold*: [`Update`], [`ExtOp`], [`VaUpdate`] and [`Discarded`] have private fields and cannot be copied, so a raw number
+//! *What must hold*: [`Update`], [`ExtOp`], [`VaUpdate`] and [`ReleasedMfn`] have private fields and cannot be copied, so a raw number
 //! cannot be fed to Xen, nor the same request twice; that is what lets the trait be safe. `Update` and `ExtOp` have the layout of Xen's own structures
 //! (`public/xen.h`, `mmu_update` and `mmuext_op`), so a slice of them is the argument.
 //!
@@ -15,7 +15,7 @@ use start_info::{Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    errno::{Errno, Stopped},
+    errno::{Errno, Partial},
     paging::{entry::Entry, level::L1},
 };
 
@@ -125,9 +125,9 @@ impl VaUpdate {
 /// A frame that nothing of ours maps or uses any more, to be given back to Xen.
 #[derive(Debug, PartialEq, Eq)]
 #[repr(transparent)]
-pub struct Discarded(u64);
+pub struct ReleasedMfn(u64);
 
-impl Discarded {
+impl ReleasedMfn {
     pub(crate) const fn new(mfn: Mfn) -> Self {
         Self(mfn.get())
     }
@@ -144,14 +144,14 @@ pub trait Hypervisor {
     /// Carries out entry updates in order.
     ///
     /// # Errors
-    /// [`Stopped`] at the first that Xen refuses.
-    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Stopped>;
+    /// [`Partial`] at the first that Xen refuses.
+    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Partial>;
 
     /// Carries out extended operations in order.
     ///
     /// # Errors
-    /// [`Stopped`] at the first that Xen refuses.
-    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped>;
+    /// [`Partial`] at the first that Xen refuses.
+    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Partial>;
 
     /// Changes one mapping and flushes its address (`UVMF_INVLPG`).
     ///
@@ -162,8 +162,8 @@ pub trait Hypervisor {
     /// Gives frames back, in order (`XENMEM_decrease_reservation`).
     ///
     /// # Errors
-    /// [`Stopped`] at the first that Xen does not take; the errno is 0 where Xen only says how many it took.
-    fn give_back(&mut self, frames: &[Discarded]) -> Result<(), Stopped>;
+    /// [`Partial`] at the first that Xen does not take; the errno is 0 where Xen only says how many it took.
+    fn decrease_reservation(&mut self, frames: &[ReleasedMfn]) -> Result<(), Partial>;
 }
 
 /// All that page tables are built with: the hypercalls, words of memory, and Xen's M2P.

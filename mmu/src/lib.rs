@@ -1,7 +1,7 @@
 //! PV page tables under Xen's rule: a table is read-only once it is live.
 //!
 //! *What this is*: the direct map that grows chunk by chunk ([`DirectMap`]), the new address space ([`build_space`]), the
-//! regions of the address space ([`Settled`]), and requests to Xen that only this crate can make. Inside, and for nobody
+//! regions of the address space ([`Layout`]), and requests to Xen that only this crate can make. Inside, and for nobody
 //! else: tables whose state is their type (`Table` as `Draft`, `Frozen` or `Live`) and entries that know their level.
 //!
 //! *What must hold*, and is kept by types:
@@ -33,19 +33,19 @@ mod module;
 mod paging;
 mod space;
 
-pub use device::fixmap::{Fixmap, FixmapPage, Glimpse};
+pub use device::fixmap::{Fixmap, FixmapPage, TempMapping};
 pub use device::io_map::{IoAccess, IoMap, IoPages};
-pub use direct_map::{DirectMap, pool::Pool, ramdisk::RamdiskPages};
-pub use errno::{Errno, Stopped};
-pub use error::{Error, Refused, RunOf};
-pub use hv::{Discarded, ExtOp, Hypervisor, Machine, Update, VaUpdate};
-pub use layout::plan::{LayoutPlan, Settled};
+pub use direct_map::{DirectMap, growing_frames::GrowingFrames, ramdisk::RamdiskPages};
+pub use errno::{Errno, Partial};
+pub use error::{MmuError, Refused, RunOf};
+pub use hv::{ExtOp, Hypervisor, Machine, ReleasedMfn, Update, VaUpdate};
+pub use layout::plan::{Layout, LayoutPlan};
 pub use layout::region::Region;
-pub use module::window::{Mapped, ModulePart, ModuleWindow, Reservation};
+pub use module::window::{MappedModule, ModulePart, ModuleWindow, Reservation};
 pub use paging::entry::Access;
 pub use space::address_space::AddressSpace;
 pub use space::build::{ImagePart, NewSpace, build_space, map_leaf};
+pub use space::builder_p2m::BuilderP2m;
 pub use space::builder_tables::BuilderTables;
-pub use space::old_list::OldList;
+pub use space::live_tables::LiveTables;
 pub use space::release::{Released, release, unmap_guard};
-pub use space::view::View;

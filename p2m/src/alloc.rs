@@ -13,7 +13,7 @@
 use start_info::{Index, PageCount, Pfn, PfnRange};
 
 use crate::{
-    Frame, Memory, Window,
+    Frame, LinearMap, Memory,
     frame::{Mapped, Span},
     translate::Translate,
 };
@@ -25,7 +25,7 @@ const NOTHING: u64 = u64::MAX;
 /// The free frames of a window.
 #[derive(Debug)]
 pub struct FrameAllocator {
-    window: Window,
+    window: LinearMap,
     /// The span frames are taken from.
     top: PfnRange,
     /// The first frame of the next span, which describes itself.
@@ -37,13 +37,13 @@ pub struct FrameAllocator {
 impl FrameAllocator {
     /// Makes an allocator without frames for a window.
     #[must_use]
-    pub const fn new(window: Window) -> Self {
+    pub const fn new(window: LinearMap) -> Self {
         Self { window, top: PfnRange::EMPTY, below: None, free: 0, taken: 0 }
     }
 
     /// Takes note of the window's new extent. Frames that were free in a window elsewhere are given up: memory is handed
     /// out anew through the new one.
-    pub fn move_to(&mut self, window: Window) {
+    pub fn move_to(&mut self, window: LinearMap) {
         if self.window.base() != window.base() {
             (self.top, self.below, self.free) = (PfnRange::EMPTY, None, 0);
         }

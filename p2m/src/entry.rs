@@ -13,7 +13,7 @@ const IDENTITY: u64 = 1 << 62;
 
 /// What a PFN stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum P2mEntry {
     /// A page of the guest's own memory.
     Ram(Mfn),
     /// No page.
@@ -24,7 +24,7 @@ pub enum Entry {
     Foreign(Mfn),
 }
 
-impl Entry {
+impl P2mEntry {
     /// The word of a PFN without a page.
     pub const MISSING: u64 = u64::MAX;
 
@@ -73,20 +73,20 @@ mod tests {
     #[test]
     fn every_kind_survives_its_word() {
         for mfn in [0, 1, 511, 512, MAX_FRAMES - 1].map(Mfn::new) {
-            for entry in [Entry::Ram(mfn), Entry::Foreign(mfn), Entry::Missing, Entry::Identity] {
-                assert_eq!(Entry::decode(entry.encode()), entry);
+            for entry in [P2mEntry::Ram(mfn), P2mEntry::Foreign(mfn), P2mEntry::Missing, P2mEntry::Identity] {
+                assert_eq!(P2mEntry::decode(entry.encode()), entry);
             }
         }
     }
 
     #[test]
     fn a_word_that_is_no_entry_is_no_page() {
-        assert_eq!(Entry::decode(MAX_FRAMES), Entry::Missing);
-        assert_eq!(Entry::decode(u64::MAX - 1), Entry::Missing);
+        assert_eq!(P2mEntry::decode(MAX_FRAMES), P2mEntry::Missing);
+        assert_eq!(P2mEntry::decode(u64::MAX - 1), P2mEntry::Missing);
     }
 
     #[test]
     fn an_identity_entry_is_no_memory() {
-        assert_eq!(Entry::Identity.ram(), None);
+        assert_eq!(P2mEntry::Identity.ram(), None);
     }
 }

@@ -4,7 +4,7 @@ use start_info::{PageCount, Pfn};
 
 /// Why a P2M could not be built or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum P2mError {
     /// More frames were needed than had been set aside.
     #[error("a change of the P2M took more pages than were set aside for it")]
     NoFrames,

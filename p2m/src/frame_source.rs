@@ -2,12 +2,12 @@
 //!
 //! *What this is*: the tree and what is published of it need pages; who has them is not their business.
 
-use crate::{error::Error, frame::Frame};
+use crate::{error::P2mError, frame::Frame};
 
 /// Something that frames are taken from.
 pub trait FrameSource<M> {
     /// Why no frame could be had.
-    type Error: From<Error>;
+    type Error: From<P2mError>;
 
     /// Takes a frame; its contents are undefined.
     ///

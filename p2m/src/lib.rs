@@ -1,7 +1,7 @@
 //! The guest's PFN to MFN map: over Xen's list, then revectored, then published.
 //!
 //! *What this is*: the builder's flat [`List`], the numbers that the machine's memory map leaves for its pages
-//! ([`Arrangement`]), a [`Tree`] built over both whose leaves are later copied into pages of our own ([`Tree::revector`]), the two forms the toolstack reads ([`Publication`]), the audit against Xen's M2P, and the
+//! ([`Renumbering`]), a [`Tree`] built over both whose leaves are later copied into pages of our own ([`Tree::revector`]), the two forms the toolstack reads ([`Publication`]), the audit against Xen's M2P, and the
 //! right to use a page of memory at all ([`Frame`], [`Span`], [`FrameAllocator`]).
 //!
 //! *What must hold*: this crate turns no address into a pointer. Every access goes through [`Memory`], and a [`Word`] to
@@ -18,40 +18,40 @@
 extern crate std;
 
 mod alloc;
-mod arrangement;
 mod authority;
+mod boot_reserved;
 mod conflict;
 mod entry;
 mod error;
 mod frame;
 mod frame_source;
+mod linear_map;
 mod list;
 mod m2p;
 mod memory;
-mod occupied;
 mod page;
 mod publish;
+mod renumbering;
 mod revector;
 mod ring_page;
 mod translate;
 mod tree;
-mod window;
 
 pub use alloc::FrameAllocator;
-pub use arrangement::{Arrangement, Displaced, Move};
 pub use authority::Authority;
+pub use boot_reserved::{BootReserved, MAX_OCCUPANTS, Occupant};
 pub use conflict::Conflict;
-pub use entry::Entry;
-pub use error::Error;
+pub use entry::P2mEntry;
+pub use error::P2mError;
 pub use frame::{Data, Frame, Free, Mapped, Sealed, Span, Unmapped, Writable};
 pub use frame_source::FrameSource;
+pub use linear_map::{LinearMap, SharedPage};
 pub use list::List;
 pub use m2p::{Audit, MachineToPhys, Mismatch, audit};
 pub use memory::{Memory, Word, WordMut};
-pub use occupied::{MOST_OCCUPANTS, Occupant, Occupied};
 pub use publish::Publication;
+pub use renumbering::{Displaced, Move, Renumbering};
 pub use revector::Revectored;
 pub use ring_page::{check_listed, ring_page};
 pub use translate::Translate;
 pub use tree::{NewLeaf, Set, Tree};
-pub use window::{SharedPage, Window};

@@ -9,7 +9,7 @@ use start_info::{BootFacts, PAGE_SIZE, PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    entry::Entry,
+    entry::P2mEntry,
     memory::{Memory, Word},
     translate::Translate,
 };
@@ -24,7 +24,7 @@ pub struct List {
 impl List {
     /// Returns the list that the checked start_info names.
     #[must_use]
-    pub fn of(facts: &BootFacts) -> Self {
+    pub fn from_facts(facts: &BootFacts) -> Self {
         Self { address: facts.p2m_list().at, pages: facts.nr_pages() }
     }
 
@@ -47,17 +47,17 @@ impl List {
 
 impl Translate for List {
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
-        words.fill(Entry::MISSING);
+        words.fill(P2mEntry::MISSING);
         let used = self.pages.get().saturating_sub(first.get()).min(words.len() as u64);
         if let Some(words) = words.get_mut(..used as usize) {
             memory.load_words(Word::at(self.address + first.get() * 8), words);
         }
     }
 
-    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> P2mEntry {
         if pfn.get() >= self.pages.get() {
-            return Entry::Missing;
+            return P2mEntry::Missing;
         }
-        Entry::decode(memory.load(Word::at(self.address + pfn.get() * 8)))
+        P2mEntry::decode(memory.load(Word::at(self.address + pfn.get() * 8)))
     }
 }

@@ -9,7 +9,7 @@ use core::fmt;
 
 use start_info::{ENTRIES, Mfn, PageCount, Pfn, PfnRange};
 
-use crate::{Entry, Memory, Translate};
+use crate::{Memory, P2mEntry, Translate};
 
 /// Xen's machine to pseudo-physical table.
 pub trait MachineToPhys {
@@ -81,9 +81,9 @@ pub fn audit<M: Memory + MachineToPhys>(
         if pfn.get().is_multiple_of(ENTRIES) {
             let gap = p2m.without_memory(machine, pfn).intersection(rest);
             let count = match p2m.entry(machine, pfn) {
-                Entry::Missing => Some(&mut audit.missing),
-                Entry::Identity => Some(&mut audit.identity),
-                Entry::Ram(_) | Entry::Foreign(_) => None,
+                P2mEntry::Missing => Some(&mut audit.missing),
+                P2mEntry::Identity => Some(&mut audit.identity),
+                P2mEntry::Ram(_) | P2mEntry::Foreign(_) => None,
             };
             if let Some(count) = count.filter(|_| !gap.is_empty()) {
                 *count += gap.len().get();
@@ -93,13 +93,13 @@ pub fn audit<M: Memory + MachineToPhys>(
         }
         rest = rest.from(pfn.plus(1));
         match p2m.entry(machine, pfn) {
-            Entry::Ram(mfn) => match machine.machine_to_phys(mfn) {
+            P2mEntry::Ram(mfn) => match machine.machine_to_phys(mfn) {
                 Some(back) if back == pfn.get() => audit.ram += 1,
                 back => return Err(Mismatch { pfn, mfn, back }),
             },
-            Entry::Missing => audit.missing += 1,
-            Entry::Identity => audit.identity += 1,
-            Entry::Foreign(_) => audit.foreign += 1,
+            P2mEntry::Missing => audit.missing += 1,
+            P2mEntry::Identity => audit.identity += 1,
+            P2mEntry::Foreign(_) => audit.foreign += 1,
         }
     }
     Ok(audit)

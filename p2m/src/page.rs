@@ -4,14 +4,14 @@ use start_info::{ENTRIES, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    arrangement::Arrangement,
-    entry::Entry,
-    error::Error,
+    entry::P2mEntry,
+    error::P2mError,
     frame::Frame,
     frame_source::FrameSource,
+    linear_map::LinearMap,
     memory::{Memory, Word, WordMut, entry_address},
+    renumbering::Renumbering,
     translate::Translate,
-    window::Window,
 };
 
 /// A page of the tree, at the address where it can be written.
@@ -54,19 +54,19 @@ impl Page {
 }
 
 /// Returns the page of a leaf, as the direct map knows it.
-pub(crate) fn page_pfn(window: &Window, leaf: Page) -> Result<Pfn, Error> {
-    window.pfn(leaf.address()).ok_or(Error::StrayLeaf { address: leaf.address().as_u64() })
+pub(crate) fn page_pfn(window: &LinearMap, leaf: Page) -> Result<Pfn, P2mError> {
+    window.pfn(leaf.address()).ok_or(P2mError::StrayLeaf { address: leaf.address().as_u64() })
 }
 
 /// Makes the leaf `index` of an arrangement that is no page of the list.
 pub(crate) fn mixed_leaf<M: Memory, S: FrameSource<M>>(
-    arrangement: &Arrangement,
+    arrangement: &Renumbering,
     memory: &mut M,
     source: &mut S,
     index: u64,
 ) -> Result<Page, S::Error> {
     let mut frame = source.take(memory)?;
-    let mut words = [Entry::MISSING; ENTRIES as usize];
+    let mut words = [P2mEntry::MISSING; ENTRIES as usize];
     if let Ok(first) = Pfn::try_new(index * ENTRIES) {
         arrangement.leaf_words(memory, first, &mut words);
     }
@@ -96,6 +96,6 @@ pub(crate) fn copy_of<M: Memory, S: FrameSource<M>>(
 
 pub(crate) fn blank_from(memory: &mut impl Memory, page: Page, first: u64) {
     for index in first..ENTRIES {
-        page.store(memory, index, Entry::MISSING);
+        page.store(memory, index, P2mEntry::MISSING);
     }
 }

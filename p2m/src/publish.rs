@@ -11,7 +11,7 @@
 use start_info::{ENTRIES, Index, Mfn, PageCount, Pfn};
 
 use crate::{
-    Error, Frame, FrameSource, MachineToPhys, Memory, NewLeaf, Translate, Tree, Window, entry::Entry,
+    Frame, FrameSource, LinearMap, MachineToPhys, Memory, NewLeaf, P2mError, Translate, Tree, entry::P2mEntry,
 };
 
 /// The most pages that the three-level form can describe.
@@ -28,25 +28,25 @@ impl Publication {
     /// Builds the frame list for a revectored tree.
     ///
     /// # Errors
-    /// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a leaf whose page is no RAM, and
+    /// [`P2mError::StrayLeaf`] for a leaf outside `window`, [`P2mError::NoMachineFrame`] for a leaf whose page is no RAM, and
     /// the source's error when there is no frame for the list.
     pub fn build<M: Memory, S: FrameSource<M>>(
         tree: &Tree,
         memory: &mut M,
         source: &mut S,
-        window: &Window,
+        window: &LinearMap,
     ) -> Result<Self, S::Error> {
         let pages = tree.pages();
         if pages.get() > THREE_LEVEL_REACH {
             return Ok(Self { top: None, pages });
         }
         let mut top = source.take(memory)?;
-        memory.fill(&mut top, Entry::MISSING);
+        memory.fill(&mut top, P2mEntry::MISSING);
         // A frame, and the first leaf that needs another.
         let mut alike = (Mfn::new(0), 0);
         for middle in 0..tree.leaves().div_ceil(ENTRIES) {
             let mut list = source.take(memory)?;
-            memory.fill(&mut list, Entry::MISSING);
+            memory.fill(&mut list, P2mEntry::MISSING);
             for leaf in middle * ENTRIES..tree.leaves().min((middle + 1) * ENTRIES) {
                 if leaf == alike.1 {
                     alike = tree.leaves_alike(memory, window, leaf)?;
@@ -61,9 +61,9 @@ impl Publication {
     /// Returns what `pfn_to_mfn_frame_list_list` must hold: a frame, or all ones where the form does not reach.
     ///
     /// # Errors
-    /// [`Error::NoMachineFrame`] when the list's page is no RAM.
-    pub fn frame_list_list(&self, tree: &Tree, memory: &impl Memory) -> Result<u64, Error> {
-        let Some(top) = &self.top else { return Ok(Entry::MISSING) };
+    /// [`P2mError::NoMachineFrame`] when the list's page is no RAM.
+    pub fn frame_list_list(&self, tree: &Tree, memory: &impl Memory) -> Result<u64, P2mError> {
+        let Some(top) = &self.top else { return Ok(P2mEntry::MISSING) };
         machine_frame(tree, memory, top.pfn()).map(Mfn::get)
     }
 
@@ -81,9 +81,9 @@ impl Publication {
         &mut self,
         tree: &Tree,
         memory: &mut M,
-        window: &Window,
+        window: &LinearMap,
         new: &NewLeaf,
-    ) -> Result<(), Error> {
+    ) -> Result<(), P2mError> {
         let Some(top) = &self.top else { return Ok(()) };
         let mfn = leaf_mfn(tree, memory, window, new.index())?;
         let list = Mfn::try_new(memory.load(top.word(Index::containing(new.index() / ENTRIES))))
@@ -100,21 +100,21 @@ impl Publication {
 /// Returns the machine frame of leaf `index`.
 ///
 /// # Errors
-/// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a page that is no RAM.
-fn leaf_mfn(tree: &Tree, memory: &impl Memory, window: &Window, index: u64) -> Result<Mfn, Error> {
+/// [`P2mError::StrayLeaf`] for a leaf outside `window`, [`P2mError::NoMachineFrame`] for a page that is no RAM.
+fn leaf_mfn(tree: &Tree, memory: &impl Memory, window: &LinearMap, index: u64) -> Result<Mfn, P2mError> {
     machine_frame(tree, memory, tree.leaf_pfn(memory, window, index)?)
 }
 
-fn machine_frame(tree: &Tree, memory: &impl Memory, pfn: Pfn) -> Result<Mfn, Error> {
-    tree.entry(memory, pfn).ram().ok_or(Error::NoMachineFrame { pfn })
+fn machine_frame(tree: &Tree, memory: &impl Memory, pfn: Pfn) -> Result<Mfn, P2mError> {
+    tree.entry(memory, pfn).ram().ok_or(P2mError::NoMachineFrame { pfn })
 }
 
 impl Tree {
     /// Returns the machine frame of leaf `index`, which the linear form maps.
     ///
     /// # Errors
-    /// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a page that is no RAM.
-    pub fn leaf_mfn(&self, memory: &impl Memory, window: &Window, index: u64) -> Result<Mfn, Error> {
+    /// [`P2mError::StrayLeaf`] for a leaf outside `window`, [`P2mError::NoMachineFrame`] for a page that is no RAM.
+    pub fn leaf_mfn(&self, memory: &impl Memory, window: &LinearMap, index: u64) -> Result<Mfn, P2mError> {
         leaf_mfn(self, memory, window, index)
     }
 }

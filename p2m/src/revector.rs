@@ -9,7 +9,7 @@
 use start_info::ENTRIES;
 
 use crate::{
-    Entry, Error, FrameSource, Memory, Tree, Window,
+    FrameSource, LinearMap, Memory, P2mEntry, P2mError, Tree,
     page::{Page, blank_from, copy_of, page_pfn},
 };
 
@@ -58,8 +58,8 @@ impl Tree {
     /// Confirms that every leaf is reached through `window`.
     ///
     /// # Errors
-    /// [`Error::StrayLeaf`] for the first that is not.
-    pub fn confirm_leaves(&self, memory: &impl Memory, window: &Window) -> Result<(), Error> {
+    /// [`P2mError::StrayLeaf`] for the first that is not.
+    pub fn confirm_leaves(&self, memory: &impl Memory, window: &LinearMap) -> Result<(), P2mError> {
         let mut index = 0;
         while index < self.leaves() {
             let (leaf, end) = self.run_of_leaf(memory, index);
@@ -71,5 +71,5 @@ impl Tree {
 }
 
 fn is_missing(memory: &impl Memory, leaf: Page, used: u64) -> bool {
-    memory.is_filled(leaf.word(0), used, Entry::MISSING)
+    memory.is_filled(leaf.word(0), used, P2mEntry::MISSING)
 }

@@ -8,39 +8,39 @@
 //!
 //! *What is not prevented*: a frame of another domain that has the same page number there. The P2M list tells; see [`check_listed`].
 
-use start_info::{Error, Pfn, PfnRange, Ring, RingName};
+use start_info::{Pfn, PfnRange, Ring, RingName, StartInfoError};
 
 use crate::{List, MachineToPhys, Memory, Translate};
 
 /// Returns the page of a ring, which has to be one of `allowed`.
 ///
 /// # Errors
-/// [`Error::RingElsewhere`] for any other frame.
+/// [`P2mError::RingElsewhere`] for any other frame.
 pub fn ring_page(
     machine: &impl MachineToPhys,
     allowed: PfnRange,
     name: RingName,
     ring: Ring,
-) -> Result<Pfn, Error> {
+) -> Result<Pfn, StartInfoError> {
     let back = machine.machine_to_phys(ring.mfn);
     let page = back.and_then(|word| Pfn::try_new(word).ok()).filter(|&pfn| allowed.contains(pfn));
-    page.ok_or(Error::RingElsewhere { ring: name, mfn: ring.mfn, back, allowed })
+    page.ok_or(StartInfoError::RingElsewhere { ring: name, mfn: ring.mfn, back, allowed })
 }
 
 /// Checks that the list has a ring's frame at the ring's page.
 ///
 /// # Errors
-/// As [`ring_page`], and [`Error::RingNotListed`] when it has another one.
+/// As [`ring_page`], and [`P2mError::RingNotListed`] when it has another one.
 pub fn check_listed<M: Memory + MachineToPhys>(
     machine: &M,
     list: &List,
     allowed: PfnRange,
     name: RingName,
     ring: Ring,
-) -> Result<(), Error> {
+) -> Result<(), StartInfoError> {
     let pfn = ring_page(machine, allowed, name, ring)?;
     match list.entry(machine, pfn).ram() {
         Some(mfn) if mfn == ring.mfn => Ok(()),
-        listed => Err(Error::RingNotListed { ring: name, mfn: ring.mfn, pfn, listed }),
+        listed => Err(StartInfoError::RingNotListed { ring: name, mfn: ring.mfn, pfn, listed }),
     }
 }

@@ -4,14 +4,14 @@
 
 use start_info::{ENTRIES, Pfn, PfnRange};
 
-use crate::{entry::Entry, memory::Memory};
+use crate::{entry::P2mEntry, memory::Memory};
 
 /// Something that knows the entry of every page.
 pub trait Translate {
     /// Returns the entry of `pfn`; `Missing` for a page behind the last one.
-    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry;
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> P2mEntry;
 
-    /// Returns the words ([`Entry::encode`]) of as many pages as `words` has room for, from `first` on; those
+    /// Returns the words ([`P2mEntry::encode`]) of as many pages as `words` has room for, from `first` on; those
     /// behind the leaf that `first` lies in mean nothing.
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
         words_by_entry(self, memory, first, words);
@@ -25,15 +25,15 @@ pub trait Translate {
         &self,
         memory: &mut M,
         pages: PfnRange,
-        mut visit: impl FnMut(&mut M, Pfn, Entry) -> Result<(), E>,
+        mut visit: impl FnMut(&mut M, Pfn, P2mEntry) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut words = [Entry::MISSING; ENTRIES as usize];
+        let mut words = [P2mEntry::MISSING; ENTRIES as usize];
         for part in pages.pieces(ENTRIES) {
             // A piece has a word for each of its pages, 512 at most.
             let Some(words) = words.get_mut(..part.len().get() as usize) else { continue };
             self.leaf_words(memory, part.start(), words);
             for (pfn, &word) in part.iter().zip(&*words) {
-                visit(memory, pfn, Entry::decode(word))?;
+                visit(memory, pfn, P2mEntry::decode(word))?;
             }
         }
         Ok(())
@@ -67,6 +67,6 @@ pub(crate) fn words_by_entry<T: Translate + ?Sized>(
     words: &mut [u64],
 ) {
     for (word, number) in words.iter_mut().zip(first.get()..) {
-        *word = Pfn::try_new(number).map_or(Entry::MISSING, |pfn| p2m.entry(memory, pfn).encode());
+        *word = Pfn::try_new(number).map_or(P2mEntry::MISSING, |pfn| p2m.entry(memory, pfn).encode());
     }
 }

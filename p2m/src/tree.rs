@@ -1,7 +1,7 @@
 //! The tree over the P2M: top, middle and leaf pages of 512 words.
 //!
 //! *What this is*: a radix tree whose inner words are the virtual addresses of the pages below and whose leaves hold
-//! [`Entry`] words. Two inner levels reach 2^27 pages (512 GiB); a third is added when the guest is larger.
+//! [`P2mEntry`] words. Two inner levels reach 2^27 pages (512 GiB); a third is added when the guest is larger.
 //!
 //! *What must hold*: a leaf is a page of the builder's list, a page of our own reached through the direct map, or one of
 //! the two shared leaves (all missing, all identity), which are never written after they were filled.
@@ -16,11 +16,11 @@ use start_info::{ENTRIES, Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
-    Arrangement, Error, Frame, List, Memory, Window,
-    arrangement::LeafKind,
-    entry::Entry,
+    Frame, LinearMap, List, Memory, P2mError, Renumbering,
+    entry::P2mEntry,
     frame_source::FrameSource,
     page::{Page, copy_of, mixed_leaf, new_page, page_pfn},
+    renumbering::LeafKind,
     translate::Translate,
 };
 
@@ -71,14 +71,14 @@ impl Tree {
     /// # Errors
     /// When the source has no frame for an inner page or a leaf.
     pub fn over<M: Memory, S: FrameSource<M>>(
-        arrangement: &Arrangement,
+        arrangement: &Renumbering,
         memory: &mut M,
         source: &mut S,
     ) -> Result<Self, S::Error> {
         let pages = arrangement.pages();
         let root = new_page(memory, source, 0)?;
-        let missing = new_page(memory, source, Entry::MISSING)?;
-        let identity = new_page(memory, source, Entry::Identity.encode())?;
+        let missing = new_page(memory, source, P2mEntry::MISSING)?;
+        let identity = new_page(memory, source, P2mEntry::Identity.encode())?;
         let (inner, list) = (inner_levels(pages), *arrangement.list());
         let tree = Self { root, inner, pages, missing, identity, list };
         let mut index = 0;
@@ -121,16 +121,16 @@ impl Tree {
     /// Changes the entry of a page. A shared leaf is first replaced by a copy of its own.
     ///
     /// # Errors
-    /// [`Error::Beyond`] for a page behind the last; the source's error when a leaf is needed and there is no frame.
+    /// [`P2mError::Beyond`] for a page behind the last; the source's error when a leaf is needed and there is no frame.
     pub fn set<M: Memory, S: FrameSource<M>>(
         &mut self,
         memory: &mut M,
         source: &mut S,
         pfn: Pfn,
-        entry: Entry,
+        entry: P2mEntry,
     ) -> Result<Set, S::Error> {
         if pfn.get() >= self.pages.get() {
-            return Err(Error::Beyond { pfn, pages: self.pages }.into());
+            return Err(P2mError::Beyond { pfn, pages: self.pages }.into());
         }
         let index = pfn.get() / ENTRIES;
         let before = self.leaf_or_missing(memory, index);
@@ -152,7 +152,7 @@ impl Tree {
     /// Makes all 512 entries of leaf `index` identity entries, by pointing at the shared identity leaf.
     ///
     /// # Errors
-    /// [`Error::Beyond`] for a leaf that does not have all its 512 pages, the source's error when an inner page is needed and there is no frame.
+    /// [`P2mError::Beyond`] for a leaf that does not have all its 512 pages, the source's error when an inner page is needed and there is no frame.
     pub fn set_identity_leaf<M: Memory, S: FrameSource<M>>(
         &mut self,
         memory: &mut M,
@@ -162,7 +162,7 @@ impl Tree {
         // A leaf that is used in part would have identity entries behind the last page.
         if index >= self.pages.get() / ENTRIES {
             let pfn = Pfn::clamped(index.saturating_mul(ENTRIES));
-            return Err(Error::Beyond { pfn, pages: self.pages }.into());
+            return Err(P2mError::Beyond { pfn, pages: self.pages }.into());
         }
         let before = self.leaf_or_missing(memory, index);
         self.put_leaf(memory, source, index, self.identity)?;
@@ -171,7 +171,7 @@ impl Tree {
 
     /// Puts the leaf back that was there before, for who cannot publish the new one, and returns the new one's frame; `None`
     /// for a shared leaf, and for one that the direct map `window` does not map.
-    pub fn undo(&mut self, memory: &mut impl Memory, window: &Window, new: NewLeaf) -> Option<Frame> {
+    pub fn undo(&mut self, memory: &mut impl Memory, window: &LinearMap, new: NewLeaf) -> Option<Frame> {
         let leaf = self.leaf(memory, new.index)?;
         let frame = self.leaf_pfn(memory, window, new.index).ok().and_then(|pfn| {
             self.entry(memory, pfn).ram().and(window.address(pfn)).map(|page| Frame::mint(pfn, page))
@@ -193,25 +193,25 @@ impl Tree {
     /// Returns the page that leaf `index` is, as the direct map `window` knows it.
     ///
     /// # Errors
-    /// [`Error::StrayLeaf`] for a leaf outside the window, such as one of the builder's list before the revectoring.
-    pub fn leaf_pfn(&self, memory: &impl Memory, window: &Window, index: u64) -> Result<Pfn, Error> {
+    /// [`P2mError::StrayLeaf`] for a leaf outside the window, such as one of the builder's list before the revectoring.
+    pub fn leaf_pfn(&self, memory: &impl Memory, window: &LinearMap, index: u64) -> Result<Pfn, P2mError> {
         page_pfn(window, self.leaf_or_missing(memory, index))
     }
 
     /// Returns the machine frame of leaf `index`, and the first leaf after it that is another page.
     ///
     /// # Errors
-    /// [`Error::StrayLeaf`] for a leaf outside `window`, [`Error::NoMachineFrame`] for a page that is no RAM.
+    /// [`P2mError::StrayLeaf`] for a leaf outside `window`, [`P2mError::NoMachineFrame`] for a page that is no RAM.
     #[inline(always)]
     pub fn leaves_alike(
         &self,
         memory: &impl Memory,
-        window: &Window,
+        window: &LinearMap,
         index: u64,
-    ) -> Result<(Mfn, u64), Error> {
+    ) -> Result<(Mfn, u64), P2mError> {
         let (leaf, end) = self.run_of_leaf(memory, index);
         let pfn = page_pfn(window, leaf)?;
-        let mfn = self.entry(memory, pfn).ram().ok_or(Error::NoMachineFrame { pfn })?;
+        let mfn = self.entry(memory, pfn).ram().ok_or(P2mError::NoMachineFrame { pfn })?;
         Ok((mfn, end))
     }
 
@@ -353,7 +353,7 @@ impl Translate for Tree {
     }
 
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
-        words.fill(Entry::MISSING);
+        words.fill(P2mEntry::MISSING);
         let used = self.pages.get().saturating_sub(first.get()).min(words.len() as u64);
         if let (Some(leaf), Some(words)) =
             (self.leaf(memory, first.get() / ENTRIES), words.get_mut(..used as usize))
@@ -362,13 +362,13 @@ impl Translate for Tree {
         }
     }
 
-    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> P2mEntry {
         if pfn.get() >= self.pages.get() {
-            return Entry::Missing;
+            return P2mEntry::Missing;
         }
         match self.leaf(memory, pfn.get() / ENTRIES) {
-            Some(leaf) => Entry::decode(leaf.load(memory, pfn.get() % ENTRIES)),
-            None => Entry::Missing,
+            Some(leaf) => P2mEntry::decode(leaf.load(memory, pfn.get() % ENTRIES)),
+            None => P2mEntry::Missing,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Runs of pages that a field of start_info claims.
 //!
-//! *What this is*: a name for each such run, so that an [`Error`] can say whose pages are wrong, and the one check they
+//! *What this is*: a name for each such run, so that an [`StartInfoError`] can say whose pages are wrong, and the one check they
 //! all pass: to lie whole in the room the builder had for them.
 //!
 //! *What must hold*: rooms do not overlap, so only runs in the same room can meet: a ramdisk and a list, which `ramdisk`
@@ -8,7 +8,7 @@
 
 use core::fmt;
 
-use crate::{Error, PageCount, Pfn, PfnRange};
+use crate::{PageCount, Pfn, PfnRange, StartInfoError};
 
 /// What the pages are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub enum Area {
 
 impl Area {
     /// Returns the run of `pages` from `start`, if it lies in `room`. Takes bare numbers, because a field can hold any.
-    pub(crate) fn within(self, start: u64, pages: u64, room: PfnRange) -> Result<PfnRange, Error> {
-        let misplaced = Error::Misplaced { area: self, start, pages, room };
+    pub(crate) fn within(self, start: u64, pages: u64, room: PfnRange) -> Result<PfnRange, StartInfoError> {
+        let misplaced = StartInfoError::Misplaced { area: self, start, pages, room };
         let run = || PfnRange::try_new(Pfn::try_new(start)?, PageCount::try_new(pages)?);
         run().ok().filter(|run| run.start() >= room.start() && run.end() <= room.end()).ok_or(misplaced)
     }

@@ -10,7 +10,7 @@
 
 use core::fmt;
 
-use crate::Error;
+use crate::StartInfoError;
 use crate::page::COMMAND_LINE_BYTES;
 
 /// The command line as text.
@@ -22,9 +22,9 @@ pub struct CommandLine {
 
 impl CommandLine {
     /// Copies the bytes up to the first NUL.
-    pub(crate) fn parse(field: &[u8; COMMAND_LINE_BYTES]) -> Result<Self, Error> {
+    pub(crate) fn parse(field: &[u8; COMMAND_LINE_BYTES]) -> Result<Self, StartInfoError> {
         let Some(len) = field.iter().position(|&byte| byte == 0) else {
-            return Err(Error::CommandLine { limit: COMMAND_LINE_BYTES });
+            return Err(StartInfoError::CommandLine { limit: COMMAND_LINE_BYTES });
         };
         let mut text = [0; COMMAND_LINE_BYTES];
         let clean = field.split_at(len).0.utf8_chunks().flat_map(|chunk| {
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn the_last_byte_must_be_left_for_a_nul() {
         let mut field = [b'x'; COMMAND_LINE_BYTES];
-        assert_eq!(CommandLine::parse(&field), Err(Error::CommandLine { limit: 1024 }));
+        assert_eq!(CommandLine::parse(&field), Err(StartInfoError::CommandLine { limit: 1024 }));
         field[1023] = 0;
         assert_eq!(CommandLine::parse(&field).unwrap().as_str().len(), 1023);
         assert_eq!(CommandLine::parse(&[0; COMMAND_LINE_BYTES]).unwrap().as_str(), "");

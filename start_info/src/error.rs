@@ -13,7 +13,7 @@ use crate::{Area, Mfn, PageCount, Pfn, PfnRange, RingName};
 
 /// Why start_info was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum StartInfoError {
     /// The page does not begin as start_info does.
     #[error(
         "the page begins with \"{}\", not with \"xen-\"; start the kernel as a PV guest (type=\"pv\") or as dom0",

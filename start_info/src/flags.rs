@@ -7,7 +7,7 @@
 
 use bitflags::bitflags;
 
-use crate::Error;
+use crate::StartInfoError;
 
 bitflags! {
     /// What the builder says about the domain (xen.h, `SIF_*`).
@@ -30,12 +30,12 @@ bitflags! {
 
 impl Flags {
     /// Reads the flags word.
-    pub(crate) fn parse(word: u32) -> Result<Self, Error> {
+    pub(crate) fn parse(word: u32) -> Result<Self, StartInfoError> {
         let Some(flags) = Self::from_bits(word) else {
-            return Err(Error::UnknownFlags { flags: word, unknown: word & !Self::all().bits() });
+            return Err(StartInfoError::UnknownFlags { flags: word, unknown: word & !Self::all().bits() });
         };
         if flags.contains(Self::INITDOMAIN) && !flags.contains(Self::PRIVILEGED) {
-            return Err(Error::UnprivilegedDom0 { flags: word });
+            return Err(StartInfoError::UnprivilegedDom0 { flags: word });
         }
         Ok(flags)
     }
@@ -65,7 +65,7 @@ mod tests {
     fn every_bit_xen_has_not_defined_is_refused_by_itself() {
         for bit in (0..32).map(|shift| 1 << shift) {
             let expected = if 0xff1f & bit == 0 {
-                Err(Error::UnknownFlags { flags: bit | 1, unknown: bit })
+                Err(StartInfoError::UnknownFlags { flags: bit | 1, unknown: bit })
             } else {
                 Ok(Flags::from_bits_retain(bit | 1))
             };

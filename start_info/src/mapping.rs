@@ -12,7 +12,7 @@
 use x86_64::VirtAddr;
 
 use crate::page::Fields;
-use crate::{Error, PAGE_SIZE, PageCount, Pfn, PfnRange, flags::Flags};
+use crate::{PAGE_SIZE, PageCount, Pfn, PfnRange, StartInfoError, flags::Flags};
 
 /// The mapping ends on a multiple of 4 MiB (xen.h, item 2) ...
 const END_ALIGNMENT_BYTES: u64 = 4 << 20;
@@ -23,7 +23,7 @@ const STACK_PAGES: u64 = 1;
 
 /// What the kernel knows by itself when it is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct KernelEntry {
     /// The address of start_info: what rsi held.
     pub start_info: VirtAddr,
     /// The address of PFN 0: the kernel's `XEN_ELFNOTE_VIRT_BASE`.
@@ -63,27 +63,27 @@ impl Mapping {
     /// Finds the elements and compares `pt_base` and `nr_pt_frames` with where and how many the tables must be.
     pub(crate) fn locate(
         fields: &Fields,
-        entry: &Entry,
+        entry: &KernelEntry,
         flags: Flags,
         nr_pages: PageCount,
-    ) -> Result<Self, Error> {
-        let Entry { virt_base, start_info: address, .. } = *entry;
+    ) -> Result<Self, StartInfoError> {
+        let KernelEntry { virt_base, start_info: address, .. } = *entry;
         let (image_start, image_end) = image(entry)?;
         let start_info = pfn_of(virt_base, address)
             .filter(|&pfn| pfn >= image_end)
-            .ok_or(Error::StartInfoAddress { found: address, image_end: entry.image_end })?;
+            .ok_or(StartInfoError::StartInfoAddress { found: address, image_end: entry.image_end })?;
         let plan = Plan::after(start_info.get() + 1 + ring_pages(flags), virt_base)
-            .ok_or(Error::AddressSpace { virt_base, start_info: address })?;
-        let few_pages = Error::FewPages { nr_pages, needed: plan.end };
+            .ok_or(StartInfoError::AddressSpace { virt_base, start_info: address })?;
+        let few_pages = StartInfoError::FewPages { nr_pages, needed: plan.end };
         if plan.end > nr_pages.get() {
             return Err(few_pages);
         }
         if fields.pt_base != plan.root.as_u64() {
-            return Err(Error::PageTableBase { found: fields.pt_base, expected: plan.root });
+            return Err(StartInfoError::PageTableBase { found: fields.pt_base, expected: plan.root });
         }
         if fields.nr_pt_frames != plan.tables {
             let (found, expected) = (fields.nr_pt_frames, plan.tables);
-            return Err(Error::PageTableCount { found, expected, mapped: plan.end });
+            return Err(StartInfoError::PageTableCount { found, expected, mapped: plan.end });
         }
         // Below `nr_pages`, as just checked, so these are frame numbers.
         let pfn = |number| Pfn::try_new(number).map_err(|_| few_pages);
@@ -115,14 +115,14 @@ fn ring_pages(flags: Flags) -> u64 {
 }
 
 /// Checks what the linker script and the entry code say about the kernel.
-fn image(entry: &Entry) -> Result<(Pfn, Pfn), Error> {
-    let Entry { virt_base, image_start, image_end, .. } = *entry;
+fn image(entry: &KernelEntry) -> Result<(Pfn, Pfn), StartInfoError> {
+    let KernelEntry { virt_base, image_start, image_end, .. } = *entry;
     if !virt_base.is_aligned(END_ALIGNMENT_BYTES) {
-        return Err(Error::VirtBase { found: virt_base, alignment: END_ALIGNMENT_BYTES });
+        return Err(StartInfoError::VirtBase { found: virt_base, alignment: END_ALIGNMENT_BYTES });
     }
     match (pfn_of(virt_base, image_start), pfn_of(virt_base, image_end)) {
         (Some(start), Some(end)) if start < end => Ok((start, end)),
-        _ => Err(Error::Image { start: image_start, end: image_end, virt_base }),
+        _ => Err(StartInfoError::Image { start: image_start, end: image_end, virt_base }),
     }
 }
 

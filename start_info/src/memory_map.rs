@@ -1,7 +1,7 @@
 //! What lies where on the machine: the E820 map that Xen gives dom0, or the toolstack a domU.
 //!
 //! *What this is*: entries of `XENMEM_machine_memory_map` and `XENMEM_memory_map` (`public/memory.h`) as ascending
-//! regions that do not overlap. The guest's own numbering of pages knows nothing of them; `p2m::Arrangement` brings the
+//! regions that do not overlap. The guest's own numbering of pages knows nothing of them; `p2m::Renumbering` brings the
 //! two together.
 //!
 //! *What must hold*: where entries overlap, what is not RAM wins: nothing is taken for memory that might be something else.
@@ -16,7 +16,7 @@ use arrayvec::ArrayVec;
 use crate::{MAX_FRAMES, PAGE_SIZE, Pfn, PfnRange};
 
 /// The most regions a map may come to after neighbours of a kind were joined. Hosts have twenty to forty.
-pub const MOST_REGIONS: usize = 128;
+pub const MAX_REGIONS: usize = 128;
 
 /// The first address a page-table entry has no room for.
 const END: u64 = MAX_FRAMES * PAGE_SIZE;
@@ -178,7 +178,7 @@ pub enum MapError {
 /// The map: ascending regions that do not overlap. What lies between them is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryMap {
-    regions: ArrayVec<MapRegion, MOST_REGIONS>,
+    regions: ArrayVec<MapRegion, MAX_REGIONS>,
 }
 
 impl MemoryMap {
@@ -186,7 +186,7 @@ impl MemoryMap {
     ///
     /// # Errors
     /// [`MapError`] for an entry for RAM that ends behind 2^64, more regions than there is room for, or a map without RAM.
-    pub fn of_entries(entries: impl Iterator<Item = MapEntry> + Clone) -> Result<Self, MapError> {
+    pub fn from_entries(entries: impl Iterator<Item = MapEntry> + Clone) -> Result<Self, MapError> {
         let mut map = Self::default();
         for wanted in [true, false] {
             for entry in entries.clone() {
@@ -252,7 +252,7 @@ impl MemoryMap {
         if new.start >= new.end {
             return Ok(());
         }
-        let too_long = |_| MapError::TooLong { limit: MOST_REGIONS };
+        let too_long = |_| MapError::TooLong { limit: MAX_REGIONS };
         // Most lines of a map fall between two others, touch none of them but at an end, and join none.
         let at = self.regions.partition_point(|old| old.end <= new.start);
         let (before, behind) = self.regions.split_at(at);
@@ -260,7 +260,7 @@ impl MemoryMap {
         if fits && !before.last().is_some_and(|last| last.joins(new)) {
             return self.regions.try_insert(at, new).map_err(too_long);
         }
-        let mut kept = ArrayVec::<MapRegion, MOST_REGIONS>::new();
+        let mut kept = ArrayVec::<MapRegion, MAX_REGIONS>::new();
         let mut new = new;
         let mut placed = false;
         for old in self.regions.iter().copied() {

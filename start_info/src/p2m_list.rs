@@ -14,7 +14,7 @@ use x86_64::VirtAddr;
 use crate::area::Area;
 use crate::mapping::{Mapping, pfn_of};
 use crate::page::Fields;
-use crate::{Error, PAGE_SIZE, PageCount, PfnRange};
+use crate::{PAGE_SIZE, PageCount, PfnRange, StartInfoError};
 
 /// Bytes of a list entry.
 const ENTRY_BYTES: u64 = 8;
@@ -43,11 +43,15 @@ pub enum P2mPlace {
 
 impl P2mList {
     /// Finds the list and checks its whole extent.
-    pub(crate) fn parse(fields: &Fields, nr_pages: PageCount, mapping: &Mapping) -> Result<Self, Error> {
+    pub(crate) fn parse(
+        fields: &Fields,
+        nr_pages: PageCount,
+        mapping: &Mapping,
+    ) -> Result<Self, StartInfoError> {
         let at = VirtAddr::try_new(fields.mfn_list)
             .ok()
             .filter(|at| at.is_aligned(PAGE_SIZE))
-            .ok_or(Error::ListAddress { found: fields.mfn_list })?;
+            .ok_or(StartInfoError::ListAddress { found: fields.mfn_list })?;
         // Less than 2^40 entries: no overflow.
         let pages = (nr_pages.get() * ENTRY_BYTES).div_ceil(PAGE_SIZE);
         let place = if fields.nr_p2m_frames == 0 {
@@ -63,37 +67,46 @@ impl P2mList {
 /// Finds a list in the boot mapping, where it ends at start_info.
 ///
 /// `first_p2m_pfn` is not looked at: without `INIT_P2M`, dom0's builder leaves a PFN there that means nothing.
-fn in_image(at: VirtAddr, pages: u64, nr_pages: PageCount, mapping: &Mapping) -> Result<PfnRange, Error> {
-    let start =
-        pfn_of(mapping.virt_base, at).ok_or(Error::ListOutside { at, virt_base: mapping.virt_base })?;
+fn in_image(
+    at: VirtAddr,
+    pages: u64,
+    nr_pages: PageCount,
+    mapping: &Mapping,
+) -> Result<PfnRange, StartInfoError> {
+    let start = pfn_of(mapping.virt_base, at)
+        .ok_or(StartInfoError::ListOutside { at, virt_base: mapping.virt_base })?;
     let list = Area::P2mList.within(start.get(), pages, mapping.inner_room)?;
     if list.end() != mapping.inner_room.end() {
-        return Err(Error::ListEnd { list, nr_pages, start_info: mapping.start_info });
+        return Err(StartInfoError::ListEnd { list, nr_pages, start_info: mapping.start_info });
     }
     Ok(list)
 }
 
 /// Checks that a list at an address of its own is in nobody's way.
-fn check_addresses(at: VirtAddr, pages: u64, mapping: &Mapping) -> Result<(), Error> {
+fn check_addresses(at: VirtAddr, pages: u64, mapping: &Mapping) -> Result<(), StartInfoError> {
     let last = at
         .as_u64()
         .checked_add(pages * PAGE_SIZE - 1)
         .and_then(|last| VirtAddr::try_new(last).ok())
-        .ok_or(Error::ListExtent { at, pages })?;
+        .ok_or(StartInfoError::ListExtent { at, pages })?;
     if at <= HYPERVISOR_LAST && last >= HYPERVISOR_FIRST {
-        return Err(Error::ListInHole { at, last, hole: (HYPERVISOR_FIRST, HYPERVISOR_LAST) });
+        return Err(StartInfoError::ListInHole { at, last, hole: (HYPERVISOR_FIRST, HYPERVISOR_LAST) });
     }
     if at <= mapping.last_byte && last >= mapping.virt_base {
-        return Err(Error::ListInMapping { at, last, mapping: (mapping.virt_base, mapping.last_byte) });
+        return Err(StartInfoError::ListInMapping {
+            at,
+            last,
+            mapping: (mapping.virt_base, mapping.last_byte),
+        });
     }
     Ok(())
 }
 
 /// Finds the pages of a list at an address of its own.
-fn own_pages(fields: &Fields, pages: u64, mapping: &Mapping) -> Result<PfnRange, Error> {
+fn own_pages(fields: &Fields, pages: u64, mapping: &Mapping) -> Result<PfnRange, StartInfoError> {
     let (first, frames) = (fields.first_p2m_pfn, fields.nr_p2m_frames);
     if frames < pages {
-        return Err(Error::FewListFrames { found: frames, needed: pages });
+        return Err(StartInfoError::FewListFrames { found: frames, needed: pages });
     }
     Area::P2mFrames.within(first, frames, mapping.outer_room)
 }

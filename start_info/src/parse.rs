@@ -14,8 +14,8 @@ use crate::p2m_list::P2mList;
 use crate::page::Fields;
 use crate::ring;
 use crate::{
-    CommandLine, Console, Entry, Error, MAX_FRAMES, Maddr, PageCount, PageTables, Pfn, PfnRange, Ramdisk,
-    Ring, Screen, ScreenError, flags::Flags,
+    CommandLine, Console, KernelEntry, MAX_FRAMES, Maddr, PageCount, PageTables, Pfn, PfnRange, RamdiskPlace,
+    Ring, Screen, ScreenError, StartInfoError, flags::Flags,
 };
 
 /// What a domain knows about itself before it has touched anything. Its machine frames, of shared_info and the rings, are those of
@@ -30,7 +30,7 @@ pub struct BootFacts {
     screen: Option<Result<Screen, ScreenError>>,
     low_memory: PfnRange,
     image: PfnRange,
-    ramdisk: Option<Ramdisk>,
+    ramdisk: Option<RamdiskPlace>,
     p2m_list: P2mList,
     start_info: Pfn,
     page_tables: PageTables,
@@ -46,16 +46,16 @@ impl BootFacts {
     /// name.
     ///
     /// # Errors
-    /// One variant of [`Error`] per contradiction; the first in the order of the calls below. Position comes before
+    /// One variant of [`StartInfoError`] per contradiction; the first in the order of the calls below. Position comes before
     /// content, so that a wrong `VIRT_BASE` is named as such and not as forty damaged fields.
-    pub fn parse(page: &[u8; 4096], entry: &Entry) -> Result<Self, Error> {
+    pub fn parse(page: &[u8; 4096], entry: &KernelEntry) -> Result<Self, StartInfoError> {
         let fields = Fields::read(page);
         check_magic(&fields.magic)?;
         let flags = Flags::parse(fields.flags)?;
         let nr_pages = nr_pages(fields.nr_pages)?;
         let mapping = Mapping::locate(&fields, entry, flags, nr_pages)?;
         let p2m_list = P2mList::parse(&fields, nr_pages, &mapping)?;
-        let ramdisk = Ramdisk::parse(&fields, flags, &mapping, &p2m_list)?;
+        let ramdisk = RamdiskPlace::parse(&fields, flags, &mapping, &p2m_list)?;
         let shared_info = ring::shared_info(&fields)?;
         let (xenstore, console) = ring::rings(&fields, flags, shared_info)?;
         let screen = match console {
@@ -141,7 +141,7 @@ impl BootFacts {
 
     /// Returns the ramdisk, if there is one.
     #[must_use]
-    pub const fn ramdisk(&self) -> Option<Ramdisk> {
+    pub const fn ramdisk(&self) -> Option<RamdiskPlace> {
         self.ramdisk
     }
 
@@ -194,17 +194,17 @@ impl BootFacts {
 }
 
 /// Checks for the front part that all versions have in common: dom0's magic may end in `64p`.
-fn check_magic(magic: &[u8; 32]) -> Result<(), Error> {
+fn check_magic(magic: &[u8; 32]) -> Result<(), StartInfoError> {
     if magic.starts_with(b"xen-") {
         return Ok(());
     }
     let [a, b, c, d, ..] = *magic;
-    Err(Error::Magic { found: [a, b, c, d] })
+    Err(StartInfoError::Magic { found: [a, b, c, d] })
 }
 
-fn nr_pages(found: u64) -> Result<PageCount, Error> {
+fn nr_pages(found: u64) -> Result<PageCount, StartInfoError> {
     match PageCount::try_new(found) {
         Ok(pages) if found != 0 => Ok(pages),
-        _ => Err(Error::NrPages { found, limit: MAX_FRAMES }),
+        _ => Err(StartInfoError::NrPages { found, limit: MAX_FRAMES }),
     }
 }

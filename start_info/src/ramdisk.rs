@@ -14,11 +14,11 @@ use crate::area::Area;
 use crate::mapping::{Mapping, pfn_of};
 use crate::p2m_list::{P2mList, P2mPlace};
 use crate::page::Fields;
-use crate::{Error, PAGE_SIZE, PfnRange, flags::Flags};
+use crate::{PAGE_SIZE, PfnRange, StartInfoError, flags::Flags};
 
 /// The pages of the ramdisk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ramdisk {
+pub struct RamdiskPlace {
     /// The pages, the last one perhaps in part.
     pub pfns: PfnRange,
     /// The length in bytes.
@@ -27,14 +27,14 @@ pub struct Ramdisk {
     pub mapped: bool,
 }
 
-impl Ramdisk {
+impl RamdiskPlace {
     /// Finds the ramdisk under either meaning of `mod_start`. A length of zero is no ramdisk, whatever else is set.
     pub(crate) fn parse(
         fields: &Fields,
         flags: Flags,
         mapping: &Mapping,
         list: &P2mList,
-    ) -> Result<Option<Self>, Error> {
+    ) -> Result<Option<Self>, StartInfoError> {
         let len = fields.mod_len;
         if len == 0 {
             return Ok(None);
@@ -42,17 +42,17 @@ impl Ramdisk {
         let pages = len.div_ceil(PAGE_SIZE);
         let mapped = !flags.contains(Flags::MOD_START_PFN);
         let pfns = if mapped {
-            let start = VirtAddr::try_new(fields.mod_start)
-                .ok()
-                .and_then(|at| pfn_of(mapping.virt_base, at))
-                .ok_or(Error::RamdiskAddress { found: fields.mod_start, virt_base: mapping.virt_base })?;
+            let start =
+                VirtAddr::try_new(fields.mod_start).ok().and_then(|at| pfn_of(mapping.virt_base, at)).ok_or(
+                    StartInfoError::RamdiskAddress { found: fields.mod_start, virt_base: mapping.virt_base },
+                )?;
             Area::MappedRamdisk.within(start.get(), pages, mapping.inner_room)?
         } else {
             Area::UnmappedRamdisk.within(fields.mod_start, pages, mapping.outer_room)?
         };
         let (P2mPlace::Image(listed) | P2mPlace::Own(listed)) = list.place;
         if pfns.overlaps(listed) {
-            return Err(Error::RamdiskInList { ramdisk: pfns, list: listed });
+            return Err(StartInfoError::RamdiskInList { ramdisk: pfns, list: listed });
         }
         Ok(Some(Self { pfns, len, mapped }))
     }

@@ -8,7 +8,7 @@
 //! *What is not prevented*: a frame that is no ring's. `p2m::ring_page` finds the page and checks that it is one.
 
 use crate::page::{Fields, START_INFO_BYTES};
-use crate::{Error, Maddr, Mfn, PAGE_SIZE, flags::Flags, ring_name::RingName};
+use crate::{Maddr, Mfn, PAGE_SIZE, StartInfoError, flags::Flags, ring_name::RingName};
 
 /// The ports there are at boot; more exist only after a guest has asked for them (event_channel.h,
 /// `EVTCHN_2L_NR_CHANNELS`).
@@ -45,11 +45,11 @@ pub struct VgaInfo {
 }
 
 /// Checks the address of shared_info, the one machine *byte* address among the fields.
-pub(crate) fn shared_info(fields: &Fields) -> Result<Maddr, Error> {
+pub(crate) fn shared_info(fields: &Fields) -> Result<Maddr, StartInfoError> {
     let found = fields.shared_info;
     match Maddr::try_new(found) {
         Ok(maddr) if found != 0 && found.is_multiple_of(PAGE_SIZE) => Ok(maddr),
-        _ => Err(Error::SharedInfo { found }),
+        _ => Err(StartInfoError::SharedInfo { found }),
     }
 }
 
@@ -58,10 +58,10 @@ pub(crate) fn rings(
     fields: &Fields,
     flags: Flags,
     shared_info: Maddr,
-) -> Result<(Option<Ring>, Console), Error> {
+) -> Result<(Option<Ring>, Console), StartInfoError> {
     if flags.contains(Flags::INITDOMAIN) {
         if fields.store_mfn != 0 || fields.store_evtchn != 0 {
-            return Err(Error::XenstoreInDom0 { mfn: fields.store_mfn, port: fields.store_evtchn });
+            return Err(StartInfoError::XenstoreInDom0 { mfn: fields.store_mfn, port: fields.store_evtchn });
         }
         return Ok((None, Console::Hypervisor { vga: vga(fields)? }));
     }
@@ -73,26 +73,26 @@ pub(crate) fn rings(
         (RingName::Console, console.mfn, xenstore.mfn),
     ] {
         if one == other {
-            return Err(Error::SharedFrame { ring: name, mfn: one });
+            return Err(StartInfoError::SharedFrame { ring: name, mfn: one });
         }
     }
     if console.port == xenstore.port {
-        return Err(Error::SharedPort { port: console.port });
+        return Err(StartInfoError::SharedPort { port: console.port });
     }
     Ok((Some(xenstore), Console::Ring(console)))
 }
 
-fn ring(name: RingName, mfn: u64, port: u32) -> Result<Ring, Error> {
+fn ring(name: RingName, mfn: u64, port: u32) -> Result<Ring, StartInfoError> {
     if port == 0 || port >= PORTS {
-        return Err(Error::RingPort { ring: name, found: port, limit: PORTS });
+        return Err(StartInfoError::RingPort { ring: name, found: port, limit: PORTS });
     }
     match Mfn::try_new(mfn) {
         Ok(frame) if mfn != 0 => Ok(Ring { mfn: frame, port }),
-        _ => Err(Error::RingFrame { ring: name, found: mfn }),
+        _ => Err(StartInfoError::RingFrame { ring: name, found: mfn }),
     }
 }
 
-fn vga(fields: &Fields) -> Result<Option<VgaInfo>, Error> {
+fn vga(fields: &Fields) -> Result<Option<VgaInfo>, StartInfoError> {
     let (offset, size) = (fields.console_info_off, fields.console_info_size);
     if offset == 0 && size == 0 {
         return Ok(None);
@@ -102,6 +102,6 @@ fn vga(fields: &Fields) -> Result<Option<VgaInfo>, Error> {
     if size > 0 && behind_start_info && in_the_page {
         Ok(Some(VgaInfo { offset, size }))
     } else {
-        Err(Error::VgaInfo { offset, size, first: START_INFO_BYTES })
+        Err(StartInfoError::VgaInfo { offset, size, first: START_INFO_BYTES })
     }
 }

@@ -24,12 +24,12 @@ mod platform;
 mod report;
 pub mod sys;
 
+pub use boot::context::BootContext;
 pub use boot::demands::Missing;
 pub use boot::failure::{Cause, Failure};
 pub use boot::image::Image;
 pub use boot::options::{Mapping, Options, Revector, Then};
 pub use boot::running::Running;
-pub use boot::setting::Setting;
 pub use boot::stage::Stage;
 pub use boot::{boot, image_address};
 #[cfg(target_os = "none")]
@@ -40,4 +40,4 @@ pub use module::table::{Cost, Loaded, ModuleTable, ModulesJson};
 pub use platform::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
 pub use report::fact::{Fact, Value};
 pub use report::picture::{Picture, PictureJson};
-pub use report::timeline::{Record, Report};
+pub use report::timeline::{StageCost, Timeline};

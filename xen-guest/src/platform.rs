@@ -4,7 +4,7 @@
 //! model in `tests/model`; the boot is generic over it and so runs in `cargo test`.
 
 use mmu::{Errno, FixmapPage, Machine, RamdiskPages, Region};
-use p2m::{SharedPage, Window};
+use p2m::{LinearMap, SharedPage};
 use start_info::{MapError, MemoryMap};
 use x86_64::VirtAddr;
 
@@ -86,7 +86,7 @@ pub trait Platform: Machine {
 
     /// Returns the bytes of the ramdisk through the direct map; `None` when it is not all mapped. Its pages are given back to
     /// nobody, so the bytes stay.
-    fn ramdisk(&self, window: &Window, ramdisk: &RamdiskPages) -> Option<&'static [u8]>;
+    fn ramdisk(&self, window: &LinearMap, ramdisk: &RamdiskPages) -> Option<&'static [u8]>;
 
     /// Calls a module's init function, `extern "C" fn() -> i32`, and returns what it returned. A machine that executes
     /// nothing says 0.

@@ -16,14 +16,14 @@ use x86_64::VirtAddr;
 
 use crate::{
     device::io_map::own_page,
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::{Hypervisor, Machine, VaUpdate},
-    layout::{FIXMAP, plan::Settled},
+    layout::{FIXMAP, plan::Layout},
     paging::{
         entry::{Access, Entry},
         level::L1,
     },
-    space::view::View,
+    space::live_tables::LiveTables,
 };
 
 /// What a slot is for.
@@ -38,7 +38,7 @@ enum Slot {
 /// The fixmap of a settled layout.
 #[derive(Debug)]
 pub struct Fixmap<'l> {
-    _layout: &'l Settled,
+    _layout: &'l Layout,
 }
 
 /// A page that a slot maps, readable and writable. A resume has to map shared_info anew: its machine address is another one.
@@ -55,12 +55,12 @@ impl FixmapPage {
 
 /// A machine page that the fixmap shows until the next one is looked at.
 #[derive(Debug)]
-pub struct Glimpse<'f> {
+pub struct TempMapping<'f> {
     fixmap: PhantomData<&'f mut ()>,
     first: Word,
 }
 
-impl Glimpse<'_> {
+impl TempMapping<'_> {
     /// Returns where the page is mapped.
     #[must_use]
     pub const fn address(&self) -> VirtAddr {
@@ -77,7 +77,7 @@ impl Glimpse<'_> {
 impl<'l> Fixmap<'l> {
     /// Opens the fixmap.
     #[must_use]
-    pub const fn new(layout: &'l Settled) -> Self {
+    pub const fn new(layout: &'l Layout) -> Self {
         Self { _layout: layout }
     }
 
@@ -85,16 +85,16 @@ impl<'l> Fixmap<'l> {
     /// no page that Xen writes.
     ///
     /// # Errors
-    /// [`Error::OwnMemory`] for a page of the guest, [`Error::Refused`] when Xen refuses.
+    /// [`MmuError::OwnMemory`] for a page of the guest, [`MmuError::Refused`] when Xen refuses.
     pub fn map_shared_info<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
         facts: &BootFacts,
-    ) -> Result<FixmapPage, Error> {
+    ) -> Result<FixmapPage, MmuError> {
         let mfn = facts.shared_info().mfn();
         if let Some(pfn) = own_page(machine, p2m, mfn) {
-            return Err(Error::OwnMemory { mfn, pfn });
+            return Err(MmuError::OwnMemory { mfn, pfn });
         }
         self.set(machine, Slot::SharedInfo, Entry::leaf(mfn, Access::ReadWrite)).map(FixmapPage)
     }
@@ -102,17 +102,22 @@ impl<'l> Fixmap<'l> {
     /// Shows a machine page for reading: a device's, firmware's or one of the guest's own.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses, as it does where the domain has no right to the frame.
-    pub fn look<M: Machine>(&mut self, machine: &mut M, view: &View, mfn: Mfn) -> Result<Glimpse<'_>, Error> {
+    /// [`MmuError::Refused`] when Xen refuses, as it does where the domain has no right to the frame.
+    pub fn map_temporary<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        view: &LiveTables,
+        mfn: Mfn,
+    ) -> Result<TempMapping<'_>, MmuError> {
         let address = self.set(machine, Slot::Glimpse, Entry::leaf(mfn, Access::Read))?;
-        Ok(Glimpse { fixmap: PhantomData, first: Word::of_device(view.authority(), address) })
+        Ok(TempMapping { fixmap: PhantomData, first: Word::of_device(view.authority(), address) })
     }
 
     /// Ends the looking: no machine page is shown any more.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
-    pub fn close(&mut self, hypervisor: &mut impl Hypervisor) -> Result<(), Error> {
+    /// [`MmuError::Refused`] when Xen refuses.
+    pub fn close(&mut self, hypervisor: &mut impl Hypervisor) -> Result<(), MmuError> {
         self.set(hypervisor, Slot::Glimpse, Entry::EMPTY).map(|_| ())
     }
 
@@ -121,11 +126,11 @@ impl<'l> Fixmap<'l> {
         hypervisor: &mut impl Hypervisor,
         slot: Slot,
         entry: Entry<L1>,
-    ) -> Result<VirtAddr, Error> {
+    ) -> Result<VirtAddr, MmuError> {
         let address = FIXMAP + slot as u64 * PAGE_SIZE;
         hypervisor
             .update_va_mapping(VaUpdate::new(address, entry))
-            .map_err(|errno| Error::refused_call(Doing::Fixmap, errno))?;
+            .map_err(|errno| MmuError::refused_call(Operation::Fixmap, errno))?;
         Ok(address)
     }
 }

@@ -13,15 +13,15 @@
 
 use alloc::vec::Vec;
 
-use p2m::{Entry as P2mEntry, Memory, Translate, Word};
+use p2m::{Memory, P2mEntry, Translate, Word};
 use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
     direct_map::{DirectMap, chunk::L1_PAGES},
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::Machine,
-    layout::{IO_MAP, IO_MAP_PAGES, plan::Settled, region::Region},
+    layout::{IO_MAP, IO_MAP_PAGES, plan::Layout, region::Region},
     paging::{
         batch::Batch,
         entry::{Access, Entry},
@@ -82,15 +82,15 @@ impl IoPages {
 impl IoMap {
     /// Opens the region of a settled layout.
     #[must_use]
-    pub fn new(_: &Settled) -> Self {
+    pub fn new(_: &Layout) -> Self {
         Self { region: Region::new("device memory", IO_MAP, IO_MAP_PAGES), taken: Vec::new() }
     }
 
     /// Maps `pages` machine frames from `first` on.
     ///
     /// # Errors
-    /// [`Error::NoPages`] for none, [`Error::OwnMemory`] for a frame of the guest, [`Error::IoFull`] when there are no addresses
-    /// left, [`Error::NoFrames`] when there are too few frames for the tables, [`Error::Refused`] when Xen refuses.
+    /// [`MmuError::NoPages`] for none, [`MmuError::OwnMemory`] for a frame of the guest, [`MmuError::IoFull`] when there are no addresses
+    /// left, [`MmuError::NoFrames`] when there are too few frames for the tables, [`MmuError::Refused`] when Xen refuses.
     pub fn map<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -99,7 +99,7 @@ impl IoMap {
         first: Mfn,
         pages: PageCount,
         access: IoAccess,
-    ) -> Result<IoPages, Error> {
+    ) -> Result<IoPages, MmuError> {
         self.retry(machine, map);
         let region = self.find(pages)?;
         self.map_at(machine, map, p2m, region, first, access)
@@ -108,9 +108,9 @@ impl IoMap {
     /// Maps pages at the address that is their machine address, in the lower half of every address space.
     ///
     /// # Errors
-    /// [`Error::NoPages`] for none, [`Error::NotIdentity`] for a page the P2M does not call identity, and for page 0, whose
-    /// address is the null pointer; [`Error::Overlap`] for pages that are mapped so already; [`Error::NoFrames`] and
-    /// [`Error::Refused`] as [`IoMap::map`].
+    /// [`MmuError::NoPages`] for none, [`MmuError::NotIdentity`] for a page the P2M does not call identity, and for page 0, whose
+    /// address is the null pointer; [`MmuError::Overlap`] for pages that are mapped so already; [`MmuError::NoFrames`] and
+    /// [`MmuError::Refused`] as [`IoMap::map`].
     pub fn map_identity<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -118,28 +118,28 @@ impl IoMap {
         p2m: &impl Translate,
         pages: PfnRange,
         access: IoAccess,
-    ) -> Result<IoPages, Error> {
+    ) -> Result<IoPages, MmuError> {
         /// Pages in the lower half of the address space.
         const LOWER_HALF: u64 = (1 << 47) / PAGE_SIZE;
         self.retry(machine, map);
         if pages.is_empty() {
-            return Err(Error::NoPages);
+            return Err(MmuError::NoPages);
         }
         let pfn = pages.start();
         if pfn.get() == 0 || pages.end().get() > LOWER_HALF {
-            return Err(Error::NotIdentity { pfn });
+            return Err(MmuError::NotIdentity { pfn });
         }
         let wanted = Region::new("identity", VirtAddr::new_truncate(pfn.get() * PAGE_SIZE), pages.len());
         if let Some(Taken { region: holder, .. }) =
             self.taken.iter().find(|taken| taken.region.overlaps(&wanted))
         {
-            return Err(Error::Overlap { wanted, holder: *holder });
+            return Err(MmuError::Overlap { wanted, holder: *holder });
         }
         map.has_room_for(pages.len().get() / L1_PAGES)?;
         if let Some(pfn) = pages.iter().find(|&pfn| p2m.entry(machine, pfn) != P2mEntry::Identity) {
-            return Err(Error::NotIdentity { pfn });
+            return Err(MmuError::NotIdentity { pfn });
         }
-        let first = Mfn::try_new(pfn.get()).map_err(|_| Error::NotIdentity { pfn })?;
+        let first = Mfn::try_new(pfn.get()).map_err(|_| MmuError::NotIdentity { pfn })?;
         self.map_at(machine, map, p2m, wanted, first, access)
     }
 
@@ -152,13 +152,13 @@ impl IoMap {
         region: Region,
         first: Mfn,
         access: IoAccess,
-    ) -> Result<IoPages, Error> {
+    ) -> Result<IoPages, MmuError> {
         // Before each frame is looked at: a request that no tables can be had for ends here.
         map.has_room_for(region.pages().get() / L1_PAGES)?;
         let pages = region.pages();
-        let frames = first.run(pages).map_err(|_| Error::NoSuchFrame { first, pages })?;
+        let frames = first.run(pages).map_err(|_| MmuError::NoSuchFrame { first, pages })?;
         check_foreign(machine, p2m, frames.clone())?;
-        self.taken.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::Device })?;
+        self.taken.try_reserve(1).map_err(|_| MmuError::HeapFull { doing: Operation::Device })?;
         let rank = self.taken.partition_point(|taken| taken.region.start() < region.start());
         self.taken.insert(rank, Taken { region, leaving: false });
         match map_all(machine, map, p2m, region, frames, access) {
@@ -174,13 +174,13 @@ impl IoMap {
     /// Unmaps what [`IoMap::map`] or [`IoMap::map_identity`] mapped. The tables stay for the next.
     ///
     /// # Errors
-    /// Gives the pages back with [`Error::Refused`] when Xen refuses; some may be unmapped then.
+    /// Gives the pages back with [`MmuError::Refused`] when Xen refuses; some may be unmapped then.
     pub fn unmap<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &DirectMap,
         pages: IoPages,
-    ) -> Result<(), (IoPages, Error)> {
+    ) -> Result<(), (IoPages, MmuError)> {
         match clear(machine, map, pages.region) {
             Ok(()) => {
                 self.taken.retain(|taken| taken.region.start() != pages.region.start());
@@ -196,7 +196,12 @@ impl IoMap {
         self.taken.retain(|taken| !taken.leaving || clear(machine, map, taken.region).is_err());
     }
 
-    fn leave<M: Machine>(&mut self, machine: &mut M, map: &DirectMap, region: Region) -> Result<(), Error> {
+    fn leave<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &DirectMap,
+        region: Region,
+    ) -> Result<(), MmuError> {
         self.taken.iter_mut().filter(|taken| taken.region == region).for_each(|taken| taken.leaving = true);
         clear(machine, map, region)?;
         self.taken.retain(|taken| taken.region != region);
@@ -204,11 +209,11 @@ impl IoMap {
     }
 
     /// Returns the first gap of the region that holds so many pages.
-    fn find(&self, pages: PageCount) -> Result<Region, Error> {
+    fn find(&self, pages: PageCount) -> Result<Region, MmuError> {
         if pages == PageCount::ZERO {
-            return Err(Error::NoPages);
+            return Err(MmuError::NoPages);
         }
-        let full = Error::IoFull { wanted: pages, region: self.region };
+        let full = MmuError::IoFull { wanted: pages, region: self.region };
         let mut start = self.region.start().as_u64();
         let own = self.taken.iter().map(|taken| taken.region).filter(|taken| taken.overlaps(&self.region));
         let ends = own.map(|taken| (taken.start().as_u64() - 1, taken.last() + 1));
@@ -245,9 +250,9 @@ fn check_foreign<M: Machine>(
     machine: &M,
     p2m: &impl Translate,
     mut frames: impl Iterator<Item = Mfn>,
-) -> Result<(), Error> {
+) -> Result<(), MmuError> {
     frames.try_for_each(|mfn| match own_page(machine, p2m, mfn) {
-        Some(pfn) => Err(Error::OwnMemory { mfn, pfn }),
+        Some(pfn) => Err(MmuError::OwnMemory { mfn, pfn }),
         None => Ok(()),
     })
 }
@@ -264,8 +269,8 @@ fn map_all<M: Machine>(
     region: Region,
     frames: impl Iterator<Item = Mfn>,
     access: IoAccess,
-) -> Result<(), Error> {
-    let mut batch = Batch::new(Doing::Device);
+) -> Result<(), MmuError> {
+    let mut batch = Batch::new(Operation::Device);
     let mut l1: Option<Table<L1, Live>> = None;
     for (address, mfn) in region.addresses().zip(frames) {
         let mut table = match l1.take() {
@@ -280,8 +285,8 @@ fn map_all<M: Machine>(
 }
 
 /// Empties every entry of a region that has a table.
-fn clear<M: Machine>(machine: &mut M, map: &DirectMap, region: Region) -> Result<(), Error> {
-    let mut batch = Batch::new(Doing::Device);
+fn clear<M: Machine>(machine: &mut M, map: &DirectMap, region: Region) -> Result<(), MmuError> {
+    let mut batch = Batch::new(Operation::Device);
     for piece in region.pieces(L2::REACH) {
         if let Some(mut l1) = map.view().l1(machine, piece.start())? {
             for address in piece.addresses() {

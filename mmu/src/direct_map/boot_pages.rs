@@ -7,21 +7,21 @@
 //! tables of the builder, pages it may have made tables, our own first tables and the kernel's constants are read-only.
 
 use arrayvec::ArrayVec;
-use p2m::{MOST_OCCUPANTS, Occupied};
+use p2m::{BootReserved, MAX_OCCUPANTS};
 use start_info::{BootFacts, P2mPlace, Pfn, PfnRange};
 
-use crate::{direct_map::needed::Needed, paging::entry::Access, space::old_list::OldList};
+use crate::{direct_map::needed::Needed, paging::entry::Access, space::builder_p2m::BuilderP2m};
 
 /// What is in use at entry, page 0, and our own first tables.
-const MOST_RANGES: usize = MOST_OCCUPANTS + 2;
+const MAX_RANGES: usize = MAX_OCCUPANTS + 2;
 
 /// Pages that are not like the others.
 #[derive(Debug)]
 pub(super) struct BootPages {
     /// Pages that hold something and are handed out to nobody.
-    reserved: ArrayVec<PfnRange, MOST_RANGES>,
+    reserved: ArrayVec<PfnRange, MAX_RANGES>,
     /// Pages mapped for reading only.
-    read_only: ArrayVec<PfnRange, MOST_RANGES>,
+    read_only: ArrayVec<PfnRange, MAX_RANGES>,
     /// Pages that are not mapped before they are let go.
     deferred: PfnRange,
 }
@@ -29,13 +29,13 @@ pub(super) struct BootPages {
 impl BootPages {
     /// Lists them: `own` are our own first tables, `constant` the pages of the image that are not to be written.
     pub(super) fn new(
-        occupied: &Occupied,
+        occupied: &BootReserved,
         facts: &BootFacts,
         own: PfnRange,
         constant: PfnRange,
-        old_list: OldList,
+        old_list: BuilderP2m,
     ) -> Self {
-        let mut reserved: ArrayVec<PfnRange, MOST_RANGES> = occupied.ranges().collect();
+        let mut reserved: ArrayVec<PfnRange, MAX_RANGES> = occupied.ranges().collect();
         // Page 0 stays unused: a pseudo-physical address of 0 is never right.
         reserved.push(PfnRange::one(Pfn::new(0)));
         reserved.push(own);
@@ -46,7 +46,7 @@ impl BootPages {
         let mut deferred = PfnRange::EMPTY;
         if let P2mPlace::Own(frames) = facts.p2m_list().place {
             read_only.push(frames);
-            if old_list == OldList::Unused {
+            if old_list == BuilderP2m::Copied {
                 deferred = frames;
             }
         }

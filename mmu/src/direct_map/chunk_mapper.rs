@@ -6,7 +6,7 @@
 //! *What must hold*: the frame of a table is noted before the table is made. What was mapped counts, and is handed out, only after
 //! [`ChunkMapper::finish`]: who drops a mapper half-way has nothing to set right but the tables that were noted.
 
-use p2m::{Entry as P2mEntry, Frame, FrameAllocator, Translate};
+use p2m::{Frame, FrameAllocator, P2mEntry, Translate};
 use start_info::{PageCount, Pfn, PfnRange};
 
 use crate::{
@@ -16,17 +16,17 @@ use crate::{
         chunk_undo::ChunkUndo,
         extent::Extent,
     },
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::Machine,
     paging::{
         batch::Batch,
         entry::{Access, Entry},
     },
     space::{
-        ladder::Ladder,
+        address_space_builder::AddressSpaceBuilder,
+        live_tables::LiveTables,
         rung::LiveTop,
         table_source::{Noted, TableSource},
-        view::View,
     },
 };
 
@@ -42,14 +42,14 @@ pub(super) struct Coverage {
 /// The frames of what is mapped already.
 #[derive(Debug)]
 pub(super) struct MappedFrames<'m, T> {
-    pub(super) view: &'m View,
+    pub(super) view: &'m LiveTables,
     pub(super) frames: &'m mut FrameAllocator,
     pub(super) extent: &'m Extent,
     pub(super) p2m: &'m T,
 }
 
 impl<M: Machine, T: Translate> TableSource<M> for MappedFrames<'_, T> {
-    fn take_table(&mut self, machine: &mut M) -> Result<Frame, Error> {
+    fn take_table(&mut self, machine: &mut M) -> Result<Frame, MmuError> {
         self.frames.take(machine, self.p2m).ok_or_else(|| self.extent.no_frames())
     }
 
@@ -57,7 +57,7 @@ impl<M: Machine, T: Translate> TableSource<M> for MappedFrames<'_, T> {
         self.frames.give_frame(machine, frame);
     }
 
-    fn view(&self) -> &View {
+    fn view(&self) -> &LiveTables {
         self.view
     }
 }
@@ -68,7 +68,7 @@ pub(super) struct ChunkMapper<'m, T> {
     /// Without a note where nothing is undone: for the first chunk, and for the builder's list.
     frames: Noted<MappedFrames<'m, T>, Option<&'m mut ChunkUndo>>,
     boot_pages: &'m BootPages,
-    ladder: Ladder<LiveTop>,
+    ladder: AddressSpaceBuilder<LiveTop>,
     done: Coverage,
 }
 
@@ -78,23 +78,23 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
         source: MappedFrames<'m, T>,
         undo: Option<&'m mut ChunkUndo>,
         boot_pages: &'m BootPages,
-        doing: Doing,
+        doing: Operation,
     ) -> Self {
         let frames = Noted { source, note: undo, doing };
-        let ladder = Ladder::live(Batch::new(doing));
+        let ladder = AddressSpaceBuilder::live(Batch::new(doing));
         Self { frames, boot_pages, ladder, done: Coverage { memory: PageCount::ZERO, has_holes: false } }
     }
 
     /// Returns the live address space.
-    pub(super) const fn view(&self) -> &View {
+    pub(super) const fn view(&self) -> &LiveTables {
         self.frames.source.view
     }
 
     /// Maps pages that have no L1 tables yet.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses.
-    pub(super) fn map<M: Machine>(&mut self, machine: &mut M, pages: PfnRange) -> Result<(), Error> {
+    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses.
+    pub(super) fn map<M: Machine>(&mut self, machine: &mut M, pages: PfnRange) -> Result<(), MmuError> {
         let mut rest = pages;
         while !rest.is_empty() {
             let behind = behind_gap(machine, self.frames.source.p2m, rest, L1_PAGES);
@@ -108,13 +108,13 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
     }
 
     /// Makes the table for pages that one table maps; none where no page has memory.
-    fn map_in_l1<M: Machine>(&mut self, machine: &mut M, pages: PfnRange) -> Result<(), Error> {
+    fn map_in_l1<M: Machine>(&mut self, machine: &mut M, pages: PfnRange) -> Result<(), MmuError> {
         if self.boot_pages.are_deferred(pages) {
             return Ok(());
         }
         let mut words = [P2mEntry::MISSING; L1_PAGES as usize];
         let Some(words) = words.get_mut(..pages.len().get() as usize) else {
-            return Err(Error::OutOfOrder { address: direct_address(pages.end()).as_u64() });
+            return Err(MmuError::OutOfOrder { address: direct_address(pages.end()).as_u64() });
         };
         self.frames.source.p2m.leaf_words(machine, pages.start(), words);
         let memory = words.iter().filter(|&&word| P2mEntry::decode(word).ram().is_some()).count();
@@ -135,8 +135,8 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
     /// Sends what is left to Xen; then the pages are mapped.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
-    pub(super) fn finish<M: Machine>(self, machine: &mut M) -> Result<Coverage, Error> {
+    /// [`MmuError::Refused`] when Xen refuses.
+    pub(super) fn finish<M: Machine>(self, machine: &mut M) -> Result<Coverage, MmuError> {
         self.ladder
             .finish(machine, self.frames.source.view)?
             .waive("hooks fill empty entries, and a frozen table is not written again");

@@ -15,13 +15,13 @@ use start_info::{ENTRIES, Index, Pfn, PfnRange};
 
 use crate::{
     direct_map::chunk::{L1_PAGES, direct_address},
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::Machine,
-    space::{table_note::TableNote, table_source::Note, view::View},
+    space::{live_tables::LiveTables, table_note::TableNote, table_source::Note},
 };
 
 /// The tables above the L1 tables of a chunk that can be new: its L2 and its L3.
-const MOST_UPPER: usize = 2;
+const MAX_UPPER: usize = 2;
 
 /// A chunk that is being mapped, or whose mapping is to be undone.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) struct ChunkUndo {
     page: Frame,
     in_page: u64,
     /// The frames behind those.
-    more: ArrayVec<Pfn, MOST_UPPER>,
+    more: ArrayVec<Pfn, MAX_UPPER>,
 }
 
 impl ChunkUndo {
@@ -53,9 +53,9 @@ impl ChunkUndo {
     ///
     /// # Errors
     /// As [`TableNote::undo`].
-    pub(super) fn unmap<M: Machine>(&self, machine: &mut M, view: &View) -> Result<(), Error> {
+    pub(super) fn unmap<M: Machine>(&self, machine: &mut M, view: &LiveTables) -> Result<(), MmuError> {
         let starts = self.chunk.pieces(L1_PAGES).map(PfnRange::start);
-        self.undo(machine, view, Doing::DirectMap, starts.map(direct_address))
+        self.undo(machine, view, Operation::DirectMap, starts.map(direct_address))
     }
 }
 

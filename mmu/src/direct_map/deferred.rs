@@ -18,24 +18,24 @@ use crate::{
         DirectMap,
         chunk::{L1_PAGES, L2_PAGES, direct_address},
     },
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::Machine,
     paging::{batch::Batch, freeze::make_writable},
 };
 
 impl DirectMap {
     /// Maps pages of the list that nothing uses any more, as far as the direct map has come, and gives them to the allocator:
-    /// all but those of `late`. A chunk at a time, so that each pays for the tables of the next.
+    /// all but those of `held_in_holes`. A chunk at a time, so that each pays for the tables of the next.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses.
+    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses.
     pub(crate) fn take_up<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
         list: PfnRange,
         late: impl Iterator<Item = PfnRange> + Clone,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         self.forget(list);
         for part in list.intersection(self.view().direct().frames()).pieces(L2_PAGES) {
             self.take_up_in_l2(machine, p2m, part)?;
@@ -49,9 +49,9 @@ impl DirectMap {
         machine: &mut M,
         p2m: &impl Translate,
         part: PfnRange,
-    ) -> Result<(), Error> {
-        let mut batch = Batch::new(Doing::Release);
-        let mut mapper = self.mapper(p2m, Doing::Release);
+    ) -> Result<(), MmuError> {
+        let mut batch = Batch::new(Operation::Release);
+        let mut mapper = self.mapper(p2m, Operation::Release);
         for pages in part.pieces(L1_PAGES) {
             if mapper.view().l1(machine, direct_address(pages.start()))?.is_some() {
                 for pfn in pages.iter() {

@@ -8,7 +8,7 @@
 use p2m::{Span, Unmapped};
 use start_info::{PageCount, Pfn, PfnRange};
 
-use crate::error::{Doing, Error};
+use crate::error::{MmuError, Operation};
 
 /// What of the guest's pages is mapped, and what is left.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Extent {
     }
 
     /// Says that no frame is left in what is mapped.
-    pub(super) const fn no_frames(&self) -> Error {
-        Error::NoFrames { doing: Doing::DirectMap, mapped: self.mapped(), total: self.memory() }
+    pub(super) const fn no_frames(&self) -> MmuError {
+        MmuError::NoFrames { doing: Operation::DirectMap, mapped: self.mapped(), total: self.memory() }
     }
 }

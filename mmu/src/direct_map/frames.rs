@@ -10,7 +10,7 @@ use start_info::PageCount;
 
 use crate::{
     direct_map::{DirectMap, needed::Needed},
-    error::{Error, RunOf},
+    error::{MmuError, RunOf},
     hv::Machine,
 };
 
@@ -18,8 +18,8 @@ impl DirectMap {
     /// Takes a frame, mapping more memory if none is left.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when all memory is used, and as [`DirectMap::grow`].
-    pub fn take<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, Error> {
+    /// [`MmuError::NoFrames`] when all memory is used, and as [`DirectMap::grow`].
+    pub fn take<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<Frame, MmuError> {
         while self.frames.free() <= self.reserve() && self.grow(machine, p2m)? {}
         self.take_mapped(machine, p2m)
     }
@@ -27,13 +27,13 @@ impl DirectMap {
     /// Takes a run of adjacent frames, mapping more memory if need be.
     ///
     /// # Errors
-    /// [`Error::NoRun`] when no run is as long, and as [`DirectMap::grow`].
+    /// [`MmuError::NoRun`] when no run is as long, and as [`DirectMap::grow`].
     pub fn take_span<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
         len: PageCount,
-    ) -> Result<Span<Mapped>, Error> {
+    ) -> Result<Span<Mapped>, MmuError> {
         while self.frames.free() <= len.get() + self.reserve() && self.grow(machine, p2m)? {}
         loop {
             if let Some(span) = self.frames.take_span(machine, len) {
@@ -50,24 +50,24 @@ impl DirectMap {
         &mut self,
         machine: &M,
         p2m: &impl Translate,
-    ) -> Result<Frame, Error> {
+    ) -> Result<Frame, MmuError> {
         self.frames.take(machine, p2m).ok_or_else(|| self.extent.no_frames())
     }
 
     /// Says why there is no run as long. More memory may help only if less is free than is needed.
-    fn no_run<M: Machine>(&self, machine: &M, object: RunOf, need: PageCount) -> Error {
+    fn no_run<M: Machine>(&self, machine: &M, object: RunOf, need: PageCount) -> MmuError {
         let longest = self.frames.longest(machine);
         if longest >= need {
             // The pages are there; they were denied.
             return self.extent.no_frames();
         }
-        Error::NoRun { object, need, longest, free: PageCount::clamped(self.free()) }
+        MmuError::NoRun { object, need, longest, free: PageCount::clamped(self.free()) }
     }
 
     /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so mapping must go on
     /// before the last frame is gone; a chunk may yield none, if it holds the ramdisk or the builder's list.
     fn reserve(&self) -> u64 {
-        Needed::MOST + self.boot_pages.tables_without_yield(self.extent.rest())
+        Needed::MAX + self.boot_pages.tables_without_yield(self.extent.rest())
     }
 
     /// Takes a frame back.
@@ -83,8 +83,8 @@ impl DirectMap {
     /// Checks that so many frames could be had for tables, if all memory were mapped.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there are not as many.
-    pub(crate) fn has_room_for(&self, tables: u64) -> Result<(), Error> {
+    /// [`MmuError::NoFrames`] when there are not as many.
+    pub(crate) fn has_room_for(&self, tables: u64) -> Result<(), MmuError> {
         let most = self.frames.free() + self.extent.rest().len().get();
         if tables <= most { Ok(()) } else { Err(self.extent.no_frames()) }
     }

@@ -15,7 +15,7 @@ use crate::{
         chunk_mapper::{ChunkMapper, Coverage, MappedFrames, behind_gap},
         chunk_undo::ChunkUndo,
     },
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::Machine,
     space::table_note::TableNote,
 };
@@ -24,9 +24,9 @@ impl DirectMap {
     /// Maps the next chunk; `false` when all memory is mapped.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when the mapped memory has no room for the tables, [`Error::Refused`] when Xen refuses. Then all
+    /// [`MmuError::NoFrames`] when the mapped memory has no room for the tables, [`MmuError::Refused`] when Xen refuses. Then all
     /// is as before, or, if Xen refuses that as well, will be when the next call begins.
-    pub fn grow<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<bool, Error> {
+    pub fn grow<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<bool, MmuError> {
         self.retry(machine)?;
         let rest = self.extent.rest();
         if rest.is_empty() {
@@ -59,7 +59,7 @@ impl DirectMap {
         machine: &mut M,
         p2m: &impl Translate,
         end: Pfn,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         while self.view.direct().frames().end() < end && self.grow(machine, p2m)? {}
         Ok(())
     }
@@ -67,8 +67,8 @@ impl DirectMap {
     /// Undoes what was begun of a chunk that could not be mapped, if anything still is to be undone.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses; the rest stays noted, and can be undone later.
-    pub fn retry<M: Machine>(&mut self, machine: &mut M) -> Result<(), Error> {
+    /// [`MmuError::Refused`] when Xen refuses; the rest stays noted, and can be undone later.
+    pub fn retry<M: Machine>(&mut self, machine: &mut M) -> Result<(), MmuError> {
         let Self { view, frames, undo, .. } = self;
         if let Some(undo) = undo {
             undo.unmap(machine, view)?;
@@ -92,8 +92,8 @@ impl DirectMap {
         machine: &mut M,
         p2m: &impl Translate,
         chunk: PfnRange,
-    ) -> Result<(), Error> {
-        let mut mapper = self.mapper(p2m, Doing::DirectMap);
+    ) -> Result<(), MmuError> {
+        let mut mapper = self.mapper(p2m, Operation::DirectMap);
         mapper.map(machine, chunk)?;
         let done = mapper.finish(machine)?;
         self.extent.add_mapped(done.memory);
@@ -108,16 +108,16 @@ impl DirectMap {
     pub(super) const fn mapper<'m, T: Translate>(
         &'m mut self,
         p2m: &'m T,
-        doing: Doing,
+        doing: Operation,
     ) -> ChunkMapper<'m, T> {
         let Self { view, extent, frames, boot_pages, undo, .. } = self;
         ChunkMapper::new(MappedFrames { view, frames, extent, p2m }, undo.as_mut(), boot_pages, doing)
     }
 
     /// Takes note of pages that are mapped now, as far as there is anything behind them.
-    fn extend(&mut self, pages: Span<Unmapped>) -> Result<Span<Mapped>, Error> {
+    fn extend(&mut self, pages: Span<Unmapped>) -> Result<Span<Mapped>, MmuError> {
         let start = pages.range().start();
-        let mapped = self.view.extend(pages).map_err(|_| Error::NoMemory { pfn: start })?;
+        let mapped = self.view.extend(pages).map_err(|_| MmuError::NoMemory { pfn: start })?;
         self.frames.move_to(*self.view.direct());
         Ok(mapped)
     }
@@ -128,7 +128,7 @@ impl DirectMap {
         p2m: &impl Translate,
         chunk: Span<Unmapped>,
         done: Coverage,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         let mapped = self.extend(chunk)?;
         let frames = &mut self.frames;
         mapped.without(self.boot_pages.reserved(), |free| {

@@ -1,14 +1,14 @@
 //! Pages that are let go: given to the allocator, or, where the machine has no RAM, unmapped and given back to Xen.
 
-use p2m::{Arrangement, Translate};
+use p2m::{Renumbering, Translate};
 use start_info::PfnRange;
 
 use crate::{
     direct_map::DirectMap,
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::{Machine, Update},
     paging::{batch::Batch, entry::Entry, level::L1},
-    space::discard::discard,
+    space::released_mfn::release_mfn,
 };
 
 impl DirectMap {
@@ -16,17 +16,17 @@ impl DirectMap {
     /// says of it is the caller's to change.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
-    pub fn vacate<M: Machine>(
+    /// [`MmuError::Refused`] when Xen refuses.
+    pub fn return_to_xen<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
-        pages: &Arrangement,
-    ) -> Result<(), Error> {
-        let late = || pages.late().flat_map(PfnRange::iter);
-        let mut batch = Batch::new(Doing::GivingBack);
+        pages: &Renumbering,
+    ) -> Result<(), MmuError> {
+        let late = || pages.held_in_holes().flat_map(PfnRange::iter);
+        let mut batch = Batch::new(Operation::GivingBack);
         for pfn in late() {
-            let address = self.view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
+            let address = self.view.direct().address(pfn).ok_or(MmuError::NoMemory { pfn })?;
             let (slot, entry) = self.view.leaf(machine, address)?;
             if entry.is_present() {
                 batch.push(machine, Update::new(slot, Entry::<L1>::EMPTY))?;
@@ -34,10 +34,10 @@ impl DirectMap {
             self.extent.leave(entry.is_present());
         }
         batch.commit(machine)?.flush(machine)?;
-        discard(machine, p2m, late())
+        release_mfn(machine, p2m, late())
     }
 
-    /// Gives pages that nobody holds any more to the allocator, all but those of `late`.
+    /// Gives pages that nobody holds any more to the allocator, all but those of `held_in_holes`.
     pub(crate) fn give_released<M: Machine>(
         &mut self,
         machine: &mut M,

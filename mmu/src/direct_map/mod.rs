@@ -6,7 +6,7 @@
 //!
 //! | job | where |
 //! |---|---|
-//! | which tables are live, and where memory is reached | [`View`] |
+//! | which tables are live, and where memory is reached | [`LiveTables`] |
 //! | what is mapped, what is left | `extent.rs` |
 //! | what was in use at entry | `boot_pages.rs` |
 //! | the free frames | [`FrameAllocator`]; taking, with growing when they run out: `frames.rs` |
@@ -32,13 +32,13 @@ mod deferred;
 mod extent;
 mod frames;
 mod grow;
+pub(crate) mod growing_frames;
 mod holes;
 mod needed;
 mod open;
-pub(crate) mod pool;
 pub(crate) mod ramdisk;
 
-use p2m::{Arrangement, FrameAllocator, Occupied, SharedPage, Span, Unmapped};
+use p2m::{BootReserved, FrameAllocator, Renumbering, SharedPage, Span, Unmapped};
 use start_info::{BootFacts, PageCount, Pfn, PfnRange};
 
 use crate::{
@@ -49,15 +49,15 @@ use crate::{
         needed::{Needed, own_tables},
         ramdisk::RamdiskPages,
     },
-    error::Error,
+    error::MmuError,
     hv::Machine,
-    space::{builder_tables::BuilderTables, old_list::OldList, view::View},
+    space::{builder_p2m::BuilderP2m, builder_tables::BuilderTables, live_tables::LiveTables},
 };
 
 /// The direct map, and the free frames in it.
 #[derive(Debug)]
 pub struct DirectMap {
-    view: View,
+    view: LiveTables,
     extent: Extent,
     boot_pages: BootPages,
     frames: FrameAllocator,
@@ -73,16 +73,16 @@ impl DirectMap {
     /// out if it is not in the builder's mapping.
     ///
     /// # Errors
-    /// [`Error::NoRun`] when there is no room below the kernel, [`Error::Refused`] when Xen refuses.
+    /// [`MmuError::NoRun`] when there is no room below the kernel, [`MmuError::Refused`] when Xen refuses.
     pub fn bootstrap<M: Machine>(
         machine: &mut M,
-        pages: &Arrangement,
-        occupied: &Occupied,
+        pages: &Renumbering,
+        occupied: &BootReserved,
         facts: &BootFacts,
         tables: BuilderTables,
         constant: PfnRange,
-        old_list: OldList,
-    ) -> Result<Self, Error> {
+        old_list: BuilderP2m,
+    ) -> Result<Self, MmuError> {
         let builder = *tables.window();
         let view = tables.into_view();
         let rest = Span::<Unmapped>::all_memory(view.authority(), pages.pages());
@@ -104,11 +104,11 @@ impl DirectMap {
 
     /// Returns the live address space.
     #[must_use]
-    pub const fn view(&self) -> &View {
+    pub const fn view(&self) -> &LiveTables {
         &self.view
     }
 
-    pub(crate) const fn view_mut(&mut self) -> &mut View {
+    pub(crate) const fn view_mut(&mut self) -> &mut LiveTables {
         &mut self.view
     }
 

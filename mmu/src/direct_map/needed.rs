@@ -1,11 +1,11 @@
 //! How many tables there must be, and where the first of them come from.
 
-use p2m::{Arrangement, Translate};
+use p2m::{Renumbering, Translate};
 use start_info::{BootFacts, ENTRIES, PageCount, Pfn, PfnRange};
 
 use crate::{
     direct_map::chunk::{L1_PAGES, L2_PAGES, L3_PAGES},
-    error::{Error, RunOf},
+    error::{MmuError, RunOf},
     hv::Machine,
 };
 
@@ -13,13 +13,13 @@ use crate::{
 /// least one page more are left out.
 ///
 /// # Errors
-/// [`Error::NoRun`] when there is none.
+/// [`MmuError::NoRun`] when there is none.
 pub(super) fn own_tables<M: Machine>(
     machine: &M,
-    pages: &Arrangement,
+    pages: &Renumbering,
     facts: &BootFacts,
     need: u64,
-) -> Result<PfnRange, Error> {
+) -> Result<PfnRange, MmuError> {
     let image = facts.image().start();
     let below = PfnRange::between(Pfn::new(1), image);
     let (mut end, mut longest, mut free) = (image, 0, 0);
@@ -35,7 +35,7 @@ pub(super) fn own_tables<M: Machine>(
         (longest, free) = (run.len().get().max(longest), free + 1);
     }
     let [need, longest, free] = [need + 1, longest, free].map(PageCount::clamped);
-    Err(Error::NoRun { object: RunOf::FirstTables(image), need, longest, free })
+    Err(MmuError::NoRun { object: RunOf::FirstTables(image), need, longest, free })
 }
 
 /// How many tables a range takes.
@@ -43,7 +43,7 @@ pub(super) struct Needed;
 
 impl Needed {
     /// The most frames that one chunk takes: its tables, and a page to note them in.
-    pub(super) const MOST: u64 = ENTRIES + 2 + 1;
+    pub(super) const MAX: u64 = ENTRIES + 2 + 1;
 
     /// How many more a range may take because its first and last tables are shared with what lies around it.
     pub(super) const EDGES: u64 = 2 * (ENTRIES + 2);

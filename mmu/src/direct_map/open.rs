@@ -11,8 +11,8 @@ use p2m::Translate;
 use x86_64::VirtAddr;
 
 use crate::{
-    direct_map::{DirectMap, pool::Pool},
-    error::{Doing, Error},
+    direct_map::{DirectMap, growing_frames::GrowingFrames},
+    error::{MmuError, Operation},
     hv::Machine,
     paging::{
         batch::Batch,
@@ -20,7 +20,7 @@ use crate::{
         table::{Live, Table},
     },
     space::{
-        ladder::Ladder,
+        address_space_builder::AddressSpaceBuilder,
         table_note::{TableNote, Tables},
         table_source::Noted,
     },
@@ -30,19 +30,19 @@ impl DirectMap {
     /// Returns the live L1 table that covers an address, making it and the tables above it if need be.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses.
+    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses.
     pub(crate) fn open_l1<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
         address: VirtAddr,
-    ) -> Result<Table<L1, Live>, Error> {
+    ) -> Result<Table<L1, Live>, MmuError> {
         if let Some(l1) = self.view.l1(machine, address)? {
             return Ok(l1);
         }
-        let source = Pool { map: self, p2m };
-        let mut source = Noted { source, note: Tables::new(), doing: Doing::Device };
-        let mut ladder = Ladder::live(Batch::new(Doing::Device));
+        let source = GrowingFrames { map: self, p2m };
+        let mut source = Noted { source, note: Tables::new(), doing: Operation::Device };
+        let mut ladder = AddressSpaceBuilder::live(Batch::new(Operation::Device));
         let opened = ladder
             .open(machine, &mut source, address)
             .and_then(|()| ladder.finish(machine, source.source.map.view()))
@@ -51,11 +51,12 @@ impl DirectMap {
         if let Err(error) = opened {
             let Self { view, frames, .. } = self;
             // Why there are no tables is what the caller asked for.
-            let _lost = tables.undo(machine, view, Doing::Device, core::iter::once(address)).and_then(|()| {
-                tables.reclaim(machine, view, |machine, frame| frames.give_frame(machine, frame))
-            });
+            let _lost =
+                tables.undo(machine, view, Operation::Device, core::iter::once(address)).and_then(|()| {
+                    tables.reclaim(machine, view, |machine, frame| frames.give_frame(machine, frame))
+                });
             return Err(error);
         }
-        self.view.l1(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })
+        self.view.l1(machine, address)?.ok_or(MmuError::NotMapped { address: address.as_u64(), level: 1 })
     }
 }

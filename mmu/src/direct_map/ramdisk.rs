@@ -10,7 +10,7 @@ use start_info::{BootFacts, Index, PfnRange};
 
 use crate::{
     direct_map::DirectMap,
-    error::{Error, RunOf},
+    error::{MmuError, RunOf},
     hv::Machine,
 };
 
@@ -73,36 +73,37 @@ impl DirectMap {
     }
 
     /// Copies a ramdisk that lies where the machine has no RAM to a run of free pages, and lets the old ones go: all but those of
-    /// `late` to the allocator.
+    /// `held_in_holes` to the allocator.
     ///
     /// # Errors
-    /// [`Error::RamdiskLent`] when somebody reads it, [`Error::NoRun`] when there is no run as long, and as
+    /// [`MmuError::RamdiskLent`] when somebody reads it, [`MmuError::NoRun`] when there is no run as long, and as
     /// [`DirectMap::grow`]; nothing is let go then.
     pub fn move_ramdisk<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
         late: impl Iterator<Item = PfnRange> + Clone,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         let Some(ramdisk) = &self.ramdisk else { return Ok(()) };
         let pages = ramdisk.pfns();
         if ramdisk.is_lent() {
-            return Err(Error::RamdiskLent { pages });
+            return Err(MmuError::RamdiskLent { pages });
         }
         self.grow_to(machine, p2m, pages.end())?;
         let room = self.take_span(machine, p2m, pages.len());
         let mut room = room.map_err(|error| match error {
-            Error::NoRun { need, longest, free, .. } => {
-                Error::NoRun { object: RunOf::Ramdisk(pages), need, longest, free }
+            MmuError::NoRun { need, longest, free, .. } => {
+                MmuError::NoRun { object: RunOf::Ramdisk(pages), need, longest, free }
             }
             error => error,
         })?;
         let new = room.range();
         for (from, to) in pages.iter().zip(new.iter()) {
-            p2m.entry(machine, from).ram().ok_or(Error::NoMemory { pfn: from })?;
-            let source = self.view.direct().word(from, Index::FIRST).ok_or(Error::NoMemory { pfn: from })?;
+            p2m.entry(machine, from).ram().ok_or(MmuError::NoMemory { pfn: from })?;
+            let source =
+                self.view.direct().word(from, Index::FIRST).ok_or(MmuError::NoMemory { pfn: from })?;
             let target = self.view.direct().take_first(&mut room, machine, p2m);
-            let mut target = target.ok_or(Error::NoMemory { pfn: to })?;
+            let mut target = target.ok_or(MmuError::NoMemory { pfn: to })?;
             machine.copy_page(source, &mut target);
         }
         self.forget(pages);

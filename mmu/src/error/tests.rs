@@ -3,9 +3,9 @@ use std::{string::ToString, vec, vec::Vec};
 use start_info::{Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
-use super::{Doing, Error, RunOf};
+use super::{MmuError, Operation, RunOf};
 use crate::{
-    errno::{Errno, Stopped},
+    errno::{Errno, Partial},
     layout::region::Region,
     space::release::Released,
 };
@@ -19,32 +19,32 @@ fn region(name: &'static str, start: u64, pages: u64) -> Region {
 }
 
 /// The place of a kind in the list below: a kind that is new does not compile before it has one.
-fn rank(error: &Error) -> usize {
+fn rank(error: &MmuError) -> usize {
     match error {
-        Error::Refused(_) => 0,
-        Error::NoFrames { .. } => 1,
-        Error::P2m(_) => 2,
-        Error::OutOfRange(_) => 3,
-        Error::NotMapped { .. } => 4,
-        Error::NoMemory { .. } => 5,
-        Error::BuilderEnd { .. } => 6,
-        Error::Overlap { .. } => 7,
-        Error::TooManyRegions { .. } => 8,
-        Error::WindowFull { .. } => 9,
-        Error::TooManyPages { .. } => 10,
-        Error::HeapFull { .. } => 11,
-        Error::StillLive { .. } => 12,
-        Error::RamdiskLent { .. } => 13,
-        Error::SpaceInUse { .. } => 14,
-        Error::SpaceLost { .. } => 15,
-        Error::OwnMemory { .. } => 16,
-        Error::HasMemory { .. } => 17,
-        Error::NoPages => 18,
-        Error::NotIdentity { .. } => 19,
-        Error::NoSuchFrame { .. } => 20,
-        Error::IoFull { .. } => 21,
-        Error::OutOfOrder { .. } => 22,
-        Error::NoRun { .. } => 23,
+        MmuError::Refused(_) => 0,
+        MmuError::NoFrames { .. } => 1,
+        MmuError::P2m(_) => 2,
+        MmuError::OutOfRange(_) => 3,
+        MmuError::NotMapped { .. } => 4,
+        MmuError::NoMemory { .. } => 5,
+        MmuError::BuilderEnd { .. } => 6,
+        MmuError::Overlap { .. } => 7,
+        MmuError::TooManyRegions { .. } => 8,
+        MmuError::WindowFull { .. } => 9,
+        MmuError::TooManyPages { .. } => 10,
+        MmuError::HeapFull { .. } => 11,
+        MmuError::StillLive { .. } => 12,
+        MmuError::RamdiskLent { .. } => 13,
+        MmuError::SpaceInUse { .. } => 14,
+        MmuError::SpaceLost { .. } => 15,
+        MmuError::OwnMemory { .. } => 16,
+        MmuError::HasMemory { .. } => 17,
+        MmuError::NoPages => 18,
+        MmuError::NotIdentity { .. } => 19,
+        MmuError::NoSuchFrame { .. } => 20,
+        MmuError::IoFull { .. } => 21,
+        MmuError::OutOfOrder { .. } => 22,
+        MmuError::NoRun { .. } => 23,
     }
 }
 
@@ -53,38 +53,38 @@ const PAGES: PageCount = PageCount::new(56);
 const PFN: Pfn = Pfn::new(0x12);
 const MFN: Mfn = Mfn::new(0x34);
 
-type Line = (Error, &'static str);
+type Line = (MmuError, &'static str);
 
 fn of_frames_and_tables() -> Vec<Line> {
     vec![
         (
-            Error::refused(Doing::Module, Stopped { done: 7, errno: Errno::EBUSY }),
+            MmuError::refused(Operation::Module, Partial { done: 7, errno: Errno::EBUSY }),
             "mapping a module: Xen refused operation 7 with EBUSY (-16)",
         ),
         (
-            Error::NoFrames {
-                doing: Doing::DirectMap,
+            MmuError::NoFrames {
+                doing: Operation::DirectMap,
                 mapped: PageCount::new(12),
                 total: PageCount::new(34),
             },
             "mapping memory at __va: no free page left in 12 of 34 pages; give the guest more memory",
         ),
         (
-            Error::P2m(p2m::Error::Beyond { pfn: PFN, pages: PAGES }),
+            MmuError::P2m(p2m::P2mError::Beyond { pfn: PFN, pages: PAGES }),
             "pfn 0x12 is beyond the 56 pages of the P2M",
         ),
         (
-            Error::OutOfRange(Mfn::try_new(1 << 40).unwrap_err()),
+            MmuError::OutOfRange(Mfn::try_new(1 << 40).unwrap_err()),
             "machine address 0x10000000000 is not below 0x10000000000",
         ),
-        (Error::NotMapped { address: 0x1234, level: 2 }, "0x1234 has no L2 table"),
-        (Error::NoMemory { pfn: PFN }, "pfn 0x12 has no memory"),
+        (MmuError::NotMapped { address: 0x1234, level: 2 }, "0x1234 has no L2 table"),
+        (MmuError::NoMemory { pfn: PFN }, "pfn 0x12 has no memory"),
         (
-            Error::BuilderEnd { found: 0x12, least: 0x34 },
+            MmuError::BuilderEnd { found: 0x12, least: 0x34 },
             "the builder's mapping ends at pfn 0x12, not at 0x34 or 4 MiB above it as Xen's builders do",
         ),
         (
-            Error::Overlap { wanted: region("one", 0x1000, 2), holder: region("two", 0x2000, 3) },
+            MmuError::Overlap { wanted: region("one", 0x1000, 2), holder: region("two", 0x2000, 3) },
             "one 0x1000..0x3000 overlaps two 0x2000..0x5000",
         ),
     ]
@@ -92,9 +92,9 @@ fn of_frames_and_tables() -> Vec<Line> {
 
 fn of_regions_and_what_is_in_use() -> Vec<Line> {
     vec![
-        (Error::TooManyRegions { limit: 9 }, "the layout has room for 9 regions, not more"),
+        (MmuError::TooManyRegions { limit: 9 }, "the layout has room for 9 regions, not more"),
         (
-            Error::WindowFull {
+            MmuError::WindowFull {
                 wanted: PAGES,
                 left: PageCount::new(5),
                 largest: PageCount::new(4),
@@ -103,24 +103,24 @@ fn of_regions_and_what_is_in_use() -> Vec<Line> {
             "window full: 56 pages wanted, 5 left (4 in one piece) of window 0x1000..0x7000; unload a module",
         ),
         (
-            Error::TooManyPages { more: PAGES, region: region("module", 0x1000, 1) },
+            MmuError::TooManyPages { more: PAGES, region: region("module", 0x1000, 1) },
             "56 pages too many were given for module 0x1000..0x2000",
         ),
-        (Error::HeapFull { doing: Doing::Device }, "mapping device memory: the heap is full"),
+        (MmuError::HeapFull { doing: Operation::Device }, "mapping device memory: the heap is full"),
         (
-            Error::StillLive { table: PFN, released: run(0x10, 0x14) },
+            MmuError::StillLive { table: PFN, released: run(0x10, 0x14) },
             "pages 0x10..0x14 cannot be given back: 0x12 is a live page table",
         ),
         (
-            Error::RamdiskLent { pages: run(0x10, 0x14) },
+            MmuError::RamdiskLent { pages: run(0x10, 0x14) },
             "the ramdisk at pfn 0x10..0x14 is in use and cannot be moved",
         ),
         (
-            Error::SpaceInUse { root: MFN },
+            MmuError::SpaceInUse { root: MFN },
             "the address space of top-level table 0x34 is in use; enter another one first",
         ),
         (
-            Error::SpaceLost { root: MFN },
+            MmuError::SpaceLost { root: MFN },
             "Xen neither let go of top-level table 0x34 nor took it back; its page is lost",
         ),
     ]
@@ -129,29 +129,29 @@ fn of_regions_and_what_is_in_use() -> Vec<Line> {
 fn of_numbers_and_runs() -> Vec<Line> {
     vec![
         (
-            Error::OwnMemory { mfn: MFN, pfn: PFN },
+            MmuError::OwnMemory { mfn: MFN, pfn: PFN },
             "machine frame 0x34 is the guest's own memory, pfn 0x12; use it at __va",
         ),
         (
-            Error::HasMemory { pfn: PFN, mfn: MFN },
+            MmuError::HasMemory { pfn: PFN, mfn: MFN },
             "pfn 0x12 has memory or was to get some, machine frame 0x34; only a number without memory can be changed",
         ),
-        (Error::NoPages, "0 pages were to be mapped; ask for one at least"),
+        (MmuError::NoPages, "0 pages were to be mapped; ask for one at least"),
         (
-            Error::NotIdentity { pfn: PFN },
+            MmuError::NotIdentity { pfn: PFN },
             "pfn 0x12 is not the machine frame of the same number; only what is no RAM can be mapped at its own address",
         ),
         (
-            Error::NoSuchFrame { first: MFN, pages: PAGES },
+            MmuError::NoSuchFrame { first: MFN, pages: PAGES },
             "56 machine frames from 0x34 on go beyond the last there can be",
         ),
         (
-            Error::IoFull { wanted: PAGES, region: region("device memory", 0x1000, 2) },
+            MmuError::IoFull { wanted: PAGES, region: region("device memory", 0x1000, 2) },
             "no room for 56 pages in device memory 0x1000..0x3000; unmap device memory",
         ),
-        (Error::OutOfOrder { address: 0x1234 }, "0x1234 was mapped after a higher address"),
+        (MmuError::OutOfOrder { address: 0x1234 }, "0x1234 was mapped after a higher address"),
         (
-            Error::NoRun {
+            MmuError::NoRun {
                 object: RunOf::Payload,
                 need: PAGES,
                 longest: PageCount::new(7),
@@ -174,18 +174,18 @@ fn every_number_of_an_error_is_in_its_place() {
 #[test]
 fn every_deed_has_words_of_its_own() {
     let all = [
-        (Doing::DirectMap, "mapping memory at __va"),
-        (Doing::Arrangement, "renumbering pages by the memory map"),
-        (Doing::GivingBack, "giving memory back to Xen"),
-        (Doing::AddressSpace, "building the address space"),
-        (Doing::Switch, "switching to the new page tables"),
-        (Doing::Release, "giving back the builder's pages"),
-        (Doing::Fixmap, "mapping a fixmap page"),
-        (Doing::Device, "mapping device memory"),
-        (Doing::Module, "mapping a module"),
-        (Doing::Unmap, "unmapping a module"),
-        (Doing::Guard, "unmapping the stack's guard page"),
-        (Doing::Flush, "flushing the TLB"),
+        (Operation::DirectMap, "mapping memory at __va"),
+        (Operation::Arrangement, "renumbering pages by the memory map"),
+        (Operation::GivingBack, "giving memory back to Xen"),
+        (Operation::AddressSpace, "building the address space"),
+        (Operation::Switch, "switching to the new page tables"),
+        (Operation::Release, "giving back the builder's pages"),
+        (Operation::Fixmap, "mapping a fixmap page"),
+        (Operation::Device, "mapping device memory"),
+        (Operation::Module, "mapping a module"),
+        (Operation::Unmap, "unmapping a module"),
+        (Operation::Guard, "unmapping the stack's guard page"),
+        (Operation::Flush, "flushing the TLB"),
     ];
     for (doing, words) in all {
         assert_eq!(doing.to_string(), words);

@@ -3,25 +3,25 @@
 //! *What this is*: the plan that regions are added to, and what it becomes.
 //!
 //! *What must hold*: no two regions overlap and none touches Xen's hole. Nothing can be reserved after
-//! [`LayoutPlan::settle`], which consumes the plan, and the fixmap can be had only from the [`Settled`] layout.
+//! [`LayoutPlan::settle`], which consumes the plan, and the fixmap can be had only from the [`Layout`] layout.
 
 use arrayvec::ArrayVec;
 use start_info::{PageCount, PfnRange};
 
 use crate::{
-    error::Error,
+    error::MmuError,
     layout::{
         DIRECT_MAP, FIXMAP, FIXMAP_PAGES, HOLE, HOLE_PAGES, INIT_P2M, IO_MAP, IO_MAP_PAGES, LINEAR_P2M,
         MODULES, MODULES_PAGES, kernel_address, region::Region,
     },
 };
 
-const MOST_REGIONS: usize = 16;
+const MAX_REGIONS: usize = 16;
 
 /// A layout that regions can still be added to.
 #[derive(Debug)]
 pub struct LayoutPlan {
-    regions: ArrayVec<Region, MOST_REGIONS>,
+    regions: ArrayVec<Region, MAX_REGIONS>,
     image: Region,
     window: Region,
 }
@@ -31,8 +31,8 @@ impl LayoutPlan {
     /// memory, the kernel image of the frames `image`, the module window and the fixmap.
     ///
     /// # Errors
-    /// [`Error::Overlap`] with both regions when two of them meet, such as an image that reaches into the module window.
-    pub fn new(pages: PageCount, image: PfnRange) -> Result<Self, Error> {
+    /// [`MmuError::Overlap`] with both regions when two of them meet, such as an image that reaches into the module window.
+    pub fn new(pages: PageCount, image: PfnRange) -> Result<Self, MmuError> {
         let image = Region::new("kernel image", kernel_address(image), image.len());
         let window = Region::new("module window", MODULES, MODULES_PAGES);
         let leaves = pages.of_words();
@@ -55,30 +55,30 @@ impl LayoutPlan {
     /// Adds a region.
     ///
     /// # Errors
-    /// [`Error::Overlap`] with both regions when it meets another, [`Error::TooManyRegions`] when there is no room.
-    pub fn reserve(&mut self, wanted: Region) -> Result<(), Error> {
+    /// [`MmuError::Overlap`] with both regions when it meets another, [`MmuError::TooManyRegions`] when there is no room.
+    pub fn reserve(&mut self, wanted: Region) -> Result<(), MmuError> {
         if let Some(&holder) = self.regions.iter().find(|region| region.overlaps(&wanted)) {
-            return Err(Error::Overlap { wanted, holder });
+            return Err(MmuError::Overlap { wanted, holder });
         }
-        self.regions.try_push(wanted).map_err(|_| Error::TooManyRegions { limit: MOST_REGIONS })
+        self.regions.try_push(wanted).map_err(|_| MmuError::TooManyRegions { limit: MAX_REGIONS })
     }
 
     /// Ends the planning.
     #[must_use]
-    pub fn settle(self) -> Settled {
-        Settled { regions: self.regions, image: self.image, window: self.window }
+    pub fn settle(self) -> Layout {
+        Layout { regions: self.regions, image: self.image, window: self.window }
     }
 }
 
 /// The layout, decided once.
 #[derive(Debug)]
-pub struct Settled {
-    regions: ArrayVec<Region, MOST_REGIONS>,
+pub struct Layout {
+    regions: ArrayVec<Region, MAX_REGIONS>,
     image: Region,
     window: Region,
 }
 
-impl Settled {
+impl Layout {
     /// Returns all regions, in the order they were reserved.
     #[must_use]
     pub fn regions(&self) -> &[Region] {
@@ -132,7 +132,7 @@ mod tests {
         let mut plan = LayoutPlan::new(PageCount::new(1 << 20), image(0x100)).unwrap();
         for address in [0xffff_8000_0000_0000, 0xffff_87ff_ffff_f000] {
             let wanted = Region::new("anything", VirtAddr::new(address), PageCount::new(1));
-            assert!(matches!(plan.reserve(wanted), Err(Error::Overlap { .. })));
+            assert!(matches!(plan.reserve(wanted), Err(MmuError::Overlap { .. })));
         }
     }
 
@@ -141,6 +141,6 @@ mod tests {
         let most = PageCount::new((INIT_P2M - DIRECT_MAP) / 4096);
         assert!(LayoutPlan::new(most, image(1)).is_ok());
         let too_many = PageCount::new(most.get() + 1);
-        assert!(matches!(LayoutPlan::new(too_many, image(1)), Err(Error::Overlap { .. })));
+        assert!(matches!(LayoutPlan::new(too_many, image(1)), Err(MmuError::Overlap { .. })));
     }
 }

@@ -10,7 +10,7 @@
 //! is handed out before. The number of hypercalls does not depend on the number of pages, as long as the heap has room for the
 //! list of them.
 //!
-//! *What is not prevented*: dropping a [`Reservation`] or a [`Mapped`]. The window keeps the addresses, and the pages where
+//! *What is not prevented*: dropping a [`Reservation`] or a [`MappedModule`]. The window keeps the addresses, and the pages where
 //! they are, for good.
 
 use alloc::vec::Vec;
@@ -21,10 +21,10 @@ use x86_64::VirtAddr;
 
 use crate::{
     direct_map::DirectMap,
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::Machine,
-    layout::{plan::Settled, region::Region},
-    module::place::Place,
+    layout::{plan::Layout, region::Region},
+    module::mapping::ModuleMapping,
     paging::{
         entry::Access,
         level::{Arithmetic, L2},
@@ -36,7 +36,7 @@ use crate::{
 pub struct ModuleWindow {
     window: Region,
     /// What is given out, lowest address first.
-    places: Vec<Place>,
+    places: Vec<ModuleMapping>,
     /// What still stands in the window or might, such as the builder's list before it was revectored.
     occupied: Option<Region>,
 }
@@ -68,12 +68,12 @@ pub struct ModulePart<I> {
 /// The right to the pages of one module, which the window holds and maps.
 #[derive(Debug)]
 #[must_use = "the module stays mapped until it is unmapped"]
-pub struct Mapped {
+pub struct MappedModule {
     start: VirtAddr,
     pages: PageCount,
 }
 
-impl Mapped {
+impl MappedModule {
     /// Returns the addresses.
     #[must_use]
     pub fn region(&self) -> Region {
@@ -90,7 +90,7 @@ impl Mapped {
 impl ModuleWindow {
     /// Opens the window of a settled layout; `occupied` is what the builder left in its way.
     #[must_use]
-    pub const fn new(layout: &Settled, occupied: Option<Region>) -> Self {
+    pub const fn new(layout: &Layout, occupied: Option<Region>) -> Self {
         Self { window: layout.module_window(), places: Vec::new(), occupied }
     }
 
@@ -103,37 +103,37 @@ impl ModuleWindow {
     /// Returns the first address behind all that is given out.
     #[must_use]
     pub fn end(&self) -> VirtAddr {
-        let last = self.places.last().map(Place::region);
+        let last = self.places.last().map(ModuleMapping::region);
         last.map_or(self.window.start(), |last| VirtAddr::new_truncate(last.last() + 1))
     }
 
     /// Returns what is given out, lowest address first.
     pub fn taken(&self) -> impl DoubleEndedIterator<Item = Region> {
-        self.places.iter().map(Place::region)
+        self.places.iter().map(ModuleMapping::region)
     }
 
     /// Returns the addresses of what Xen refused to take away so far.
     pub fn leaving(&self) -> impl Iterator<Item = Region> {
-        self.places.iter().filter(|place| place.is_leaving()).map(Place::region)
+        self.places.iter().filter(|place| place.is_leaving()).map(ModuleMapping::region)
     }
 
     /// Returns the pages of what Xen refused to take away so far.
     pub fn waiting(&self) -> impl Iterator<Item = Pfn> {
-        self.places.iter().filter(|place| place.is_leaving()).flat_map(Place::held)
+        self.places.iter().filter(|place| place.is_leaving()).flat_map(ModuleMapping::held)
     }
 
     /// Reserves addresses for a module of so many pages that must start on a multiple of `alignment` bytes, a power of two.
     ///
     /// # Errors
-    /// [`Error::WindowFull`] with what is left, [`Error::Overlap`] when the builder's list is in the way,
-    /// [`Error::HeapFull`] when there is no room for what must be remembered of a module. After this nothing of it needs the heap.
-    pub fn reserve(&mut self, pages: PageCount, alignment: u64) -> Result<Reservation, Error> {
+    /// [`MmuError::WindowFull`] with what is left, [`MmuError::Overlap`] when the builder's list is in the way,
+    /// [`MmuError::HeapFull`] when there is no room for what must be remembered of a module. After this nothing of it needs the heap.
+    pub fn reserve(&mut self, pages: PageCount, alignment: u64) -> Result<Reservation, MmuError> {
         let alignment = alignment.max(PAGE_SIZE);
         let mut largest = 0;
         let mut free = 0;
         let mut start = self.window.start().as_u64();
         for rank in 0..=self.places.len() {
-            let next = self.places.get(rank).map(Place::region);
+            let next = self.places.get(rank).map(ModuleMapping::region);
             let end = next.map_or(self.window.last() + 1, |region| region.start().as_u64());
             let aligned = start.next_multiple_of(alignment);
             let room = end.saturating_sub(aligned);
@@ -146,15 +146,15 @@ impl ModuleWindow {
         }
         let in_pages = |bytes: u64| PageCount::clamped(bytes.div_ceil(PAGE_SIZE));
         let (left, largest) = (in_pages(free), in_pages(largest));
-        Err(Error::WindowFull { wanted: pages, left, largest, window: self.window })
+        Err(MmuError::WindowFull { wanted: pages, left, largest, window: self.window })
     }
 
-    fn give(&mut self, rank: usize, region: Region) -> Result<Reservation, Error> {
+    fn give(&mut self, rank: usize, region: Region) -> Result<Reservation, MmuError> {
         if let Some(holder) = self.occupied.filter(|occupied| occupied.overlaps(&region)) {
-            return Err(Error::Overlap { wanted: region, holder });
+            return Err(MmuError::Overlap { wanted: region, holder });
         }
-        let place = Place::new(region)?;
-        self.places.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::Module })?;
+        let place = ModuleMapping::new(region)?;
+        self.places.try_reserve(1).map_err(|_| MmuError::HeapFull { doing: Operation::Module })?;
         self.places.insert(rank, place);
         Ok(Reservation { region })
     }
@@ -162,20 +162,20 @@ impl ModuleWindow {
     /// Gives addresses back at which nothing is mapped, and the tables that were there for them alone.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses; it is left to [`ModuleWindow::retry`] then.
+    /// [`MmuError::Refused`] when Xen refuses; it is left to [`ModuleWindow::retry`] then.
     pub fn cancel<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
         reservation: Reservation,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         self.leave(machine, map, reservation.region)
     }
 
     /// Sees to it that there are tables for the addresses, so that [`ModuleWindow::map`] takes no more frames.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses. What was done so far is
+    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses. What was done so far is
     /// undone with the reservation, by [`ModuleWindow::cancel`].
     pub fn open<M: Machine>(
         &mut self,
@@ -183,14 +183,14 @@ impl ModuleWindow {
         map: &mut DirectMap,
         p2m: &impl Translate,
         reservation: &Reservation,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         self.place(reservation.region)?.open(machine, map, p2m)
     }
 
     /// Maps the parts of a module one after the other from the start of its addresses.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses, [`Error::TooManyPages`] when
+    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses, [`MmuError::TooManyPages`] when
     /// there are more frames than addresses. Frames and addresses are given back then, or left to [`ModuleWindow::retry`] if
     /// Xen refuses that too.
     pub fn map<M: Machine, I: IntoIterator<Item = Frame>>(
@@ -200,14 +200,14 @@ impl ModuleWindow {
         p2m: &impl Translate,
         reservation: Reservation,
         parts: impl IntoIterator<Item = ModulePart<I>>,
-    ) -> Result<Mapped, Error> {
+    ) -> Result<MappedModule, MmuError> {
         let region = reservation.region;
         let mapped = self
             .add(machine, map, region, parts)
             .and_then(|()| self.open(machine, map, p2m, &reservation))
             .and_then(|()| self.place(region)?.fill(machine, map.view()));
         match mapped {
-            Ok(()) => Ok(Mapped { start: region.start(), pages: region.pages() }),
+            Ok(()) => Ok(MappedModule { start: region.start(), pages: region.pages() }),
             Err(error) => {
                 // Why it cannot be mapped is what the caller asked for. What cannot be undone now stays here.
                 let _later = self.leave(machine, map, region);
@@ -223,7 +223,7 @@ impl ModuleWindow {
         map: &mut DirectMap,
         region: Region,
         parts: impl IntoIterator<Item = ModulePart<I>>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         let mut place = self.place(region);
         let mut more = 0;
         for part in parts {
@@ -239,27 +239,31 @@ impl ModuleWindow {
             }
         }
         place?;
-        if more == 0 { Ok(()) } else { Err(Error::TooManyPages { more: PageCount::clamped(more), region }) }
+        if more == 0 {
+            Ok(())
+        } else {
+            Err(MmuError::TooManyPages { more: PageCount::clamped(more), region })
+        }
     }
 
     /// Unmaps all pages behind the first `keep`, such as a module's code for its start, and gives back pages and addresses.
     ///
     /// # Errors
-    /// [`Error::HeapFull`] when there is no room to remember the rest; all stays as it is then. [`Error::Refused`] when Xen
+    /// [`MmuError::HeapFull`] when there is no room to remember the rest; all stays as it is then. [`MmuError::Refused`] when Xen
     /// refuses: the pages are no longer the module's, and left to [`ModuleWindow::retry`].
     pub fn shrink<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
-        mapped: &mut Mapped,
+        mapped: &mut MappedModule,
         keep: PageCount,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         if keep >= mapped.pages {
             return Ok(());
         }
         let mut region = mapped.region();
         if keep > PageCount::ZERO {
-            let no_heap = |_| Error::HeapFull { doing: Doing::Unmap };
+            let no_heap = |_| MmuError::HeapFull { doing: Operation::Unmap };
             self.places.try_reserve(1).map_err(no_heap)?;
             let rank = self.rank(region)?;
             let Some(place) = self.places.get_mut(rank) else { return Ok(()) };
@@ -274,24 +278,24 @@ impl ModuleWindow {
     /// Unmaps a module and gives back its pages and addresses.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses; it is left to [`ModuleWindow::retry`] then.
+    /// [`MmuError::Refused`] when Xen refuses; it is left to [`ModuleWindow::retry`] then.
     pub fn unmap<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
-        mapped: Mapped,
-    ) -> Result<(), Error> {
+        mapped: MappedModule,
+    ) -> Result<(), MmuError> {
         if mapped.pages == PageCount::ZERO { Ok(()) } else { self.leave(machine, map, mapped.region()) }
     }
 
     /// Tries again to take away what Xen refused to take away before.
     ///
     /// # Errors
-    /// [`Error::Refused`] when it refuses again. What it did not refuse is given back.
-    pub fn retry<M: Machine>(&mut self, machine: &mut M, map: &mut DirectMap) -> Result<(), Error> {
+    /// [`MmuError::Refused`] when it refuses again. What it did not refuse is given back.
+    pub fn retry<M: Machine>(&mut self, machine: &mut M, map: &mut DirectMap) -> Result<(), MmuError> {
         let mut result = Ok(());
         for rank in (0..self.places.len()).rev() {
-            if self.places.get(rank).is_some_and(Place::is_leaving) {
+            if self.places.get(rank).is_some_and(ModuleMapping::is_leaving) {
                 result = self.finish(machine, map, rank).and(result);
             }
         }
@@ -304,7 +308,7 @@ impl ModuleWindow {
         machine: &mut M,
         map: &mut DirectMap,
         region: Region,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         let rank = self.rank(region)?;
         if let Some(place) = self.places.get_mut(rank) {
             place.set_leaving();
@@ -313,7 +317,12 @@ impl ModuleWindow {
     }
 
     /// Takes a place away that is leaving, or leaves it where it is.
-    fn finish<M: Machine>(&mut self, machine: &mut M, map: &mut DirectMap, rank: usize) -> Result<(), Error> {
+    fn finish<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &mut DirectMap,
+        rank: usize,
+    ) -> Result<(), MmuError> {
         if rank >= self.places.len() {
             return Ok(());
         }
@@ -328,14 +337,14 @@ impl ModuleWindow {
         }
     }
 
-    fn rank(&self, region: Region) -> Result<usize, Error> {
+    fn rank(&self, region: Region) -> Result<usize, MmuError> {
         let found = self.places.iter().position(|place| place.region() == region);
-        found.ok_or(Error::NotMapped { address: region.start().as_u64(), level: 1 })
+        found.ok_or(MmuError::NotMapped { address: region.start().as_u64(), level: 1 })
     }
 
-    fn place(&mut self, region: Region) -> Result<&mut Place, Error> {
+    fn place(&mut self, region: Region) -> Result<&mut ModuleMapping, MmuError> {
         let rank = self.rank(region)?;
-        let absent = Error::NotMapped { address: region.start().as_u64(), level: 1 };
+        let absent = MmuError::NotMapped { address: region.start().as_u64(), level: 1 };
         self.places.get_mut(rank).ok_or(absent)
     }
 
@@ -388,7 +397,7 @@ mod tests {
         let all = (FIXMAP - MODULES) / 4096;
         assert!(matches!(
             window.reserve(PageCount::new(all + 1), 0),
-            Err(Error::WindowFull { left, .. }) if left.get() == all
+            Err(MmuError::WindowFull { left, .. }) if left.get() == all
         ));
         assert_eq!(start(&mut window, all - 2, 0), MODULES.as_u64());
         assert_eq!(start(&mut window, 1, 0), FIXMAP.as_u64() - 0x2000);

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 
 use crate::{
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::{Hypervisor, Update},
     paging::flush::Unflushed,
 };
@@ -72,18 +72,18 @@ impl Queue {
 pub(crate) struct Batch {
     queue: Queue,
     sent: usize,
-    doing: Doing,
+    doing: Operation,
 }
 
 impl Batch {
     /// Makes an empty batch; `doing` names it in an error.
-    pub(crate) const fn new(doing: Doing) -> Self {
+    pub(crate) const fn new(doing: Operation) -> Self {
         Self { queue: Queue::Short(ArrayVec::new_const()), sent: 0, doing }
     }
 
     /// Makes an empty batch that sends up to `most` updates at once, if the heap has room for them; else it sends them a
     /// page at a time.
-    pub(crate) fn for_updates(doing: Doing, most: usize) -> Self {
+    pub(crate) fn for_updates(doing: Operation, most: usize) -> Self {
         let mut queue = Vec::new();
         if most <= CAPACITY || queue.try_reserve_exact(most).is_err() {
             return Self::new(doing);
@@ -92,7 +92,7 @@ impl Batch {
     }
 
     /// Adds an update, sending the queue first if it is full.
-    pub(crate) fn push(&mut self, hypervisor: &mut impl Hypervisor, update: Update) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, hypervisor: &mut impl Hypervisor, update: Update) -> Result<(), MmuError> {
         if self.queue.is_full() {
             self.send(hypervisor)?;
         }
@@ -103,18 +103,18 @@ impl Batch {
     /// Sends what is left.
     ///
     /// # Errors
-    /// [`Error::Refused`] with the number of updates that were carried out.
-    pub(crate) fn commit(mut self, hypervisor: &mut impl Hypervisor) -> Result<Unflushed, Error> {
+    /// [`MmuError::Refused`] with the number of updates that were carried out.
+    pub(crate) fn commit(mut self, hypervisor: &mut impl Hypervisor) -> Result<Unflushed, MmuError> {
         self.send(hypervisor)?;
         Ok(Unflushed(()))
     }
 
-    fn send(&mut self, hypervisor: &mut impl Hypervisor) -> Result<(), Error> {
+    fn send(&mut self, hypervisor: &mut impl Hypervisor) -> Result<(), MmuError> {
         let updates = self.queue.updates();
         if !updates.is_empty() {
             hypervisor.mmu_update(updates).map_err(|mut stopped| {
                 stopped.done += self.sent;
-                Error::refused(self.doing, stopped)
+                MmuError::refused(self.doing, stopped)
             })?;
             self.sent += updates.len();
             self.queue.clear();

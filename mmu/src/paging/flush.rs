@@ -6,7 +6,7 @@
 //! *What must hold*: the promise is spent by a flush, or waived with the reason why no stale translation can be used.
 
 use crate::{
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::{ExtOp, Hypervisor},
 };
 
@@ -20,9 +20,11 @@ impl Unflushed {
     /// (`docs/decisions/0023-seams-for-several-processors.md`).
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses the flush.
-    pub(crate) fn flush(self, hypervisor: &mut impl Hypervisor) -> Result<(), Error> {
-        hypervisor.mmuext_op(&[ExtOp::flush_local()]).map_err(|stopped| Error::refused(Doing::Flush, stopped))
+    /// [`MmuError::Refused`] when Xen refuses the flush.
+    pub(crate) fn flush(self, hypervisor: &mut impl Hypervisor) -> Result<(), MmuError> {
+        hypervisor
+            .mmuext_op(&[ExtOp::flush_local()])
+            .map_err(|stopped| MmuError::refused(Operation::Flush, stopped))
     }
 
     /// Leaves the old translations alone, for a reason that is true.

@@ -7,14 +7,14 @@
 //! *What must hold*: the change to read-only is in the batch before anything that could hook the table, and Xen carries a batch
 //! out in order (see [`crate::paging::batch::Batch`]).
 //!
-//! *What is not prevented*: a second writable mapping that is not in the [`View`]. Xen refuses the hook then.
+//! *What is not prevented*: a second writable mapping that is not in the [`LiveTables`]. Xen refuses the hook then.
 
 use p2m::{Frame, Sealed};
 use start_info::{Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::{Machine, Update, VaUpdate},
     paging::{
         batch::Batch,
@@ -22,20 +22,20 @@ use crate::{
         level::{L1, Level},
         table::{Draft, Frozen, Table},
     },
-    space::view::View,
+    space::live_tables::LiveTables,
 };
 
 impl<L: Level> Table<L, Draft> {
     /// Gives up every writable mapping of the table, by way of the batch.
     ///
     /// # Errors
-    /// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::Refused`] when a full batch is sent.
+    /// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::Refused`] when a full batch is sent.
     pub(crate) fn freeze(
         self,
         machine: &mut impl Machine,
         batch: &mut Batch,
-        view: &View,
-    ) -> Result<Table<L, Frozen>, Error> {
+        view: &LiveTables,
+    ) -> Result<Table<L, Frozen>, MmuError> {
         let (frame, mfn) = seal(machine, batch, view, self.into_frame())?;
         Ok(Table::of_sealed(&frame, mfn))
     }
@@ -45,8 +45,12 @@ impl<L: Level> Table<L, Frozen> {
     /// Makes the table an ordinary, writable page again.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses, which it does while any live table leads to this one.
-    pub(crate) fn thaw<M: Machine>(self, machine: &mut M, view: &View) -> Result<Frame, (Self, Error)> {
+    /// [`MmuError::Refused`] when Xen refuses, which it does while any live table leads to this one.
+    pub(crate) fn make_writable<M: Machine>(
+        self,
+        machine: &mut M,
+        view: &LiveTables,
+    ) -> Result<Frame, (Self, MmuError)> {
         match make_writable_at_once(machine, view, self.pfn()) {
             Ok(()) => reclaim(machine, view, self.pfn()).map_err(|error| (self, error)),
             Err(error) => Err((self, error)),
@@ -61,9 +65,9 @@ impl<L: Level> Table<L, Frozen> {
 pub(crate) fn seal<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
-    view: &View,
+    view: &LiveTables,
     frame: Frame,
-) -> Result<(Frame<Sealed>, Mfn), Error> {
+) -> Result<(Frame<Sealed>, Mfn), MmuError> {
     let mfn = seal_page(machine, batch, view, frame.pfn())?;
     Ok((frame.into_sealed(view.authority()), mfn))
 }
@@ -71,14 +75,14 @@ pub(crate) fn seal<M: Machine>(
 /// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more; returns its machine frame.
 ///
 /// # Errors
-/// [`Error::NotMapped`] when a mapping that must exist does not, [`Error::NoMemory`] for a page that nothing maps,
-/// [`Error::Refused`] when a full batch is sent.
+/// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::NoMemory`] for a page that nothing maps,
+/// [`MmuError::Refused`] when a full batch is sent.
 pub(crate) fn seal_page<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
-    view: &View,
+    view: &LiveTables,
     pfn: Pfn,
-) -> Result<Mfn, Error> {
+) -> Result<Mfn, MmuError> {
     let mut mfn = None;
     for address in view.aliases(pfn) {
         let (slot, entry) = view.leaf(machine, address)?;
@@ -87,20 +91,20 @@ pub(crate) fn seal_page<M: Machine>(
         }
         mfn = entry.mfn().or(mfn);
     }
-    mfn.ok_or(Error::NoMemory { pfn })
+    mfn.ok_or(MmuError::NoMemory { pfn })
 }
 
 /// Lets a page that nothing else maps any more be written through the direct map again, by way of the batch; nothing is
 /// to be done where it can be. Once that is committed and flushed, [`reclaim`] gives it.
 ///
 /// # Errors
-/// [`Error::NotMapped`] when the direct map has no table for it, [`Error::Refused`] when a full batch is sent.
+/// [`MmuError::NotMapped`] when the direct map has no table for it, [`MmuError::Refused`] when a full batch is sent.
 pub(crate) fn make_writable<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
-    view: &View,
+    view: &LiveTables,
     pfn: Pfn,
-) -> Result<(), Error> {
+) -> Result<(), MmuError> {
     let (_, slot, entry) = direct(machine, view, pfn)?;
     match entry.mfn() {
         Some(mfn) if !entry.is_writable() => {
@@ -111,27 +115,31 @@ pub(crate) fn make_writable<M: Machine>(
 }
 
 /// As [`make_writable`] for one page, which is flushed with the change; if Xen refuses, nothing is changed.
-fn make_writable_at_once<M: Machine>(machine: &mut M, view: &View, pfn: Pfn) -> Result<(), Error> {
+fn make_writable_at_once<M: Machine>(machine: &mut M, view: &LiveTables, pfn: Pfn) -> Result<(), MmuError> {
     let (address, _, entry) = direct(machine, view, pfn)?;
-    let mfn = entry.mfn().ok_or(Error::NoMemory { pfn })?;
+    let mfn = entry.mfn().ok_or(MmuError::NoMemory { pfn })?;
     machine
         .update_va_mapping(VaUpdate::new(address, Entry::leaf(mfn, Access::ReadWrite)))
-        .map_err(|errno| Error::refused_call(Doing::Release, errno))
+        .map_err(|errno| MmuError::refused_call(Operation::Release, errno))
 }
 
 /// Owns a page anew that can be written through the direct map.
 ///
 /// # Errors
-/// [`Error::NoMemory`] when the direct map does not map it for writing.
-pub(crate) fn reclaim<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<Frame, Error> {
+/// [`MmuError::NoMemory`] when the direct map does not map it for writing.
+pub(crate) fn reclaim<M: Machine>(machine: &M, view: &LiveTables, pfn: Pfn) -> Result<Frame, MmuError> {
     let (_, _, entry) = direct(machine, view, pfn)?;
-    let frame = view.direct().thawed(view.authority(), pfn).filter(|_| entry.is_writable());
-    frame.ok_or(Error::NoMemory { pfn })
+    let frame = view.direct().reclaim(view.authority(), pfn).filter(|_| entry.is_writable());
+    frame.ok_or(MmuError::NoMemory { pfn })
 }
 
 /// Returns where the direct map has a page, and the entry there with its own address.
-fn direct<M: Machine>(machine: &M, view: &View, pfn: Pfn) -> Result<(VirtAddr, Maddr, Entry<L1>), Error> {
-    let address = view.direct().address(pfn).ok_or(Error::NoMemory { pfn })?;
+fn direct<M: Machine>(
+    machine: &M,
+    view: &LiveTables,
+    pfn: Pfn,
+) -> Result<(VirtAddr, Maddr, Entry<L1>), MmuError> {
+    let address = view.direct().address(pfn).ok_or(MmuError::NoMemory { pfn })?;
     let (slot, entry) = view.leaf(machine, address)?;
     Ok((address, slot, entry))
 }

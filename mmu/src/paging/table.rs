@@ -14,7 +14,7 @@ use p2m::{Frame, Memory, Sealed};
 use start_info::{ENTRIES, Index, Mfn, Pfn};
 
 use crate::{
-    error::Error,
+    error::MmuError,
     hv::{Machine, Update},
     paging::{
         batch::Batch,
@@ -136,7 +136,7 @@ impl<L: Level> Table<L, Frozen> {
     }
 
     /// Takes note that Xen has typed the table: a live table leads to it, or it is pinned.
-    pub(crate) const fn hooked(self) -> Table<L, Live> {
+    pub(crate) const fn into_live(self) -> Table<L, Live> {
         let Frozen(pfn, mfn) = self.state;
         Table::new(Live(pfn, mfn))
     }
@@ -144,7 +144,7 @@ impl<L: Level> Table<L, Frozen> {
 
 impl<L: Level> Table<L, Live> {
     /// Takes note of a table that was found by walking from a live root.
-    pub(crate) const fn found(pfn: Pfn, mfn: Mfn) -> Self {
+    pub(crate) const fn from_walk(pfn: Pfn, mfn: Mfn) -> Self {
         Self::new(Live(pfn, mfn))
     }
 
@@ -159,21 +159,21 @@ impl<L: Level> Table<L, Live> {
     }
 
     /// Takes note that nothing leads to the table any more, and no pin holds it.
-    pub(crate) fn let_go(self) -> Table<L, Frozen> {
+    pub(crate) fn into_frozen(self) -> Table<L, Frozen> {
         Table::new(Frozen(self.state.0, self.state.1))
     }
 
     /// Asks Xen to change an entry.
     ///
     /// # Errors
-    /// [`Error::Refused`] when a full batch is sent.
+    /// [`MmuError::Refused`] when a full batch is sent.
     pub(crate) fn update(
         &mut self,
         machine: &mut impl Machine,
         batch: &mut Batch,
         index: Index,
         entry: Entry<L>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         batch.push(machine, Update::new(self.mfn().maddr().entry(index), entry))
     }
 }
@@ -182,30 +182,30 @@ impl<L: Inner> Table<L, Live> {
     /// Hooks a frozen table under this live one, by way of the batch. Xen checks and types it then.
     ///
     /// # Errors
-    /// [`Error::Refused`] when a full batch is sent.
+    /// [`MmuError::Refused`] when a full batch is sent.
     pub(crate) fn attach(
         &mut self,
         machine: &mut impl Machine,
         batch: &mut Batch,
         index: Index,
         child: Table<L::Below, Frozen>,
-    ) -> Result<Table<L::Below, Live>, Error> {
+    ) -> Result<Table<L::Below, Live>, MmuError> {
         self.update(machine, batch, index, Entry::link(&child))?;
-        Ok(child.hooked())
+        Ok(child.into_live())
     }
 
     /// Unhooks a table from this one, by way of the batch. Nothing else may lead to it.
     ///
     /// # Errors
-    /// [`Error::Refused`] when a full batch is sent.
+    /// [`MmuError::Refused`] when a full batch is sent.
     pub(crate) fn detach(
         &mut self,
         machine: &mut impl Machine,
         batch: &mut Batch,
         index: Index,
         child: Table<L::Below, Live>,
-    ) -> Result<Table<L::Below, Frozen>, Error> {
+    ) -> Result<Table<L::Below, Frozen>, MmuError> {
         self.update(machine, batch, index, Entry::EMPTY)?;
-        Ok(child.let_go())
+        Ok(child.into_frozen())
     }
 }

@@ -4,14 +4,14 @@
 //! the kernel image with the protection each needs, and an empty table for the fixmap. Nothing else: what the builder put
 //! behind the image is not mapped there any more.
 //!
-//! *What must hold*: addresses are mapped in ascending order, as [`Ladder`] demands; the regions are.
+//! *What must hold*: addresses are mapped in ascending order, as [`AddressSpaceBuilder`] demands; the regions are.
 
 use p2m::{NewLeaf, Translate, Tree};
 use start_info::{BootFacts, Index, Mfn, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
-    direct_map::{DirectMap, pool::Pool},
-    error::{Doing, Error},
+    direct_map::{DirectMap, growing_frames::GrowingFrames},
+    error::{MmuError, Operation},
     hv::{ExtOp, Machine, VaUpdate},
     layout::{DIRECT_MAP, FIXMAP, INIT_P2M, KERNEL_MAP, LINEAR_P2M},
     paging::{
@@ -19,7 +19,7 @@ use crate::{
         level::{Arithmetic, L4},
         table::{Draft, Live, Table},
     },
-    space::{ladder::Ladder, old_list::OldList, view::View},
+    space::{address_space_builder::AddressSpaceBuilder, builder_p2m::BuilderP2m, live_tables::LiveTables},
 };
 
 /// Pages of the image that are mapped alike.
@@ -50,8 +50,8 @@ impl NewSpace {
 /// Builds and pins the address space for a kernel whose image has these parts, in ascending order. `guard` stays unmapped.
 ///
 /// # Errors
-/// [`Error::NoFrames`] when there is no frame for a table, [`Error::Refused`] when Xen refuses a change or the pin,
-/// [`Error::NoMemory`] for a page of the image without memory, [`Error::P2m`] for a leaf outside the direct map.
+/// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses a change or the pin,
+/// [`MmuError::NoMemory`] for a page of the image without memory, [`MmuError::P2m`] for a leaf outside the direct map.
 pub fn build_space<M: Machine>(
     machine: &mut M,
     map: &mut DirectMap,
@@ -59,11 +59,11 @@ pub fn build_space<M: Machine>(
     facts: &BootFacts,
     parts: &[ImagePart],
     guard: Pfn,
-    list: OldList,
-) -> Result<NewSpace, Error> {
-    let source = &mut Pool { map, p2m: tree };
-    let mut ladder = Ladder::new_space(machine, source)?;
-    if list == OldList::Unused {
+    list: BuilderP2m,
+) -> Result<NewSpace, MmuError> {
+    let source = &mut GrowingFrames { map, p2m: tree };
+    let mut ladder = AddressSpaceBuilder::new_space(machine, source)?;
+    if list == BuilderP2m::Copied {
         let mut index = 0;
         while index < tree.leaves() {
             let (mfn, end) = tree.leaves_alike(machine, source.map.view().direct(), index)?;
@@ -78,7 +78,7 @@ pub fn build_space<M: Machine>(
         }
     }
     let kept = match (list, facts.p2m_list().place) {
-        (OldList::InUse, P2mPlace::Image(pages)) => Some(ImagePart { pages, access: Access::ReadWrite }),
+        (BuilderP2m::Kept, P2mPlace::Image(pages)) => Some(ImagePart { pages, access: Access::ReadWrite }),
         _ => None,
     };
     for part in parts.iter().chain(&kept) {
@@ -92,17 +92,17 @@ pub fn build_space<M: Machine>(
 /// Maps the pages of a part but `guard`. In a frame of its own, which has room for the words of a leaf.
 #[inline(never)]
 fn map_part<M: Machine>(
-    ladder: &mut Ladder<Table<L4, Draft>>,
+    ladder: &mut AddressSpaceBuilder<Table<L4, Draft>>,
     machine: &mut M,
-    source: &mut Pool<'_, Tree>,
+    source: &mut GrowingFrames<'_, Tree>,
     part: &ImagePart,
     guard: Pfn,
-) -> Result<(), Error> {
+) -> Result<(), MmuError> {
     source.p2m.each_entry(machine, part.pages, |machine, pfn, entry| {
         if pfn == guard {
             return Ok(());
         }
-        let mfn = entry.ram().ok_or(Error::NoMemory { pfn })?;
+        let mfn = entry.ram().ok_or(MmuError::NoMemory { pfn })?;
         let address = KERNEL_MAP + pfn.get() * PAGE_SIZE;
         ladder.map(machine, source, address, Entry::leaf(mfn, part.access))
     })
@@ -111,18 +111,18 @@ fn map_part<M: Machine>(
 /// Lets the new address space share the direct map of the live one, and the builder's list while that is in use, and has Xen
 /// check and pin it. No frame is taken from here to the switch: the direct map must not grow.
 fn pin<M: Machine>(
-    ladder: Ladder<Table<L4, Draft>>,
+    ladder: AddressSpaceBuilder<Table<L4, Draft>>,
     machine: &mut M,
-    view: &View,
-    list: OldList,
-) -> Result<Table<L4, Live>, Error> {
+    view: &LiveTables,
+    list: BuilderP2m,
+) -> Result<Table<L4, Live>, MmuError> {
     let (mut l4, mut batch) = ladder.into_top(machine, view)?;
     // Now, and not at the start: a table for this space may have been the frame for which the direct map grew, over the end
     // of a top-level entry.
     let root = view.root();
     let end = match list {
-        OldList::Unused => L4::index(INIT_P2M).get(),
-        OldList::InUse => L4::index(INIT_P2M).get() + 1,
+        BuilderP2m::Copied => L4::index(INIT_P2M).get(),
+        BuilderP2m::Kept => L4::index(INIT_P2M).get() + 1,
     };
     for slot in L4::index(DIRECT_MAP).get()..end {
         let slot = Index::containing(u64::from(slot));
@@ -134,23 +134,23 @@ fn pin<M: Machine>(
     batch.commit(machine)?.waive("a frozen table is not written again");
     machine
         .mmuext_op(&[ExtOp::pin_l4(l4.mfn())])
-        .map_err(|stopped| Error::refused(Doing::AddressSpace, stopped))?;
-    Ok(l4.hooked())
+        .map_err(|stopped| MmuError::refused(Operation::AddressSpace, stopped))?;
+    Ok(l4.into_live())
 }
 
 /// Maps a leaf that took the place of another in the linear P2M.
 ///
 /// # Errors
-/// [`Error::P2m`] for a leaf outside the direct map, [`Error::Refused`] when Xen refuses.
+/// [`MmuError::P2m`] for a leaf outside the direct map, [`MmuError::Refused`] when Xen refuses.
 pub fn map_leaf<M: Machine>(
     machine: &mut M,
     map: &DirectMap,
     tree: &Tree,
     new: &NewLeaf,
-) -> Result<(), Error> {
+) -> Result<(), MmuError> {
     let mfn = tree.leaf_mfn(machine, map.view().direct(), new.index())?;
     let address = LINEAR_P2M + new.index() * PAGE_SIZE;
     machine
         .update_va_mapping(VaUpdate::new(address, Entry::leaf(mfn, Access::Read)))
-        .map_err(|errno| Error::refused_call(Doing::AddressSpace, errno))
+        .map_err(|errno| MmuError::refused_call(Operation::AddressSpace, errno))
 }

@@ -5,80 +5,80 @@
 //!
 //! *What must hold*: the tables are read through the mapping they themselves make.
 
-use p2m::{Authority, Entry as P2mEntry, List, MachineToPhys, Memory, Translate, Window};
+use p2m::{Authority, LinearMap, List, MachineToPhys, Memory, P2mEntry, Translate};
 use start_info::{BootFacts, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
-    error::Error,
+    error::MmuError,
     layout::{BUILDER_ALIGNMENT, DIRECT_MAP, KERNEL_MAP},
-    space::view::View,
+    space::live_tables::LiveTables,
 };
 
 /// The builder's live tables.
 #[derive(Debug)]
 pub struct BuilderTables {
-    view: View,
-    window: Window,
+    view: LiveTables,
+    window: LinearMap,
 }
 
 impl BuilderTables {
     /// Walks the builder's tables and finds the end of its mapping.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] when the P2M gives the root no frame; [`Error::BuilderEnd`] when the mapping does not end where
+    /// [`MmuError::NoMemory`] when the P2M gives the root no frame; [`MmuError::BuilderEnd`] when the mapping does not end where
     /// it must, by start_info.
     pub fn adopt<M: Memory + MachineToPhys>(
         authority: Authority,
         machine: &M,
         list: &List,
         facts: &BootFacts,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, MmuError> {
         let pfn = facts.page_tables().pfns.start();
-        let P2mEntry::Ram(mfn) = list.entry(machine, pfn) else { return Err(Error::NoMemory { pfn }) };
+        let P2mEntry::Ram(mfn) = list.entry(machine, pfn) else { return Err(MmuError::NoMemory { pfn }) };
         let least = facts.least_boot_end();
         // All tables lie below the stack, so this window is enough to find how far it really goes.
-        let window = Window::of_builder(&authority, KERNEL_MAP, least.count_below());
-        let mut view = View::new(authority, (pfn, mfn), Window::empty(DIRECT_MAP), Some(window));
+        let window = LinearMap::of_builder(&authority, KERNEL_MAP, least.count_below());
+        let mut view = LiveTables::new(authority, (pfn, mfn), LinearMap::empty(DIRECT_MAP), Some(window));
         for end in [least, least.plus(BUILDER_ALIGNMENT)] {
             let is_mapped = |number: u64| match KERNEL_MAP.as_u64().checked_add(number * PAGE_SIZE) {
                 Some(address) => view.maps(machine, VirtAddr::new_truncate(address)),
                 None => Ok(false),
             };
             if !is_mapped(end.get() - 1)? {
-                return Err(Error::BuilderEnd { found: end.get() - 1, least: least.get() });
+                return Err(MmuError::BuilderEnd { found: end.get() - 1, least: least.get() });
             }
             if !is_mapped(end.get())? {
-                let window = Window::of_builder(view.authority(), KERNEL_MAP, end.count_below());
+                let window = LinearMap::of_builder(view.authority(), KERNEL_MAP, end.count_below());
                 view.set_builder(window);
                 return Ok(Self { view, window });
             }
         }
-        Err(Error::BuilderEnd { found: least.get() + 2 * BUILDER_ALIGNMENT, least: least.get() })
+        Err(MmuError::BuilderEnd { found: least.get() + 2 * BUILDER_ALIGNMENT, least: least.get() })
     }
 
     /// Returns the window that the builder's mapping is.
     #[must_use]
-    pub(crate) const fn window(&self) -> &Window {
+    pub(crate) const fn window(&self) -> &LinearMap {
         &self.window
     }
 
-    pub(crate) const fn view(&self) -> &View {
+    pub(crate) const fn view(&self) -> &LiveTables {
         &self.view
     }
 
     /// Returns the view of the builder's tables, which becomes the direct map's.
-    pub(crate) fn into_view(self) -> View {
+    pub(crate) fn into_view(self) -> LiveTables {
         self.view
     }
 }
 
-impl View {
+impl LiveTables {
     /// Tells whether a page is mapped at `address`.
-    fn maps<M: Memory + MachineToPhys>(&self, machine: &M, address: VirtAddr) -> Result<bool, Error> {
+    fn maps<M: Memory + MachineToPhys>(&self, machine: &M, address: VirtAddr) -> Result<bool, MmuError> {
         match self.leaf(machine, address) {
             Ok((_, entry)) => Ok(entry.is_present()),
-            Err(Error::NotMapped { .. }) => Ok(false),
+            Err(MmuError::NotMapped { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -14,11 +14,11 @@ use start_info::{BootFacts, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
 use crate::{
     direct_map::DirectMap,
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::{ExtOp, Hypervisor, Machine, VaUpdate},
     layout::{KERNEL_MAP, MODULES},
     paging::{batch::Batch, entry::Entry, freeze::make_writable},
-    space::{build::NewSpace, old_list::OldList},
+    space::{build::NewSpace, builder_p2m::BuilderP2m},
 };
 
 /// What was given back.
@@ -39,11 +39,11 @@ impl fmt::Display for Released {
     }
 }
 
-/// Switches to `space`, and releases the builder's pages. Those of `late` become writable too, but are not given to the
+/// Switches to `space`, and releases the builder's pages. Those of `held_in_holes` become writable too, but are not given to the
 /// allocator: the machine has no RAM at their numbers, and they go back to Xen.
 ///
 /// # Errors
-/// [`Error::Refused`] when Xen refuses the switch or a change, [`Error::StillLive`] when a page to be given back is a live
+/// [`MmuError::Refused`] when Xen refuses the switch or a change, [`MmuError::StillLive`] when a page to be given back is a live
 /// table; it is then not given back, and neither is any other.
 pub fn release<M: Machine>(
     machine: &mut M,
@@ -51,15 +51,15 @@ pub fn release<M: Machine>(
     p2m: &impl Translate,
     facts: &BootFacts,
     space: NewSpace,
-    list: OldList,
+    list: BuilderP2m,
     late: impl Iterator<Item = PfnRange> + Clone,
-) -> Result<Released, Error> {
+) -> Result<Released, MmuError> {
     machine
         .mmuext_op(&[ExtOp::new_base(space.root()), ExtOp::unpin(map.view().root().mfn())])
-        .map_err(|stopped| Error::refused(Doing::Switch, stopped))?;
+        .map_err(|stopped| MmuError::refused(Operation::Switch, stopped))?;
     map.view_mut().switch_to(space.table());
 
-    if let (OldList::InUse, P2mPlace::Own(range)) = (list, facts.p2m_list().place) {
+    if let (BuilderP2m::Kept, P2mPlace::Own(range)) = (list, facts.p2m_list().place) {
         // The list's tables stay live, and the check below reads every live table.
         map.grow_to(machine, p2m, range.end())?;
     }
@@ -69,8 +69,8 @@ pub fn release<M: Machine>(
         tables: facts.page_tables().pfns,
         stack: PfnRange::one(facts.boot_stack()),
         list: match (list, facts.p2m_list().place) {
-            (OldList::Unused, P2mPlace::Image(range) | P2mPlace::Own(range)) => range,
-            (OldList::InUse, _) => PfnRange::EMPTY,
+            (BuilderP2m::Copied, P2mPlace::Image(range) | P2mPlace::Own(range)) => range,
+            (BuilderP2m::Kept, _) => PfnRange::EMPTY,
         },
     };
     let ranges: ArrayVec<PfnRange, 3> = [released.tables, released.stack, released.list].into();
@@ -81,11 +81,11 @@ pub fn release<M: Machine>(
     let within =
         |table: Pfn| bounds.contains(table).then(|| ranges.iter().find(|range| range.contains(table)));
     map.view().each_table(machine, |_, table| match within(table).flatten() {
-        Some(&released) => Err(Error::StillLive { table, released }),
+        Some(&released) => Err(MmuError::StillLive { table, released }),
         None => Ok(()),
     })?;
 
-    let mut batch = Batch::new(Doing::Release);
+    let mut batch = Batch::new(Operation::Release);
     for range in [released.tables, released.stack] {
         for pfn in range.intersection(map.view().direct().frames()).iter() {
             make_writable(machine, &mut batch, map.view(), pfn)?;
@@ -105,13 +105,13 @@ pub fn release<M: Machine>(
 /// a boot, before anything else of memory is known.
 ///
 /// # Errors
-/// [`Error::NoMemory`] for a page that does not lie in the top 2 GiB, [`Error::Refused`] when Xen refuses.
-pub fn unmap_guard(hypervisor: &mut impl Hypervisor, guard: Pfn) -> Result<(), Error> {
+/// [`MmuError::NoMemory`] for a page that does not lie in the top 2 GiB, [`MmuError::Refused`] when Xen refuses.
+pub fn unmap_guard(hypervisor: &mut impl Hypervisor, guard: Pfn) -> Result<(), MmuError> {
     if guard.get() >= MODULES.as_u64().wrapping_sub(KERNEL_MAP.as_u64()) / PAGE_SIZE {
-        return Err(Error::NoMemory { pfn: guard });
+        return Err(MmuError::NoMemory { pfn: guard });
     }
     let address = KERNEL_MAP + guard.get() * PAGE_SIZE;
     hypervisor
         .update_va_mapping(VaUpdate::new(address, Entry::EMPTY))
-        .map_err(|errno| Error::refused_call(Doing::Guard, errno))
+        .map_err(|errno| MmuError::refused_call(Operation::Guard, errno))
 }

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use start_info::{Mfn, Pfn};
 
 use crate::{
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     paging::{
         level::L4,
         table::{Live, Table},
@@ -43,7 +43,7 @@ impl Roots {
 
     /// Returns the others.
     pub(crate) fn others(&self) -> impl Iterator<Item = Table<L4, Live>> {
-        self.others.iter().map(|&(pfn, mfn)| Table::found(pfn, mfn))
+        self.others.iter().map(|&(pfn, mfn)| Table::from_walk(pfn, mfn))
     }
 
     /// Returns the machine frame of one of the others.
@@ -69,9 +69,9 @@ impl Roots {
     /// Sees to it that there is room for one more.
     ///
     /// # Errors
-    /// [`Error::HeapFull`] when the list cannot grow.
-    pub(crate) fn reserve(&mut self) -> Result<(), Error> {
-        self.others.try_reserve(1).map_err(|_| Error::HeapFull { doing: Doing::AddressSpace })
+    /// [`MmuError::HeapFull`] when the list cannot grow.
+    pub(crate) fn reserve(&mut self) -> Result<(), MmuError> {
+        self.others.try_reserve(1).map_err(|_| MmuError::HeapFull { doing: Operation::AddressSpace })
     }
 
     /// Takes note of one more, after [`Roots::reserve`].

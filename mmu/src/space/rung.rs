@@ -1,6 +1,6 @@
 //! A table on the way to an address: there already, or new.
 //!
-//! *What this is*: what a [`crate::space::ladder::Ladder`] is made of: a rung for each level, and the top they hang on. A new table
+//! *What this is*: what a [`crate::space::ladder::AddressSpaceBuilder`] is made of: a rung for each level, and the top they hang on. A new table
 //! leads to another by a store, a live one by a request to Xen.
 //!
 //! *What must hold*: a rung that was found live is in the place where it was found until the ladder goes on.
@@ -9,7 +9,7 @@ use start_info::Index;
 use x86_64::VirtAddr;
 
 use crate::{
-    error::Error,
+    error::MmuError,
     hv::Machine,
     paging::{
         batch::Batch,
@@ -17,7 +17,7 @@ use crate::{
         level::{Inner, L3, L4, Level},
         table::{Draft, Frozen, Live, Table},
     },
-    space::{table_source::TableSource, view::View},
+    space::{live_tables::LiveTables, table_source::TableSource},
 };
 
 /// What the highest rungs hang on.
@@ -25,26 +25,26 @@ pub(crate) trait Top {
     /// Returns the L3 table that is there already for an address.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] when no window reaches the top-level table.
+    /// [`MmuError::NoMemory`] when no window reaches the top-level table.
     fn l3<M: Machine>(
         &self,
         machine: &M,
-        view: &View,
+        view: &LiveTables,
         address: VirtAddr,
-    ) -> Result<Option<Table<L3, Live>>, Error>;
+    ) -> Result<Option<Table<L3, Live>>, MmuError>;
 
     /// Leads to a new L3 table.
     ///
     /// # Errors
-    /// [`Error::Refused`] when a full batch is sent.
+    /// [`MmuError::Refused`] when a full batch is sent.
     fn lead_to<M: Machine>(
         &mut self,
         machine: &mut M,
         batch: &mut Batch,
-        view: &View,
+        view: &LiveTables,
         index: Index,
         l3: Table<L3, Frozen>,
-    ) -> Result<(), Error>;
+    ) -> Result<(), MmuError>;
 }
 
 /// Every top-level table that is live.
@@ -55,9 +55,9 @@ impl Top for LiveTop {
     fn l3<M: Machine>(
         &self,
         machine: &M,
-        view: &View,
+        view: &LiveTables,
         address: VirtAddr,
-    ) -> Result<Option<Table<L3, Live>>, Error> {
+    ) -> Result<Option<Table<L3, Live>>, MmuError> {
         view.l3(machine, address)
     }
 
@@ -65,10 +65,10 @@ impl Top for LiveTop {
         &mut self,
         machine: &mut M,
         batch: &mut Batch,
-        view: &View,
+        view: &LiveTables,
         index: Index,
         l3: Table<L3, Frozen>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         view.attach_everywhere(machine, batch, index, l3)
     }
 }
@@ -77,9 +77,9 @@ impl Top for Table<L4, Draft> {
     fn l3<M: Machine>(
         &self,
         _machine: &M,
-        _view: &View,
+        _view: &LiveTables,
         _address: VirtAddr,
-    ) -> Result<Option<Table<L3, Live>>, Error> {
+    ) -> Result<Option<Table<L3, Live>>, MmuError> {
         Ok(None)
     }
 
@@ -87,10 +87,10 @@ impl Top for Table<L4, Draft> {
         &mut self,
         machine: &mut M,
         _batch: &mut Batch,
-        _view: &View,
+        _view: &LiveTables,
         index: Index,
         l3: Table<L3, Frozen>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         self.link(machine, index, l3);
         Ok(())
     }
@@ -109,7 +109,7 @@ impl<L: Level> Rung<L> {
         live: Option<Table<L, Live>>,
         machine: &mut M,
         source: &mut impl TableSource<M>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, MmuError> {
         match live {
             Some(table) => Ok(Self::Live(table)),
             None => Ok(Self::New(Table::empty(source.take_table(machine)?, machine))),
@@ -121,8 +121,8 @@ impl<L: Level> Rung<L> {
         self,
         machine: &mut M,
         batch: &mut Batch,
-        view: &View,
-    ) -> Result<Option<Table<L, Frozen>>, Error> {
+        view: &LiveTables,
+    ) -> Result<Option<Table<L, Frozen>>, MmuError> {
         match self {
             Self::New(table) => table.freeze(machine, batch, view).map(Some),
             Self::Live(_) => Ok(None),
@@ -135,7 +135,7 @@ impl<L: Level> Rung<L> {
         batch: &mut Batch,
         index: Index,
         entry: Entry<L>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         match self {
             Self::New(table) => {
                 table.put(machine, index, entry);
@@ -151,9 +151,9 @@ impl<L: Inner> Rung<L> {
     pub(super) fn below<M: Machine>(
         &self,
         machine: &M,
-        view: &View,
+        view: &LiveTables,
         index: Index,
-    ) -> Result<Option<Table<L::Below, Live>>, Error> {
+    ) -> Result<Option<Table<L::Below, Live>>, MmuError> {
         match self {
             Self::New(_) => Ok(None),
             Self::Live(table) => view.below(machine, table, index),
@@ -166,7 +166,7 @@ impl<L: Inner> Rung<L> {
         batch: &mut Batch,
         index: Index,
         child: Table<L::Below, Frozen>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         match self {
             Self::New(table) => table.link(machine, index, child),
             Self::Live(table) => {

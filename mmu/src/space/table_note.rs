@@ -13,7 +13,7 @@ use start_info::Pfn;
 use x86_64::VirtAddr;
 
 use crate::{
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::{Machine, Update},
     paging::{
         batch::Batch,
@@ -21,7 +21,7 @@ use crate::{
         freeze::{make_writable, reclaim},
         level::{Arithmetic, L2, L3, L4},
     },
-    space::{table_source::Note, view::View},
+    space::{live_tables::LiveTables, table_source::Note},
 };
 
 /// The frames that were taken for tables, in the order they were taken.
@@ -41,14 +41,14 @@ pub(crate) trait TableNote: Note {
     /// writable. It reads what is still to be done there, so it can be called again.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses; the rest stays as it is.
+    /// [`MmuError::Refused`] when Xen refuses; the rest stays as it is.
     fn undo<M: Machine>(
         &self,
         machine: &mut M,
-        view: &View,
-        doing: Doing,
+        view: &LiveTables,
+        doing: Operation,
         addresses: impl Iterator<Item = VirtAddr> + Clone,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         let mut batch = Batch::new(doing);
         self.unhook(machine, view, &mut batch, addresses)?;
         batch
@@ -72,10 +72,10 @@ pub(crate) trait TableNote: Note {
     fn unhook<M: Machine>(
         &self,
         machine: &mut M,
-        view: &View,
+        view: &LiveTables,
         batch: &mut Batch,
         addresses: impl Iterator<Item = VirtAddr> + Clone,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         let Some(first) = addresses.clone().next() else { return Ok(()) };
         let Some(l3) = view.l3(machine, first)? else { return Ok(()) };
         if self.has(machine, l3.pfn()) {
@@ -101,13 +101,13 @@ pub(crate) trait TableNote: Note {
     /// Hands the frames to `keep` after [`TableNote::undo`], the last first.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] for a frame that the direct map does not map for writing; it stays noted, with those before it.
+    /// [`MmuError::NoMemory`] for a frame that the direct map does not map for writing; it stays noted, with those before it.
     fn reclaim<M: Machine>(
         &mut self,
         machine: &mut M,
-        view: &View,
+        view: &LiveTables,
         mut keep: impl FnMut(&mut M, Frame),
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         while let Some(last) = self.len().checked_sub(1) {
             if let Some(pfn) = self.table(machine, last) {
                 let frame = reclaim(machine, view, pfn)?;

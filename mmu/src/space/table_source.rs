@@ -7,9 +7,9 @@ use p2m::{Frame, Memory};
 use start_info::Pfn;
 
 use crate::{
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::Machine,
-    space::view::View,
+    space::live_tables::LiveTables,
 };
 
 /// Something that frames for tables are taken from.
@@ -17,14 +17,14 @@ pub(crate) trait TableSource<M> {
     /// Takes a frame for a table; its contents are undefined.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is none, and when mapping more memory failed.
-    fn take_table(&mut self, machine: &mut M) -> Result<Frame, Error>;
+    /// [`MmuError::NoFrames`] when there is none, and when mapping more memory failed.
+    fn take_table(&mut self, machine: &mut M) -> Result<Frame, MmuError>;
 
     /// Takes a frame back that became no table.
     fn give_table(&mut self, machine: &mut M, frame: Frame);
 
     /// Returns the live address space.
-    fn view(&self) -> &View;
+    fn view(&self) -> &LiveTables;
 }
 
 /// Something that remembers which frames became tables.
@@ -44,24 +44,24 @@ impl<N: Note> Note for Option<&mut N> {
 pub(crate) struct Noted<S, N> {
     pub(crate) source: S,
     pub(crate) note: N,
-    pub(crate) doing: Doing,
+    pub(crate) doing: Operation,
 }
 
 impl<M: Machine, S: TableSource<M>, N: Note> TableSource<M> for Noted<S, N> {
-    fn take_table(&mut self, machine: &mut M) -> Result<Frame, Error> {
+    fn take_table(&mut self, machine: &mut M) -> Result<Frame, MmuError> {
         let frame = self.source.take_table(machine)?;
         if self.note.note(machine, frame.pfn()) {
             return Ok(frame);
         }
         self.source.give_table(machine, frame);
-        Err(Error::HeapFull { doing: self.doing })
+        Err(MmuError::HeapFull { doing: self.doing })
     }
 
     fn give_table(&mut self, machine: &mut M, frame: Frame) {
         self.source.give_table(machine, frame);
     }
 
-    fn view(&self) -> &View {
+    fn view(&self) -> &LiveTables {
         self.source.view()
     }
 }

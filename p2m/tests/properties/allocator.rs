@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use p2m::{Entry, Frame, FrameAllocator, Memory, Translate};
+use p2m::{Frame, FrameAllocator, Memory, P2mEntry, Translate};
 use start_info::{Index, PageCount, Pfn, PfnRange};
 
 use crate::paper::{AllMemory, Paper, authority, blank, machine_frame, window};
@@ -160,8 +160,8 @@ fn frames_given_back_in_the_opposite_order_are_a_run_again() {
 struct Gaps;
 
 impl Translate for Gaps {
-    fn entry(&self, _memory: &impl Memory, pfn: Pfn) -> Entry {
-        if pfn.get().is_multiple_of(3) { Entry::Missing } else { Entry::Ram(machine_frame(pfn.get())) }
+    fn entry(&self, _memory: &impl Memory, pfn: Pfn) -> P2mEntry {
+        if pfn.get().is_multiple_of(3) { P2mEntry::Missing } else { P2mEntry::Ram(machine_frame(pfn.get())) }
     }
 }
 
@@ -181,9 +181,9 @@ fn frames_of_another_window_are_given_up_and_those_of_a_grown_one_kept() {
     let mut paper = blank();
     let mut frames = FrameAllocator::new(window());
     frames.give(&mut paper, window().free_span(&authority(), run(10, 12)));
-    frames.move_to(p2m::Window::of_builder(&authority(), window().base(), PageCount::new(1 << 31)));
+    frames.move_to(p2m::LinearMap::of_builder(&authority(), window().base(), PageCount::new(1 << 31)));
     assert_eq!(frames.free(), 12);
-    frames.move_to(p2m::Window::empty(window().base() + (1_u64 << 40)));
+    frames.move_to(p2m::LinearMap::empty(window().base() + (1_u64 << 40)));
     assert_eq!(frames.free(), 0);
     assert!(frames.take(&paper, &AllMemory).is_none());
 }

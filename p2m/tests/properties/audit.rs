@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use p2m::{Audit, Entry, audit};
+use p2m::{Audit, P2mEntry, audit};
 use start_info::{Mfn, Pfn};
 
 use crate::paper::{machine_frame, tree};
@@ -24,11 +24,11 @@ proptest! {
         let (mut paper, mut stock, mut tree) = tree(pages, 100, &[]);
         tree.revector(&mut paper, &mut stock).unwrap();
         for (wrong, back) in [(machine_frame(other), Some(other)), (Mfn::new(at), None)] {
-            let _ = tree.set(&mut paper, &mut stock, Pfn::new(at), Entry::Ram(wrong)).unwrap();
+            let _ = tree.set(&mut paper, &mut stock, Pfn::new(at), P2mEntry::Ram(wrong)).unwrap();
             let found = audit(&tree, &paper, tree.pages()).unwrap_err();
             prop_assert_eq!((found.pfn.get(), found.mfn, found.back), (at, wrong, back));
         }
-        for (entry, foreign) in [(Entry::Foreign(machine_frame(other)), 1), (Entry::Identity, 0)] {
+        for (entry, foreign) in [(P2mEntry::Foreign(machine_frame(other)), 1), (P2mEntry::Identity, 0)] {
             let _ = tree.set(&mut paper, &mut stock, Pfn::new(at), entry).unwrap();
             let counted = audit(&tree, &paper, tree.pages()).unwrap();
             prop_assert_eq!((counted.ram, counted.foreign, counted.identity), (pages - 1, foreign, 1 - foreign));

@@ -1,7 +1,7 @@
 //! A start_info page that names a list of so many pages.
 
 use kit::start_info::StartInfo;
-use start_info::{BootFacts, Entry};
+use start_info::{BootFacts, KernelEntry};
 use x86_64::VirtAddr;
 
 const BASE: u64 = 0xffff_ffff_8000_0000;
@@ -28,7 +28,7 @@ pub(crate) fn facts(pages: u64) -> BootFacts {
         own_list: if in_image { (0, 0) } else { (END, list_pages) },
         ..StartInfo::default()
     };
-    let entry = Entry {
+    let entry = KernelEntry {
         start_info: VirtAddr::new(address(start_info)),
         virt_base: VirtAddr::new(BASE),
         image_start: VirtAddr::new(address(IMAGE.start)),

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use p2m::{Arrangement, Displaced, Entry, List, Memory, Occupied, Translate, Tree, audit};
+use p2m::{BootReserved, Displaced, List, Memory, P2mEntry, Renumbering, Translate, Tree, audit};
 use start_info::{MapEntry, MemoryMap, Pfn, PfnRange};
 
 use crate::facts::facts;
@@ -15,7 +15,7 @@ struct Counting<'t> {
 }
 
 impl Translate for Counting<'_> {
-    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> P2mEntry {
         self.asked.set(self.asked.get() + 1);
         self.tree.entry(memory, pfn)
     }
@@ -39,9 +39,10 @@ fn an_audit_does_not_look_at_each_number_of_a_gap() {
     let (mut paper, mut stock) = paper_over(&facts, 3000);
     let line = |start: u64, end: u64| MapEntry { start: start << 12, len: (end - start) << 12, kind: 1 };
     let lines = [line(0, 4000), line(FAR, FAR + MOVED)];
-    let map: &'static MemoryMap = Box::leak(Box::new(MemoryMap::of_entries(lines.into_iter()).unwrap()));
-    let occupied = Occupied::at_entry(&facts);
-    let plan = Arrangement::plan(&authority(), List::of(&facts), map, occupied, Displaced::Moved).unwrap();
+    let map: &'static MemoryMap = Box::leak(Box::new(MemoryMap::from_entries(lines.into_iter()).unwrap()));
+    let occupied = BootReserved::at_entry(&facts);
+    let plan =
+        Renumbering::plan(&authority(), List::from_facts(&facts), map, occupied, Displaced::Moved).unwrap();
     assert_eq!((plan.pages().get(), plan.memory().get()), (FAR + MOVED, 4000 + MOVED));
     let tree = Tree::over(&plan, &mut paper, &mut stock).unwrap();
     // The M2P of this memory knows the old numbers, so the audit ends at the first page behind the gap.

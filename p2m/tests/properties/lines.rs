@@ -1,15 +1,15 @@
 //! What is said, and that each number in it is in its place.
 
-use p2m::{Audit, Error, Mismatch};
+use p2m::{Audit, Mismatch, P2mError};
 use start_info::{Mfn, PageCount, Pfn};
 
 /// The place of a kind in the list below: a kind that is new does not compile before it has one.
-fn rank(error: &Error) -> usize {
+fn rank(error: &P2mError) -> usize {
     match error {
-        Error::NoFrames => 0,
-        Error::Beyond { .. } => 1,
-        Error::StrayLeaf { .. } => 2,
-        Error::NoMachineFrame { .. } => 3,
+        P2mError::NoFrames => 0,
+        P2mError::Beyond { .. } => 1,
+        P2mError::StrayLeaf { .. } => 2,
+        P2mError::NoMachineFrame { .. } => 3,
     }
 }
 
@@ -17,10 +17,10 @@ fn rank(error: &Error) -> usize {
 fn every_number_of_an_error_is_in_its_place() {
     let pfn = Pfn::new(0x12);
     let lines = [
-        (Error::NoFrames, "a change of the P2M took more pages than were set aside for it"),
-        (Error::Beyond { pfn, pages: PageCount::new(34) }, "pfn 0x12 is beyond the 34 pages of the P2M"),
-        (Error::StrayLeaf { address: 0x1234 }, "P2M leaf at 0x1234 lies outside the direct map"),
-        (Error::NoMachineFrame { pfn }, "pfn 0x12 has no machine frame"),
+        (P2mError::NoFrames, "a change of the P2M took more pages than were set aside for it"),
+        (P2mError::Beyond { pfn, pages: PageCount::new(34) }, "pfn 0x12 is beyond the 34 pages of the P2M"),
+        (P2mError::StrayLeaf { address: 0x1234 }, "P2M leaf at 0x1234 lies outside the direct map"),
+        (P2mError::NoMachineFrame { pfn }, "pfn 0x12 has no machine frame"),
     ];
     assert!(lines.iter().map(|(error, _)| rank(error)).eq(0..lines.len()));
     for (error, line) in lines {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kit::random::{Random, repeat};
-use p2m::{Entry, MachineToPhys, NewLeaf, Publication, Set, Translate, Tree};
+use p2m::{MachineToPhys, NewLeaf, P2mEntry, Publication, Set, Translate, Tree};
 use start_info::{Mfn, Pfn};
 
 use crate::paper::{Paper, Stock, machine_frame, peek, tree, window};
@@ -18,7 +18,7 @@ struct Subject {
     publication: Option<Publication>,
     is_revectored: bool,
     pages: u64,
-    changed: BTreeMap<u64, Entry>,
+    changed: BTreeMap<u64, P2mEntry>,
 }
 
 impl Subject {
@@ -35,7 +35,7 @@ impl Subject {
         Self { paper, stock, tree, publication: None, is_revectored: false, pages, changed: BTreeMap::new() }
     }
 
-    fn expected(&self, pfn: u64) -> Entry {
+    fn expected(&self, pfn: u64) -> P2mEntry {
         self.changed.get(&pfn).copied().unwrap_or_else(|| self.paper.oracle.entry_of(pfn))
     }
 
@@ -48,7 +48,8 @@ impl Subject {
     fn set(&mut self, random: &mut Random) {
         let pfn = self.pfn(random);
         let mfn = Mfn::new(random.below(1 << 40));
-        let entry = random.of(&[Entry::Ram(mfn), Entry::Foreign(mfn), Entry::Missing, Entry::Identity]);
+        let entry =
+            random.of(&[P2mEntry::Ram(mfn), P2mEntry::Foreign(mfn), P2mEntry::Missing, P2mEntry::Identity]);
         // Before the move the leaves are the builder's list, which is not written.
         if !self.is_revectored {
             return self.revector();
@@ -61,8 +62,8 @@ impl Subject {
                     self.replace(&leaf);
                 }
             }
-            Err(p2m::Error::Beyond { .. }) => assert!(pfn >= self.pages),
-            Err(p2m::Error::NoFrames) => assert_eq!(self.stock.frames.free(), 0),
+            Err(p2m::P2mError::Beyond { .. }) => assert!(pfn >= self.pages),
+            Err(p2m::P2mError::NoFrames) => assert_eq!(self.stock.frames.free(), 0),
             Err(error) => panic!("{error}"),
         }
     }
@@ -74,12 +75,12 @@ impl Subject {
         }
         let set = self.tree.set_identity_leaf(&mut self.paper, &mut self.stock, leaf);
         if leaf == self.pages / 512 {
-            assert!(matches!(set, Err(p2m::Error::Beyond { .. })), "a leaf that is used in part");
+            assert!(matches!(set, Err(p2m::P2mError::Beyond { .. })), "a leaf that is used in part");
             return;
         }
         let new = set.unwrap();
         let all = leaf * 512..leaf * 512 + 512;
-        self.changed.extend(all.map(|pfn| (pfn, Entry::Identity)));
+        self.changed.extend(all.map(|pfn| (pfn, P2mEntry::Identity)));
         self.replace(&new);
     }
 
@@ -101,7 +102,7 @@ impl Subject {
                 assert_eq!(self.tree.confirm_leaves(&self.paper, &window()), Ok(()));
                 self.is_revectored = true;
             }
-            Err(error) => assert_eq!((error, self.stock.frames.free()), (p2m::Error::NoFrames, 0)),
+            Err(error) => assert_eq!((error, self.stock.frames.free()), (p2m::P2mError::NoFrames, 0)),
         }
     }
 
@@ -109,7 +110,7 @@ impl Subject {
         if self.is_revectored && self.publication.is_none() {
             match Publication::build(&self.tree, &mut self.paper, &mut self.stock, &window()) {
                 Ok(publication) => self.publication = Some(publication),
-                Err(error) => assert_eq!((error, self.stock.frames.free()), (p2m::Error::NoFrames, 0)),
+                Err(error) => assert_eq!((error, self.stock.frames.free()), (p2m::P2mError::NoFrames, 0)),
             }
         }
     }

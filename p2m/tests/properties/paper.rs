@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use p2m::{
-    Arrangement, Entry, Error, Frame, FrameAllocator, FrameSource, List, MachineToPhys, Memory, Translate,
-    Tree,
+    Frame, FrameAllocator, FrameSource, List, MachineToPhys, Memory, P2mEntry, P2mError, Renumbering,
+    Translate, Tree,
 };
-use p2m::{Window, Word, WordMut};
+use p2m::{LinearMap, Word, WordMut};
 use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
@@ -24,7 +24,7 @@ const HIGH: u64 = 1 << 39;
 pub(crate) struct Oracle {
     pub(crate) pages: u64,
     /// Entries that differ from the rule.
-    pub(crate) changed: BTreeMap<u64, Entry>,
+    pub(crate) changed: BTreeMap<u64, P2mEntry>,
     /// Every page of this many is missing; none for zero.
     pub(crate) holes: Vec<std::ops::Range<u64>>,
 }
@@ -34,20 +34,20 @@ impl Oracle {
         Self { pages, changed: BTreeMap::new(), holes: holes.to_vec() }
     }
 
-    pub(crate) fn entry_of(&self, pfn: u64) -> Entry {
+    pub(crate) fn entry_of(&self, pfn: u64) -> P2mEntry {
         if let Some(&entry) = self.changed.get(&pfn) {
             return entry;
         }
         if pfn >= self.pages || self.holes.iter().any(|hole| hole.contains(&pfn)) {
-            return Entry::Missing;
+            return P2mEntry::Missing;
         }
-        Entry::Ram(machine_frame(pfn))
+        P2mEntry::Ram(machine_frame(pfn))
     }
 
     /// Tells whether leaf `index` has no page at all.
     pub(crate) fn leaf_is_missing(&self, index: u64) -> bool {
         let mut pages = index * 512..self.pages.min(index * 512 + 512);
-        pages.all(|pfn| self.entry_of(pfn) == Entry::Missing)
+        pages.all(|pfn| self.entry_of(pfn) == P2mEntry::Missing)
     }
 }
 
@@ -60,8 +60,8 @@ pub(crate) fn machine_frame(pfn: u64) -> Mfn {
 pub(crate) struct AllMemory;
 
 impl Translate for AllMemory {
-    fn entry(&self, _memory: &impl Memory, pfn: Pfn) -> Entry {
-        Entry::Ram(machine_frame(pfn.get()))
+    fn entry(&self, _memory: &impl Memory, pfn: Pfn) -> P2mEntry {
+        P2mEntry::Ram(machine_frame(pfn.get()))
     }
 }
 
@@ -160,10 +160,10 @@ pub(crate) struct Stock {
 }
 
 impl FrameSource<Paper> for Stock {
-    type Error = Error;
+    type Error = P2mError;
 
-    fn take(&mut self, memory: &mut Paper) -> Result<Frame, Error> {
-        self.frames.take(memory, &AllMemory).ok_or(Error::NoFrames)
+    fn take(&mut self, memory: &mut Paper) -> Result<Frame, P2mError> {
+        self.frames.take(memory, &AllMemory).ok_or(P2mError::NoFrames)
     }
 }
 
@@ -173,8 +173,8 @@ pub(crate) fn authority() -> p2m::Authority {
 }
 
 /// Returns the window all frames are reached through.
-pub(crate) fn window() -> Window {
-    Window::of_builder(&authority(), VirtAddr::new(WINDOW), PageCount::new(1 << 30))
+pub(crate) fn window() -> LinearMap {
+    LinearMap::of_builder(&authority(), VirtAddr::new(WINDOW), PageCount::new(1 << 30))
 }
 
 /// Where the stock starts; it ends below the middle of the guest, where tests have their holes.
@@ -190,7 +190,7 @@ pub(crate) fn tree(pages: u64, frames: u64, holes: &[std::ops::Range<u64>]) -> (
     let frames = frames.min(pages / 2 - 10 - STOCK);
     let range = PfnRange::try_new(Pfn::new(STOCK), PageCount::new(frames)).unwrap();
     stock.frames.give(&mut paper, window().free_span(&authority(), range));
-    let tree = Tree::over(&Arrangement::as_built(List::of(&facts)), &mut paper, &mut stock).unwrap();
+    let tree = Tree::over(&Renumbering::as_built(List::from_facts(&facts)), &mut paper, &mut stock).unwrap();
     (paper, stock, tree)
 }
 

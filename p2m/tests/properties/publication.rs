@@ -2,7 +2,7 @@
 
 use std::slice::from_ref;
 
-use p2m::{Entry, Error, MachineToPhys, Memory, Publication, Translate, Tree};
+use p2m::{MachineToPhys, Memory, P2mEntry, P2mError, Publication, Translate, Tree};
 use start_info::{Mfn, Pfn};
 
 use crate::COUNTS;
@@ -35,11 +35,11 @@ fn the_leaf_of_every_page_is_listed() {
         }
         let top = paper.pfn_of(Mfn::new(publication.frame_list_list(&tree, &paper).unwrap())).unwrap();
         for unused in tree.leaves().div_ceil(512)..512 {
-            assert_eq!(peek(&paper, top, unused), Entry::MISSING);
+            assert_eq!(peek(&paper, top, unused), P2mEntry::MISSING);
         }
         let middle = paper.pfn_of(Mfn::new(peek(&paper, top, (tree.leaves() - 1) / 512))).unwrap();
         for unused in (tree.leaves() - 1) % 512 + 1..512 {
-            assert_eq!(peek(&paper, middle, unused), Entry::MISSING);
+            assert_eq!(peek(&paper, middle, unused), P2mEntry::MISSING);
         }
     }
 }
@@ -57,14 +57,14 @@ fn a_leaf_that_is_no_memory_of_the_guest_is_not_published() {
     let (mut paper, mut stock, mut tree) = crate::paper::tree(4096, 100, from_ref(&(16..116)));
     tree.revector(&mut paper, &mut stock).unwrap();
     let error = Publication::build(&tree, &mut paper, &mut stock, &window()).unwrap_err();
-    assert!(matches!(error, Error::NoMachineFrame { .. }), "{error}");
+    assert!(matches!(error, P2mError::NoMachineFrame { .. }), "{error}");
 }
 
 #[test]
 fn a_leaf_that_is_still_the_builders_is_not_published() {
     let (mut paper, mut stock, tree) = crate::paper::tree(4096, 100, &[]);
     let error = Publication::build(&tree, &mut paper, &mut stock, &window()).unwrap_err();
-    assert!(matches!(error, Error::StrayLeaf { .. }), "{error}");
+    assert!(matches!(error, P2mError::StrayLeaf { .. }), "{error}");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_new_leaf_is_entered() {
         published(1 << 19, from_ref(&((1 << 18)..(1 << 18) + 2048)));
     let pfn = Pfn::new((1 << 18) + 700);
     let before = read(&paper, &tree, &publication, (1 << 9) + 1);
-    let set = tree.set(&mut paper, &mut stock, pfn, Entry::Ram(Mfn::new(77))).unwrap();
+    let set = tree.set(&mut paper, &mut stock, pfn, P2mEntry::Ram(Mfn::new(77))).unwrap();
     let p2m::Set::New(new) = set else { panic!("the shared leaf was written") };
     publication.replace(&tree, &mut paper, &window(), &new).unwrap();
     let after = read(&paper, &tree, &publication, (1 << 9) + 1);
@@ -81,5 +81,5 @@ fn a_new_leaf_is_entered() {
     let leaf = paper.pfn_of(Mfn::new(after)).unwrap();
     assert_eq!(paper.load(window().word(leaf, start_info::Index::new(700 - 512)).unwrap()), 77);
     assert_eq!(read(&paper, &tree, &publication, 1 << 9), before, "the others still share the missing leaf");
-    assert_eq!(tree.entry(&paper, pfn), Entry::Ram(Mfn::new(77)));
+    assert_eq!(tree.entry(&paper, pfn), P2mEntry::Ram(Mfn::new(77)));
 }

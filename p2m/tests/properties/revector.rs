@@ -1,6 +1,6 @@
 //! The move of the leaves into pages of our own.
 
-use p2m::{Entry, Error};
+use p2m::{P2mEntry, P2mError};
 use start_info::{PageCount, Pfn};
 
 use crate::COUNTS;
@@ -32,7 +32,7 @@ fn the_words_behind_the_last_page_are_missing() {
         tree.revector(&mut paper, &mut stock).unwrap();
         let last = tree.leaf_pfn(&paper, &window(), tree.leaves() - 1).unwrap();
         for pfn in (pages - 1) / 512 * 512..pages.next_multiple_of(512) {
-            let expected = if pfn < pages { machine_frame(pfn).get() } else { Entry::MISSING };
+            let expected = if pfn < pages { machine_frame(pfn).get() } else { P2mEntry::MISSING };
             assert_eq!(peek(&paper, last, pfn % 512), expected, "{pages:#x} {pfn:#x}");
         }
     }
@@ -52,7 +52,7 @@ fn every_lookup_answers_after_frames_ran_out_half_way() {
     for frames in 4..12 {
         let (mut paper, mut stock, mut tree) = tree(4096, frames, &[]);
         let error = tree.revector(&mut paper, &mut stock).unwrap_err();
-        assert_eq!(error, Error::NoFrames);
+        assert_eq!(error, P2mError::NoFrames);
         assert_eq!(stock.frames.free(), 0);
         check(&tree, &paper);
     }
@@ -65,12 +65,12 @@ fn a_leaf_outside_the_window_is_named() {
     let (mut paper, mut stock, mut tree) = tree(2048, 100, &[]);
     let list = tree.leaf_address(&paper, 0).unwrap();
     let stray = tree.confirm_leaves(&paper, &window()).unwrap_err();
-    assert_eq!(stray, Error::StrayLeaf { address: list.as_u64() });
+    assert_eq!(stray, P2mError::StrayLeaf { address: list.as_u64() });
     tree.revector(&mut paper, &mut stock).unwrap();
     // The first frames taken were the tree's own; then the four leaves, downward.
     let leaves = [0, 1, 2, 3].map(|leaf| tree.leaf_pfn(&paper, &window(), leaf).unwrap());
     assert_eq!(leaves, [111, 110, 109, 108].map(Pfn::new));
-    let shorter = |pages| p2m::Window::of_builder(&authority(), window().base(), PageCount::new(pages));
+    let shorter = |pages| p2m::LinearMap::of_builder(&authority(), window().base(), PageCount::new(pages));
     tree.confirm_leaves(&paper, &shorter(112)).unwrap();
     tree.confirm_leaves(&paper, &shorter(111)).unwrap_err();
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use p2m::{Entry, Error, Set, Translate, Tree};
+use p2m::{P2mEntry, P2mError, Set, Translate, Tree};
 use start_info::{Mfn, Pfn};
 
 use crate::COUNTS;
@@ -43,23 +43,23 @@ fn the_page_behind_the_last_cannot_be_set() {
     for pages in COUNTS {
         let (mut paper, mut stock, mut tree) = tree(pages, 2000, &[]);
         for pfn in [pages, pages + 1, pages.next_multiple_of(512), (1 << 40) - 1] {
-            let error = tree.set(&mut paper, &mut stock, Pfn::new(pfn), Entry::Identity).unwrap_err();
-            assert!(matches!(error, Error::Beyond { .. }), "{error}");
+            let error = tree.set(&mut paper, &mut stock, Pfn::new(pfn), P2mEntry::Identity).unwrap_err();
+            assert!(matches!(error, P2mError::Beyond { .. }), "{error}");
         }
     }
 }
 
-fn entries() -> impl Strategy<Value = Entry> {
+fn entries() -> impl Strategy<Value = P2mEntry> {
     prop_oneof![
-        (0_u64..1 << 40).prop_map(|mfn| Entry::Ram(Mfn::new(mfn))),
-        Just(Entry::Missing),
-        Just(Entry::Identity),
-        (0_u64..1 << 40).prop_map(|mfn| Entry::Foreign(Mfn::new(mfn))),
+        (0_u64..1 << 40).prop_map(|mfn| P2mEntry::Ram(Mfn::new(mfn))),
+        Just(P2mEntry::Missing),
+        Just(P2mEntry::Identity),
+        (0_u64..1 << 40).prop_map(|mfn| P2mEntry::Foreign(Mfn::new(mfn))),
     ]
 }
 
 /// Changes of entries, or (with `None`) of a whole leaf to identity.
-fn changes() -> impl Strategy<Value = Vec<(u64, Option<Entry>)>> {
+fn changes() -> impl Strategy<Value = Vec<(u64, Option<P2mEntry>)>> {
     let change = prop_oneof![9 => entries().prop_map(Some), 1 => Just(None)];
     prop::collection::vec((any::<u64>(), change), 0..60)
 }
@@ -84,13 +84,13 @@ proptest! {
             let Some(entry) = entry else {
                 let set = tree.set_identity_leaf(&mut paper, &mut stock, leaf);
                 if leaf == pages / 512 {
-                    prop_assert!(matches!(set, Err(Error::Beyond { .. })), "a leaf that is used in part");
+                    prop_assert!(matches!(set, Err(P2mError::Beyond { .. })), "a leaf that is used in part");
                     continue;
                 }
                 let new = set.unwrap();
                 prop_assert_eq!(new.index(), leaf);
                 let all = leaf * 512..pages.min(leaf * 512 + 512);
-                all.for_each(|pfn| { paper.oracle.changed.insert(pfn, Entry::Identity); });
+                all.for_each(|pfn| { paper.oracle.changed.insert(pfn, P2mEntry::Identity); });
                 shared[leaf as usize] = true;
                 continue;
             };
@@ -115,11 +115,11 @@ fn pages_of_a_shared_leaf_are_never_written() {
     let (mut paper, mut stock, mut tree) = tree(4096, 2000, std::slice::from_ref(&(1024..3072)));
     tree.revector(&mut paper, &mut stock).unwrap();
     let shared = tree.leaf_pfn(&paper, &window(), 4).unwrap();
-    let ram = Entry::Ram(Mfn::new(5));
+    let ram = P2mEntry::Ram(Mfn::new(5));
     assert!(matches!(tree.set(&mut paper, &mut stock, Pfn::new(1500), ram).unwrap(), Set::New(_)));
     paper.oracle.changed.insert(1500, ram);
     check(&tree, &paper);
     let leaves = [2, 3, 4, 5].map(|leaf| tree.leaf_pfn(&paper, &window(), leaf).unwrap() == shared);
     assert_eq!(leaves, [false, true, true, true], "leaves without a page share one");
-    assert!((0..512).all(|index| peek(&paper, shared, index) == Entry::MISSING));
+    assert!((0..512).all(|index| peek(&paper, shared, index) == P2mEntry::MISSING));
 }

@@ -222,7 +222,7 @@ impl PageCount {
     ///
     /// # Errors
     /// [`OutOfRange`] for 2^52 bytes or more.
-    pub const fn of_bytes(bytes: u64) -> Result<Self, OutOfRange> {
+    pub const fn from_bytes(bytes: u64) -> Result<Self, OutOfRange> {
         Self::try_new(bytes.div_ceil(PAGE_SIZE))
     }
 

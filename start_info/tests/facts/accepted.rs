@@ -184,7 +184,7 @@ proptest! {
         built.long(0x020, built.end - 1);
         prop_assert_eq!(
             built.parse().unwrap_err(),
-            start_info::Error::FewPages {
+            start_info::StartInfoError::FewPages {
                 nr_pages: start_info::PageCount::new(built.end - 1),
                 needed: built.end,
             }

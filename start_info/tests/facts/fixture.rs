@@ -5,7 +5,7 @@
 //! made twice to go unseen.
 
 use kit::start_info::StartInfo;
-use start_info::{BootFacts, Entry, Error};
+use start_info::{BootFacts, KernelEntry, StartInfoError};
 use x86_64::VirtAddr;
 
 pub(crate) const VIRT_BASE: u64 = 0xffff_ffff_8000_0000;
@@ -32,7 +32,7 @@ pub(crate) struct Fixture {
 #[derive(Clone, Debug)]
 pub(crate) struct Built {
     pub(crate) page: [u8; 4096],
-    pub(crate) entry: Entry,
+    pub(crate) entry: KernelEntry,
     pub(crate) nr_pages: u64,
     pub(crate) image: Run,
     pub(crate) ramdisk: Option<Run>,
@@ -114,7 +114,7 @@ impl Fixture {
 
         let mut built = Built {
             page: [0; 4096],
-            entry: Entry {
+            entry: KernelEntry {
                 start_info: at(start_info),
                 virt_base: at(0),
                 image_start: at(self.image.0),
@@ -162,7 +162,7 @@ impl Fixture {
 }
 
 impl Built {
-    pub(crate) fn parse(&self) -> Result<BootFacts, Error> {
+    pub(crate) fn parse(&self) -> Result<BootFacts, StartInfoError> {
         BootFacts::parse(&self.page, &self.entry)
     }
 

@@ -1,6 +1,6 @@
 //! What is true of everything that is accepted.
 
-use start_info::{BootFacts, Console, Entry, P2mPlace, Pfn, PfnRange, Ring};
+use start_info::{BootFacts, Console, KernelEntry, P2mPlace, Pfn, PfnRange, Ring};
 
 use crate::fixture::Built;
 
@@ -36,7 +36,7 @@ fn areas_are_apart(facts: &BootFacts) {
 }
 
 /// The list has its pages, and addresses that are neither Xen's nor the boot mapping's.
-fn list_is_whole(facts: &BootFacts, entry: &Entry) {
+fn list_is_whole(facts: &BootFacts, entry: &KernelEntry) {
     let nr_pages = facts.nr_pages().get();
     let list_pages = (nr_pages * 8).div_ceil(4096);
     let list_at = facts.p2m_list().at.as_u64();
@@ -57,7 +57,7 @@ fn list_is_whole(facts: &BootFacts, entry: &Entry) {
 }
 
 /// What the stages behind the parser rely on without asking again.
-fn check_invariants(facts: &BootFacts, entry: &Entry) {
+fn check_invariants(facts: &BootFacts, entry: &KernelEntry) {
     areas_are_apart(facts);
     list_is_whole(facts, entry);
     let root = entry.virt_base.as_u64() + facts.page_tables().pfns.start().get() * 4096;

@@ -1,7 +1,7 @@
 //! Memory maps against an oracle that looks at every page.
 
 use proptest::prelude::*;
-use start_info::{MOST_REGIONS, MapEntry, MapError, MapKind, MemoryMap, Pfn, PfnRange};
+use start_info::{MAX_REGIONS, MapEntry, MapError, MapKind, MemoryMap, Pfn, PfnRange};
 
 /// Bytes that the oracle looks at.
 const END: u64 = 64 << 12;
@@ -11,7 +11,7 @@ fn entry(start: u64, len: u64, kind: u32) -> MapEntry {
 }
 
 fn map(entries: &[MapEntry]) -> Result<MemoryMap, MapError> {
-    MemoryMap::of_entries(entries.iter().copied())
+    MemoryMap::from_entries(entries.iter().copied())
 }
 
 fn range(start: u64, end: u64) -> PfnRange {
@@ -82,10 +82,10 @@ fn what_is_no_map_is_told() {
     for wraps in [entry(u64::MAX - 5, 7, 1), entry(0x1000, u64::MAX, 1), entry(1 << 63, u64::MAX, 1)] {
         assert_eq!(map(&[entry(0, 0x1000, 1), wraps]), Err(MapError::Entry { entry: wraps }));
     }
-    let many: Vec<_> = (0..MOST_REGIONS as u64).map(|i| entry(i << 13, 0x1000, 1)).collect();
-    assert_eq!(map(&many).unwrap().regions().len(), MOST_REGIONS);
+    let many: Vec<_> = (0..MAX_REGIONS as u64).map(|i| entry(i << 13, 0x1000, 1)).collect();
+    assert_eq!(map(&many).unwrap().regions().len(), MAX_REGIONS);
     let more = [&many[..], &[entry(1 << 40, 0x1000, 1)]].concat();
-    assert_eq!(map(&more), Err(MapError::TooLong { limit: MOST_REGIONS }));
+    assert_eq!(map(&more), Err(MapError::TooLong { limit: MAX_REGIONS }));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn as_many_lines_as_xen_can_give_are_read() {
     let growing: Vec<_> = (0..LINES).map(|i| entry(0x10_0000, (i + 1) << 9, 1)).collect();
     assert_eq!(map(&growing).unwrap().regions().len(), 1);
     let apart: Vec<_> = (0..LINES).map(|i| entry(i << 13, 0x1000, 1)).collect();
-    assert_eq!(map(&apart), Err(MapError::TooLong { limit: MOST_REGIONS }));
+    assert_eq!(map(&apart), Err(MapError::TooLong { limit: MAX_REGIONS }));
     let empty: Vec<_> = (0..LINES).map(|i| entry(i << 13, 0, 1)).collect();
     assert_eq!(map(&empty), Err(MapError::NoRam));
 }

@@ -3,7 +3,7 @@
 use kit::random::{Random, repeat};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
-use start_info::Entry;
+use start_info::KernelEntry;
 use x86_64::VirtAddr;
 
 use crate::fixture::{Built, Fixture, VIRT_BASE};
@@ -33,12 +33,12 @@ fn every_damage_to_entry_is_survived() {
         let built = fixture.build().unwrap();
         for bit in 0..64 {
             let flip = |address: VirtAddr| VirtAddr::new_truncate(address.as_u64() ^ (1 << bit));
-            let Entry { start_info, virt_base, image_start, image_end } = built.entry;
+            let KernelEntry { start_info, virt_base, image_start, image_end } = built.entry;
             for entry in [
-                Entry { start_info: flip(start_info), ..built.entry },
-                Entry { virt_base: flip(virt_base), ..built.entry },
-                Entry { image_start: flip(image_start), ..built.entry },
-                Entry { image_end: flip(image_end), ..built.entry },
+                KernelEntry { start_info: flip(start_info), ..built.entry },
+                KernelEntry { virt_base: flip(virt_base), ..built.entry },
+                KernelEntry { image_start: flip(image_start), ..built.entry },
+                KernelEntry { image_end: flip(image_end), ..built.entry },
             ] {
                 try_parse(&Built { entry, ..built.clone() });
             }
@@ -107,7 +107,7 @@ proptest! {
         keep in proptest::array::uniform4(any::<bool>()),
     ) {
         let mut built = fixture.build().unwrap();
-        let Entry { start_info, virt_base, image_start, image_end } = &mut built.entry;
+        let KernelEntry { start_info, virt_base, image_start, image_end } = &mut built.entry;
         for ((address, value), keep) in [start_info, virt_base, image_start, image_end].into_iter().zip(addresses).zip(keep) {
             if !keep {
                 *address = VirtAddr::new_truncate(value & !0xfff);
@@ -153,7 +153,7 @@ fn spoil(random: &mut Random, built: &mut Built, others: &[Built]) {
             page[at..at + 8].copy_from_slice(&value.to_le_bytes());
         }
         _ => {
-            let Entry { start_info, virt_base, image_start, image_end } = &mut built.entry;
+            let KernelEntry { start_info, virt_base, image_start, image_end } = &mut built.entry;
             let address = [start_info, virt_base, image_start, image_end].into_iter().nth(random.index(4));
             *address.unwrap() = VirtAddr::new_truncate(random.edge());
         }

@@ -1,12 +1,12 @@
 //! One field damaged at a time: the refusal names it, with the numbers. Those of the list are in `refused_list.rs`.
 
-use start_info::{Area, BootFacts, Entry, Error, Mfn, PageCount, Pfn, PfnRange, RingName};
+use start_info::{Area, BootFacts, KernelEntry, Mfn, PageCount, Pfn, PfnRange, RingName, StartInfoError};
 use x86_64::VirtAddr;
 
 use crate::fixture::{Built, Fixture, at};
 
 /// A damage, the refusal it must meet, and what an admin must be able to read in it.
-pub(crate) type Case = (fn(&mut Built), Error, &'static [&'static str]);
+pub(crate) type Case = (fn(&mut Built), StartInfoError, &'static [&'static str]);
 
 pub(crate) fn check(sound: &Built, cases: &[Case]) {
     assert!(sound.parse().is_ok());
@@ -46,15 +46,15 @@ fn identity() {
         &[
             (
                 |b| b.bytes(0, b"\x7fELF"),
-                Error::Magic { found: *b"\x7fELF" },
+                StartInfoError::Magic { found: *b"\x7fELF" },
                 &["\\x7fELF", "xen-", "type=\"pv\""],
             ),
             (
                 |b| b.int(0x030, 0x8000_0030),
-                Error::UnknownFlags { flags: 0x8000_0030, unknown: 0x8000_0020 },
+                StartInfoError::UnknownFlags { flags: 0x8000_0030, unknown: 0x8000_0020 },
                 &["0x80000030", "0x80000020"],
             ),
-            (|b| b.int(0x030, 0x12), Error::UnprivilegedDom0 { flags: 0x12 }, &["0x12"]),
+            (|b| b.int(0x030, 0x12), StartInfoError::UnprivilegedDom0 { flags: 0x12 }, &["0x12"]),
         ],
     );
 }
@@ -66,37 +66,46 @@ fn memory() {
         &[
             (
                 |b| b.long(0x020, 0),
-                Error::NrPages { found: 0, limit: 1 << 40 },
+                StartInfoError::NrPages { found: 0, limit: 1 << 40 },
                 &["0x0", "0x10000000000", "memory="],
             ),
             (
                 |b| b.long(0x020, 1 << 40),
-                Error::NrPages { found: 1 << 40, limit: 1 << 40 },
+                StartInfoError::NrPages { found: 1 << 40, limit: 1 << 40 },
                 &["nr_pages is 0x10000000000"],
             ),
             (
                 |b| b.long(0x020, 0x3ff),
-                Error::FewPages { nr_pages: PageCount::new(0x3ff), needed: 0x400 },
+                StartInfoError::FewPages { nr_pages: PageCount::new(0x3ff), needed: 0x400 },
                 &["0x3ff", "0x400", "more memory"],
             ),
             // The list ends on start_info for 0x4201 to 0x4400 pages: one more, one fewer.
             (
                 |b| b.long(0x020, 0x4401),
-                Error::Misplaced { area: Area::P2mList, start: 0x336, pages: 0x23, room: pfns(0x323, 0x358) },
+                StartInfoError::Misplaced {
+                    area: Area::P2mList,
+                    start: 0x336,
+                    pages: 0x23,
+                    room: pfns(0x323, 0x358),
+                },
                 &["0x336", "0x23", "0x323..0x358"],
             ),
             (
                 |b| b.long(0x020, 0x4200),
-                Error::ListEnd {
+                StartInfoError::ListEnd {
                     list: pfns(0x336, 0x357),
                     nr_pages: PageCount::new(0x4200),
                     start_info: Pfn::new(0x358),
                 },
                 &["0x4200", "0x336..0x357", "0x358"],
             ),
-            (|b| b.long(0x028, 0), Error::SharedInfo { found: 0 }, &["0x0"]),
-            (|b| b.long(0x028, 0x1008), Error::SharedInfo { found: 0x1008 }, &["0x1008"]),
-            (|b| b.long(0x028, 1 << 52), Error::SharedInfo { found: 1 << 52 }, &["0x10000000000000", "2^52"]),
+            (|b| b.long(0x028, 0), StartInfoError::SharedInfo { found: 0 }, &["0x0"]),
+            (|b| b.long(0x028, 0x1008), StartInfoError::SharedInfo { found: 0x1008 }, &["0x1008"]),
+            (
+                |b| b.long(0x028, 1 << 52),
+                StartInfoError::SharedInfo { found: 1 << 52 },
+                &["0x10000000000000", "2^52"],
+            ),
         ],
     );
 }
@@ -104,42 +113,42 @@ fn memory() {
 #[test]
 fn rings() {
     let (store, console) = (RingName::Xenstore, RingName::Console);
-    let port = |ring, found| Error::RingPort { ring, found, limit: 4096 };
+    let port = |ring, found| StartInfoError::RingPort { ring, found, limit: 4096 };
     check(
         &Fixture::dom_u().build().unwrap(),
         &[
-            (|b| b.long(0x038, 0), Error::RingFrame { ring: store, found: 0 }, &["xenstore", "0x0"]),
+            (|b| b.long(0x038, 0), StartInfoError::RingFrame { ring: store, found: 0 }, &["xenstore", "0x0"]),
             (
                 |b| b.long(0x048, 1 << 40),
-                Error::RingFrame { ring: console, found: 1 << 40 },
+                StartInfoError::RingFrame { ring: console, found: 1 << 40 },
                 &["console", "0x10000000000"],
             ),
             (|b| b.int(0x040, 0), port(store, 0), &["xenstore", "channel 0,"]),
             (|b| b.int(0x050, 4096), port(console, 4096), &["console", "channel 4096,", "1..4096"]),
-            (|b| b.int(0x050, 1), Error::SharedPort { port: 1 }, &["channel 1;"]),
+            (|b| b.int(0x050, 1), StartInfoError::SharedPort { port: 1 }, &["channel 1;"]),
             (
                 |b| b.long(0x048, 0x56_789a),
-                Error::SharedFrame { ring: console, mfn: Mfn::new(0x56_789a) },
+                StartInfoError::SharedFrame { ring: console, mfn: Mfn::new(0x56_789a) },
                 &["console", "0x56789a"],
             ),
             (
                 |b| b.long(0x038, 0x71_2345),
-                Error::SharedFrame { ring: store, mfn: Mfn::new(0x71_2345) },
+                StartInfoError::SharedFrame { ring: store, mfn: Mfn::new(0x71_2345) },
                 &["xenstore", "0x712345"],
             ),
             (
                 |b| b.long(0x048, 0x71_2345),
-                Error::SharedFrame { ring: console, mfn: Mfn::new(0x71_2345) },
+                StartInfoError::SharedFrame { ring: console, mfn: Mfn::new(0x71_2345) },
                 &["console", "0x712345"],
             ),
         ],
     );
-    let vga = |offset, size| Error::VgaInfo { offset, size, first: 0x490 };
+    let vga = |offset, size| StartInfoError::VgaInfo { offset, size, first: 0x490 };
     check(
         &Fixture::dom0().build().unwrap(),
         &[
-            (|b| b.long(0x038, 7), Error::XenstoreInDom0 { mfn: 7, port: 0 }, &["0x7"]),
-            (|b| b.int(0x040, 9), Error::XenstoreInDom0 { mfn: 0, port: 9 }, &["channel 9)"]),
+            (|b| b.long(0x038, 7), StartInfoError::XenstoreInDom0 { mfn: 7, port: 0 }, &["0x7"]),
+            (|b| b.int(0x040, 9), StartInfoError::XenstoreInDom0 { mfn: 0, port: 9 }, &["channel 9)"]),
             (|b| b.int(0x048, 0x48f), vga(0x48f, 0x28), &["0x28", "0x48f", "0x490..0x1000"]),
             (|b| b.int(0x048, 0xfd9), vga(0xfd9, 0x28), &["0xfd9"]),
             (|b| b.int(0x048, u32::MAX), vga(u32::MAX, 0x28), &["0xffffffff"]),
@@ -151,8 +160,8 @@ fn rings() {
 
 #[test]
 fn page_tables() {
-    let base = |found| Error::PageTableBase { found, expected: at(0x35b) };
-    let count = |found| Error::PageTableCount { found, expected: 5, mapped: 0x400 };
+    let base = |found| StartInfoError::PageTableBase { found, expected: at(0x35b) };
+    let count = |found| StartInfoError::PageTableCount { found, expected: 5, mapped: 0x400 };
     check(
         &Fixture::dom_u().build().unwrap(),
         &[
@@ -173,7 +182,7 @@ fn page_tables() {
         &Fixture::dom_u().build().unwrap(),
         &[(
             |b| b.int(0x030, 0x303),
-            Error::PageTableBase { found: at(0x35b).as_u64(), expected: at(0x359) },
+            StartInfoError::PageTableBase { found: at(0x35b).as_u64(), expected: at(0x359) },
             &["0xffffffff8035b000", "0xffffffff80359000"],
         )],
     );
@@ -181,9 +190,13 @@ fn page_tables() {
 
 #[test]
 fn ramdisks() {
-    let mapped =
-        |start, pages| Error::Misplaced { area: Area::MappedRamdisk, start, pages, room: pfns(0x323, 0x358) };
-    let address = |found| Error::RamdiskAddress { found, virt_base: at(0) };
+    let mapped = |start, pages| StartInfoError::Misplaced {
+        area: Area::MappedRamdisk,
+        start,
+        pages,
+        room: pfns(0x323, 0x358),
+    };
+    let address = |found| StartInfoError::RamdiskAddress { found, virt_base: at(0) };
     check(
         &Fixture::dom_u().build().unwrap(),
         &[
@@ -199,12 +212,12 @@ fn ramdisks() {
             (|b| b.long(0x078, u64::MAX), mapped(0x323, 1 << 52), &["0x10000000000000"]),
             (
                 |b| b.long(0x078, 0x13 * 4096 + 1),
-                Error::RamdiskInList { ramdisk: pfns(0x323, 0x337), list: pfns(0x336, 0x358) },
+                StartInfoError::RamdiskInList { ramdisk: pfns(0x323, 0x337), list: pfns(0x336, 0x358) },
                 &["0x323..0x337", "0x336..0x358"],
             ),
         ],
     );
-    let unmapped = |start, pages| Error::Misplaced {
+    let unmapped = |start, pages| StartInfoError::Misplaced {
         area: Area::UnmappedRamdisk,
         start,
         pages,
@@ -239,20 +252,24 @@ fn ramdisks() {
 fn command_line() {
     check(
         &Fixture::dom_u().build().unwrap(),
-        &[(|b| b.bytes(0x080, &[b'x'; 1024]), Error::CommandLine { limit: 1024 }, &["1024", "extra="])],
+        &[(
+            |b| b.bytes(0x080, &[b'x'; 1024]),
+            StartInfoError::CommandLine { limit: 1024 },
+            &["1024", "extra="],
+        )],
     );
 }
 
 #[test]
 fn what_the_kernel_says_of_itself() {
-    let start_info = |found| Error::StartInfoAddress { found, image_end: at(0x323) };
-    let image = |start, end| Error::Image { start, end, virt_base: at(0) };
+    let start_info = |found| StartInfoError::StartInfoAddress { found, image_end: at(0x323) };
+    let image = |start, end| StartInfoError::Image { start, end, virt_base: at(0) };
     check(
         &Fixture::dom_u().build().unwrap(),
         &[
             (
                 |b| b.entry.virt_base = at(0x200),
-                Error::VirtBase { found: at(0x200), alignment: 0x40_0000 },
+                StartInfoError::VirtBase { found: at(0x200), alignment: 0x40_0000 },
                 &["0xffffffff80200000", "0x400000"],
             ),
             (
@@ -276,13 +293,13 @@ fn what_the_kernel_says_of_itself() {
             (|b| b.entry.start_info = VirtAddr::new(0), start_info(VirtAddr::new(0)), &["at 0x0"]),
             (
                 |b| b.entry.start_info = at(0x7_ffff),
-                Error::AddressSpace { virt_base: at(0), start_info: at(0x7_ffff) },
+                StartInfoError::AddressSpace { virt_base: at(0), start_info: at(0x7_ffff) },
                 &["0xffffffff80000000", "0xfffffffffffff000", "MOD_START_PFN"],
             ),
             // The kernel is larger than the builder thinks.
             (
                 |b| b.entry.image_end = at(0x324),
-                Error::Misplaced {
+                StartInfoError::Misplaced {
                     area: Area::MappedRamdisk,
                     start: 0x323,
                     pages: 0x13,
@@ -311,7 +328,7 @@ fn the_last_4_mib_of_the_address_space_can_be_mapped() {
     lower.entry.start_info += 4096;
     assert_eq!(
         lower.parse().unwrap_err(),
-        Error::AddressSpace { virt_base: at(0), start_info: lower.entry.start_info }
+        StartInfoError::AddressSpace { virt_base: at(0), start_info: lower.entry.start_info }
     );
 }
 
@@ -320,10 +337,14 @@ fn the_last_4_mib_of_the_address_space_can_be_mapped() {
 fn a_mapping_in_the_lower_half_stays_there() {
     let built = Fixture::dom_u().build().unwrap();
     let base = VirtAddr::new(0x7fff_ffc0_0000);
-    let entry =
-        Entry { virt_base: base, image_start: base, image_end: base + 4096, start_info: base + 0x3f_f000 };
+    let entry = KernelEntry {
+        virt_base: base,
+        image_start: base,
+        image_end: base + 4096,
+        start_info: base + 0x3f_f000,
+    };
     assert_eq!(
         BootFacts::parse(&built.page, &entry).unwrap_err(),
-        Error::AddressSpace { virt_base: base, start_info: base + 0x3f_f000 }
+        StartInfoError::AddressSpace { virt_base: base, start_info: base + 0x3f_f000 }
     );
 }

@@ -12,11 +12,11 @@ use start_info::{Index, Mfn};
 use xen_guest::Running;
 
 use crate::{
-    request::{Change, Flush, Operation, Request},
+    request::{Change, ExtendedOperation, Flush, Request},
     requests::Step,
     reserve::Taken,
     segments::Tables,
-    subject::{Answer, Call, Special, Subject},
+    subject::{Call, ProbeAnswer, Special, Subject},
     transcript::Transcript,
 };
 
@@ -236,7 +236,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Makes a list of extended operations.
-    pub(crate) fn extended_list(&mut self, operations: &[Operation]) {
+    pub(crate) fn extended_list(&mut self, operations: &[ExtendedOperation]) {
         let answer = self.subject.extended(operations);
         self.transcript.add("ops", answer);
     }
@@ -294,15 +294,17 @@ impl<'a> Bench<'a> {
     /// Makes another hypercall.
     pub(crate) fn call(&mut self, what: &str, call: Call) {
         let result = self.subject.call(call);
-        self.transcript.add(what, Answer::of(result));
+        self.transcript.add(what, ProbeAnswer::of(result));
     }
 
     /// Makes several hypercalls at once.
     pub(crate) fn multicall(&mut self, entries: &[Step]) {
         let mut results = [77; PAGES];
         let result = self.subject.multicall(entries, &mut results[..entries.len()]);
-        self.transcript.add("multicall", Answer::of(result));
-        results[..entries.len()].iter().for_each(|&result| self.transcript.add("entry", Answer::of(result)));
+        self.transcript.add("multicall", ProbeAnswer::of(result));
+        results[..entries.len()]
+            .iter()
+            .for_each(|&result| self.transcript.add("entry", ProbeAnswer::of(result)));
     }
 
     /// Returns a change of how a page is mapped at its own address.
@@ -347,21 +349,21 @@ impl<'a> Bench<'a> {
 
     // Below.
 
-    fn view(&self) -> &mmu::View {
+    fn view(&self) -> &mmu::LiveTables {
         self.running.map.view()
     }
 
-    pub(crate) fn must(&mut self, what: &str, answer: Answer) {
+    pub(crate) fn must(&mut self, what: &str, answer: ProbeAnswer) {
         if !answer.is_ok() {
             self.transcript.add(what, answer);
         }
     }
 
-    pub(crate) fn operate(&mut self, command: u32, first: u64, second: u64) -> Answer {
-        self.subject.extended(&[Operation::new(command, first, second)])
+    pub(crate) fn operate(&mut self, command: u32, first: u64, second: u64) -> ProbeAnswer {
+        self.subject.extended(&[ExtendedOperation::new(command, first, second)])
     }
 
-    fn remap(&mut self, page: Page, flags: u64) -> Answer {
+    fn remap(&mut self, page: Page, flags: u64) -> ProbeAnswer {
         self.subject.update_address(self.change(page, flags))
     }
 

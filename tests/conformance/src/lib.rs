@@ -27,9 +27,9 @@ mod transcript;
 
 pub use bench::{Bench, PAGES};
 pub use exchange::Exchange;
-pub use probe::{Build, Domain, Expected, Probe, Release, Xen, run_all};
+pub use probe::{Expected, Probe, ProbedBuild, ProbedDomain, ProbedRelease, ProbedXen, run_all};
 pub use probes::all;
-pub use request::{Change, Flush, Operation, Request};
-pub use requests::{Descriptor, Extents, Part, Step, Table};
-pub use subject::{ALL_ONES, Answer, BEYOND, Call, Special, Subject};
+pub use request::{Change, ExtendedOperation, Flush, Request};
+pub use requests::{Descriptor, Extents, Part, RequestedTable, Step};
+pub use subject::{ALL_ONES, BEYOND, Call, ProbeAnswer, Special, Subject};
 pub use transcript::Transcript;

@@ -1,6 +1,6 @@
 //! `conformance domu|dom0|shim [LOG]`: what the model answers, or a guest's log held against it.
 //!
-//! A line of a log counts if it is `probe NAME: TRANSCRIPT`; a line `Xen 4.17 release`, or `Xen 4.17 debug`, says which Xen the guest ran
+//! A line of a log counts if it is `probe NAME: TRANSCRIPT`; a line `ProbedXen 4.17 release`, or `ProbedXen 4.17 debug`, says which Xen the guest ran
 //! on: on a shim that, since it is the shim who is asked. The model is made to be that one. Exit status 0: the model and real Xen answer
 //! alike, except where the table says that the model is stricter.
 
@@ -8,23 +8,28 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use conformance::{Build, Domain, Probe, Release, Transcript, Xen, model::Booted};
+use conformance::{
+    Probe, ProbedBuild, ProbedDomain, ProbedRelease, ProbedXen, Transcript, model::BootedModel,
+};
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let Some(domain) = arguments.first().and_then(|word| Domain::named(word)) else {
+    let Some(domain) = arguments.first().and_then(|word| ProbedDomain::named(word)) else {
         bail!("usage: conformance domu|dom0|shim [LOG]")
     };
     let Some(path) = arguments.get(1) else {
-        let mut booted = Booted::new(domain, Xen { release: Release::V4_17, build: Build::Release })?;
+        let mut booted = BootedModel::new(
+            domain,
+            ProbedXen { release: ProbedRelease::V4_17, build: ProbedBuild::Release },
+        )?;
         booted.probe(|probe, transcript| println!("probe {}: {}", probe.name, transcript.as_str()));
         return Ok(ExitCode::SUCCESS);
     };
     let log = std::fs::read_to_string(path).with_context(|| path.clone())?;
     // On a shim lines end the other way round.
     let lines = || log.lines().map(|line| line.trim_matches('\r'));
-    let xen = lines().find_map(Xen::said).context("the guest does not say which Xen it ran on")?;
-    let mut booted = Booted::new(domain, xen)?;
+    let xen = lines().find_map(ProbedXen::said).context("the guest does not say which Xen it ran on")?;
+    let mut booted = BootedModel::new(domain, xen)?;
     let said: HashMap<&str, &str> = lines().filter_map(parse).collect();
     let mut tally = Tally::default();
     booted.probe(|probe, transcript| {
@@ -56,7 +61,7 @@ struct Tally {
 impl Tally {
     fn compare(
         &mut self,
-        (domain, xen): (Domain, Xen),
+        (domain, xen): (ProbedDomain, ProbedXen),
         probe: &Probe,
         model: &Transcript,
         said: Option<&str>,

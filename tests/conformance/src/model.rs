@@ -1,32 +1,32 @@
 //! The model as a subject.
 
-use mmu::{Errno, Stopped};
+use mmu::{Errno, Partial};
 use p2m::{Frame, Translate as _};
 use start_info::{MapEntry, Mfn, Pfn};
 use xen_guest::Running;
-use xen_model::{Guest, Hypercall, Machine};
+use xen_model::{GuestConfig, Hypercall, ModelMachine};
 
 use crate::{
     bench::PAGES,
     exchange::Exchange,
-    probe::{Build, Domain, Probe, Release, Xen, run_all},
-    request::{Change, Operation, Request},
-    requests::{Descriptor, Extents, Part, Step, Table},
-    subject::{ALL_ONES, Answer, BEYOND, Call, Special, Subject},
+    probe::{Probe, ProbedBuild, ProbedDomain, ProbedRelease, ProbedXen, run_all},
+    request::{Change, ExtendedOperation, Request},
+    requests::{Descriptor, Extents, Part, RequestedTable, Step},
+    subject::{ALL_ONES, BEYOND, Call, ProbeAnswer, Special, Subject},
     transcript::Transcript,
 };
 
-impl Subject for Machine {
+impl Subject for ModelMachine {
     fn frame_of(&self, running: &Running, pfn: Pfn) -> Option<Mfn> {
         running.p2m.entry(self, pfn).ram()
     }
 
-    fn update_entries(&mut self, requests: &[Request]) -> Answer {
+    fn update_entries(&mut self, requests: &[Request]) -> ProbeAnswer {
         let pairs: Vec<_> = requests.iter().map(|request| (request.target(), request.value())).collect();
-        answer(Machine::update_entries(self, &pairs), requests.len())
+        answer(ModelMachine::update_entries(self, &pairs), requests.len())
     }
 
-    fn extended(&mut self, operations: &[Operation]) -> Answer {
+    fn extended(&mut self, operations: &[ExtendedOperation]) -> ProbeAnswer {
         let parts: Vec<_> = operations
             .iter()
             .map(|operation| (operation.command(), operation.first(), operation.second()))
@@ -34,9 +34,9 @@ impl Subject for Machine {
         answer(self.extended_operations(&parts), operations.len())
     }
 
-    fn update_address(&mut self, change: Change) -> Answer {
-        let result = Machine::update_address(self, change.address(), change.value());
-        Answer::single(result.err().unwrap_or(Errno(0)))
+    fn update_address(&mut self, change: Change) -> ProbeAnswer {
+        let result = ModelMachine::update_address(self, change.address(), change.value());
+        ProbeAnswer::single(result.err().unwrap_or(Errno(0)))
     }
 
     fn call(&mut self, call: Call) -> i64 {
@@ -73,12 +73,12 @@ impl Subject for Machine {
         self.hypercall(call)
     }
 
-    fn set_gdt(&mut self, table: Table<'_>) -> i64 {
-        result(Machine::set_gdt(self, table.frames(), table.entries()))
+    fn set_gdt(&mut self, table: RequestedTable<'_>) -> i64 {
+        result(ModelMachine::set_gdt(self, table.frames(), table.entries()))
     }
 
     fn update_descriptor(&mut self, descriptor: Descriptor) -> i64 {
-        result(Machine::update_descriptor(self, descriptor.address(), descriptor.value()))
+        result(ModelMachine::update_descriptor(self, descriptor.address(), descriptor.value()))
     }
 
     fn decrease(&mut self, mut extents: Extents<'_>) -> i64 {
@@ -91,10 +91,10 @@ impl Subject for Machine {
         self.populate_extents(extents.numbers(), order) as i64
     }
 
-    fn exchange(&mut self, exchange: Exchange<'_>) -> Answer {
+    fn exchange(&mut self, exchange: Exchange<'_>) -> ProbeAnswer {
         let Exchange { mut old, mut new } = exchange;
         let (order, new_order, wanted) = (old.order(), new.order(), old.numbers().len());
-        answer(Machine::exchange(self, old.numbers(), order, new.numbers(), new_order), wanted)
+        answer(ModelMachine::exchange(self, old.numbers(), order, new.numbers(), new_order), wanted)
     }
 
     fn multicall(&mut self, entries: &[Step], results: &mut [i64]) -> i64 {
@@ -119,7 +119,7 @@ impl Subject for Machine {
                 Part::Unknown => Hypercall::Other(63),
             }
         });
-        let done = Machine::multicall(self, calls.collect());
+        let done = ModelMachine::multicall(self, calls.collect());
         if let Ok(done) = &done {
             results.copy_from_slice(done);
         }
@@ -162,46 +162,46 @@ impl From<Errno> for Refused {
     }
 }
 
-impl From<Stopped> for Refused {
-    fn from(stopped: Stopped) -> Self {
+impl From<Partial> for Refused {
+    fn from(stopped: Partial) -> Self {
         Self(stopped.errno)
     }
 }
 
-fn answer(result: Result<(), Stopped>, wanted: usize) -> Answer {
+fn answer(result: Result<(), Partial>, wanted: usize) -> ProbeAnswer {
     match result {
-        Ok(()) => Answer { wanted, done: wanted, errno: Errno(0) },
-        Err(Stopped { done, errno }) => Answer { wanted, done, errno },
+        Ok(()) => ProbeAnswer { wanted, done: wanted, errno: Errno(0) },
+        Err(Partial { done, errno }) => ProbeAnswer { wanted, done, errno },
     }
 }
 
 /// A guest that was booted on the model, with spare frames.
 #[derive(Debug)]
-pub struct Booted {
+pub struct BootedModel {
     /// The machine.
-    pub machine: Machine,
+    pub machine: ModelMachine,
     running: Running,
     frames: [Frame; PAGES],
 }
 
-impl Booted {
+impl BootedModel {
     /// Boots a guest of 64 MiB.
     ///
     /// # Errors
     /// The boot fails.
-    pub fn new(domain: Domain, xen: Xen) -> anyhow::Result<Self> {
+    pub fn new(domain: ProbedDomain, xen: ProbedXen) -> anyhow::Result<Self> {
         let guest = match domain {
-            Domain::DomU => Guest::new(64 << 8),
-            Domain::Dom0 => Guest::dom0(64 << 8),
-            Domain::OnShim => Guest::new(64 << 8).on_shim(),
+            ProbedDomain::DomU => GuestConfig::new(64 << 8),
+            ProbedDomain::Dom0 => GuestConfig::dom0(64 << 8),
+            ProbedDomain::OnShim => GuestConfig::new(64 << 8).on_shim(),
         };
         let release = match xen.release {
-            Release::V4_17 => xen_model::Release::V4_17,
-            Release::V4_20 => xen_model::Release::V4_20,
+            ProbedRelease::V4_17 => xen_model::Release::V4_17,
+            ProbedRelease::V4_20 => xen_model::Release::V4_20,
         };
         let build = match xen.build {
-            Build::Release => xen_model::Build::Release,
-            Build::Debug => xen_model::Build::Debug,
+            ProbedBuild::Release => xen_model::Build::Release,
+            ProbedBuild::Debug => xen_model::Build::Debug,
         };
         let Ok(built) = guest.with_release(release).with_build(build).build() else {
             anyhow::bail!("the model's builder refuses the guest")

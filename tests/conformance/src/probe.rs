@@ -14,7 +14,7 @@ use crate::{
 
 /// What the guest is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Domain {
+pub enum ProbedDomain {
     /// An ordinary guest.
     DomU,
     /// The control domain.
@@ -23,7 +23,7 @@ pub enum Domain {
     OnShim,
 }
 
-impl Domain {
+impl ProbedDomain {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::DomU, Self::Dom0, Self::OnShim];
 
@@ -46,14 +46,14 @@ impl Domain {
 
 /// The release of Xen, as far as the answers of releases differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
+pub enum ProbedRelease {
     /// 4.17 and what is older.
     V4_17,
     /// 4.20 and what is newer.
     V4_20,
 }
 
-impl Release {
+impl ProbedRelease {
     /// All of them, the oldest first.
     pub const ALL: [Self; 2] = [Self::V4_17, Self::V4_20];
 
@@ -66,14 +66,14 @@ impl Release {
 
 /// How Xen was built: with `CONFIG_DEBUG` and what that turns on by itself, or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Build {
+pub enum ProbedBuild {
     /// As distributions build it.
     Release,
     /// As its developers build it. Xen does not tell a guest so.
     Debug,
 }
 
-impl Build {
+impl ProbedBuild {
     /// Both of them.
     pub const ALL: [Self; 2] = [Self::Release, Self::Debug];
 
@@ -95,37 +95,39 @@ impl Build {
 
 /// A Xen, as far as the answers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Xen {
+pub struct ProbedXen {
     /// Its release.
-    pub release: Release,
+    pub release: ProbedRelease,
     /// How it was built.
-    pub build: Build,
+    pub build: ProbedBuild,
 }
 
-impl Xen {
+impl ProbedXen {
     /// Returns all of them.
     pub fn all() -> impl Iterator<Item = Self> {
-        Release::ALL.into_iter().flat_map(|release| Build::ALL.map(|build| Self { release, build }))
+        ProbedRelease::ALL
+            .into_iter()
+            .flat_map(|release| ProbedBuild::ALL.map(|build| Self { release, build }))
     }
 
     /// Returns what the model of it is called.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match (self.release, self.build) {
-            (Release::V4_17, Build::Release) => "the model of 4.17",
-            (Release::V4_17, Build::Debug) => "the model of a debug 4.17",
-            (Release::V4_20, Build::Release) => "the model of 4.20",
-            (Release::V4_20, Build::Debug) => "the model of a debug 4.20",
+            (ProbedRelease::V4_17, ProbedBuild::Release) => "the model of 4.17",
+            (ProbedRelease::V4_17, ProbedBuild::Debug) => "the model of a debug 4.17",
+            (ProbedRelease::V4_20, ProbedBuild::Release) => "the model of 4.20",
+            (ProbedRelease::V4_20, ProbedBuild::Debug) => "the model of a debug 4.20",
         }
     }
 
-    /// Reads the line with which the guest says what it runs on: `Xen 4.17 release`.
+    /// Reads the line with which the guest says what it runs on: `ProbedXen 4.17 release`.
     #[must_use]
     pub fn said(line: &str) -> Option<Self> {
         let (version, build) = line.strip_prefix("Xen ")?.split_once(' ')?;
         let (major, minor) = version.split_once('.')?;
-        let release = Release::of_version(major.parse().ok()?, minor.parse().ok()?);
-        Some(Self { release, build: Build::named(build)? })
+        let release = ProbedRelease::of_version(major.parse().ok()?, minor.parse().ok()?);
+        Some(Self { release, build: ProbedBuild::named(build)? })
     }
 }
 
@@ -176,20 +178,20 @@ impl Expected {
 
     /// Returns what real Xen must give.
     #[must_use]
-    pub const fn on_xen(&self, domain: Domain, xen: Xen) -> &'static str {
+    pub const fn on_xen(&self, domain: ProbedDomain, xen: ProbedXen) -> &'static str {
         match (domain, self.on_shim, self.of_debug, xen) {
-            (Domain::Dom0, _, Some((_, dom0)), Xen { build: Build::Debug, .. }) => dom0,
-            (Domain::Dom0, _, _, _) => self.dom0,
-            (Domain::OnShim, Some(transcript), _, _) => transcript,
-            (_, _, Some((domu, _)), Xen { build: Build::Debug, .. }) => domu,
-            (_, _, _, Xen { release: Release::V4_17, .. }) => self.domu,
-            (_, _, _, Xen { release: Release::V4_20, .. }) => self.domu_4_20,
+            (ProbedDomain::Dom0, _, Some((_, dom0)), ProbedXen { build: ProbedBuild::Debug, .. }) => dom0,
+            (ProbedDomain::Dom0, _, _, _) => self.dom0,
+            (ProbedDomain::OnShim, Some(transcript), _, _) => transcript,
+            (_, _, Some((domu, _)), ProbedXen { build: ProbedBuild::Debug, .. }) => domu,
+            (_, _, _, ProbedXen { release: ProbedRelease::V4_17, .. }) => self.domu,
+            (_, _, _, ProbedXen { release: ProbedRelease::V4_20, .. }) => self.domu_4_20,
         }
     }
 
     /// Returns what the model must give.
     #[must_use]
-    pub const fn on_model(&self, domain: Domain, xen: Xen) -> &'static str {
+    pub const fn on_model(&self, domain: ProbedDomain, xen: ProbedXen) -> &'static str {
         match self.model {
             Some((model, _)) => model,
             None => self.on_xen(domain, xen),

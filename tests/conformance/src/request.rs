@@ -19,7 +19,7 @@ pub struct Request {
 /// An extended operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
-pub struct Operation {
+pub struct ExtendedOperation {
     command: u32,
     pad: u32,
     first: u64,
@@ -27,7 +27,7 @@ pub struct Operation {
 }
 
 const _: () = assert!(size_of::<Request>() == size_of::<xen_sys::mmu_update>());
-const _: () = assert!(size_of::<Operation>() == size_of::<xen_sys::mmuext_op>());
+const _: () = assert!(size_of::<ExtendedOperation>() == size_of::<xen_sys::mmuext_op>());
 
 impl Request {
     pub(crate) const fn new(target: u64, value: u64) -> Self {
@@ -47,7 +47,7 @@ impl Request {
     }
 }
 
-impl Operation {
+impl ExtendedOperation {
     pub(crate) const fn new(command: u32, first: u64, second: u64) -> Self {
         Self { command, pad: 0, first, second }
     }

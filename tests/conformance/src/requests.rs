@@ -4,16 +4,16 @@
 //!
 //! *What must hold*: as in [`crate::Request`]. What is given back was taken by the [`crate::Bench`], or Xen refuses it.
 
-use crate::request::{Change, Operation, Request};
+use crate::request::{Change, ExtendedOperation, Request};
 
 /// The frames of a global descriptor table.
 #[derive(Clone, Copy, Debug)]
-pub struct Table<'a> {
+pub struct RequestedTable<'a> {
     frames: &'a [u64],
     entries: u32,
 }
 
-impl<'a> Table<'a> {
+impl<'a> RequestedTable<'a> {
     pub(crate) const fn new(frames: &'a [u64], entries: u32) -> Self {
         Self { frames, entries }
     }
@@ -90,7 +90,7 @@ pub enum Part {
     /// `mmu_update` with one request.
     Update(Request),
     /// `mmuext_op` with one operation.
-    Operation(Operation),
+    Operation(ExtendedOperation),
     /// `update_va_mapping`.
     Map(Change),
     /// `sched_op`: lets others run.

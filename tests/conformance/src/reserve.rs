@@ -10,7 +10,7 @@ use crate::{
     bench::Bench,
     exchange::Exchange,
     requests::Extents,
-    subject::{Answer, Call},
+    subject::{Call, ProbeAnswer},
 };
 
 /// How far behind the guest's last page the new ones begin.
@@ -102,7 +102,7 @@ impl Bench<'_> {
     pub(crate) fn count(&mut self, what: &str, call: Call) {
         match self.subject.call(call) {
             number @ 0.. => self.transcript.add(what, number),
-            refused => self.transcript.add(what, Answer::of(refused)),
+            refused => self.transcript.add(what, ProbeAnswer::of(refused)),
         }
     }
 
@@ -119,7 +119,7 @@ impl Bench<'_> {
             let done = self.subject.decrease(Extents::new(&mut [mfn], order));
             self.must(
                 "left-taken",
-                Answer { wanted: 1, done: usize::try_from(done).unwrap_or(0), errno: Errno(0) },
+                ProbeAnswer { wanted: 1, done: usize::try_from(done).unwrap_or(0), errno: Errno(0) },
             );
         }
     }

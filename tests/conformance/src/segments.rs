@@ -4,8 +4,8 @@
 
 use crate::{
     bench::{Bench, Page},
-    requests::{Descriptor, Table},
-    subject::Answer,
+    requests::{Descriptor, RequestedTable},
+    subject::ProbeAnswer,
 };
 
 /// Which tables a probe left in place.
@@ -32,7 +32,7 @@ impl Bench<'_> {
     }
 
     fn gdt_of(&mut self, frames: &[u64; 16], entries: u32) {
-        let answer = Answer::of(self.subject.set_gdt(Table::new(frames, entries)));
+        let answer = ProbeAnswer::of(self.subject.set_gdt(RequestedTable::new(frames, entries)));
         if answer.is_ok() {
             self.tables.global = entries > 0;
         }
@@ -46,7 +46,7 @@ impl Bench<'_> {
 
     /// Writes a descriptor at a machine address.
     pub(crate) fn descriptor_at(&mut self, address: u64, value: u64) {
-        let answer = Answer::of(self.subject.update_descriptor(Descriptor::new(address, value)));
+        let answer = ProbeAnswer::of(self.subject.update_descriptor(Descriptor::new(address, value)));
         self.transcript.add("descriptor", answer);
     }
 
@@ -77,7 +77,7 @@ impl Bench<'_> {
     /// Takes away what tables a probe left.
     pub(crate) fn drop_tables(&mut self) {
         if self.tables.global {
-            let answer = Answer::of(self.subject.set_gdt(Table::new(&[0; 16], 0)));
+            let answer = ProbeAnswer::of(self.subject.set_gdt(RequestedTable::new(&[0; 16], 0)));
             self.must("left-gdt", answer);
         }
         if self.tables.local {

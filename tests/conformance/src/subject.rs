@@ -12,12 +12,12 @@ use start_info::{Mfn, Pfn};
 use xen_guest::Running;
 
 use crate::exchange::Exchange;
-use crate::request::{Change, Operation, Request};
-use crate::requests::{Descriptor, Extents, Step, Table};
+use crate::request::{Change, ExtendedOperation, Request};
+use crate::requests::{Descriptor, Extents, RequestedTable, Step};
 
 /// How a hypercall with a list ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProbeAnswer {
     /// How many requests were made.
     pub wanted: usize,
     /// How many were carried out.
@@ -26,7 +26,7 @@ pub struct Answer {
     pub errno: Errno,
 }
 
-impl Answer {
+impl ProbeAnswer {
     /// Describes a call with one request.
     #[must_use]
     pub const fn single(errno: Errno) -> Self {
@@ -47,7 +47,7 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ProbeAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { wanted, done, errno } = *self;
         if self.is_ok() {
@@ -148,19 +148,19 @@ pub trait Subject: p2m::Memory + p2m::MachineToPhys + fmt::Debug {
     fn frame_of(&self, running: &Running, pfn: Pfn) -> Option<Mfn>;
 
     /// Makes the hypercall `mmu_update`.
-    fn update_entries(&mut self, requests: &[Request]) -> Answer;
+    fn update_entries(&mut self, requests: &[Request]) -> ProbeAnswer;
 
     /// Makes the hypercall `mmuext_op`.
-    fn extended(&mut self, operations: &[Operation]) -> Answer;
+    fn extended(&mut self, operations: &[ExtendedOperation]) -> ProbeAnswer;
 
     /// Makes the hypercall `update_va_mapping`.
-    fn update_address(&mut self, change: Change) -> Answer;
+    fn update_address(&mut self, change: Change) -> ProbeAnswer;
 
     /// Makes another hypercall and returns what it returned.
     fn call(&mut self, call: Call) -> i64;
 
     /// Makes the hypercall `set_gdt` and returns what it returned.
-    fn set_gdt(&mut self, table: Table<'_>) -> i64;
+    fn set_gdt(&mut self, table: RequestedTable<'_>) -> i64;
 
     /// Makes the hypercall `update_descriptor` and returns what it returned.
     fn update_descriptor(&mut self, descriptor: Descriptor) -> i64;
@@ -172,7 +172,7 @@ pub trait Subject: p2m::Memory + p2m::MachineToPhys + fmt::Debug {
     fn populate(&mut self, extents: Extents<'_>) -> i64;
 
     /// Makes the hypercall `memory_op` to exchange frames.
-    fn exchange(&mut self, exchange: Exchange<'_>) -> Answer;
+    fn exchange(&mut self, exchange: Exchange<'_>) -> ProbeAnswer;
 
     /// Makes the hypercall `multicall` and returns what it returned, and what each entry did in `results`.
     fn multicall(&mut self, entries: &[Step], results: &mut [i64]) -> i64;

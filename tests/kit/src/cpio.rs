@@ -10,7 +10,7 @@ use std::io::Write;
 
 /// An archive that grows in memory.
 #[derive(Clone, Debug, Default)]
-pub struct Archive {
+pub struct CpioWriter {
     bytes: Vec<u8>,
     entries: u32,
 }
@@ -19,7 +19,7 @@ const FOLDER: u32 = 0o040_755;
 const LINK: u32 = 0o120_777;
 const FILE: u32 = 0o100_000;
 
-impl Archive {
+impl CpioWriter {
     /// An archive of plain files.
     #[must_use]
     pub fn of<N: AsRef<str>, C: AsRef<[u8]>>(files: impl IntoIterator<Item = (N, C)>) -> Vec<u8> {
@@ -66,11 +66,11 @@ impl Archive {
 
 #[cfg(test)]
 mod tests {
-    use super::Archive;
+    use super::CpioWriter;
 
     #[test]
     fn one_file_byte_by_byte() {
-        let mut archive = Archive::default();
+        let mut archive = CpioWriter::default();
         archive.file("a", 0o644, b"xyz");
         let bytes = archive.finish();
         let first = [
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn every_entry_starts_at_a_multiple_of_four() {
         for length in 0..9 {
-            let mut archive = Archive::default();
+            let mut archive = CpioWriter::default();
             archive.folder("folder");
             archive.file("folder/file", 0o755, &vec![7; length]);
             archive.link("link", "folder/file");

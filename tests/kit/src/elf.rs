@@ -93,7 +93,7 @@ pub struct Section {
 
 /// A part of memory that a program is loaded to. No bytes are kept for it.
 #[derive(Clone, Copy, Debug)]
-pub struct Segment {
+pub struct LoadSegment {
     /// Its first address.
     pub start: u64,
     /// Its size.
@@ -108,7 +108,7 @@ pub struct Elf {
     /// What made it.
     pub kind: Kind,
     /// Parts of memory.
-    pub segments: Vec<Segment>,
+    pub segments: Vec<LoadSegment>,
     /// Sections, the first of which has row 1, of a core row 2.
     pub sections: Vec<Section>,
     /// Symbols, the first of which has number 1.
@@ -310,7 +310,7 @@ pub fn xen_note(kind: u32, content: &[u8]) -> Vec<u8> {
 
 /// A program of these parts of memory: a kernel.
 #[must_use]
-pub fn kernel(segments: &[Segment], symbols: &[Symbol]) -> Vec<u8> {
+pub fn kernel(segments: &[LoadSegment], symbols: &[Symbol]) -> Vec<u8> {
     let (segments, symbols) = (segments.to_vec(), symbols.to_vec());
     Elf { segments, symbols, ..Elf::new(Kind::Program) }.bytes()
 }

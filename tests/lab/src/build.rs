@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use kit::cpio::Archive;
+use kit::cpio::CpioWriter;
 use tools::{file, folder, paths, process};
 
 const TRIPLE: &str = "x86_64-unknown-none";
@@ -76,7 +76,7 @@ pub(crate) fn modules() -> Result<()> {
     }
     let folder = paths::target().join("modules");
     folder::create(&folder)?;
-    let mut archive = Archive::default();
+    let mut archive = CpioWriter::default();
     for (folder, inside) in [(folder.clone(), "modules"), (folder.join("extra"), "modules-extra")] {
         archive.folder(inside);
         for path in objects(&folder)? {

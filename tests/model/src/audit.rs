@@ -10,8 +10,8 @@ use std::ops::Range;
 
 use start_info::Mfn;
 
-use crate::frames::{Frame, Frames, Kind, Owner, Record};
-use crate::machine::Machine;
+use crate::frames::{FrameIndex, Frames, Owner, PageInfo, PageType};
+use crate::machine::ModelMachine;
 use crate::pte::Pte;
 use crate::types::XEN_SLOTS;
 
@@ -59,7 +59,7 @@ impl fmt::Display for Complaints {
 
 /// Counts all references again and compares.
 #[must_use]
-pub fn references(machine: &Machine) -> Complaints {
+pub fn references(machine: &ModelMachine) -> Complaints {
     let mut complaints = Complaints::default();
     let counted = count(machine, &mut complaints);
     for frame in machine.frames.all() {
@@ -80,10 +80,10 @@ pub fn references(machine: &Machine) -> Complaints {
 }
 
 /// Walks every table there is and counts what it leads to.
-fn count(machine: &Machine, complaints: &mut Complaints) -> Frames {
+fn count(machine: &ModelMachine, complaints: &mut Complaints) -> Frames {
     let len = machine.frames.len() as u64;
     let mut counted = Frames::new(machine.shuffle.base(), len);
-    let mut count = |mfn: Mfn, kind: Option<Kind>| match machine.frame(mfn) {
+    let mut count = |mfn: Mfn, kind: Option<PageType>| match machine.frame(mfn) {
         None if machine.has_device(mfn) => {}
         None => complaints.add(|| format!("mfn {mfn} is mapped and is no memory of the guest")),
         Some(frame) => {
@@ -91,21 +91,21 @@ fn count(machine: &Machine, complaints: &mut Complaints) -> Frames {
             counted.set(frame, kind.map_or(held, |kind| used(held, kind)));
         }
     };
-    count(machine.shared_info(), Some(Kind::Writable));
+    count(machine.shared_info(), Some(PageType::Writable));
     for root in [machine.root, machine.user_root].into_iter().flatten() {
-        count(machine.frames.mfn(root), Some(Kind::Table(4)));
+        count(machine.frames.mfn(root), Some(PageType::Table(4)));
     }
-    machine.gdt().for_each(|mfn| count(mfn, Some(Kind::Descriptors)));
+    machine.gdt().for_each(|mfn| count(mfn, Some(PageType::Descriptors)));
     for frame in machine.frames.all() {
         let record = machine.frames.get(frame);
         let Some(level) = record.table_level() else { continue };
         if record.is_pinned() {
-            count(machine.frames.mfn(frame), Some(Kind::Table(level)));
+            count(machine.frames.mfn(frame), Some(PageType::Table(level)));
         }
         for pte in entries(machine, frame, level) {
             let kind = match level {
-                1 => pte.is_writable().then_some(Kind::Writable),
-                _ => Some(Kind::Table(level - 1)),
+                1 => pte.is_writable().then_some(PageType::Writable),
+                _ => Some(PageType::Table(level - 1)),
             };
             count(pte.mfn(), kind);
         }
@@ -113,11 +113,11 @@ fn count(machine: &Machine, complaints: &mut Complaints) -> Frames {
     counted
 }
 
-fn used(record: Record, kind: Kind) -> Record {
+fn used(record: PageInfo, kind: PageType) -> PageInfo {
     if record.count() == 0 { record.used_once_as(kind) } else { record.used_once_more() }
 }
 
-fn entries(machine: &Machine, table: Frame, level: u8) -> impl Iterator<Item = Pte> {
+fn entries(machine: &ModelMachine, table: FrameIndex, level: u8) -> impl Iterator<Item = Pte> {
     let words = machine.contents.words(table);
     (0..words.len())
         .filter(move |slot| level < 4 || !XEN_SLOTS.contains(slot))
@@ -128,7 +128,7 @@ fn entries(machine: &Machine, table: Frame, level: u8) -> impl Iterator<Item = P
 /// Checks every leaf of the live address space: nothing writable and executable, by one mapping or by two; no table
 /// writable; no page for user mode. Leaves in `except` may be writable and executable, as the builder made them.
 #[must_use]
-pub fn protection(machine: &Machine, except: Range<u64>) -> Complaints {
+pub fn protection(machine: &ModelMachine, except: Range<u64>) -> Complaints {
     let mut complaints = protection_of_tables(machine);
     let Some(root) = machine.root() else { return complaints };
     let mut executable = Vec::new();
@@ -146,7 +146,7 @@ pub fn protection(machine: &Machine, except: Range<u64>) -> Complaints {
     });
     for mfn in executable {
         let record = machine.record(mfn);
-        if record.is_some_and(|record| record.kind() == Kind::Writable && record.count() > 0) {
+        if record.is_some_and(|record| record.kind() == PageType::Writable && record.count() > 0) {
             complaints.add(|| format!("mfn {mfn} is executable and has a writable mapping: {record:?}"));
         }
     }
@@ -155,12 +155,12 @@ pub fn protection(machine: &Machine, except: Range<u64>) -> Complaints {
 
 /// Checks that no live table has a writable mapping in the live address space.
 #[must_use]
-pub fn protection_of_tables(machine: &Machine) -> Complaints {
+pub fn protection_of_tables(machine: &ModelMachine) -> Complaints {
     let mut complaints = Complaints::default();
     if let Some(root) = machine.root() {
         machine.each_leaf(root, |leaf| {
             let record = machine.record(leaf.pte.mfn());
-            if let Some(level) = record.and_then(Record::table_level)
+            if let Some(level) = record.and_then(PageInfo::table_level)
                 && leaf.pte.is_writable()
             {
                 complaints.add(|| format!("{:#x} maps a live L{level} table writable", leaf.address));
@@ -173,7 +173,7 @@ pub fn protection_of_tables(machine: &Machine) -> Complaints {
 /// Checks that what was changed and not flushed does no harm. Between two calls of a payload a processor may still hold one kind of old
 /// translation: the writable one of a page that became a table, and is a table now. Whoever would write by it holds the page no more.
 #[must_use]
-pub fn stale(machine: &Machine) -> Complaints {
+pub fn stale(machine: &ModelMachine) -> Complaints {
     let mut complaints = Complaints::default();
     for (table, index, old) in machine.stale.all() {
         let now = Pte(machine.contents.word(table, index));
@@ -188,6 +188,6 @@ pub fn stale(machine: &Machine) -> Complaints {
 }
 
 /// Returns every table that is in use, with its level.
-pub fn tables(machine: &Machine) -> impl Iterator<Item = (Mfn, u8)> {
+pub fn tables(machine: &ModelMachine) -> impl Iterator<Item = (Mfn, u8)> {
     machine.frames.tables().map(|(frame, level)| (machine.frames.mfn(frame), level))
 }

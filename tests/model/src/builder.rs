@@ -8,13 +8,13 @@
 
 use std::ops::Range;
 
-use start_info::{ENTRIES, Entry, Mfn, Pfn, PfnRange};
+use start_info::{ENTRIES, KernelEntry, Mfn, Pfn, PfnRange};
 use x86_64::VirtAddr;
 use xen_guest::{Failure, Image};
 
-use crate::frames::Frame;
-use crate::guest::{Domain, Guest};
-use crate::machine::Machine;
+use crate::frames::FrameIndex;
+use crate::guest::{Domain, GuestConfig};
+use crate::machine::ModelMachine;
 use crate::memory_map;
 use crate::plan::{Places, TooSmall};
 use crate::start_of_day;
@@ -35,9 +35,9 @@ const BEHIND_THE_LIST: u64 = 0;
 #[derive(Clone, Debug)]
 pub struct Built {
     /// The machine.
-    pub machine: Machine,
+    pub machine: ModelMachine,
     /// What the kernel knows by itself.
-    pub entry: Entry,
+    pub entry: KernelEntry,
     /// A copy of the start_info page.
     pub page: Box<[u8; 4096]>,
     /// The parts of the kernel image.
@@ -50,7 +50,7 @@ pub struct Built {
 #[derive(Debug)]
 pub struct Booted {
     /// The guest, which owns the machine.
-    pub running: xen_guest::Guest<Machine>,
+    pub running: xen_guest::Guest<ModelMachine>,
     /// Where everything lay at entry.
     pub places: Places,
 }
@@ -58,12 +58,12 @@ pub struct Booted {
 impl Booted {
     /// Returns the machine.
     #[must_use]
-    pub const fn machine(&self) -> &Machine {
+    pub const fn machine(&self) -> &ModelMachine {
         self.running.platform()
     }
 
     /// Returns the machine, to change it under the guest.
-    pub const fn machine_mut(&mut self) -> &mut Machine {
+    pub const fn machine_mut(&mut self) -> &mut ModelMachine {
         self.running.platform_mut()
     }
 }
@@ -82,7 +82,7 @@ impl Built {
     }
 }
 
-impl Guest {
+impl GuestConfig {
     /// Builds the guest.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl Guest {
     pub fn build(&self) -> Result<Built, TooSmall> {
         let places = Places::of(self)?;
         let told = memory_map::end_of([&self.memory_map, &self.machine_map]);
-        let mut machine = Machine::new(self.domain, self.pages, &self.holes, told, self.seed);
+        let mut machine = ModelMachine::new(self.domain, self.pages, &self.holes, told, self.seed);
         machine.release = self.release;
         machine.build = self.build;
         machine.on_shim = self.on_shim;
@@ -113,7 +113,7 @@ impl Guest {
         let Work { mut machine, places, .. } = work;
         machine.start(root);
         let address = |pfn: u64| VirtAddr::new(VIRT_BASE + pfn * 4096);
-        let entry = Entry {
+        let entry = KernelEntry {
             start_info: address(places.start_info),
             virt_base: address(0),
             image_start: address(places.image.start),
@@ -124,9 +124,9 @@ impl Guest {
     }
 }
 
-impl Machine {
+impl ModelMachine {
     /// Pins the root and lets the guest run on it.
-    fn start(&mut self, root: Frame) {
+    fn start(&mut self, root: FrameIndex) {
         let mfn = self.frames.mfn(root);
         let pinned = self.extended(xen_sys::MMUEXT_PIN_L4_TABLE, mfn.get(), 0);
         let used = self.extended(xen_sys::MMUEXT_NEW_BASEPTR, mfn.get(), 0);
@@ -136,9 +136,9 @@ impl Machine {
 }
 
 struct Work<'g> {
-    guest: &'g Guest,
+    guest: &'g GuestConfig,
     places: Places,
-    machine: Machine,
+    machine: ModelMachine,
 }
 
 impl Work<'_> {
@@ -147,7 +147,7 @@ impl Work<'_> {
         self.machine.built_mfn(pfn).unwrap_or_else(hole)
     }
 
-    fn frame(&self, pfn: u64) -> Frame {
+    fn frame(&self, pfn: u64) -> FrameIndex {
         let Some(frame) = self.machine.frame(self.mfn(pfn)) else { panic!("pfn {pfn:#x} has no frame") };
         frame
     }
@@ -199,7 +199,7 @@ impl Work<'_> {
     }
 
     /// Makes the tables of the boot mapping.
-    fn boot_tables(&mut self) -> Frame {
+    fn boot_tables(&mut self) -> FrameIndex {
         let mut free = self.places.tables.clone();
         let tables: Vec<u64> = free.clone().collect();
         for &pfn in &tables {
@@ -228,7 +228,7 @@ impl Work<'_> {
     }
 
     /// Makes the tables of a list with INIT_P2M.
-    fn list_tables(&mut self, root: Frame, at: u64) {
+    fn list_tables(&mut self, root: FrameIndex, at: u64) {
         let data: Vec<u64> = self.list_places().collect();
         let all = self.places.list.clone();
         let mut free: Box<dyn Iterator<Item = u64>> = match self.guest.domain {
@@ -244,7 +244,14 @@ impl Work<'_> {
         assert!(free.next().is_none(), "the builder counted more tables for the list than it used");
     }
 
-    fn map(&mut self, root: Frame, address: u64, pfn: u64, flags: u64, free: &mut impl Iterator<Item = u64>) {
+    fn map(
+        &mut self,
+        root: FrameIndex,
+        address: u64,
+        pfn: u64,
+        flags: u64,
+        free: &mut impl Iterator<Item = u64>,
+    ) {
         let mut table = root;
         for level in [4, 3, 2] {
             let entry = self.machine.contents.word(table, index(address, level));
@@ -264,7 +271,7 @@ impl Work<'_> {
         self.machine.contents.set(table, index(address, 1), entry);
     }
 
-    fn hook(&mut self, table: Frame, level: u8, address: u64, below: u64) {
+    fn hook(&mut self, table: FrameIndex, level: u8, address: u64, below: u64) {
         let entry = self.mfn(below).maddr().get() | TABLE;
         self.machine.contents.set(table, index(address, level), entry);
     }

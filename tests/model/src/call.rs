@@ -7,10 +7,10 @@
 
 use std::ops::RangeInclusive;
 
-use mmu::{Errno, Stopped};
+use mmu::{Errno, Partial};
 
-use crate::machine::Machine;
-use crate::trace::{Call, Plain};
+use crate::machine::ModelMachine;
+use crate::trace::{Plain, TracedCall};
 
 /// The numbers up to which Xen has hypercalls, and those among them that it has no more.
 const LAST: u32 = 49;
@@ -54,7 +54,7 @@ pub enum Hypercall<'a> {
     Other(u32),
 }
 
-impl Machine {
+impl ModelMachine {
     /// Makes a hypercall and returns what Xen leaves in rax.
     pub fn hypercall(&mut self, call: Hypercall<'_>) -> i64 {
         match call {
@@ -92,7 +92,7 @@ impl Machine {
         if !gone {
             self.not_taught(call, command);
         }
-        plain(self.carry_out_one(Call::Plain { call, command }, |_| Err(Errno::ENOSYS)))
+        plain(self.carry_out_one(TracedCall::Plain { call, command }, |_| Err(Errno::ENOSYS)))
     }
 
     /// Ends the test because of a call that Xen would answer in a way the model was not taught.
@@ -113,6 +113,6 @@ fn number(result: Result<u64, Errno>) -> i64 {
     result.map_or_else(negative, |number| number as i64)
 }
 
-fn list(result: Result<(), Stopped>) -> i64 {
+fn list(result: Result<(), Partial>) -> i64 {
     plain(result.map_err(|stopped| stopped.errno))
 }

@@ -8,19 +8,19 @@
 use mmu::Errno;
 
 use crate::guest::Build;
-use crate::machine::Machine;
-use crate::trace::{Call, Plain};
+use crate::machine::ModelMachine;
+use crate::trace::{Plain, TracedCall};
 
 const WRITE: u32 = 0;
 const READ: u32 = 1;
 
-impl Machine {
+impl ModelMachine {
     /// Makes the hypercall `console_io` with a command and a text.
     ///
     /// # Errors
     /// `EPERM` in a domU, whatever the command, but for a write on a debug Xen; `ENOSYS` for a command that there is not.
     pub fn console_io(&mut self, command: u32, text: &str) -> Result<(), Errno> {
-        self.carry_out_one(Call::Plain { call: Plain::ConsoleIo, command }, |machine| {
+        self.carry_out_one(TracedCall::Plain { call: Plain::ConsoleIo, command }, |machine| {
             // Xen asks whether it may say more than usual (`CONFIG_VERBOSE_DEBUG`).
             if command != WRITE || machine.build == Build::Release {
                 machine.only_dom0(Errno::EPERM)?;

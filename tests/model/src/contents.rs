@@ -10,7 +10,7 @@ use kit::random::Random;
 use start_info::ENTRIES;
 
 use crate::fingerprint::Fingerprint;
-use crate::frames::Frame;
+use crate::frames::FrameIndex;
 use crate::shuffle::Shuffle;
 
 const WORDS: usize = ENTRIES as usize;
@@ -48,7 +48,7 @@ impl Contents {
     }
 
     /// Reads a word.
-    pub(crate) fn word(&self, frame: Frame, index: usize) -> u64 {
+    pub(crate) fn word(&self, frame: FrameIndex, index: usize) -> u64 {
         match self.page(frame) {
             None | Some(Page::Undefined) => self.arbitrary(frame, index),
             Some(Page::Uniform(value)) => *value,
@@ -58,7 +58,7 @@ impl Contents {
     }
 
     /// Writes a word.
-    pub(crate) fn set(&mut self, frame: Frame, index: usize, value: u64) {
+    pub(crate) fn set(&mut self, frame: FrameIndex, index: usize, value: u64) {
         if let Page::Words(words) = self.page_mut(frame) {
             words[index] = value;
             return;
@@ -72,7 +72,7 @@ impl Contents {
     }
 
     /// Reads all words.
-    pub(crate) fn words(&self, frame: Frame) -> Words {
+    pub(crate) fn words(&self, frame: FrameIndex) -> Words {
         match self.page(frame) {
             Some(Page::Words(words)) => **words,
             Some(&Page::Uniform(value)) => [value; WORDS],
@@ -84,7 +84,7 @@ impl Contents {
     }
 
     /// Writes all words.
-    pub(crate) fn set_words(&mut self, frame: Frame, words: &Words) {
+    pub(crate) fn set_words(&mut self, frame: FrameIndex, words: &Words) {
         match self.page_mut(frame) {
             Page::Words(old) => **old = *words,
             page => *page = Page::Words(Box::new(*words)),
@@ -92,12 +92,12 @@ impl Contents {
     }
 
     /// Writes one value to all words.
-    pub(crate) fn fill(&mut self, frame: Frame, value: u64) {
+    pub(crate) fn fill(&mut self, frame: FrameIndex, value: u64) {
         *self.page_mut(frame) = Page::Uniform(value);
     }
 
     /// Tells whether the first `words` words of a page all have one value.
-    pub(crate) fn is_filled(&self, frame: Frame, words: usize, value: u64) -> bool {
+    pub(crate) fn is_filled(&self, frame: FrameIndex, words: usize, value: u64) -> bool {
         match self.page(frame) {
             Some(Page::Uniform(found)) => *found == value || words == 0,
             _ => (0..words).all(|index| self.word(frame, index) == value),
@@ -105,12 +105,12 @@ impl Contents {
     }
 
     /// Makes the page a list of machine frames: those of the 512 pages from `first` on.
-    pub(crate) fn list(&mut self, frame: Frame, first: u64) {
+    pub(crate) fn list(&mut self, frame: FrameIndex, first: u64) {
         *self.page_mut(frame) = Page::Map { block: self.shuffle.block(first / ENTRIES), shift: 0, bits: 0 };
     }
 
     /// Copies a page.
-    pub(crate) fn copy(&mut self, source: Frame, target: Frame) {
+    pub(crate) fn copy(&mut self, source: FrameIndex, target: FrameIndex) {
         let page = match self.page(source) {
             None | Some(Page::Undefined) => Page::Words(Box::new(self.words(source))),
             Some(page) => page.clone(),
@@ -119,7 +119,7 @@ impl Contents {
     }
 
     /// Keeps a page in few bytes if its words allow.
-    pub(crate) fn compact(&mut self, frame: Frame) {
+    pub(crate) fn compact(&mut self, frame: FrameIndex) {
         let Some(Page::Words(words)) = self.page(frame) else { return };
         let compact = if words.iter().all(|&word| word == words[0]) {
             Page::Uniform(words[0])
@@ -168,15 +168,15 @@ impl Contents {
         self.shuffle.mfn_in(block, index as u64) << shift | bits
     }
 
-    fn arbitrary(&self, frame: Frame, index: usize) -> u64 {
+    fn arbitrary(&self, frame: FrameIndex, index: usize) -> u64 {
         Random::nth(self.seed, (frame.number() as u64) << 9 | index as u64)
     }
 
-    fn page(&self, frame: Frame) -> Option<&Page> {
+    fn page(&self, frame: FrameIndex) -> Option<&Page> {
         self.blocks[frame.number() / WORDS].as_ref().map(|block| &block[frame.number() % WORDS])
     }
 
-    fn page_mut(&mut self, frame: Frame) -> &mut Page {
+    fn page_mut(&mut self, frame: FrameIndex) -> &mut Page {
         let block = self.blocks[frame.number() / WORDS]
             .get_or_insert_with(|| (0..WORDS).map(|_| Page::Undefined).collect());
         &mut block[frame.number() % WORDS]
@@ -196,10 +196,10 @@ mod tests {
     #[test]
     fn a_page_nobody_wrote_holds_something_and_keeps_it() {
         let contents = contents();
-        let words = contents.words(Frame::numbered(3));
+        let words = contents.words(FrameIndex::numbered(3));
         assert!(words.iter().all(|&word| word != 0));
-        assert_eq!(words, contents.words(Frame::numbered(3)));
-        assert_ne!(words, contents.words(Frame::numbered(4)));
+        assert_eq!(words, contents.words(FrameIndex::numbered(3)));
+        assert_ne!(words, contents.words(FrameIndex::numbered(4)));
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
         let mut contents = contents();
         let shuffle = contents.shuffle.clone();
         let table: Words = std::array::from_fn(|i| shuffle.mfn(512 + i as u64) << 12 | 1 << 63 | 0x67);
-        let frame = Frame::numbered(7);
+        let frame = FrameIndex::numbered(7);
         contents.set_words(frame, &table);
         contents.compact(frame);
         assert_eq!((contents.words(frame), contents.full_pages()), (table, 0));
@@ -216,8 +216,8 @@ mod tests {
         for (index, &word) in table.iter().enumerate() {
             assert_eq!(contents.word(frame, index), if index == 9 { 0 } else { word });
         }
-        contents.copy(frame, Frame::numbered(8));
-        assert_eq!(contents.words(Frame::numbered(8)), contents.words(frame));
+        contents.copy(frame, FrameIndex::numbered(8));
+        assert_eq!(contents.words(FrameIndex::numbered(8)), contents.words(frame));
         contents.fill(frame, 5);
         contents.set(frame, 0, 6);
         assert_eq!((contents.word(frame, 0), contents.word(frame, 511)), (6, 5));
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_list_names_the_frames_of_its_pages() {
         let mut contents = contents();
-        contents.list(Frame::numbered(0), 1024);
-        assert_eq!(contents.word(Frame::numbered(0), 5), contents.shuffle.mfn(1029));
+        contents.list(FrameIndex::numbered(0), 1024);
+        assert_eq!(contents.word(FrameIndex::numbered(0), 5), contents.shuffle.mfn(1029));
     }
 }

@@ -10,21 +10,21 @@ use mmu::Errno;
 
 use crate::errno::EOPNOTSUPP;
 use crate::guest::Domain;
-use crate::machine::Machine;
+use crate::machine::ModelMachine;
 use crate::start_of_day::{CONSOLE_PORT, XENSTORE_PORT};
-use crate::trace::{Call, Plain};
+use crate::trace::{Plain, TracedCall};
 
 /// Ports that Xen has a record of, open or not, while none is opened (`EVTCHNS_PER_BUCKET`).
 pub(crate) const VALID_PORTS: u32 = 64;
 const LAST: u32 = 14;
 
-impl Machine {
+impl ModelMachine {
     /// Makes the hypercall `event_channel_op` with a command and a port.
     ///
     /// # Errors
     /// `EINVAL` for a port that is not open, `ENOSYS` for a command that there is not, on a shim `EOPNOTSUPP`.
     pub fn event_operation(&mut self, command: u32, port: u32) -> Result<(), Errno> {
-        let call = Call::Plain { call: Plain::EventChannelOp, command };
+        let call = TracedCall::Plain { call: Plain::EventChannelOp, command };
         self.carry_out_one(call, |machine| match command {
             xen_sys::EVTCHNOP_send => {
                 let open = [XENSTORE_PORT, CONSOLE_PORT].contains(&port);

@@ -7,19 +7,19 @@
 
 use std::collections::HashSet;
 
-use mmu::{Errno, Stopped};
+use mmu::{Errno, Partial};
 use start_info::Mfn;
 
-use crate::frames::{Frame, Owner};
-use crate::machine::Machine;
-use crate::trace::{Call, MemoryCommand};
+use crate::frames::{FrameIndex, Owner};
+use crate::machine::ModelMachine;
+use crate::trace::{MemoryCommand, TracedCall};
 
-impl Machine {
+impl ModelMachine {
     /// Hands in extents of 2^`order` frames, by the number of the first. For each extent of 2^`out_order` pages in `out`
     /// it gets as many frames; the number of the first replaces the page's.
     ///
     /// # Errors
-    /// [`Stopped`], with the number of extents that were handed in: `EPERM` for an order that is too large, `EINVAL` if the
+    /// [`Partial`], with the number of extents that were handed in: `EPERM` for an order that is too large, `EINVAL` if the
     /// sizes differ or a frame cannot be handed in, `ENOMEM` if there are no neighbours.
     pub fn exchange(
         &mut self,
@@ -27,10 +27,10 @@ impl Machine {
         order: u32,
         out: &mut [u64],
         out_order: u32,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), Partial> {
         let (chunk, largest) = (order.max(out_order), self.largest_order());
         let (per_chunk, out_per_chunk) = (1_usize << (chunk - order), 1_usize << (chunk - out_order));
-        let call = Call::Memory { command: MemoryCommand::Exchange, count: extents.len() };
+        let call = TracedCall::Memory { command: MemoryCommand::Exchange, count: extents.len() };
         let same = (extents.len() as u128) << order == (out.len() as u128) << out_order;
         let (chunks, refused) = match (chunk <= largest, same) {
             (false, _) => (1, Some(Errno::EPERM)),
@@ -47,11 +47,11 @@ impl Machine {
             }
             Ok(())
         });
-        exchanged.map_err(|stopped| Stopped { done: stopped.done * per_chunk, ..stopped })
+        exchanged.map_err(|stopped| Partial { done: stopped.done * per_chunk, ..stopped })
     }
 
     /// Returns the frames of extents that nothing but their owner holds (mm.c, `steal_page`).
-    fn steal(&self, extents: &[u64], order: u32) -> Result<Vec<Frame>, Errno> {
+    fn steal(&self, extents: &[u64], order: u32) -> Result<Vec<FrameIndex>, Errno> {
         let mut seen = HashSet::new();
         let numbers =
             extents.iter().flat_map(|&first| (0..1_u64 << order).map(move |i| first.wrapping_add(i)));
@@ -66,7 +66,7 @@ impl Machine {
     }
 
     /// Takes extents out of the heap, or none of them.
-    fn allocate_extents(&mut self, count: usize, order: u32) -> Result<Vec<Frame>, Errno> {
+    fn allocate_extents(&mut self, count: usize, order: u32) -> Result<Vec<FrameIndex>, Errno> {
         let mut taken = Vec::new();
         for _ in 0..count {
             match self.allocate(order) {

@@ -8,7 +8,7 @@
 use start_info::Mfn;
 
 use crate::contents::Words;
-use crate::machine::Machine;
+use crate::machine::ModelMachine;
 
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 const LANES: usize = 8;
@@ -57,7 +57,7 @@ fn sum_of<'m>(map: impl IntoIterator<Item = (&'m u64, &'m u64)>) -> u64 {
     })
 }
 
-impl Machine {
+impl ModelMachine {
     /// Returns a number for all that decides what the machine does next.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {

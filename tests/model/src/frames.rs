@@ -21,9 +21,9 @@ const PINNED: u64 = 1 << 63;
 
 /// A machine frame that the model keeps a record of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Frame(u32);
+pub struct FrameIndex(u32);
 
-impl Frame {
+impl FrameIndex {
     pub(crate) const fn numbered(number: u32) -> Self {
         Self(number)
     }
@@ -35,7 +35,7 @@ impl Frame {
 
 /// What a frame is used as (asm/mm.h, `PGT_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PageType {
     /// Nothing yet.
     None,
     /// A page table of this level, 1 to 4.
@@ -61,9 +61,9 @@ pub enum Owner {
 
 /// What Xen knows of one frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Record(u64);
+pub struct PageInfo(u64);
 
-impl Record {
+impl PageInfo {
     const fn new(owner: Owner) -> Self {
         Self((owner as u64) << OWNER_SHIFT)
     }
@@ -82,12 +82,12 @@ impl Record {
 
     /// Returns what the frame is used as, or was used as last when the count is zero.
     #[must_use]
-    pub const fn kind(self) -> Kind {
+    pub const fn kind(self) -> PageType {
         match self.0 >> KIND_SHIFT & 7 {
-            0 => Kind::None,
-            level @ 1..=4 => Kind::Table(level as u8),
-            5 => Kind::Descriptors,
-            _ => Kind::Writable,
+            0 => PageType::None,
+            level @ 1..=4 => PageType::Table(level as u8),
+            5 => PageType::Descriptors,
+            _ => PageType::Writable,
         }
     }
 
@@ -118,17 +118,17 @@ impl Record {
     #[must_use]
     pub const fn table_level(self) -> Option<u8> {
         match self.kind() {
-            Kind::Table(level) if self.count() > 0 => Some(level),
+            PageType::Table(level) if self.count() > 0 => Some(level),
             _ => None,
         }
     }
 
-    pub(crate) const fn used_once_as(self, kind: Kind) -> Self {
+    pub(crate) const fn used_once_as(self, kind: PageType) -> Self {
         let kind = match kind {
-            Kind::None => 0,
-            Kind::Table(level) => level as u64,
-            Kind::Descriptors => 5,
-            Kind::Writable => 7,
+            PageType::None => 0,
+            PageType::Table(level) => level as u64,
+            PageType::Descriptors => 5,
+            PageType::Writable => 7,
         };
         Self(self.0 & !COUNT_MASK & !(7 << KIND_SHIFT) | kind << KIND_SHIFT | 1)
     }
@@ -163,7 +163,7 @@ impl Record {
     }
 }
 
-impl std::fmt::Debug for Record {
+impl std::fmt::Debug for PageInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let pinned = if self.is_pinned() { ", pinned" } else { "" };
         let leaving = if self.is_leaving() { ", given back" } else { "" };
@@ -176,7 +176,7 @@ impl std::fmt::Debug for Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// A frame with a record.
-    Frame(Frame),
+    Frame(FrameIndex),
     /// Memory of some other domain or of Xen, below the guest's.
     Elsewhere,
     /// No memory: a device, or nothing.
@@ -185,8 +185,8 @@ pub(crate) enum Found {
 
 #[derive(Clone, Debug)]
 enum Block {
-    Same(Record),
-    Each(Box<[Record]>),
+    Same(PageInfo),
+    Each(Box<[PageInfo]>),
 }
 
 /// The records of all frames.
@@ -200,30 +200,30 @@ impl Frames {
     /// Makes records for `frames` frames from machine frame `base` on, all the guest's.
     pub(crate) fn new(base: u64, frames: u64) -> Self {
         let blocks = frames.div_ceil(ENTRIES);
-        Self { base, blocks: (0..blocks).map(|_| Block::Same(Record::new(Owner::Guest))).collect() }
+        Self { base, blocks: (0..blocks).map(|_| Block::Same(PageInfo::new(Owner::Guest))).collect() }
     }
 
     /// Gives a frame to somebody.
-    pub(crate) fn give(&mut self, frame: Frame, owner: Owner) {
-        self.set(frame, Record::new(owner));
+    pub(crate) fn give(&mut self, frame: FrameIndex, owner: Owner) {
+        self.set(frame, PageInfo::new(owner));
     }
 
     /// Gives all 512 frames of the block around `frame` to somebody.
-    pub(crate) fn give_block(&mut self, frame: Frame, owner: Owner) {
-        self.blocks[frame.number() / BLOCK] = Block::Same(Record::new(owner));
+    pub(crate) fn give_block(&mut self, frame: FrameIndex, owner: Owner) {
+        self.blocks[frame.number() / BLOCK] = Block::Same(PageInfo::new(owner));
     }
 
     /// Finds the frame with a machine number.
     pub(crate) fn find(&self, mfn: Mfn) -> Found {
         match mfn.get().checked_sub(self.base) {
             None => Found::Elsewhere,
-            Some(number) if number < self.len() as u64 => Found::Frame(Frame(number as u32)),
+            Some(number) if number < self.len() as u64 => Found::Frame(FrameIndex(number as u32)),
             Some(_) => Found::NoMemory,
         }
     }
 
     /// Returns the machine number of a frame.
-    pub(crate) fn mfn(&self, frame: Frame) -> Mfn {
+    pub(crate) fn mfn(&self, frame: FrameIndex) -> Mfn {
         Mfn::try_new(self.base + u64::from(frame.0)).unwrap_or(Mfn::new(0))
     }
 
@@ -233,7 +233,7 @@ impl Frames {
     }
 
     /// Returns a frame's record.
-    pub(crate) fn get(&self, frame: Frame) -> Record {
+    pub(crate) fn get(&self, frame: FrameIndex) -> PageInfo {
         match &self.blocks[frame.number() / BLOCK] {
             Block::Same(record) => *record,
             Block::Each(records) => records[frame.number() % BLOCK],
@@ -241,7 +241,7 @@ impl Frames {
     }
 
     /// Changes a frame's record.
-    pub(crate) fn set(&mut self, frame: Frame, record: Record) {
+    pub(crate) fn set(&mut self, frame: FrameIndex, record: PageInfo) {
         let block = &mut self.blocks[frame.number() / BLOCK];
         if let Block::Same(same) = block {
             if *same == record {
@@ -255,7 +255,7 @@ impl Frames {
     }
 
     /// Gives up the room of the block around `frame` if its records are all the same.
-    pub(crate) fn compact(&mut self, frame: Frame) {
+    pub(crate) fn compact(&mut self, frame: FrameIndex) {
         let block = &mut self.blocks[frame.number() / BLOCK];
         if let Block::Each(records) = block
             && records.iter().all(|&record| record == records[0])
@@ -280,7 +280,7 @@ impl Frames {
 
     /// Returns the first of 2^`order` frames that are all nobody's, from frame number `from` on. Its machine number is a
     /// multiple of as many.
-    pub(crate) fn find_free(&self, from: usize, order: u32) -> Option<Frame> {
+    pub(crate) fn find_free(&self, from: usize, order: u32) -> Option<FrameIndex> {
         let (step, base) = (1_usize << order, self.base as usize);
         let mut number = (base + from).next_multiple_of(step) - base;
         while number + step <= self.len() {
@@ -289,7 +289,7 @@ impl Frames {
                     number = (base + number + 1).next_multiple_of(step.max(BLOCK)) - base;
                 }
                 _ if (number..number + step).all(|number| self.is_free(number)) => {
-                    return Some(Frame(number as u32));
+                    return Some(FrameIndex(number as u32));
                 }
                 _ => number += step,
             }
@@ -298,21 +298,21 @@ impl Frames {
     }
 
     fn is_free(&self, number: usize) -> bool {
-        self.get(Frame(number as u32)).owner() == Owner::Nobody
+        self.get(FrameIndex(number as u32)).owner() == Owner::Nobody
     }
 
     /// Returns the frames that are tables, with the level.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = (Frame, u8)> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (FrameIndex, u8)> {
         let numbers = |block: usize| (block * BLOCK) as u32..((block + 1) * BLOCK) as u32;
         let has_none = |block: &Block| matches!(block, Block::Same(record) if record.table_level().is_none());
         let blocks = self.blocks.iter().enumerate().filter(move |(_, block)| !has_none(block));
-        let frames = blocks.flat_map(move |(number, _)| numbers(number).map(Frame));
+        let frames = blocks.flat_map(move |(number, _)| numbers(number).map(FrameIndex));
         frames.filter_map(|frame| Some((frame, self.get(frame).table_level()?)))
     }
 
     /// Returns all frames with a record.
-    pub(crate) fn all(&self) -> impl Iterator<Item = Frame> + use<> {
-        (0..self.len() as u32).map(Frame)
+    pub(crate) fn all(&self) -> impl Iterator<Item = FrameIndex> + use<> {
+        (0..self.len() as u32).map(FrameIndex)
     }
 }
 
@@ -322,26 +322,27 @@ mod tests {
 
     #[test]
     fn a_record_keeps_its_parts_apart() {
-        let record = Record::new(Owner::Other).used_once_as(Kind::Table(3)).held_once_more().pinned(true);
+        let record =
+            PageInfo::new(Owner::Other).used_once_as(PageType::Table(3)).held_once_more().pinned(true);
         let more = record.used_once_more().held_once_more();
-        assert_eq!((more.count(), more.references(), more.kind()), (2, 2, Kind::Table(3)));
+        assert_eq!((more.count(), more.references(), more.kind()), (2, 2, PageType::Table(3)));
         assert_eq!((more.owner(), more.is_pinned(), more.table_level()), (Owner::Other, true, Some(3)));
         assert_eq!(more.used_once_less().held_once_less(), record);
         assert_eq!(record.used_once_less().table_level(), None);
-        for kind in [Kind::None, Kind::Descriptors, Kind::Writable] {
+        for kind in [PageType::None, PageType::Descriptors, PageType::Writable] {
             assert_eq!(record.pinned(false).used_once_as(kind).kind(), kind);
         }
         let leaving = more.leaving();
         assert_eq!((leaving.is_leaving(), more.is_leaving(), leaving.owner()), (true, false, Owner::Other));
         assert_eq!((leaving.count(), leaving.references(), leaving.is_pinned()), (2, 2, true));
-        assert_eq!(size_of::<Record>(), 8);
+        assert_eq!(size_of::<PageInfo>(), 8);
     }
 
     #[test]
     fn neighbours_that_are_free_are_found() {
         let mut frames = Frames::new(4096, 2048);
         assert_eq!(frames.find_free(0, 0), None);
-        (1027..1600).for_each(|number| frames.give(Frame(number), Owner::Nobody));
+        (1027..1600).for_each(|number| frames.give(FrameIndex(number), Owner::Nobody));
         for (from, order, found) in [
             (0, 0, Some(1027)),
             (1028, 0, Some(1028)),
@@ -351,23 +352,23 @@ mod tests {
             (1100, 6, Some(1152)),
             (0, 9, None),
         ] {
-            assert_eq!(frames.find_free(from, order), found.map(Frame), "{from} {order}");
+            assert_eq!(frames.find_free(from, order), found.map(FrameIndex), "{from} {order}");
         }
-        (1024..1027).for_each(|number| frames.give(Frame(number), Owner::Nobody));
-        assert_eq!((frames.find_free(0, 9), frames.find_free(1, 10)), (Some(Frame(1024)), None));
+        (1024..1027).for_each(|number| frames.give(FrameIndex(number), Owner::Nobody));
+        assert_eq!((frames.find_free(0, 9), frames.find_free(1, 10)), (Some(FrameIndex(1024)), None));
     }
 
     #[test]
     fn a_block_is_split_and_joined_unseen() {
         let mut frames = Frames::new(4096, 1024);
-        let one = frames.get(Frame(600)).held_once_more();
-        frames.set(Frame(600), one);
-        assert_eq!((frames.get(Frame(600)), frames.get(Frame(601)).references()), (one, 0));
-        frames.set(Frame(600), one.held_once_less());
-        frames.compact(Frame(700));
+        let one = frames.get(FrameIndex(600)).held_once_more();
+        frames.set(FrameIndex(600), one);
+        assert_eq!((frames.get(FrameIndex(600)), frames.get(FrameIndex(601)).references()), (one, 0));
+        frames.set(FrameIndex(600), one.held_once_less());
+        frames.compact(FrameIndex(700));
         assert!(matches!(frames.blocks[1], Block::Same(_)));
         assert_eq!(frames.find(Mfn::new(4095)), Found::Elsewhere);
-        assert_eq!(frames.find(Mfn::new(4096 + 1023)), Found::Frame(Frame(1023)));
+        assert_eq!(frames.find(Mfn::new(4096 + 1023)), Found::Frame(FrameIndex(1023)));
         assert_eq!(frames.find(Mfn::new(4096 + 1024)), Found::NoMemory);
     }
 }

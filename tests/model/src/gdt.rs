@@ -12,14 +12,14 @@ use mmu::Errno;
 use start_info::{Maddr, Mfn, PAGE_SIZE};
 
 use crate::descriptor::{FIRST_OF_XENS, checked};
-use crate::frames::{Frame, Kind};
-use crate::machine::Machine;
-use crate::trace::Call;
+use crate::frames::{FrameIndex, PageType};
+use crate::machine::ModelMachine;
+use crate::trace::TracedCall;
 
 /// Descriptors in a page.
 const PER_PAGE: u32 = 512;
 /// The most entries that a local table has.
-const MOST_LOCAL: u32 = 8192;
+const MAX_LOCAL: u32 = 8192;
 /// The first address behind the hole of Xen (asm/config.h, `HYPERVISOR_VIRT_END`), and the end of the lower half.
 const UPPER: u64 = 0xffff_8800_0000_0000;
 const LOWER_END: u64 = 1 << 47;
@@ -38,14 +38,14 @@ const fn may_be_the_guests(address: u64) -> bool {
     address < LOWER_END || address >= UPPER
 }
 
-impl Machine {
+impl ModelMachine {
     /// Makes the hypercall `set_gdt` with machine frames and a number of descriptors; none takes the table away.
     ///
     /// # Errors
     /// `EINVAL` if there are too many or one of the frames cannot be used; `EFAULT` if fewer frames are named than needed.
     /// The old table is in place then.
     pub fn set_gdt(&mut self, frames: &[u64], entries: u32) -> Result<(), Errno> {
-        self.carry_out_one(Call::Gdt { entries }, |machine| machine.replace_gdt(frames, entries))
+        self.carry_out_one(TracedCall::Gdt { entries }, |machine| machine.replace_gdt(frames, entries))
     }
 
     fn replace_gdt(&mut self, frames: &[u64], entries: u32) -> Result<(), Errno> {
@@ -57,7 +57,7 @@ impl Machine {
         for &number in wanted {
             let taken = Mfn::try_new(number)
                 .map_err(|_| Errno::EINVAL)
-                .and_then(|mfn| self.get_used(mfn, Kind::Descriptors));
+                .and_then(|mfn| self.get_used(mfn, PageType::Descriptors));
             match taken {
                 Ok(frame) => new.push(frame),
                 Err(_) => {
@@ -77,7 +77,7 @@ impl Machine {
     /// # Errors
     /// `EINVAL` if the address is not aligned, the page not the guest's or a page table, or the descriptor refused.
     pub fn update_descriptor(&mut self, address: u64, descriptor: u64) -> Result<(), Errno> {
-        let call = Call::Descriptor { address, value: descriptor };
+        let call = TracedCall::Descriptor { address, value: descriptor };
         self.carry_out_one(call, |machine| machine.write_descriptor(address, descriptor))
     }
 
@@ -90,8 +90,8 @@ impl Machine {
         let frame = self.own_frame(address.mfn()).ok_or(Errno::EINVAL)?;
         // What is no page of descriptors is written to as any page is.
         let kind = match self.frames.get(frame).kind() {
-            Kind::Descriptors => Kind::Descriptors,
-            _ => Kind::Writable,
+            PageType::Descriptors => PageType::Descriptors,
+            _ => PageType::Writable,
         };
         let frame = self.get_used(address.mfn(), kind)?;
         self.contents.set(frame, (address.get() % PAGE_SIZE / 8) as usize, stored);
@@ -100,7 +100,7 @@ impl Machine {
     }
 
     /// Checks a page of descriptors (`validate_segdesc_page`). What was put right before a refusal stays so.
-    pub(crate) fn check_descriptors(&mut self, frame: Frame) -> Result<(), Errno> {
+    pub(crate) fn check_descriptors(&mut self, frame: FrameIndex) -> Result<(), Errno> {
         let mut words = self.contents.words(frame);
         let refused = words.iter_mut().any(|word| match checked(*word) {
             Some(stored) => {
@@ -117,7 +117,7 @@ impl Machine {
     /// Names the local table (mm.c, `do_mmuext_op`).
     pub(crate) fn set_ldt(&mut self, address: u64, entries: u32) -> Result<(), Errno> {
         let misplaced = !address.is_multiple_of(PAGE_SIZE) || !may_be_the_guests(address);
-        if entries > MOST_LOCAL || entries > 0 && misplaced {
+        if entries > MAX_LOCAL || entries > 0 && misplaced {
             return Err(Errno::EINVAL);
         }
         self.ldt = (entries > 0).then_some(LocalTable { address, entries });

@@ -59,7 +59,7 @@ impl Ramdisk {
 
 /// A guest to be built.
 #[derive(Clone, Debug)]
-pub struct Guest {
+pub struct GuestConfig {
     /// Which builder builds it.
     pub domain: Domain,
     /// The Xen it is built on.
@@ -92,7 +92,7 @@ pub struct Guest {
     pub seed: u64,
 }
 
-impl Guest {
+impl GuestConfig {
     /// Describes a domU whose kernel has neither note.
     #[must_use]
     pub const fn new(pages: u64) -> Self {

@@ -11,9 +11,9 @@ use std::ops::Range;
 use mmu::Errno;
 use start_info::{ENTRIES, Mfn, Pfn};
 
-use crate::frames::{Frame, Owner};
+use crate::frames::{FrameIndex, Owner};
 use crate::guest::Domain;
-use crate::machine::Machine;
+use crate::machine::ModelMachine;
 
 /// What the tools add to a domU's memory for its ceiling, in pages (libxl_internal.h, `LIBXL_MAXMEM_CONSTANT`).
 const SLACK: u64 = 256;
@@ -21,13 +21,13 @@ const SLACK: u64 = 256;
 const STRIDE: usize = 3;
 
 /// The domain's account of frames, where to look for the next, and one of each block that changed hands since
-/// [`Machine::settle`].
+/// [`ModelMachine::settle`].
 #[derive(Clone, Debug)]
 pub(crate) struct Heap {
     pub(crate) held: u64,
     pub(crate) most: u64,
     next: usize,
-    changed: Vec<Frame>,
+    changed: Vec<FrameIndex>,
 }
 
 impl Heap {
@@ -41,8 +41,8 @@ impl Heap {
     }
 
     /// Takes note that a frame changes hands.
-    fn note(&mut self, frame: Frame) {
-        let block = |frame: Frame| frame.number() as u64 / ENTRIES;
+    fn note(&mut self, frame: FrameIndex) {
+        let block = |frame: FrameIndex| frame.number() as u64 / ENTRIES;
         if self.changed.last().is_none_or(|&last| block(last) != block(frame)) {
             self.changed.push(frame);
         }
@@ -50,12 +50,12 @@ impl Heap {
 }
 
 /// Returns the frames of an extent.
-fn extent(first: Frame, order: u32) -> impl Iterator<Item = Frame> {
+fn extent(first: FrameIndex, order: u32) -> impl Iterator<Item = FrameIndex> {
     let first = first.number() as u32;
-    (first..first + (1 << order)).map(Frame::numbered)
+    (first..first + (1 << order)).map(FrameIndex::numbered)
 }
 
-impl Machine {
+impl ModelMachine {
     /// Sets how many frames the guest may have, as `xl mem-max` and `dom0_mem=max:` do.
     pub const fn limit_pages(&mut self, most: u64) {
         self.heap.most = most;
@@ -65,7 +65,7 @@ impl Machine {
     ///
     /// # Errors
     /// `ENOMEM` if there are none.
-    pub(crate) fn allocate(&mut self, order: u32) -> Result<Frame, Errno> {
+    pub(crate) fn allocate(&mut self, order: u32) -> Result<FrameIndex, Errno> {
         let found = self.find_for_guest(self.heap.next, order).or_else(|| self.find_for_guest(0, order));
         let first = found.ok_or(Errno::ENOMEM)?;
         extent(first, order).for_each(|frame| self.frames.give(frame, Owner::Other));
@@ -74,12 +74,12 @@ impl Machine {
     }
 
     /// Puts frames that were not assigned back.
-    pub(crate) fn unallocate(&mut self, first: Frame, order: u32) {
+    pub(crate) fn unallocate(&mut self, first: FrameIndex, order: u32) {
         extent(first, order).for_each(|frame| self.frames.give(frame, Owner::Nobody));
     }
 
     /// Gives the guest 2^`order` frames as the pages from `pfn` on; returns the first one's number.
-    pub(crate) fn assign_extent(&mut self, first: Frame, pfn: u64, order: u32) -> u64 {
+    pub(crate) fn assign_extent(&mut self, first: FrameIndex, pfn: u64, order: u32) -> u64 {
         for (frame, offset) in extent(first, order).zip(0..) {
             self.frames.give(frame, Owner::Guest);
             self.heap.note(frame);
@@ -90,7 +90,7 @@ impl Machine {
     }
 
     /// Looks for free frames, but for the one that is free for ever.
-    fn find_for_guest(&self, from: usize, order: u32) -> Option<Frame> {
+    fn find_for_guest(&self, from: usize, order: u32) -> Option<FrameIndex> {
         let kept = self.frame(self.free_frame())?.number();
         let found = self.frames.find_free(from, order)?;
         if (found.number()..found.number() + (1 << order)).contains(&kept) {
@@ -100,7 +100,7 @@ impl Machine {
     }
 
     /// Takes a frame that nothing refers to from the guest.
-    pub(crate) fn free(&mut self, frame: Frame) {
+    pub(crate) fn free(&mut self, frame: FrameIndex) {
         self.frames.give(frame, Owner::Nobody);
         self.heap.note(frame);
         self.heap.held -= 1;

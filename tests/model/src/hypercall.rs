@@ -5,11 +5,11 @@
 //!
 //! *What must hold*: requests are carried out in order up to the first refused; the ones before it stay done.
 
-use mmu::{Discarded, Errno, ExtOp, Hypervisor, Stopped, Update, VaUpdate};
+use mmu::{Errno, ExtOp, Hypervisor, Partial, ReleasedMfn, Update, VaUpdate};
 
 use crate::errno::ESRCH;
-use crate::machine::Machine;
-use crate::trace::{Call, Traced};
+use crate::machine::ModelMachine;
+use crate::trace::{Traced, TracedCall};
 
 /// The domain that asks (xen.h).
 const DOMID_SELF: u16 = 0x7ff0;
@@ -25,13 +25,14 @@ pub(crate) struct Refusal {
     pub(crate) errno: Errno,
 }
 
-impl Machine {
+impl ModelMachine {
     /// Makes the hypercall `mmu_update` with pairs of a machine address, its low bits the command, and a value.
     ///
     /// # Errors
-    /// [`Stopped`] at the first request that is refused.
-    pub fn update_entries(&mut self, requests: &[(u64, u64)]) -> Result<(), Stopped> {
-        let call = Call::Update { count: requests.len(), last: requests.last().copied().unwrap_or_default() };
+    /// [`Partial`] at the first request that is refused.
+    pub fn update_entries(&mut self, requests: &[(u64, u64)]) -> Result<(), Partial> {
+        let call =
+            TracedCall::Update { count: requests.len(), last: requests.last().copied().unwrap_or_default() };
         self.carry_out(call, requests.len(), |machine, i| machine.update(requests[i].0, requests[i].1))
     }
 
@@ -40,13 +41,13 @@ impl Machine {
     /// # Errors
     /// `ESRCH` if there is none with that number (common/page_alloc.c, `get_pg_owner`); else as
     /// [`Self::update_entries`].
-    pub fn update_entries_for(&mut self, domain: u16, requests: &[(u64, u64)]) -> Result<(), Stopped> {
+    pub fn update_entries_for(&mut self, domain: u16, requests: &[(u64, u64)]) -> Result<(), Partial> {
         match domain {
             DOMID_SELF => self.update_entries(requests),
             DOMID_IO | DOMID_XEN => self
                 .guest_bug(&format!("updated entries for domain {domain:#x}, which the model does not know")),
             _ => {
-                let call = Call::Update { count: requests.len(), last: (0, domain.into()) };
+                let call = TracedCall::Update { count: requests.len(), last: (0, domain.into()) };
                 self.carry_out(call, 1, |_, _| Err(ESRCH))
             }
         }
@@ -57,8 +58,8 @@ impl Machine {
     /// # Errors
     /// `EFAULT` at the first request that cannot be read, in Xen's part too (x86_64/uaccess.h, `array_access_ok`); else as
     /// [`Self::update_entries`].
-    pub fn update_entries_at(&mut self, address: u64, count: usize) -> Result<(), Stopped> {
-        let call = Call::Update { count, last: (address, 0) };
+    pub fn update_entries_at(&mut self, address: u64, count: usize) -> Result<(), Partial> {
+        let call = TracedCall::Update { count, last: (address, 0) };
         self.carry_out(call, count, |machine, i| {
             let at = address.wrapping_add(i as u64 * 16);
             let word = |at: u64| machine.read(at).map_err(|_| Errno::EFAULT);
@@ -70,10 +71,10 @@ impl Machine {
     /// Makes the hypercall `mmuext_op` with commands and both arguments of each.
     ///
     /// # Errors
-    /// [`Stopped`] at the first operation that is refused.
-    pub fn extended_operations(&mut self, operations: &[(u32, u64, u64)]) -> Result<(), Stopped> {
+    /// [`Partial`] at the first operation that is refused.
+    pub fn extended_operations(&mut self, operations: &[(u32, u64, u64)]) -> Result<(), Partial> {
         let (command, first, _) = operations.first().copied().unwrap_or_default();
-        let call = Call::Extended { count: operations.len(), first: (command, first) };
+        let call = TracedCall::Extended { count: operations.len(), first: (command, first) };
         self.carry_out(call, operations.len(), |machine, i| {
             let (command, first, second) = operations[i];
             machine.extended(command, first, second)
@@ -85,14 +86,14 @@ impl Machine {
     /// # Errors
     /// Xen's reason, with nothing changed.
     pub fn update_address(&mut self, address: u64, value: u64) -> Result<(), Errno> {
-        let call = Call::Mapping { address, value };
+        let call = TracedCall::Mapping { address, value };
         self.carry_out_one(call, |machine| machine.update_mapping(address, value))
     }
 
     /// Carries out a call that is one request.
     pub(crate) fn carry_out_one(
         &mut self,
-        call: Call,
+        call: TracedCall,
         one: impl Fn(&mut Self) -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         self.carry_out(call, 1, |machine, _| one(machine)).map_err(|stopped| stopped.errno)
@@ -101,10 +102,10 @@ impl Machine {
     /// Carries out a call that is a list of requests and answers with an error at the first that is refused.
     pub(crate) fn carry_out(
         &mut self,
-        call: Call,
+        call: TracedCall,
         count: usize,
         one: impl FnMut(&mut Self, usize) -> Result<(), Errno>,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), Partial> {
         let result = self.carry_out_some(call, count, one);
         self.refused += u64::from(result.is_err() && !self.within_multicall);
         result
@@ -118,10 +119,10 @@ impl Machine {
     /// Carries out a call that is a list of requests and answers with a number of them, whether all are done or not.
     pub(crate) fn carry_out_some(
         &mut self,
-        call: Call,
+        call: TracedCall,
         count: usize,
         mut one: impl FnMut(&mut Self, usize) -> Result<(), Errno>,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), Partial> {
         let number = self.calls;
         self.calls += u64::from(!self.within_multicall);
         let refusal = if self.within_multicall { None } else { self.refusal() };
@@ -129,7 +130,7 @@ impl Machine {
         for i in 0..count {
             let refused = refusal.filter(|refusal| refusal.done == i).map(|refusal| refusal.errno);
             if let Err(errno) = refused.map_or_else(|| one(self, i), Err) {
-                result = Err(Stopped { done: i, errno });
+                result = Err(Partial { done: i, errno });
                 break;
             }
         }
@@ -140,13 +141,13 @@ impl Machine {
     }
 }
 
-impl Hypervisor for Machine {
-    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Stopped> {
+impl Hypervisor for ModelMachine {
+    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Partial> {
         let requests: Vec<_> = updates.iter().map(|update| (update.target(), update.value())).collect();
         self.update_entries(&requests)
     }
 
-    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped> {
+    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Partial> {
         let operations: Vec<_> = operations.iter().map(|op| (op.command(), op.first(), 0)).collect();
         self.extended_operations(&operations)
     }
@@ -155,12 +156,12 @@ impl Hypervisor for Machine {
         self.update_address(update.address().as_u64(), update.value())
     }
 
-    fn give_back(&mut self, frames: &[Discarded]) -> Result<(), Stopped> {
+    fn decrease_reservation(&mut self, frames: &[ReleasedMfn]) -> Result<(), Partial> {
         let frames: Vec<u64> = frames.iter().map(|frame| frame.mfn()).collect();
         match self.decrease_extents(&frames, 0) {
             done if done == frames.len() => Ok(()),
             // Xen does not say why.
-            done => Err(Stopped { done, errno: Errno(0) }),
+            done => Err(Partial { done, errno: Errno(0) }),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Xen for a PV guest, as a model that host tests boot on.
 //!
-//! *What this is*: a deterministic machine with one PV domain. [`Guest::build`] lays out memory as Xen's domain builders
-//! do; the [`Machine`] then is what the boot layer is generic over. [`audit`] looks at the result without using any code
+//! *What this is*: a deterministic machine with one PV domain. [`GuestConfig::build`] lays out memory as Xen's domain builders
+//! do; the [`ModelMachine`] then is what the boot layer is generic over. [`audit`] looks at the result without using any code
 //! of the boot layer.
 //!
 //! *What must hold*: every rule names the Xen file it comes from (xen/arch/x86/mm.c where nothing else is said). Where the
@@ -59,11 +59,11 @@ mod walk;
 
 pub use builder::{Booted, Built};
 pub use call::Hypercall;
-pub use frames::{Frame, Kind, Owner, Record};
+pub use frames::{FrameIndex, Owner, PageInfo, PageType};
 pub use gdt::LocalTable;
-pub use guest::{Build, Domain, Guest, Ramdisk, Release};
-pub use machine::Machine;
+pub use guest::{Build, Domain, GuestConfig, Ramdisk, Release};
+pub use machine::ModelMachine;
 pub use plan::{Places, TooSmall};
 pub use pte::Pte;
-pub use trace::{Call, MemoryCommand, Plain, Traced};
-pub use walk::{Leaf, Unmapped};
+pub use trace::{MemoryCommand, Plain, Traced, TracedCall};
+pub use walk::{Leaf, NotMapped};

@@ -15,7 +15,7 @@ use start_info::{ENTRIES, Mfn, Pfn};
 use xen_guest::Published;
 
 use crate::contents::Contents;
-use crate::frames::{Found, Frame, Frames, Owner, Record};
+use crate::frames::{Found, FrameIndex, Frames, Owner, PageInfo};
 use crate::gdt::LocalTable;
 use crate::guest::{Build, Domain, Release};
 use crate::heap::Heap;
@@ -32,7 +32,7 @@ const OTHERS: Range<u64> = 1..9;
 
 /// A machine that runs one PV guest.
 #[derive(Clone)]
-pub struct Machine {
+pub struct ModelMachine {
     pub(crate) domain: Domain,
     pub(crate) release: Release,
     pub(crate) build: Build,
@@ -48,9 +48,9 @@ pub struct Machine {
     pub(crate) m2p: HashMap<u64, u64>,
     /// The frames that came to be a page's that way, by page.
     pub(crate) moved: BTreeMap<u64, u64>,
-    pub(crate) root: Option<Frame>,
-    pub(crate) user_root: Option<Frame>,
-    pub(crate) gdt: Vec<Frame>,
+    pub(crate) root: Option<FrameIndex>,
+    pub(crate) user_root: Option<FrameIndex>,
+    pub(crate) gdt: Vec<FrameIndex>,
     pub(crate) ldt: Option<LocalTable>,
     /// The domain builder works: what it maps may be writable and executable.
     pub(crate) building: bool,
@@ -92,8 +92,8 @@ pub struct Machine {
     pub(crate) init_code: i32,
 }
 
-/// What a machine holds is too much to be read. [`Machine::fingerprint`] tells two apart.
-impl std::fmt::Debug for Machine {
+/// What a machine holds is too much to be read. [`ModelMachine::fingerprint`] tells two apart.
+impl std::fmt::Debug for ModelMachine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Machine").finish_non_exhaustive()
     }
@@ -102,7 +102,7 @@ impl std::fmt::Debug for Machine {
 /// Returns whose each frame is before the builder begins, and how many the guest has.
 fn frames_at_start(shuffle: &Shuffle, pages: u64, holes: &[Range<u64>]) -> (Frames, u64) {
     let mut frames = Frames::new(shuffle.base(), shuffle.frames() + EXTRA);
-    let place = |number: u64| Frame::numbered(number as u32);
+    let place = |number: u64| FrameIndex::numbered(number as u32);
     for extra in 0..EXTRA {
         let owner = match extra {
             0 => Owner::Lent,
@@ -130,7 +130,7 @@ fn frames_at_start(shuffle: &Shuffle, pages: u64, holes: &[Range<u64>]) -> (Fram
     (frames, held)
 }
 
-impl Machine {
+impl ModelMachine {
     /// Makes a machine whose guest has `pages` pages, except those in `holes`. The domain builder is at work. The guest is told
     /// of memory and devices below page `told`.
     pub(crate) fn new(domain: Domain, pages: u64, holes: &[Range<u64>], told: u64, seed: u64) -> Self {
@@ -138,8 +138,8 @@ impl Machine {
         let all = shuffle.frames() + EXTRA;
         let (mut frames, held) = frames_at_start(&shuffle, pages, holes);
         // shared_info is writable for ever (common/domain.c, share_xen_page_with_guest).
-        let shared_info = Frame::numbered(shuffle.frames() as u32);
-        let record = frames.get(shared_info).used_once_as(crate::Kind::Writable).held_once_more();
+        let shared_info = FrameIndex::numbered(shuffle.frames() as u32);
+        let record = frames.get(shared_info).used_once_as(crate::PageType::Writable).held_once_more();
         frames.set(shared_info, record);
         let mut contents = Contents::new(shuffle.clone(), all, seed);
         contents.fill(shared_info, 0);
@@ -269,7 +269,7 @@ impl Machine {
 
     /// Returns what Xen knows of a frame; `None` if it is no memory of this machine that has a record.
     #[must_use]
-    pub fn record(&self, mfn: Mfn) -> Option<Record> {
+    pub fn record(&self, mfn: Mfn) -> Option<PageInfo> {
         self.frame(mfn).map(|frame| self.frames.get(frame))
     }
 
@@ -385,7 +385,7 @@ impl Machine {
         self.modules_ended
     }
 
-    pub(crate) fn frame(&self, mfn: Mfn) -> Option<Frame> {
+    pub(crate) fn frame(&self, mfn: Mfn) -> Option<FrameIndex> {
         match self.frames.find(mfn) {
             Found::Frame(frame) => Some(frame),
             Found::Elsewhere | Found::NoMemory => None,
@@ -393,7 +393,7 @@ impl Machine {
     }
 
     /// Returns the frame with that number if the guest may hold it (mm.c, `get_page_from_mfn`).
-    pub(crate) fn own_frame(&self, mfn: Mfn) -> Option<Frame> {
+    pub(crate) fn own_frame(&self, mfn: Mfn) -> Option<FrameIndex> {
         self.frame(mfn).filter(|&frame| matches!(self.frames.get(frame).owner(), Owner::Guest | Owner::Lent))
     }
 

@@ -10,22 +10,22 @@ use mmu::Errno;
 use p2m::{Frame as OwnedFrame, MachineToPhys, Memory, Word, WordMut};
 use start_info::{Index, Mfn};
 
-use crate::frames::{Found, Frame, Owner};
-use crate::machine::Machine;
+use crate::frames::{Found, FrameIndex, Owner};
+use crate::machine::ModelMachine;
 use crate::tlb::Translation;
-use crate::walk::{Unmapped, index};
+use crate::walk::{NotMapped, index};
 
 /// What the M2P holds for a frame that is nobody's page (`INVALID_M2P_ENTRY`).
 const NO_PAGE: u64 = u64::MAX;
 /// What is read where a device does not answer. The model has no devices, only their frames.
 const NO_ANSWER: u64 = u64::MAX;
 
-impl Machine {
+impl ModelMachine {
     /// Reads the word at an address, as the guest.
     ///
     /// # Errors
     /// Why the address is not mapped.
-    pub fn read(&self, address: u64) -> Result<u64, Unmapped> {
+    pub fn read(&self, address: u64) -> Result<u64, NotMapped> {
         let translation = self.translate(address)?;
         Ok(self.contents.word(translation.frame, word_of(address)))
     }
@@ -44,28 +44,28 @@ impl Machine {
         }
     }
 
-    fn translate(&self, address: u64) -> Result<Translation, Unmapped> {
+    fn translate(&self, address: u64) -> Result<Translation, NotMapped> {
         if let Some(found) = self.tlb.find(address >> 12) {
             return Ok(found);
         }
-        let root = self.root.ok_or(Unmapped::Wild(4))?;
+        let root = self.root.ok_or(NotMapped::Wild(4))?;
         let leaf = self.walk(root, address)?;
         let old = self.stale.old(self.table_for(root, address)?, index(address, 1));
-        let frame = self.frame(leaf.pte.mfn()).ok_or(Unmapped::Wild(1))?;
+        let frame = self.frame(leaf.pte.mfn()).ok_or(NotMapped::Wild(1))?;
         let translation = Translation { frame, writable: leaf.writable, old };
         self.tlb.remember(address >> 12, translation);
         Ok(translation)
     }
 
     /// Returns the frame that is read at an address; `None` for a device's.
-    fn source(&self, address: u64) -> Option<Frame> {
+    fn source(&self, address: u64) -> Option<FrameIndex> {
         self.accesses.set(self.accesses.get() + 1);
         match self.translate(address) {
             Ok(Translation { frame, old: Some(old), .. }) if old.mfn() != self.frames.mfn(frame) => {
                 self.guest_bug(&format!("read {address:#x} by a translation that was not flushed: {old:?}"))
             }
             Ok(translation) => Some(translation.frame),
-            Err(Unmapped::Wild(1)) if self.shows_device(address) => None,
+            Err(NotMapped::Wild(1)) if self.shows_device(address) => None,
             Err(why) => self.guest_bug(&format!("read {address:#x}, which is not mapped: {why}")),
         }
     }
@@ -74,7 +74,7 @@ impl Machine {
         self.live_leaf(address).is_ok_and(|leaf| self.has_device(leaf.pte.mfn()))
     }
 
-    fn target(&self, address: u64) -> Frame {
+    fn target(&self, address: u64) -> FrameIndex {
         self.accesses.set(self.accesses.get() + 1);
         match self.translate(address) {
             Ok(Translation { old: Some(old), .. }) => self
@@ -95,7 +95,7 @@ const fn word_of(address: u64) -> usize {
     (address % 4096 / 8) as usize
 }
 
-impl Memory for Machine {
+impl Memory for ModelMachine {
     fn load(&self, word: Word) -> u64 {
         let address = word.address().as_u64();
         self.source(address).map_or(NO_ANSWER, |frame| self.contents.word(frame, word_of(address)))
@@ -131,7 +131,7 @@ impl Memory for Machine {
     }
 }
 
-impl MachineToPhys for Machine {
+impl MachineToPhys for ModelMachine {
     fn machine_to_phys(&self, mfn: Mfn) -> Option<u64> {
         self.accesses.set(self.accesses.get() + 1);
         if let Some(&changed) = self.m2p.get(&mfn.get()) {

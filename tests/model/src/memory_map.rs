@@ -16,8 +16,8 @@ use start_info::{MapEntry, Mfn, PAGE_SIZE};
 
 use crate::frames::Found;
 use crate::guest::Domain;
-use crate::machine::Machine;
-use crate::trace::{Call, MemoryCommand};
+use crate::machine::ModelMachine;
+use crate::trace::{MemoryCommand, TracedCall};
 
 /// Usable memory (asm/e820.h, `E820_RAM`).
 const RAM: u32 = 1;
@@ -43,7 +43,7 @@ pub(crate) struct Maps {
     machine: Vec<MapEntry>,
 }
 
-impl Machine {
+impl ModelMachine {
     /// Tells whether the map that the guest is told has no memory under a page number, so that it is a device's or nothing.
     #[must_use]
     pub fn is_device(&self, pfn: u64) -> bool {
@@ -104,7 +104,7 @@ impl Machine {
     /// `ENOSYS` if it has none.
     pub fn memory_map(&mut self, room: usize) -> Result<Vec<MapEntry>, Errno> {
         let missing = self.maps.own.is_empty();
-        let call = Call::Memory { command: MemoryCommand::MemoryMap, count: room };
+        let call = TracedCall::Memory { command: MemoryCommand::MemoryMap, count: room };
         self.carry_out_one(call, |_| if missing { Err(Errno::ENOSYS) } else { Ok(()) })?;
         Ok(self.maps.own.iter().copied().take(room).collect())
     }
@@ -115,7 +115,8 @@ impl Machine {
     /// `EPERM` in a domU, `EINVAL` if there is no room for one entry more than there are.
     pub fn machine_memory_map(&mut self, room: Option<usize>) -> Result<Vec<MapEntry>, Errno> {
         let entries = self.maps.machine.len();
-        let call = Call::Memory { command: MemoryCommand::MachineMemoryMap, count: room.unwrap_or_default() };
+        let call =
+            TracedCall::Memory { command: MemoryCommand::MachineMemoryMap, count: room.unwrap_or_default() };
         self.carry_out_one(call, |machine| {
             machine.only_dom0(Errno::EPERM)?;
             if room.is_some_and(|room| room <= entries) { Err(Errno::EINVAL) } else { Ok(()) }

@@ -8,12 +8,12 @@ use mmu::Errno;
 use start_info::Mfn;
 
 use crate::errno::{EACCES, EOPNOTSUPP};
-use crate::frames::Record;
+use crate::frames::PageInfo;
 use crate::guest::{Domain, Release};
-use crate::machine::Machine;
+use crate::machine::ModelMachine;
 use crate::walk::index;
 
-impl Machine {
+impl ModelMachine {
     /// Carries out one extended operation.
     pub(crate) fn extended(&mut self, command: u32, first: u64, second: u64) -> Result<(), Errno> {
         match command {
@@ -77,7 +77,7 @@ impl Machine {
         if !self.frames.get(frame).is_pinned() {
             return Err(Errno::EINVAL);
         }
-        self.change(frame, |record: Record| record.pinned(false));
+        self.change(frame, |record: PageInfo| record.pinned(false));
         self.put_used(frame);
         Ok(())
     }

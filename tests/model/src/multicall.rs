@@ -8,10 +8,10 @@
 use mmu::Errno;
 
 use crate::call::Hypercall;
-use crate::machine::Machine;
-use crate::trace::{Call, Traced};
+use crate::machine::ModelMachine;
+use crate::trace::{Traced, TracedCall};
 
-impl Machine {
+impl ModelMachine {
     /// Makes the hypercall `multicall` and returns what each entry left in its result.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ impl Machine {
             });
         }
         self.within_multicall = false;
-        self.trace.add(Traced { number, call: Call::Multicall { count }, result: Ok(()) });
+        self.trace.add(Traced { number, call: TracedCall::Multicall { count }, result: Ok(()) });
         Ok(results)
     }
 }

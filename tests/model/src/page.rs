@@ -7,13 +7,13 @@
 use mmu::Errno;
 use start_info::Mfn;
 
-use crate::frames::Kind;
-use crate::machine::Machine;
+use crate::frames::PageType;
+use crate::machine::ModelMachine;
 
-impl Machine {
+impl ModelMachine {
     /// Fills a page with zeros.
     pub(crate) fn clear_page(&mut self, mfn: Mfn) -> Result<(), Errno> {
-        let page = self.get_used(mfn, Kind::Writable)?;
+        let page = self.get_used(mfn, PageType::Writable)?;
         self.contents.fill(page, 0);
         self.put_used(page);
         Ok(())
@@ -22,7 +22,7 @@ impl Machine {
     /// Copies a page. The source is looked at first.
     pub(crate) fn copy_whole_page(&mut self, target: Mfn, source: Mfn) -> Result<(), Errno> {
         let source = self.own_frame(source).ok_or(Errno::EINVAL)?;
-        let target = self.get_used(target, Kind::Writable)?;
+        let target = self.get_used(target, PageType::Writable)?;
         self.contents.copy(source, target);
         self.put_used(target);
         Ok(())

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use start_info::ENTRIES;
 
-use crate::guest::{Domain, Guest};
+use crate::guest::{Domain, GuestConfig};
 
 /// 4 MiB: the mapping ends on a multiple (xen.h, item 2).
 const ALIGNMENT: u64 = 1024;
@@ -66,7 +66,7 @@ impl std::error::Error for TooSmall {}
 
 impl Places {
     /// Plans the memory of a guest.
-    pub(crate) fn of(guest: &Guest) -> Result<Self, TooSmall> {
+    pub(crate) fn of(guest: &GuestConfig) -> Result<Self, TooSmall> {
         let list_pages = (guest.pages * 8).div_ceil(4096);
         let ramdisk_pages = guest.ramdisk.as_ref().map_or(0, |ramdisk| ramdisk.len.div_ceil(4096));
         let image = guest.image_start..guest.image_start + guest.image_pages;
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_source_documents_guest_has_its_list_where_xl_printed_it() {
-        let places = Places::of(&Guest::of_the_source_document()).unwrap();
+        let places = Places::of(&GuestConfig::of_the_source_document()).unwrap();
         let address = |page: u64| 0xffff_ffff_8000_0000 + page * 4096;
         assert_eq!(address(places.list.start), 0xffff_ffff_925c_7000);
         assert_eq!(address(places.list.end), 0xffff_ffff_a25c_7000);
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn the_mapping_ends_on_4_mib_with_512_kib_behind_the_stack() {
         for image_pages in 1..3000 {
-            let places = Places::of(&Guest { image_pages, ..Guest::new(1 << 16) }).unwrap();
+            let places = Places::of(&GuestConfig { image_pages, ..GuestConfig::new(1 << 16) }).unwrap();
             assert!(places.end.is_multiple_of(1024) && places.end - places.stack > 128);
             assert!(places.end - places.stack <= 128 + 1024);
             assert_eq!(places.tables.end - places.tables.start, 3 + places.end.div_ceil(512));
@@ -173,16 +173,17 @@ mod tests {
     #[test]
     fn the_first_page_behind_a_small_dom0_is_the_end_of_a_power_of_two() {
         // Seen on Xen 4.17: a mapping of 4 MiB puts a ramdisk at page 0x400, one of 12 MiB takes 16 MiB.
-        let guest = Guest { image_start: 0x100, image_pages: 10, ..Guest::dom0(1 << 16) }.with_notes();
+        let guest =
+            GuestConfig { image_start: 0x100, image_pages: 10, ..GuestConfig::dom0(1 << 16) }.with_notes();
         let places = Places::of(&guest.clone().with_ramdisk(Ramdisk::zeros(1))).unwrap();
         assert_eq!((places.end, places.ramdisk.unwrap().start), (0x400, 0x400));
-        let guest = Guest { image_start: 0x800, ..guest }.with_ramdisk(Ramdisk::zeros(1));
+        let guest = GuestConfig { image_start: 0x800, ..guest }.with_ramdisk(Ramdisk::zeros(1));
         let places = Places::of(&guest).unwrap();
         assert_eq!((places.end, places.ramdisk.unwrap().start), (0xc00, 0x1000));
     }
 
     #[test]
     fn too_little_memory_is_said() {
-        assert_eq!(Places::of(&Guest::new(0x1000)), Err(TooSmall { needed: 0x1400, limit: 0x1000 }));
+        assert_eq!(Places::of(&GuestConfig::new(0x1000)), Err(TooSmall { needed: 0x1400, limit: 0x1000 }));
     }
 }

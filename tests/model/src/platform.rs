@@ -6,11 +6,11 @@
 //! not been written over.
 
 use mmu::{Errno, FixmapPage, RamdiskPages, Region, layout::KERNEL_MAP};
-use p2m::{SharedPage, Window};
+use p2m::{LinearMap, SharedPage};
 use start_info::MemoryMap;
 use xen_guest::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
 
-use crate::machine::Machine;
+use crate::machine::ModelMachine;
 
 /// Words of shared_info (arch-x86/xen.h, `struct arch_shared_info`, from byte 0xc10 on).
 pub(crate) const MAX_PFN: usize = 0xc10 / 8;
@@ -19,9 +19,9 @@ pub(crate) const P2M_CR3: usize = 0xc28 / 8;
 pub(crate) const P2M_VADDR: usize = 0xc30 / 8;
 pub(crate) const P2M_GENERATION: usize = 0xc38 / 8;
 
-impl Simulated for Machine {}
+impl Simulated for ModelMachine {}
 
-impl Platform for Machine {
+impl Platform for ModelMachine {
     fn write_console(&mut self, text: &str) {
         if let Some(at) = self.ring_at {
             // The ring's producer index is written for every piece of text.
@@ -68,12 +68,12 @@ impl Platform for Machine {
 
     fn memory_map(&mut self, of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
         let entries = match of {
-            MapOf::Machine => Machine::machine_memory_map(self, Some(usize::MAX)),
-            MapOf::Domain => Machine::memory_map(self, usize::MAX),
+            MapOf::Machine => ModelMachine::machine_memory_map(self, Some(usize::MAX)),
+            MapOf::Domain => ModelMachine::memory_map(self, usize::MAX),
         };
         match entries {
             Ok(entries) => {
-                let map = MemoryMap::of_entries(entries.iter().copied())?;
+                let map = MemoryMap::from_entries(entries.iter().copied())?;
                 // Kept for ever, as the guest's own is.
                 Ok(Some(Box::leak(Box::new(map))))
             }
@@ -82,7 +82,7 @@ impl Platform for Machine {
         }
     }
 
-    fn ramdisk(&self, window: &Window, ramdisk: &RamdiskPages) -> Option<&'static [u8]> {
+    fn ramdisk(&self, window: &LinearMap, ramdisk: &RamdiskPages) -> Option<&'static [u8]> {
         for (offset, pfn) in (0..).zip(ramdisk.pfns().iter()) {
             let address = window.address(pfn)?.as_u64();
             self.check_ramdisk_page(offset, address);
@@ -135,7 +135,7 @@ impl Platform for Machine {
     }
 }
 
-impl Machine {
+impl ModelMachine {
     /// A module is entered in its code, and a trap there would be told with its name.
     fn check_entered(&self, entry: &EntryPoint) {
         let address = entry.address().as_u64();

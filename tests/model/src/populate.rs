@@ -9,10 +9,10 @@ use start_info::{Mfn, Pfn};
 
 use crate::errno::E2BIG;
 use crate::guest::Domain;
-use crate::machine::Machine;
+use crate::machine::ModelMachine;
 use crate::trace::MemoryCommand;
 
-impl Machine {
+impl ModelMachine {
     /// Takes a frame for each page and returns those that were given, for the first pages. What they hold is undefined.
     #[must_use = "Xen may stop anywhere"]
     pub fn populate(&mut self, pages: &[Pfn]) -> Vec<Mfn> {

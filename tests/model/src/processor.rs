@@ -7,9 +7,9 @@
 use mmu::Errno;
 
 use crate::errno::{EEXIST, ENOENT};
-use crate::machine::Machine;
+use crate::machine::ModelMachine;
 use crate::sched::POWEROFF;
-use crate::trace::{Call, Plain};
+use crate::trace::{Plain, TracedCall};
 
 /// Commands (public/vcpu.h, `VCPUOP_*`).
 const INITIALISE: u32 = 0;
@@ -24,14 +24,14 @@ const LAST: u32 = 13;
 /// The shortest period of a timer, in nanoseconds.
 const SHORTEST: u64 = 1_000_000;
 
-impl Machine {
+impl ModelMachine {
     /// Makes the hypercall `vcpu_op` with a command, a processor and a number, and returns the answer.
     ///
     /// # Errors
     /// `ENOENT` for another processor than 0, `EEXIST` if it is to be made, `EINVAL` for a period that is too short or its
     /// physical number, `ENOSYS` for a command that there is not.
     pub fn processor_operation(&mut self, command: u32, processor: u32, argument: u64) -> Result<u64, Errno> {
-        let call = Call::Plain { call: Plain::VcpuOp, command };
+        let call = TracedCall::Plain { call: Plain::VcpuOp, command };
         self.carry_out_one(call, |machine| {
             if processor != 0 {
                 return Err(ENOENT);

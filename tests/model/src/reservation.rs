@@ -11,14 +11,14 @@ use mmu::Errno;
 use start_info::Mfn;
 
 use crate::errno::ENXIO;
-use crate::frames::{Owner, Record};
-use crate::machine::Machine;
-use crate::trace::{Call, MemoryCommand};
+use crate::frames::{Owner, PageInfo};
+use crate::machine::ModelMachine;
+use crate::trace::{MemoryCommand, TracedCall};
 
 /// The most extents of a call: their number goes into the command (common/memory.c, `MEMOP_EXTENT_SHIFT`).
-pub(crate) const MOST_EXTENTS: usize = u32::MAX as usize >> 6;
+pub(crate) const MAX_EXTENTS: usize = u32::MAX as usize >> 6;
 
-impl Machine {
+impl ModelMachine {
     /// Returns how many frames the guest has.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl Machine {
     }
 
     fn ask(&mut self, command: MemoryCommand) -> Result<(), Errno> {
-        self.carry_out_one(Call::Memory { command, count: 1 }, |_| Ok(()))
+        self.carry_out_one(TracedCall::Memory { command, count: 1 }, |_| Ok(()))
     }
 
     /// Gives frames back and returns how many of them, the first ones, are done.
@@ -64,8 +64,8 @@ impl Machine {
         order: u32,
         one: impl FnMut(&mut Self, usize) -> Result<(), Errno>,
     ) -> usize {
-        let extents = if count > MOST_EXTENTS || order > self.largest_order() { 0 } else { count };
-        let call = Call::Memory { command, count };
+        let extents = if count > MAX_EXTENTS || order > self.largest_order() { 0 } else { count };
+        let call = TracedCall::Memory { command, count };
         self.carry_out_some(call, extents, one).map_or_else(|stopped| stopped.done, |()| extents)
     }
 
@@ -75,7 +75,7 @@ impl Machine {
         // stricter: Xen also lets go of shared_info.
         let frame =
             self.frame(mfn).filter(|&frame| self.frames.get(frame).owner() == Owner::Guest).ok_or(ENXIO)?;
-        self.change(frame, Record::leaving);
+        self.change(frame, PageInfo::leaving);
         if self.frames.get(frame).references() == 0 {
             self.free(frame);
         }

@@ -10,23 +10,23 @@
 use mmu::Errno;
 
 use crate::event::VALID_PORTS;
-use crate::machine::Machine;
-use crate::trace::{Call, Plain};
+use crate::machine::ModelMachine;
+use crate::trace::{Plain, TracedCall};
 
 /// Commands (public/sched.h, `SCHEDOP_*`).
 const LAST: u32 = xen_sys::SCHEDOP_pin_override;
 /// The reason of a guest that ended well.
 pub(crate) const POWEROFF: u8 = 0;
 /// The most ports one can wait for.
-const MOST_PORTS: usize = 128;
+const MAX_PORTS: usize = 128;
 
-impl Machine {
+impl ModelMachine {
     /// Makes the hypercall `sched_op` with a command and, for a shutdown, its reason.
     ///
     /// # Errors
     /// `ENOSYS` for a command that there is not.
     pub fn sched_operation(&mut self, command: u32, reason: u32) -> Result<(), Errno> {
-        self.carry_out_one(Call::Plain { call: Plain::SchedOp, command }, |machine| match command {
+        self.carry_out_one(TracedCall::Plain { call: Plain::SchedOp, command }, |machine| match command {
             xen_sys::SCHEDOP_yield | xen_sys::SCHEDOP_block => Ok(()),
             xen_sys::SCHEDOP_shutdown => {
                 machine.stopped = Some(reason as u8);
@@ -42,8 +42,8 @@ impl Machine {
     /// # Errors
     /// `EINVAL` for too many ports, or one that Xen has no record of.
     pub fn poll(&mut self, ports: &[u32]) -> Result<(), Errno> {
-        let call = Call::Plain { call: Plain::SchedOp, command: xen_sys::SCHEDOP_poll };
-        let valid = ports.len() <= MOST_PORTS && ports.iter().all(|&port| port < VALID_PORTS);
+        let call = TracedCall::Plain { call: Plain::SchedOp, command: xen_sys::SCHEDOP_poll };
+        let valid = ports.len() <= MAX_PORTS && ports.iter().all(|&port| port < VALID_PORTS);
         self.carry_out_one(call, |_| if valid { Ok(()) } else { Err(Errno::EINVAL) })
     }
 

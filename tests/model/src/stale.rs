@@ -8,18 +8,18 @@
 
 use std::collections::HashMap;
 
-use crate::frames::Frame;
+use crate::frames::FrameIndex;
 use crate::pte::Pte;
 
 /// The old values of changed entries, by table and index.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stale {
-    entries: HashMap<(Frame, usize), Pte>,
+    entries: HashMap<(FrameIndex, usize), Pte>,
 }
 
 impl Stale {
     /// Takes note that an L1 entry changed. The oldest value counts: it is what a processor may have seen.
-    pub(crate) fn note(&mut self, table: Frame, index: usize, old: Pte, new: Pte) {
+    pub(crate) fn note(&mut self, table: FrameIndex, index: usize, old: Pte, new: Pte) {
         let same = old.mfn() == new.mfn() && old.is_writable() == new.is_writable();
         if old.is_present() && !same {
             self.entries.entry((table, index)).or_insert(old);
@@ -27,7 +27,7 @@ impl Stale {
     }
 
     /// Forgets one entry: its address was flushed.
-    pub(crate) fn flush_entry(&mut self, table: Frame, index: usize) {
+    pub(crate) fn flush_entry(&mut self, table: FrameIndex, index: usize) {
         self.entries.remove(&(table, index));
     }
 
@@ -38,19 +38,19 @@ impl Stale {
 
     /// Returns a number for all that is noted.
     pub(crate) fn fingerprint(&self) -> u64 {
-        let one = |((table, index), old): (&(Frame, usize), &Pte)| {
+        let one = |((table, index), old): (&(FrameIndex, usize), &Pte)| {
             (table.number() as u64 * 1024 + *index as u64 + 1).wrapping_mul(old.0.wrapping_mul(2) | 1)
         };
         self.entries.iter().map(one).fold(0, u64::wrapping_add)
     }
 
     /// Returns the translations that a processor may still hold, each with its table and index.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (Frame, usize, Pte)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (FrameIndex, usize, Pte)> {
         self.entries.iter().map(|(&(table, index), &old)| (table, index, old))
     }
 
     /// Returns what a processor may still hold in place of an entry.
-    pub(crate) fn old(&self, table: Frame, index: usize) -> Option<Pte> {
+    pub(crate) fn old(&self, table: FrameIndex, index: usize) -> Option<Pte> {
         if self.entries.is_empty() { None } else { self.entries.get(&(table, index)).copied() }
     }
 }

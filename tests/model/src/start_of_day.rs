@@ -7,8 +7,8 @@
 use kit::start_info::StartInfo;
 
 use crate::builder::VIRT_BASE;
-use crate::guest::{Domain, Guest};
-use crate::machine::Machine;
+use crate::guest::{Domain, GuestConfig};
+use crate::machine::ModelMachine;
 use crate::plan::Places;
 
 pub(crate) const XENSTORE_PORT: u32 = 1;
@@ -21,7 +21,7 @@ const FLAGS_OF_DOM0: u32 = 0x303;
 const RAMDISK_BY_PFN: u32 = 0x8;
 
 /// Writes the page.
-pub(crate) fn page(guest: &Guest, places: &Places, machine: &Machine) -> Box<[u8; 4096]> {
+pub(crate) fn page(guest: &GuestConfig, places: &Places, machine: &ModelMachine) -> Box<[u8; 4096]> {
     let dom0 = guest.domain == Domain::Dom0;
     let address = |pfn: u64| VIRT_BASE + pfn * 4096;
     let mfn = |pfn: Option<u64>| pfn.and_then(|pfn| machine.built_mfn(pfn)).map_or(0, |mfn| mfn.get());

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 
-use crate::frames::Frame;
+use crate::frames::FrameIndex;
 use crate::pte::Pte;
 
 const ENTRIES: usize = 1024;
@@ -15,7 +15,7 @@ const ENTRIES: usize = 1024;
 /// A remembered translation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Translation {
-    pub(crate) frame: Frame,
+    pub(crate) frame: FrameIndex,
     pub(crate) writable: bool,
     /// What a processor may still go by instead.
     pub(crate) old: Option<Pte>,
@@ -38,7 +38,7 @@ pub(crate) struct Tlb {
 impl Tlb {
     /// Makes a TLB that remembers nothing.
     pub(crate) fn new() -> Self {
-        let translation = Translation { frame: Frame::numbered(0), writable: false, old: None };
+        let translation = Translation { frame: FrameIndex::numbered(0), writable: false, old: None };
         let entry = Entry { page: 0, generation: 0, translation };
         Self { entries: (0..ENTRIES).map(|_| Cell::new(entry)).collect(), generation: 1 }
     }
@@ -72,8 +72,8 @@ mod tests {
     fn what_was_flushed_is_forgotten() {
         let mut tlb = Tlb::new();
         assert!(tlb.find(0).is_none());
-        tlb.remember(5, Translation { frame: Frame::numbered(9), writable: true, old: None });
-        assert_eq!(tlb.find(5).map(|found| found.frame), Some(Frame::numbered(9)));
+        tlb.remember(5, Translation { frame: FrameIndex::numbered(9), writable: true, old: None });
+        assert_eq!(tlb.find(5).map(|found| found.frame), Some(FrameIndex::numbered(9)));
         assert!(tlb.find(5 + ENTRIES as u64).is_none());
         tlb.flush();
         assert!(tlb.find(5).is_none());

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use start_info::{ENTRIES, Mfn};
 
-use crate::machine::Machine;
+use crate::machine::ModelMachine;
 use crate::platform::{FRAME_LIST_LIST, MAX_PFN, P2M_CR3, P2M_GENERATION, P2M_VADDR};
 use crate::pte::Pte;
 use crate::walk::index;
@@ -24,7 +24,7 @@ const THREE_LEVEL_REACH: u64 = ENTRIES * ENTRIES * ENTRIES;
 ///
 /// # Errors
 /// The first thing the toolstack would stumble over, in words.
-pub fn check(machine: &Machine) -> Result<(), String> {
+pub fn check(machine: &ModelMachine) -> Result<(), String> {
     let info = |word: usize| machine.peek(machine.shared_info(), word).unwrap_or_default();
     let max_pfn = info(MAX_PFN);
     if max_pfn != machine.pages_now() {
@@ -37,7 +37,7 @@ pub fn check(machine: &Machine) -> Result<(), String> {
     linear(machine, info(P2M_CR3), info(P2M_VADDR))
 }
 
-fn three_levels(machine: &Machine, top: u64) -> Result<(), String> {
+fn three_levels(machine: &ModelMachine, top: u64) -> Result<(), String> {
     let pages = machine.pages_now();
     if pages > THREE_LEVEL_REACH {
         // Too large for it: it must not look valid.
@@ -59,7 +59,7 @@ fn three_levels(machine: &Machine, top: u64) -> Result<(), String> {
     Ok(())
 }
 
-fn linear(machine: &Machine, cr3: u64, start: u64) -> Result<(), String> {
+fn linear(machine: &ModelMachine, cr3: u64, start: u64) -> Result<(), String> {
     let pages = machine.pages_now();
     let leaves = pages.div_ceil(ENTRIES);
     let last = start + leaves * 4096 - 1;
@@ -89,7 +89,7 @@ fn linear(machine: &Machine, cr3: u64, start: u64) -> Result<(), String> {
 }
 
 /// Confirms that a number is a frame the guest owns, known to the M2P.
-fn frame(machine: &Machine, number: u64, what: &str) -> Result<Mfn, String> {
+fn frame(machine: &ModelMachine, number: u64, what: &str) -> Result<Mfn, String> {
     Mfn::try_new(number)
         .ok()
         .filter(|&mfn| machine.held_pfn(mfn).is_some())
@@ -99,7 +99,7 @@ fn frame(machine: &Machine, number: u64, what: &str) -> Result<Mfn, String> {
 /// Leaves without any memory, and what they say of their pages: a tree has one for many runs of pages.
 type Known = HashSet<(Mfn, bool)>;
 
-fn leaf_is_right(machine: &Machine, known: &mut Known, leaf: Mfn, number: u64) -> Result<(), String> {
+fn leaf_is_right(machine: &ModelMachine, known: &mut Known, leaf: Mfn, number: u64) -> Result<(), String> {
     let first = number * ENTRIES;
     let alike = machine.device_run_end(first) >= first + ENTRIES
         && machine.held(first..first + ENTRIES).next().is_none();

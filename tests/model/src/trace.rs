@@ -5,13 +5,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use mmu::Stopped;
+use mmu::Partial;
 
 const KEPT: usize = 32;
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
+pub enum TracedCall {
     /// `mmu_update`.
     Update {
         /// How many requests.
@@ -104,7 +104,7 @@ pub enum MemoryCommand {
     Exchange = 11,
 }
 
-impl Call {
+impl TracedCall {
     const fn letter(&self) -> char {
         match self {
             Self::Update { .. } => 'U',
@@ -126,33 +126,35 @@ pub struct Traced {
     /// How many hypercalls came before.
     pub number: u64,
     /// What was asked.
-    pub call: Call,
+    pub call: TracedCall,
     /// What came of it.
-    pub result: Result<(), Stopped>,
+    pub result: Result<(), Partial>,
 }
 
 impl fmt::Display for Traced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:>6} ", self.number)?;
         match self.call {
-            Call::Update { count, last: (address, value) } => {
+            TracedCall::Update { count, last: (address, value) } => {
                 write!(f, "mmu_update x{count}, the last {address:#x} := {value:#x}")?;
             }
-            Call::Extended { count, first: (command, argument) } => {
+            TracedCall::Extended { count, first: (command, argument) } => {
                 write!(f, "mmuext_op x{count}, the first {command}({argument:#x})")?;
             }
-            Call::Mapping { address, value } => write!(f, "update_va_mapping {address:#x} := {value:#x}")?,
-            Call::Gdt { entries } => write!(f, "set_gdt with {entries} descriptors")?,
-            Call::Memory { command, count } => write!(f, "memory_op {command:?} x{count}")?,
-            Call::Multicall { count } => write!(f, "multicall x{count}")?,
-            Call::Plain { call, command } => write!(f, "{call:?} {command}")?,
-            Call::Descriptor { address, value } => {
+            TracedCall::Mapping { address, value } => {
+                write!(f, "update_va_mapping {address:#x} := {value:#x}")?
+            }
+            TracedCall::Gdt { entries } => write!(f, "set_gdt with {entries} descriptors")?,
+            TracedCall::Memory { command, count } => write!(f, "memory_op {command:?} x{count}")?,
+            TracedCall::Multicall { count } => write!(f, "multicall x{count}")?,
+            TracedCall::Plain { call, command } => write!(f, "{call:?} {command}")?,
+            TracedCall::Descriptor { address, value } => {
                 write!(f, "update_descriptor {address:#x} := {value:#x}")?;
             }
         }
         match self.result {
             Ok(()) => Ok(()),
-            Err(Stopped { done, errno }) => write!(f, ": {errno} after {done}"),
+            Err(Partial { done, errno }) => write!(f, ": {errno} after {done}"),
         }
     }
 }

@@ -8,17 +8,17 @@
 
 use mmu::Errno;
 
-use crate::machine::Machine;
-use crate::trace::{Call, Plain};
+use crate::machine::ModelMachine;
+use crate::trace::{Plain, TracedCall};
 
-impl Machine {
+impl ModelMachine {
     /// Makes the hypercall `set_trap_table` with vectors and addresses of handlers; an address of 0 is the end. No table
     /// clears all.
     ///
     /// # Errors
     /// `EINVAL` for an address that is not canonical; `EFAULT` if the end is missing.
     pub fn set_trap_table(&mut self, traps: Option<&[(u8, u64)]>) -> Result<(), Errno> {
-        let call = Call::Plain { call: Plain::SetTrapTable, command: 0 };
+        let call = TracedCall::Plain { call: Plain::SetTrapTable, command: 0 };
         self.carry_out_one(call, |machine| {
             let Some(traps) = traps else {
                 machine.traps.clear();

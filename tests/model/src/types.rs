@@ -13,8 +13,8 @@
 use mmu::Errno;
 use start_info::Mfn;
 
-use crate::frames::{Found, Frame, Kind, Owner, Record};
-use crate::machine::Machine;
+use crate::frames::{Found, FrameIndex, Owner, PageInfo, PageType};
+use crate::machine::ModelMachine;
 use crate::pte::Pte;
 
 /// The top-level entries that are Xen's (asm/config.h, `ROOT_PAGETABLE_FIRST_XEN_SLOT` and `_LAST_`).
@@ -24,26 +24,26 @@ const M2P_SLOT: usize = 256;
 /// What get_page_from_l1e compares with for INVALID_MFN.
 const ALL_ONES: u64 = (1 << 40) - 1;
 
-impl Machine {
+impl ModelMachine {
     /// Takes a reference to a frame as a table of `level` (mm.c, `get_page_and_type_from_mfn`).
-    pub(crate) fn get_table(&mut self, mfn: Mfn, level: u8) -> Result<Frame, Errno> {
-        self.get_used(mfn, Kind::Table(level))
+    pub(crate) fn get_table(&mut self, mfn: Mfn, level: u8) -> Result<FrameIndex, Errno> {
+        self.get_used(mfn, PageType::Table(level))
     }
 
     /// Takes a reference to a frame that is to be used as something.
-    pub(crate) fn get_used(&mut self, mfn: Mfn, kind: Kind) -> Result<Frame, Errno> {
+    pub(crate) fn get_used(&mut self, mfn: Mfn, kind: PageType) -> Result<FrameIndex, Errno> {
         let frame = self.own_frame(mfn).ok_or(Errno::EINVAL)?;
         self.get_type(frame, kind)?;
-        self.change(frame, Record::held_once_more);
+        self.change(frame, PageInfo::held_once_more);
         Ok(frame)
     }
 
     /// Drops what [`Self::get_used`] took (mm.c, `put_page_and_type`).
-    pub(crate) fn put_used(&mut self, frame: Frame) {
-        self.change(frame, Record::used_once_less);
+    pub(crate) fn put_used(&mut self, frame: FrameIndex) {
+        self.change(frame, PageInfo::used_once_less);
         let record = self.frames.get(frame);
         if record.count() == 0
-            && let Kind::Table(level) = record.kind()
+            && let PageType::Table(level) = record.kind()
         {
             self.demote(frame, level);
         }
@@ -51,8 +51,8 @@ impl Machine {
     }
 
     /// Drops a reference (mm.c, `put_page`). The last one to a frame that was given back frees it.
-    fn put(&mut self, frame: Frame) {
-        self.change(frame, Record::held_once_less);
+    fn put(&mut self, frame: FrameIndex) {
+        self.change(frame, PageInfo::held_once_less);
         let record = self.frames.get(frame);
         if record.is_leaving() && record.references() == 0 {
             self.free(frame);
@@ -110,8 +110,8 @@ impl Machine {
         let held = record.held_once_more();
         let taken = match (pte.is_writable(), record.count(), record.kind()) {
             (false, ..) => held,
-            (true, 0, _) => held.used_once_as(Kind::Writable),
-            (true, _, Kind::Writable) => held.used_once_more(),
+            (true, 0, _) => held.used_once_as(PageType::Writable),
+            (true, _, PageType::Writable) => held.used_once_more(),
             // "Could not get page type PGT_writable_page": a live table, or descriptors in use.
             (true, ..) => return Err(Errno::EBUSY),
         };
@@ -120,31 +120,31 @@ impl Machine {
     }
 
     /// Counts one more use of a frame as something (mm.c, `_get_page_type`).
-    fn get_type(&mut self, frame: Frame, kind: Kind) -> Result<(), Errno> {
+    fn get_type(&mut self, frame: FrameIndex, kind: PageType) -> Result<(), Errno> {
         let record = self.frames.get(frame);
         if record.count() == 0 {
-            if record.kind() == Kind::Writable && kind != Kind::Writable {
+            if record.kind() == PageType::Writable && kind != PageType::Writable {
                 // Xen flushes where a writable translation of what becomes a table may be left.
                 self.stale.flush();
             }
             // The type changes first and the contents are checked then: a table that maps itself writable is caught.
             self.frames.set(frame, record.used_once_as(kind));
             let checked = match kind {
-                Kind::Table(level) => self.promote(frame, level),
-                Kind::Descriptors => self.check_descriptors(frame),
-                Kind::Writable | Kind::None => Ok(()),
+                PageType::Table(level) => self.promote(frame, level),
+                PageType::Descriptors => self.check_descriptors(frame),
+                PageType::Writable | PageType::None => Ok(()),
             };
-            return checked.inspect_err(|_| self.change(frame, Record::used_once_less));
+            return checked.inspect_err(|_| self.change(frame, PageInfo::used_once_less));
         }
         if record.kind() != kind {
             return Err(Errno::EINVAL);
         }
-        self.change(frame, Record::used_once_more);
+        self.change(frame, PageInfo::used_once_more);
         Ok(())
     }
 
     /// Checks all entries of a table (mm.c, `promote_l1_table` to `promote_l4_table`).
-    fn promote(&mut self, frame: Frame, level: u8) -> Result<(), Errno> {
+    fn promote(&mut self, frame: FrameIndex, level: u8) -> Result<(), Errno> {
         let mut words = self.contents.words(frame);
         let mut refused = None;
         for (index, word) in words.iter_mut().enumerate() {
@@ -180,7 +180,7 @@ impl Machine {
     }
 
     /// Drops what a table's entries held (mm.c, `demote_l1_table` to `demote_l4_table`). The words stay.
-    fn demote(&mut self, frame: Frame, level: u8) {
+    fn demote(&mut self, frame: FrameIndex, level: u8) {
         let words = self.contents.words(frame);
         for (index, &word) in words.iter().enumerate() {
             if Pte(word).is_present() && (level < 4 || !XEN_SLOTS.contains(&index)) {
@@ -200,7 +200,7 @@ impl Machine {
     }
 
     /// Gives a top-level table its M2P, for reading (mm.c, `fill_ro_mpt`).
-    pub(crate) fn fill_m2p_slot(&mut self, root: Frame) {
+    pub(crate) fn fill_m2p_slot(&mut self, root: FrameIndex) {
         let word = self.xens_frame(M2P_SLOT) << 12 | 0x8000_0000_0000_0025;
         self.contents.set(root, M2P_SLOT, word);
     }
@@ -218,7 +218,7 @@ impl Machine {
         }
     }
 
-    pub(crate) fn change(&mut self, frame: Frame, how: impl FnOnce(Record) -> Record) {
+    pub(crate) fn change(&mut self, frame: FrameIndex, how: impl FnOnce(PageInfo) -> PageInfo) {
         self.frames.set(frame, how(self.frames.get(frame)));
     }
 }

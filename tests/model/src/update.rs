@@ -9,8 +9,8 @@
 use mmu::Errno;
 use start_info::{Maddr, Mfn};
 
-use crate::frames::{Frame, Kind};
-use crate::machine::Machine;
+use crate::frames::{FrameIndex, PageType};
+use crate::machine::ModelMachine;
 use crate::pte::{ACCESSED, DIRTY, Pte};
 use crate::types::XEN_SLOTS;
 use crate::walk::index;
@@ -20,7 +20,7 @@ const MACHPHYS: u64 = 1;
 const PRESERVE_AD: u64 = 2;
 const NO_TRANSLATE: u64 = 3;
 
-impl Machine {
+impl ModelMachine {
     /// Carries out one request of `mmu_update`.
     pub(crate) fn update(&mut self, target: u64, value: u64) -> Result<(), Errno> {
         let command = target % 8;
@@ -53,7 +53,7 @@ impl Machine {
         let record = self.frames.get(frame);
         let index = (address.get() % start_info::PAGE_SIZE / 8) as usize;
         match record.kind() {
-            Kind::Table(level) if record.count() > 0 => {
+            PageType::Table(level) if record.count() > 0 => {
                 let kept = if preserve { self.contents.word(frame, index) & (ACCESSED | DIRTY) } else { 0 };
                 self.modify(level, frame, index, Pte(value | kept))
             }
@@ -62,7 +62,7 @@ impl Machine {
         }
     }
 
-    fn modify(&mut self, level: u8, table: Frame, index: usize, new: Pte) -> Result<(), Errno> {
+    fn modify(&mut self, level: u8, table: FrameIndex, index: usize, new: Pte) -> Result<(), Errno> {
         if level == 4 && XEN_SLOTS.contains(&index) {
             // "L4 update in Xen-private area"
             return Err(Errno::EINVAL);

@@ -9,14 +9,14 @@
 use start_info::Mfn;
 use std::fmt;
 
-use crate::frames::Frame;
-use crate::machine::Machine;
+use crate::frames::FrameIndex;
+use crate::machine::ModelMachine;
 use crate::pte::Pte;
 use crate::types::XEN_SLOTS;
 
 /// Why an address has no leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unmapped {
+pub enum NotMapped {
     /// The address is in Xen's part of the address space.
     Xens,
     /// The address has too many bits.
@@ -27,7 +27,7 @@ pub enum Unmapped {
     Wild(u8),
 }
 
-impl fmt::Display for Unmapped {
+impl fmt::Display for NotMapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Xens => f.write_str("it is Xen's"),
@@ -56,13 +56,13 @@ pub(crate) const fn index(address: u64, level: u8) -> usize {
     (address >> (12 + 9 * (level as u32 - 1))) as usize % 512
 }
 
-impl Machine {
+impl ModelMachine {
     /// Returns the leaf that maps `address` in the address space of the top-level table `root`.
     ///
     /// # Errors
     /// Why there is none.
-    pub fn leaf(&self, root: Mfn, address: u64) -> Result<Leaf, Unmapped> {
-        let root = self.frame(root).ok_or(Unmapped::Wild(4))?;
+    pub fn leaf(&self, root: Mfn, address: u64) -> Result<Leaf, NotMapped> {
+        let root = self.frame(root).ok_or(NotMapped::Wild(4))?;
         self.walk(root, address)
     }
 
@@ -70,40 +70,40 @@ impl Machine {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn live_leaf(&self, address: u64) -> Result<Leaf, Unmapped> {
-        self.walk(self.root.ok_or(Unmapped::Wild(4))?, address)
+    pub fn live_leaf(&self, address: u64) -> Result<Leaf, NotMapped> {
+        self.walk(self.root.ok_or(NotMapped::Wild(4))?, address)
     }
 
-    pub(crate) fn walk(&self, root: Frame, address: u64) -> Result<Leaf, Unmapped> {
+    pub(crate) fn walk(&self, root: FrameIndex, address: u64) -> Result<Leaf, NotMapped> {
         let (table, (writable, executable)) = self.descend(root, address)?;
         let pte = Pte(self.contents.word(table, index(address, 1)));
         if !pte.is_present() {
-            return Err(Unmapped::Empty(1));
+            return Err(NotMapped::Empty(1));
         }
         let (writable, executable) = (writable && pte.is_writable(), executable && pte.is_executable());
         Ok(Leaf { address: address & !0xfff, pte, writable, executable })
     }
 
     /// Returns the L1 table that covers `address`.
-    pub(crate) fn table_for(&self, root: Frame, address: u64) -> Result<Frame, Unmapped> {
+    pub(crate) fn table_for(&self, root: FrameIndex, address: u64) -> Result<FrameIndex, NotMapped> {
         self.descend(root, address).map(|(table, _)| table)
     }
 
     /// Returns the L1 table, and whether the levels above it allow writing and executing.
-    fn descend(&self, root: Frame, address: u64) -> Result<(Frame, (bool, bool)), Unmapped> {
+    fn descend(&self, root: FrameIndex, address: u64) -> Result<(FrameIndex, (bool, bool)), NotMapped> {
         if (address as i64) << 16 >> 16 != address as i64 {
-            return Err(Unmapped::NotCanonical);
+            return Err(NotMapped::NotCanonical);
         }
         if XEN_SLOTS.contains(&index(address, 4)) {
-            return Err(Unmapped::Xens);
+            return Err(NotMapped::Xens);
         }
         let (mut table, mut writable, mut executable) = (root, true, true);
         for level in (2..=4).rev() {
             let pte = Pte(self.contents.word(table, index(address, level)));
             if !pte.is_present() {
-                return Err(Unmapped::Empty(level));
+                return Err(NotMapped::Empty(level));
             }
-            table = self.frame(pte.mfn()).ok_or(Unmapped::Wild(level))?;
+            table = self.frame(pte.mfn()).ok_or(NotMapped::Wild(level))?;
             writable &= pte.is_writable();
             executable &= pte.is_executable();
         }
@@ -119,7 +119,7 @@ impl Machine {
 
     fn each_below(
         &self,
-        table: Frame,
+        table: FrameIndex,
         level: u8,
         base: u64,
         (writable, executable): (bool, bool),

@@ -21,13 +21,13 @@ use object::{
 use start_info::{Mfn, OutOfRange, PAGE_SIZE, Pfn};
 
 use crate::{
-    Entry, Error, Published, Vcpu,
+    PublishedP2m, Vcpu, WalkError, WalkedEntry,
     bytes::{u64_at, words},
 };
 
 /// One page of the guest: its own number for it and the machine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct P2mEntry {
+pub struct CoreEntry {
     /// The guest's number.
     pub pfn: Pfn,
     /// The machine's.
@@ -47,12 +47,12 @@ pub struct CoreFile {
     file: File,
     pages_offset: u64,
     /// Ascending by PFN; the index is the page's place in `.xen_pages`.
-    pages: Vec<P2mEntry>,
+    pages: Vec<CoreEntry>,
     /// Ascending by MFN, with the index into `pages`.
     by_mfn: Vec<(Mfn, usize)>,
     padding: u64,
     vcpus: Vec<Vcpu>,
-    published: Published,
+    published: PublishedP2m,
 }
 
 const HEADER_NOTE: u32 = 0x200_0001;
@@ -66,13 +66,13 @@ impl CoreFile {
     /// Opens the core at `path` and reads everything but its pages.
     ///
     /// # Errors
-    /// - [`Error::Io`], [`Error::Elf`] for a file that cannot be read or is no ELF.
-    /// - [`Error::NoSection`], [`Error::NoNote`], [`Error::SectionSize`], [`Error::Header`] for one that is no whole core of
+    /// - [`WalkError::Io`], [`WalkError::Elf`] for a file that cannot be read or is no ELF.
+    /// - [`WalkError::NoSection`], [`WalkError::NoNote`], [`WalkError::SectionSize`], [`WalkError::Header`] for one that is no whole core of
     ///   a 64-bit PV guest.
-    /// - [`Error::Unordered`], [`Error::FrameNumber`] for a P2M section that is not what the format promises.
-    /// - [`Error::NoVcpu`], [`Error::Cr3`] for a core without a vCPU, or one without a usable root.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let open = || File::open(path).map_err(|cause| Error::Io { what: "the core", cause });
+    /// - [`WalkError::Unordered`], [`WalkError::FrameNumber`] for a P2M section that is not what the format promises.
+    /// - [`WalkError::NoVcpu`], [`WalkError::Cr3`] for a core without a vCPU, or one without a usable root.
+    pub fn open(path: &Path) -> Result<Self, WalkError> {
+        let open = || File::open(path).map_err(|cause| WalkError::Io { what: "the core", cause });
         let file = open()?;
         let cache = ReadCache::new(open()?);
         let sections = Sections::parse(&cache)?;
@@ -90,10 +90,10 @@ impl CoreFile {
             .map(|(vcpu, bytes)| Vcpu::parse(vcpu, bytes))
             .collect::<Result<Vec<_>, _>>()?;
         if vcpus.is_empty() {
-            return Err(Error::NoVcpu);
+            return Err(WalkError::NoVcpu);
         }
         let published =
-            Published::parse(&shared_info).ok_or(Error::NoSection { name: ".xen_shared_info" })?;
+            PublishedP2m::parse(&shared_info).ok_or(WalkError::NoSection { name: ".xen_shared_info" })?;
         let (pages, padding) = parse_p2m(&p2m)?;
         let mut by_mfn: Vec<_> = pages.iter().enumerate().map(|(index, entry)| (entry.mfn, index)).collect();
         by_mfn.sort_unstable();
@@ -102,7 +102,7 @@ impl CoreFile {
 
     /// Returns the guest's pages by ascending PFN.
     #[must_use]
-    pub fn pages(&self) -> &[P2mEntry] {
+    pub fn pages(&self) -> &[CoreEntry] {
         &self.pages
     }
 
@@ -120,7 +120,7 @@ impl CoreFile {
 
     /// Returns what shared_info says of the P2M.
     #[must_use]
-    pub fn published(&self) -> &Published {
+    pub fn published(&self) -> &PublishedP2m {
         &self.published
     }
 
@@ -154,7 +154,7 @@ impl CoreFile {
     }
 
     /// Returns every pair of PFNs with the same frame.
-    pub fn duplicates(&self) -> impl Iterator<Item = (P2mEntry, P2mEntry)> + '_ {
+    pub fn duplicates(&self) -> impl Iterator<Item = (CoreEntry, CoreEntry)> + '_ {
         self.by_mfn
             .windows(2)
             .filter(|pair| matches!(pair, [(a, _), (b, _)] if a == b))
@@ -164,25 +164,27 @@ impl CoreFile {
     /// Reads the 512 words of a frame; `None` if the guest does not own it.
     ///
     /// # Errors
-    /// [`Error::Io`] for a read that fails.
-    pub fn read_frame(&self, mfn: Mfn) -> Result<Option<Vec<u64>>, Error> {
+    /// [`WalkError::Io`] for a read that fails.
+    pub fn read_frame(&self, mfn: Mfn) -> Result<Option<Vec<u64>>, WalkError> {
         let Some(offset) = self.offset(mfn) else { return Ok(None) };
         let mut page = [0; PAGE_SIZE as usize];
-        self.file.read_exact_at(&mut page, offset).map_err(|cause| Error::Io { what: "a page", cause })?;
+        self.file
+            .read_exact_at(&mut page, offset)
+            .map_err(|cause| WalkError::Io { what: "a page", cause })?;
         Ok(Some(words(&page).collect()))
     }
 
     /// Reads one page-table entry of a frame; `None` if the guest does not own it.
     ///
     /// # Errors
-    /// [`Error::Io`] for a read that fails.
-    pub(crate) fn read_entry(&self, mfn: Mfn, index: u64) -> Result<Option<Entry>, Error> {
+    /// [`WalkError::Io`] for a read that fails.
+    pub(crate) fn read_entry(&self, mfn: Mfn, index: u64) -> Result<Option<WalkedEntry>, WalkError> {
         let Some(offset) = self.offset(mfn) else { return Ok(None) };
         let mut word = [0; 8];
         self.file
             .read_exact_at(&mut word, offset + 8 * index)
-            .map_err(|cause| Error::Io { what: "a table entry", cause })?;
-        Ok(Some(Entry::new(u64::from_le_bytes(word))))
+            .map_err(|cause| WalkError::Io { what: "a table entry", cause })?;
+        Ok(Some(WalkedEntry::new(u64::from_le_bytes(word))))
     }
 
     fn place(&self, mfn: Mfn) -> Option<usize> {
@@ -202,8 +204,8 @@ struct Sections<'c> {
 }
 
 impl<'c> Sections<'c> {
-    fn parse(cache: &'c ReadCache<File>) -> Result<Self, Error> {
-        let elf = |cause| Error::Elf { what: "the core", cause };
+    fn parse(cache: &'c ReadCache<File>) -> Result<Self, WalkError> {
+        let elf = |cause| WalkError::Elf { what: "the core", cause };
         let header = FileHeader64::<LittleEndian>::parse(cache).map_err(elf)?;
         let kind = u64::from(header.e_type.get(LittleEndian).0);
         expect("e_type", kind, u64::from(elf::ET_CORE.0))?;
@@ -214,37 +216,37 @@ impl<'c> Sections<'c> {
         Ok(Self { table, cache })
     }
 
-    fn extent(&self, name: &'static str) -> Result<Extent, Error> {
+    fn extent(&self, name: &'static str) -> Result<Extent, WalkError> {
         let (_, section) =
-            self.table.section_by_name(LittleEndian, name.as_bytes()).ok_or(Error::NoSection { name })?;
+            self.table.section_by_name(LittleEndian, name.as_bytes()).ok_or(WalkError::NoSection { name })?;
         Ok(Extent { offset: section.sh_offset.get(LittleEndian), len: section.sh_size.get(LittleEndian) })
     }
 
     /// Reads a section that holds `count` items of `size` bytes.
-    fn sized(&self, file: &File, name: &'static str, count: u64, size: u64) -> Result<Vec<u8>, Error> {
+    fn sized(&self, file: &File, name: &'static str, count: u64, size: u64) -> Result<Vec<u8>, WalkError> {
         let extent = self.extent(name)?;
         check_size(name, extent.len, count, size)?;
         // The header note can lie; the file's length cannot, and bounds what is allocated here.
         let file_len = self.cache.len().unwrap_or(0);
         if extent.offset.checked_add(extent.len).is_none_or(|end| end > file_len) {
-            return Err(Error::SectionSize { name, found: file_len, expected: extent.len });
+            return Err(WalkError::SectionSize { name, found: file_len, expected: extent.len });
         }
         let mut bytes = vec![0; extent.len as usize];
-        file.read_exact_at(&mut bytes, extent.offset).map_err(|cause| Error::Io { what: name, cause })?;
+        file.read_exact_at(&mut bytes, extent.offset).map_err(|cause| WalkError::Io { what: name, cause })?;
         Ok(bytes)
     }
 
     /// Returns the number of vCPUs and of pages, after checking that this is a PV guest's core in the known format.
-    fn header_note(&self) -> Result<(u64, u64), Error> {
-        let elf = |cause| Error::Elf { what: ".note.Xen", cause };
+    fn header_note(&self) -> Result<(u64, u64), WalkError> {
+        let elf = |cause| WalkError::Elf { what: ".note.Xen", cause };
         let (_, section) = self
             .table
             .section_by_name(LittleEndian, b".note.Xen")
-            .ok_or(Error::NoSection { name: ".note.Xen" })?;
+            .ok_or(WalkError::NoSection { name: ".note.Xen" })?;
         let mut notes = section
             .notes(LittleEndian, self.cache)
             .map_err(elf)?
-            .ok_or(Error::NoSection { name: ".note.Xen" })?;
+            .ok_or(WalkError::NoSection { name: ".note.Xen" })?;
         let (mut header, mut format) = (None, None);
         while let Some(note) = notes.next().map_err(elf)? {
             match note.n_type(LittleEndian).0 {
@@ -254,7 +256,7 @@ impl<'c> Sections<'c> {
             }
         }
         let field = |note: Option<&[u8]>, kind, offset| {
-            note.and_then(|desc| u64_at(desc, offset)).ok_or(Error::NoNote { kind })
+            note.and_then(|desc| u64_at(desc, offset)).ok_or(WalkError::NoNote { kind })
         };
         expect("format version", field(format, FORMAT_NOTE, 0)?, FORMAT_VERSION)?;
         expect("xch_magic", field(header, HEADER_NOTE, 0)?, PV_MAGIC)?;
@@ -263,19 +265,19 @@ impl<'c> Sections<'c> {
     }
 }
 
-fn expect(field: &'static str, found: u64, expected: u64) -> Result<(), Error> {
-    if found == expected { Ok(()) } else { Err(Error::Header { field, found, expected }) }
+fn expect(field: &'static str, found: u64, expected: u64) -> Result<(), WalkError> {
+    if found == expected { Ok(()) } else { Err(WalkError::Header { field, found, expected }) }
 }
 
-fn check_size(name: &'static str, found: u64, count: u64, size: u64) -> Result<(), Error> {
+fn check_size(name: &'static str, found: u64, count: u64, size: u64) -> Result<(), WalkError> {
     let expected = count.saturating_mul(size);
-    if found == expected { Ok(()) } else { Err(Error::SectionSize { name, found, expected }) }
+    if found == expected { Ok(()) } else { Err(WalkError::SectionSize { name, found, expected }) }
 }
 
 /// Returns the pages and the number of padding pairs behind them.
-fn parse_p2m(section: &[u8]) -> Result<(Vec<P2mEntry>, u64), Error> {
-    let frame = |cause: OutOfRange| Error::FrameNumber { what: ".xen_p2m", cause };
-    let mut pages: Vec<P2mEntry> = Vec::with_capacity(section.len() / P2M_ENTRY_SIZE as usize);
+fn parse_p2m(section: &[u8]) -> Result<(Vec<CoreEntry>, u64), WalkError> {
+    let frame = |cause: OutOfRange| WalkError::FrameNumber { what: ".xen_p2m", cause };
+    let mut pages: Vec<CoreEntry> = Vec::with_capacity(section.len() / P2M_ENTRY_SIZE as usize);
     let mut padding = 0;
     let mut numbers = words(section);
     while let (Some(pfn), Some(mfn)) = (numbers.next(), numbers.next()) {
@@ -284,9 +286,9 @@ fn parse_p2m(section: &[u8]) -> Result<(Vec<P2mEntry>, u64), Error> {
             continue;
         }
         let entry =
-            P2mEntry { pfn: Pfn::try_new(pfn).map_err(frame)?, mfn: Mfn::try_new(mfn).map_err(frame)? };
+            CoreEntry { pfn: Pfn::try_new(pfn).map_err(frame)?, mfn: Mfn::try_new(mfn).map_err(frame)? };
         if padding != 0 || pages.last().is_some_and(|last| last.pfn >= entry.pfn) {
-            return Err(Error::Unordered { index: pages.len() as u64 + padding });
+            return Err(WalkError::Unordered { index: pages.len() as u64 + padding });
         }
         pages.push(entry);
     }

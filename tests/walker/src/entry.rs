@@ -8,9 +8,9 @@ use start_info::{MAX_FRAMES, Mfn};
 
 /// The eight bytes of an entry, unchanged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Entry(u64);
+pub struct WalkedEntry(u64);
 
-impl Entry {
+impl WalkedEntry {
     const PRESENT: u64 = 1;
     const WRITABLE: u64 = 1 << 1;
     const LARGE: u64 = 1 << 7;
@@ -59,13 +59,13 @@ impl Entry {
     }
 }
 
-impl fmt::Debug for Entry {
+impl fmt::Debug for WalkedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "entry {:#x}", self.0)
     }
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for WalkedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.0)
     }

@@ -8,7 +8,7 @@ use start_info::{Mfn, OutOfRange};
 
 /// A file that could not be used.
 #[derive(Debug)]
-pub enum Error {
+pub enum WalkError {
     /// A read failed.
     Io {
         /// What was being read.
@@ -106,7 +106,7 @@ pub enum Error {
     },
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for WalkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { what, cause } => write!(f, "cannot read {what}: {cause}"),
@@ -138,7 +138,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
+impl std::error::Error for WalkError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { cause, .. } => Some(cause),

@@ -21,7 +21,7 @@ pub enum Aliases {
 
 /// The regions a guest's mappings may lie in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
+pub struct ExpectedTables {
     /// Where PFN 0 is in the direct map.
     pub direct_map: VirtAddr,
     /// Where PFN 0 would be in the kernel mapping.
@@ -41,7 +41,7 @@ pub struct Expected {
     pub aliases: Aliases,
 }
 
-impl Expected {
+impl ExpectedTables {
     /// Makes the layout of a guest of ours whose image and modules end at the given addresses.
     #[must_use]
     pub fn new(image_end: VirtAddr, module_end: VirtAddr) -> Self {

@@ -8,7 +8,7 @@ use std::fmt;
 use start_info::{Mfn, Pfn};
 use x86_64::VirtAddr;
 
-use crate::{Access, Leaf, Level, ListForm, ListPart, PageType, Region, Slot};
+use crate::{DumpedType, KernelAccess, Level, ListForm, ListPart, Slot, WalkedLeaf, WalkedRegion};
 
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum Finding {
     #[error("writable-table: {leaf} allows writing to an {table} table")]
     WritableTable {
         /// The mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
         /// What the frame is.
         table: Level,
     },
@@ -25,27 +25,27 @@ pub enum Finding {
     #[error("writable-gdt: {leaf} allows writing to a descriptor table")]
     WritableGdt {
         /// The mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
     },
     /// A page that is writable and executable.
     #[error("write-execute: {leaf} is writable and executable")]
     WriteExecute {
         /// The mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
     },
     /// An executable page where no code belongs.
     #[error("executable: {leaf} is executable in {region}")]
     Executable {
         /// The mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
         /// Where.
-        region: Region,
+        region: WalkedRegion,
     },
     /// A direct-map page of executable memory is writable.
     #[error("writable-alias: {leaf} is writable and executable at {code:#x}")]
     WritableAlias {
         /// The direct-map mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
         /// Where the frame is executable.
         code: VirtAddr,
     },
@@ -63,7 +63,7 @@ pub enum Finding {
     #[error("direct-map-wrong: {leaf}, but the P2M has mfn {} for the address", Maybe(*.expected))]
     DirectMapWrong {
         /// The mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
         /// The P2M's entry for the address.
         expected: Option<Mfn>,
     },
@@ -73,21 +73,21 @@ pub enum Finding {
         /// The page.
         va: VirtAddr,
         /// What its segment is for.
-        access: Access,
+        access: KernelAccess,
     },
     /// A page of the image allows another access than its segment.
     #[error("image-access: {leaf} does not allow just {expected}")]
     ImageAccess {
         /// The mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
         /// What its segment is for.
-        expected: Access,
+        expected: KernelAccess,
     },
     /// A page of the image is another frame than the P2M says.
     #[error("image-wrong: {leaf}, but the P2M has mfn {} for the address", Maybe(*.expected))]
     ImageWrong {
         /// The mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
         /// The P2M's entry for the address.
         expected: Option<Mfn>,
     },
@@ -103,17 +103,17 @@ pub enum Finding {
     #[error("unexpected: {leaf} in {region}")]
     Unexpected {
         /// The mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
         /// Where.
-        region: Region,
+        region: WalkedRegion,
     },
     /// A frame that is not the guest's is mapped outside the fixmap.
     #[error("foreign-frame: {leaf} in {region}")]
     ForeignFrame {
         /// The mapping.
-        leaf: Leaf,
+        leaf: WalkedLeaf,
         /// Where.
-        region: Region,
+        region: WalkedRegion,
     },
     /// An entry leads to a table that is not the guest's page.
     #[error("foreign-table: {slot} leads to mfn {mfn}, not the guest's")]
@@ -263,7 +263,7 @@ pub enum Finding {
         /// Its frame.
         mfn: Mfn,
         /// Xen's type.
-        found: PageType,
+        found: DumpedType,
         /// The table the walk saw; `None` for a plain page.
         walked: Option<Level>,
     },

@@ -15,11 +15,11 @@ use object::{
 use start_info::PAGE_SIZE;
 use x86_64::VirtAddr;
 
-use crate::Error;
+use crate::WalkError;
 
 /// What a page of the image may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum KernelAccess {
     /// Constants.
     Read,
     /// Data.
@@ -28,7 +28,7 @@ pub enum Access {
     Execute,
 }
 
-impl fmt::Display for Access {
+impl fmt::Display for KernelAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Read => "read-only",
@@ -44,7 +44,7 @@ pub struct Segment {
     /// Its pages.
     pub pages: Range<VirtAddr>,
     /// What they may be used for.
-    pub access: Access,
+    pub access: KernelAccess,
 }
 
 /// The parts of a kernel image.
@@ -58,20 +58,20 @@ impl Kernel {
     /// Reads the kernel at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] for a file that cannot be read, otherwise those of [`Kernel::parse`].
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::parse(&fs::read(path).map_err(|cause| Error::Io { what: "the kernel", cause })?)
+    /// [`WalkError::Io`] for a file that cannot be read, otherwise those of [`Kernel::parse`].
+    pub fn open(path: &Path) -> Result<Self, WalkError> {
+        Self::parse(&fs::read(path).map_err(|cause| WalkError::Io { what: "the kernel", cause })?)
     }
 
     /// Reads a kernel from the bytes of its file.
     ///
     /// # Errors
-    /// - [`Error::Elf`] for bytes that are no 64-bit little-endian ELF.
-    /// - [`Error::NoSegment`] if nothing is loaded.
-    /// - [`Error::SegmentAccess`] for a segment that is writable and executable.
-    /// - [`Error::SharedPage`] if segments of different access meet in a page.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let elf = |cause| Error::Elf { what: "the kernel", cause };
+    /// - [`WalkError::Elf`] for bytes that are no 64-bit little-endian ELF.
+    /// - [`WalkError::NoSegment`] if nothing is loaded.
+    /// - [`WalkError::SegmentAccess`] for a segment that is writable and executable.
+    /// - [`WalkError::SharedPage`] if segments of different access meet in a page.
+    pub fn parse(bytes: &[u8]) -> Result<Self, WalkError> {
+        let elf = |cause| WalkError::Elf { what: "the kernel", cause };
         let header = FileHeader64::<LittleEndian>::parse(bytes).map_err(elf)?;
         let mut segments = Vec::new();
         for segment in header.program_headers(LittleEndian, bytes).map_err(elf)? {
@@ -81,14 +81,14 @@ impl Kernel {
         }
         segments.sort_by_key(|segment| segment.pages.start);
         if segments.is_empty() {
-            return Err(Error::NoSegment);
+            return Err(WalkError::NoSegment);
         }
         for pair in segments.windows(2) {
             if let [low, high] = pair
                 && low.pages.end > high.pages.start
                 && low.access != high.access
             {
-                return Err(Error::SharedPage { va: high.pages.start.as_u64() });
+                return Err(WalkError::SharedPage { va: high.pages.start.as_u64() });
             }
         }
 
@@ -100,7 +100,7 @@ impl Kernel {
             let is_data = matches!(symbol.st_type(), elf::STT_OBJECT | elf::STT_NOTYPE);
             let name = symbols.symbol_name(LittleEndian, symbol).map_err(elf)?;
             let start = VirtAddr::new_truncate(symbol.st_value(LittleEndian));
-            if is_data && says_guard(name) && kernel.access(start) == Some(Access::ReadWrite) {
+            if is_data && says_guard(name) && kernel.access(start) == Some(KernelAccess::ReadWrite) {
                 kernel.guards.push(whole_pages(start.as_u64(), symbol.st_size(LittleEndian).max(1)));
             }
         }
@@ -121,7 +121,7 @@ impl Kernel {
 
     /// Returns what the page at `va` may be used for; `None` outside every segment.
     #[must_use]
-    pub fn access(&self, va: VirtAddr) -> Option<Access> {
+    pub fn access(&self, va: VirtAddr) -> Option<KernelAccess> {
         self.segments.iter().find(|segment| segment.pages.contains(&va)).map(|segment| segment.access)
     }
 
@@ -133,14 +133,14 @@ impl Kernel {
 }
 
 impl Segment {
-    fn of(segment: &elf::ProgramHeader64<LittleEndian>) -> Result<Self, Error> {
+    fn of(segment: &elf::ProgramHeader64<LittleEndian>) -> Result<Self, WalkError> {
         let va = segment.p_vaddr(LittleEndian);
         let flags = segment.p_flags(LittleEndian);
         let access = match (flags.contains(elf::PF_W), flags.contains(elf::PF_X)) {
-            (true, true) => return Err(Error::SegmentAccess { va }),
-            (true, false) => Access::ReadWrite,
-            (false, true) => Access::Execute,
-            (false, false) => Access::Read,
+            (true, true) => return Err(WalkError::SegmentAccess { va }),
+            (true, false) => KernelAccess::ReadWrite,
+            (false, true) => KernelAccess::Execute,
+            (false, false) => KernelAccess::Read,
         };
         Ok(Self { pages: whole_pages(va, segment.p_memsz(LittleEndian)), access })
     }

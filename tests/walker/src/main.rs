@@ -4,7 +4,7 @@
 
 use std::{fs, io, path::PathBuf, process::ExitCode};
 
-use core_walk::{Aliases, CoreFile, Error, Expected, Kernel, MfnDump, Report, examine};
+use core_walk::{Aliases, CoreFile, ExpectedTables, Kernel, MfnDump, Report, WalkError, examine};
 use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 use x86_64::VirtAddr;
 
@@ -43,7 +43,7 @@ struct Request {
     dump: PathBuf,
     kernel: PathBuf,
     mfndump: Option<PathBuf>,
-    expected: Expected,
+    expected: ExpectedTables,
 }
 
 impl Request {
@@ -73,17 +73,17 @@ impl Request {
             dump: dump.ok_or("missing DUMP")?,
             kernel: kernel.ok_or("missing --kernel")?,
             mfndump,
-            expected: Expected { allowed, aliases, ..Expected::new(image_end, module_end) },
+            expected: ExpectedTables { allowed, aliases, ..ExpectedTables::new(image_end, module_end) },
         }))
     }
 
-    fn run(&self) -> Result<Report, Error> {
+    fn run(&self) -> Result<Report, WalkError> {
         let core = CoreFile::open(&self.dump)?;
         let kernel = Kernel::open(&self.kernel)?;
         let listing = match &self.mfndump {
             Some(path) => {
                 let text = fs::read_to_string(path)
-                    .map_err(|cause| Error::Io { what: "the xen-mfndump listing", cause })?;
+                    .map_err(|cause| WalkError::Io { what: "the xen-mfndump listing", cause })?;
                 Some(MfnDump::parse(&text)?)
             }
             None => None,

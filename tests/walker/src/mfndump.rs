@@ -8,11 +8,11 @@
 
 use std::fmt;
 
-use crate::{Error, Level};
+use crate::{Level, WalkError};
 
 /// What Xen uses a frame for (domctl.h, `XEN_DOMCTL_PFINFO_*`, shifted down).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageType {
+pub enum DumpedType {
     /// No table.
     Plain,
     /// A table of that level, reached from a live root or pinned.
@@ -21,7 +21,7 @@ pub enum PageType {
     NotUsable(u64),
 }
 
-impl fmt::Display for PageType {
+impl fmt::Display for DumpedType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain => f.write_str("plain page"),
@@ -39,7 +39,7 @@ pub struct MfnLine {
     /// The list's entry, all ones for a hole.
     pub mfn: u64,
     /// Xen's type for the frame.
-    pub kind: PageType,
+    pub kind: DumpedType,
 }
 
 /// A whole listing.
@@ -55,22 +55,22 @@ impl MfnDump {
     /// Reads a listing.
     ///
     /// # Errors
-    /// - [`Error::MfndumpLine`] for a line of another form.
-    /// - [`Error::MfndumpCut`] for a listing without its last line.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    /// - [`WalkError::MfndumpLine`] for a line of another form.
+    /// - [`WalkError::MfndumpCut`] for a listing without its last line.
+    pub fn parse(text: &str) -> Result<Self, WalkError> {
         let mut numbered = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-        let cut = Error::MfndumpCut { lines: text.lines().count() };
+        let cut = WalkError::MfndumpCut { lines: text.lines().count() };
         if !numbered.any(|(_, line)| line.starts_with("--- Dumping P2M for domain ")) {
             return Err(cut);
         }
         let Some((number, header)) = numbered.next() else { return Err(cut) };
-        let p2m_size = p2m_size(header).ok_or(Error::MfndumpLine { line: number })?;
+        let p2m_size = p2m_size(header).ok_or(WalkError::MfndumpLine { line: number })?;
         let mut lines = Vec::new();
         for (number, line) in numbered {
             if line.starts_with("--- End of P2M for domain ") {
                 return Ok(Self { p2m_size, lines });
             }
-            lines.push(MfnLine::parse(line).ok_or(Error::MfndumpLine { line: number })?);
+            lines.push(MfnLine::parse(line).ok_or(WalkError::MfndumpLine { line: number })?);
         }
         Err(cut)
     }
@@ -96,13 +96,13 @@ fn hex(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
 }
 
-fn page_type(number: u64) -> PageType {
+fn page_type(number: u64) -> DumpedType {
     const PINNED: u64 = 8;
     let level = u8::try_from(number & !PINNED).ok().and_then(Level::from_number);
     match level {
-        Some(level) => PageType::Table(level),
-        None if number == 0 => PageType::Plain,
-        None => PageType::NotUsable(number),
+        Some(level) => DumpedType::Table(level),
+        None if number == 0 => DumpedType::Plain,
+        None => DumpedType::NotUsable(number),
     }
 }
 
@@ -121,17 +121,20 @@ mod tests {
         let dump = MfnDump::parse(LISTING).unwrap();
         assert_eq!(dump.p2m_size, 4);
         let kinds: Vec<_> = dump.lines.iter().map(|line| line.kind).collect();
-        let table = PageType::Table;
-        assert_eq!(kinds, [PageType::Plain, table(Level::L1), table(Level::L4), PageType::NotUsable(0xf)]);
-        assert_eq!(dump.lines[3], MfnLine { pfn: 3, mfn: u64::MAX, kind: PageType::NotUsable(0xf) });
+        let table = DumpedType::Table;
+        assert_eq!(
+            kinds,
+            [DumpedType::Plain, table(Level::L1), table(Level::L4), DumpedType::NotUsable(0xf)]
+        );
+        assert_eq!(dump.lines[3], MfnLine { pfn: 3, mfn: u64::MAX, kind: DumpedType::NotUsable(0xf) });
     }
 
     #[test]
     fn refuses_a_cut_listing_and_a_strange_line() {
         let cut = LISTING.split(" --- End").next().unwrap();
-        assert!(matches!(MfnDump::parse(cut), Err(Error::MfndumpCut { lines: 7 })));
+        assert!(matches!(MfnDump::parse(cut), Err(WalkError::MfndumpCut { lines: 7 })));
         let strange = LISTING.replace("(type 0x1) L1", "L1");
-        assert!(matches!(MfnDump::parse(&strange), Err(Error::MfndumpLine { line: 5 })));
-        assert!(matches!(MfnDump::parse("xc: error"), Err(Error::MfndumpCut { lines: 1 })));
+        assert!(matches!(MfnDump::parse(&strange), Err(WalkError::MfndumpLine { line: 5 })));
+        assert!(matches!(MfnDump::parse("xc: error"), Err(WalkError::MfndumpCut { lines: 1 })));
     }
 }

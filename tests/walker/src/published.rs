@@ -9,7 +9,7 @@ use crate::bytes::u64_at;
 
 /// The P2M fields of shared_info.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Published {
+pub struct PublishedP2m {
     /// Number of entries of the list, not the last PFN.
     pub max_pfn: u64,
     /// MFN of the top page of the three-level form.
@@ -22,7 +22,7 @@ pub struct Published {
     pub p2m_generation: u64,
 }
 
-impl Published {
+impl PublishedP2m {
     /// Reads the fields from a shared_info page; `None` if it is too short to hold them.
     #[must_use]
     pub fn parse(page: &[u8]) -> Option<Self> {

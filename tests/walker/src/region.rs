@@ -7,11 +7,11 @@ use std::{fmt, ops::Range};
 use start_info::{ENTRIES, PAGE_SIZE};
 use x86_64::VirtAddr;
 
-use crate::{CoreFile, Expected};
+use crate::{CoreFile, ExpectedTables};
 
 /// A part of the address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Region {
+pub enum WalkedRegion {
     /// The first page, where null pointers lead.
     PageZero,
     /// A range the caller allows.
@@ -38,7 +38,7 @@ pub enum Region {
     Elsewhere,
 }
 
-impl Region {
+impl WalkedRegion {
     /// Tells whether nothing at all may be mapped there.
     #[must_use]
     pub const fn is_forbidden(self) -> bool {
@@ -54,7 +54,7 @@ impl Region {
     }
 }
 
-impl fmt::Display for Region {
+impl fmt::Display for WalkedRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PageZero => "page zero",
@@ -77,39 +77,39 @@ impl fmt::Display for Region {
 #[derive(Debug)]
 pub(crate) struct Borders {
     /// First match wins, so a range may lie inside another one that follows.
-    ranges: Vec<(Range<VirtAddr>, Region)>,
+    ranges: Vec<(Range<VirtAddr>, WalkedRegion)>,
 }
 
 /// Bytes an L4 slot covers.
 const SLOT: u64 = 1 << 39;
 
 impl Borders {
-    pub(crate) fn new(core: &CoreFile, expected: &Expected) -> Self {
-        let Expected { direct_map, kernel_map, image, modules, fixmap, allowed, .. } = expected;
+    pub(crate) fn new(core: &CoreFile, expected: &ExpectedTables) -> Self {
+        let ExpectedTables { direct_map, kernel_map, image, modules, fixmap, allowed, .. } = expected;
         let direct_end = after(*direct_map, core.pfn_end().saturating_mul(PAGE_SIZE));
         let slots = direct_map.align_down(SLOT)..round_up(direct_end, SLOT);
-        let mut ranges = vec![(VirtAddr::zero()..after(VirtAddr::zero(), PAGE_SIZE), Region::PageZero)];
-        ranges.extend(allowed.iter().map(|range| (range.clone(), Region::Allowed)));
+        let mut ranges = vec![(VirtAddr::zero()..after(VirtAddr::zero(), PAGE_SIZE), WalkedRegion::PageZero)];
+        ranges.extend(allowed.iter().map(|range| (range.clone(), WalkedRegion::Allowed)));
         ranges.extend([
-            (*direct_map..direct_end, Region::DirectMap),
-            (slots, Region::BesideDirectMap),
-            (*kernel_map..image.start, Region::BelowImage),
-            (image.clone(), Region::Image),
-            (image.end..modules.start, Region::BehindImage),
-            (modules.clone(), Region::Modules),
-            (modules.end..fixmap.start, Region::BehindModules),
-            (fixmap.clone(), Region::Fixmap),
+            (*direct_map..direct_end, WalkedRegion::DirectMap),
+            (slots, WalkedRegion::BesideDirectMap),
+            (*kernel_map..image.start, WalkedRegion::BelowImage),
+            (image.clone(), WalkedRegion::Image),
+            (image.end..modules.start, WalkedRegion::BehindImage),
+            (modules.clone(), WalkedRegion::Modules),
+            (modules.end..fixmap.start, WalkedRegion::BehindModules),
+            (fixmap.clone(), WalkedRegion::Fixmap),
             // Last, because its place is the guest's own word: a list published behind the image is still behind the image.
-            (list_range(core), Region::P2mList),
+            (list_range(core), WalkedRegion::P2mList),
         ]);
         Self { ranges }
     }
 
-    pub(crate) fn region(&self, va: VirtAddr) -> Region {
+    pub(crate) fn region(&self, va: VirtAddr) -> WalkedRegion {
         self.ranges
             .iter()
             .find(|(range, _)| range.contains(&va))
-            .map_or(Region::Elsewhere, |(_, region)| *region)
+            .map_or(WalkedRegion::Elsewhere, |(_, region)| *region)
     }
 }
 

@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, fmt};
 use start_info::Mfn;
 
 use crate::{
-    Aliases, CoreFile, Error, Expected, Finding, Kernel, Leaf, Level, MfnDump, Region, checks,
+    Aliases, CoreFile, ExpectedTables, Finding, Kernel, Level, MfnDump, WalkError, WalkedLeaf, WalkedRegion,
+    checks,
     region::Borders,
     walk::{self, Tables},
 };
@@ -41,7 +42,7 @@ impl Findings {
 pub(crate) struct View<'v> {
     pub(crate) core: &'v CoreFile,
     pub(crate) kernel: &'v Kernel,
-    pub(crate) expected: &'v Expected,
+    pub(crate) expected: &'v ExpectedTables,
     pub(crate) tables: &'v Tables,
 }
 
@@ -65,7 +66,7 @@ pub struct Summary {
     /// Of these, executable.
     pub executable: u64,
     /// Mapped pages in each region.
-    pub regions: BTreeMap<Region, u64>,
+    pub regions: BTreeMap<WalkedRegion, u64>,
     /// Pages of the image left out as guards.
     pub guards: u64,
     /// Direct-map pages of executable memory that are writable.
@@ -73,13 +74,13 @@ pub struct Summary {
     /// Mappings of frames that are not the guest's.
     pub foreign: u64,
     /// The first of them.
-    pub foreign_leaves: Vec<Leaf>,
+    pub foreign_leaves: Vec<WalkedLeaf>,
     /// Lines of the `xen-mfndump` listing compared.
     pub mfndump_lines: u64,
 }
 
 impl Summary {
-    fn count(&mut self, leaf: &Leaf, region: Region) {
+    fn count(&mut self, leaf: &WalkedLeaf, region: WalkedRegion) {
         self.mappings += 1;
         self.writable += u64::from(leaf.writable);
         self.executable += u64::from(leaf.executable);
@@ -161,15 +162,15 @@ impl fmt::Display for Report {
 /// Runs every check over a core; the one of the listing only if there is a listing.
 ///
 /// # Errors
-/// - [`Error::Io`] for a page that cannot be read.
-/// - [`Error::RootNotDumped`] if a vCPU's root table is not among the pages.
-/// - [`Error::TooManyTables`] if the walk does not end in reasonable time.
+/// - [`WalkError::Io`] for a page that cannot be read.
+/// - [`WalkError::RootNotDumped`] if a vCPU's root table is not among the pages.
+/// - [`WalkError::TooManyTables`] if the walk does not end in reasonable time.
 pub fn examine(
     core: &CoreFile,
     kernel: &Kernel,
-    expected: &Expected,
+    expected: &ExpectedTables,
     mfndump: Option<&MfnDump>,
-) -> Result<Report, Error> {
+) -> Result<Report, WalkError> {
     let mut found = Findings::default();
     let roots = kernel_roots(core);
     let mut tables = Tables::default();
@@ -213,7 +214,12 @@ fn kernel_roots(core: &CoreFile) -> Vec<Mfn> {
     roots
 }
 
-fn check_root(view: &View<'_>, root: Mfn, summary: &mut Summary, found: &mut Findings) -> Result<(), Error> {
+fn check_root(
+    view: &View<'_>,
+    root: Mfn,
+    summary: &mut Summary,
+    found: &mut Findings,
+) -> Result<(), WalkError> {
     let borders = Borders::new(view.core, view.expected);
     let mut direct_map = checks::direct_map::DirectMap::new(view);
     let mut image = checks::image::Image::new(view);

@@ -6,7 +6,7 @@
 
 use start_info::{Maddr, Mfn, PAGE_SIZE};
 
-use crate::{Error, bytes::u64_at};
+use crate::{WalkError, bytes::u64_at};
 
 /// The frames a vCPU's context names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +32,12 @@ impl Vcpu {
     /// Reads the context `bytes` of the vCPU in place `vcpu`.
     ///
     /// # Errors
-    /// - [`Error::SectionSize`] for fewer than [`Vcpu::SIZE`] bytes.
-    /// - [`Error::Cr3`] for a CR3 with low bits, or none at all.
-    /// - [`Error::FrameNumber`] for a GDT frame that is no frame number.
-    pub fn parse(vcpu: usize, bytes: &[u8]) -> Result<Self, Error> {
+    /// - [`WalkError::SectionSize`] for fewer than [`Vcpu::SIZE`] bytes.
+    /// - [`WalkError::Cr3`] for a CR3 with low bits, or none at all.
+    /// - [`WalkError::FrameNumber`] for a GDT frame that is no frame number.
+    pub fn parse(vcpu: usize, bytes: &[u8]) -> Result<Self, WalkError> {
         let field = |offset| {
-            u64_at(bytes, offset).ok_or(Error::SectionSize {
+            u64_at(bytes, offset).ok_or(WalkError::SectionSize {
                 name: ".xen_prstatus",
                 found: bytes.len() as u64,
                 expected: Self::SIZE as u64,
@@ -45,7 +45,7 @@ impl Vcpu {
         };
         let root_of = |value: u64| match Maddr::try_new(value) {
             Ok(maddr) if value != 0 && value.is_multiple_of(PAGE_SIZE) => Ok(maddr.mfn()),
-            _ => Err(Error::Cr3 { vcpu, value }),
+            _ => Err(WalkError::Cr3 { vcpu, value }),
         };
 
         let root = root_of(field(Self::CR3)?)?;
@@ -59,7 +59,8 @@ impl Vcpu {
             let frame = field(Self::GDT_FRAMES + 8 * page)?;
             if frame != 0 {
                 gdt.push(
-                    Mfn::try_new(frame).map_err(|cause| Error::FrameNumber { what: "gdt_frames", cause })?,
+                    Mfn::try_new(frame)
+                        .map_err(|cause| WalkError::FrameNumber { what: "gdt_frames", cause })?,
                 );
             }
         }

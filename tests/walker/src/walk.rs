@@ -13,7 +13,7 @@ use std::{collections::HashMap, fmt};
 use start_info::{Mfn, Pfn};
 use x86_64::VirtAddr;
 
-use crate::{CoreFile, Entry, Error, Finding, Level, report::Findings};
+use crate::{CoreFile, Finding, Level, WalkError, WalkedEntry, report::Findings};
 
 /// An entry of a table and the first address it is responsible for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Slot {
     /// The table's level.
     pub level: Level,
     /// The entry.
-    pub entry: Entry,
+    pub entry: WalkedEntry,
 }
 
 impl fmt::Display for Slot {
@@ -34,7 +34,7 @@ impl fmt::Display for Slot {
 
 /// A mapped page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leaf {
+pub struct WalkedLeaf {
     /// Its address and L1 entry.
     pub slot: Slot,
     /// The frame.
@@ -47,7 +47,7 @@ pub struct Leaf {
     pub executable: bool,
 }
 
-impl fmt::Display for Leaf {
+impl fmt::Display for WalkedLeaf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} mfn {}", self.slot, self.mfn)?;
         match self.pfn {
@@ -74,9 +74,14 @@ pub(crate) struct Tables {
 
 impl Tables {
     /// Adds the tables under `root`.
-    pub(crate) fn collect(&mut self, core: &CoreFile, root: Mfn, found: &mut Findings) -> Result<(), Error> {
+    pub(crate) fn collect(
+        &mut self,
+        core: &CoreFile,
+        root: Mfn,
+        found: &mut Findings,
+    ) -> Result<(), WalkError> {
         if core.pfn(root).is_none() {
-            return Err(Error::RootNotDumped { mfn: root });
+            return Err(WalkError::RootNotDumped { mfn: root });
         }
         self.visit(core, root, Level::L4, 0, found)
     }
@@ -96,7 +101,7 @@ impl Tables {
         level: Level,
         base: u64,
         found: &mut Findings,
-    ) -> Result<(), Error> {
+    ) -> Result<(), WalkError> {
         match self.levels.insert(mfn, level) {
             Some(seen) if seen == level => return Ok(()),
             Some(seen) => {
@@ -110,7 +115,7 @@ impl Tables {
         let Some(words) = core.read_frame(mfn)? else { return Ok(()) };
         for (index, raw) in (0..).zip(words) {
             let address = base | index << level.shift();
-            let entry = Entry::new(raw);
+            let entry = WalkedEntry::new(raw);
             let slot = Slot { va: VirtAddr::new_truncate(address), level, entry };
             let target = entry.mfn();
             if level == Level::L4 && XEN_SLOTS.contains(&index) {
@@ -147,14 +152,14 @@ pub(crate) fn leaves(
     core: &CoreFile,
     tables: &Tables,
     root: Mfn,
-    visit: &mut dyn FnMut(&Leaf),
-) -> Result<(), Error> {
+    visit: &mut dyn FnMut(&WalkedLeaf),
+) -> Result<(), WalkError> {
     let top = Path { mfn: root, level: Level::L4, base: 0, writable: true, executable: true };
     LeafWalk { core, tables, visit, visits: 0 }.descend(&top)
 }
 
 /// Returns the page mapped at `va` under `root`; `None` if a level is absent, large or not the guest's.
-pub(crate) fn translate(core: &CoreFile, root: Mfn, va: VirtAddr) -> Result<Option<Leaf>, Error> {
+pub(crate) fn translate(core: &CoreFile, root: Mfn, va: VirtAddr) -> Result<Option<WalkedLeaf>, WalkError> {
     let mut path = Path { mfn: root, level: Level::L4, base: 0, writable: true, executable: true };
     loop {
         let index = (va.as_u64() >> path.level.shift()) % 512;
@@ -184,7 +189,7 @@ impl Path {
         self.base | index << self.level.shift()
     }
 
-    fn through(&self, index: u64, entry: Entry, below: Level) -> Self {
+    fn through(&self, index: u64, entry: WalkedEntry, below: Level) -> Self {
         Self {
             mfn: entry.mfn(),
             level: below,
@@ -194,9 +199,9 @@ impl Path {
         }
     }
 
-    fn leaf(&self, core: &CoreFile, index: u64, entry: Entry) -> Leaf {
+    fn leaf(&self, core: &CoreFile, index: u64, entry: WalkedEntry) -> WalkedLeaf {
         let va = VirtAddr::new_truncate(self.address(index));
-        Leaf {
+        WalkedLeaf {
             slot: Slot { va, level: self.level, entry },
             mfn: entry.mfn(),
             pfn: core.pfn(entry.mfn()),
@@ -209,19 +214,19 @@ impl Path {
 struct LeafWalk<'w> {
     core: &'w CoreFile,
     tables: &'w Tables,
-    visit: &'w mut dyn FnMut(&Leaf),
+    visit: &'w mut dyn FnMut(&WalkedLeaf),
     visits: u64,
 }
 
 impl LeafWalk<'_> {
-    fn descend(&mut self, path: &Path) -> Result<(), Error> {
+    fn descend(&mut self, path: &Path) -> Result<(), WalkError> {
         self.visits += 1;
         if self.visits > VISIT_LIMIT {
-            return Err(Error::TooManyTables { limit: VISIT_LIMIT });
+            return Err(WalkError::TooManyTables { limit: VISIT_LIMIT });
         }
         let Some(words) = self.core.read_frame(path.mfn)? else { return Ok(()) };
         for (index, raw) in (0..).zip(words) {
-            let entry = Entry::new(raw);
+            let entry = WalkedEntry::new(raw);
             if !entry.is_present() || (path.level == Level::L4 && XEN_SLOTS.contains(&index)) {
                 continue;
             }

@@ -21,13 +21,13 @@ pub struct Failure {
 pub enum Cause {
     /// start_info was refused.
     #[error(transparent)]
-    StartInfo(#[from] start_info::Error),
+    StartInfo(#[from] start_info::StartInfoError),
     /// The P2M and Xen's M2P disagree.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
     /// Page tables or the P2M could not be built.
     #[error(transparent)]
-    Mmu(#[from] mmu::Error),
+    Mmu(#[from] mmu::MmuError),
     /// There is no memory map where there must be one.
     #[error(transparent)]
     NoMap(#[from] NoMap),
@@ -64,8 +64,8 @@ impl Failure {
     }
 }
 
-impl From<p2m::Error> for Cause {
-    fn from(error: p2m::Error) -> Self {
+impl From<p2m::P2mError> for Cause {
+    fn from(error: p2m::P2mError) -> Self {
         Self::Mmu(error.into())
     }
 }

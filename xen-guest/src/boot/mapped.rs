@@ -1,18 +1,18 @@
 //! Stage 5: memory is mapped; the P2M tree is built over the list, copied and revectored.
 
-use mmu::{DirectMap, Pool, Settled as Layout};
-use p2m::{Arrangement, Publication, Tree};
+use mmu::{DirectMap, GrowingFrames, Layout};
+use p2m::{Publication, Renumbering, Tree};
 
 use crate::{
-    boot::{failure::Failure, options::Revector, setting::Setting, stage::Stage, with_p2m::WithP2m},
+    boot::{context::BootContext, failure::Failure, options::Revector, stage::Stage, with_p2m::WithP2m},
     platform::Platform,
 };
 
 /// Memory can be used at `__va`.
 #[derive(Debug)]
 pub(crate) struct Mapped {
-    pub(super) setting: Setting,
-    pub(super) pages: Arrangement,
+    pub(super) setting: BootContext,
+    pub(super) pages: Renumbering,
     pub(super) layout: Layout,
     pub(super) map: DirectMap,
 }
@@ -23,8 +23,8 @@ impl Mapped {
     /// # Errors
     /// [`Failure`] when there is no memory for the tree or its leaves, or Xen refuses to map more.
     pub(crate) fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
-        let failure = |cause: mmu::Error| Failure::new(Stage::P2m, cause);
-        let mut pool = Pool { map: &mut self.map, p2m: &self.pages };
+        let failure = |cause: mmu::MmuError| Failure::new(Stage::P2m, cause);
+        let mut pool = GrowingFrames { map: &mut self.map, p2m: &self.pages };
         let mut tree = Tree::over(&self.pages, platform, &mut pool).map_err(failure)?;
         let mut publication = None;
         if self.setting.options.revector == Revector::On {

@@ -3,7 +3,8 @@
 //! *What this is*: the chain of stages, one struct each. A stage owns what is valid at its time and nothing else; a transition consumes
 //! it and makes the next.
 
-mod arranged;
+mod clear_holes;
+pub(crate) mod context;
 #[cfg_attr(
     not(any(target_os = "none", test)),
     expect(dead_code, reason = "asked at the entry point, which the host has not")
@@ -11,15 +12,14 @@ mod arranged;
 pub(crate) mod demands;
 pub(crate) mod failure;
 pub(crate) mod image;
-mod make_way;
 mod mapped;
-pub(crate) mod numbers;
 pub(crate) mod options;
+pub(crate) mod p2m_or_identity;
 mod parsed;
 pub(crate) mod refusal;
+mod renumbered;
 pub(crate) mod rings;
 pub(crate) mod running;
-pub(crate) mod setting;
 mod settled;
 pub(crate) mod stage;
 mod switched;
@@ -27,7 +27,7 @@ mod translated;
 mod with_p2m;
 
 use mmu::layout::KERNEL_MAP;
-use start_info::{Entry, PAGE_SIZE, Pfn};
+use start_info::{KernelEntry, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -45,7 +45,7 @@ use crate::{
 pub fn boot<P: Platform>(
     mut platform: P,
     page: &[u8; 4096],
-    entry: &Entry,
+    entry: &KernelEntry,
     image: &Image,
 ) -> Result<Guest<P>, (P, Failure)> {
     match stages(&mut platform, page, entry, image) {
@@ -57,17 +57,17 @@ pub fn boot<P: Platform>(
 fn stages<P: Platform>(
     platform: &mut P,
     page: &[u8; 4096],
-    entry: &Entry,
+    entry: &KernelEntry,
     image: &Image,
 ) -> Result<Running, Failure> {
     Parsed::read(platform, page, entry, image)?
         .translate(platform)?
-        .arrange(platform)?
+        .renumber(platform)?
         .settle(platform)?
         .map_memory(platform)?
         .build_p2m(platform)?
         .switch(platform)?
-        .arm(platform)
+        .publish(platform)
 }
 
 /// Returns the `__ka` address of a page of the image.

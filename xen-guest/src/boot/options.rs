@@ -4,7 +4,7 @@
 
 use core::mem::offset_of;
 
-use mmu::OldList;
+use mmu::BuilderP2m;
 use start_info::CommandLine;
 
 /// Whether the P2M is copied out of the range behind the kernel.
@@ -57,16 +57,16 @@ pub struct Options {
 impl Options {
     /// Tells whether the builder's list is looked at when the tree is built.
     #[must_use]
-    pub(crate) const fn old_list(&self) -> OldList {
+    pub(crate) const fn builder_p2m(&self) -> BuilderP2m {
         match self.revector {
-            Revector::On => OldList::Unused,
-            Revector::Off => OldList::InUse,
+            Revector::On => BuilderP2m::Copied,
+            Revector::Off => BuilderP2m::Kept,
         }
     }
 
     /// Reads the options.
     #[must_use]
-    pub(crate) fn of(line: &CommandLine) -> Self {
+    pub(crate) fn from_command_line(line: &CommandLine) -> Self {
         Self {
             revector: match line.value_of("revector") {
                 Some("off") => Revector::Off,

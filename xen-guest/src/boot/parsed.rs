@@ -1,27 +1,27 @@
 //! Stage 1: start_info is checked and the console speaks.
 
 use mmu::layout::KERNEL_MAP;
-use p2m::{Authority, List, Mismatch, Translate, Window};
-use start_info::{BootFacts, Entry, Pfn, PfnRange};
+use p2m::{Authority, LinearMap, List, Mismatch, Translate};
+use start_info::{BootFacts, KernelEntry, Pfn, PfnRange};
 
 use crate::{
     boot::{
+        context::BootContext,
         failure::{Cause, Failure},
         image::Image,
         options::Options,
         refusal, rings,
-        setting::Setting,
         stage::Stage,
         translated::Translated,
     },
     platform::Platform,
-    report::timeline::Report,
+    report::timeline::Timeline,
 };
 
 /// start_info is known to be consistent.
 #[derive(Debug)]
 pub(crate) struct Parsed {
-    setting: Setting,
+    setting: BootContext,
     authority: Authority,
 }
 
@@ -33,23 +33,23 @@ impl Parsed {
     pub(crate) fn read<P: Platform>(
         platform: &mut P,
         page: &[u8; 4096],
-        entry: &Entry,
+        entry: &KernelEntry,
         image: &Image,
     ) -> Result<Self, Failure> {
-        let mut report = Report::start(platform);
+        let mut report = Timeline::start(platform);
         let authority = Authority::take().ok_or(Failure::new(Stage::StartInfo, Cause::Again))?;
         let facts = BootFacts::parse(page, entry).map_err(|cause| {
             refusal::attach_console(platform, &authority, page, entry);
             Failure::new(Stage::StartInfo, cause)
         })?;
         // The builder maps at least this much, so the ring's page can be reached long before we map anything.
-        let window = Window::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
+        let window = LinearMap::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
         let failure = |cause| Failure::new(Stage::StartInfo, cause);
         rings::attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn))
             .map_err(failure)?;
-        let options = Options::of(facts.command_line());
+        let options = Options::from_command_line(facts.command_line());
         report.end(platform, Stage::StartInfo, 0);
-        Ok(Self { setting: Setting { facts, map: None, image: *image, options, report }, authority })
+        Ok(Self { setting: BootContext { facts, map: None, image: *image, options, report }, authority })
     }
 
     /// Compares the builder's list with Xen's M2P where it matters most: the pages this boot builds on.
@@ -58,7 +58,7 @@ impl Parsed {
     /// [`Failure`] with the page on which list and M2P disagree.
     pub(crate) fn translate<P: Platform>(mut self, platform: &mut P) -> Result<Translated, Failure> {
         let facts = &self.setting.facts;
-        let list = List::of(facts);
+        let list = List::from_facts(facts);
         // The builder puts the rings right after start_info; wherever their frames lead must lead back to them.
         let (image, tables) = (facts.image(), facts.page_tables().pfns);
         let watched = [Pfn::new(0), image.start(), tables.start(), facts.start_info_pfn()].into_iter();

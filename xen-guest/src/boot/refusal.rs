@@ -6,8 +6,8 @@
 use core::mem::offset_of;
 
 use mmu::layout::KERNEL_MAP;
-use p2m::{Authority, Window};
-use start_info::{Entry, Mfn, PAGE_SIZE, Pfn, PfnRange, Ring};
+use p2m::{Authority, LinearMap};
+use start_info::{KernelEntry, Mfn, PAGE_SIZE, Pfn, PfnRange, Ring};
 use xen_sys::start_info as Layout;
 
 use crate::{boot::rings, platform::Platform};
@@ -16,14 +16,14 @@ const FLAGS: usize = offset_of!(Layout, flags);
 const CONSOLE_MFN: usize = offset_of!(Layout, console.domU.mfn);
 const CONSOLE_PORT: usize = offset_of!(Layout, console.domU.evtchn);
 /// How many pages there are from [`KERNEL_MAP`] to the end of the address space.
-const MOST_PAGES: u64 = (u64::MAX - KERNEL_MAP.as_u64()) / PAGE_SIZE + 1;
+const MAX_PAGES: u64 = (u64::MAX - KERNEL_MAP.as_u64()) / PAGE_SIZE + 1;
 
 /// Attaches the console ring that a refused page names, if it can be one.
 pub(crate) fn attach_console<P: Platform>(
     platform: &mut P,
     authority: &Authority,
     page: &[u8; 4096],
-    entry: &Entry,
+    entry: &KernelEntry,
 ) {
     let word =
         |at: usize| page.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
@@ -37,9 +37,9 @@ pub(crate) fn attach_console<P: Platform>(
         && let Some(mfn) = word(CONSOLE_MFN).and_then(|number| Mfn::try_new(number).ok())
     // The builder puts the two rings right after start_info (xen.h, "Start-of-day memory layout").
     {
-        let (start, end) = (start_info + 1, (start_info + 3).min(MOST_PAGES));
+        let (start, end) = (start_info + 1, (start_info + 3).min(MAX_PAGES));
         let allowed = PfnRange::between(Pfn::clamped(start), Pfn::clamped(end));
-        let window = Window::of_builder(authority, KERNEL_MAP, allowed.end().count_below());
+        let window = LinearMap::of_builder(authority, KERNEL_MAP, allowed.end().count_below());
         rings::attach_raw_console(platform, allowed, Ring { mfn, port }, |pfn| {
             window.shared_page(authority, pfn)
         });

@@ -5,7 +5,7 @@
 //! *What must hold*: the console is attached here and nowhere else, so no page is ever written to but one of the two behind start_info.
 
 use p2m::{List, SharedPage, ring_page};
-use start_info::{BootFacts, Console, Error, Pfn, PfnRange, Ring, RingName};
+use start_info::{BootFacts, Console, Pfn, PfnRange, Ring, RingName, StartInfoError};
 
 use crate::platform::Platform;
 
@@ -18,7 +18,7 @@ pub(crate) fn attach_console<P: Platform>(
     platform: &mut P,
     facts: &BootFacts,
     page_of: impl FnOnce(Pfn) -> Option<SharedPage>,
-) -> Result<(), Error> {
+) -> Result<(), StartInfoError> {
     let Console::Ring(console) = facts.console() else { return Ok(()) };
     let checked = ring_page(platform, facts.ring_pages(), RingName::Console, console);
     let pfn = match checked {
@@ -48,7 +48,11 @@ pub(crate) fn attach_raw_console<P: Platform>(
 ///
 /// # Errors
 /// [`Error::RingElsewhere`], [`Error::RingNotListed`].
-pub(crate) fn check_listed<P: Platform>(platform: &P, facts: &BootFacts, list: &List) -> Result<(), Error> {
+pub(crate) fn check_listed<P: Platform>(
+    platform: &P,
+    facts: &BootFacts,
+    list: &List,
+) -> Result<(), StartInfoError> {
     rings(facts)
         .try_for_each(|(name, ring)| p2m::check_listed(platform, list, facts.ring_pages(), name, ring))
 }

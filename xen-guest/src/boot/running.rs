@@ -1,11 +1,11 @@
 //! What the boot made: all that a running kernel is.
 
-use mmu::{DirectMap, IoMap, ModuleWindow, Settled as Layout};
+use mmu::{DirectMap, IoMap, Layout, ModuleWindow};
 use p2m::{Frame, FrameSource, Publication, Set, Translate, Tree};
 use start_info::{Pfn, PfnRange};
 
 use crate::{
-    boot::{numbers::Numbers, setting::Setting},
+    boot::{context::BootContext, p2m_or_identity::P2mOrIdentity},
     module::table::ModuleTable,
     platform::Platform,
 };
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Running {
     /// start_info, the image, the options and the report.
-    pub setting: Setting,
+    pub setting: BootContext,
     /// The regions of the address space.
     pub layout: Layout,
     /// Memory at `__va` and the free frames in it.
@@ -47,11 +47,11 @@ impl Running {
         &mut self,
         platform: &mut P,
         pfn: Pfn,
-        entry: p2m::Entry,
-    ) -> Result<(), mmu::Error> {
+        entry: p2m::P2mEntry,
+    ) -> Result<(), mmu::MmuError> {
         // An entry in a leaf of its own needs no frame, so it is changed without one.
         let set = match self.p2m.set(platform, &mut Spare(&mut [None, None]), pfn, entry) {
-            Err(mmu::Error::P2m(p2m::Error::NoFrames)) => self.set_with_frames(platform, pfn, entry)?,
+            Err(mmu::MmuError::P2m(p2m::P2mError::NoFrames)) => self.set_with_frames(platform, pfn, entry)?,
             set => set?,
         };
         if let Set::New(leaf) = set
@@ -75,14 +75,14 @@ impl Running {
         &mut self,
         platform: &mut P,
         pfn: Pfn,
-        entry: p2m::Entry,
-    ) -> Result<Set, mmu::Error> {
+        entry: p2m::P2mEntry,
+    ) -> Result<Set, mmu::MmuError> {
         // While the tree changes, the direct map may have to grow, and grows by entries the change does not touch.
         let mut frames = [Some(self.map.take(platform, &self.p2m)?), None];
         match self.map.take(platform, &self.p2m) {
             Ok(frame) => frames[1] = Some(frame),
             // One is enough where the page above is there.
-            Err(mmu::Error::NoFrames { .. }) => {}
+            Err(mmu::MmuError::NoFrames { .. }) => {}
             Err(error) => {
                 frames.into_iter().flatten().for_each(|frame| self.map.give(platform, frame));
                 return Err(error);
@@ -96,8 +96,8 @@ impl Running {
     }
 
     /// Returns what stands for `pfn` in the P2M, and behind its end by the memory map.
-    pub fn entry<P: Platform>(&self, platform: &P, pfn: Pfn) -> p2m::Entry {
-        Numbers::of(&self.p2m, &self.setting).entry(platform, pfn)
+    pub fn entry<P: Platform>(&self, platform: &P, pfn: Pfn) -> p2m::P2mEntry {
+        P2mOrIdentity::of(&self.p2m, &self.setting).entry(platform, pfn)
     }
 }
 
@@ -105,9 +105,9 @@ impl Running {
 struct Spare<'f>(&'f mut [Option<Frame>; 2]);
 
 impl<M> FrameSource<M> for Spare<'_> {
-    type Error = mmu::Error;
+    type Error = mmu::MmuError;
 
-    fn take(&mut self, _machine: &mut M) -> Result<Frame, mmu::Error> {
-        self.0.iter_mut().find_map(Option::take).ok_or(mmu::Error::P2m(p2m::Error::NoFrames))
+    fn take(&mut self, _machine: &mut M) -> Result<Frame, mmu::MmuError> {
+        self.0.iter_mut().find_map(Option::take).ok_or(mmu::MmuError::P2m(p2m::P2mError::NoFrames))
     }
 }

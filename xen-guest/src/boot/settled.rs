@@ -1,19 +1,19 @@
 //! Stage 4: the layout is final; memory is mapped at `__va`.
 
-use mmu::{BuilderTables, DirectMap, Settled as Layout};
-use p2m::{Arrangement, Occupied};
+use mmu::{BuilderTables, DirectMap, Layout};
+use p2m::{BootReserved, Renumbering};
 
 use crate::{
-    boot::{failure::Failure, mapped::Mapped, options::Mapping, setting::Setting, stage::Stage},
+    boot::{context::BootContext, failure::Failure, mapped::Mapped, options::Mapping, stage::Stage},
     platform::Platform,
 };
 
 /// The layout is decided.
 #[derive(Debug)]
 pub(crate) struct Settled {
-    pub(super) setting: Setting,
-    pub(super) occupied: Occupied,
-    pub(super) pages: Arrangement,
+    pub(super) setting: BootContext,
+    pub(super) occupied: BootReserved,
+    pub(super) pages: Renumbering,
     pub(super) layout: Layout,
     pub(super) builder: BuilderTables,
 }
@@ -27,7 +27,7 @@ impl Settled {
         let failure = |cause| Failure::new(Stage::DirectMap, cause);
         let constant = self.setting.image.constant_pages();
         let (facts, pages) = (&self.setting.facts, &self.pages);
-        let list = self.setting.options.old_list();
+        let list = self.setting.options.builder_p2m();
         let builder = self.builder;
         let mut map = DirectMap::bootstrap(platform, pages, &self.occupied, facts, builder, constant, list)
             .map_err(failure)?;

@@ -1,11 +1,11 @@
 //! Stage 7: our own page tables are live; shared_info is mapped and the P2M published.
 
-use mmu::{DirectMap, Fixmap, IoMap, ModuleWindow, Region, Settled as Layout, layout::LINEAR_P2M};
-use p2m::{Arrangement, Publication, Tree};
+use mmu::{DirectMap, Fixmap, IoMap, Layout, ModuleWindow, Region, layout::LINEAR_P2M};
+use p2m::{Publication, Renumbering, Tree};
 use start_info::Mfn;
 
 use crate::{
-    boot::{failure::Failure, running::Running, setting::Setting, stage::Stage},
+    boot::{context::BootContext, failure::Failure, running::Running, stage::Stage},
     module::table::ModuleTable,
     platform::{Platform, Published},
 };
@@ -13,8 +13,8 @@ use crate::{
 /// The builder's tables are gone.
 #[derive(Debug)]
 pub(crate) struct Switched {
-    pub(super) setting: Setting,
-    pub(super) pages: Arrangement,
+    pub(super) setting: BootContext,
+    pub(super) pages: Renumbering,
     pub(super) layout: Layout,
     pub(super) map: DirectMap,
     pub(super) tree: Tree,
@@ -29,7 +29,7 @@ impl Switched {
     ///
     /// # Errors
     /// [`Failure`] when Xen refuses to map shared_info, or when what lies where the machine has no RAM cannot be moved away.
-    pub(crate) fn arm<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
+    pub(crate) fn publish<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
         let facts = &self.setting.facts;
         let page = Fixmap::new(&self.layout)
             .map_shared_info(platform, &self.tree, facts)
@@ -54,8 +54,8 @@ impl Switched {
         let Self { setting, pages, layout, map, tree, publication, .. } = self;
         let modules = ModuleTable::new(&[]);
         let mut running = Running { setting, layout, map, p2m: tree, publication, io, window, modules };
-        if pages.late().next().is_some() {
-            running.make_way(platform, &pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
+        if pages.held_in_holes().next().is_some() {
+            running.clear_holes(platform, &pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
             let taken = running.map.taken();
             running.setting.report.end(platform, Stage::MakeWay, taken);
         }

@@ -1,17 +1,17 @@
 //! Stage 2: pages can be translated; the machine's memory map decides under which numbers.
 
 use mmu::LayoutPlan;
-use p2m::{Arrangement, Authority, Displaced, List, Occupied};
+use p2m::{Authority, BootReserved, Displaced, List, Renumbering};
 
 use crate::{
-    boot::{arranged::Arranged, failure::Failure, options::Revector, setting::Setting, stage::Stage},
+    boot::{context::BootContext, failure::Failure, options::Revector, renumbered::Renumbered, stage::Stage},
     platform::{MapOf, Platform},
 };
 
 /// The builder's list is trusted.
 #[derive(Debug)]
 pub(crate) struct Translated {
-    pub(super) setting: Setting,
+    pub(super) setting: BootContext,
     pub(super) authority: Authority,
     pub(super) list: List,
 }
@@ -22,24 +22,24 @@ impl Translated {
     /// # Errors
     /// [`Failure`] when dom0 gets no map, with both ranges when something in use that cannot go lies where the machine has
     /// no RAM, or with the regions of the layout that overlap.
-    pub(crate) fn arrange<P: Platform>(mut self, platform: &mut P) -> Result<Arranged, Failure> {
+    pub(crate) fn renumber<P: Platform>(mut self, platform: &mut P) -> Result<Renumbered, Failure> {
         let facts = &self.setting.facts;
         let of = if facts.is_dom0() { MapOf::Machine } else { MapOf::Domain };
         let map = platform.memory_map(of).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
-        let occupied = Occupied::at_entry(facts);
+        let occupied = BootReserved::at_entry(facts);
         let displaced = match self.setting.options.revector {
             Revector::On => Displaced::Moved,
             Revector::Off => Displaced::GivenBack,
         };
         let pages = match map {
-            Some(map) => Arrangement::plan(&self.authority, self.list, map, occupied.clone(), displaced)
+            Some(map) => Renumbering::plan(&self.authority, self.list, map, occupied.clone(), displaced)
                 .map_err(|cause| Failure::new(Stage::MemoryMap, cause))?,
-            None => Arrangement::as_built(self.list),
+            None => Renumbering::as_built(self.list),
         };
         let plan = LayoutPlan::new(pages.pages(), facts.image())
             .map_err(|cause| Failure::new(Stage::Layout, cause))?;
         self.setting.map = map;
         self.setting.report.end(platform, Stage::MemoryMap, 0);
-        Ok(Arranged { setting: self.setting, authority: self.authority, occupied, pages, plan })
+        Ok(Renumbered { setting: self.setting, authority: self.authority, occupied, pages, plan })
     }
 }

@@ -1,18 +1,18 @@
 //! Stage 6: the P2M is ours; the new page tables are built, switched to, and the builder's pages given back.
 
-use mmu::{DirectMap, Settled as Layout, build_space, release};
-use p2m::{Arrangement, Publication, Tree};
+use mmu::{DirectMap, Layout, build_space, release};
+use p2m::{Publication, Renumbering, Tree};
 
 use crate::{
-    boot::{failure::Failure, rings, setting::Setting, stage::Stage, switched::Switched},
+    boot::{context::BootContext, failure::Failure, rings, stage::Stage, switched::Switched},
     platform::Platform,
 };
 
 /// The tree answers every lookup.
 #[derive(Debug)]
 pub(crate) struct WithP2m {
-    pub(super) setting: Setting,
-    pub(super) pages: Arrangement,
+    pub(super) setting: BootContext,
+    pub(super) pages: Renumbering,
     pub(super) layout: Layout,
     pub(super) map: DirectMap,
     pub(super) tree: Tree,
@@ -27,8 +27,8 @@ impl WithP2m {
     /// [`Failure`] when there is no memory for the tables or Xen refuses a step.
     pub(crate) fn switch<P: Platform>(self, platform: &mut P) -> Result<Switched, Failure> {
         let Self { mut setting, pages, layout, mut map, tree, publication } = self;
-        let list = setting.options.old_list();
-        let Setting { facts, image, report, .. } = &mut setting;
+        let list = setting.options.builder_p2m();
+        let BootContext { facts, image, report, .. } = &mut setting;
         let space = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
             .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
         let root_frame = space.root();
@@ -42,7 +42,7 @@ impl WithP2m {
         rings::attach_console(platform, facts, |pfn| map.shared_page(pfn))
             .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
         report.end(platform, Stage::PageTables, map.taken());
-        let released = release(platform, &mut map, &tree, facts, space, list, pages.late())
+        let released = release(platform, &mut map, &tree, facts, space, list, pages.held_in_holes())
             .map_err(|cause| Failure::new(Stage::Release, cause))?;
         log::info!("released: {released}");
         report.end(platform, Stage::Release, map.taken());

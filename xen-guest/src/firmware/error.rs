@@ -8,7 +8,7 @@ use crate::firmware::{acpi::signature::Signature, efi::status::Status};
 
 /// A question to Xen about EFI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
+pub enum PlatformCall {
     /// The version.
     Version,
     /// The version of the runtime services.
@@ -25,7 +25,7 @@ pub enum Call {
 
 /// Why something of the firmware cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum FirmwareError {
     /// An address beyond what a machine can have.
     #[error("{what}, {bytes:#x} bytes at {at:#x}, is not below 0x10000000000000")]
     Address {
@@ -46,7 +46,7 @@ pub enum Error {
         /// How many bytes.
         bytes: u64,
         /// Why not.
-        cause: mmu::Error,
+        cause: mmu::MmuError,
     },
     /// EFI names an RSDP that is none.
     #[error("at {at:#x}, where EFI has the RSDP, is \"{}\", not \"RSD PTR \"", .found.escape_ascii())]
@@ -144,7 +144,7 @@ pub enum Error {
     #[error("{call}: Xen refused with {errno}")]
     Refused {
         /// The question.
-        call: Call,
+        call: PlatformCall,
         /// Why.
         errno: Errno,
     },
@@ -152,7 +152,7 @@ pub enum Error {
     #[error("{call}: EFI refused with {status}")]
     Status {
         /// The question.
-        call: Call,
+        call: PlatformCall,
         /// Why.
         status: Status,
     },
@@ -189,7 +189,7 @@ pub enum Error {
     },
 }
 
-impl fmt::Display for Call {
+impl fmt::Display for PlatformCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Version => "EFI's version",

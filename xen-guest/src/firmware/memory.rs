@@ -7,7 +7,7 @@
 
 use start_info::{Maddr, PAGE_SIZE};
 
-use crate::firmware::error::Error;
+use crate::firmware::error::FirmwareError;
 
 const PAGE_BYTES: usize = PAGE_SIZE as usize;
 
@@ -17,7 +17,7 @@ pub(crate) trait MachineMemory {
     ///
     /// # Errors
     /// Why they cannot be read; what `bytes` holds then is undefined.
-    fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), mmu::Error>;
+    fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), mmu::MmuError>;
 }
 
 /// Reads `bytes` at `at`; `what` names them in an error.
@@ -26,13 +26,13 @@ pub(super) fn read<M: MachineMemory>(
     what: &'static str,
     at: u64,
     bytes: &mut [u8],
-) -> Result<(), Error> {
+) -> Result<(), FirmwareError> {
     let len = bytes.len() as u64;
     let last = at.checked_add(len.saturating_sub(1)).map(Maddr::try_new);
     let (Ok(start), Some(Ok(_))) = (Maddr::try_new(at), last) else {
-        return Err(Error::Address { what, at, bytes: len });
+        return Err(FirmwareError::Address { what, at, bytes: len });
     };
-    memory.read(start, bytes).map_err(|cause| Error::Unreadable { what, at, bytes: len, cause })
+    memory.read(start, bytes).map_err(|cause| FirmwareError::Unreadable { what, at, bytes: len, cause })
 }
 
 /// Reads an array at `at`.
@@ -40,7 +40,7 @@ pub(super) fn array<M: MachineMemory, const LEN: usize>(
     memory: &mut M,
     what: &'static str,
     at: u64,
-) -> Result<[u8; LEN], Error> {
+) -> Result<[u8; LEN], FirmwareError> {
     let mut bytes = [0; LEN];
     read(memory, what, at, &mut bytes).map(|()| bytes)
 }
@@ -51,12 +51,12 @@ pub(super) fn pieces<M: MachineMemory, T>(
     what: &'static str,
     at: u64,
     len: u64,
-    mut take: impl FnMut(&mut M, u64, &[u8]) -> Result<Option<T>, Error>,
-) -> Result<Option<T>, Error> {
+    mut take: impl FnMut(&mut M, u64, &[u8]) -> Result<Option<T>, FirmwareError>,
+) -> Result<Option<T>, FirmwareError> {
     let mut page = [0; PAGE_BYTES];
     let mut done = 0;
     while done < len {
-        let here = at.checked_add(done).ok_or(Error::Address { what, at, bytes: len })?;
+        let here = at.checked_add(done).ok_or(FirmwareError::Address { what, at, bytes: len })?;
         let step = (PAGE_SIZE - here % PAGE_SIZE).min(len - done);
         let Some(piece) = usize::try_from(step).ok().and_then(|step| page.get_mut(..step)) else { break };
         read(memory, what, here, piece)?;
@@ -75,7 +75,7 @@ pub(super) fn sum<M: MachineMemory>(
     what: &'static str,
     at: u64,
     len: u64,
-) -> Result<u8, Error> {
+) -> Result<u8, FirmwareError> {
     let mut total = 0;
     let _all: Option<()> = pieces(memory, what, at, len, |_, _, piece| {
         total = added(total, piece);

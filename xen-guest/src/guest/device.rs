@@ -1,18 +1,20 @@
 //! Memory of the machine that is not the guest's: devices, and firmware's tables.
 
-use mmu::{Error, Fixmap, IoAccess, IoPages};
-use p2m::Entry;
+use mmu::{Fixmap, IoAccess, IoPages, MmuError};
+use p2m::P2mEntry;
 use start_info::{Index, Maddr, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 
-use crate::{boot::numbers::Numbers, firmware::MachineMemory, guest::Guest, platform::Platform};
+use crate::{
+    boot::p2m_or_identity::P2mOrIdentity, firmware::MachineMemory, guest::Guest, platform::Platform,
+};
 
 /// Frames that Xen gives to dom0's devices as a whole (mm.c, `arch_init_memory`).
 const FIRST_MIB: u64 = 0x100;
 
 /// Tells of a range of bytes that goes on behind the last frame.
-fn beyond(at: Maddr, len: u64) -> Error {
+fn beyond(at: Maddr, len: u64) -> MmuError {
     let pages = at.get().saturating_add(len).div_ceil(PAGE_SIZE) - at.mfn().get();
-    Error::NoSuchFrame { first: at.mfn(), pages: PageCount::clamped(pages) }
+    MmuError::NoSuchFrame { first: at.mfn(), pages: PageCount::clamped(pages) }
 }
 
 /// The machine's memory, read through the fixmap.
@@ -22,7 +24,7 @@ pub(super) struct MachineReader<'g, P> {
 }
 
 impl<P: Platform> MachineMemory for MachineReader<'_, P> {
-    fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
+    fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), MmuError> {
         self.guest.read_machine(at, bytes)
     }
 }
@@ -34,7 +36,7 @@ impl<P: Platform> Guest<P> {
     /// # Errors
     /// [`Error::NotIdentity`] where the P2M does not call the page identity, the first MiB apart, which is dom0's to read
     /// whatever the map says of it; [`Error::Refused`] when Xen refuses a page, [`Error::NoSuchFrame`] behind the last frame.
-    pub fn read_machine(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
+    pub fn read_machine(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), MmuError> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -46,18 +48,18 @@ impl<P: Platform> Guest<P> {
     }
 
     /// Finds what of `len` bytes is not to be read, before any of it is shown.
-    fn check_machine(&self, at: Maddr, len: u64) -> Result<(), Error> {
+    fn check_machine(&self, at: Maddr, len: u64) -> Result<(), MmuError> {
         let first = at.mfn();
         for number in first.get()..at.get().saturating_add(len).div_ceil(PAGE_SIZE) {
             let pfn = Pfn::try_new(number).map_err(|_| beyond(at, len))?;
-            if number >= FIRST_MIB && self.entry(pfn) != Entry::Identity {
-                return Err(Error::NotIdentity { pfn });
+            if number >= FIRST_MIB && self.entry(pfn) != P2mEntry::Identity {
+                return Err(MmuError::NotIdentity { pfn });
             }
         }
         Ok(())
     }
 
-    fn read_pages(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), Error> {
+    fn read_pages(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), MmuError> {
         let (mut next, len) = (at.get(), bytes.len() as u64);
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -67,7 +69,7 @@ impl<P: Platform> Guest<P> {
             let mfn = Maddr::try_new(next).map_err(|_| beyond(at, len))?.mfn();
             let Self { platform, parts } = &mut *self;
             let mut fixmap = Fixmap::new(&parts.layout);
-            let page = fixmap.look(platform, parts.map.view(), mfn)?;
+            let page = fixmap.map_temporary(platform, parts.map.view(), mfn)?;
             let mut word = (u64::MAX, 0);
             for (byte, place) in part.iter_mut().zip(offset..) {
                 if word.0 != place / 8 {
@@ -85,7 +87,12 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// As [`mmu::IoMap::map`].
-    pub fn map_device(&mut self, first: Mfn, pages: PageCount, access: IoAccess) -> Result<IoPages, Error> {
+    pub fn map_device(
+        &mut self,
+        first: Mfn,
+        pages: PageCount,
+        access: IoAccess,
+    ) -> Result<IoPages, MmuError> {
         let Self { platform, parts } = self;
         parts.io.map(platform, &mut parts.map, &parts.p2m, first, pages, access)
     }
@@ -94,9 +101,9 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// As [`mmu::IoMap::map_identity`].
-    pub fn map_identity(&mut self, pages: PfnRange, access: IoAccess) -> Result<IoPages, Error> {
+    pub fn map_identity(&mut self, pages: PfnRange, access: IoAccess) -> Result<IoPages, MmuError> {
         let Self { platform, parts } = self;
-        let numbers = Numbers::of(&parts.p2m, &parts.setting);
+        let numbers = P2mOrIdentity::of(&parts.p2m, &parts.setting);
         parts.io.map_identity(platform, &mut parts.map, &numbers, pages, access)
     }
 
@@ -104,7 +111,7 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// As [`mmu::IoMap::unmap`].
-    pub fn unmap_device(&mut self, pages: IoPages) -> Result<(), (IoPages, Error)> {
+    pub fn unmap_device(&mut self, pages: IoPages) -> Result<(), (IoPages, MmuError)> {
         let Self { platform, parts } = self;
         parts.io.unmap(platform, &parts.map, pages)
     }

@@ -1,7 +1,7 @@
 //! What firmware left, for dom0.
 
 use crate::{
-    firmware::{self, EfiCalls, EfiFacts, Guid, Name, Rsdp, Tables, Time, Variable},
+    firmware::{self, AcpiTables, EfiCalls, EfiFacts, Guid, Rsdp, Time, Variable, VariableName},
     guest::{Guest, device::MachineReader},
     platform::Platform,
 };
@@ -11,7 +11,10 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// [`firmware::Error`]. A table with a wrong checksum is no error; [`Tables::wrong`] names it.
-    pub fn acpi(&mut self, efi: Option<&EfiFacts>) -> Result<Option<(Rsdp, Tables)>, firmware::Error> {
+    pub fn acpi(
+        &mut self,
+        efi: Option<&EfiFacts>,
+    ) -> Result<Option<(Rsdp, AcpiTables)>, firmware::FirmwareError> {
         let mut memory = MachineReader { guest: self };
         let Some(rsdp) = firmware::find_rsdp(&mut memory, efi)? else { return Ok(None) };
         let tables = firmware::tables(&mut memory, &rsdp)?;
@@ -24,7 +27,7 @@ impl<P: Platform + EfiCalls> Guest<P> {
     ///
     /// # Errors
     /// [`firmware::Error`] when Xen or EFI refuses, or says what cannot be.
-    pub fn efi_facts(&mut self) -> Result<Option<EfiFacts>, firmware::Error> {
+    pub fn efi_facts(&mut self) -> Result<Option<EfiFacts>, firmware::FirmwareError> {
         firmware::efi_facts(&mut self.platform)
     }
 
@@ -32,7 +35,7 @@ impl<P: Platform + EfiCalls> Guest<P> {
     ///
     /// # Errors
     /// As [`Guest::efi_facts`].
-    pub fn efi_time(&mut self) -> Result<Option<Time>, firmware::Error> {
+    pub fn efi_time(&mut self) -> Result<Option<Time>, firmware::FirmwareError> {
         firmware::efi_time(&mut self.platform)
     }
 
@@ -40,7 +43,11 @@ impl<P: Platform + EfiCalls> Guest<P> {
     ///
     /// # Errors
     /// As [`Guest::efi_facts`].
-    pub fn efi_variable(&mut self, name: &Name, owner: Guid) -> Result<Option<Variable>, firmware::Error> {
+    pub fn efi_variable(
+        &mut self,
+        name: &VariableName,
+        owner: Guid,
+    ) -> Result<Option<Variable>, firmware::FirmwareError> {
         firmware::efi_variable(&mut self.platform, name, owner)
     }
 }

@@ -1,6 +1,6 @@
 //! Pages of the guest's memory, for a payload's own use.
 
-use mmu::Error;
+use mmu::MmuError;
 use p2m::{Frame, Mapped, Span, Writable};
 use start_info::{Index, PageCount};
 
@@ -11,7 +11,7 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// [`Error::NoFrames`] when there is none.
-    pub fn take_frame(&mut self) -> Result<Frame, Error> {
+    pub fn take_frame(&mut self) -> Result<Frame, MmuError> {
         self.parts.map.take(&mut self.platform, &self.parts.p2m)
     }
 
@@ -24,7 +24,7 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// [`Error::NoRun`] when no run is as long.
-    pub fn take_span(&mut self, len: PageCount) -> Result<Span<Mapped>, Error> {
+    pub fn take_span(&mut self, len: PageCount) -> Result<Span<Mapped>, MmuError> {
         self.parts.map.take_span(&mut self.platform, &self.parts.p2m, len)
     }
 
@@ -70,7 +70,7 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// As [`mmu::DirectMap::grow`].
-    pub fn grow(&mut self) -> Result<bool, Error> {
+    pub fn grow(&mut self) -> Result<bool, MmuError> {
         self.parts.map.grow(&mut self.platform, &self.parts.p2m)
     }
 }

@@ -15,7 +15,7 @@ pub enum HeapError {
     },
     /// There is no run of pages as long.
     #[error(transparent)]
-    Mmu(#[from] mmu::Error),
+    Mmu(#[from] mmu::MmuError),
 }
 
 impl Guest {
@@ -25,7 +25,7 @@ impl Guest {
     /// [`HeapError::Again`] when it has memory already, [`HeapError::Mmu`] for no pages, and when there is no such run.
     pub fn init_heap(&mut self, len: PageCount) -> Result<(), HeapError> {
         if len == PageCount::ZERO {
-            return Err(mmu::Error::NoPages.into());
+            return Err(mmu::MmuError::NoPages.into());
         }
         match sys::heap_size() {
             0 => {}

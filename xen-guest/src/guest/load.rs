@@ -117,7 +117,7 @@ impl<P: Platform> Guest<P> {
     /// Unloads a module that no other one uses: calls its exit function, and gives back its pages and addresses.
     ///
     /// # Errors
-    /// [`LoadError::NotLoaded`], [`LoadError::InUse`]. [`LoadError::Lingers`] when Xen refuses to take its pages away: the
+    /// [`LoadError::NotLoaded`], [`LoadError::Kept`]. [`LoadError::Lingers`] when Xen refuses to take its pages away: the
     /// module has ended and its name is free; there is nothing to be called again.
     pub fn unload_module(&mut self, name: &str) -> Result<(), LoadError> {
         self.tidy();
@@ -153,7 +153,7 @@ impl<P: Platform> Guest<P> {
         let pages = reservation.region().pages().get();
         let mut frames = Vec::new();
         let entries = pages as usize;
-        frames.try_reserve_exact(entries).map_err(|_| module::Error::NoMemory { entries })?;
+        frames.try_reserve_exact(entries).map_err(|_| module::ModuleError::NoMemory { entries })?;
         for number in 0..pages {
             match map.take(platform, p2m) {
                 Ok(mut frame) => {

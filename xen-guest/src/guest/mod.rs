@@ -32,7 +32,7 @@ use crate::{
     boot::{options::Options, running::Running},
     module::table::ModuleTable,
     platform::Platform,
-    report::{picture::Picture, timeline::Report},
+    report::{picture::Picture, timeline::Timeline},
     sys::Xen,
 };
 
@@ -62,7 +62,7 @@ impl<P: Platform> Guest<P> {
 
     /// Returns what the stages of the boot cost.
     #[must_use]
-    pub const fn report(&self) -> &Report {
+    pub const fn report(&self) -> &Timeline {
         &self.parts.setting.report
     }
 

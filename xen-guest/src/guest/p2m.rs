@@ -1,7 +1,7 @@
 //! What page numbers stand for.
 
-use mmu::Error;
-use p2m::{Audit, Entry, Mismatch};
+use mmu::MmuError;
+use p2m::{Audit, Mismatch, P2mEntry};
 use start_info::{PageCount, Pfn};
 
 use crate::{guest::Guest, platform::Platform};
@@ -15,7 +15,7 @@ impl<P: Platform> Guest<P> {
 
     /// Returns what stands for `pfn` in the P2M, and above its end by the memory map.
     #[must_use]
-    pub fn entry(&self, pfn: Pfn) -> Entry {
+    pub fn entry(&self, pfn: Pfn) -> P2mEntry {
         self.parts.entry(&self.platform, pfn)
     }
 
@@ -26,11 +26,11 @@ impl<P: Platform> Guest<P> {
     /// [`Error::HasMemory`] when the number has memory or is to get some, [`Error::P2m`] for a number above the last,
     /// [`Error::NoFrames`] when a leaf is needed and there is no frame, [`Error::Refused`] when Xen refuses to map the leaf.
     /// Nothing is changed then.
-    pub fn set_entry(&mut self, pfn: Pfn, entry: Entry) -> Result<(), Error> {
+    pub fn set_entry(&mut self, pfn: Pfn, entry: P2mEntry) -> Result<(), MmuError> {
         // By the tree alone: above its end nothing can be set.
         let present = p2m::Translate::entry(&self.parts.p2m, &self.platform, pfn);
         if let Some(mfn) = present.ram().or(entry.ram()) {
-            return Err(Error::HasMemory { pfn, mfn });
+            return Err(MmuError::HasMemory { pfn, mfn });
         }
         self.parts.set_entry(&mut self.platform, pfn, entry)
     }

@@ -2,27 +2,27 @@
 
 use alloc::vec::Vec;
 
-use mmu::Error;
+use mmu::MmuError;
 use p2m::Translate as _;
 use start_info::{Pfn, PfnRange};
 
 use crate::{
     guest::Guest,
-    module::{self, Archive, Ramdisk, order},
+    module::{self, Archive, RamdiskBytes, order},
     platform::Platform,
     sys::TrustedModule,
 };
 
 /// The guest's own ramdisk, with what is packed in it unpacked.
 #[derive(Debug)]
-pub struct UnpackedRamdisk(Ramdisk<'static>);
+pub struct UnpackedRamdisk(RamdiskBytes<'static>);
 
 impl UnpackedRamdisk {
     /// Finds the modules in all its archives.
     ///
     /// # Errors
     /// [`module::Error::DuplicateModule`] for two files of one name; [`module::Error::NoMemory`].
-    pub fn modules(&self) -> Result<RamdiskModules<'_>, module::Error> {
+    pub fn modules(&self) -> Result<RamdiskModules<'_>, module::ModuleError> {
         Archive::new(&self.0).map(|archive| RamdiskModules { archive })
     }
 }
@@ -46,7 +46,7 @@ impl<'r> RamdiskModules<'r> {
     ///
     /// # Errors
     /// [`module::Error::NoSuchModule`] when the archive has none.
-    pub fn module(&self, name: &str) -> Result<TrustedModule<'r>, module::Error> {
+    pub fn module(&self, name: &str) -> Result<TrustedModule<'r>, module::ModuleError> {
         self.archive.module(name).map(|module| TrustedModule::of_ramdisk(&module))
     }
 
@@ -55,7 +55,7 @@ impl<'r> RamdiskModules<'r> {
     /// # Errors
     /// [`module::Error::NoSuchModule`] and [`module::Error::NoSuchNeed`] for one that is not there, [`module::Error::Circle`] for
     /// modules that need each other.
-    pub fn in_order(&self, wanted: &[&str]) -> Result<Vec<TrustedModule<'r>>, module::Error> {
+    pub fn in_order(&self, wanted: &[&str]) -> Result<Vec<TrustedModule<'r>>, module::ModuleError> {
         let modules = order(&self.archive, wanted)?;
         Ok(modules.iter().map(TrustedModule::of_ramdisk).collect())
     }
@@ -68,13 +68,13 @@ impl<P: Platform> Guest<P> {
     /// # Errors
     /// [`Error::NoMemory`] for a page of it without memory, which the builder's list calls missing; and as
     /// [`mmu::DirectMap::grow`].
-    pub fn ramdisk(&mut self) -> Result<Option<&'static [u8]>, Error> {
+    pub fn ramdisk(&mut self) -> Result<Option<&'static [u8]>, MmuError> {
         let Some(pages) = self.ramdisk_pages() else { return Ok(None) };
         let Self { platform, parts } = self;
         parts.map.grow_to(platform, &parts.p2m, pages.end())?;
         let absent = |pfn: &Pfn| parts.p2m.entry(platform, *pfn).ram().is_none();
         if let Some(pfn) = pages.iter().find(absent) {
-            return Err(Error::NoMemory { pfn });
+            return Err(MmuError::NoMemory { pfn });
         }
         let window = *parts.map.view().direct();
         Ok(parts.map.lend_ramdisk().and_then(|ramdisk| platform.ramdisk(&window, ramdisk)))
@@ -93,7 +93,7 @@ impl<P: Platform> Guest<P> {
     /// or is no archive, with the byte where that was seen.
     pub fn unpack_ramdisk(&mut self) -> Result<Option<UnpackedRamdisk>, RamdiskError> {
         let Some(bytes) = self.ramdisk()? else { return Ok(None) };
-        Ok(Some(UnpackedRamdisk(Ramdisk::new(bytes)?)))
+        Ok(Some(UnpackedRamdisk(RamdiskBytes::new(bytes)?)))
     }
 }
 
@@ -102,8 +102,8 @@ impl<P: Platform> Guest<P> {
 pub enum RamdiskError {
     /// It could not be mapped.
     #[error(transparent)]
-    Mmu(#[from] Error),
+    Mmu(#[from] MmuError),
     /// It holds no archives.
     #[error(transparent)]
-    Archive(#[from] module::Error),
+    Archive(#[from] module::ModuleError),
 }

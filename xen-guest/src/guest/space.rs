@@ -1,6 +1,6 @@
 //! Further address spaces.
 
-use mmu::{AddressSpace, Error};
+use mmu::{AddressSpace, MmuError};
 
 use crate::{guest::Guest, platform::Platform};
 
@@ -9,7 +9,7 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// As [`mmu::DirectMap::new_space`].
-    pub fn new_space(&mut self) -> Result<AddressSpace, Error> {
+    pub fn new_space(&mut self) -> Result<AddressSpace, MmuError> {
         self.parts.map.new_space(&mut self.platform, &self.parts.p2m)
     }
 
@@ -17,7 +17,7 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// As [`mmu::DirectMap::enter_space`].
-    pub fn enter_space(&mut self, space: Option<&AddressSpace>) -> Result<(), Error> {
+    pub fn enter_space(&mut self, space: Option<&AddressSpace>) -> Result<(), MmuError> {
         self.parts.map.enter_space(&mut self.platform, space)
     }
 
@@ -25,7 +25,7 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Errors
     /// As [`mmu::DirectMap::retire_space`].
-    pub fn retire_space(&mut self, space: AddressSpace) -> Result<(), (Option<AddressSpace>, Error)> {
+    pub fn retire_space(&mut self, space: AddressSpace) -> Result<(), (Option<AddressSpace>, MmuError)> {
         self.parts.map.retire_space(&mut self.platform, space)
     }
 }

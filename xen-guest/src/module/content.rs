@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use start_info::PAGE_SIZE;
 
 use crate::module::{
-    error::Error,
+    error::ModuleError,
     plan::{Patch, Plan},
 };
 
@@ -23,16 +23,16 @@ pub(crate) struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    pub(super) fn new(plan: &Plan<'a>, mut patches: Vec<Patch>) -> Result<Self, Error> {
+    pub(super) fn new(plan: &Plan<'a>, mut patches: Vec<Patch>) -> Result<Self, ModuleError> {
         let entries = plan.copies().count();
         let mut copies = Vec::new();
-        copies.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+        copies.try_reserve_exact(entries).map_err(|_| ModuleError::NoMemory { entries })?;
         copies.extend(plan.copies());
         copies.sort_unstable_by_key(|(offset, _)| *offset);
         patches.sort_unstable_by_key(Patch::offset);
         for (before, after) in patches.iter().zip(patches.iter().skip(1)) {
             if end(before) > after.offset() {
-                return Err(Error::PatchesMeet { offset: after.offset() });
+                return Err(ModuleError::PatchesMeet { offset: after.offset() });
             }
         }
         Ok(Self { copies, patches })

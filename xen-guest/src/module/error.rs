@@ -3,7 +3,7 @@
 //! *What this is*: one enum for the whole loader, flat but for what is wrong with the ramdisk. Every variant holds the
 //! values found and the limits they broke.
 //!
-//! *What must hold*: a line stays one line whatever bytes the module brings; [`Name`] sees to it.
+//! *What must hold*: a line stays one line whatever bytes the module brings; [`PrintableName`] sees to it.
 //!
 //! *What is not prevented*: two causes in one object. The first one found is named.
 
@@ -14,15 +14,15 @@ use x86_64::VirtAddr;
 
 use crate::module::{
     hex::Hex,
-    name::Name,
-    object::{part_kind::ALIGNMENT_LIMIT, relocation_kind::Kind},
+    name::PrintableName,
+    object::{part_kind::ALIGNMENT_LIMIT, relocation_kind::RelocationKind},
     ramdisk::error::{ArchiveError, GzipError},
 };
 
 /// Why an archive or a module is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ModuleError {
     /// An archive cannot be read.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
@@ -45,19 +45,19 @@ pub enum Error {
         /// Where it starts.
         offset: u64,
         /// What is wrong, and where in what it unpacks to.
-        cause: Box<Error>,
+        cause: Box<ModuleError>,
     },
     /// Two modules in the archive have the same name.
     #[error("the ramdisk has two modules named {module}")]
     DuplicateModule {
         /// The name.
-        module: Name,
+        module: PrintableName,
     },
     /// The archive has no module of that name.
     #[error("the ramdisk has no modules/{module}.ko among its {present} modules")]
     NoSuchModule {
         /// The name asked for.
-        module: Name,
+        module: PrintableName,
         /// How many modules the archive has.
         present: usize,
     },
@@ -81,7 +81,7 @@ pub enum Error {
     #[error("object is truncated: {piece} ends at {end:#x}, the file at {present:#x}")]
     Truncated {
         /// The piece: a table or a section.
-        piece: Name,
+        piece: PrintableName,
         /// Where it ends.
         end: u64,
         /// How many bytes the file has.
@@ -94,7 +94,7 @@ pub enum Error {
     #[error("section {section} is {size:#x} bytes, no multiple of its entries' {entry:#x}")]
     TableSize {
         /// The section that holds the table.
-        section: Name,
+        section: PrintableName,
         /// Its size in bytes.
         size: u64,
         /// The size of one entry.
@@ -104,9 +104,9 @@ pub enum Error {
     #[error("sections {first} and {second} overlap in the file at {offset:#x}")]
     Overlap {
         /// The section that starts first.
-        first: Name,
+        first: PrintableName,
         /// The one that starts before the first has ended.
-        second: Name,
+        second: PrintableName,
         /// Where the second one starts in the file.
         offset: u64,
     },
@@ -114,7 +114,7 @@ pub enum Error {
     #[error("section {section} is both writable and executable")]
     WritableCode {
         /// The section.
-        section: Name,
+        section: PrintableName,
     },
     /// A section's alignment is no power of two, or larger than a module may ask for.
     #[error(
@@ -123,7 +123,7 @@ pub enum Error {
     )]
     Alignment {
         /// The section.
-        section: Name,
+        section: PrintableName,
         /// The alignment it asks for.
         found: u64,
     },
@@ -131,7 +131,7 @@ pub enum Error {
     #[error("section {section} of type {kind:#x} with flags {flags:#x} cannot be loaded")]
     SectionKind {
         /// The section.
-        section: Name,
+        section: PrintableName,
         /// Its `sh_type`.
         kind: u32,
         /// Its `sh_flags`.
@@ -141,7 +141,7 @@ pub enum Error {
     #[error("module is too large: section {section} of {size:#x} bytes goes over {room} pages")]
     TooLarge {
         /// The section that goes over the limit.
-        section: Name,
+        section: PrintableName,
         /// Its size in bytes.
         size: u64,
         /// The room for the whole module.
@@ -151,7 +151,7 @@ pub enum Error {
     #[error("{holder} refers to section {index} of {sections}")]
     SectionIndex {
         /// The section or symbol that holds the index.
-        holder: Name,
+        holder: PrintableName,
         /// The index.
         index: u64,
         /// How many sections there are.
@@ -161,7 +161,7 @@ pub enum Error {
     #[error("a relocation of section {section} refers to symbol {index} of {symbols}")]
     SymbolIndex {
         /// The relocated section.
-        section: Name,
+        section: PrintableName,
         /// The index.
         index: u64,
         /// How many symbols there are.
@@ -171,7 +171,7 @@ pub enum Error {
     #[error("symbol {symbol} of type {kind} in section {section:#x} has no address in a module")]
     SymbolKind {
         /// The symbol.
-        symbol: Name,
+        symbol: PrintableName,
         /// Its type, `STT_*`.
         kind: u8,
         /// Its section index, `SHN_*` if reserved.
@@ -181,7 +181,7 @@ pub enum Error {
     #[error("symbol {symbol} lies in section {section}, which is not loaded")]
     NotLoaded {
         /// The symbol.
-        symbol: Name,
+        symbol: PrintableName,
         /// The index of its section.
         section: u64,
     },
@@ -189,7 +189,7 @@ pub enum Error {
     #[error("symbol {symbol} is at {value:#x} of a section of {size:#x} bytes")]
     SymbolOutside {
         /// The symbol.
-        symbol: Name,
+        symbol: PrintableName,
         /// Its value.
         value: u64,
         /// The size of its section.
@@ -199,7 +199,7 @@ pub enum Error {
     #[error("section {section} holds relocations of form {kind:#x}, only RELA (0x4) is used on x86-64")]
     RelocationForm {
         /// The section that holds them.
-        section: Name,
+        section: PrintableName,
         /// Its `sh_type`.
         kind: u32,
     },
@@ -207,7 +207,7 @@ pub enum Error {
     #[error("relocation at {offset:#x} of section {section} has unknown type {kind}")]
     RelocationType {
         /// The relocated section.
-        section: Name,
+        section: PrintableName,
         /// Where in it.
         offset: u64,
         /// The type, `R_X86_64_*`.
@@ -217,7 +217,7 @@ pub enum Error {
     #[error("relocation of {width} bytes at {offset:#x} is outside section {section} of {size:#x} bytes")]
     RelocationOutside {
         /// The relocated section.
-        section: Name,
+        section: PrintableName,
         /// Where in it.
         offset: u64,
         /// How many bytes it writes.
@@ -229,9 +229,9 @@ pub enum Error {
     #[error("{kind} relocation at {place:#x} to symbol {symbol} overflows: {value:#x}")]
     Overflow {
         /// The symbol it refers to.
-        symbol: Name,
+        symbol: PrintableName,
         /// What is computed.
-        kind: Kind,
+        kind: RelocationKind,
         /// Where the field is.
         place: u64,
         /// What would have to be stored.
@@ -241,13 +241,13 @@ pub enum Error {
     #[error("symbol {symbol} is exported by nobody")]
     Unresolved {
         /// The symbol.
-        symbol: Name,
+        symbol: PrintableName,
     },
     /// A symbol that others define or want has a name that is not read to its end.
     #[error("symbol {symbol} has a name of more than {limit} bytes, the longest that is linked")]
     LongName {
         /// The front of the name.
-        symbol: Name,
+        symbol: PrintableName,
         /// The longest that is linked.
         limit: usize,
     },
@@ -294,7 +294,7 @@ pub enum Error {
         /// The key.
         key: &'static str,
         /// The value.
-        found: Name,
+        found: PrintableName,
     },
     /// A module was built for another kernel.
     #[error("module was built for ABI {built} of the kernel, this kernel has ABI {kernel}")]
@@ -308,37 +308,37 @@ pub enum Error {
     #[error("modules/{file}.ko calls itself {module}; name the file {module}.ko")]
     OtherName {
         /// The name by the file.
-        file: Name,
+        file: PrintableName,
         /// The name by the module itself.
-        module: Name,
+        module: PrintableName,
     },
     /// A module that another one needs is not there.
     #[error("module {module} needs {need}, which the ramdisk does not have")]
     NoSuchNeed {
         /// The module.
-        module: Name,
+        module: PrintableName,
         /// What it needs.
-        need: Name,
+        need: PrintableName,
     },
     /// Modules need each other.
     #[error("modules need each other: {members}")]
     Circle {
         /// All of them, the first one twice.
-        members: Name,
+        members: PrintableName,
     },
     /// What a module exports is no symbol it defines, global, and for as long as it is loaded.
     #[error("export {symbol} is no global symbol that the module defines and keeps")]
     ExportKind {
         /// The symbol.
-        symbol: Name,
+        symbol: PrintableName,
     },
     /// A symbol is exported already.
     #[error("symbol {symbol} is exported by {holder} already")]
     ExportTwice {
         /// The symbol.
-        symbol: Name,
+        symbol: PrintableName,
         /// Who exports it.
-        holder: Name,
+        holder: PrintableName,
     },
     /// Two relocations store at the same place.
     #[error("two relocations store at {offset:#x} of the module")]
@@ -350,9 +350,9 @@ pub enum Error {
     #[error("module {module}: {cause}")]
     OfModule {
         /// The module.
-        module: Name,
+        module: PrintableName,
         /// What is wrong.
-        cause: Box<Error>,
+        cause: Box<ModuleError>,
     },
     /// The heap has no room for the plan itself.
     #[error("heap is full: no room for {entries} entries of a plan")]
@@ -362,11 +362,11 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl ModuleError {
     /// Says which module it is about.
     #[must_use]
     pub(crate) fn of_module(self, module: &str) -> Self {
-        Self::OfModule { module: Name::new(module.as_bytes()), cause: Box::new(self) }
+        Self::OfModule { module: PrintableName::new(module.as_bytes()), cause: Box::new(self) }
     }
 
     /// Says that it is about what the gzip at that byte of the ramdisk unpacks to.

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use x86_64::VirtAddr;
 
-use crate::module::error::Error;
+use crate::module::error::ModuleError;
 
 /// A function of the kernel that modules may call.
 #[derive(Debug, Clone, Copy)]
@@ -65,11 +65,11 @@ impl<'k> Lent<'k> {
     /// Puts the exports in order. Of several with one name the first counts, by the order of the lists and in each.
     ///
     /// # Errors
-    /// [`Error::NoMemory`].
-    pub(crate) fn new(lists: &[&'k [Export]]) -> Result<Self, Error> {
+    /// [`ModuleError::NoMemory`].
+    pub(crate) fn new(lists: &[&'k [Export]]) -> Result<Self, ModuleError> {
         let mut sorted: Vec<(usize, &Export)> = Vec::new();
         let entries = lists.iter().map(|list| list.len()).sum();
-        sorted.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+        sorted.try_reserve_exact(entries).map_err(|_| ModuleError::NoMemory { entries })?;
         sorted.extend(lists.iter().copied().flatten().enumerate());
         sorted.sort_unstable_by_key(|&(rank, export)| (export.name, rank));
         sorted.dedup_by_key(|(_, export)| export.name);

@@ -12,10 +12,10 @@ use crate::module;
 pub enum LoadError {
     /// The object was refused.
     #[error(transparent)]
-    Module(#[from] module::Error),
+    Module(#[from] module::ModuleError),
     /// There were no pages or no addresses for it.
     #[error(transparent)]
-    Mmu(#[from] mmu::Error),
+    Mmu(#[from] mmu::MmuError),
     /// A module of that name is loaded.
     #[error("a module of that name is loaded already")]
     AlreadyLoaded,
@@ -49,7 +49,7 @@ pub enum LoadError {
         /// How many pages.
         pages: PageCount,
         /// Why.
-        error: mmu::Error,
+        error: mmu::MmuError,
     },
 }
 

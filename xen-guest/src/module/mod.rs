@@ -1,6 +1,6 @@
 //! Loadable modules: from the ramdisk's bytes to bytes at an address.
 //!
-//! *What this is*: the half of the loader that is pure, and the table of what is loaded. [`Ramdisk`] unpacks what the ramdisk has packed, [`Archive`] finds `modules/NAME.ko` in it, `Info` is what it says
+//! *What this is*: the half of the loader that is pure, and the table of what is loaded. [`RamdiskBytes`] unpacks what the ramdisk has packed, [`Archive`] finds `modules/NAME.ko` in it, `Info` is what it says
 //! about itself, `order` lists modules after those they need, `Plan` says where each section of an object lies,
 //! `Content` which bytes each of its pages gets, [`Export`] is what the kernel lends. Nothing here follows a pointer or
 //! maps a page: the executor (`guest/load.rs`) carries the plan out.
@@ -25,16 +25,16 @@ pub(crate) mod table;
 mod tests;
 
 pub(crate) use content::Content;
-pub use error::Error;
+pub use error::ModuleError;
 pub use export::Export;
 pub(crate) use export::Lent;
-pub use name::Name;
+pub use name::PrintableName;
 pub use object::info::ABI;
 pub(crate) use object::part_kind::PartKind;
-pub use object::relocation_kind::Kind;
+pub use object::relocation_kind::RelocationKind;
 #[cfg(test)]
 pub(crate) use object::{info::Info, section::Part};
 pub(crate) use order::order;
 pub(crate) use plan::Plan;
 pub use ramdisk::archive::{Archive, Module, Shelf};
-pub use ramdisk::unpacked::Ramdisk;
+pub use ramdisk::unpacked::RamdiskBytes;

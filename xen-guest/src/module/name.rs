@@ -5,9 +5,9 @@ use core::fmt;
 
 /// A name out of a module or archive, made fit for one line of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name(String);
+pub struct PrintableName(String);
 
-impl Name {
+impl PrintableName {
     /// The longest name kept; generics make Rust's symbols long, and a console line is not.
     const LIMIT: usize = 96;
 
@@ -29,7 +29,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for PrintableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -10,8 +10,8 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::module::{
-    error::Error,
-    name::Name,
+    error::ModuleError,
+    name::PrintableName,
     object::info::Info,
     ramdisk::archive::{Archive, Module},
 };
@@ -19,13 +19,13 @@ use crate::module::{
 /// Lists the modules `wanted` and all they need, each after those it needs.
 ///
 /// # Errors
-/// [`Error::NoSuchModule`] for a module that is wanted and [`Error::NoSuchNeed`] for one that is needed and not there,
-/// [`Error::Circle`] with the modules in it, [`Error::OtherName`] for a file named otherwise than its module, and those of
+/// [`ModuleError::NoSuchModule`] for a module that is wanted and [`ModuleError::NoSuchNeed`] for one that is needed and not there,
+/// [`ModuleError::Circle`] with the modules in it, [`ModuleError::OtherName`] for a file named otherwise than its module, and those of
 /// [`Info::of`], with the module's name in front.
-pub(crate) fn order<'a>(archive: &Archive<'a>, wanted: &[&str]) -> Result<Vec<Module<'a>>, Error> {
+pub(crate) fn order<'a>(archive: &Archive<'a>, wanted: &[&str]) -> Result<Vec<Module<'a>>, ModuleError> {
     let entries = archive.modules().len();
     let mut states = Vec::new();
-    states.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+    states.try_reserve_exact(entries).map_err(|_| ModuleError::NoMemory { entries })?;
     states.resize(entries, State::New);
     let mut order = Order { archive, states, open: Vec::new(), done: Vec::new() };
     for name in wanted {
@@ -78,11 +78,11 @@ impl<'a> Order<'_, 'a> {
         }
     }
 
-    fn open(&mut self, at: usize, module: Module<'a>) -> Result<(), Error> {
+    fn open(&mut self, at: usize, module: Module<'a>) -> Result<(), ModuleError> {
         let info = Info::of(module.bytes).map_err(|cause| cause.of_module(module.name))?;
         if info.name != module.name {
-            let [file, module] = [module.name, info.name].map(|name| Name::new(name.as_bytes()));
-            return Err(Error::OtherName { file, module });
+            let [file, module] = [module.name, info.name].map(|name| PrintableName::new(name.as_bytes()));
+            return Err(ModuleError::OtherName { file, module });
         }
         let mut needs = info.needs;
         needs.reverse();
@@ -92,7 +92,7 @@ impl<'a> Order<'_, 'a> {
     }
 
     /// Lists all open modules, opening what they need.
-    fn close_all(&mut self) -> Result<(), Error> {
+    fn close_all(&mut self) -> Result<(), ModuleError> {
         while let Some(last) = self.open.last_mut() {
             let (at, module) = (last.at, last.module);
             let Some(need) = last.needs.pop() else {
@@ -102,8 +102,8 @@ impl<'a> Order<'_, 'a> {
                 continue;
             };
             let Some((at, needed)) = self.archive.find(need) else {
-                let [module, need] = [module.name, need].map(|name| Name::new(name.as_bytes()));
-                return Err(Error::NoSuchNeed { module, need });
+                let [module, need] = [module.name, need].map(|name| PrintableName::new(name.as_bytes()));
+                return Err(ModuleError::NoSuchNeed { module, need });
             };
             match self.state(at) {
                 State::Done => {}
@@ -115,7 +115,7 @@ impl<'a> Order<'_, 'a> {
     }
 
     /// Names the modules from the open one that stands at `at` in the archive.
-    fn circle(&self, at: usize) -> Error {
+    fn circle(&self, at: usize) -> ModuleError {
         let mut members = String::new();
         let from_it = || self.open.iter().skip_while(|open| open.at != at);
         for open in from_it().chain(from_it().next()) {
@@ -124,6 +124,6 @@ impl<'a> Order<'_, 'a> {
             }
             members.push_str(open.module.name);
         }
-        Error::Circle { members: Name::new(members.as_bytes()) }
+        ModuleError::Circle { members: PrintableName::new(members.as_bytes()) }
     }
 }

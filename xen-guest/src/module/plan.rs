@@ -15,14 +15,14 @@ use x86_64::VirtAddr;
 
 use crate::module::{
     content::Content,
-    error::Error,
-    name::Name,
+    error::ModuleError,
+    name::PrintableName,
     object::{
         elf::Object,
         info::Info,
         part_kind::{PARTS, PartKind},
         relocation::{self, Relocation},
-        relocation_kind::Kind,
+        relocation_kind::RelocationKind,
         section::{self, Part, SLOT, Section},
         symbol::{self, Exported, Place, Symbol},
     },
@@ -94,20 +94,20 @@ impl<'a> Plan<'a> {
     /// Plans the loading of the object in `bytes` into at most `room` pages.
     ///
     /// # Errors
-    /// Every variant of [`Error`] that is about an object: the file, its sections, symbols and relocations;
-    /// [`Error::NoEntry`] without a `module_init`; [`Error::TooLarge`] if `room` does not do; [`Error::NoMemory`].
-    pub(crate) fn new(bytes: &'a [u8], room: PageCount) -> Result<Self, Error> {
+    /// Every variant of [`ModuleError`] that is about an object: the file, its sections, symbols and relocations;
+    /// [`ModuleError::NoEntry`] without a `module_init`; [`ModuleError::TooLarge`] if `room` does not do; [`ModuleError::NoMemory`].
+    pub(crate) fn new(bytes: &'a [u8], room: PageCount) -> Result<Self, ModuleError> {
         let object = Object::open(bytes)?;
         let info = Info::read(&object)?;
         let mut sections = section::collect(&object)?;
         let relocations = relocation::collect(&object, &sections)?;
 
         let used = symbols_of(&relocations, |_| true)?;
-        let slotted = symbols_of(&relocations, |kind| kind == Kind::Slot32)?;
+        let slotted = symbols_of(&relocations, |kind| kind == RelocationKind::Slot32)?;
         let placed = section::place(&object, &mut sections, slotted.len() as u64, room)?;
 
         let mut symbols = Vec::new();
-        symbols.try_reserve_exact(used.len()).map_err(|_| Error::NoMemory { entries: used.len() })?;
+        symbols.try_reserve_exact(used.len()).map_err(|_| ModuleError::NoMemory { entries: used.len() })?;
         for index in used {
             let mut symbol = Symbol::read(&object, &sections, index)?;
             symbol.slot = slotted.binary_search(&index).ok().map(|rank| placed.slots + rank as u64 * SLOT);
@@ -115,7 +115,7 @@ impl<'a> Plan<'a> {
         }
         let exports = symbol::exports(&object, &sections)?;
         let init = symbol::entry(&object, &sections, INIT, PartKind::is_code)?;
-        let init = init.ok_or(Error::NoEntry { symbol: INIT })?;
+        let init = init.ok_or(ModuleError::NoEntry { symbol: INIT })?;
         let exit = symbol::entry(&object, &sections, EXIT, |kind| kind == PartKind::Text)?;
         let alignment = sections.iter().map(|section| section.align).fold(PAGE_SIZE, u64::max);
         let (parts, pages) = (placed.parts, placed.pages);
@@ -211,13 +211,13 @@ impl<'a> Plan<'a> {
     /// All of them are computed before any is handed out, so a module that is refused has changed nothing.
     ///
     /// # Errors
-    /// [`Error::Base`] for an address the module cannot have, [`Error::Unresolved`] for a symbol `exports` does not know,
-    /// [`Error::Overflow`] for a value its field cannot hold, [`Error::PatchesMeet`], [`Error::NoMemory`].
+    /// [`ModuleError::Base`] for an address the module cannot have, [`ModuleError::Unresolved`] for a symbol `exports` does not know,
+    /// [`ModuleError::Overflow`] for a value its field cannot hold, [`ModuleError::PatchesMeet`], [`ModuleError::NoMemory`].
     pub(crate) fn resolve(
         &self,
         base: VirtAddr,
         exports: &dyn Fn(&str) -> Option<VirtAddr>,
-    ) -> Result<Content<'a>, Error> {
+    ) -> Result<Content<'a>, ModuleError> {
         Content::new(self, self.patches(base, exports)?)
     }
 
@@ -226,13 +226,13 @@ impl<'a> Plan<'a> {
         &self,
         base: VirtAddr,
         exports: &dyn Fn(&str) -> Option<VirtAddr>,
-    ) -> Result<Vec<Patch>, Error> {
+    ) -> Result<Vec<Patch>, ModuleError> {
         let start = self.check_base(base)?;
         let entries = self.relocations.len() + self.symbols.len();
         let mut patches = Vec::new();
-        patches.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+        patches.try_reserve_exact(entries).map_err(|_| ModuleError::NoMemory { entries })?;
         let mut addresses = Vec::new();
-        addresses.try_reserve_exact(self.symbols.len()).map_err(|_| Error::NoMemory { entries })?;
+        addresses.try_reserve_exact(self.symbols.len()).map_err(|_| ModuleError::NoMemory { entries })?;
         for symbol in &self.symbols {
             let address = address(symbol, start, exports)?;
             addresses.push(address);
@@ -244,15 +244,20 @@ impl<'a> Plan<'a> {
             let symbol = found.and_then(|rank| Some((self.symbols.get(rank)?, *addresses.get(rank)?)));
             let section = section::find(&self.sections, relocation.section);
             let (Some((symbol, address)), Some(section)) = (symbol, section) else {
-                return Err(Error::Unresolved { symbol: Name::new(b"of a relocation") });
+                return Err(ModuleError::Unresolved { symbol: PrintableName::new(b"of a relocation") });
             };
             let target = match symbol.slot {
-                Some(slot) if relocation.kind == Kind::Slot32 => start + slot,
+                Some(slot) if relocation.kind == RelocationKind::Slot32 => start + slot,
                 _ => address,
             };
             let (kind, offset) = (relocation.kind, section.offset + relocation.offset);
             let value = kind.value(target, relocation.addend, start + offset).map_err(|value| {
-                Error::Overflow { symbol: Name::new(symbol.name), kind, place: start + offset, value }
+                ModuleError::Overflow {
+                    symbol: PrintableName::new(symbol.name),
+                    kind,
+                    place: start + offset,
+                    value,
+                }
             })?;
             patches.push(Patch::new(offset, value, kind.width()));
         }
@@ -260,13 +265,13 @@ impl<'a> Plan<'a> {
     }
 
     /// Checks that the module can lie at `base`, so that no sum of it and an offset overflows.
-    fn check_base(&self, base: VirtAddr) -> Result<u64, Error> {
+    fn check_base(&self, base: VirtAddr) -> Result<u64, ModuleError> {
         let last = base.as_u64().checked_add(self.pages.bytes().saturating_sub(1));
         let fits = last.is_some_and(|last| VirtAddr::try_new(last).is_ok());
         if fits && base.is_aligned(self.alignment) {
             Ok(base.as_u64())
         } else {
-            Err(Error::Base { base, alignment: self.alignment, pages: self.pages })
+            Err(ModuleError::Base { base, alignment: self.alignment, pages: self.pages })
         }
     }
 }
@@ -276,7 +281,7 @@ fn address(
     symbol: &Symbol<'_>,
     start: u64,
     exports: &dyn Fn(&str) -> Option<VirtAddr>,
-) -> Result<u64, Error> {
+) -> Result<u64, ModuleError> {
     match symbol.place {
         Place::Inside(offset) => Ok(start + offset),
         Place::Absolute(value) => Ok(value),
@@ -284,16 +289,19 @@ fn address(
             .ok()
             .and_then(exports)
             .map(VirtAddr::as_u64)
-            .ok_or_else(|| Error::Unresolved { symbol: Name::new(symbol.name) }),
+            .ok_or_else(|| ModuleError::Unresolved { symbol: PrintableName::new(symbol.name) }),
     }
 }
 
 /// Returns the symbols that relocations of some kinds refer to, each once, in the file's order.
-fn symbols_of(relocations: &[Relocation], wanted: impl Fn(Kind) -> bool) -> Result<Vec<u32>, Error> {
+fn symbols_of(
+    relocations: &[Relocation],
+    wanted: impl Fn(RelocationKind) -> bool,
+) -> Result<Vec<u32>, ModuleError> {
     let mut symbols = Vec::new();
     symbols
         .try_reserve_exact(relocations.len())
-        .map_err(|_| Error::NoMemory { entries: relocations.len() })?;
+        .map_err(|_| ModuleError::NoMemory { entries: relocations.len() })?;
     symbols.extend(relocations.iter().filter(|one| wanted(one.kind)).map(|one| one.symbol));
     symbols.sort_unstable();
     symbols.dedup();

@@ -16,12 +16,12 @@ use alloc::{
 };
 use core::fmt;
 
-use mmu::{Mapped, Region};
+use mmu::{MappedModule, Region};
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
 use crate::{
-    module::{Error, Export, Lent, Name, Plan, load_error::LoadError},
+    module::{Export, Lent, ModuleError, Plan, PrintableName, load_error::LoadError},
     report::json::JsonText,
 };
 
@@ -48,7 +48,7 @@ pub struct Loaded {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) license: String,
-    pub(crate) mapped: Mapped,
+    pub(crate) mapped: MappedModule,
     /// How many pages it had before those for its start were given back.
     pub(crate) pages: PageCount,
     /// The size of its file.
@@ -125,7 +125,7 @@ impl ModuleTable {
     }
 
     /// Returns what the kernel lends, to be found by name.
-    pub(crate) fn kernel(&self) -> Result<Lent<'static>, Error> {
+    pub(crate) fn kernel(&self) -> Result<Lent<'static>, ModuleError> {
         Lent::new(&self.exports)
     }
 
@@ -187,10 +187,10 @@ impl ModuleTable {
                 (None, Some(exported)) => self.starting(exported.module).map_or("a module", Loaded::name),
                 (None, None) => continue,
             };
-            let [symbol, holder] = [symbol, holder].map(|name| Name::new(name.as_bytes()));
-            return Err(Error::ExportTwice { symbol, holder }.into());
+            let [symbol, holder] = [symbol, holder].map(|name| PrintableName::new(name.as_bytes()));
+            return Err(ModuleError::ExportTwice { symbol, holder }.into());
         }
-        self.loaded.try_reserve(1).map_err(|_| Error::NoMemory { entries: self.loaded.len() + 1 })?;
+        self.loaded.try_reserve(1).map_err(|_| ModuleError::NoMemory { entries: self.loaded.len() + 1 })?;
         Ok(uses)
     }
 

@@ -17,7 +17,7 @@ use std::vec::Vec;
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
-use crate::module::{Error, Plan};
+use crate::module::{ModuleError, Plan};
 
 /// Room enough for every module in the tests.
 const ROOM: PageCount = PageCount::new(1024);
@@ -34,7 +34,7 @@ fn exports(name: &str) -> Option<VirtAddr> {
 }
 
 /// Does what the executor does: one page after the other.
-fn load(plan: &Plan<'_>, base: u64) -> Result<Vec<u8>, Error> {
+fn load(plan: &Plan<'_>, base: u64) -> Result<Vec<u8>, ModuleError> {
     load_with(plan, base, &exports)
 }
 
@@ -43,7 +43,7 @@ fn load_with(
     plan: &Plan<'_>,
     base: u64,
     exports: &dyn Fn(&str) -> Option<VirtAddr>,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Vec<u8>, ModuleError> {
     let content = plan.resolve(VirtAddr::new(base), exports)?;
     let mut image = Vec::new();
     for number in 0..plan.pages().get() {
@@ -56,6 +56,6 @@ fn load_with(
 }
 
 /// Plans and loads, and says why not.
-fn refusal(bytes: &[u8]) -> Error {
+fn refusal(bytes: &[u8]) -> ModuleError {
     Plan::new(bytes, ROOM).and_then(|plan| load(&plan, BASE)).expect_err("must be refused")
 }

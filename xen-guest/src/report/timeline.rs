@@ -11,7 +11,7 @@ const STAGES: usize = 12;
 
 /// The cost of one stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct StageCost {
     /// The stage.
     pub stage: Stage,
     /// The time stamp counter at the stage's end.
@@ -26,14 +26,14 @@ pub struct Record {
 
 /// The stages so far.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
-    records: ArrayVec<Record, STAGES>,
+pub struct Timeline {
+    records: ArrayVec<StageCost, STAGES>,
     started: u64,
     hypercalls: u64,
     frames: u64,
 }
 
-impl Report {
+impl Timeline {
     /// Starts the clock.
     pub(crate) fn start(platform: &impl Platform) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Report {
     pub(crate) fn end(&mut self, platform: &impl Platform, stage: Stage, frames: u64) {
         let (ticks, hypercalls) = (platform.ticks(), platform.hypercalls());
         let before = self.records.last().map_or(self.started, |record| record.ticks);
-        let record = Record {
+        let record = StageCost {
             stage,
             ticks,
             took: ticks.saturating_sub(before),
@@ -62,7 +62,7 @@ impl Report {
 
     /// Returns the stages in the order they ended.
     #[must_use]
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> &[StageCost] {
         &self.records
     }
 
@@ -73,11 +73,11 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total: u64 = self.records.iter().map(|record| record.took).sum();
         write!(f, "  stage         of all ticks  hypercalls  frames")?;
-        for Record { stage, took, hypercalls, frames, .. } in &self.records {
+        for StageCost { stage, took, hypercalls, frames, .. } in &self.records {
             let share = took.saturating_mul(100) / total.max(1);
             let bar = (share / 5) as usize;
             write!(
@@ -92,11 +92,13 @@ impl fmt::Display for Report {
 
 /// A report as JSON lines.
 #[derive(Debug)]
-pub struct Json<'r>(&'r Report);
+pub struct Json<'r>(&'r Timeline);
 
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, Record { stage, ticks, took, hypercalls, frames }) in self.0.records.iter().enumerate() {
+        for (number, StageCost { stage, ticks, took, hypercalls, frames }) in
+            self.0.records.iter().enumerate()
+        {
             let line_feed = if number == 0 { "" } else { "\n" };
             write!(
                 f,

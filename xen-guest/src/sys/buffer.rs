@@ -8,7 +8,7 @@
 use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
 
-use p2m::{Authority, Frame, SharedPage, Window};
+use p2m::{Authority, Frame, LinearMap, SharedPage};
 use start_info::{PageCount, Pfn};
 use x86_64::VirtAddr;
 
@@ -30,9 +30,9 @@ impl Buffer {
     }
 
     /// The pages as a mapping of the guest's first frames.
-    pub(super) fn window(&self) -> Window {
+    pub(super) fn window(&self) -> LinearMap {
         let pages = PageCount::new(self.0.len() as u64);
-        Window::of_builder(&Authority::take().unwrap(), self.address(), pages)
+        LinearMap::of_builder(&Authority::take().unwrap(), self.address(), pages)
     }
 
     /// A page as one that another domain uses too.
@@ -43,7 +43,7 @@ impl Buffer {
     /// A page as a frame of its own.
     pub(super) fn frame(&self, number: u64) -> Frame {
         let window = self.window();
-        window.thawed(&Authority::take().unwrap(), Pfn::new(number)).unwrap()
+        window.reclaim(&Authority::take().unwrap(), Pfn::new(number)).unwrap()
     }
 
     /// The aligned word at an offset.

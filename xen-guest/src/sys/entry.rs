@@ -80,7 +80,7 @@ pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
 /// What the boot is started with.
 struct Start {
     page: [u8; 4096],
-    entry: start_info::Entry,
+    entry: start_info::KernelEntry,
     image: Image,
 }
 
@@ -92,7 +92,7 @@ impl Start {
 
 fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Start, Failure> {
     let image = symbols::image();
-    let entry = start_info::Entry {
+    let entry = start_info::KernelEntry {
         start_info: VirtAddr::new_truncate(start_info),
         virt_base: KERNEL_MAP,
         image_start: boot::image_address(image.range().start()),
@@ -100,7 +100,10 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Sta
     };
     if !entry.start_info.is_aligned(4096_u64) || entry.start_info < entry.image_end {
         let (found, image_end) = (entry.start_info, entry.image_end);
-        return Err(Failure::new(Stage::Entry, start_info::Error::StartInfoAddress { found, image_end }));
+        return Err(Failure::new(
+            Stage::Entry,
+            start_info::StartInfoError::StartInfoAddress { found, image_end },
+        ));
     }
     let pointer = pointer::to::<[u8; 4096]>(entry.start_info);
     // SAFETY: the address starts a page behind the image, as just checked, where Xen's builders put start_info; should it

@@ -5,7 +5,7 @@
 //! *What is not prevented*: running out. `alloc` reports it to the caller, or panics by Rust's rules.
 
 use linked_list_allocator::LockedHeap;
-use p2m::{Mapped, Span, Window};
+use p2m::{LinearMap, Mapped, Span};
 
 use crate::sys::pointer;
 
@@ -15,7 +15,7 @@ static HEAP: LockedHeap = LockedHeap::empty();
 
 /// Gives the heap its memory. A second call does nothing and loses the span.
 #[cfg(target_os = "none")]
-pub(crate) fn init(window: &Window, span: Span<Mapped>) {
+pub(crate) fn init(window: &LinearMap, span: Span<Mapped>) {
     give(&HEAP, window, span);
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn size() -> usize {
     HEAP.lock().size()
 }
 
-fn give(heap: &LockedHeap, window: &Window, span: Span<Mapped>) {
+fn give(heap: &LockedHeap, window: &LinearMap, span: Span<Mapped>) {
     let bytes = span.len().bytes() as usize;
     let start = window.address(span.range().start());
     let mut heap = heap.lock();

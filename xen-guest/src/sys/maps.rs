@@ -51,7 +51,7 @@ mod tests {
     use crate::platform::MapOf;
 
     fn map(pages: u64) -> Result<MemoryMap, MapError> {
-        MemoryMap::of_entries([MapEntry { start: 0, len: pages << 12, kind: 1 }].into_iter())
+        MemoryMap::from_entries([MapEntry { start: 0, len: pages << 12, kind: 1 }].into_iter())
     }
 
     #[test]

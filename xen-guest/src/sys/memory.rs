@@ -2,7 +2,7 @@
 //!
 //! *What this is*: `XENMEM_memory_map`, `XENMEM_machine_memory_map` and `XENMEM_decrease_reservation` of `public/memory.h`.
 
-use mmu::{Discarded, Errno, Stopped};
+use mmu::{Errno, Partial, ReleasedMfn};
 use spin::Mutex;
 use start_info::{MapEntry, MemoryMap};
 
@@ -50,11 +50,11 @@ pub(super) fn map(of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
         (Err(errno), _) => return Err(NoMap::Refused(errno)),
     }
     let lines = buffer.iter().take(map.entries as usize);
-    MAPS.keep(of, || MemoryMap::of_entries(lines.map(MapEntry::read)).map_err(NoMap::Map)).map(Some)
+    MAPS.keep(of, || MemoryMap::from_entries(lines.map(MapEntry::read)).map_err(NoMap::Map)).map(Some)
 }
 
 /// Gives frames back. Xen says how many it took, not why it stopped.
-pub(super) fn give_back(frames: &[Discarded]) -> Result<(), Stopped> {
+pub(super) fn give_back(frames: &[ReleasedMfn]) -> Result<(), Partial> {
     let reservation = abi::MemoryReservation {
         extents: frames.as_ptr() as u64,
         count: frames.len() as u64,
@@ -67,7 +67,7 @@ pub(super) fn give_back(frames: &[Discarded]) -> Result<(), Stopped> {
     let result = unsafe { hypercall(xen_sys::__HYPERVISOR_memory_op, arguments) };
     match check(result) {
         Ok(done) if done == frames.len() as u64 => Ok(()),
-        Ok(done) => Err(Stopped { done: done as usize, errno: Errno(0) }),
-        Err(errno) => Err(Stopped { done: 0, errno }),
+        Ok(done) => Err(Partial { done: done as usize, errno: Errno(0) }),
+        Err(errno) => Err(Partial { done: 0, errno }),
     }
 }

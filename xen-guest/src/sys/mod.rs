@@ -21,6 +21,8 @@ mod buffer;
 #[cfg(target_os = "none")]
 mod console;
 #[cfg(target_os = "none")]
+mod efi;
+#[cfg(target_os = "none")]
 mod entry;
 #[cfg(target_os = "none")]
 mod event;
@@ -50,8 +52,6 @@ mod module;
 mod modules;
 #[cfg(any(target_os = "none", test))]
 mod outcome;
-#[cfg(target_os = "none")]
-mod platform;
 #[cfg(any(target_os = "none", test))]
 mod pointer;
 #[cfg(any(target_os = "none", test))]

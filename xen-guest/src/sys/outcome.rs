@@ -1,6 +1,6 @@
 //! What a hypercall's result means.
 
-use mmu::{Errno, Stopped};
+use mmu::{Errno, Partial};
 
 /// Turns the result of a call into the errno it stands for, if it is one.
 pub(super) fn check(result: i64) -> Result<u64, Errno> {
@@ -11,18 +11,18 @@ pub(super) fn check(result: i64) -> Result<u64, Errno> {
 }
 
 /// Reads the outcome of a call with a list: Xen says how many it did, and a short count is a refusal too.
-pub(super) fn stopped(result: i64, done: u32, wanted: usize) -> Result<(), Stopped> {
+pub(super) fn stopped(result: i64, done: u32, wanted: usize) -> Result<(), Partial> {
     let done = done as usize;
     match check(result) {
         Ok(_) if done == wanted => Ok(()),
-        Ok(_) => Err(Stopped { done, errno: Errno(0) }),
-        Err(errno) => Err(Stopped { done, errno }),
+        Ok(_) => Err(Partial { done, errno: Errno(0) }),
+        Err(errno) => Err(Partial { done, errno }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use mmu::{Errno, Stopped};
+    use mmu::{Errno, Partial};
 
     use super::{check, stopped};
 
@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn a_list_is_done_when_all_of_it_is() {
         assert_eq!(stopped(0, 3, 3), Ok(()));
-        assert_eq!(stopped(0, 2, 3), Err(Stopped { done: 2, errno: Errno(0) }));
-        assert_eq!(stopped(-16, 3, 3), Err(Stopped { done: 3, errno: Errno(16) }));
+        assert_eq!(stopped(0, 2, 3), Err(Partial { done: 2, errno: Errno(0) }));
+        assert_eq!(stopped(-16, 3, 3), Err(Partial { done: 3, errno: Errno(16) }));
     }
 }

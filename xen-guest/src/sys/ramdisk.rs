@@ -1,13 +1,13 @@
 //! The ramdisk's bytes.
 
-use p2m::Window;
+use p2m::LinearMap;
 use start_info::PfnRange;
 
 use crate::sys::pointer;
 
 /// Returns the bytes of the ramdisk; `None` if the window does not map all its pages. No byte behind the last page is among
 /// them, whatever start_info says about the length.
-pub(super) fn bytes(window: &Window, pfns: PfnRange, len: u64) -> Option<&'static [u8]> {
+pub(super) fn bytes(window: &LinearMap, pfns: PfnRange, len: u64) -> Option<&'static [u8]> {
     let start = window.address(pfns.start())?;
     let _last = window.address(pfns.last()?)?;
     let len = usize::try_from(len.min(pfns.len().bytes())).ok()?;
@@ -19,13 +19,13 @@ pub(super) fn bytes(window: &Window, pfns: PfnRange, len: u64) -> Option<&'stati
 
 #[cfg(test)]
 mod tests {
-    use p2m::Window;
+    use p2m::LinearMap;
     use start_info::{PageCount, Pfn, PfnRange};
 
     use super::bytes;
     use crate::sys::buffer::Buffer;
 
-    fn read(window: &Window, start: u64, pages: u64, len: u64) -> Option<&'static [u8]> {
+    fn read(window: &LinearMap, start: u64, pages: u64, len: u64) -> Option<&'static [u8]> {
         bytes(window, PfnRange::try_new(Pfn::new(start), PageCount::new(pages)).unwrap(), len)
     }
 

@@ -6,8 +6,10 @@
 //! *What must hold*: only the boot and the [`crate::Guest`] call these methods. A payload has no [`Xen`]; words, requests and
 //! shared pages that reach one were therefore made by the layer from what it owns.
 
-use mmu::{Discarded, Errno, ExtOp, FixmapPage, Hypervisor, RamdiskPages, Region, Stopped, Update, VaUpdate};
-use p2m::{Frame, MachineToPhys, Memory, SharedPage, Window, Word, WordMut};
+use mmu::{
+    Errno, ExtOp, FixmapPage, Hypervisor, Partial, RamdiskPages, Region, ReleasedMfn, Update, VaUpdate,
+};
+use p2m::{Frame, LinearMap, MachineToPhys, Memory, SharedPage, Word, WordMut};
 use start_info::{MemoryMap, Mfn};
 
 use crate::{
@@ -55,7 +57,7 @@ impl MachineToPhys for Xen {
 }
 
 impl Hypervisor for Xen {
-    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Stopped> {
+    fn mmu_update(&mut self, updates: &[Update]) -> Result<(), Partial> {
         let mut done = 0_u32;
         let arguments =
             [updates.as_ptr() as u64, updates.len() as u64, &raw mut done as u64, u64::from(DOMID_SELF)];
@@ -65,7 +67,7 @@ impl Hypervisor for Xen {
         stopped(result, done, updates.len())
     }
 
-    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Stopped> {
+    fn mmuext_op(&mut self, operations: &[ExtOp]) -> Result<(), Partial> {
         let mut done = 0_u32;
         let arguments = [
             operations.as_ptr() as u64,
@@ -85,7 +87,7 @@ impl Hypervisor for Xen {
         check(unsafe { hypercall(xen_sys::__HYPERVISOR_update_va_mapping, arguments) }).map(|_| ())
     }
 
-    fn give_back(&mut self, frames: &[Discarded]) -> Result<(), Stopped> {
+    fn decrease_reservation(&mut self, frames: &[ReleasedMfn]) -> Result<(), Partial> {
         memory::give_back(frames)
     }
 }
@@ -116,7 +118,7 @@ impl Platform for Xen {
         memory::map(of)
     }
 
-    fn ramdisk(&self, window: &Window, ramdisk: &RamdiskPages) -> Option<&'static [u8]> {
+    fn ramdisk(&self, window: &LinearMap, ramdisk: &RamdiskPages) -> Option<&'static [u8]> {
         ramdisk::bytes(window, ramdisk.pfns(), ramdisk.bytes())
     }
 

@@ -2,15 +2,15 @@
 //!
 //! On Xen: its pages are unmapped and their memory goes back. A map made up for it takes pages that are in use.
 
-use p2m::{Arrangement, Authority, Conflict, Displaced, List, Occupied};
+use p2m::{Renumbering, Authority, Conflict, Displaced, List, BootReserved};
 use start_info::MemoryMap;
 
 pub fn plan(
     authority: &Authority,
     list: List,
     map: &'static MemoryMap,
-    occupied: Occupied,
-) -> Result<Arrangement, Conflict> {
-    Arrangement::plan(authority, list, map, occupied, Displaced::Moved) //~ TWIN
-    Arrangement::plan(list, map, occupied, Displaced::Moved) //~ FAIL E0061
+    occupied: BootReserved,
+) -> Result<Renumbering, Conflict> {
+    Renumbering::plan(authority, list, map, occupied, Displaced::Moved) //~ TWIN
+    Renumbering::plan(list, map, occupied, Displaced::Moved) //~ FAIL E0061
 }

@@ -4,12 +4,12 @@
 
 #![deny(unused_must_use)]
 
-use mmu::{Error, Machine, Pool};
+use mmu::{Error, Machine, GrowingFrames};
 use p2m::{NewLeaf, Publication, Tree, Window};
 
 pub fn identity(
     machine: &mut impl Machine,
-    pool: &mut Pool<'_, Tree>,
+    pool: &mut GrowingFrames<'_, Tree>,
     tree: &mut Tree,
     publication: &mut Publication,
     window: &Window,

@@ -4,13 +4,13 @@
 
 #![deny(unused_must_use)]
 
-use mmu::{Error, Machine, Pool};
+use mmu::{Error, Machine, GrowingFrames};
 use p2m::{Entry, NewLeaf, Set, Tree};
 use start_info::Pfn;
 
 pub fn set_all<M: Machine>(
     machine: &mut M,
-    pool: &mut Pool<'_, Tree>,
+    pool: &mut GrowingFrames<'_, Tree>,
     tree: &mut Tree,
     pages: &[Pfn],
 ) -> Result<Vec<NewLeaf>, Error> {

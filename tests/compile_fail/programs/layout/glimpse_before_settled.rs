@@ -3,7 +3,7 @@
 //! On Xen: the fixmap's address may still become another region's; a page of ACPI's read there early is something else's
 //! later. The order is that of source document 1.
 
-use mmu::{Error, Fixmap, Glimpse, LayoutPlan, Machine, View};
+use mmu::{Error, Fixmap, TempMapping, LayoutPlan, Machine, View};
 use start_info::Mfn;
 
 pub fn look<M: Machine>(
@@ -16,7 +16,7 @@ pub fn look<M: Machine>(
     let layout = plan.settle();
     let mut fixmap = Fixmap::new(&layout); //~ TWIN
     let mut fixmap = Fixmap::new(&another); //~ FAIL E0308
-    let page: Glimpse<'_> = fixmap.look(machine, view, mfn)?;
+    let page: TempMapping<'_> = fixmap.look(machine, view, mfn)?;
     drop((page, another));
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! On Xen: the switch is done by then. A second one unpins the tables in use, and gives the builder's pages back once
 //! more, to whoever asks next.
 
-use mmu::{NewSpace, DirectMap, Error, Machine, OldList, Released, release};
+use mmu::{NewSpace, DirectMap, Error, Machine, BuilderP2m, Released, release};
 use p2m::Tree;
 use start_info::BootFacts;
 
@@ -15,7 +15,7 @@ pub fn switch(
     space: NewSpace,
     another: NewSpace,
 ) -> Result<(Released, NewSpace), Error> {
-    let released = release(machine, map, tree, facts, space, OldList::Unused, core::iter::empty())?;
+    let released = release(machine, map, tree, facts, space, BuilderP2m::Unused, core::iter::empty())?;
     Ok((released, another)) //~ TWIN
     Ok((released, space)) //~ FAIL E0382
 }

@@ -3,7 +3,7 @@
 use crate::{
     bench::{RO, RW},
     probe::{Expected, Probe},
-    request::{Operation, Request},
+    request::{ExtendedOperation, Request},
     requests::{Part, Step},
     subject::Call,
 };
@@ -79,7 +79,7 @@ pub(super) const PROBES: &[Probe] = &[
         ),
         |bench| {
             let (table, leaf, writable) = (bench.table(&[]), bench.page(), bench.page());
-            let pin = |mfn| Part::Operation(Operation::new(xen_sys::MMUEXT_PIN_L1_TABLE, mfn, 0));
+            let pin = |mfn| Part::Operation(ExtendedOperation::new(xen_sys::MMUEXT_PIN_L1_TABLE, mfn, 0));
             let update = |index, value| Part::Update(Request::new(bench.slot(table, index), value));
             bench.multicall(&[
                 Step::new(pin(bench.mfn(table))),
@@ -100,8 +100,8 @@ pub(super) const PROBES: &[Probe] = &[
         Expected::always("multicall=ok entry=EINVAL entry=ok entry=ok entry=ok entry=ok"),
         |bench| {
             let page = bench.page();
-            let pin = Operation::new(xen_sys::MMUEXT_PIN_L1_TABLE, bench.mfn(page), 0);
-            let unpin = Operation::new(xen_sys::MMUEXT_UNPIN_TABLE, bench.mfn(page), 0);
+            let pin = ExtendedOperation::new(xen_sys::MMUEXT_PIN_L1_TABLE, bench.mfn(page), 0);
+            let unpin = ExtendedOperation::new(xen_sys::MMUEXT_UNPIN_TABLE, bench.mfn(page), 0);
             bench.multicall(&[
                 Step::new(Part::Operation(pin)),
                 Step::new(Part::Map(bench.change(page, RO))),

@@ -3,7 +3,7 @@
 use crate::{
     bench::{RO, RW},
     probe::{Expected, Probe},
-    request::Operation,
+    request::ExtendedOperation,
     subject::Special,
 };
 
@@ -49,8 +49,8 @@ pub(super) const PROBES: &[Probe] = &[
         Expected::always("ops=EINVAL/2 unpin=ok unpin=EINVAL"),
         |bench| {
             let (first, second) = (bench.table(&[]), bench.table(&[]));
-            let pin = |mfn| Operation::new(xen_sys::MMUEXT_PIN_L2_TABLE, mfn, 0);
-            let flush = Operation::new(xen_sys::MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
+            let pin = |mfn| ExtendedOperation::new(xen_sys::MMUEXT_PIN_L2_TABLE, mfn, 0);
+            let flush = ExtendedOperation::new(xen_sys::MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
             let (one, two) = (pin(bench.mfn(first)), pin(bench.mfn(second)));
             bench.extended_list(&[one, flush, one, two]);
             bench.unpin(first);

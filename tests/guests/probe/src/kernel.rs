@@ -3,7 +3,7 @@
 use core::fmt;
 
 use arrayvec::ArrayVec;
-use conformance::{Build, Domain, PAGES, Release, Xen, run_all};
+use conformance::{PAGES, ProbedBuild, ProbedDomain, ProbedRelease, ProbedXen, run_all};
 use p2m::Frame;
 use xen_guest::{
     Guest, entry,
@@ -31,7 +31,7 @@ fn main(guest: Guest) -> ! {
 /// Why the probes could not be run.
 enum Unready {
     /// There is no memory for spare frames.
-    Spare(mmu::Error),
+    Spare(mmu::MmuError),
     /// Fewer spare frames than asked for.
     TooFew,
     /// The M2P shows no frame that belongs to no domain.
@@ -48,21 +48,26 @@ impl fmt::Display for Unready {
     }
 }
 
-impl From<mmu::Error> for Unready {
-    fn from(error: mmu::Error) -> Self {
+impl From<mmu::MmuError> for Unready {
+    fn from(error: mmu::MmuError) -> Self {
         Self::Spare(error)
     }
 }
 
 /// What the guest is. Nothing but its command line tells it that it runs on a shim.
-fn domain(guest: &Guest) -> Domain {
-    let named = guest.facts().command_line().value_of("domain").and_then(Domain::named);
-    named.unwrap_or(if guest.facts().is_dom0() { Domain::Dom0 } else { Domain::DomU })
+fn domain(guest: &Guest) -> ProbedDomain {
+    let named = guest.facts().command_line().value_of("domain").and_then(ProbedDomain::named);
+    named.unwrap_or(if guest.facts().is_dom0() { ProbedDomain::Dom0 } else { ProbedDomain::DomU })
 }
 
 /// How the Xen it runs on was built. Nothing but its command line tells it that this is a debug build.
-fn build(guest: &Guest) -> Build {
-    guest.facts().command_line().value_of("build").and_then(Build::named).unwrap_or(Build::Release)
+fn build(guest: &Guest) -> ProbedBuild {
+    guest
+        .facts()
+        .command_line()
+        .value_of("build")
+        .and_then(ProbedBuild::named)
+        .unwrap_or(ProbedBuild::Release)
 }
 
 /// Runs all probes; returns how many there are, and how many gave something else than the table says.
@@ -76,7 +81,7 @@ fn probe(mut guest: Guest) -> Result<(usize, usize), Unready> {
     let (xen, running) = live::apart(guest);
     let mut live = Live::new(xen, &running, &frames[0]).ok_or(Unready::NobodysFrame)?;
     let (major, minor) = live.version();
-    let on = Xen { release: Release::of_version(major, minor), build };
+    let on = ProbedXen { release: ProbedRelease::of_version(major, minor), build };
     log::info!("Xen {major}.{minor} {}", build.name());
     log::info!("{live}");
     let (mut probes, mut differ) = (0, 0);

@@ -11,11 +11,11 @@ use core::fmt;
 
 use arrayvec::ArrayVec;
 use conformance::{
-    Answer, Call, Change, Descriptor, Exchange, Extents, Operation, PAGES, Part, Request, Special, Step,
-    Subject, Table,
+    Call, Change, Descriptor, Exchange, ExtendedOperation, Extents, PAGES, Part, ProbeAnswer, Request,
+    RequestedTable, Special, Step, Subject,
 };
 use mmu::Errno;
-use p2m::{Entry, Frame, MachineToPhys, Memory, Translate as _, Word, WordMut};
+use p2m::{Frame, MachineToPhys, Memory, P2mEntry, Translate as _, Word, WordMut};
 use start_info::{Mfn, Pfn};
 use xen_guest::{
     Guest, Running,
@@ -100,7 +100,7 @@ impl Live {
         let held = |mfn: u64| Mfn::try_new(mfn).ok().and_then(|mfn| xen.machine_to_phys(mfn));
         let ours = |mfn: u64, pfn: u64| {
             let entry = Pfn::try_new(pfn).map(|pfn| running.entry(&xen, pfn));
-            matches!(entry, Ok(Entry::Ram(found)) if found.get() == mfn)
+            matches!(entry, Ok(P2mEntry::Ram(found)) if found.get() == mfn)
         };
         let spare = running.entry(&xen, own.pfn()).ram()?.get();
         let memory = || {
@@ -133,7 +133,7 @@ impl Live {
 
     /// Makes a hypercall whose arguments are numbers or point to what the caller holds.
     fn make(number: u32, arguments: [u64; 4]) -> i64 {
-        // SAFETY: the callers are the methods below. Lists are slices of `Request` and `Operation`, laid out as Xen's
+        // SAFETY: the callers are the methods below. Lists are slices of `Request` and `ExtendedOperation`, laid out as Xen's
         // structures and made by `conformance` only, for spare frames and frames it took (`conformance::request`); what
         // Xen writes besides is a local of the method that it knows the size of; all else it reads only, or refuses.
         unsafe { hypercall(number, arguments) }
@@ -147,8 +147,8 @@ impl fmt::Display for Live {
     }
 }
 
-fn answer(result: i64, done: u32, wanted: usize) -> Answer {
-    Answer { wanted, done: done as usize, errno: errno(result) }
+fn answer(result: i64, done: u32, wanted: usize) -> ProbeAnswer {
+    ProbeAnswer { wanted, done: done as usize, errno: errno(result) }
 }
 
 fn errno(result: i64) -> Errno {
@@ -180,14 +180,14 @@ impl Subject for Live {
         running.p2m.entry(self, pfn).ram()
     }
 
-    fn update_entries(&mut self, requests: &[Request]) -> Answer {
+    fn update_entries(&mut self, requests: &[Request]) -> ProbeAnswer {
         let mut done = 0_u32;
         let arguments = [requests.as_ptr() as u64, requests.len() as u64, &raw mut done as u64, DOMID_SELF];
         let result = Self::make(xen_sys::__HYPERVISOR_mmu_update, arguments);
         answer(result, done, requests.len())
     }
 
-    fn extended(&mut self, operations: &[Operation]) -> Answer {
+    fn extended(&mut self, operations: &[ExtendedOperation]) -> ProbeAnswer {
         let mut done = 0_u32;
         let arguments =
             [operations.as_ptr() as u64, operations.len() as u64, &raw mut done as u64, DOMID_SELF];
@@ -195,9 +195,9 @@ impl Subject for Live {
         answer(result, done, operations.len())
     }
 
-    fn update_address(&mut self, change: Change) -> Answer {
+    fn update_address(&mut self, change: Change) -> ProbeAnswer {
         let arguments = [change.address(), change.value(), change.flush() as u64, 0];
-        Answer::single(errno(Self::make(xen_sys::__HYPERVISOR_update_va_mapping, arguments)))
+        ProbeAnswer::single(errno(Self::make(xen_sys::__HYPERVISOR_update_va_mapping, arguments)))
     }
 
     fn call(&mut self, call: Call) -> i64 {
@@ -206,7 +206,7 @@ impl Subject for Live {
         data.answer(call, Self::make(number, arguments))
     }
 
-    fn set_gdt(&mut self, table: Table<'_>) -> i64 {
+    fn set_gdt(&mut self, table: RequestedTable<'_>) -> i64 {
         // Xen looks at the number first and then reads as many frames as the descriptors take, 14 at most.
         let mut frames = [0; 16];
         frames.iter_mut().zip(table.frames()).for_each(|(frame, &mfn)| *frame = mfn);
@@ -231,14 +231,14 @@ impl Subject for Live {
         Self::make(xen_sys::__HYPERVISOR_memory_op, arguments)
     }
 
-    fn exchange(&mut self, exchange: Exchange<'_>) -> Answer {
+    fn exchange(&mut self, exchange: Exchange<'_>) -> ProbeAnswer {
         let Exchange { mut old, mut new } = exchange;
         let wanted = old.numbers().len();
         let mut argument =
             MemoryExchange { old: Reservation::of(&mut old), new: Reservation::of(&mut new), done: 0 };
         let arguments = [XENMEM_EXCHANGE, &raw mut argument as u64, 0, 0];
         let result = Self::make(xen_sys::__HYPERVISOR_memory_op, arguments);
-        Answer { wanted, done: argument.done as usize, errno: errno(result) }
+        ProbeAnswer { wanted, done: argument.done as usize, errno: errno(result) }
     }
 
     fn multicall(&mut self, entries: &[Step], results: &mut [i64]) -> i64 {

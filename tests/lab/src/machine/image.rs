@@ -53,14 +53,14 @@ fn half(elf: &[u8], at: usize) -> Result<u16> {
 
 #[cfg(test)]
 mod tests {
-    use kit::elf::{self, Segment};
+    use kit::elf::{self, LoadSegment};
 
     use super::{grow, word};
 
     const BASE: u64 = 0xffff_ffff_8100_0000;
 
     fn kernel(segments: &[(u64, u64)]) -> Vec<u8> {
-        let segment = |&(start, len): &(u64, u64)| Segment { start, len, flags: 7 };
+        let segment = |&(start, len): &(u64, u64)| LoadSegment { start, len, flags: 7 };
         elf::kernel(&segments.iter().map(segment).collect::<Vec<_>>(), &[])
     }
 

@@ -12,7 +12,7 @@ use object::Endianness;
 use object::read::elf::{Dyn, ElfFile64, FileHeader};
 
 use crate::setup::release::Release;
-use kit::cpio::Archive;
+use kit::cpio::CpioWriter;
 use tools::{file, folder};
 
 /// The first process.
@@ -63,7 +63,7 @@ pub(crate) fn archive(release: Release, tree: &Path, linux: &Path) -> Result<Vec
     files.insert("bin/busybox".to_owned(), busybox);
     let order = modules(linux, &mut files)?;
 
-    let mut archive = Archive::default();
+    let mut archive = CpioWriter::default();
     let folders: BTreeSet<&Path> =
         files.keys().flat_map(|name| Path::new(name).ancestors().skip(1)).collect();
     let empty = ["proc", "sys", "dev", "run", "etc", "var"].map(Path::new);

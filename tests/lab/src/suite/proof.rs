@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use core_walk::{CoreFile, Expected, Kernel, MfnDump, examine};
+use core_walk::{CoreFile, ExpectedTables, Kernel, MfnDump, examine};
 use x86_64::VirtAddr;
 
 use crate::machine::options::Mode;
@@ -269,7 +269,8 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     // A guest that died with a module does not say where they end.
     let memory = evidence.facts.all("memory").next();
     let module_end = memory.map_or(Ok(WINDOW.1), |memory| memory.hex("modules_end"))?;
-    let mut expected = Expected::new(VirtAddr::new_truncate(image_end), VirtAddr::new_truncate(module_end));
+    let mut expected =
+        ExpectedTables::new(VirtAddr::new_truncate(image_end), VirtAddr::new_truncate(module_end));
     expected.own_list = !evidence.cmdline.split_whitespace().any(|word| word == "revector=off");
     let report = examine(&core, &kernel, &expected, Some(&listing))?;
     std::fs::write(out.join("walk.txt"), report.to_string())?;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::build;
 use crate::setup;
 use checks::outside;
-use kit::cpio::Archive;
+use kit::cpio::CpioWriter;
 
 /// What the ramdisk holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,19 +54,19 @@ impl Ramdisk {
             }
             Self::Truncated => usual[..usual.len() / 2].to_vec(),
             Self::Empty => {
-                let mut archive = Archive::default();
+                let mut archive = CpioWriter::default();
                 archive.folder("modules");
                 archive.file("readme", 0o644, b"no module here\n");
                 archive.finish()
             }
             Self::Hello => {
-                let mut archive = Archive::default();
+                let mut archive = CpioWriter::default();
                 archive.folder("modules");
                 archive.file("modules/hello.ko", 0o644, &std::fs::read(build::module("hello"))?);
                 archive.finish()
             }
             Self::Outside => {
-                let mut archive = Archive::default();
+                let mut archive = CpioWriter::default();
                 archive.folder("modules");
                 archive.file("modules/hello.ko", 0o644, &std::fs::read(build::module("hello"))?);
                 for (name, content) in outside::NAMES.iter().zip(outside::modules()?) {
@@ -75,7 +75,7 @@ impl Ramdisk {
                 archive.finish()
             }
             Self::NoElf => {
-                let mut archive = Archive::default();
+                let mut archive = CpioWriter::default();
                 archive.folder("modules");
                 archive.file("modules/hello.ko", 0o644, b"This is a text, not an object file.\n");
                 archive.finish()
@@ -86,7 +86,7 @@ impl Ramdisk {
 
 /// An archive of microcode as it stands in front of a ramdisk, padded with zeros to a multiple of `border`.
 fn microcode(border: usize) -> Vec<u8> {
-    let mut archive = Archive::default();
+    let mut archive = CpioWriter::default();
     for folder in ["kernel", "kernel/x86", "kernel/x86/microcode"] {
         archive.folder(folder);
     }

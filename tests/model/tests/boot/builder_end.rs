@@ -3,10 +3,10 @@
 //! *What this is*: entries of the builder's tables are taken away or added behind the guest's back, at the last places that are looked
 //! at. The layer takes what is mapped for memory it may use, so an end that is wrong must end the boot.
 
-use mmu::{Error, layout::KERNEL_MAP};
+use mmu::{MmuError, layout::KERNEL_MAP};
 use start_info::Mfn;
 use xen_guest::Cause;
-use xen_model::{Built, Guest, Pte};
+use xen_model::{Built, GuestConfig, Pte};
 
 /// Pages of 4 MiB.
 const STEP: u64 = 1024;
@@ -37,7 +37,7 @@ fn end(built: Built) -> Result<(), (u64, u64)> {
     match built.boot() {
         Ok(_) => Ok(()),
         Err((_, failure)) => match failure.cause() {
-            Cause::Mmu(Error::BuilderEnd { found, least }) => Err((*found, *least)),
+            Cause::Mmu(MmuError::BuilderEnd { found, least }) => Err((*found, *least)),
             other => panic!("{other:?}"),
         },
     }
@@ -46,7 +46,7 @@ fn end(built: Built) -> Result<(), (u64, u64)> {
 #[test]
 fn a_mapping_that_ends_a_page_early_is_refused() {
     for pages in [64 * 256, 67 * 256 + 3] {
-        let mut built = Guest::new(pages).build().unwrap();
+        let mut built = GuestConfig::new(pages).build().unwrap();
         let last = built.places.end - 1;
         set_l1(&mut built, last, 0);
         assert_eq!(end(built), Err((last, last + 1)));
@@ -55,7 +55,7 @@ fn a_mapping_that_ends_a_page_early_is_refused() {
 
 #[test]
 fn a_mapping_that_ends_a_page_into_the_next_4_mib_is_refused() {
-    let mut built = Guest::new(64 * 256).build().unwrap();
+    let mut built = GuestConfig::new(64 * 256).build().unwrap();
     let least = built.places.end;
     map_once_more(&mut built, least);
     set_l1(&mut built, least + STEP - 1, 0);
@@ -65,7 +65,7 @@ fn a_mapping_that_ends_a_page_into_the_next_4_mib_is_refused() {
 
 #[test]
 fn a_mapping_that_goes_on_behind_the_next_4_mib_is_refused() {
-    let mut built = Guest::new(64 * 256).build().unwrap();
+    let mut built = GuestConfig::new(64 * 256).build().unwrap();
     let least = built.places.end;
     map_once_more(&mut built, least);
     map_once_more(&mut built, least + STEP);

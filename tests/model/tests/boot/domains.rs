@@ -1,8 +1,8 @@
 //! Named guests.
 
-use mmu::Error;
+use mmu::MmuError;
 use xen_guest::Cause;
-use xen_model::{Guest, Ramdisk, audit};
+use xen_model::{GuestConfig, Ramdisk, audit};
 
 use crate::after::booted;
 use crate::used::{fully_used, ramdisk};
@@ -11,57 +11,57 @@ const MIB: u64 = 256;
 
 #[test]
 fn a_dom_u_of_64_mib() {
-    fully_used(Guest::new(64 * MIB));
+    fully_used(GuestConfig::new(64 * MIB));
 }
 
 #[test]
 fn a_dom_u_of_67_mib_whose_page_count_is_no_multiple_of_anything() {
-    fully_used(Guest::new(67 * MIB + 3).with_ramdisk(ramdisk()));
+    fully_used(GuestConfig::new(67 * MIB + 3).with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn a_dom_u_of_a_gibibyte_with_a_ramdisk_of_64_mib() {
-    fully_used(Guest::new(1024 * MIB).with_ramdisk(Ramdisk::zeros(64 << 20)));
+    fully_used(GuestConfig::new(1024 * MIB).with_ramdisk(Ramdisk::zeros(64 << 20)));
 }
 
 #[test]
 fn a_dom_u_whose_memory_ends_one_page_into_the_second_gibibyte() {
-    fully_used(Guest::new((1 << 18) + 1));
-    fully_used(Guest::new((1 << 18) - 1));
+    fully_used(GuestConfig::new((1 << 18) + 1));
+    fully_used(GuestConfig::new((1 << 18) - 1));
 }
 
 #[test]
 fn a_dom_u_with_the_notes() {
-    fully_used(Guest::new(1300 * MIB + 1).with_notes().with_ramdisk(ramdisk()));
+    fully_used(GuestConfig::new(1300 * MIB + 1).with_notes().with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn a_dom_u_whose_ramdisk_is_behind_the_mapping() {
-    let guest = Guest { ramdisk_by_pfn: true, ..Guest::new(200 * MIB) };
+    let guest = GuestConfig { ramdisk_by_pfn: true, ..GuestConfig::new(200 * MIB) };
     fully_used(guest.with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn dom0_without_the_notes() {
-    fully_used(Guest::dom0(400 * MIB + 17).with_ramdisk(ramdisk()));
+    fully_used(GuestConfig::dom0(400 * MIB + 17).with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn dom0_with_the_notes() {
-    fully_used(Guest::dom0(1900 * MIB + 5).with_notes().with_ramdisk(ramdisk()));
+    fully_used(GuestConfig::dom0(1900 * MIB + 5).with_notes().with_ramdisk(ramdisk()));
 }
 
 #[test]
 fn holes_in_memory_are_mapped_nowhere_and_handed_out_to_nobody() {
     let holes = vec![0x4000..0x4001, 0x4003..0x4a00, 0x5ffe..0x6200, (1 << 18) - 1..(1 << 18) + 700];
-    let guest = Guest { holes, ..Guest::new(1100 * MIB) };
+    let guest = GuestConfig { holes, ..GuestConfig::new(1100 * MIB) };
     fully_used(guest.clone());
     fully_used(guest.with_notes().with_seed(9));
 }
 
 #[test]
 fn memory_is_mapped_only_as_it_is_needed_if_the_map_is_lazy() {
-    let guest = Guest::new(3000 * MIB).with_command_line("map=lazy").with_ramdisk(ramdisk());
+    let guest = GuestConfig::new(3000 * MIB).with_command_line("map=lazy").with_ramdisk(ramdisk());
     let mut booted = booted(guest.clone());
     assert!(booted.running.mapped().get() < guest.pages, "nothing needed all of it");
     booted.read_ramdisk();
@@ -72,9 +72,11 @@ fn memory_is_mapped_only_as_it_is_needed_if_the_map_is_lazy() {
 
 #[test]
 fn a_p2m_left_where_it_was_stays_mapped() {
-    for guest in
-        [Guest::new(300 * MIB), Guest::new(300 * MIB).with_notes(), Guest::dom0(300 * MIB).with_notes()]
-    {
+    for guest in [
+        GuestConfig::new(300 * MIB),
+        GuestConfig::new(300 * MIB).with_notes(),
+        GuestConfig::dom0(300 * MIB).with_notes(),
+    ] {
         let booted = booted(guest.with_command_line("revector=off"));
         assert!(booted.running.parts().publication.is_none());
         let at = booted.running.facts().p2m_list().at.as_u64();
@@ -88,20 +90,20 @@ fn a_p2m_left_where_it_was_stays_mapped() {
 /// The builder maps the list of INIT_P2M writable and executable, and with `revector=off` its tables stay.
 #[test]
 fn a_list_that_stays_at_an_address_of_its_own_is_neither_writable_nor_executable() {
-    let booted = booted(Guest::new(300 * MIB).with_notes().with_command_line("revector=off"));
+    let booted = booted(GuestConfig::new(300 * MIB).with_notes().with_command_line("revector=off"));
     audit::protection(booted.machine(), 0..0).assert_none();
 }
 
 /// The new address space keeps the tables that map such a list, and a lazy map reaches none of them.
 #[test]
 fn a_list_that_stays_at_an_address_of_its_own_needs_no_eager_map() {
-    booted(Guest::new(3000 * MIB).with_notes().with_command_line("map=lazy revector=off"));
+    booted(GuestConfig::new(3000 * MIB).with_notes().with_command_line("map=lazy revector=off"));
 }
 
 #[test]
 fn too_little_memory_ends_the_boot_with_one_line_and_nothing_broken() {
     for low in [1, 2, 3, 5, 8, 10, 12] {
-        let guest = Guest { image_start: low, ..Guest::new(20 * MIB) };
+        let guest = GuestConfig { image_start: low, ..GuestConfig::new(20 * MIB) };
         let machine = match guest.build().unwrap().boot() {
             // Two L1 tables, an L2 and an L3; page 0 and one page more stay free.
             Ok(booted) => {
@@ -110,7 +112,7 @@ fn too_little_memory_ends_the_boot_with_one_line_and_nothing_broken() {
             }
             Err((built, failure)) => {
                 assert!(low < 6, "{low}: {failure}");
-                assert!(matches!(failure.cause(), Cause::Mmu(Error::NoRun { .. })), "{failure}");
+                assert!(matches!(failure.cause(), Cause::Mmu(MmuError::NoRun { .. })), "{failure}");
                 built.machine
             }
         };
@@ -121,7 +123,7 @@ fn too_little_memory_ends_the_boot_with_one_line_and_nothing_broken() {
 
 #[test]
 fn a_frame_of_somebody_else_in_the_list_is_noticed_before_anything_is_mapped() {
-    let mut built = Guest::new(64 * MIB).build().unwrap();
+    let mut built = GuestConfig::new(64 * MIB).build().unwrap();
     let list = built.machine.built_mfn(built.places.list.start).unwrap();
     built.machine.poke(list, 0, built.machine.other_domains_frame().get());
     let (built, failure) = built.boot().unwrap_err();
@@ -133,14 +135,16 @@ fn a_frame_of_somebody_else_in_the_list_is_noticed_before_anything_is_mapped() {
 #[test]
 fn a_ramdisk_with_a_page_without_memory_is_not_lent() {
     for by_pfn in [false, true] {
-        let guest =
-            Guest { ramdisk_by_pfn: by_pfn, ..Guest::new(0x2345).with_ramdisk(Ramdisk::zeros(5 << 12)) };
+        let guest = GuestConfig {
+            ramdisk_by_pfn: by_pfn,
+            ..GuestConfig::new(0x2345).with_ramdisk(Ramdisk::zeros(5 << 12))
+        };
         let mut built = guest.build().unwrap();
         let (list, ramdisk) = (built.places.list.start, built.places.ramdisk.clone().unwrap());
         let pfn = ramdisk.start + 2;
         let page = built.machine.built_mfn(list + pfn / 512).unwrap();
         built.machine.poke(page, pfn as usize % 512, u64::MAX);
         let Ok(mut booted) = built.boot() else { continue };
-        assert_eq!(booted.running.ramdisk(), Err(Error::NoMemory { pfn: start_info::Pfn::new(pfn) }));
+        assert_eq!(booted.running.ramdisk(), Err(MmuError::NoMemory { pfn: start_info::Pfn::new(pfn) }));
     }
 }

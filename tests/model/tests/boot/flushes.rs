@@ -3,24 +3,24 @@
 //! *What this is*: what a boot asks of Xen, a letter a call (`Trace::letters`). A dropped flush is a letter less. Where Xen refuses
 //! the flush, the line must say so.
 
-use xen_model::{Guest, Ramdisk};
+use xen_model::{GuestConfig, Ramdisk};
 
 use crate::host::dom0_beside;
 
 /// What a boot asks of Xen, the last calls of it.
-fn boot(guest: &Guest) -> String {
+fn boot(guest: &GuestConfig) -> String {
     guest.build().unwrap().boot().unwrap().machine().trace().letters()
 }
 
-fn dom0(hole: (u64, u64), end: u64) -> Guest {
+fn dom0(hole: (u64, u64), end: u64) -> GuestConfig {
     dom0_beside(0x6000, end, hole)
 }
 
 /// Tables, the guard page apart, which is taken away at entry; the switch; what is released, then shared_info.
 #[test]
 fn a_boot() {
-    assert_eq!(boot(&Guest::new(64 * 256)), "QUUUPRUFFV");
-    let own_list = Guest::dom0(0x6000).with_notes();
+    assert_eq!(boot(&GuestConfig::new(64 * 256)), "QUUUPRUFFV");
+    let own_list = GuestConfig::dom0(0x6000).with_notes();
     assert_eq!(boot(&own_list), "QUUUPRUFUFV");
 }
 
@@ -30,10 +30,10 @@ fn a_boot_on_a_host_with_a_hole() {
     assert_eq!(boot(&dom0((0xa0, 0x100), 0x9000)), "QUFUUUPRUFFV");
     // Nothing finds another number.
     assert_eq!(boot(&dom0((0xa0, 0x100), 0x6000)), "QUFMUUUPRUFFV");
-    let guest = Guest::dom0(0x6000).with_ramdisk(Ramdisk::of(vec![7; 0x3456]));
+    let guest = GuestConfig::dom0(0x6000).with_ramdisk(Ramdisk::of(vec![7; 0x3456]));
     let ramdisk = guest.build().unwrap().places.ramdisk.unwrap();
     let map = dom0((ramdisk.start, ramdisk.end), 0x6000).machine_map;
-    assert_eq!(boot(&Guest { machine_map: map, ..guest }), "QFUUUPRUFFVUFM");
+    assert_eq!(boot(&GuestConfig { machine_map: map, ..guest }), "QFUUUPRUFFVUFM");
 }
 
 #[test]

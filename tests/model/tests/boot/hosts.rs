@@ -6,7 +6,7 @@
 use proptest::prelude::*;
 use start_info::MapEntry;
 use xen_guest::Cause;
-use xen_model::{Domain, Guest, audit};
+use xen_model::{Domain, GuestConfig, audit};
 
 use crate::after::{booted, checked};
 use crate::host::{RAM, RESERVED, map};
@@ -15,12 +15,12 @@ use crate::used::{fully_used, ramdisk};
 const ACPI: u32 = 3;
 const NVS: u32 = 4;
 
-fn dom0(pages: u64, end: u64, holes: &[(u64, u64, u32)]) -> Guest {
-    Guest { machine_map: map(end, holes), ..Guest::dom0(pages) }
+fn dom0(pages: u64, end: u64, holes: &[(u64, u64, u32)]) -> GuestConfig {
+    GuestConfig { machine_map: map(end, holes), ..GuestConfig::dom0(pages) }
 }
 
 /// Returns the one line a boot ends with; nothing was changed.
-fn refused(guest: &Guest) -> String {
+fn refused(guest: &GuestConfig) -> String {
     let Err((built, failure)) = guest.build().unwrap().boot() else {
         panic!("a conflict was not noticed");
     };
@@ -124,7 +124,8 @@ fn a_ramdisk_in_the_way_is_moved_whole() {
         for hole in
             [(old.start, old.start + 1), (old.start + 3, old.start + 7), (old.end - 1, old.end + 0x123)]
         {
-            let guest = Guest { machine_map: map(0x9000, &[(hole.0, hole.1, RESERVED)]), ..guest.clone() };
+            let guest =
+                GuestConfig { machine_map: map(0x9000, &[(hole.0, hole.1, RESERVED)]), ..guest.clone() };
             // What lies behind a ramdisk in the boot mapping goes too: list, start_info, tables.
             let booted = fully_used(guest);
             let new = booted.running.ramdisk_pages().unwrap();
@@ -139,7 +140,7 @@ fn a_list_in_the_way_goes_when_it_is_copied_and_is_told_when_it_must_stay() {
     for guest in [dom0(0x6000, 0x9000, &[]), dom0(0x6000, 0x9000, &[]).with_notes()] {
         let list = guest.build().unwrap().places.list;
         let holes = [(list.start, list.start + 2, RESERVED)];
-        let guest = Guest { machine_map: map(0x9000, &holes), ..guest };
+        let guest = GuestConfig { machine_map: map(0x9000, &holes), ..guest };
         let booted = fully_used(guest.clone());
         assert_eq!(booted.machine().held_mfn(list.start), None);
         let line = refused(&guest.with_command_line("revector=off"));
@@ -166,7 +167,7 @@ fn what_is_not_mapped_yet_makes_way_too() {
             (ramdisk.start, list.end),
         ] {
             let holes = [(start, end, RESERVED)];
-            let guest = Guest { machine_map: map(pages + 0x3000, &holes), ..guest.clone() };
+            let guest = GuestConfig { machine_map: map(pages + 0x3000, &holes), ..guest.clone() };
             for line in ["", "map=lazy"] {
                 let booted = fully_used(guest.clone().with_command_line(line));
                 assert!(
@@ -188,7 +189,7 @@ fn tables_stack_and_start_info_in_the_way_go_when_they_are_let_go() {
         (places.tables.end - 1, places.stack + 1, ACPI),
         (places.start_info, places.end, RESERVED),
     ] {
-        let booted = fully_used(Guest { machine_map: map(0x9000, &[hole]), ..guest.clone() });
+        let booted = fully_used(GuestConfig { machine_map: map(0x9000, &[hole]), ..guest.clone() });
         assert_eq!(booted.machine().held_mfn(hole.0), None);
     }
 }
@@ -204,12 +205,12 @@ fn our_own_first_tables_are_memory_the_host_has() {
 #[test]
 fn a_domu_with_the_hosts_map_makes_room_as_dom0_does() {
     let holes = [(0xa0, 0x100, RESERVED), (0x5000, 0x5800, ACPI)];
-    let guest = Guest { memory_map: map(0x9000, &holes), ..Guest::new(0x6000) };
+    let guest = GuestConfig { memory_map: map(0x9000, &holes), ..GuestConfig::new(0x6000) };
     let booted = fully_used(guest.clone().with_ramdisk(ramdisk()));
     assert_eq!(booted.pages(), 0x6000 + 0x860);
     // The toolstack knows the rings by their pages.
     let console = guest.build().unwrap().places.console.unwrap();
-    let line = refused(&Guest { memory_map: map(0x9000, &[(console, console + 1, ACPI)]), ..guest });
+    let line = refused(&GuestConfig { memory_map: map(0x9000, &[(console, console + 1, ACPI)]), ..guest });
     assert!(line.contains("a ring page at"), "{line}");
     // There is no ramdisk that could be smaller.
     assert!(line.ends_with("boot with e820_host=0, or link the kernel elsewhere (linker.ld)"), "{line}");
@@ -225,7 +226,7 @@ fn a_map_that_makes_no_sense_is_told() {
             "more than 128 regions",
         ),
     ] {
-        let built = Guest { machine_map: entries, ..Guest::dom0(0x6000) }.build().unwrap();
+        let built = GuestConfig { machine_map: entries, ..GuestConfig::dom0(0x6000) }.build().unwrap();
         let (_, failure) = built.boot().unwrap_err();
         assert!(
             matches!(failure.cause(), Cause::NoMap(_)) && failure.to_string().contains(said),
@@ -234,7 +235,7 @@ fn a_map_that_makes_no_sense_is_told() {
     }
 }
 
-fn hosts() -> impl Strategy<Value = Guest> {
+fn hosts() -> impl Strategy<Value = GuestConfig> {
     let kinds = prop::sample::select(vec![RESERVED, ACPI, NVS]);
     let holes = prop::collection::vec((0_u64..0x7000, 1_u64..0x500, kinds), 1..5);
     let lines = prop::sample::select(vec!["", "map=lazy", "revector=off"]);
@@ -242,7 +243,7 @@ fn hosts() -> impl Strategy<Value = Guest> {
         |(pages, more, holes, line, [by_pfn, notes, host], seed)| {
             let holes: Vec<_> = holes.iter().map(|&(start, len, kind)| (start, start + len, kind)).collect();
             let map = map(pages + more, &holes);
-            let mut guest = Guest { image_start: 0x400, ..Guest::new(pages) }
+            let mut guest = GuestConfig { image_start: 0x400, ..GuestConfig::new(pages) }
                 .with_ramdisk(ramdisk())
                 .with_command_line(line)
                 .with_seed(seed);
@@ -272,7 +273,7 @@ proptest! {
             Err((built, failure)) => {
                 let told = matches!(
                     failure.cause(),
-                    Cause::Conflict(_) | Cause::NoMap(_) | Cause::Mmu(mmu::Error::NoFrames { .. } | mmu::Error::NoRun { .. })
+                    Cause::Conflict(_) | Cause::NoMap(_) | Cause::Mmu(mmu::MmuError::NoFrames { .. } | mmu::MmuError::NoRun { .. })
                 );
                 prop_assert!(told, "{}", failure);
                 audit::references(&built.machine).assert_none();

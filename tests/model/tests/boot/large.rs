@@ -1,8 +1,8 @@
 //! Guests of many gibibytes, in little memory.
 
-use mmu::{Error, layout::DIRECT_MAP};
+use mmu::{MmuError, layout::DIRECT_MAP};
 use start_info::{PageCount, Pfn};
-use xen_model::Guest;
+use xen_model::GuestConfig;
 
 use crate::after::booted;
 
@@ -10,7 +10,7 @@ use crate::after::booted;
 /// start of the module window, so no module can be loaded before it is moved.
 #[test]
 fn the_source_documents_guest_loads_a_module() {
-    let mut booted = booted(Guest::of_the_source_document());
+    let mut booted = booted(GuestConfig::of_the_source_document());
     assert_eq!(booted.running.facts().p2m_list().at.as_u64(), 0xffff_ffff_925c_7000);
     booted.read_ramdisk();
     booted.load_module(3);
@@ -24,9 +24,9 @@ fn the_source_documents_guest_loads_a_module() {
 
 #[test]
 fn the_source_documents_guest_loads_no_module_if_its_list_stays() {
-    let mut booted = booted(Guest::of_the_source_document().with_command_line("revector=off"));
+    let mut booted = booted(GuestConfig::of_the_source_document().with_command_line("revector=off"));
     let error = booted.running.parts_mut().1.window.reserve(PageCount::new(1), 4096).unwrap_err();
-    let Error::Overlap { wanted, holder } = error else { panic!("{error}") };
+    let MmuError::Overlap { wanted, holder } = error else { panic!("{error}") };
     assert_eq!(wanted.start().as_u64(), 0xffff_ffff_a000_0000);
     assert_eq!((holder.start().as_u64(), holder.last()), (0xffff_ffff_925c_7000, 0xffff_ffff_a25c_6fff));
 }
@@ -36,7 +36,7 @@ fn the_source_documents_guest_loads_no_module_if_its_list_stays() {
 #[test]
 fn a_dom0_of_one_tebibyte_boots() {
     let pages = (1_u64 << 40) / 4096;
-    let running = Guest::dom0(pages).with_notes().build().unwrap().boot().unwrap().running;
+    let running = GuestConfig::dom0(pages).with_notes().build().unwrap().boot().unwrap().running;
     let machine = running.platform();
     let published = machine.published().unwrap();
     assert_eq!(published.frame_list_list, u64::MAX, "the three-level list ends at 512 GiB");
@@ -59,7 +59,8 @@ fn sparse_hosts_of_513_gib_to_12_tib_boot() {
         let pages = gib * GIB - 0x123;
         // What the builder puts has memory: the list takes a five hundred and twelfth of the numbers.
         let low = pages / 512 + 4 * GIB;
-        let guest = Guest { holes: vec![low..pages - GIB, 0..0], ..Guest::dom0(pages).with_notes() };
+        let guest =
+            GuestConfig { holes: vec![low..pages - GIB, 0..0], ..GuestConfig::dom0(pages).with_notes() };
         let running = guest.with_command_line("map=lazy").build().unwrap().boot().unwrap().running;
         let machine = running.platform();
         let published = machine.published().unwrap();

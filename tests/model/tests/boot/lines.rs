@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Once;
 
 use log::{LevelFilter, Log, Metadata, Record};
-use xen_model::{Booted, Guest, Ramdisk};
+use xen_model::{Booted, GuestConfig, Ramdisk};
 
 use crate::host::{RESERVED, dom0_beside, map};
 
@@ -28,7 +28,7 @@ impl Log for Keeper {
 }
 
 /// Boots, and returns what was said meanwhile.
-fn said(guest: &Guest) -> (Booted, Vec<String>) {
+fn said(guest: &GuestConfig) -> (Booted, Vec<String>) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         log::set_logger(&Keeper).unwrap();
@@ -43,7 +43,7 @@ fn said(guest: &Guest) -> (Booted, Vec<String>) {
 fn a_boot_says_what_it_copied_and_released() {
     // Leaves 16 to 20 have no page, and three more have a few.
     let holes = vec![0x2000..0x2a00, 0x3001..0x3002];
-    let guest = Guest { holes, image_start: 0x400, ..Guest::new(0x4000 + 5) };
+    let guest = GuestConfig { holes, image_start: 0x400, ..GuestConfig::new(0x4000 + 5) };
     let (booted, said) = said(&guest);
     let places = &booted.places;
     let (tables, stack, list) = (&places.tables, places.stack, &places.list);
@@ -63,7 +63,7 @@ fn a_boot_says_what_it_copied_and_released() {
 
 #[test]
 fn a_boot_says_that_the_list_was_left() {
-    let (booted, said) = said(&Guest::new(0x4000).with_command_line("revector=off"));
+    let (booted, said) = said(&GuestConfig::new(0x4000).with_command_line("revector=off"));
     let (tables, stack) = (&booted.places.tables, booted.places.stack);
     let list = 0xffff_ffff_8000_0000 + booted.places.list.start * 4096;
     let expected = [
@@ -81,11 +81,11 @@ fn a_boot_says_that_the_list_was_left() {
 /// 0x123 pages make room: 0x20 of them find a number, 0x102 go back, and one of the ramdisk is in use.
 #[test]
 fn a_boot_says_what_made_room() {
-    let guest = Guest::dom0(0x6000).with_ramdisk(Ramdisk::of(vec![7; 0x3456]));
+    let guest = GuestConfig::dom0(0x6000).with_ramdisk(Ramdisk::of(vec![7; 0x3456]));
     let ramdisk = guest.build().unwrap().places.ramdisk.unwrap();
     let last = ramdisk.end - 1;
     let machine_map = map(0x6020, &[(last, last + 1, RESERVED), (0x5000, 0x5122, RESERVED)]);
-    let (booted, said) = said(&Guest { machine_map, ..guest });
+    let (booted, said) = said(&GuestConfig { machine_map, ..guest });
     let arranged = "memory map: 32 pages moved, 258 given back, 1 in use where the machine has no RAM, 290 identity; 24608 \
                     numbers for 24576 pages";
     assert_eq!(said[0], arranged);
@@ -112,7 +112,7 @@ fn a_long_boot_says_how_much_memory_is_mapped() {
 
 #[test]
 fn the_picture_shows_every_region_and_counts_pages() {
-    let guest = Guest::new(3000 * 256 + 1).with_command_line("map=lazy");
+    let guest = GuestConfig::new(3000 * 256 + 1).with_command_line("map=lazy");
     let booted = guest.build().unwrap().boot().unwrap();
     let running = &booted.running;
     let mapped = running.mapped().get();
@@ -145,7 +145,7 @@ fn the_picture_shows_every_region_and_counts_pages() {
 
 #[test]
 fn the_report_shows_every_number_of_a_stage() {
-    let booted = Guest::new(0x4000).build().unwrap().boot().unwrap();
+    let booted = GuestConfig::new(0x4000).build().unwrap().boot().unwrap();
     let report = booted.running.report();
     let total: u64 = report.records().iter().map(|record| record.took).sum();
     let text = report.to_string();

@@ -1,13 +1,13 @@
 //! No page is lost and none has two owners, after boots that succeed.
 
 use proptest::prelude::*;
-use xen_model::{Guest, Ramdisk};
+use xen_model::{GuestConfig, Ramdisk};
 
 use crate::account::{Account, drain};
 use crate::guests::guests;
 
 /// Boots a guest and accounts for every page; `false` if there was too little memory for it.
-fn account(guest: &Guest) -> bool {
+fn account(guest: &GuestConfig) -> bool {
     let Ok(built) = guest.build() else { return false };
     let Ok(mut booted) = built.boot() else { return false };
     let free = drain(&mut booted);
@@ -31,15 +31,15 @@ fn every_page_of_a_named_guest_has_one_owner() {
 fn every_page_of_a_guest_of_an_odd_size_has_one_owner() {
     let ends = [512, 1024, 0x4000].into_iter().flat_map(|middle| (middle - 1)..=(middle + 1));
     for pages in ends.map(|more| 0x2000 + more).chain([(1 << 18) - 1, (1 << 18) + 1, (1 << 18) + 513]) {
-        assert!(account(&Guest::new(pages)), "{pages:#x}");
-        assert!(account(&Guest::dom0(pages).with_notes()), "{pages:#x}");
+        assert!(account(&GuestConfig::new(pages)), "{pages:#x}");
+        assert!(account(&GuestConfig::dom0(pages).with_notes()), "{pages:#x}");
     }
 }
 
 #[test]
 fn every_page_of_a_guest_with_holes_has_one_owner() {
     let holes = vec![0x2000..0x2001, 0x2003..0x2a00, 0x3ffe..0x4200];
-    let guest = Guest { image_start: 0x80, holes, ..Guest::new(0x5678) };
+    let guest = GuestConfig { image_start: 0x80, holes, ..GuestConfig::new(0x5678) };
     assert!(account(&guest));
     assert!(account(&guest.with_command_line("revector=off")));
 }
@@ -55,9 +55,9 @@ proptest! {
         kind in any::<[bool; 3]>(),
         line in prop::sample::select(vec!["", "map=lazy", "revector=off"]),
     ) {
-        let guest = if kind[0] { Guest::dom0(pages) } else { Guest::new(pages) };
+        let guest = if kind[0] { GuestConfig::dom0(pages) } else { GuestConfig::new(pages) };
         let guest = if kind[1] { guest.with_notes() } else { guest };
-        let guest = Guest { image_start: image.0, image_pages: image.1, ..guest };
+        let guest = GuestConfig { image_start: image.0, image_pages: image.1, ..guest };
         account(&guest.with_ramdisk(Ramdisk::zeros(ramdisk)).with_command_line(line));
     }
 }

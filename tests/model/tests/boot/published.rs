@@ -2,7 +2,7 @@
 
 use mmu::layout::LINEAR_P2M;
 use xen_guest::Published;
-use xen_model::{Booted, Guest};
+use xen_model::{Booted, GuestConfig};
 
 use crate::host::dom0_beside;
 
@@ -12,9 +12,11 @@ fn published(booted: &Booted) -> Published {
 
 #[test]
 fn a_list_that_stays_is_published_where_it_stays() {
-    for guest in
-        [Guest::new(300 * 256 + 3), Guest::new(300 * 256).with_notes(), Guest::dom0(300 * 256).with_notes()]
-    {
+    for guest in [
+        GuestConfig::new(300 * 256 + 3),
+        GuestConfig::new(300 * 256).with_notes(),
+        GuestConfig::dom0(300 * 256).with_notes(),
+    ] {
         let pages = guest.pages;
         let booted = guest.with_command_line("revector=off").build().unwrap().boot().unwrap();
         let at = booted.running.facts().p2m_list().at;
@@ -44,7 +46,7 @@ fn a_list_that_is_not_the_whole_truth_is_not_published_as_linear() {
 
 #[test]
 fn what_was_copied_is_published_where_it_was_copied_to() {
-    let booted = Guest::new(300 * 256 + 3).build().unwrap().boot().unwrap();
+    let booted = GuestConfig::new(300 * 256 + 3).build().unwrap().boot().unwrap();
     let root = booted.machine().root().unwrap();
     let running = booted.running.parts();
     let list = running.publication.as_ref().unwrap().frame_list_list(&running.p2m, booted.machine()).unwrap();
@@ -61,7 +63,7 @@ fn what_was_copied_is_published_where_it_was_copied_to() {
 #[test]
 fn no_leaf_is_writable_where_the_linear_form_has_it() {
     let holes = vec![0x3000..0x3800, 0x3900..0x3901];
-    let mut booted = Guest { holes, ..Guest::new(64 * 256 + 1) }.build().unwrap().boot().unwrap();
+    let mut booted = GuestConfig { holes, ..GuestConfig::new(64 * 256 + 1) }.build().unwrap().boot().unwrap();
     let check = |booted: &Booted| {
         for leaf in 0..booted.running.pages().get().div_ceil(512) {
             let mapped = booted.machine().live_leaf(LINEAR_P2M.as_u64() + leaf * 4096).unwrap();
@@ -70,7 +72,7 @@ fn no_leaf_is_writable_where_the_linear_form_has_it() {
     };
     check(&booted);
     for (pfn, entry) in
-        [(0x3001, p2m::Entry::Identity), (0x3201, p2m::Entry::Foreign(start_info::Mfn::new(5)))]
+        [(0x3001, p2m::P2mEntry::Identity), (0x3201, p2m::P2mEntry::Foreign(start_info::Mfn::new(5)))]
     {
         let shared = booted.machine().live_leaf(LINEAR_P2M.as_u64() + (pfn >> 9) * 4096).unwrap().pte.mfn();
         booted.running.set_entry(start_info::Pfn::new(pfn), entry).unwrap();

@@ -1,10 +1,10 @@
 //! Boots that the layer refuses: what the builder left, or what the map says of it, cannot be built on.
 
-use mmu::{Error, layout::KERNEL_MAP, layout::MODULES, unmap_guard};
+use mmu::{MmuError, layout::KERNEL_MAP, layout::MODULES, unmap_guard};
 use p2m::Mismatch;
 use start_info::Pfn;
 use xen_guest::Cause;
-use xen_model::{Guest, audit};
+use xen_model::{GuestConfig, audit};
 
 use crate::host::map;
 
@@ -13,7 +13,7 @@ const ACPI: u32 = 3;
 /// The toolstack of a domU knows start_info and the rings by their place: they are given back to nobody.
 #[test]
 fn what_the_toolstack_knows_by_its_place_stays() {
-    let guest = Guest::new(0x6000);
+    let guest = GuestConfig::new(0x6000);
     let places = guest.build().unwrap().places;
     let pages = [
         (places.start_info, "start_info"),
@@ -22,7 +22,7 @@ fn what_the_toolstack_knows_by_its_place_stays() {
         (places.image.start, "the kernel image"),
         (places.image.end - 1, "the kernel image"),
     ];
-    let with_hole = |pfn| Guest { memory_map: map(0x7000, &[(pfn, pfn + 1, ACPI)]), ..guest.clone() };
+    let with_hole = |pfn| GuestConfig { memory_map: map(0x7000, &[(pfn, pfn + 1, ACPI)]), ..guest.clone() };
     for (pfn, name) in pages {
         let (built, failure) = with_hole(pfn).build().unwrap().boot().unwrap_err();
         assert!(matches!(failure.cause(), Cause::Conflict(_)), "{failure}");
@@ -34,7 +34,7 @@ fn what_the_toolstack_knows_by_its_place_stays() {
 /// Each page that the boot builds on is held against the M2P before anything is changed.
 #[test]
 fn every_page_that_is_built_on_is_confirmed_first() {
-    for guest in [Guest::new(64 * 256 + 3), Guest::dom0(64 * 256 + 3)] {
+    for guest in [GuestConfig::new(64 * 256 + 3), GuestConfig::dom0(64 * 256 + 3)] {
         let places = guest.build().unwrap().places;
         let rings = [places.xenstore, places.console].into_iter().flatten();
         let watched = [
@@ -66,14 +66,14 @@ fn every_page_that_is_built_on_is_confirmed_first() {
 /// Not every page is confirmed first. One of the image that the list gives no frame is told when the image is mapped anew.
 #[test]
 fn a_page_of_the_image_without_memory_is_told() {
-    for guest in [Guest::new(64 * 256 + 3), Guest::dom0(64 * 256 + 3)] {
+    for guest in [GuestConfig::new(64 * 256 + 3), GuestConfig::dom0(64 * 256 + 3)] {
         let places = guest.build().unwrap().places;
         let pfn = places.image.start + (places.image.end - places.image.start) / 2;
         let mut built = guest.build().unwrap();
         let page = built.machine.built_mfn(places.list.start + pfn / 512).unwrap();
         built.machine.poke(page, pfn as usize % 512, u64::MAX);
         let (_, failure) = built.boot().unwrap_err();
-        assert_eq!(failure.cause(), &Cause::Mmu(Error::NoMemory { pfn: Pfn::new(pfn) }), "{failure}");
+        assert_eq!(failure.cause(), &Cause::Mmu(MmuError::NoMemory { pfn: Pfn::new(pfn) }), "{failure}");
     }
 }
 
@@ -81,14 +81,14 @@ fn a_page_of_the_image_without_memory_is_told() {
 #[test]
 fn a_shared_info_that_is_the_guests_own_is_refused() {
     const SHARED_INFO: usize = 0x28;
-    let guest = Guest::new(64 * 256 + 3);
+    let guest = GuestConfig::new(64 * 256 + 3);
     let places = guest.build().unwrap().places;
     for pfn in [places.image.start, places.tables.start, places.end + 3] {
         let mut built = guest.build().unwrap();
         let mfn = built.machine.built_mfn(pfn).unwrap();
         built.page[SHARED_INFO..SHARED_INFO + 8].copy_from_slice(&mfn.maddr().get().to_le_bytes());
         let (_, failure) = built.boot().unwrap_err();
-        assert_eq!(failure.cause(), &Cause::Mmu(Error::OwnMemory { mfn, pfn: Pfn::new(pfn) }));
+        assert_eq!(failure.cause(), &Cause::Mmu(MmuError::OwnMemory { mfn, pfn: Pfn::new(pfn) }));
     }
 }
 
@@ -96,10 +96,10 @@ fn a_shared_info_that_is_the_guests_own_is_refused() {
 #[test]
 fn no_page_behind_the_kernels_mapping_is_taken_away_as_the_guard() {
     let most = (MODULES.as_u64() - KERNEL_MAP.as_u64()) / 4096;
-    let mut built = Guest::new(64 * 256).build().unwrap();
+    let mut built = GuestConfig::new(64 * 256).build().unwrap();
     for pfn in [most, most + 1, 1 << 19, (1 << 28) - 1, (1 << 36) + 5] {
         let pfn = Pfn::new(pfn);
-        assert_eq!(unmap_guard(&mut built.machine, pfn), Err(Error::NoMemory { pfn }));
+        assert_eq!(unmap_guard(&mut built.machine, pfn), Err(MmuError::NoMemory { pfn }));
     }
     assert_eq!(built.machine.calls(), 0);
     let guard = built.image.guard;
@@ -111,13 +111,13 @@ fn no_page_behind_the_kernels_mapping_is_taken_away_as_the_guard() {
 #[test]
 fn a_table_that_is_still_live_is_not_given_back() {
     const SLOT: u64 = 277;
-    let mut built = Guest::new(64 * 256).build().unwrap();
+    let mut built = GuestConfig::new(64 * 256).build().unwrap();
     let root = built.machine.root().unwrap();
     let l3 = built.machine.peek(root, 511).unwrap();
     built.machine.update_entries(&[(root.maddr().get() + SLOT * 8, l3)]).unwrap();
     let tables = built.places.tables.clone();
     let (built, failure) = built.boot().unwrap_err();
-    let Cause::Mmu(Error::StillLive { table, released }) = failure.cause() else { panic!("{failure}") };
+    let Cause::Mmu(MmuError::StillLive { table, released }) = failure.cause() else { panic!("{failure}") };
     assert_eq!(built.machine.held_mfn(table.get()), Some(xen_model::Pte(l3).mfn()));
     assert_eq!((released.start().get(), released.end().get()), (tables.start, tables.end));
     audit::references(&built.machine).assert_none();
@@ -127,7 +127,7 @@ fn a_table_that_is_still_live_is_not_given_back() {
 #[test]
 fn the_ring_of_a_refused_start_info_is_used_with_its_port() {
     const PT_BASE: usize = 0x58;
-    let mut built = Guest::new(64 * 256).build().unwrap();
+    let mut built = GuestConfig::new(64 * 256).build().unwrap();
     built.page[PT_BASE] ^= 8;
     let console = built.places.console.unwrap();
     let (built, failure) = built.boot().unwrap_err();

@@ -1,23 +1,23 @@
 //! A start_info whose rings are not the two pages behind it.
 
 use mmu::layout::KERNEL_MAP;
-use start_info::{Error, Mfn, PfnRange, RingName};
+use start_info::{Mfn, PfnRange, RingName, StartInfoError};
 use xen_guest::{Cause, Platform, Stage};
-use xen_model::{Built, Guest};
+use xen_model::{Built, GuestConfig};
 
 const STORE_MFN: usize = 0x38;
 const CONSOLE_MFN: usize = 0x48;
 const RINGS: [(RingName, usize); 2] = [(RingName::Xenstore, STORE_MFN), (RingName::Console, CONSOLE_MFN)];
 
 fn guest() -> Built {
-    Guest::new((64 << 8) + 3).build().unwrap()
+    GuestConfig::new((64 << 8) + 3).build().unwrap()
 }
 
 fn set(built: &mut Built, at: usize, mfn: u64) {
     built.page[at..at + 8].copy_from_slice(&mfn.to_le_bytes());
 }
 
-fn refused(built: Built) -> (Box<Built>, Error) {
+fn refused(built: Built) -> (Box<Built>, StartInfoError) {
     let (built, failure) = built.boot().unwrap_err();
     match failure.cause() {
         Cause::StartInfo(error) => (built, *error),
@@ -64,7 +64,7 @@ fn a_ring_that_is_not_behind_start_info_is_refused_before_anything_is_stored() {
                 PfnRange::try_new(start_info::Pfn::new(first), start_info::PageCount::new(2)).unwrap();
             let back = p2m::MachineToPhys::machine_to_phys(&built.machine, mfn);
             let (built, error) = refused(built);
-            assert_eq!(error, Error::RingElsewhere { ring, mfn, back, allowed }, "{what}");
+            assert_eq!(error, StartInfoError::RingElsewhere { ring, mfn, back, allowed }, "{what}");
             assert_eq!(built.machine.calls(), 0, "{what}");
             assert!(before == contents(&built), "{what}: a page was stored to");
         }
@@ -109,7 +109,7 @@ fn a_shared_info_that_is_the_guests_own_memory_is_refused() {
     set(&mut built, SHARED_INFO, text.maddr().get());
     let pfn = start_info::Pfn::new(built.places.image.start);
     let (_, failure) = built.boot().unwrap_err();
-    let expected = Cause::Mmu(mmu::Error::OwnMemory { mfn: text, pfn });
+    let expected = Cause::Mmu(mmu::MmuError::OwnMemory { mfn: text, pfn });
     assert_eq!((failure.stage(), failure.cause()), (Stage::SharedInfo, &expected));
 }
 
@@ -133,7 +133,7 @@ fn one_page_for_both_rings_is_refused() {
         set(&mut built, CONSOLE_MFN, frame);
         built.machine.set_ring(Mfn::new(frame));
         let (_, error) = refused(built);
-        assert_eq!(error, Error::SharedFrame { ring: RingName::Console, mfn: Mfn::new(frame) });
+        assert_eq!(error, StartInfoError::SharedFrame { ring: RingName::Console, mfn: Mfn::new(frame) });
     }
 }
 
@@ -152,14 +152,14 @@ fn another_domains_ring_at_the_same_page_number_is_refused() {
         let (built, error) = refused(built);
         let listed = built.machine.built_mfn(pfn);
         let pfn = start_info::Pfn::new(pfn);
-        assert_eq!(error, Error::RingNotListed { ring, mfn, pfn, listed });
+        assert_eq!(error, StartInfoError::RingNotListed { ring, mfn, pfn, listed });
     }
 }
 
 /// The boot logs, and on the host a logger writes nowhere: a console that was left behind would show only on Xen.
 #[test]
 fn the_console_still_stands_after_the_boot() {
-    let mut booted = Guest::new(64 * 256).build().unwrap().boot().unwrap();
+    let mut booted = GuestConfig::new(64 * 256).build().unwrap().boot().unwrap();
     booted.machine_mut().write_console("still here");
     let start_info::Console::Ring(ring) = booted.running.facts().console() else {
         panic!("a domU without a ring")

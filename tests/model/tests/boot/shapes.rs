@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 use xen_guest::Cause;
-use xen_model::{Domain, Guest, Ramdisk, audit};
+use xen_model::{Domain, GuestConfig, Ramdisk, audit};
 
 use crate::after::checked;
 
-fn guests() -> impl Strategy<Value = Guest> {
+fn guests() -> impl Strategy<Value = GuestConfig> {
     let sizes = prop_oneof![
         0x1000_u64..0x6000,
         0x6000_u64..0x2_0000,
@@ -20,7 +20,7 @@ fn guests() -> impl Strategy<Value = Guest> {
     (any::<bool>(), sizes, image, 0_u64..0x20_0000, any::<[bool; 2]>(), lines, holes, any::<u64>()).prop_map(
         |(dom0, pages, (image_start, image_pages), ramdisk, notes, line, holes, seed)| {
             let domain = if dom0 { Domain::Dom0 } else { Domain::Guest };
-            let mut guest = Guest { domain, image_start, image_pages, ..Guest::new(pages) }
+            let mut guest = GuestConfig { domain, image_start, image_pages, ..GuestConfig::new(pages) }
                 .with_ramdisk(Ramdisk::zeros(ramdisk))
                 .with_command_line(line)
                 .with_seed(seed);
@@ -52,7 +52,7 @@ proptest! {
             }
             Err((built, failure)) => {
                 let wanting =
-                    matches!(failure.cause(), Cause::Mmu(mmu::Error::NoFrames { .. } | mmu::Error::NoRun { .. }));
+                    matches!(failure.cause(), Cause::Mmu(mmu::MmuError::NoFrames { .. } | mmu::MmuError::NoRun { .. }));
                 prop_assert!(wanting, "{}", failure);
                 audit::references(&built.machine).assert_none();
             }

@@ -5,7 +5,7 @@
 //! be, what there is, and what to change; following it helps.
 
 use xen_guest::Cause;
-use xen_model::{Guest, Ramdisk, audit};
+use xen_model::{GuestConfig, Ramdisk, audit};
 
 use crate::after::booted;
 use crate::host::{RESERVED, map};
@@ -15,12 +15,12 @@ const PAGES: u64 = 0x6011;
 const FAR: u64 = 0x1803;
 
 /// A dom0 of whose pages those from 0x5001 on get numbers behind a hole that ends at page `far`.
-fn behind(far: u64) -> Guest {
-    Guest { machine_map: map(far + FAR, &[(0x5001, far, RESERVED)]), ..Guest::dom0(PAGES) }
+fn behind(far: u64) -> GuestConfig {
+    GuestConfig { machine_map: map(far + FAR, &[(0x5001, far, RESERVED)]), ..GuestConfig::dom0(PAGES) }
 }
 
 /// Steps, hypercalls and frames of a boot; and how many leaves the P2M has.
-fn cost(guest: &Guest) -> (u64, u64, u64, u64) {
+fn cost(guest: &GuestConfig) -> (u64, u64, u64, u64) {
     let built = guest.build().unwrap();
     let before = built.machine.accesses();
     let running = built.boot().unwrap().running;
@@ -50,9 +50,9 @@ fn a_hole_of_a_tebibyte_costs_its_leaves_and_not_its_numbers() {
 }
 
 /// Returns the one line a boot ends with, and checks that it ended so because no run is as long.
-fn no_run(guest: &Guest) -> String {
+fn no_run(guest: &GuestConfig) -> String {
     let (built, failure) = guest.build().unwrap().boot().unwrap_err();
-    assert!(matches!(failure.cause(), Cause::Mmu(mmu::Error::NoRun { .. })), "{failure}");
+    assert!(matches!(failure.cause(), Cause::Mmu(mmu::MmuError::NoRun { .. })), "{failure}");
     audit::references(&built.machine).assert_none();
     failure.to_string()
 }
@@ -66,9 +66,9 @@ fn number(line: &str, word: &str) -> u64 {
 #[test]
 fn a_ramdisk_without_a_run_to_go_to_is_told_with_what_helps() {
     let guest = |pages: u64, ramdisk: u64| {
-        let guest = Guest::dom0(pages).with_notes().with_ramdisk(Ramdisk::zeros(ramdisk << 12));
+        let guest = GuestConfig::dom0(pages).with_notes().with_ramdisk(Ramdisk::zeros(ramdisk << 12));
         // Most of the ramdisk lies in the hole, and what is free behind it is less than the ramdisk.
-        Guest { machine_map: map(0x20000, &[(0x3000, 0x9000, RESERVED)]), ..guest }
+        GuestConfig { machine_map: map(0x20000, &[(0x3000, 0x9000, RESERVED)]), ..guest }
     };
     let line = no_run(&guest(0x7000, 0x3000));
     assert!(
@@ -88,7 +88,7 @@ fn a_ramdisk_without_a_run_to_go_to_is_told_with_what_helps() {
 
 #[test]
 fn first_tables_without_room_below_the_image_are_told() {
-    let line = no_run(&Guest { image_start: 5, ..Guest::new(0x1400) });
+    let line = no_run(&GuestConfig { image_start: 5, ..GuestConfig::new(0x1400) });
     assert_eq!(
         line,
         "direct map: the first page tables need a run of 5 pages, the longest is 4 of 4 pages of memory below the kernel \
@@ -97,14 +97,15 @@ fn first_tables_without_room_below_the_image_are_told() {
     // There is memory enough, and all of it in pieces.
     let holes: Vec<_> = (1..0x400).map(|piece| (piece * 4, piece * 4 + 1, RESERVED)).collect();
     let holes = &holes[..59];
-    let guest = Guest { image_start: 4 * 60, machine_map: map(0x9000, holes), ..Guest::dom0(0x6000) };
+    let guest =
+        GuestConfig { image_start: 4 * 60, machine_map: map(0x9000, holes), ..GuestConfig::dom0(0x6000) };
     let line = no_run(&guest);
     assert!(line.contains("the longest is 3 of ") && line.contains("link the kernel higher"), "{line}");
 }
 
 #[test]
 fn a_payload_is_told_whether_memory_or_a_run_is_missing() {
-    let mut booted = booted(Guest::new(0x4000));
+    let mut booted = booted(GuestConfig::new(0x4000));
     let free = booted.running.free();
     let ask = |booted: &mut crate::after::Booted, pages| {
         let len = start_info::PageCount::new(pages);

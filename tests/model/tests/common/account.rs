@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use mmu::layout::DIRECT_MAP;
-use p2m::Entry;
+use p2m::P2mEntry;
 use start_info::Mfn;
-use xen_model::{Booted, Machine, audit};
+use xen_model::{Booted, ModelMachine, audit};
 
 /// The owners found so far.
 #[derive(Debug, Default)]
@@ -78,7 +78,9 @@ impl Account {
             }
         }
         self.inner_pages(machine, leaves);
-        for (value, what) in [(Entry::MISSING, "missing leaf"), (Entry::Identity.encode(), "identity leaf")] {
+        for (value, what) in
+            [(P2mEntry::MISSING, "missing leaf"), (P2mEntry::Identity.encode(), "identity leaf")]
+        {
             // The missing leaf may be in use and have been found.
             if let Some(pfn) = self.page_that_holds(machine, &[value; 512]) {
                 self.own(pfn..pfn + 1, what);
@@ -87,7 +89,7 @@ impl Account {
     }
 
     /// Finds the pages above the leaves, level by level, by what they must hold.
-    fn inner_pages(&mut self, machine: &Machine, mut below: Vec<u64>) {
+    fn inner_pages(&mut self, machine: &ModelMachine, mut below: Vec<u64>) {
         let mut levels = 0;
         while below.len() > 1 || levels < 2 {
             let mut level = Vec::new();
@@ -106,7 +108,7 @@ impl Account {
 
     /// Finds a page nobody owns with these words. Of pages with the same words either may be found first, so of what leads to
     /// them the order is not compared.
-    fn page_that_holds(&self, machine: &Machine, words: &[u64; 512]) -> Option<u64> {
+    fn page_that_holds(&self, machine: &ModelMachine, words: &[u64; 512]) -> Option<u64> {
         let sorted = |mut words: [u64; 512]| {
             words.sort_unstable();
             words
@@ -119,7 +121,7 @@ impl Account {
         })
     }
 
-    fn frame_list(&mut self, machine: &Machine) {
+    fn frame_list(&mut self, machine: &ModelMachine) {
         let Ok(top) = Mfn::try_new(machine.published().unwrap().frame_list_list) else { return };
         let middles = (0..512).filter_map(|index| Mfn::try_new(machine.peek(top, index).unwrap()).ok());
         for mfn in std::iter::once(top).chain(middles) {
@@ -129,7 +131,7 @@ impl Account {
     }
 
     /// Returns the pages with memory that nobody owns and that are not among the free ones.
-    pub(crate) fn nobodys(mut self, machine: &Machine, free: &[u64]) -> Vec<u64> {
+    pub(crate) fn nobodys(mut self, machine: &ModelMachine, free: &[u64]) -> Vec<u64> {
         free.iter().for_each(|&pfn| self.own(pfn..pfn + 1, "free"));
         (0..machine.pages())
             .filter(|&pfn| machine.built_mfn(pfn).is_some() && !self.owners.contains_key(&pfn))

@@ -4,21 +4,21 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use mmu::layout::{DIRECT_MAP, FIXMAP, KERNEL_MAP, LINEAR_P2M};
-use p2m::Entry;
+use p2m::P2mEntry;
 use start_info::Pfn;
 use xen_guest::{Mapping, Platform, Revector};
 use xen_model::audit::{self, Complaints};
-use xen_model::{Guest, Machine, Places, toolstack};
+use xen_model::{GuestConfig, ModelMachine, Places, toolstack};
 
 /// A guest that was booted.
 pub(crate) struct Booted {
-    pub(crate) guest: Guest,
+    pub(crate) guest: GuestConfig,
     pub(crate) places: Places,
-    pub(crate) running: xen_guest::Guest<Machine>,
+    pub(crate) running: xen_guest::Guest<ModelMachine>,
 }
 
 /// Builds and boots a guest and checks everything.
-pub(crate) fn booted(guest: Guest) -> Booted {
+pub(crate) fn booted(guest: GuestConfig) -> Booted {
     match guest.build().unwrap().boot() {
         Ok(booted) => checked(guest, booted),
         Err((built, failure)) => panic!("{failure}\n{}", built.machine.trace()),
@@ -26,7 +26,7 @@ pub(crate) fn booted(guest: Guest) -> Booted {
 }
 
 /// Checks everything after a boot.
-pub(crate) fn checked(guest: Guest, booted: xen_model::Booted) -> Booted {
+pub(crate) fn checked(guest: GuestConfig, booted: xen_model::Booted) -> Booted {
     let mut booted = Booted { guest, places: booted.places, running: booted.running };
     // The model looks where the ring is mapped: the old mapping is gone.
     booted.machine_mut().write_console("booted\n");
@@ -35,11 +35,11 @@ pub(crate) fn checked(guest: Guest, booted: xen_model::Booted) -> Booted {
 }
 
 impl Booted {
-    pub(crate) fn machine(&self) -> &Machine {
+    pub(crate) fn machine(&self) -> &ModelMachine {
         self.running.platform()
     }
 
-    pub(crate) const fn machine_mut(&mut self) -> &mut Machine {
+    pub(crate) const fn machine_mut(&mut self) -> &mut ModelMachine {
         self.running.platform_mut()
     }
 
@@ -172,9 +172,9 @@ impl Booted {
             }
             for pfn in pages {
                 let expected = match machine.held_mfn(pfn) {
-                    Some(mfn) => Entry::Ram(mfn),
-                    None if machine.is_device(pfn) => Entry::Identity,
-                    None => Entry::Missing,
+                    Some(mfn) => P2mEntry::Ram(mfn),
+                    None if machine.is_device(pfn) => P2mEntry::Identity,
+                    None => P2mEntry::Missing,
                 };
                 let found = self.running.entry(Pfn::new(pfn));
                 if found != expected {

@@ -1,23 +1,26 @@
 //! Guests that differ in what their boots do.
 
-use xen_model::{Guest, Ramdisk};
+use xen_model::{GuestConfig, Ramdisk};
 
 fn ramdisk() -> Ramdisk {
     Ramdisk::of((0..0x5432_u32).map(|i| (i * 5) as u8).collect())
 }
 
 /// Guests that differ in what their boots do. The lazy one has a second chunk that the boot does not map.
-pub(crate) fn guests() -> [(&'static str, Guest); 8] {
-    let low = |guest: Guest| Guest { image_start: 0x80, ..guest };
-    let by_pfn = Guest { ramdisk_by_pfn: true, ..low(Guest::new(0x1357)) };
+pub(crate) fn guests() -> [(&'static str, GuestConfig); 8] {
+    let low = |guest: GuestConfig| GuestConfig { image_start: 0x80, ..guest };
+    let by_pfn = GuestConfig { ramdisk_by_pfn: true, ..low(GuestConfig::new(0x1357)) };
     [
-        ("domU", low(Guest::new(0x1000))),
-        ("domU of an odd size", low(Guest::new(0x1233)).with_ramdisk(ramdisk())),
+        ("domU", low(GuestConfig::new(0x1000))),
+        ("domU of an odd size", low(GuestConfig::new(0x1233)).with_ramdisk(ramdisk())),
         ("ramdisk by pfn", by_pfn.with_ramdisk(ramdisk())),
-        ("dom0", low(Guest::dom0(0x1a01)).with_ramdisk(ramdisk())),
-        ("dom0 with the notes", low(Guest::dom0(0x1fff)).with_notes().with_ramdisk(ramdisk())),
-        ("lazy", low(Guest::new((1 << 18) + 0x2345)).with_command_line("map=lazy")),
-        ("revector=off", low(Guest::new(0x1201)).with_command_line("revector=off")),
-        ("INIT_P2M, revector=off", low(Guest::new(0x1201)).with_notes().with_command_line("revector=off")),
+        ("dom0", low(GuestConfig::dom0(0x1a01)).with_ramdisk(ramdisk())),
+        ("dom0 with the notes", low(GuestConfig::dom0(0x1fff)).with_notes().with_ramdisk(ramdisk())),
+        ("lazy", low(GuestConfig::new((1 << 18) + 0x2345)).with_command_line("map=lazy")),
+        ("revector=off", low(GuestConfig::new(0x1201)).with_command_line("revector=off")),
+        (
+            "INIT_P2M, revector=off",
+            low(GuestConfig::new(0x1201)).with_notes().with_command_line("revector=off"),
+        ),
     ]
 }

@@ -1,7 +1,7 @@
 //! Memory maps of hosts.
 
 use start_info::MapEntry;
-use xen_model::Guest;
+use xen_model::GuestConfig;
 
 pub(crate) const RAM: u32 = 1;
 pub(crate) const RESERVED: u32 = 2;
@@ -13,6 +13,6 @@ pub(crate) fn map(end: u64, holes: &[(u64, u64, u32)]) -> Vec<MapEntry> {
 }
 
 /// A dom0 of `pages` pages on a host with memory up to page `end`, but for a hole.
-pub(crate) fn dom0_beside(pages: u64, end: u64, hole: (u64, u64)) -> Guest {
-    Guest { machine_map: map(end, &[(hole.0, hole.1, RESERVED)]), ..Guest::dom0(pages) }
+pub(crate) fn dom0_beside(pages: u64, end: u64, hole: (u64, u64)) -> GuestConfig {
+    GuestConfig { machine_map: map(end, &[(hole.0, hole.1, RESERVED)]), ..GuestConfig::dom0(pages) }
 }

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use mmu::{Access, ModulePart};
-use p2m::{Entry, Frame};
+use p2m::{Frame, P2mEntry};
 use start_info::{Index, Mfn, PageCount};
-use xen_model::{Guest, Ramdisk, audit};
+use xen_model::{GuestConfig, Ramdisk, audit};
 
 use crate::after::{Booted, booted};
 
@@ -16,7 +16,7 @@ pub(crate) fn ramdisk() -> Ramdisk {
 }
 
 /// Boots, loads a module, uses all memory, and checks that no frame was lost or used twice.
-pub(crate) fn fully_used(guest: Guest) -> Booted {
+pub(crate) fn fully_used(guest: GuestConfig) -> Booted {
     let mut booted = booted(guest);
     booted.read_ramdisk();
     booted.load_module(5);
@@ -166,7 +166,7 @@ impl Booted {
 
     /// Takes the shared leaves that are not in use out of a list of pages: at most one of each kind.
     pub(crate) fn without_shared_leaves(&self, mut pages: Vec<u64>) -> Vec<u64> {
-        for word in [Entry::MISSING, Entry::Identity.encode()] {
+        for word in [P2mEntry::MISSING, P2mEntry::Identity.encode()] {
             if let Some(found) = pages.iter().position(|&pfn| self.holds_only(pfn, word)) {
                 pages.remove(found);
             }

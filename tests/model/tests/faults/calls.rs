@@ -1,8 +1,8 @@
 //! Hypercalls refused whole, and lists cut short.
 
-use mmu::{Errno, Error, Refused};
+use mmu::{Errno, MmuError, Refused};
 use xen_guest::{Cause, NoMap};
-use xen_model::{Built, Call, Guest, Machine, MemoryCommand};
+use xen_model::{Built, GuestConfig, MemoryCommand, ModelMachine, TracedCall};
 
 use crate::guests::guests;
 use crate::tried::try_boot;
@@ -12,14 +12,19 @@ const MOST_UNDOING: u64 = 6;
 const ERRNOS: [Errno; 3] = [Errno::EINVAL, Errno::ENOMEM, Errno::EBUSY];
 
 /// Returns how many requests hypercall `number` had, if it is among the last.
-pub(crate) fn requests(machine: &Machine, number: u64) -> usize {
+pub(crate) fn requests(machine: &ModelMachine, number: u64) -> usize {
     let traced = machine.trace().iter().find(|traced| traced.number == number).unwrap();
     match traced.call {
-        Call::Update { count, .. } | Call::Extended { count, .. } => count,
+        TracedCall::Update { count, .. } | TracedCall::Extended { count, .. } => count,
         // One request, with room for that many lines.
-        Call::Memory { command: MemoryCommand::MemoryMap | MemoryCommand::MachineMemoryMap, .. } => 1,
-        Call::Memory { count, .. } | Call::Multicall { count } => count,
-        Call::Plain { .. } | Call::Mapping { .. } | Call::Gdt { .. } | Call::Descriptor { .. } => 1,
+        TracedCall::Memory {
+            command: MemoryCommand::MemoryMap | MemoryCommand::MachineMemoryMap, ..
+        } => 1,
+        TracedCall::Memory { count, .. } | TracedCall::Multicall { count } => count,
+        TracedCall::Plain { .. }
+        | TracedCall::Mapping { .. }
+        | TracedCall::Gdt { .. }
+        | TracedCall::Descriptor { .. } => 1,
     }
 }
 
@@ -29,7 +34,7 @@ fn stopped(name: &str, built: &Built, call: u64, done: usize, errno: Errno) -> u
     let line = tried.line().unwrap_or_else(|| panic!("{name}: call {call} was refused and not missed"));
     assert!(line.contains(&errno.to_string()), "{name}: {line:?} does not name {errno}");
     let cause = tried.result.as_ref().unwrap_err().1.cause();
-    let (Cause::Mmu(Error::Refused(Refused { errno: said, .. })) | Cause::NoMap(NoMap::Refused(said))) =
+    let (Cause::Mmu(MmuError::Refused(Refused { errno: said, .. })) | Cause::NoMap(NoMap::Refused(said))) =
         *cause
     else {
         panic!("{name}: {line}");
@@ -43,7 +48,7 @@ fn stopped(name: &str, built: &Built, call: u64, done: usize, errno: Errno) -> u
 }
 
 /// Calls `each` with every hypercall of every guest's boot.
-fn each_call(mut each: impl FnMut(&str, &Guest, &Built, u64)) {
+fn each_call(mut each: impl FnMut(&str, &GuestConfig, &Built, u64)) {
     for (name, guest) in guests() {
         let built = guest.build().unwrap();
         let booted = try_boot(&built, |_| {});

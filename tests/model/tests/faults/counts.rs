@@ -1,16 +1,16 @@
 //! Where Xen stopped is counted over all the lists that a deed takes.
 
 use xen_guest::Cause;
-use xen_model::{Call, Guest};
+use xen_model::{GuestConfig, TracedCall};
 
 use crate::host::dom0_beside;
 
 /// Boots with the `n`-th hypercall stopped after `done` requests.
-fn stopped(guest: &Guest, n: u64, done: usize) -> String {
+fn stopped(guest: &GuestConfig, n: u64, done: usize) -> String {
     let mut built = guest.build().unwrap();
     built.machine.cut_at(n, done, mmu::Errno::EBUSY);
     let (_, failure) = built.boot().unwrap_err();
-    assert!(matches!(failure.cause(), Cause::Mmu(mmu::Error::Refused(_))), "{failure}");
+    assert!(matches!(failure.cause(), Cause::Mmu(mmu::MmuError::Refused(_))), "{failure}");
     failure.to_string()
 }
 
@@ -34,7 +34,7 @@ fn the_second_list_of_frames_given_back_is_counted_on() {
     built.machine.refuse_at(4, mmu::Errno::EBUSY);
     let (built, _) = built.boot().unwrap_err();
     let last = built.machine.trace().iter().last().unwrap().call;
-    assert!(matches!(last, Call::Memory { count: 35, .. }), "{last:?}");
+    assert!(matches!(last, TracedCall::Memory { count: 35, .. }), "{last:?}");
     let line = stopped(&guest, 4, 5);
     assert!(
         line.starts_with("memory map: giving memory back to Xen: Xen refused operation 261 with "),

@@ -1,8 +1,8 @@
 //! A change of the P2M that is refused.
 
-use p2m::Entry;
+use p2m::P2mEntry;
 use xen_guest::LoadError;
-use xen_model::Guest;
+use xen_model::GuestConfig;
 
 use crate::subject::{Deed, Leaves, Subject, WATCHED};
 
@@ -10,9 +10,14 @@ use crate::subject::{Deed, Leaves, Subject, WATCHED};
 fn each_change(each: impl Fn(&Deed<'_>, bool)) {
     let leaf = WATCHED.get() / 512 * 512;
     for (name, hole) in [("new leaf", leaf..leaf + 1024), ("in place", WATCHED.get()..WATCHED.get() + 1)] {
-        let guest = Guest { image_start: 0x80, image_pages: 0x200, holes: vec![hole], ..Guest::new(0x2345) };
+        let guest = GuestConfig {
+            image_start: 0x80,
+            image_pages: 0x200,
+            holes: vec![hole],
+            ..GuestConfig::new(0x2345)
+        };
         let act = |subject: &mut Subject| -> Result<(), LoadError> {
-            let foreign = Entry::Foreign(subject.machine().other_domains_frame());
+            let foreign = P2mEntry::Foreign(subject.machine().other_domains_frame());
             Ok(subject.booted.running.set_entry(WATCHED, foreign)?)
         };
         let deed = Deed { name, guest: &guest, prepare: &|_| (), act: &act, leaves: Leaves::Before };

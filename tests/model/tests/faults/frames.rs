@@ -1,6 +1,6 @@
 //! Frames denied: as if the allocator had none left.
 
-use mmu::Error;
+use mmu::MmuError;
 use xen_guest::Cause;
 
 use crate::guests::guests;
@@ -19,7 +19,7 @@ fn every_frame_denied_once_ends_the_boot_with_one_line_and_breaks_nothing() {
             let tried = try_boot(&built, |built| built.machine.deny_frame_at(n));
             let line = tried.line().unwrap_or_else(|| panic!("{name}: frame {n} of {asked} was not missed"));
             let cause = tried.result.as_ref().unwrap_err().1.cause();
-            assert!(matches!(cause, Cause::Mmu(Error::NoFrames { .. })), "{name}: {line}");
+            assert!(matches!(cause, Cause::Mmu(MmuError::NoFrames { .. })), "{name}: {line}");
             assert!(line.contains("no free page left"), "{name}: {line}");
             assert_eq!(tried.machine().refused(), 0, "{name}: {line}");
             tried.audit();

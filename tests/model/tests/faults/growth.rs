@@ -1,7 +1,7 @@
 //! A chunk whose mapping is refused half-way.
 
 use xen_guest::LoadError;
-use xen_model::Guest;
+use xen_model::GuestConfig;
 
 use crate::subject::{Deed, Leaves, Subject};
 
@@ -15,7 +15,7 @@ fn grow(subject: &mut Subject) -> Result<(), LoadError> {
 fn each_growth(each: impl Fn(&Deed<'_>)) {
     let holes = vec![0x4_0123..0x4_0134, 0x4_0400..0x4_0a00];
     for holes in [Vec::new(), holes] {
-        let guest = Guest { image_start: 0x80, holes, ..Guest::new((1 << 18) + 0x1345) };
+        let guest = GuestConfig { image_start: 0x80, holes, ..GuestConfig::new((1 << 18) + 0x1345) };
         let guest = guest.with_command_line("map=lazy");
         for before in if guest.holes.is_empty() { 0..2 } else { 1..2 } {
             let prepare = |subject: &mut Subject| (0..before).for_each(|_| grow(subject).unwrap());

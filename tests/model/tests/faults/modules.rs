@@ -3,10 +3,10 @@
 //! *What must hold*: as `subject.rs` says; and a module's exit function is called once, whatever is refused after it.
 
 use kit::module::{DATA_BYTE, RODATA_BYTE, TEXT_BYTE, small_module, small_module_with_start};
-use mmu::{Errno, Error, ModulePart};
+use mmu::{Errno, MmuError, ModulePart};
 use start_info::PageCount;
 use xen_guest::LoadError;
-use xen_model::{Guest, Machine};
+use xen_model::{GuestConfig, ModelMachine};
 
 use crate::guests::guests;
 use crate::subject::{Deed, Leaves, Subject};
@@ -30,7 +30,7 @@ fn unload(subject: &mut Subject) -> Result<(), LoadError> {
 }
 
 /// Checks that the module is there as its object says, and each part is protected.
-fn check(machine: &Machine, start: u64) {
+fn check(machine: &ModelMachine, start: u64) {
     let parts = [
         (0, TEXT_BYTE, true, false),
         (1, RODATA_BYTE, false, false),
@@ -52,8 +52,8 @@ fn each_load(each: impl Fn(&Deed<'_>)) {
     }
 }
 
-fn small() -> Guest {
-    Guest { image_start: 0x80, ..Guest::new(0x1233) }
+fn small() -> GuestConfig {
+    GuestConfig { image_start: 0x80, ..GuestConfig::new(0x1233) }
 }
 
 #[test]
@@ -87,7 +87,8 @@ fn an_unload_that_is_refused_or_cut_is_finished_later() {
 /// The frames for its tables and pages are behind what is mapped.
 #[test]
 fn a_load_for_which_memory_must_be_mapped_first_loses_nothing() {
-    let guest = Guest { image_start: 0x80, ..Guest::new((1 << 18) + 0x2345) }.with_command_line("map=lazy");
+    let guest = GuestConfig { image_start: 0x80, ..GuestConfig::new((1 << 18) + 0x2345) }
+        .with_command_line("map=lazy");
     let hold = |subject: &mut Subject| {
         let running = &mut subject.booted.running;
         let mapped = running.mapped();
@@ -160,7 +161,7 @@ fn pages_too_many_are_given_back() {
     let reservation = running.window.reserve(PageCount::new(3), 4096).unwrap();
     let parts = [ModulePart { frames, access: mmu::Access::Execute }];
     let error = running.window.map(machine, &mut running.map, &running.p2m, reservation, parts).unwrap_err();
-    assert!(matches!(error, Error::TooManyPages { more, .. } if more.get() == 2), "{error}");
+    assert!(matches!(error, MmuError::TooManyPages { more, .. } if more.get() == 2), "{error}");
     assert_eq!(
         error.to_string(),
         "2 pages too many were given for module 0xffffffffa0000000..0xffffffffa0003000"

@@ -3,10 +3,10 @@
 use kit::module::small_module;
 use kit::random::{Random, repeat};
 use mmu::Errno;
-use p2m::{Entry, Frame};
+use p2m::{Frame, P2mEntry};
 use start_info::{PageCount, Pfn, PfnRange};
 use xen_guest::LoadError;
-use xen_model::{Booted, Guest, audit, toolstack};
+use xen_model::{Booted, GuestConfig, audit, toolstack};
 
 struct Subject {
     booted: Booted,
@@ -16,7 +16,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(guest: &Guest) -> Self {
+    fn new(guest: &GuestConfig) -> Self {
         Self { booted: guest.build().unwrap().boot().unwrap(), held: Vec::new(), spans: Vec::new() }
     }
 
@@ -74,8 +74,8 @@ impl Subject {
             _ => {
                 // A page of a hole becomes somebody else's and a hole again.
                 let pfn = Pfn::new(HOLE.start + random.below(HOLE.end - HOLE.start));
-                let foreign = Entry::Foreign(running.platform().other_domains_frame());
-                let entry = random.of(&[Entry::Missing, foreign]);
+                let foreign = P2mEntry::Foreign(running.platform().other_domains_frame());
+                let entry = random.of(&[P2mEntry::Missing, foreign]);
                 running.set_entry(pfn, entry).err().map(|error| error.to_string())
             }
         }
@@ -86,8 +86,8 @@ const HOLE: std::ops::Range<u64> = 0x1a00..0x1e80;
 
 #[test]
 fn a_running_guest_stays_sound_whatever_is_done_and_refused() {
-    let small = Guest { image_start: 0x80, holes: vec![HOLE], ..Guest::new(0x2345) };
-    let lazy = Guest { pages: (1 << 18) + 0x345, ..small.clone() }.with_command_line("map=lazy");
+    let small = GuestConfig { image_start: 0x80, holes: vec![HOLE], ..GuestConfig::new(0x2345) };
+    let lazy = GuestConfig { pages: (1 << 18) + 0x345, ..small.clone() }.with_command_line("map=lazy");
     let (mut refused, mut done) = (0_u64, 0_u64);
     repeat("payload", 30, |random| {
         let guest = if random.below(4) == 0 { &lazy } else { &small };

@@ -9,11 +9,11 @@
 
 use std::collections::HashSet;
 
-use mmu::{Errno, Error, Refused, Region};
+use mmu::{Errno, MmuError, Refused, Region};
 use p2m::Frame;
 use start_info::Pfn;
 use xen_guest::LoadError;
-use xen_model::{Booted, Guest, Machine, audit, toolstack};
+use xen_model::{Booted, GuestConfig, ModelMachine, audit, toolstack};
 
 use crate::account::{Account, drain};
 use crate::calls::requests;
@@ -32,15 +32,15 @@ pub(crate) struct State {
     mapped: u64,
     window: Vec<Region>,
     modules: Vec<String>,
-    entry: p2m::Entry,
+    entry: p2m::P2mEntry,
 }
 
 impl Subject {
-    pub(crate) fn booted(guest: &Guest) -> Self {
+    pub(crate) fn booted(guest: &GuestConfig) -> Self {
         Self { booted: guest.build().unwrap().boot().unwrap(), held: Vec::new() }
     }
 
-    pub(crate) fn machine(&self) -> &Machine {
+    pub(crate) fn machine(&self) -> &ModelMachine {
         self.booted.machine()
     }
 
@@ -88,7 +88,7 @@ impl Subject {
     }
 
     fn is_changed(&self) -> bool {
-        matches!(self.booted.running.entry(WATCHED), p2m::Entry::Foreign(_))
+        matches!(self.booted.running.entry(WATCHED), p2m::P2mEntry::Foreign(_))
     }
 
     /// Ends the guest: every page but those that are given away must have an owner. A large guest's pages are only counted:
@@ -155,7 +155,7 @@ pub(crate) enum Leaves {
 /// Something that is done to a guest.
 pub(crate) struct Deed<'d> {
     pub(crate) name: &'d str,
-    pub(crate) guest: &'d Guest,
+    pub(crate) guest: &'d GuestConfig,
     pub(crate) prepare: &'d dyn Fn(&mut Subject),
     pub(crate) act: &'d dyn Fn(&mut Subject) -> Result<(), LoadError>,
     pub(crate) leaves: Leaves,
@@ -202,11 +202,11 @@ impl Deed<'_> {
             let first = hindrance.calls.first();
             match error {
                 LoadError::Mmu(error) | LoadError::Lingers { error, .. } => match error {
-                    Error::Refused(Refused { errno, .. }) => {
+                    MmuError::Refused(Refused { errno, .. }) => {
                         assert!(first.is_some_and(|first| first.2 == *errno), "{what}: {line}");
                         assert!(line.contains(&errno.to_string()), "{what}: {line:?}");
                     }
-                    Error::NoFrames { .. } => assert!(hindrance.frame.is_some(), "{what}: {line}"),
+                    MmuError::NoFrames { .. } => assert!(hindrance.frame.is_some(), "{what}: {line}"),
                     _ => panic!("{what}: {line}"),
                 },
                 _ => panic!("{what}: {line}"),

@@ -3,7 +3,7 @@
 use mmu::layout::INIT_P2M;
 use start_info::Mfn;
 use xen_guest::Failure;
-use xen_model::{Booted, Built, Machine, audit, toolstack};
+use xen_model::{Booted, Built, ModelMachine, audit, toolstack};
 
 /// A boot that ended one way or the other.
 pub(crate) struct Tried {
@@ -20,7 +20,7 @@ pub(crate) fn try_boot(built: &Built, spoil: impl FnOnce(&mut Built)) -> Tried {
 }
 
 impl Tried {
-    pub(crate) fn machine(&self) -> &Machine {
+    pub(crate) fn machine(&self) -> &ModelMachine {
         match &self.result {
             Ok(booted) => booted.machine(),
             Err((built, _)) => &built.machine,

@@ -1,17 +1,17 @@
 //! Device memory: what may be asked for, and what Xen refuses in the middle.
 
-use mmu::{Errno, Error, IoAccess, IoPages, Refused, layout::IO_MAP};
+use mmu::{Errno, IoAccess, IoPages, MmuError, Refused, layout::IO_MAP};
 use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
 
 use crate::after::{Booted, booted};
 use crate::host::dom0_beside;
 use crate::{HOLE, dom0};
 
-fn map(booted: &mut Booted, pages: u64) -> Result<IoPages, Error> {
+fn map(booted: &mut Booted, pages: u64) -> Result<IoPages, MmuError> {
     booted.running.map_device(Mfn::new(HOLE.0), PageCount::new(pages), IoAccess::Read)
 }
 
-fn identity(booted: &mut Booted, start: u64, end: u64) -> Result<IoPages, Error> {
+fn identity(booted: &mut Booted, start: u64, end: u64) -> Result<IoPages, MmuError> {
     let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
     booted.running.map_identity(pages, IoAccess::Read)
 }
@@ -21,21 +21,21 @@ fn identity(booted: &mut Booted, start: u64, end: u64) -> Result<IoPages, Error>
 fn a_number_of_pages_that_cannot_be_is_refused_at_once() {
     let mut booted = booted(dom0(0x6000));
     let (calls, accesses) = (booted.machine().calls(), booted.machine().accesses());
-    assert_eq!(map(&mut booted, 0).unwrap_err(), Error::NoPages);
+    assert_eq!(map(&mut booted, 0).unwrap_err(), MmuError::NoPages);
     for pages in [(1 << 27) + 1, 1 << 28, (1 << 40) - 1] {
         let error = map(&mut booted, pages).unwrap_err();
-        assert!(matches!(error, Error::IoFull { wanted, .. } if wanted.get() == pages), "{error}");
+        assert!(matches!(error, MmuError::IoFull { wanted, .. } if wanted.get() == pages), "{error}");
     }
     // Addresses there are, but not as many tables.
     for pages in [1 << 27, 1 << 25] {
         let error = map(&mut booted, pages).unwrap_err();
-        assert!(matches!(error, Error::NoFrames { .. }), "{error}");
+        assert!(matches!(error, MmuError::NoFrames { .. }), "{error}");
     }
     let empty = PfnRange::try_new(Pfn::new(HOLE.0), PageCount::ZERO).unwrap();
-    assert_eq!(booted.running.map_identity(empty, IoAccess::Read).unwrap_err(), Error::NoPages);
-    assert!(matches!(identity(&mut booted, HOLE.0, 1 << 36), Err(Error::NotIdentity { .. })));
+    assert_eq!(booted.running.map_identity(empty, IoAccess::Read).unwrap_err(), MmuError::NoPages);
+    assert!(matches!(identity(&mut booted, HOLE.0, 1 << 36), Err(MmuError::NotIdentity { .. })));
     let error = identity(&mut booted, 0x10_0000, 1 << 35).unwrap_err();
-    assert!(matches!(error, Error::NoFrames { .. }), "{error}");
+    assert!(matches!(error, MmuError::NoFrames { .. }), "{error}");
     assert_eq!(booted.machine().calls(), calls, "Xen was asked");
     assert!(booted.machine().accesses() - accesses < 100, "each page was looked at");
 }
@@ -48,7 +48,7 @@ fn the_guests_own_memory_at_the_end_of_a_range_is_no_device() {
     for pages in [2, 3, 7] {
         let first = Mfn::new(own.get() + 1 - pages);
         let error = booted.running.map_device(first, PageCount::new(pages), IoAccess::Read).unwrap_err();
-        let Error::OwnMemory { mfn, .. } = error else { panic!("{error}") };
+        let MmuError::OwnMemory { mfn, .. } = error else { panic!("{error}") };
         assert!((first.get()..=own.get()).contains(&mfn.get()));
     }
     booted.audit();
@@ -62,7 +62,7 @@ fn what_is_mapped_at_its_own_address_is_not_mapped_there_twice() {
         [(HOLE.0, HOLE.1), (HOLE.0, HOLE.0 + 1), (HOLE.1 - 1, HOLE.1), (HOLE.0 + 1, HOLE.0 + 2)]
     {
         let error = identity(&mut booted, start, end).unwrap_err();
-        let Error::Overlap { wanted, holder } = error else { panic!("{error}") };
+        let MmuError::Overlap { wanted, holder } = error else { panic!("{error}") };
         assert_eq!((wanted.start().as_u64(), wanted.last() + 1), (start << 12, end << 12));
         assert_eq!(holder, pages.region());
     }
@@ -87,13 +87,16 @@ fn what_xen_stopped_to_unmap_is_not_read_and_keeps_its_addresses() {
         let region = pages.region();
         booted.machine_mut().cut_at(1, 2, Errno::EBUSY);
         let (torn, error) = booted.running.unmap_device(pages).unwrap_err();
-        assert!(matches!(error, Error::Refused(Refused { done: 2, .. })), "{error}");
+        assert!(matches!(error, MmuError::Refused(Refused { done: 2, .. })), "{error}");
         for page in 0..4 {
             assert_eq!(booted.running.read_device(&torn, page, Index::FIRST), None);
         }
         match at_its_own_address {
             true => {
-                assert!(matches!(identity(&mut booted, HOLE.0 + 3, HOLE.0 + 4), Err(Error::Overlap { .. })))
+                assert!(matches!(
+                    identity(&mut booted, HOLE.0 + 3, HOLE.0 + 4),
+                    Err(MmuError::Overlap { .. })
+                ))
             }
             false => assert!(!map(&mut booted, 4).unwrap().region().overlaps(&region)),
         }
@@ -116,7 +119,7 @@ fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
     booted.machine_mut().cut_at(1, 3, Errno::ENOMEM);
     booted.machine_mut().cut_at(2, 0, Errno::ENOMEM);
     let error = map(&mut booted, 4).unwrap_err();
-    assert!(matches!(error, Error::Refused(Refused { done: 3, errno: Errno::ENOMEM, .. })), "{error}");
+    assert!(matches!(error, MmuError::Refused(Refused { done: 3, errno: Errno::ENOMEM, .. })), "{error}");
     assert!(booted.machine().live_leaf(IO_MAP.as_u64()).is_ok(), "nothing was left");
     // Of a shorter range, so that it covers not all that was left.
     let pages = map(&mut booted, 1).unwrap();
@@ -136,7 +139,7 @@ fn a_range_with_too_few_frames_for_its_tables_leaves_none() {
     let kept: Vec<_> = std::iter::from_fn(|| booted.running.take_frame().ok()).collect();
     assert!(!kept.is_empty());
     let error = map(&mut booted, 4).unwrap_err();
-    assert!(matches!(error, Error::NoFrames { .. }), "{error}");
+    assert!(matches!(error, MmuError::NoFrames { .. }), "{error}");
     assert_eq!(booted.running.free(), 0);
     for frame in kept {
         booted.running.give_frame(frame);
@@ -151,12 +154,12 @@ fn the_guests_own_memory_is_no_device() {
     for pfn in [0x1000, 0x5000] {
         let mfn = booted.machine().held_mfn(pfn).unwrap();
         let error = booted.running.map_device(mfn, PageCount::new(1), IoAccess::Read).unwrap_err();
-        assert_eq!(error, Error::OwnMemory { mfn, pfn: Pfn::new(pfn) });
+        assert_eq!(error, MmuError::OwnMemory { mfn, pfn: Pfn::new(pfn) });
     }
     for (start, end) in [(0xa0, 0x101), (0x9f, 0xa1), (0, 1), (0x3000, 0x3001)] {
         let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
         let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
-        assert!(matches!(error, Error::NotIdentity { .. }), "{start:#x}..{end:#x}: {error}");
+        assert!(matches!(error, MmuError::NotIdentity { .. }), "{start:#x}..{end:#x}: {error}");
     }
     booted.audit();
 }
@@ -167,12 +170,12 @@ fn what_xen_refuses_of_device_memory_leaves_nothing_mapped() {
     // The last page is another domain's.
     let other = booted.machine().other_domains_frame();
     let error = booted.running.map_device(other, PageCount::new(1), IoAccess::ReadWrite).unwrap_err();
-    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    assert!(matches!(error, MmuError::Refused { .. }), "{error}");
     let pages = PageCount::new(HOLE.1 - HOLE.0);
     booted.machine_mut().cut_at(2, 3, mmu::Errno::EPERM);
     let error = booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read);
     let page = match error {
-        Err(Error::Refused { .. }) => {
+        Err(MmuError::Refused { .. }) => {
             booted.running.map_device(Mfn::new(HOLE.0), pages, IoAccess::Read).unwrap()
         }
         other => other.unwrap(),
@@ -194,7 +197,11 @@ fn every_frame_of_a_device_range_is_looked_at() {
         for pages in [before + 1, before + 2] {
             let calls = booted.machine().calls();
             let error = booted.running.map_device(first, PageCount::new(pages), IoAccess::Read).unwrap_err();
-            assert_eq!(error, Error::OwnMemory { mfn, pfn: Pfn::new(pfn) }, "{before} before, {pages} pages");
+            assert_eq!(
+                error,
+                MmuError::OwnMemory { mfn, pfn: Pfn::new(pfn) },
+                "{before} before, {pages} pages"
+            );
             assert_eq!(booted.machine().calls(), calls);
         }
     }
@@ -206,7 +213,7 @@ fn every_page_of_an_identity_range_is_looked_at() {
     for (start, end, wrong) in [(HOLE.0, HOLE.1 + 1, HOLE.1), (HOLE.0, HOLE.1 + 0x300, HOLE.1)] {
         let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
         let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
-        assert_eq!(error, Error::NotIdentity { pfn: Pfn::new(wrong) });
+        assert_eq!(error, MmuError::NotIdentity { pfn: Pfn::new(wrong) });
     }
 }
 
@@ -218,11 +225,11 @@ fn what_the_lower_half_has_no_address_for_is_not_mapped_there() {
     for (start, end) in
         [(most, most + 1), (most - 1, most + 1), (most - 3, most + 5), ((1 << 36) + 7, (1 << 36) + 9)]
     {
-        assert_eq!(booted.running.entry(Pfn::new(start)), p2m::Entry::Identity);
+        assert_eq!(booted.running.entry(Pfn::new(start)), p2m::P2mEntry::Identity);
         let calls = booted.machine().calls();
         let pages = PfnRange::between(Pfn::new(start), Pfn::new(end));
         let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
-        assert_eq!(error, Error::NotIdentity { pfn: Pfn::new(start) });
+        assert_eq!(error, MmuError::NotIdentity { pfn: Pfn::new(start) });
         assert_eq!(booted.machine().calls(), calls);
     }
 }
@@ -235,7 +242,7 @@ fn overlapping_identity_ranges_are_refused_with_both() {
     for (start, end) in [(0xa8, 0xb0), (0xa0, 0xa9), (0xaf, 0xb1), (0xaa, 0xab), (0xa0, 0x100)] {
         let error = booted.running.map_identity(range(start, end), IoAccess::Read).unwrap_err();
         match error {
-            Error::Overlap { wanted, holder } => {
+            MmuError::Overlap { wanted, holder } => {
                 assert_eq!((wanted.start().as_u64(), holder), (start << 12, held.region()));
             }
             other => panic!("{other}"),
@@ -256,7 +263,7 @@ fn what_xen_stopped_unmapping_is_not_read() {
         let pages = booted.running.map_device(Mfn::new(HOLE.0), PageCount::new(3), IoAccess::Read).unwrap();
         booted.machine_mut().cut_at(1, done, mmu::Errno::ENOMEM);
         let (pages, error) = booted.running.unmap_device(pages).unwrap_err();
-        assert!(matches!(error, Error::Refused { .. }));
+        assert!(matches!(error, MmuError::Refused { .. }));
         for page in 0..3 {
             assert_eq!(
                 booted.running.read_device(&pages, page, Index::FIRST),
@@ -272,14 +279,14 @@ fn what_xen_stopped_unmapping_is_not_read() {
 #[test]
 fn the_null_pointer_is_never_mapped() {
     let mut booted = booted(dom0_beside(0x6000, 0x7000, (0, 4)));
-    assert_eq!(booted.running.entry(Pfn::new(0)), p2m::Entry::Identity);
+    assert_eq!(booted.running.entry(Pfn::new(0)), p2m::P2mEntry::Identity);
     for end in [1, 4] {
         let pages = PfnRange::between(Pfn::new(0), Pfn::new(end));
         let error = booted.running.map_identity(pages, IoAccess::Read).unwrap_err();
-        assert_eq!(error, Error::NotIdentity { pfn: Pfn::new(0) });
+        assert_eq!(error, MmuError::NotIdentity { pfn: Pfn::new(0) });
     }
     let pages = PfnRange::between(Pfn::new(1), Pfn::new(4));
-    assert!(!matches!(booted.running.map_identity(pages, IoAccess::Read), Err(Error::NotIdentity { .. })));
+    assert!(!matches!(booted.running.map_identity(pages, IoAccess::Read), Err(MmuError::NotIdentity { .. })));
 }
 
 /// The three tables of a first mapping, refused after each of their requests: each is undone in the live tables of both spaces.
@@ -291,7 +298,7 @@ fn tables_that_xen_refuses_are_given_back() {
         let free = booted.running.free();
         booted.machine_mut().cut_at(1, done, Errno::ENOMEM);
         let error = map(&mut booted, 4).unwrap_err();
-        assert!(matches!(error, Error::Refused(Refused { errno: Errno::ENOMEM, .. })), "{done}: {error}");
+        assert!(matches!(error, MmuError::Refused(Refused { errno: Errno::ENOMEM, .. })), "{done}: {error}");
         assert_eq!(booted.running.free(), free, "{done}");
         booted.audit();
         let _mapped = map(&mut booted, 4).unwrap();

@@ -4,9 +4,9 @@
 
 use kit::module::small_module_with_start;
 use mmu::{Access, IoAccess, ModulePart};
-use p2m::{Entry, Frame};
+use p2m::{Frame, P2mEntry};
 use start_info::{Mfn, PageCount, Pfn};
-use xen_model::{Booted, Guest};
+use xen_model::{Booted, GuestConfig};
 
 use crate::{booted, dom0};
 
@@ -61,7 +61,7 @@ fn the_pages_of_a_module_are_flushed_when_they_are_sealed() {
 
 #[test]
 fn a_chunk_that_is_undone_is_flushed() {
-    let guest = Guest::new(3000 * 256).with_command_line("map=lazy");
+    let guest = GuestConfig::new(3000 * 256).with_command_line("map=lazy");
     let mut booted = guest.build().unwrap().boot().unwrap();
     booted.machine_mut().cut_at(1, 5, mmu::Errno::ENOMEM);
     let (letters, grown) = calls(&mut booted, |booted| booted.running.grow());
@@ -77,7 +77,7 @@ fn a_chunk_that_is_undone_is_flushed() {
 #[test]
 fn a_chunk_that_is_undone_leaves_the_allocator_as_it_was() {
     let [undisturbed, disturbed] = [false, true].map(|disturbed| {
-        let guest = Guest::new(3000 * 256).with_command_line("map=lazy");
+        let guest = GuestConfig::new(3000 * 256).with_command_line("map=lazy");
         let mut booted = guest.build().unwrap().boot().unwrap();
         if disturbed {
             booted.machine_mut().cut_at(1, 5, mmu::Errno::ENOMEM);
@@ -102,8 +102,8 @@ fn spaces_come_and_go() {
 #[test]
 fn an_entry_that_needs_a_leaf() {
     let holes = vec![0x3000..0x3800, 0x3900..0x3901];
-    let mut booted = Guest { holes, ..Guest::new(64 * 256) }.build().unwrap().boot().unwrap();
-    let set = |booted: &mut Booted| booted.running.set_entry(Pfn::new(0x3123), Entry::Identity).unwrap();
+    let mut booted = GuestConfig { holes, ..GuestConfig::new(64 * 256) }.build().unwrap().boot().unwrap();
+    let set = |booted: &mut Booted| booted.running.set_entry(Pfn::new(0x3123), P2mEntry::Identity).unwrap();
     assert_eq!(calls(&mut booted, set).0, "V");
     assert_eq!(calls(&mut booted, set).0, "");
 }

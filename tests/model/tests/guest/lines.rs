@@ -3,11 +3,11 @@
 use kit::module::small_module_with_start;
 use start_info::PageCount;
 use xen_guest::LoadError;
-use xen_model::Guest;
+use xen_model::GuestConfig;
 
 #[test]
 fn the_table_of_modules_shows_every_number_of_a_module() {
-    let mut booted = Guest::new(0x4000).build().unwrap().boot().unwrap();
+    let mut booted = GuestConfig::new(0x4000).build().unwrap().boot().unwrap();
     let object = small_module_with_start();
     let (calls, free) = (booted.machine().calls(), booted.running.free());
     let module = booted.running.load_bytes("small", &object).unwrap();
@@ -75,10 +75,10 @@ const fn rank(error: &LoadError) -> usize {
 
 #[test]
 fn why_a_module_does_not_come_or_go_is_said_with_its_numbers() {
-    let no_pages = mmu::Error::NotMapped { address: 0x1234, level: 2 };
+    let no_pages = mmu::MmuError::NotMapped { address: 0x1234, level: 2 };
     let lines = [
         (
-            LoadError::Module(xen_guest::module::Error::NoMemory { entries: 5 }),
+            LoadError::Module(xen_guest::module::ModuleError::NoMemory { entries: 5 }),
             "heap is full: no room for 5 entries of a plan",
         ),
         (LoadError::Mmu(no_pages), "0x1234 has no L2 table"),

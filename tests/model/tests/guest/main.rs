@@ -27,16 +27,16 @@ mod spaces;
 #[expect(dead_code, reason = "ramdisks and modules by hand are for boots")]
 mod used;
 
-use xen_model::{Booted, Guest};
+use xen_model::{Booted, GuestConfig};
 
 /// Pages of the model's dom0 that are no memory: the frames below the guest's are other domains' but for those of the map.
 pub(crate) const HOLE: (u64, u64) = (0xa0, 0x100);
 
 /// A dom0 with that hole.
-pub(crate) fn dom0(pages: u64) -> Guest {
+pub(crate) fn dom0(pages: u64) -> GuestConfig {
     host::dom0_beside(pages, pages + 0x1000, HOLE)
 }
 
 fn booted() -> Booted {
-    Guest::new(64 * 256).build().unwrap().boot().unwrap()
+    GuestConfig::new(64 * 256).build().unwrap().boot().unwrap()
 }

@@ -8,7 +8,7 @@ use mmu::layout::{FIXMAP, MODULES};
 use start_info::PageCount;
 use x86_64::VirtAddr;
 use xen_guest::{LoadError, module::Export};
-use xen_model::Guest;
+use xen_model::GuestConfig;
 
 use crate::after::{Booted, booted};
 
@@ -50,7 +50,7 @@ const MIB: u64 = 256;
 
 #[test]
 fn a_module_leaves_when_nobody_uses_it() {
-    let mut booted = booted(Guest::new(64 * MIB));
+    let mut booted = booted(GuestConfig::new(64 * MIB));
     let before = booted.state();
     let (base, client) = (object("base"), object("client"));
     let refused = booted.load("client", &client).unwrap_err();
@@ -74,7 +74,7 @@ fn a_module_leaves_when_nobody_uses_it() {
 
 #[test]
 fn a_thousand_rounds_leave_nothing() {
-    let mut booted = booted(Guest::new(64 * MIB));
+    let mut booted = booted(GuestConfig::new(64 * MIB));
     let before = booted.state();
     let names = ["hello", "base", "client"];
     let objects = names.map(object);
@@ -93,7 +93,7 @@ fn a_thousand_rounds_leave_nothing() {
 
 #[test]
 fn hypercalls_do_not_grow_with_the_pages() {
-    let mut booted = booted(Guest::new(64 * MIB));
+    let mut booted = booted(GuestConfig::new(64 * MIB));
     for name in ["hello", "mebibyte", "large"] {
         booted.load(name, &object(name)).unwrap();
         let cost = booted.running.modules().get(name).unwrap().cost();
@@ -110,7 +110,7 @@ fn hypercalls_do_not_grow_with_the_pages() {
 
 #[test]
 fn a_module_without_frames_leaves_nothing() {
-    let mut booted = booted(Guest::new(20 * MIB));
+    let mut booted = booted(GuestConfig::new(20 * MIB));
     let large = object("large");
     // With ever fewer frames: none for the pages, for the second table, for the first.
     while booted.running.free() > 1400 {
@@ -122,7 +122,7 @@ fn a_module_without_frames_leaves_nothing() {
         let before = booted.state();
         if before.0 < 1340 {
             let refused = booted.load("large", &large).unwrap_err();
-            assert!(matches!(refused, LoadError::Mmu(mmu::Error::NoFrames { .. })), "{refused}");
+            assert!(matches!(refused, LoadError::Mmu(mmu::MmuError::NoFrames { .. })), "{refused}");
             assert_eq!(booted.state(), before);
         }
         let step = if before.0 > 8 { before.0 / 2 } else { 1 };
@@ -149,7 +149,7 @@ fn relocations(object: &[u8]) -> u64 {
 /// Two numbers that an object without relocations does not tell apart.
 #[test]
 fn relocations_and_symbols_are_shown_as_what_they_are() {
-    let mut booted = booted(Guest::new(64 * MIB));
+    let mut booted = booted(GuestConfig::new(64 * MIB));
     let object = object("hello");
     let relocations = relocations(&object);
     booted.load("hello", &object).unwrap();
@@ -171,8 +171,8 @@ fn relocations_and_symbols_are_shown_as_what_they_are() {
 
 #[test]
 fn the_window_is_full_at_the_fixmap() {
-    let mut booted = booted(Guest::new(64 * MIB));
-    let rest = PageCount::of_bytes(FIXMAP - MODULES).unwrap().get() - 5;
+    let mut booted = booted(GuestConfig::new(64 * MIB));
+    let rest = PageCount::from_bytes(FIXMAP - MODULES).unwrap().get() - 5;
     let _rest = booted.running.parts_mut().1.window.reserve(PageCount::new(rest), 4096).unwrap();
     booted.load("hello", &object("hello")).unwrap();
     assert_eq!(booted.running.modules_end(), FIXMAP);

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use mmu::{AddressSpace, Error, IoAccess, layout::DIRECT_MAP, layout::IO_MAP};
+use mmu::{AddressSpace, IoAccess, MmuError, layout::DIRECT_MAP, layout::IO_MAP};
 use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
-use xen_model::{Call, Guest, Machine, audit};
+use xen_model::{GuestConfig, ModelMachine, TracedCall, audit};
 
 use crate::after::{Booted, booted};
 use crate::{HOLE, dom0};
 
 const XEN_SLOTS: std::ops::RangeInclusive<usize> = 256..=271;
 
-fn root_of(machine: &Machine, space: &AddressSpace) -> Mfn {
+fn root_of(machine: &ModelMachine, space: &AddressSpace) -> Mfn {
     machine.held_mfn(space.page().get()).unwrap()
 }
 
@@ -46,7 +46,7 @@ fn a_top_level_entry_made_later_is_in_every_space() {
     // The one in use stays.
     let (two, error) = booted.running.retire_space(two).unwrap_err();
     let two = two.unwrap();
-    assert_eq!(error, Error::SpaceInUse { root: root_of(booted.machine(), &two) });
+    assert_eq!(error, MmuError::SpaceInUse { root: root_of(booted.machine(), &two) });
     booted.running.enter_space(None).unwrap();
     booted.running.unmap_device(low).unwrap();
     booted.running.unmap_device(page).unwrap();
@@ -62,7 +62,7 @@ fn a_top_level_entry_made_later_is_in_every_space() {
 fn a_direct_map_that_reaches_the_next_512_gib_later_is_in_every_space() {
     let pages = (1 << 27) + 0x345;
     let holes = vec![1 << 19..1 << 27, 0..0];
-    let guest = Guest { holes, ..Guest::dom0(pages).with_notes() }.with_command_line("map=lazy");
+    let guest = GuestConfig { holes, ..GuestConfig::dom0(pages).with_notes() }.with_command_line("map=lazy");
     let mut running = guest.build().unwrap().boot().unwrap().running;
     let space = running.new_space().unwrap();
     while running.grow().unwrap() {}
@@ -102,9 +102,9 @@ fn updates(booted: &mut Booted) -> usize {
     let before = booted.machine().calls() as usize;
     let _pages = booted.running.map_device(Mfn::new(0xa0), PageCount::new(1), IoAccess::Read).unwrap();
     let first = booted.machine().calls() as usize - before;
-    let calls: Vec<Call> = booted.machine().trace().iter().map(|traced| traced.call).collect();
+    let calls: Vec<TracedCall> = booted.machine().trace().iter().map(|traced| traced.call).collect();
     match calls[calls.len() - first] {
-        Call::Update { count, .. } => count,
+        TracedCall::Update { count, .. } => count,
         other => panic!("{other:?}"),
     }
 }
@@ -165,7 +165,7 @@ fn all_live_tables_are_found_by_walking() {
 /// The last table that an L2 table of the direct map has room for leads to memory too.
 #[test]
 fn the_last_table_under_another_is_found_by_walking() {
-    let booted = Guest::new(512 * 512 + 3).build().unwrap().boot().unwrap();
+    let booted = GuestConfig::new(512 * 512 + 3).build().unwrap().boot().unwrap();
     let mut walked = BTreeSet::new();
     let view = booted.running.parts().map.view();
     let visited = view.each_table(booted.machine(), |level, pfn| {
@@ -184,7 +184,7 @@ fn the_space_in_use_stays() {
     let calls = booted.machine().calls();
     let root = root_of(booted.machine(), &one);
     let (one, error) = booted.running.retire_space(one).unwrap_err();
-    assert_eq!(error, Error::SpaceInUse { root });
+    assert_eq!(error, MmuError::SpaceInUse { root });
     assert_eq!(booted.machine().calls(), calls);
     booted.running.retire_space(two).unwrap();
     booted.running.enter_space(None).unwrap();

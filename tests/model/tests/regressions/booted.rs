@@ -5,10 +5,10 @@ use std::ops::{Deref, DerefMut};
 use kit::module::{TEXT_BYTE, small_module};
 use mmu::layout::{FIXMAP, KERNEL_MAP, MODULES};
 use start_info::Pfn;
-use xen_model::{Guest, Leaf, audit, toolstack};
+use xen_model::{GuestConfig, Leaf, audit, toolstack};
 
 pub(crate) struct Booted {
-    pub(crate) guest: Guest,
+    pub(crate) guest: GuestConfig,
     pub(crate) booted: xen_model::Booted,
 }
 
@@ -26,7 +26,7 @@ impl DerefMut for Booted {
     }
 }
 
-pub(crate) fn booted(guest: Guest) -> Booted {
+pub(crate) fn booted(guest: GuestConfig) -> Booted {
     match guest.build().unwrap().boot() {
         Ok(booted) => Booted { guest, booted },
         Err((_, failure)) => panic!("{failure}"),

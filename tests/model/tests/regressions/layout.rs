@@ -3,7 +3,7 @@
 use mmu::layout::{FIXMAP, KERNEL_MAP, MODULES};
 use mmu::{Errno, LayoutPlan};
 use start_info::{PageCount, Pfn, PfnRange};
-use xen_model::{Guest, Ramdisk};
+use xen_model::{GuestConfig, Ramdisk};
 
 use crate::booted::booted;
 
@@ -14,7 +14,7 @@ const TO_MODULES: u64 = 0x2_0000;
 /// the first module failed to load.
 #[test]
 fn seed_001_the_list_of_a_large_guest_reaches_into_the_module_window() {
-    let mut booted = booted(Guest::of_the_source_document().with_command_line("map=lazy"));
+    let mut booted = booted(GuestConfig::of_the_source_document().with_command_line("map=lazy"));
     let list = booted.places.list.clone();
     assert!(list.start < TO_MODULES && TO_MODULES < list.end, "the guest no longer shows the bug");
     booted.a_module_loads();
@@ -27,8 +27,8 @@ fn a_240_gb_cleanup_that_ends_at_2_mib_leaves_nothing_up_to_4_mib() {
     let mut tried = 0;
     for image_pages in (0x100..0x700).step_by(0x57) {
         for dom0 in [false, true] {
-            let guest = if dom0 { Guest::dom0(0x3210) } else { Guest::new(0x3210) };
-            let guest = Guest { image_start: 0x200, image_pages, ..guest };
+            let guest = if dom0 { GuestConfig::dom0(0x3210) } else { GuestConfig::new(0x3210) };
+            let guest = GuestConfig { image_start: 0x200, image_pages, ..guest };
             let places = guest.build().unwrap().places;
             // Where the last table ends in the first half of 4 MiB, rounding to 2 MiB falls short.
             if (places.tables.end + 1).next_multiple_of(512) % 1024 != 512 {
@@ -73,7 +73,7 @@ fn kaslr_image_size_no_two_regions_meet_whatever_the_size_is() {
         }
     }
     // The largest image there can be, and what the builder put behind it lies where modules belong.
-    let guest = Guest { image_pages: TO_MODULES - 0x1000, ..Guest::new(0x2_8001) };
+    let guest = GuestConfig { image_pages: TO_MODULES - 0x1000, ..GuestConfig::new(0x2_8001) };
     let mut booted = booted(guest);
     booted.a_module_loads();
     booted.audit();
@@ -83,7 +83,7 @@ fn kaslr_image_size_no_two_regions_meet_whatever_the_size_is() {
 /// conflict there can be is one of the areas in start_info, and of addresses.
 #[test]
 fn e820_nvs_at_16_mb_a_conflict_is_one_line_with_both_sides() {
-    let mut built = Guest::new(0x4000).with_ramdisk(Ramdisk::zeros(0x5000)).build().unwrap();
+    let mut built = GuestConfig::new(0x4000).with_ramdisk(Ramdisk::zeros(0x5000)).build().unwrap();
     // The ramdisk is said to lie where the kernel lies.
     let kernel = KERNEL_MAP.as_u64() + built.places.image.start * 4096;
     built.page[0x070..0x078].copy_from_slice(&kernel.to_le_bytes());
@@ -99,10 +99,10 @@ fn e820_nvs_at_16_mb_a_conflict_is_one_line_with_both_sides() {
 /// where something else came to lie. Here that does not compile; and before our tables are live Xen has no table there.
 #[test]
 fn vmi_seed_000_the_fixmap_cannot_be_used_before_its_place_is_decided() {
-    let mut built = Guest::new(0x3000).build().unwrap();
+    let mut built = GuestConfig::new(0x3000).build().unwrap();
     let entry = built.machine.shared_info().maddr().get() | 0x8000_0000_0000_0063;
     assert_eq!(built.machine.update_address(FIXMAP.as_u64(), entry), Err(Errno::EINVAL));
-    let booted = booted(Guest::new(0x3000));
+    let booted = booted(GuestConfig::new(0x3000));
     let leaf = booted.machine().live_leaf(FIXMAP.as_u64()).unwrap();
     assert_eq!(leaf.pte.mfn(), booted.machine().shared_info());
     let regions = booted.running.regions();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use xen_model::{Guest, Ramdisk, audit};
+use xen_model::{GuestConfig, Ramdisk, audit};
 
 use crate::account::{Account, drain};
 use crate::booted::booted;
@@ -13,12 +13,12 @@ use crate::booted::booted;
 fn bug_3fc509fc_the_list_is_given_back_and_not_a_page_of_what_follows_it() {
     for pages in [0x1fff, 0x2001, 0x2345, 0x3000] {
         for guest in [
-            Guest::new(pages),
-            Guest::new(pages).with_notes(),
-            Guest::dom0(pages),
-            Guest::dom0(pages).with_notes(),
+            GuestConfig::new(pages),
+            GuestConfig::new(pages).with_notes(),
+            GuestConfig::dom0(pages),
+            GuestConfig::dom0(pages).with_notes(),
         ] {
-            let guest = Guest { image_start: 0x80, ..guest }.with_ramdisk(Ramdisk::of(vec![7; 0x1357]));
+            let guest = GuestConfig { image_start: 0x80, ..guest }.with_ramdisk(Ramdisk::of(vec![7; 0x1357]));
             let mut booted = booted(guest);
             let places = booted.places.clone();
             let at = booted.running.facts().p2m_list().at.as_u64();
@@ -56,7 +56,7 @@ fn dom0_2015_01_nothing_in_use_is_touched_beside_a_hole_from_2_to_4_gib() {
     let content: Vec<u8> = (0..0x12_3457_u32).map(|i| (i ^ i >> 9) as u8).collect();
     let hole = 0x8_0000..0x10_0000;
     for notes in [false, true] {
-        let guest = Guest { holes: vec![hole.clone()], ..Guest::dom0(0x12_0001) };
+        let guest = GuestConfig { holes: vec![hole.clone()], ..GuestConfig::dom0(0x12_0001) };
         let guest = if notes { guest.with_notes() } else { guest };
         let mut booted = booted(guest.with_ramdisk(Ramdisk::of(content.clone())));
         let free = drain(&mut booted);
@@ -74,7 +74,7 @@ fn dom0_2015_01_nothing_in_use_is_touched_beside_a_hole_from_2_to_4_gib() {
 #[test]
 fn qubes_1136_bookkeeping_is_a_256th_of_memory_and_the_p2m_of_absent_memory_is_shared() {
     for pages in [0x2001, 0x1_0000, 0x4_0001] {
-        let booted = booted(Guest { image_start: 0x80, ..Guest::new(pages) });
+        let booted = booted(GuestConfig { image_start: 0x80, ..GuestConfig::new(pages) });
         let account = Account::of(&booted);
         let places = &booted.places;
         let builders = 4 + places.image.end - places.image.start;
@@ -83,7 +83,8 @@ fn qubes_1136_bookkeeping_is_a_256th_of_memory_and_the_p2m_of_absent_memory_is_s
     }
     // Of this guest's memory three quarters are absent.
     let hole = 0x4000..0x1_0000;
-    let with_hole = booted(Guest { image_start: 0x80, holes: vec![hole.clone()], ..Guest::new(0x1_0001) });
+    let with_hole =
+        booted(GuestConfig { image_start: 0x80, holes: vec![hole.clone()], ..GuestConfig::new(0x1_0001) });
     let (p2m, machine) = (&with_hole.running.parts().p2m, with_hole.machine());
     let leaves: HashSet<u64> = (hole.start / 512..hole.end / 512)
         .map(|leaf| p2m.leaf_address(machine, leaf).unwrap().as_u64())

@@ -1,8 +1,8 @@
 //! The P2M: holes, edges, tails, sizes.
 
-use p2m::Entry;
+use p2m::P2mEntry;
 use start_info::{Mfn, Pfn};
-use xen_model::{Guest, toolstack};
+use xen_model::{GuestConfig, toolstack};
 
 use crate::booted::{Booted, booted};
 
@@ -17,11 +17,11 @@ fn leaf(booted: &Booted, index: u64) -> Mfn {
 #[test]
 fn uek_holes_stay_missing_when_the_leaves_are_moved() {
     let holes = vec![0x2400..0x2401, 0x2600..0x2a00, 0x2bff..0x3001, 0x35f0..0x35ff];
-    for guest in [Guest::new(0x3600), Guest::dom0(0x3600).with_notes()] {
-        let mut booted = booted(Guest { holes: holes.clone(), image_start: 0x80, ..guest });
+    for guest in [GuestConfig::new(0x3600), GuestConfig::dom0(0x3600).with_notes()] {
+        let mut booted = booted(GuestConfig { holes: holes.clone(), image_start: 0x80, ..guest });
         booted.every_page_round_trips();
         for pfn in holes.iter().cloned().flatten() {
-            assert_eq!(booted.running.entry(Pfn::new(pfn)), Entry::Missing);
+            assert_eq!(booted.running.entry(Pfn::new(pfn)), P2mEntry::Missing);
             let word = booted.machine().peek(leaf(&booted, pfn / 512), (pfn % 512) as usize);
             assert_eq!(word, Some(u64::MAX), "{pfn:#x} as the toolstack sees it");
         }
@@ -37,10 +37,12 @@ fn uek_holes_stay_missing_when_the_leaves_are_moved() {
 fn uek_off_by_one_every_page_is_found_at_every_edge() {
     for pages in [0x2000, 0x2200, 1 << 18].into_iter().flat_map(|edge| edge - 1..=edge + 1) {
         for revector in ["", "revector=off"] {
-            let booted = booted(Guest { image_start: 0x80, ..Guest::new(pages) }.with_command_line(revector));
+            let booted = booted(
+                GuestConfig { image_start: 0x80, ..GuestConfig::new(pages) }.with_command_line(revector),
+            );
             booted.every_page_round_trips();
             assert_eq!(booted.running.parts().p2m.leaves(), pages.div_ceil(512));
-            assert_eq!(booted.running.entry(Pfn::new(pages)), Entry::Missing);
+            assert_eq!(booted.running.entry(Pfn::new(pages)), P2mEntry::Missing);
         }
     }
 }
@@ -49,9 +51,10 @@ fn uek_off_by_one_every_page_is_found_at_every_edge() {
 /// last one had machine frame 0.
 #[test]
 fn v2_memset_the_tail_of_the_last_leaf_is_missing_and_not_frame_0() {
-    for guest in [Guest::new(0x2001), Guest::new(0x21ff).with_notes(), Guest::dom0(0x2100)] {
+    for guest in [GuestConfig::new(0x2001), GuestConfig::new(0x21ff).with_notes(), GuestConfig::dom0(0x2100)]
+    {
         let pages = guest.pages;
-        let booted = booted(Guest { image_start: 0x80, ..guest });
+        let booted = booted(GuestConfig { image_start: 0x80, ..guest });
         let last = leaf(&booted, (pages - 1) / 512);
         for index in 0..512 {
             let pfn = (pages - 1) / 512 * 512 + index;
@@ -65,7 +68,7 @@ fn v2_memset_the_tail_of_the_last_leaf_is_missing_and_not_frame_0() {
 /// tree that looked valid could not be saved, or was saved in part.
 #[test]
 fn above_512_gb_the_linear_form_is_published_and_the_tree_is_invalid() {
-    let mut booted = booted(Guest::new(513 << 18).with_notes().with_command_line("map=lazy"));
+    let mut booted = booted(GuestConfig::new(513 << 18).with_notes().with_command_line("map=lazy"));
     let published = *booted.machine().published().unwrap();
     assert_eq!((published.max_pfn, published.frame_list_list), (513 << 18, u64::MAX));
     assert_ne!(published.p2m_cr3, 0);
@@ -84,14 +87,14 @@ fn above_512_gb_the_linear_form_is_published_and_the_tree_is_invalid() {
 /// save needs both rings' frames to be pages of the guest, and both forms of the P2M to be what the toolstack can read.
 #[test]
 fn mirage_883_the_rings_are_pages_of_the_guest_and_the_toolstack_can_follow_the_p2m() {
-    let booted = booted(Guest { image_start: 0x80, ..Guest::new(0x2345) });
+    let booted = booted(GuestConfig { image_start: 0x80, ..GuestConfig::new(0x2345) });
     let places = &booted.places;
     let facts = &booted.running.facts();
     let start_info::Console::Ring(console) = facts.console() else { panic!("a domU has a ring") };
     for (ring, place) in [(console, places.console), (facts.xenstore().unwrap(), places.xenstore)] {
         let pfn = booted.machine().built_pfn(ring.mfn).unwrap();
         assert_eq!(Some(pfn.get()), place);
-        assert_eq!(booted.running.entry(pfn), Entry::Ram(ring.mfn));
+        assert_eq!(booted.running.entry(pfn), P2mEntry::Ram(ring.mfn));
         let at = booted.running.parts().map.view().direct().address(pfn).unwrap().as_u64();
         let leaf = booted.machine().live_leaf(at).unwrap();
         assert!(leaf.writable && leaf.pte.mfn() == ring.mfn, "{leaf:?}");

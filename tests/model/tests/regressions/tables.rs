@@ -1,7 +1,7 @@
 //! Entries and pins.
 
 use mmu::Errno;
-use xen_model::{Guest, Kind, audit};
+use xen_model::{GuestConfig, PageType, audit};
 
 use crate::booted::booted;
 
@@ -9,8 +9,8 @@ use crate::booted::booted;
 /// page, and all of it is looked at.
 #[test]
 fn pgd_alloc_what_is_pinned_is_one_page_with_nothing_in_it_that_is_not_meant() {
-    for guest in [Guest::new(0x2345), Guest::dom0(0x2345).with_notes()] {
-        let booted = booted(Guest { image_start: 0x80, ..guest });
+    for guest in [GuestConfig::new(0x2345), GuestConfig::dom0(0x2345).with_notes()] {
+        let booted = booted(GuestConfig { image_start: 0x80, ..guest });
         let machine = booted.machine();
         let pinned: Vec<_> =
             audit::tables(machine).filter(|&(mfn, _)| machine.record(mfn).unwrap().is_pinned()).collect();
@@ -24,17 +24,17 @@ fn pgd_alloc_what_is_pinned_is_one_page_with_nothing_in_it_that_is_not_meant() {
         );
         for (mfn, level) in audit::tables(machine) {
             let record = machine.record(mfn).unwrap();
-            assert_eq!(record.kind(), Kind::Table(level));
+            assert_eq!(record.kind(), PageType::Table(level));
             // Hooked once, or pinned and in CR3; and mapped once for reading.
             assert_eq!(record.count(), if level == 4 { 2 } else { 1 }, "{mfn}");
             assert_eq!(record.references(), record.count() + 1, "{mfn}");
         }
     }
     // A page with leftovers in it cannot be pinned: Xen looks at all 512 entries.
-    let mut built = Guest::new(0x2345).build().unwrap();
+    let mut built = GuestConfig::new(0x2345).build().unwrap();
     let (page, at) = (built.machine.built_mfn(5).unwrap(), 5);
     let read_only = page.maddr().get() | 0x8000_0000_0000_0061;
-    built.machine.update_address(xen_model::Machine::virt_base() + at * 4096, read_only).unwrap();
+    built.machine.update_address(xen_model::ModelMachine::virt_base() + at * 4096, read_only).unwrap();
     let stopped = built.machine.extended_operations(&[(3, page.get(), 0)]).unwrap_err();
     assert_eq!(stopped.errno, Errno::EINVAL);
 }
@@ -44,7 +44,7 @@ fn pgd_alloc_what_is_pinned_is_one_page_with_nothing_in_it_that_is_not_meant() {
 #[test]
 fn kfence_an_entry_that_maps_nothing_holds_no_frame() {
     let hole = 0x2100..0x2234;
-    let mut booted = booted(Guest { image_start: 0x80, holes: vec![hole], ..Guest::new(0x2345) });
+    let mut booted = booted(GuestConfig { image_start: 0x80, holes: vec![hole], ..GuestConfig::new(0x2345) });
     booted.a_module_loads();
     let machine = booted.machine();
     let mut empty = 0;

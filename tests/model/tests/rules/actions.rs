@@ -6,7 +6,7 @@
 
 use kit::random::{Random, repeat};
 use mmu::Errno;
-use xen_model::{Guest, Kind, Machine, Pte, audit};
+use xen_model::{GuestConfig, ModelMachine, PageType, Pte, audit};
 
 /// Pages that are played with.
 const PAGES: std::ops::Range<u64> = 0x100..0x10c;
@@ -23,7 +23,7 @@ enum Mapped {
 }
 
 struct Subject {
-    machine: Machine,
+    machine: ModelMachine,
     mapped: [Mapped; 12],
     pinned: [Option<u8>; 12],
 }
@@ -49,7 +49,7 @@ fn slots() -> impl Iterator<Item = u64> {
 
 impl Subject {
     fn new() -> Self {
-        let mut machine = Guest::new(64 << 8).build().unwrap().machine;
+        let mut machine = GuestConfig::new(64 << 8).build().unwrap().machine;
         for page in PAGES {
             (0..512).for_each(|slot| machine.write(address(page) + slot * 8, 0).unwrap());
         }
@@ -100,7 +100,7 @@ impl Subject {
 
     fn carry_out(&mut self, action: Action) -> Result<(), Errno> {
         let machine = &mut self.machine;
-        let maddr = |machine: &Machine, page| machine.built_mfn(page).unwrap().maddr().get();
+        let maddr = |machine: &ModelMachine, page| machine.built_mfn(page).unwrap().maddr().get();
         match action {
             Action::Store(page, slot, value) => machine.write(address(page) + slot * 8, value),
             Action::Map(page, mapped) => {
@@ -204,14 +204,14 @@ impl Subject {
             let record = self.machine.record(self.machine.built_mfn(page).unwrap()).unwrap();
             assert_eq!(record.table_level(), levels[place(page)], "{page:#x}: {record:?}");
             assert_eq!(record.is_pinned(), self.pinned[place(page)].is_some(), "{page:#x}");
-            let written = record.kind() == Kind::Writable && record.count() > 0;
+            let written = record.kind() == PageType::Writable && record.count() > 0;
             assert!(written || self.mapped[place(page)] != Mapped::Write, "{page:#x}: {record:?}");
         }
     }
 }
 
 fn address(page: u64) -> u64 {
-    Machine::virt_base() + page * 4096
+    ModelMachine::virt_base() + page * 4096
 }
 
 #[test]

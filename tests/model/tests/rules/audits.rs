@@ -1,6 +1,6 @@
 //! The audits see what is wrong, and only that.
 
-use xen_model::{Machine, audit, toolstack};
+use xen_model::{ModelMachine, audit, toolstack};
 
 use crate::guest::{BASE, Small, TABLE};
 
@@ -10,7 +10,7 @@ fn slot(small: &Small, pfn: u64) -> (start_info::Mfn, usize) {
     (start_info::Mfn::new(maddr / 4096), maddr as usize % 4096 / 8)
 }
 
-fn complaints(machine: &Machine) -> (bool, bool, bool) {
+fn complaints(machine: &ModelMachine) -> (bool, bool, bool) {
     let everything = 0..u64::MAX;
     (
         !audit::references(machine).is_empty(),
@@ -72,11 +72,11 @@ fn what_is_not_published_cannot_be_read_by_the_toolstack() {
 
 #[test]
 fn a_published_list_with_one_wrong_word_is_refused() {
-    let booted = xen_model::Guest::new(0x2345).build().unwrap().boot().unwrap();
+    let booted = xen_model::GuestConfig::new(0x2345).build().unwrap().boot().unwrap();
     toolstack::check(booted.machine()).unwrap();
     let published = *booted.machine().published().unwrap();
     let at = published.p2m_vaddr.as_u64();
-    let leaf = |machine: &Machine, number: u64| machine.live_leaf(at + number * 4096).unwrap().pte.mfn();
+    let leaf = |machine: &ModelMachine, number: u64| machine.live_leaf(at + number * 4096).unwrap().pte.mfn();
     for (number, index) in
         [(0, 0), (8, 511), (0x2345 / 512, 0x144), (0x2345 / 512, 0x145), (0x2345 / 512, 511)]
     {
@@ -103,14 +103,14 @@ fn a_published_list_with_one_wrong_word_is_refused() {
 
 #[test]
 fn the_toolstack_follows_frames_that_change_hands() {
-    let mut running = xen_model::Guest::new(0x2345).build().unwrap().boot().unwrap().running;
+    let mut running = xen_model::GuestConfig::new(0x2345).build().unwrap().boot().unwrap().running;
     let frame = running.take_frame().unwrap();
     let pfn = frame.pfn();
     let machine = running.platform_mut();
     let mfn = machine.held_mfn(pfn.get()).unwrap();
     let at = machine.published().unwrap().p2m_vaddr.as_u64();
     let leaf = machine.live_leaf(at + pfn.get() / 512 * 4096).unwrap().pte.mfn();
-    let publish = |machine: &mut Machine, word| machine.poke(leaf, pfn.get() as usize % 512, word);
+    let publish = |machine: &mut ModelMachine, word| machine.poke(leaf, pfn.get() as usize % 512, word);
 
     machine.update_address(frame.address().as_u64(), 0).unwrap();
     assert_eq!(machine.decrease_reservation(&[mfn]), 1);

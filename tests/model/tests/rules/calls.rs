@@ -1,14 +1,14 @@
 //! Hypercalls that are not about tables, and several at once.
 
-use mmu::{Errno, Stopped};
-use xen_model::{Guest, Hypercall, Machine};
+use mmu::{Errno, Partial};
+use xen_model::{GuestConfig, Hypercall, ModelMachine};
 
 use crate::guest::{BASE, RO, RW, Small};
 
 const NOT_CANONICAL: u64 = 0x8000_0000_0000;
 
-fn dom0() -> Machine {
-    Guest::dom0(64 << 8).build().unwrap().machine
+fn dom0() -> ModelMachine {
+    GuestConfig::dom0(64 << 8).build().unwrap().machine
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn updates_are_made_for_oneself() {
     small.pin(1, table).unwrap();
     let (at, entry) = (small.mfn(table).maddr().get(), small.entry(0x90, RO));
     let mut update = |domain| small.machine.update_entries_for(domain, &[(at, entry)]);
-    assert_eq!(update(0x7ff4), Err(Stopped { done: 0, errno: Errno(3) }));
+    assert_eq!(update(0x7ff4), Err(Partial { done: 0, errno: Errno(3) }));
     assert_eq!((update(99).is_err(), update(0x7ff0)), (true, Ok(())));
 }
 
@@ -168,7 +168,7 @@ fn a_list_of_updates_is_read_through_the_guests_tables() {
     small.set(0x90, 511, entry);
     small.machine.update_address(BASE + 0x91 * 4096, 0).unwrap();
     let list = BASE + 0x90 * 4096 + 510 * 8;
-    let fault = |done| Err(Stopped { done, errno: Errno::EFAULT });
+    let fault = |done| Err(Partial { done, errno: Errno::EFAULT });
     assert_eq!(small.machine.update_entries_at(list, 2), fault(1));
     assert_ne!(small.machine.peek(small.mfn(table), 0), Some(0));
     assert_eq!(small.machine.update_entries_at(list, 1), Ok(()));

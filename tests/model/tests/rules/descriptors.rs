@@ -1,7 +1,7 @@
 //! Pages of descriptors: what may be one, and what one may not be.
 
 use mmu::Errno;
-use xen_model::{Kind, LocalTable};
+use xen_model::{LocalTable, PageType};
 
 use crate::guest::{BASE, RO, RW, Small};
 
@@ -31,7 +31,7 @@ fn a_page_in_the_global_table_is_held_as_descriptors_and_put_right() {
     let mut small = Small::new();
     let page = small.table(&[(2, CODE)]);
     small.set_gdt(&[page], 3).unwrap();
-    assert_eq!((small.used(page), small.record(page).references()), (Some((Kind::Descriptors, 1)), 2));
+    assert_eq!((small.used(page), small.record(page).references()), (Some((PageType::Descriptors, 1)), 2));
     assert_eq!(small.word(page, 2), CODE_IN_RING_3);
     assert_eq!(small.machine.gdt().collect::<Vec<_>>(), [small.mfn(page)]);
     xen_model::audit::references(&small.machine).assert_none();
@@ -93,7 +93,7 @@ fn the_entries_of_xen_are_out_of_reach() {
     assert_eq!(small.refused(|small| small.set_gdt(&all, MOST + 1)), Errno::EINVAL);
     assert_eq!(small.refused(|small| small.set_gdt(&all[..13], MOST)), Errno::EFAULT);
     small.set_gdt(&all, MOST).unwrap();
-    assert_eq!(small.used(page), Some((Kind::Descriptors, 14)));
+    assert_eq!(small.used(page), Some((PageType::Descriptors, 14)));
 }
 
 #[test]
@@ -102,12 +102,12 @@ fn a_new_table_lets_the_old_one_go_and_a_refused_one_does_not() {
     let (first, second, writable) = (small.table(&[]), small.table(&[]), small.page());
     small.set_gdt(&[first], 1).unwrap();
     small.refused(|small| small.set_gdt(&[second, writable], 1024));
-    assert_eq!((small.used(first), small.used(second)), (Some((Kind::Descriptors, 1)), None));
+    assert_eq!((small.used(first), small.used(second)), (Some((PageType::Descriptors, 1)), None));
     small.set_gdt(&[second], 1).unwrap();
-    assert_eq!((small.used(first), small.used(second)), (None, Some((Kind::Descriptors, 1))));
+    assert_eq!((small.used(first), small.used(second)), (None, Some((PageType::Descriptors, 1))));
     small.remap(first, RW).unwrap();
     small.set_gdt(&[second, second], 1024).unwrap();
-    assert_eq!(small.used(second), Some((Kind::Descriptors, 2)));
+    assert_eq!(small.used(second), Some((PageType::Descriptors, 2)));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_single_descriptor_is_written_to_descriptors_and_to_ordinary_pages() {
     }
     assert_eq!(
         (small.used(page), small.used(ordinary)),
-        (Some((Kind::Descriptors, 1)), Some((Kind::Writable, 1)))
+        (Some((PageType::Descriptors, 1)), Some((PageType::Writable, 1)))
     );
     assert_eq!(small.refused(|small| small.set_descriptor(table, 7, 0)), Errno::EINVAL);
     let (own, other) = (small.mfn(page).maddr().get(), small.machine.other_domains_frame().maddr().get());

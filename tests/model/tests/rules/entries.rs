@@ -1,8 +1,8 @@
 //! What a lowest-level entry may hold, and changes of one entry.
 
-use mmu::{Errno, Stopped};
+use mmu::{Errno, Partial};
 use start_info::Mfn;
-use xen_model::{Kind, Unmapped};
+use xen_model::{NotMapped, PageType};
 
 use crate::guest::{BASE, RO, RW, Small};
 
@@ -14,13 +14,13 @@ fn map(small: &mut Small, mfn: Mfn, flags: u64) -> Result<(), Errno> {
 #[test]
 fn a_page_of_ones_own_is_mapped_either_way_and_a_writable_mapping_counts() {
     let mut small = Small::new();
-    assert_eq!(small.used(0x90), Some((Kind::Writable, 1)));
+    assert_eq!(small.used(0x90), Some((PageType::Writable, 1)));
     let mfn = small.mfn(0x90);
     map(&mut small, mfn, RW).unwrap();
-    assert_eq!(small.used(0x90), Some((Kind::Writable, 2)));
+    assert_eq!(small.used(0x90), Some((PageType::Writable, 2)));
     assert_eq!(small.used(0x80), None, "the page mapped there before has lost its only mapping");
     map(&mut small, mfn, RO).unwrap();
-    assert_eq!((small.used(0x90), small.record(0x90).references()), (Some((Kind::Writable, 1)), 2));
+    assert_eq!((small.used(0x90), small.record(0x90).references()), (Some((PageType::Writable, 1)), 2));
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_live_table_is_mapped_for_reading_only() {
 #[test]
 fn the_builders_tables_are_live() {
     let mut small = Small::new();
-    let places = xen_model::Guest::new(64 << 8).build().unwrap().places;
+    let places = xen_model::GuestConfig::new(64 << 8).build().unwrap().places;
     for table in places.tables {
         assert_eq!(small.refused(|small| small.remap(table, RW)), Errno::EBUSY);
     }
@@ -112,7 +112,7 @@ fn an_entry_that_maps_nothing_is_zero_which_is_stricter_than_xen() {
         assert_eq!(small.refused(|small| small.pin(1, table)), Errno::EINVAL, "{word:#x}");
     }
     small.machine.update_address(BASE + 0x90 * 4096, 0).unwrap();
-    assert_eq!(small.machine.read(BASE + 0x90 * 4096), Err(Unmapped::Empty(1)));
+    assert_eq!(small.machine.read(BASE + 0x90 * 4096), Err(NotMapped::Empty(1)));
     assert_eq!(small.used(0x90), None);
 }
 
@@ -144,7 +144,7 @@ fn updates_stop_at_the_first_that_is_refused() {
     let (good, bad) = (small.entry(0x90, RO), small.entry(table, RW));
     let stopped =
         small.machine.update_entries(&[(at, good), (at + 8, good), (at + 16, bad), (at + 24, good)]);
-    assert_eq!(stopped, Err(Stopped { done: 2, errno: Errno::EBUSY }));
+    assert_eq!(stopped, Err(Partial { done: 2, errno: Errno::EBUSY }));
     let words = [0, 1, 2, 3].map(|index| small.machine.peek(small.mfn(table), index).unwrap());
     assert!(words[0] != 0 && words[0] == words[1] && words[2..] == [0, 0], "{words:x?}");
 }
@@ -157,7 +157,7 @@ fn kinds_of_updates_xen_does_not_have_are_refused() {
     let at = small.mfn(table).maddr().get();
     for command in 4..8 {
         let stopped = small.machine.update_entries(&[(at, 0), (at + command, 0)]);
-        assert_eq!(stopped, Err(Stopped { done: 1, errno: Errno::ENOSYS }));
+        assert_eq!(stopped, Err(Partial { done: 1, errno: Errno::ENOSYS }));
     }
     let entry = small.entry(0x90, RO & !0x60);
     small.machine.update_entries(&[(at, entry | 0x60)]).unwrap();
@@ -203,7 +203,7 @@ fn a_test_can_have_a_hypercall_refused_or_cut() {
     small.update(table, 0, 0).unwrap();
     assert_eq!(small.update(table, 0, 0), Err(Errno::ENOMEM));
     let stopped = small.machine.update_entries(&[(at, 0), (at, 0), (at, 0)]);
-    assert_eq!(stopped, Err(Stopped { done: 1, errno: Errno::EBUSY }));
+    assert_eq!(stopped, Err(Partial { done: 1, errno: Errno::EBUSY }));
     small.update(table, 0, 0).unwrap();
     let last = small.machine.trace().iter().last().unwrap();
     assert_eq!((last.number + 1, last.result), (small.machine.calls(), Ok(())));

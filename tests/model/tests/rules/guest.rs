@@ -1,8 +1,8 @@
 //! A small guest and shorthands for what it does.
 
-use mmu::{Errno, Stopped};
+use mmu::{Errno, Partial};
 use start_info::Mfn;
-use xen_model::{Guest, Kind, Machine, Record};
+use xen_model::{GuestConfig, ModelMachine, PageInfo, PageType};
 
 pub(crate) const BASE: u64 = 0xffff_ffff_8000_0000;
 pub(crate) const RW: u64 = 0x8000_0000_0000_0063;
@@ -11,13 +11,13 @@ pub(crate) const TABLE: u64 = 0x67;
 
 /// A guest at entry, and pages of it that hold nothing.
 pub(crate) struct Small {
-    pub(crate) machine: Machine,
+    pub(crate) machine: ModelMachine,
     next: u64,
 }
 
 impl Small {
     pub(crate) fn new() -> Self {
-        Self { machine: Guest::new(64 << 8).build().unwrap().machine, next: 0x100 }
+        Self { machine: GuestConfig::new(64 << 8).build().unwrap().machine, next: 0x100 }
     }
 
     pub(crate) fn mfn(&self, pfn: u64) -> Mfn {
@@ -66,7 +66,7 @@ impl Small {
     }
 
     pub(crate) fn extended(&mut self, command: u32, mfn: Mfn) -> Result<(), Errno> {
-        self.machine.extended_operations(&[(command, mfn.get(), 0)]).map_err(|stopped: Stopped| stopped.errno)
+        self.machine.extended_operations(&[(command, mfn.get(), 0)]).map_err(|stopped: Partial| stopped.errno)
     }
 
     pub(crate) fn pin(&mut self, level: u32, pfn: u64) -> Result<(), Errno> {
@@ -81,12 +81,12 @@ impl Small {
         self.extended(5, self.mfn(pfn))
     }
 
-    pub(crate) fn record(&self, pfn: u64) -> Record {
+    pub(crate) fn record(&self, pfn: u64) -> PageInfo {
         self.machine.record(self.mfn(pfn)).unwrap()
     }
 
     /// Returns what a page is used as and how often.
-    pub(crate) fn used(&self, pfn: u64) -> Option<(Kind, u64)> {
+    pub(crate) fn used(&self, pfn: u64) -> Option<(PageType, u64)> {
         let record = self.record(pfn);
         (record.count() > 0).then_some((record.kind(), record.count()))
     }
@@ -102,7 +102,7 @@ impl Small {
 
     fn records(&self) -> Vec<(u64, u64, bool)> {
         let record = |pfn| self.record(pfn);
-        let parts = |record: Record| (record.count(), record.references(), record.is_pinned());
+        let parts = |record: PageInfo| (record.count(), record.references(), record.is_pinned());
         (0..self.machine.pages()).map(record).map(parts).collect()
     }
 }

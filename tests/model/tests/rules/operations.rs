@@ -1,7 +1,7 @@
 //! Extended operations on whole pages, caches and the second root.
 
 use mmu::Errno;
-use xen_model::{Guest, Kind, Release};
+use xen_model::{GuestConfig, PageType, Release};
 
 use crate::guest::{RO, RW, Small};
 
@@ -34,7 +34,7 @@ fn a_page_is_cleared_unless_it_is_a_table_or_not_ones_own() {
     small.remap(page, RO).unwrap();
     small.extended(CLEAR, page_mfn).unwrap();
     assert_eq!((small.machine.peek(page_mfn, 9), small.used(page)), (Some(0), None));
-    assert_eq!(small.record(page).kind(), Kind::Writable);
+    assert_eq!(small.record(page).kind(), PageType::Writable);
 }
 
 #[test]
@@ -57,14 +57,14 @@ fn a_table_is_copied_from_and_not_to() {
 
 #[test]
 fn caches_are_flushed_for_dom0_only() {
-    let flush = |guest: Guest| {
+    let flush = |guest: GuestConfig| {
         let mut machine = guest.build().unwrap().machine;
         [xen_sys::MMUEXT_FLUSH_CACHE, xen_sys::MMUEXT_FLUSH_CACHE_GLOBAL]
             .map(|command| machine.extended_operations(&[(command, 0, 0)]).map_err(|stopped| stopped.errno.0))
     };
-    assert_eq!(flush(Guest::new(64 << 8)), [Err(13), Err(22)]);
-    assert_eq!(flush(Guest::new(64 << 8).with_release(Release::V4_20)), [Err(13), Err(13)]);
-    assert_eq!(flush(Guest::dom0(64 << 8)), [Ok(()), Ok(())]);
+    assert_eq!(flush(GuestConfig::new(64 << 8)), [Err(13), Err(22)]);
+    assert_eq!(flush(GuestConfig::new(64 << 8).with_release(Release::V4_20)), [Err(13), Err(13)]);
+    assert_eq!(flush(GuestConfig::dom0(64 << 8)), [Ok(()), Ok(())]);
 }
 
 #[test]
@@ -86,12 +86,12 @@ fn the_root_of_user_mode_holds_its_table() {
     };
     user_root(&mut small, first).unwrap();
     user_root(&mut small, first).unwrap();
-    assert_eq!(small.used(first), Some((Kind::Table(4), 1)));
+    assert_eq!(small.used(first), Some((PageType::Table(4), 1)));
     assert_eq!(small.refused(|small| small.remap(first, RW)), Errno::EBUSY);
     let writable = small.page();
     assert_eq!(small.refused(|small| user_root(small, writable)), Errno::EINVAL);
     user_root(&mut small, second).unwrap();
-    assert_eq!((small.used(first), small.used(second)), (None, Some((Kind::Table(4), 1))));
+    assert_eq!((small.used(first), small.used(second)), (None, Some((PageType::Table(4), 1))));
     small.extended(NEW_USER_ROOT, start_info::Mfn::new(0)).unwrap();
     assert_eq!(small.used(second), None);
     xen_model::audit::references(&small.machine).assert_none();

@@ -1,9 +1,9 @@
 //! How many frames the guest has, and how they change hands.
 
-use mmu::{Errno, Stopped};
+use mmu::{Errno, Partial};
 use p2m::MachineToPhys;
 use start_info::{MapEntry, Mfn, Pfn};
-use xen_model::{Guest, Owner, audit};
+use xen_model::{GuestConfig, Owner, audit};
 
 use crate::guest::{BASE, RO, RW, Small};
 
@@ -183,7 +183,7 @@ fn a_larger_extent_is_contiguous_and_aligned_or_not_given() {
 
 #[test]
 fn gibibytes_change_hands_in_little_time_and_room() {
-    let mut machine = Guest::dom0(1 << 22).build().unwrap().machine;
+    let mut machine = GuestConfig::dom0(1 << 22).build().unwrap().machine;
     let full = machine.full_pages();
     let pages: Vec<_> = (1 << 20..3 << 20).map(Pfn::new).collect();
     let frames: Vec<_> = pages.iter().map(|pfn| machine.built_mfn(pfn.get()).unwrap()).collect();
@@ -213,7 +213,7 @@ fn frames_without_mappings_are_exchanged_for_neighbours() {
     (0x90..0x9f).for_each(|pfn| small.unmap(pfn));
     let mut out = [0x90, 0x98];
     let stopped = small.machine.exchange(&old, 0, &mut out, 3);
-    assert_eq!(stopped, Err(Stopped { done: 8, errno: Errno::EINVAL }), "the last one is mapped");
+    assert_eq!(stopped, Err(Partial { done: 8, errno: Errno::EINVAL }), "the last one is mapped");
     assert_eq!((out[0] % 8, out[1], small.held()), (0, 0x98, pages));
     assert_eq!(small.machine.machine_to_phys(Mfn::new(out[0] + 7)), Some(0x97));
     assert_eq!((small.owner(Mfn::new(old[0])), small.owner(Mfn::new(old[8]))), (Owner::Nobody, Owner::Guest));
@@ -259,7 +259,7 @@ fn an_exchange_that_cannot_be_done_is_refused_before_anything_changes() {
     let free = small.mfn(0x90);
     assert_eq!(small.machine.decrease_reservation(&[free]), 1);
     let stopped = small.machine.exchange(&pair, 1, &mut [1, 2], 0);
-    assert_eq!(stopped, Err(Stopped { done: 0, errno: Errno::ENOMEM }), "one frame for two");
+    assert_eq!(stopped, Err(Partial { done: 0, errno: Errno::ENOMEM }), "one frame for two");
     assert_eq!(small.populate(2), [free]);
     assert_eq!(small.machine.exchange(&[], 0, &mut [], 0), Ok(()));
 }
@@ -267,19 +267,19 @@ fn an_exchange_that_cannot_be_done_is_refused_before_anything_changes() {
 #[test]
 fn maps_of_memory_are_for_those_that_have_them() {
     let entry = MapEntry { start: 0, len: 64 << 20, kind: 1 };
-    let mut domu = Guest::new(64 << 8).build().unwrap().machine;
+    let mut domu = GuestConfig::new(64 << 8).build().unwrap().machine;
     assert_eq!(domu.memory_map(9), Ok(vec![entry]));
     assert_eq!(domu.machine_memory_map(None), Err(Errno::EPERM));
-    let guest = Guest { memory_map: vec![entry; 3], ..Guest::new(64 << 8) };
+    let guest = GuestConfig { memory_map: vec![entry; 3], ..GuestConfig::new(64 << 8) };
     let mut domu = guest.build().unwrap().machine;
     assert_eq!((domu.memory_map(9).unwrap().len(), domu.memory_map(2).unwrap().len()), (3, 2));
-    let mut dom0 = Guest::dom0(64 << 8).build().unwrap().machine;
+    let mut dom0 = GuestConfig::dom0(64 << 8).build().unwrap().machine;
     assert_eq!(dom0.memory_map(9), Err(Errno::ENOSYS));
     let map = dom0.machine_memory_map(None).unwrap();
     assert!(map.windows(2).all(|pair| pair[0].start + pair[0].len == pair[1].start));
     assert_eq!(dom0.machine_memory_map(Some(map.len())), Err(Errno::EINVAL));
     assert_eq!(dom0.machine_memory_map(Some(map.len() + 1)), Ok(map));
-    let guest = Guest { machine_map: vec![entry], ..Guest::dom0(64 << 8) };
+    let guest = GuestConfig { machine_map: vec![entry], ..GuestConfig::dom0(64 << 8) };
     assert_eq!(guest.build().unwrap().machine.machine_memory_map(Some(2)), Ok(vec![entry]));
 }
 

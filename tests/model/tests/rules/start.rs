@@ -2,21 +2,21 @@
 
 use mmu::RamdiskPages;
 use mmu::layout::{INIT_P2M, KERNEL_MAP};
-use p2m::{MachineToPhys, Memory, Window};
+use p2m::{LinearMap, MachineToPhys, Memory};
 use start_info::{BootFacts, Index, P2mPlace, PageCount, Pfn};
-use xen_model::{Guest, Kind, Ramdisk, Unmapped, audit};
+use xen_model::{GuestConfig, NotMapped, PageType, Ramdisk, audit};
 
 use crate::guest::BASE;
 
-fn guests() -> [Guest; 6] {
+fn guests() -> [GuestConfig; 6] {
     let ramdisk = || Ramdisk::of(vec![0x5a; 0x1_2345]);
     [
-        Guest::new(64 << 8),
-        Guest::new((67 << 8) + 3).with_ramdisk(ramdisk()),
-        Guest { ramdisk_by_pfn: true, ..Guest::new(1 << 18) }.with_ramdisk(ramdisk()),
-        Guest::new(1300 << 8).with_ramdisk(ramdisk()).with_notes(),
-        Guest::dom0(0x1_8765).with_ramdisk(ramdisk()),
-        Guest::dom0(0x8_4321).with_ramdisk(ramdisk()).with_notes(),
+        GuestConfig::new(64 << 8),
+        GuestConfig::new((67 << 8) + 3).with_ramdisk(ramdisk()),
+        GuestConfig { ramdisk_by_pfn: true, ..GuestConfig::new(1 << 18) }.with_ramdisk(ramdisk()),
+        GuestConfig::new(1300 << 8).with_ramdisk(ramdisk()).with_notes(),
+        GuestConfig::dom0(0x1_8765).with_ramdisk(ramdisk()),
+        GuestConfig::dom0(0x8_4321).with_ramdisk(ramdisk()).with_notes(),
     ]
 }
 
@@ -55,7 +55,7 @@ fn the_boot_mapping_is_writable_but_for_its_tables_and_ends_where_it_should() {
             assert_eq!(flags, expected, "{pfn:#x}");
         }
         let end = built.machine.live_leaf(BASE + built.places.end * 4096);
-        assert!(matches!(end, Err(Unmapped::Empty(_))), "{end:?}");
+        assert!(matches!(end, Err(NotMapped::Empty(_))), "{end:?}");
     }
 }
 
@@ -64,13 +64,13 @@ fn only_the_root_is_pinned_and_tables_are_in_each_builders_order() {
     for guest in guests() {
         let built = guest.build().unwrap();
         let record = |pfn: u64| built.machine.record(built.machine.built_mfn(pfn).unwrap()).unwrap();
-        let kinds: Vec<Kind> = built.places.tables.clone().map(|pfn| record(pfn).kind()).collect();
+        let kinds: Vec<PageType> = built.places.tables.clone().map(|pfn| record(pfn).kind()).collect();
         let order = match guest.domain {
             xen_model::Domain::Guest => [4, 3, 2, 1],
             xen_model::Domain::Dom0 => [4, 1, 2, 3],
         };
-        assert_eq!(kinds[..4], order.map(Kind::Table));
-        assert!(kinds[4..].iter().all(|&kind| matches!(kind, Kind::Table(1 | 2))));
+        assert_eq!(kinds[..4], order.map(PageType::Table));
+        assert!(kinds[4..].iter().all(|&kind| matches!(kind, PageType::Table(1 | 2))));
         for pfn in 0..guest.pages {
             assert_eq!(record(pfn).is_pinned(), pfn == built.places.tables.start, "{pfn:#x}");
         }
@@ -81,7 +81,7 @@ fn only_the_root_is_pinned_and_tables_are_in_each_builders_order() {
 fn the_list_names_every_page_and_the_m2p_agrees() {
     for guest in guests() {
         let holes = vec![0xa000..0xa001, 0xa400..0xa800];
-        let built = Guest { holes: holes.clone(), ..guest.clone() }.build().unwrap();
+        let built = GuestConfig { holes: holes.clone(), ..guest.clone() }.build().unwrap();
         let at =
             if guest.init_p2m.is_some() { INIT_P2M.as_u64() } else { BASE + built.places.list.start * 4096 };
         for pfn in 0..guest.pages {
@@ -123,7 +123,7 @@ fn the_tables_of_a_list_at_its_own_address_are_mapped_nowhere() {
 
 #[test]
 fn memory_the_builder_does_not_promise_holds_leftovers() {
-    let built = Guest::new(64 << 8).build().unwrap();
+    let built = GuestConfig::new(64 << 8).build().unwrap();
     for pfn in [1, built.places.stack, built.places.end - 1] {
         let words = (0..512).map(|i| built.machine.read(BASE + pfn * 4096 + i * 8).unwrap());
         assert!(words.filter(|&word| word == 0).count() == 0);
@@ -134,13 +134,13 @@ fn authority() -> p2m::Authority {
     p2m::Authority::take().unwrap()
 }
 
-fn window(pages: u64) -> Window {
-    Window::of_builder(&authority(), KERNEL_MAP, PageCount::new(pages))
+fn window(pages: u64) -> LinearMap {
+    LinearMap::of_builder(&authority(), KERNEL_MAP, PageCount::new(pages))
 }
 
 #[test]
 fn a_load_goes_through_the_live_tables() {
-    let built = Guest::new(64 << 8).build().unwrap();
+    let built = GuestConfig::new(64 << 8).build().unwrap();
     let word = window(0x4000).word(Pfn::new(built.places.start_info), Index::new(4)).unwrap();
     assert_eq!(built.machine.load(word), 64 << 8);
 }
@@ -148,19 +148,19 @@ fn a_load_goes_through_the_live_tables() {
 #[test]
 #[should_panic(expected = "which is not mapped: its L2 entry is empty")]
 fn a_load_from_nowhere_ends_the_test() {
-    let built = Guest::new(64 << 8).build().unwrap();
+    let built = GuestConfig::new(64 << 8).build().unwrap();
     built.machine.load(window(0x4000).word(Pfn::new(0x3fff), Index::FIRST).unwrap());
 }
 
 #[test]
 #[should_panic(expected = "mapped for reading only")]
 fn a_store_to_a_live_table_ends_the_test_which_is_stricter_than_xen() {
-    let mut built = Guest::new(64 << 8).build().unwrap();
+    let mut built = GuestConfig::new(64 << 8).build().unwrap();
     let mut frames = p2m::FrameAllocator::new(window(0x4000));
     let tables = built.places.tables.clone();
     let range = start_info::PfnRange::between(Pfn::new(tables.start), Pfn::new(tables.end));
     // The model is told a lie: that the builder's tables are free.
-    let list = p2m::List::of(&BootFacts::parse(&built.page, &built.entry).unwrap());
+    let list = p2m::List::from_facts(&BootFacts::parse(&built.page, &built.entry).unwrap());
     let span = window(0x4000).free_span(&authority(), range);
     frames.give(&mut built.machine, span);
     let mut frame = frames.take(&built.machine, &list).unwrap();
@@ -171,7 +171,7 @@ fn a_store_to_a_live_table_ends_the_test_which_is_stricter_than_xen() {
 #[should_panic(expected = "destroyed the ramdisk")]
 fn a_ramdisk_that_was_written_over_ends_the_test() {
     use xen_guest::Platform;
-    let mut built = Guest::new(64 << 8).with_ramdisk(Ramdisk::of(vec![1; 9000])).build().unwrap();
+    let mut built = GuestConfig::new(64 << 8).with_ramdisk(Ramdisk::of(vec![1; 9000])).build().unwrap();
     let facts = BootFacts::parse(&built.page, &built.entry).unwrap();
     let ramdisk = facts.ramdisk().unwrap();
     assert_eq!(
@@ -185,9 +185,9 @@ fn a_ramdisk_that_was_written_over_ends_the_test() {
 #[test]
 #[should_panic(expected = "by a translation that was not flushed")]
 fn a_store_before_the_flush_ends_the_test_which_is_stricter_than_xen() {
-    let mut built = Guest::new(64 << 8).build().unwrap();
+    let mut built = GuestConfig::new(64 << 8).build().unwrap();
     let mut frames = p2m::FrameAllocator::new(window(0x4000));
-    let list = p2m::List::of(&BootFacts::parse(&built.page, &built.entry).unwrap());
+    let list = p2m::List::from_facts(&BootFacts::parse(&built.page, &built.entry).unwrap());
     let pfn = Pfn::new(0x20);
     let range = start_info::PfnRange::try_new(pfn, PageCount::new(1)).unwrap();
     frames.give(&mut built.machine, window(0x4000).free_span(&authority(), range));
@@ -217,8 +217,8 @@ fn no_frame_of_the_guests_has_a_number_that_a_map_speaks_of() {
     let far = line(0x800_0000_0000, u64::MAX, 2);
     for map in [map.to_vec(), [&map[..], &[far]].concat()] {
         for guest in [
-            Guest { machine_map: map.clone(), ..Guest::dom0(0x6011) },
-            Guest { memory_map: map.clone(), ..Guest::new(0x6011) },
+            GuestConfig { machine_map: map.clone(), ..GuestConfig::dom0(0x6011) },
+            GuestConfig { memory_map: map.clone(), ..GuestConfig::new(0x6011) },
         ] {
             let machine = guest.build().unwrap().machine;
             assert!((0..0x6011).all(|pfn| machine.built_mfn(pfn).unwrap().get() > 0x1000_0000));

@@ -1,7 +1,7 @@
 //! How a page becomes a table and ceases to be one.
 
 use mmu::Errno;
-use xen_model::{Kind, Unmapped, audit};
+use xen_model::{NotMapped, PageType, audit};
 
 use crate::guest::{BASE, RO, RW, Small, TABLE};
 
@@ -34,7 +34,7 @@ fn a_table_with_a_writable_mapping_is_no_table() {
     }
     small.remap(page, RO).unwrap();
     small.pin(1, page).unwrap();
-    assert_eq!(small.used(page), Some((Kind::Table(1), 1)));
+    assert_eq!(small.used(page), Some((PageType::Table(1), 1)));
     assert!(small.record(page).is_pinned());
 }
 
@@ -69,7 +69,7 @@ fn pinning_the_top_checks_and_types_all_below() {
     let [l1, l2, l3, l4] = chain(&mut small, leaf);
     small.pin(4, l4).unwrap();
     for (level, table) in [(1, l1), (2, l2), (3, l3), (4, l4)] {
-        assert_eq!(small.used(table), Some((Kind::Table(level), 1)), "L{level}");
+        assert_eq!(small.used(table), Some((PageType::Table(level), 1)), "L{level}");
         assert_eq!(small.record(table).is_pinned(), level == 4);
         assert_eq!(small.refused(|small| small.remap(table, RW)), Errno::EBUSY);
     }
@@ -120,9 +120,15 @@ fn a_table_that_is_hooked_is_typed_at_once() {
     small.pin(3, upper).unwrap();
     let entry = small.entry(l2, TABLE);
     small.update(upper, 5, entry).unwrap();
-    assert_eq!((small.used(l1), small.used(l2)), (Some((Kind::Table(1), 1)), Some((Kind::Table(2), 1))));
+    assert_eq!(
+        (small.used(l1), small.used(l2)),
+        (Some((PageType::Table(1), 1)), Some((PageType::Table(2), 1)))
+    );
     small.update(upper, 6, entry).unwrap();
-    assert_eq!((small.used(l1), small.used(l2)), (Some((Kind::Table(1), 1)), Some((Kind::Table(2), 2))));
+    assert_eq!(
+        (small.used(l1), small.used(l2)),
+        (Some((PageType::Table(1), 1)), Some((PageType::Table(2), 2)))
+    );
     small.update(upper, 5, 0).unwrap();
     assert_eq!(small.refused(|small| small.remap(l2, RW)), Errno::EBUSY);
     small.update(upper, 6, 0).unwrap();
@@ -196,13 +202,13 @@ fn xens_slots_are_closed_to_updates_and_overwritten_when_a_root_is_checked() {
     for slot in [255, 272] {
         small.update(l4, slot, entry).unwrap();
     }
-    assert_eq!(small.used(l3), Some((Kind::Table(3), 2)));
+    assert_eq!(small.used(l3), Some((PageType::Table(3), 2)));
 }
 
 #[test]
 fn the_root_may_be_switched_without_a_pin_and_the_old_one_goes_with_its_last_hold() {
     let mut small = Small::new();
-    let old = xen_model::Guest::new(64 << 8).build().unwrap().places.tables;
+    let old = xen_model::GuestConfig::new(64 << 8).build().unwrap().places.tables;
     let leaf = small.page();
     let [_, _, l3, l4] = chain(&mut small, leaf);
     assert_eq!(small.refused(|small| small.new_root(leaf)), Errno::EINVAL);
@@ -211,15 +217,18 @@ fn the_root_may_be_switched_without_a_pin_and_the_old_one_goes_with_its_last_hol
     share_boot_mapping(&mut small, l4);
     small.new_root(l4).unwrap();
     small.new_root(l4).unwrap();
-    assert_eq!((small.used(l4), small.used(l3)), (Some((Kind::Table(4), 2)), Some((Kind::Table(3), 1))));
+    assert_eq!(
+        (small.used(l4), small.used(l3)),
+        (Some((PageType::Table(4), 2)), Some((PageType::Table(3), 1)))
+    );
     small.unpin(l4).unwrap();
-    assert_eq!(small.used(l4), Some((Kind::Table(4), 1)), "the processor holds it");
-    assert_eq!(small.used(old.start), Some((Kind::Table(4), 1)), "the pin holds it");
+    assert_eq!(small.used(l4), Some((PageType::Table(4), 1)), "the processor holds it");
+    assert_eq!(small.used(old.start), Some((PageType::Table(4), 1)), "the pin holds it");
     small.unpin(old.start).unwrap();
     assert_eq!(small.used(old.start), None);
     assert_eq!(
         small.used(old.start + 1),
-        Some((Kind::Table(3), 1)),
+        Some((PageType::Table(3), 1)),
         "the new root leads to the boot mapping"
     );
     assert_eq!(small.machine.read(0x1000 + (1 << 21) + (1 << 30) + (1 << 39)), Ok(0));
@@ -229,10 +238,10 @@ fn the_root_may_be_switched_without_a_pin_and_the_old_one_goes_with_its_last_hol
 #[test]
 fn unpinning_a_root_in_use_keeps_it() {
     let mut small = Small::new();
-    let tables = xen_model::Guest::new(64 << 8).build().unwrap().places.tables;
+    let tables = xen_model::GuestConfig::new(64 << 8).build().unwrap().places.tables;
     small.unpin(tables.start).unwrap();
-    assert_eq!(small.used(tables.start), Some((Kind::Table(4), 1)));
-    assert_eq!(small.machine.read(0x5000), Err(Unmapped::Empty(4)));
+    assert_eq!(small.used(tables.start), Some((PageType::Table(4), 1)));
+    assert_eq!(small.machine.read(0x5000), Err(NotMapped::Empty(4)));
     small.machine.read(BASE).unwrap();
     audit::references(&small.machine).assert_none();
 }

@@ -3,7 +3,7 @@
 use mmu::layout::{DIRECT_MAP, IO_MAP, KERNEL_MAP, LINEAR_P2M};
 use start_info::Mfn;
 use xen_model::pte::GUEST_KERNEL;
-use xen_model::{Machine, Pte};
+use xen_model::{ModelMachine, Pte};
 
 use crate::action::{Action, Alphabet, Device};
 use crate::guests::small;
@@ -17,7 +17,7 @@ const FRAME: u64 = 0xff_ffff_ffff << 12;
 const NO_EXECUTE: u64 = 1 << 63;
 
 /// Returns where the entry of the last level for an address is.
-fn slot(machine: &Machine, address: u64) -> (Mfn, usize) {
+fn slot(machine: &ModelMachine, address: u64) -> (Mfn, usize) {
     let index = |level: u32| (address >> (12 + 9 * (level - 1))) as usize % 512;
     let mut table = machine.root().unwrap();
     for level in [4, 3, 2] {
@@ -27,7 +27,7 @@ fn slot(machine: &Machine, address: u64) -> (Mfn, usize) {
 }
 
 /// Changes the entry for an address.
-fn change(machine: &mut Machine, address: u64, to: impl FnOnce(u64) -> u64) {
+fn change(machine: &mut ModelMachine, address: u64, to: impl FnOnce(u64) -> u64) {
     let (table, index) = slot(machine, address);
     let entry = machine.peek(table, index).unwrap();
     machine.poke(table, index, to(entry));
@@ -39,7 +39,7 @@ fn direct(pfn: u64) -> u64 {
 
 /// Makes a few calls, does damage, and returns what the look says of it.
 #[track_caller]
-fn said(damage: impl FnOnce(&mut Machine, &Payload)) -> String {
+fn said(damage: impl FnOnce(&mut ModelMachine, &Payload)) -> String {
     let mut search = Search::of(small(), Alphabet::All, true);
     let calls =
         [Action::Take, Action::Load(0), Action::Ramdisk, Action::Map(Device::SharedInfo), Action::Space];
@@ -53,7 +53,7 @@ fn said(damage: impl FnOnce(&mut Machine, &Payload)) -> String {
 }
 
 #[track_caller]
-fn assert_said(damage: impl FnOnce(&mut Machine, &Payload), words: &str) {
+fn assert_said(damage: impl FnOnce(&mut ModelMachine, &Payload), words: &str) {
     let line = said(damage);
     assert!(line.contains(words), "{line:?} and not {words:?}");
 }
@@ -67,7 +67,7 @@ fn a_wrong_mapping_is_found() {
     );
     let constant = text + small().guest.image_pages / 2;
     let lifted =
-        |machine: &mut Machine, _: &Payload| change(machine, direct(constant), |entry| entry | WRITABLE);
+        |machine: &mut ModelMachine, _: &Payload| change(machine, direct(constant), |entry| entry | WRITABLE);
     assert_said(lifted, "text or constants of the kernel, is mapped writable");
     assert_said(
         |machine, payload| {
@@ -92,17 +92,17 @@ fn a_wrong_mapping_is_found() {
         },
         "text or constants of a module, is writable elsewhere",
     );
-    let alias = |machine: &mut Machine, payload: &Payload| {
+    let alias = |machine: &mut ModelMachine, payload: &Payload| {
         let frame = machine.held_mfn(payload.frames[0].pfn().get()).unwrap().maddr().get();
         change(machine, IO_MAP.as_u64(), |entry| entry & !FRAME | frame);
     };
     assert_said(alias, "is mapped as");
     let device = machine_frame_behind_the_end();
-    let more = |machine: &mut Machine, _: &Payload| {
+    let more = |machine: &mut ModelMachine, _: &Payload| {
         change(machine, IO_MAP.as_u64() + 4096, |_| device << 12 | NO_EXECUTE | GUEST_KERNEL | 0x63);
     };
     assert_said(more, "which the payload does not hold");
-    let guard = |machine: &mut Machine, _: &Payload| {
+    let guard = |machine: &mut ModelMachine, _: &Payload| {
         change(machine, KERNEL_MAP.as_u64() + text * 4096, |_| 0);
     };
     assert_said(guard, "pages of the image are mapped");
@@ -122,7 +122,7 @@ fn machine_frame_behind_the_end() -> u64 {
 
 #[test]
 fn a_space_that_is_not_kept_in_step_is_found() {
-    let forgotten = |machine: &mut Machine, payload: &Payload| {
+    let forgotten = |machine: &mut ModelMachine, payload: &Payload| {
         let root = machine.held_mfn(payload.spaces[0].page().get()).unwrap();
         machine.poke(root, 404, 0);
     };
@@ -131,7 +131,7 @@ fn a_space_that_is_not_kept_in_step_is_found() {
 
 #[test]
 fn contents_that_change_are_found() {
-    let spoilt = |machine: &mut Machine, payload: &Payload| {
+    let spoilt = |machine: &mut ModelMachine, payload: &Payload| {
         let mfn = machine.held_mfn(payload.frames[0].pfn().get()).unwrap();
         machine.poke(mfn, 511, 1);
     };

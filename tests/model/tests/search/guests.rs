@@ -1,11 +1,11 @@
 //! The guests that are searched: small, so that a boot is cheap, and with every kind of page.
 
 use start_info::MapEntry;
-use xen_model::{Guest, Ramdisk};
+use xen_model::{GuestConfig, Ramdisk};
 
 /// A guest, and page numbers that have no memory.
 pub(crate) struct Shape {
-    pub(crate) guest: Guest,
+    pub(crate) guest: GuestConfig,
     /// One in a leaf of the P2M that has pages with memory too.
     pub(crate) hole: u64,
     /// One in a leaf that has none, and so is shared.
@@ -21,7 +21,12 @@ fn ramdisk() -> Ramdisk {
 /// A dom0 with all kinds of pages, in few of them.
 pub(crate) fn small() -> Shape {
     let absent = 0x41d..0x80a;
-    let guest = Guest { image_start: 0x180, image_pages: 0x23, holes: vec![absent], ..Guest::dom0(0x813) };
+    let guest = GuestConfig {
+        image_start: 0x180,
+        image_pages: 0x23,
+        holes: vec![absent],
+        ..GuestConfig::dom0(0x813)
+    };
     Shape { guest: guest.with_ramdisk(ramdisk()), hole: 0x425, gap: 0x657, heap: &[587, 379, 12] }
 }
 
@@ -33,7 +38,7 @@ pub(crate) fn renumbered() -> Shape {
     let machine_map = vec![entry(0, hole, ram), entry(hole, low, reserved), entry(low, 0x4000, ram)];
     let absent = 0x600..0xa00;
     let (image_start, image_pages, holes) = (0x180, 0x33, vec![absent]);
-    let guest = Guest { image_start, image_pages, machine_map, holes, ..Guest::dom0(0xa13) };
+    let guest = GuestConfig { image_start, image_pages, machine_map, holes, ..GuestConfig::dom0(0xa13) };
     let heap = &[512, 512, 159, 124, 94, 52];
     Shape { guest: guest.with_ramdisk(ramdisk()), hole: hole + 5, gap: 0x657, heap }
 }
@@ -41,7 +46,7 @@ pub(crate) fn renumbered() -> Shape {
 /// A domU of which a second chunk is mapped only when it is needed.
 pub(crate) fn growing() -> Shape {
     let holes = vec![0x8a5..0x8a7, 0xa00..0x4_0000, 0x4_0011..0x4_0015];
-    let guest = Guest { image_start: 0x180, image_pages: 0x33, holes, ..Guest::new(0x4_0457) };
+    let guest = GuestConfig { image_start: 0x180, image_pages: 0x33, holes, ..GuestConfig::new(0x4_0457) };
     let guest = guest.with_ramdisk(ramdisk()).with_command_line("map=lazy");
     Shape { guest, hole: 0x8a5, gap: 0xa57, heap: &[1024, 384, 28, 5] }
 }

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 
 use kit::module::{DATA_BYTE, RODATA_BYTE, TEXT_BYTE};
 use mmu::layout::{DIRECT_MAP, FIXMAP, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES};
-use p2m::Entry;
+use p2m::P2mEntry;
 use start_info::{Mfn, Pfn};
-use xen_model::{Leaf, Machine, Pte, Unmapped, audit};
+use xen_model::{Leaf, ModelMachine, NotMapped, Pte, audit};
 
 use crate::ledger::{Ledger, Owner, Owners, agrees};
 use crate::payload::Payload;
@@ -52,7 +52,7 @@ fn wrong(leaf: &Leaf, why: &str) -> Checked {
 struct Look<'p> {
     ledger: &'p Ledger,
     payload: &'p Payload,
-    machine: &'p Machine,
+    machine: &'p ModelMachine,
     rights: Vec<Rights>,
     first_frame: u64,
     /// What is mapped of devices, by address.
@@ -138,7 +138,7 @@ impl<'p> Look<'p> {
             return wrong(&leaf, "for user mode");
         }
         let record = self.machine.record(mfn);
-        if writable && let Some(level) = record.and_then(xen_model::Record::table_level) {
+        if writable && let Some(level) = record.and_then(xen_model::PageInfo::table_level) {
             return wrong(&leaf, &format!("a live L{level} table is writable"));
         }
         if let Some(place) = self.place(mfn) {
@@ -216,7 +216,7 @@ impl<'p> Look<'p> {
                 ));
             }
             let record = self.machine.record(root);
-            if record.and_then(xen_model::Record::table_level) != Some(4) {
+            if record.and_then(xen_model::PageInfo::table_level) != Some(4) {
                 return Err(format!("the space of mfn {root} is no table: {record:?}"));
             }
         }
@@ -336,7 +336,7 @@ impl<'p> Look<'p> {
 }
 
 /// Returns the pages of the list of frames: its top and what that leads to.
-fn frame_list(machine: &Machine) -> impl Iterator<Item = Mfn> {
+fn frame_list(machine: &ModelMachine) -> impl Iterator<Item = Mfn> {
     let top = machine.published().and_then(|published| Mfn::try_new(published.frame_list_list).ok());
     let middles = top.and_then(|top| machine.peek_page(top)).into_iter().flatten();
     top.into_iter().chain(middles.filter_map(|word| Mfn::try_new(word).ok()))
@@ -377,10 +377,10 @@ fn p2m(ledger: &Ledger, payload: &Payload) -> Checked {
         }
         let words = listed.and_then(|mfn| machine.peek_page(mfn)).unwrap_or([0; 512]);
         if let Some(place) = (0..512).find(|&place| words[place] != expected[place]) {
-            let (pfn, found) = (leaf * 512 + place as u64, Entry::decode(words[place]));
+            let (pfn, found) = (leaf * 512 + place as u64, P2mEntry::decode(words[place]));
             return Err(format!(
                 "pfn {pfn:#x} is {found:?} in the P2M, not {:?}",
-                Entry::decode(expected[place])
+                P2mEntry::decode(expected[place])
             ));
         }
         last = Some((listed, expected));
@@ -389,12 +389,12 @@ fn p2m(ledger: &Ledger, payload: &Payload) -> Checked {
 }
 
 /// Checks the bytes that were lent, where they were lent.
-fn lent(machine: &Machine) -> Checked {
+fn lent(machine: &ModelMachine) -> Checked {
     let Some(at) = machine.lent() else { return Ok(()) };
     for (bytes, page) in machine.ramdisk_as_built().as_chunks::<4096>().0.iter().zip(0..) {
         let address = at + page * PAGE;
         let leaf =
-            machine.live_leaf(address).map_err(|why: Unmapped| format!("lent bytes are gone: {why}"))?;
+            machine.live_leaf(address).map_err(|why: NotMapped| format!("lent bytes are gone: {why}"))?;
         let words = machine.peek_page(Pte::mfn(leaf.pte)).unwrap_or([0; 512]);
         let as_lent = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
         if !as_lent.eq(words) {

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use p2m::Entry;
+use p2m::P2mEntry;
 use start_info::{Mfn, Pfn, PfnRange};
-use xen_model::{Built, Machine};
+use xen_model::{Built, ModelMachine};
 
 /// Who has a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,14 +70,14 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// Opens the ledger of a guest that has just booted.
-    pub(crate) fn of(built: &Built, machine: &Machine, heap: &[PfnRange]) -> Self {
+    pub(crate) fn of(built: &Built, machine: &ModelMachine, heap: &[PfnRange]) -> Self {
         let places = &built.places;
         let pages = machine.pages_now();
         let frames: Vec<Option<Mfn>> = (0..pages).map(|pfn| machine.held_mfn(pfn)).collect();
         let words = (0..pages.next_multiple_of(512)).map(|pfn| match frames.get(pfn as usize) {
             Some(Some(mfn)) => mfn.get(),
-            Some(None) if machine.is_device(pfn) => Entry::Identity.encode(),
-            _ => Entry::MISSING,
+            Some(None) if machine.is_device(pfn) => P2mEntry::Identity.encode(),
+            _ => P2mEntry::MISSING,
         });
         let mut fixed = vec![None; pages as usize];
         let rings = [places.xenstore, places.console].into_iter().flatten();
@@ -148,7 +148,12 @@ impl Owners {
     }
 
     /// Enters the owner of a machine frame of the guest's.
-    pub(crate) fn claim_frame(&mut self, machine: &Machine, mfn: Mfn, owner: Owner) -> Result<(), String> {
+    pub(crate) fn claim_frame(
+        &mut self,
+        machine: &ModelMachine,
+        mfn: Mfn,
+        owner: Owner,
+    ) -> Result<(), String> {
         match machine.held_pfn(mfn) {
             Some(pfn) => self.claim(pfn.get(), owner),
             None => Err(format!("mfn {mfn} is {owner}'s and no page of the guest")),
@@ -164,10 +169,10 @@ impl Owners {
 }
 
 /// The entries that the payload set, by page.
-pub(crate) type Changes = BTreeMap<u64, Entry>;
+pub(crate) type Changes = BTreeMap<u64, P2mEntry>;
 
 /// Tells whether an entry may stand for a page: memory alone is memory, and the M2P says of which page.
-pub(crate) fn agrees(machine: &Machine, ledger: &Ledger, pfn: u64, entry: Entry) -> bool {
+pub(crate) fn agrees(machine: &ModelMachine, ledger: &Ledger, pfn: u64, entry: P2mEntry) -> bool {
     match (ledger.frame(pfn), entry.ram()) {
         (Some(own), Some(mfn)) => own == mfn,
         (None, Some(mfn)) => machine.held_pfn(mfn) == Pfn::try_new(pfn).ok(),

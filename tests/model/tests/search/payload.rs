@@ -5,7 +5,7 @@
 use std::fmt::{self, Write};
 
 use mmu::{AddressSpace, IoPages};
-use p2m::{Entry, Frame, Mapped, Span};
+use p2m::{Frame, Mapped, P2mEntry, Span};
 use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use xen_model::Built;
 
@@ -167,12 +167,12 @@ impl Payload {
         })
     }
 
-    pub(crate) fn meaning(&self, meaning: Meaning) -> Option<Entry> {
+    pub(crate) fn meaning(&self, meaning: Meaning) -> Option<P2mEntry> {
         Some(match meaning {
-            Meaning::Missing => Entry::Missing,
-            Meaning::Identity => Entry::Identity,
-            Meaning::Foreign => Entry::Foreign(self.subject.machine().other_domains_frame()),
-            Meaning::Ram(at) => Entry::Ram(self.kept.get(at)?.1),
+            Meaning::Missing => P2mEntry::Missing,
+            Meaning::Identity => P2mEntry::Identity,
+            Meaning::Foreign => P2mEntry::Foreign(self.subject.machine().other_domains_frame()),
+            Meaning::Ram(at) => P2mEntry::Ram(self.kept.get(at)?.1),
         })
     }
 

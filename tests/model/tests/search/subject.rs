@@ -7,14 +7,14 @@
 use std::fmt::{self, Write};
 
 use mmu::{AddressSpace, IoAccess, IoPages};
-use p2m::{Entry, Frame, Mapped, Span};
+use p2m::{Frame, Mapped, P2mEntry, Span};
 use start_info::{Index, Maddr, Mfn, PageCount, Pfn, PfnRange};
 use xen_guest::Guest;
-use xen_model::{Booted, Built, Machine};
+use xen_model::{Booted, Built, ModelMachine};
 
 /// A booted guest on the model.
 pub(crate) struct Subject {
-    running: Guest<Machine>,
+    running: Guest<ModelMachine>,
 }
 
 fn line(error: impl fmt::Display) -> String {
@@ -32,11 +32,11 @@ impl Subject {
         }
     }
 
-    pub(crate) const fn machine(&self) -> &Machine {
+    pub(crate) const fn machine(&self) -> &ModelMachine {
         self.running.platform()
     }
 
-    pub(crate) const fn machine_mut(&mut self) -> &mut Machine {
+    pub(crate) const fn machine_mut(&mut self) -> &mut ModelMachine {
         self.running.platform_mut()
     }
 
@@ -72,11 +72,11 @@ impl Subject {
         self.take_span(pages).map(|span| span.range())
     }
 
-    pub(crate) fn entry(&self, pfn: Pfn) -> Entry {
+    pub(crate) fn entry(&self, pfn: Pfn) -> P2mEntry {
         self.running.entry(pfn)
     }
 
-    pub(crate) fn set_entry(&mut self, pfn: Pfn, entry: Entry) -> Result<(), String> {
+    pub(crate) fn set_entry(&mut self, pfn: Pfn, entry: P2mEntry) -> Result<(), String> {
         self.running.set_entry(pfn, entry).map_err(line)
     }
 

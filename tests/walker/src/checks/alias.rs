@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use start_info::{Mfn, PAGE_SIZE};
 use x86_64::VirtAddr;
 
-use crate::{Error, Leaf, report::View, walk};
+use crate::{WalkError, WalkedLeaf, report::View, walk};
 
 /// The executable frames, each with the first address at which it is.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Code {
 }
 
 impl Code {
-    pub(crate) fn note(&mut self, leaf: &Leaf) {
+    pub(crate) fn note(&mut self, leaf: &WalkedLeaf) {
         if leaf.executable {
             self.frames.entry(leaf.mfn).or_insert(leaf.slot.va);
         }
@@ -29,7 +29,7 @@ impl Code {
         &self,
         view: &View<'_>,
         root: Mfn,
-    ) -> Result<Vec<(Leaf, VirtAddr)>, Error> {
+    ) -> Result<Vec<(WalkedLeaf, VirtAddr)>, WalkError> {
         let mut aliases = Vec::new();
         for (mfn, code) in &self.frames {
             let Some(pfn) = view.core.pfn(*mfn) else { continue };

@@ -7,7 +7,7 @@ use start_info::PAGE_SIZE;
 use x86_64::VirtAddr;
 
 use crate::{
-    Finding, Leaf, Region,
+    Finding, WalkedLeaf, WalkedRegion,
     report::{Findings, View},
 };
 
@@ -23,8 +23,8 @@ impl<'v> DirectMap<'v> {
         Self { view, seen: vec![false; view.core.pages().len()] }
     }
 
-    pub(crate) fn check(&mut self, leaf: &Leaf, region: Region, found: &mut Findings) {
-        if region != Region::DirectMap {
+    pub(crate) fn check(&mut self, leaf: &WalkedLeaf, region: WalkedRegion, found: &mut Findings) {
+        if region != WalkedRegion::DirectMap {
             return;
         }
         let core = self.view.core;

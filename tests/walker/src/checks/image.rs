@@ -8,7 +8,7 @@ use start_info::PAGE_SIZE;
 use x86_64::VirtAddr;
 
 use crate::{
-    Access, Finding, Leaf, Region,
+    Finding, KernelAccess, WalkedLeaf, WalkedRegion,
     report::{Findings, View},
 };
 
@@ -26,8 +26,8 @@ impl<'v> Image<'v> {
         Self { view, seen: vec![false; pages as usize] }
     }
 
-    pub(crate) fn check(&mut self, leaf: &Leaf, region: Region, found: &mut Findings) {
-        if region != Region::Image {
+    pub(crate) fn check(&mut self, leaf: &WalkedLeaf, region: WalkedRegion, found: &mut Findings) {
+        if region != WalkedRegion::Image {
             return;
         }
         let va = leaf.slot.va;
@@ -70,10 +70,10 @@ impl<'v> Image<'v> {
     }
 }
 
-fn allows_just(leaf: &Leaf, access: Access) -> bool {
+fn allows_just(leaf: &WalkedLeaf, access: KernelAccess) -> bool {
     match access {
-        Access::Read => !leaf.writable && !leaf.executable,
-        Access::ReadWrite => leaf.writable && !leaf.executable,
-        Access::Execute => leaf.executable && !leaf.writable,
+        KernelAccess::Read => !leaf.writable && !leaf.executable,
+        KernelAccess::ReadWrite => leaf.writable && !leaf.executable,
+        KernelAccess::Execute => leaf.executable && !leaf.writable,
     }
 }

@@ -10,7 +10,7 @@
 use start_info::{Maddr, Pfn};
 
 use crate::{
-    Error, Finding, MfnDump, MfnLine, PageType,
+    DumpedType, Finding, MfnDump, MfnLine, WalkError,
     checks::published::{IDENTITY, Identity},
     report::{Findings, View},
     walk::Tables,
@@ -21,7 +21,7 @@ pub(crate) fn check(
     identity: &Identity,
     listing: &MfnDump,
     found: &mut Findings,
-) -> Result<(), Error> {
+) -> Result<(), WalkError> {
     let core = view.core;
     let expected = core.published().max_pfn;
     let lines = listing.lines.len() as u64;
@@ -49,9 +49,9 @@ fn check_type(view: &View<'_>, list_tables: &Tables, line: &MfnLine, found: &mut
     let (Ok(pfn), Some(mfn)) = (Pfn::try_new(line.pfn), view.core.mfn(line.pfn)) else { return };
     let walked = view.tables.level(mfn);
     let agrees = match line.kind {
-        PageType::Plain => walked.is_none(),
-        PageType::Table(level) => walked.or(list_tables.level(mfn)) == Some(level),
-        PageType::NotUsable(_) => false,
+        DumpedType::Plain => walked.is_none(),
+        DumpedType::Table(level) => walked.or(list_tables.level(mfn)) == Some(level),
+        DumpedType::NotUsable(_) => false,
     };
     if !agrees {
         found.push(Finding::MfndumpType { pfn, mfn, found: line.kind, walked });
@@ -59,7 +59,7 @@ fn check_type(view: &View<'_>, list_tables: &Tables, line: &MfnLine, found: &mut
 }
 
 /// The tables of the linear list, if they are not the vCPUs'. What is wrong with them `checks::published` says.
-fn list_tables(view: &View<'_>) -> Result<Tables, Error> {
+fn list_tables(view: &View<'_>) -> Result<Tables, WalkError> {
     let mut tables = Tables::default();
     if let Ok(root) = Maddr::try_new(view.core.published().p2m_cr3)
         && view.tables.level(root.mfn()).is_none()

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use start_info::{ENTRIES, MAX_FRAMES, Maddr, Mfn, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
-use crate::{CoreFile, Error, Expected, Finding, ListForm, ListPart, report::Findings, walk};
+use crate::{CoreFile, ExpectedTables, Finding, ListForm, ListPart, WalkError, report::Findings, walk};
 
 const GIB: u64 = 1 << 30;
 const NO_FRAME: u64 = u64::MAX;
@@ -25,7 +25,11 @@ pub(crate) const IDENTITY: u64 = 1 << 62;
 pub(crate) type Identity = BTreeSet<u64>;
 
 /// Checks both forms; returns which numbers they mark as the machine's own.
-pub(crate) fn check(core: &CoreFile, expected: &Expected, found: &mut Findings) -> Result<Identity, Error> {
+pub(crate) fn check(
+    core: &CoreFile,
+    expected: &ExpectedTables,
+    found: &mut Findings,
+) -> Result<Identity, WalkError> {
     let published = core.published();
     if !published.p2m_generation.is_multiple_of(2) {
         found.push(Finding::Generation { found: published.p2m_generation });
@@ -70,7 +74,7 @@ impl Marks {
     }
 }
 
-fn check_tree(core: &CoreFile, marks: &mut Marks, found: &mut Findings) -> Result<(), Error> {
+fn check_tree(core: &CoreFile, marks: &mut Marks, found: &mut Findings) -> Result<(), WalkError> {
     let form = ListForm::Tree;
     let published = core.published();
     let Some(top) = read_page(core, form, ListPart::Top, published.frame_list_list, found)? else {
@@ -91,10 +95,10 @@ fn check_tree(core: &CoreFile, marks: &mut Marks, found: &mut Findings) -> Resul
 
 fn check_linear(
     core: &CoreFile,
-    expected: &Expected,
+    expected: &ExpectedTables,
     marks: &mut Marks,
     found: &mut Findings,
-) -> Result<(), Error> {
+) -> Result<(), WalkError> {
     let form = ListForm::Linear;
     let published = core.published();
     let root = match Maddr::try_new(published.p2m_cr3) {
@@ -136,7 +140,7 @@ fn read_page(
     part: ListPart,
     mfn: u64,
     found: &mut Findings,
-) -> Result<Option<Vec<u64>>, Error> {
+) -> Result<Option<Vec<u64>>, WalkError> {
     let page = match Mfn::try_new(mfn) {
         Ok(mfn) => core.read_frame(mfn)?,
         Err(_) => None,
@@ -148,7 +152,7 @@ fn read_page(
 }
 
 /// The entries of a page that mean something.
-fn entries_due<'e>(expected: &Expected, max_pfn: u64, leaf: u64, entries: &'e [u64]) -> &'e [u64] {
+fn entries_due<'e>(expected: &ExpectedTables, max_pfn: u64, leaf: u64, entries: &'e [u64]) -> &'e [u64] {
     let used = max_pfn.saturating_sub(leaf * ENTRIES).min(ENTRIES) as usize;
     if expected.own_list { entries } else { entries.get(..used).unwrap_or(entries) }
 }

@@ -4,11 +4,11 @@
 //! whatever the levels above say (mm.c, get_page_from_l1e), and so does this check.
 
 use crate::{
-    Finding, Leaf,
+    Finding, WalkedLeaf,
     report::{Findings, View},
 };
 
-pub(crate) fn check(view: &View<'_>, leaf: &Leaf, found: &mut Findings) {
+pub(crate) fn check(view: &View<'_>, leaf: &WalkedLeaf, found: &mut Findings) {
     if !leaf.slot.entry.is_writable() {
         return;
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use kit::core_file::{CONTEXT, core_file};
-use kit::elf::{Segment, Symbol, kernel};
+use kit::elf::{LoadSegment, Symbol, kernel};
 
 pub(crate) const P: u64 = 1;
 pub(crate) const RW: u64 = 1 << 1;
@@ -326,11 +326,11 @@ pub(crate) fn domain_kernel() -> Vec<u8> {
 }
 
 /// The parts of the image, the last of which is `data` bytes long.
-pub(crate) const fn segments(data: u64) -> [Segment; 3] {
+pub(crate) const fn segments(data: u64) -> [LoadSegment; 3] {
     [
-        Segment { start: IMAGE, len: RODATA, flags: 5 },
-        Segment { start: IMAGE + RODATA, len: 0x1000, flags: 4 },
-        Segment { start: IMAGE + DATA, len: data, flags: 6 },
+        LoadSegment { start: IMAGE, len: RODATA, flags: 5 },
+        LoadSegment { start: IMAGE + RODATA, len: 0x1000, flags: 4 },
+        LoadSegment { start: IMAGE + DATA, len: data, flags: 6 },
     ]
 }
 

@@ -1,7 +1,7 @@
 //! The kernel and its mapping.
 
-use core_walk::{Access, Error, Expected, Finding, Kernel, Region};
-use kit::elf::{Segment, kernel};
+use core_walk::{ExpectedTables, Finding, Kernel, KernelAccess, WalkError, WalkedRegion};
+use kit::elf::{LoadSegment, kernel};
 use x86_64::VirtAddr;
 
 use crate::domain::{
@@ -13,7 +13,7 @@ use crate::{broken, expected, only, report_with, sound};
 fn a_missing_image_page_is_found_unless_it_is_a_guard() {
     let found = broken("image-missing", |domain| *domain.entry(IMAGE + DATA, 1) = 0);
     let [Finding::ImageMissing { va, access }] = &found[..] else { panic!("{found:?}") };
-    assert_eq!((va.as_u64(), *access), (IMAGE + DATA, Access::ReadWrite));
+    assert_eq!((va.as_u64(), *access), (IMAGE + DATA, KernelAccess::ReadWrite));
 
     // Without the symbol the sound domain's guard is a missing page; a function's name excuses nothing.
     let with = |symbol| report_with(&sound(), &kernel(&segments(0x4000), &[symbol]), &expected(), None);
@@ -47,7 +47,7 @@ fn an_image_end_before_the_last_segment_is_found() {
     let mut domain = sound();
     *domain.entry(IMAGE_END - 4096, 1) = 0;
     let at = VirtAddr::new_truncate;
-    let short = Expected::new(at(IMAGE_END - 4096), at(MODULE_END));
+    let short = ExpectedTables::new(at(IMAGE_END - 4096), at(MODULE_END));
     only(&report_with(&domain, &domain_kernel(), &short, None), "image-end");
 }
 
@@ -56,19 +56,19 @@ fn a_mapping_between_segments_is_found() {
     let mut domain = sound();
     domain.map(IMAGE_END, IMAGE_PFN + 7, NX | RW);
     let at = VirtAddr::new_truncate;
-    let wide = Expected::new(at(IMAGE_END + 4096), at(MODULE_END));
+    let wide = ExpectedTables::new(at(IMAGE_END + 4096), at(MODULE_END));
     let report = report_with(&domain, &domain_kernel(), &wide, None);
     let found = only(&report, "unexpected");
-    assert!(matches!(&found[..], [Finding::Unexpected { region: Region::Image, .. }]));
+    assert!(matches!(&found[..], [Finding::Unexpected { region: WalkedRegion::Image, .. }]));
 }
 
 #[test]
 fn kernels_without_clear_access_are_refused() {
-    assert!(matches!(Kernel::parse(b""), Err(Error::Elf { .. })));
-    assert!(matches!(Kernel::parse(&kernel(&[], &[])), Err(Error::NoSegment)));
-    let segment = |start, len, flags| Segment { start, len, flags };
+    assert!(matches!(Kernel::parse(b""), Err(WalkError::Elf { .. })));
+    assert!(matches!(Kernel::parse(&kernel(&[], &[])), Err(WalkError::NoSegment)));
+    let segment = |start, len, flags| LoadSegment { start, len, flags };
     let all = kernel(&[segment(IMAGE, 0x1000, 7)], &[]);
-    assert!(matches!(Kernel::parse(&all), Err(Error::SegmentAccess { va: IMAGE })));
+    assert!(matches!(Kernel::parse(&all), Err(WalkError::SegmentAccess { va: IMAGE })));
     let shared = kernel(&[segment(IMAGE, 0x1800, 5), segment(IMAGE + 0x1800, 0x800, 6)], &[]);
-    assert!(matches!(Kernel::parse(&shared), Err(Error::SharedPage { .. })));
+    assert!(matches!(Kernel::parse(&shared), Err(WalkError::SharedPage { .. })));
 }

@@ -1,6 +1,6 @@
 //! The lists of frames, as they are published.
 
-use core_walk::{Expected, Finding};
+use core_walk::{ExpectedTables, Finding};
 use x86_64::VirtAddr;
 
 use crate::domain::{
@@ -30,9 +30,9 @@ fn pages_missing_from_the_p2m_are_found() {
 }
 
 /// The list's pages are where they are even if the published number of entries is wrong.
-fn expected_with_list() -> Expected {
+fn expected_with_list() -> ExpectedTables {
     let at = VirtAddr::new_truncate;
-    Expected { allowed: vec![at(LIST)..at(LIST + 9 * 4096)], ..expected() }
+    ExpectedTables { allowed: vec![at(LIST)..at(LIST + 9 * 4096)], ..expected() }
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn list_pages_that_are_not_the_guests_are_found() {
 
 #[test]
 fn a_list_that_was_left_has_the_linear_form_alone_and_undefined_words_at_its_end() {
-    let expected = Expected { own_list: false, ..expected() };
+    let expected = ExpectedTables { own_list: false, ..expected() };
     let report = |change: fn(&mut Domain)| {
         let mut domain = sound();
         change(&mut domain);

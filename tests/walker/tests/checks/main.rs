@@ -11,18 +11,18 @@ mod mappings;
 mod report;
 mod tables;
 
-use core_walk::{CoreFile, Expected, Finding, Kernel, MfnDump, Report, examine};
+use core_walk::{CoreFile, ExpectedTables, Finding, Kernel, MfnDump, Report, examine};
 use x86_64::VirtAddr;
 
 use crate::domain::{Domain, IMAGE_END, MODULE_END, Plan, TempFile, domain_kernel};
 
-fn expected() -> Expected {
+fn expected() -> ExpectedTables {
     let at = VirtAddr::new_truncate;
     // One byte short of the page's end each: both are rounded up.
-    Expected::new(at(IMAGE_END - 1), at(MODULE_END - 1))
+    ExpectedTables::new(at(IMAGE_END - 1), at(MODULE_END - 1))
 }
 
-fn report_with(domain: &Domain, kernel: &[u8], expected: &Expected, listing: Option<&str>) -> Report {
+fn report_with(domain: &Domain, kernel: &[u8], expected: &ExpectedTables, listing: Option<&str>) -> Report {
     let file = TempFile::new(&domain.core());
     let core = CoreFile::open(&file.0).unwrap();
     let kernel = Kernel::parse(kernel).unwrap();

@@ -1,6 +1,6 @@
 //! Mappings: what may be done with each, and what may be mapped where.
 
-use core_walk::{Aliases, Expected, Finding, Region};
+use core_walk::{Aliases, ExpectedTables, Finding, WalkedRegion};
 use x86_64::VirtAddr;
 
 use crate::domain::{
@@ -31,11 +31,11 @@ fn all_four_levels_together_decide_about_access() {
 #[test]
 fn executable_pages_outside_code_are_found() {
     let direct_map = broken("executable", |domain| *domain.entry(direct(IMAGE_PFN), 1) &= !NX);
-    assert!(matches!(&direct_map[..], [Finding::Executable { region: Region::DirectMap, .. }]));
+    assert!(matches!(&direct_map[..], [Finding::Executable { region: WalkedRegion::DirectMap, .. }]));
     let list = broken("executable", |domain| *domain.entry(LIST, 1) &= !(NX | RW));
-    assert!(matches!(&list[..], [Finding::Executable { region: Region::P2mList, .. }]));
+    assert!(matches!(&list[..], [Finding::Executable { region: WalkedRegion::P2mList, .. }]));
     let fixmap = broken("executable", |domain| *domain.entry(FIXMAP + 4096, 1) &= !(NX | RW));
-    assert!(matches!(&fixmap[..], [Finding::Executable { region: Region::Fixmap, .. }]));
+    assert!(matches!(&fixmap[..], [Finding::Executable { region: WalkedRegion::Fixmap, .. }]));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_writable_alias_of_code_is_counted_or_refused() {
     assert!(counted.is_clean(), "{counted}");
     assert_eq!(counted.summary.writable_aliases, 1);
 
-    let strict = Expected { aliases: Aliases::Refuse, ..expected() };
+    let strict = ExpectedTables { aliases: Aliases::Refuse, ..expected() };
     let refused = report_with(&domain, &domain_kernel(), &strict, None);
     let found = only(&refused, "writable-alias");
     let [Finding::WritableAlias { code, .. }] = &found[..] else { panic!("{found:?}") };
@@ -80,20 +80,20 @@ fn a_wrong_direct_map_page_is_found() {
 #[test]
 fn mappings_outside_the_regions_are_found() {
     let places = [
-        (0, Region::PageZero),
-        (0x1000, Region::Elsewhere),
-        (direct(PFN_END), Region::BesideDirectMap),
-        (DIRECT_MAP + (1 << 39) - 4096, Region::BesideDirectMap),
-        (DIRECT_MAP + (1 << 39), Region::Elsewhere),
-        (LIST + 9 * 4096, Region::Elsewhere),
-        (0xffff_ffff_8000_0000, Region::BelowImage),
-        (IMAGE - 4096, Region::BelowImage),
-        (IMAGE_END, Region::BehindImage),
-        (MODULES - 4096, Region::BehindImage),
-        (MODULE_END, Region::BehindModules),
-        (FIXMAP - 4096, Region::BehindModules),
-        (FIXMAP + 0x20_0000, Region::Elsewhere),
-        (0xffff_ffff_ffff_f000, Region::Elsewhere),
+        (0, WalkedRegion::PageZero),
+        (0x1000, WalkedRegion::Elsewhere),
+        (direct(PFN_END), WalkedRegion::BesideDirectMap),
+        (DIRECT_MAP + (1 << 39) - 4096, WalkedRegion::BesideDirectMap),
+        (DIRECT_MAP + (1 << 39), WalkedRegion::Elsewhere),
+        (LIST + 9 * 4096, WalkedRegion::Elsewhere),
+        (0xffff_ffff_8000_0000, WalkedRegion::BelowImage),
+        (IMAGE - 4096, WalkedRegion::BelowImage),
+        (IMAGE_END, WalkedRegion::BehindImage),
+        (MODULES - 4096, WalkedRegion::BehindImage),
+        (MODULE_END, WalkedRegion::BehindModules),
+        (FIXMAP - 4096, WalkedRegion::BehindModules),
+        (FIXMAP + 0x20_0000, WalkedRegion::Elsewhere),
+        (0xffff_ffff_ffff_f000, WalkedRegion::Elsewhere),
     ];
     for (va, expected_region) in places {
         let found = broken("unexpected", |domain| domain.map(va, domain.plain, NX | RW));
@@ -107,10 +107,10 @@ fn an_allowed_range_is_no_finding() {
     let mut domain = sound();
     domain.map(0x1000, domain.plain, NX | RW);
     let at = VirtAddr::new_truncate;
-    let wide = Expected { allowed: vec![at(0x1000)..at(0x2000)], ..expected() };
+    let wide = ExpectedTables { allowed: vec![at(0x1000)..at(0x2000)], ..expected() };
     let report = report_with(&domain, &domain_kernel(), &wide, None);
     assert!(report.is_clean(), "{report}");
-    assert_eq!(report.summary.regions[&Region::Allowed], 1);
+    assert_eq!(report.summary.regions[&WalkedRegion::Allowed], 1);
 }
 
 #[test]
@@ -118,5 +118,5 @@ fn a_foreign_frame_outside_the_fixmap_is_found() {
     let found = broken("foreign-frame", |domain| {
         *domain.entry(MODULES + 4096, 1) = FOREIGN << 12 | NX | RW | P;
     });
-    assert!(matches!(&found[..], [Finding::ForeignFrame { region: Region::Modules, .. }]));
+    assert!(matches!(&found[..], [Finding::ForeignFrame { region: WalkedRegion::Modules, .. }]));
 }

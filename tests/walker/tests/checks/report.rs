@@ -1,6 +1,6 @@
 //! The report, and what `xen-mfndump` lists beside it.
 
-use core_walk::{Finding, Level, PageType, Region};
+use core_walk::{DumpedType, Finding, Level, WalkedRegion};
 
 use crate::domain::{FIXMAP, LOW_PAGES, MAX_PFN, direct, domain_kernel};
 use crate::{expected, only, report, report_with, sound};
@@ -15,10 +15,10 @@ fn a_sound_domain_passes() {
     assert_eq!(summary.max_pfn, MAX_PFN);
     assert_eq!(summary.tables.iter().sum::<u64>(), domain.tables.len() as u64);
     assert_eq!(summary.tables[3], 1);
-    assert_eq!(summary.regions[&Region::DirectMap], LOW_PAGES + 8);
-    assert_eq!(summary.regions[&Region::Image], 6);
-    assert_eq!(summary.regions[&Region::Modules], 2);
-    assert_eq!(summary.regions[&Region::P2mList], 9);
+    assert_eq!(summary.regions[&WalkedRegion::DirectMap], LOW_PAGES + 8);
+    assert_eq!(summary.regions[&WalkedRegion::Image], 6);
+    assert_eq!(summary.regions[&WalkedRegion::Modules], 2);
+    assert_eq!(summary.regions[&WalkedRegion::P2mList], 9);
     assert_eq!(summary.mappings, LOW_PAGES + 8 + 6 + 2 + 9 + 1);
     assert_eq!((summary.executable, summary.guards, summary.writable_aliases), (3, 1, 0));
     assert_eq!((summary.foreign, summary.foreign_leaves.len()), (1, 1));
@@ -41,7 +41,7 @@ fn a_listing_that_disagrees_is_found() {
 
     // A page Xen does not give the domain, a boot table never given back, and a table Xen does not know.
     for (kind, expected) in
-        [("0xf) invalid", PageType::NotUsable(15)), ("0x9) pinned L1", PageType::Table(Level::L1))]
+        [("0xf) invalid", DumpedType::NotUsable(15)), ("0x9) pinned L1", DumpedType::Table(Level::L1))]
     {
         let changed = listing.replace(&format!("{mfn}(type 0x0)"), &format!("{mfn}(type {kind}"));
         let found = only(&against(changed), "mfndump-type");

@@ -5,7 +5,7 @@ use alloc::format;
 use start_info::Screen;
 use xen_guest::{
     Fact, Guest, Value,
-    firmware::{EfiFacts, Guid, Name, Rsdp, Tables},
+    firmware::{AcpiTables, EfiFacts, Guid, Rsdp, VariableName},
 };
 
 use crate::failed::Failed;
@@ -49,7 +49,7 @@ fn report_screen(guest: &Guest, screen: &Screen) {
     }
 }
 
-fn efi(guest: &mut Guest) -> Result<Option<EfiFacts>, xen_guest::firmware::Error> {
+fn efi(guest: &mut Guest) -> Result<Option<EfiFacts>, xen_guest::firmware::FirmwareError> {
     let Some(facts) = guest.efi_facts()? else {
         log::info!("no EFI");
         report(guest, "efi", &[("present", Value::Flag(false))]);
@@ -73,7 +73,7 @@ fn efi(guest: &mut Guest) -> Result<Option<EfiFacts>, xen_guest::firmware::Error
         None => log::info!("no EFI time"),
     }
     let name = "BootOrder";
-    match guest.efi_variable(&Name::new(name)?, Guid::GLOBAL_VARIABLE)? {
+    match guest.efi_variable(&VariableName::new(name)?, Guid::GLOBAL_VARIABLE)? {
         Some(variable) => {
             log::info!("EFI variable {name}: {variable}");
             let len = Value::Number(variable.bytes.len() as u64);
@@ -104,7 +104,7 @@ fn acpi(guest: &mut Guest, efi: Option<&EfiFacts>) -> Result<(), Failed> {
     tables.wrong().map_or(Ok(()), |table| Err(Failed::because("ACPI", &format!("{table}"))))
 }
 
-fn report_acpi(guest: &Guest, rsdp: &Rsdp, tables: &Tables) {
+fn report_acpi(guest: &Guest, rsdp: &Rsdp, tables: &AcpiTables) {
     let (at, by) = (Value::Hex(rsdp.at.get()), Value::Source(&rsdp.found));
     report(guest, "rsdp", &[("at", at), ("found", by)]);
     for table in tables.as_slice() {

@@ -70,7 +70,7 @@ fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
 
 /// Returns how large the heap is to be. That depends on the guest's memory, and not on how much of it happens to be mapped:
 /// more is mapped until the answer cannot change.
-fn heap_pages(guest: &mut Guest) -> Result<PageCount, mmu::Error> {
+fn heap_pages(guest: &mut Guest) -> Result<PageCount, mmu::MmuError> {
     while guest.free() / 4 < HEAP.get() && guest.grow()? {}
     Ok(HEAP.min(PageCount::clamped(guest.free() / 4)))
 }

@@ -162,7 +162,7 @@ impl Demo<'_> {
         let (modules, end_at) = (Value::Number(count), Value::Hex(end.as_u64()));
         let fields = [("modules", modules), ("end", end_at), ("error", Value::Source(&full))];
         self.report(&Fact::new("fill", &fields));
-        if !matches!(full, LoadError::Mmu(mmu::Error::WindowFull { .. })) || end != FIXMAP {
+        if !matches!(full, LoadError::Mmu(mmu::MmuError::WindowFull { .. })) || end != FIXMAP {
             return Err(Failed::because("fill", &format!("{count} modules up to {end:#x}, then {full}")));
         }
         self.unload_all()?;
@@ -190,9 +190,9 @@ fn of_module(name: &str, error: &LoadError) -> Failed {
     Failed::by(&format!("module {name}"), error)
 }
 
-fn no_module(error: &module::Error) -> Failed {
+fn no_module(error: &module::ModuleError) -> Failed {
     match error {
-        module::Error::OfModule { module, cause } => Failed::by(&format!("module {module}"), cause),
+        module::ModuleError::OfModule { module, cause } => Failed::by(&format!("module {module}"), cause),
         error => Failed::by("modules", error),
     }
 }

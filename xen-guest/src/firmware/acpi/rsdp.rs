@@ -14,7 +14,7 @@ use start_info::Maddr;
 
 use crate::firmware::{
     efi::{config_table, facts::EfiFacts},
-    error::Error,
+    error::FirmwareError,
     memory::{MachineMemory, added, array, int, long, pieces, sum},
 };
 
@@ -23,7 +23,7 @@ const SIGNATURE: &[u8; 8] = b"RSD PTR ";
 const FIRST: usize = 20;
 const WHOLE: usize = 36;
 /// The longest root pointer that is believed.
-const LONGEST: u32 = 4096;
+const MAX_LEN: u32 = 4096;
 
 /// Where the BIOS keeps the segment of its extended data area, and the addresses at which there can be one.
 const EBDA_SEGMENT: u64 = 0x40e;
@@ -66,7 +66,7 @@ pub struct Rsdp {
 pub(crate) fn find_rsdp<M: MachineMemory>(
     memory: &mut M,
     efi: Option<&EfiFacts>,
-) -> Result<Option<Rsdp>, Error> {
+) -> Result<Option<Rsdp>, FirmwareError> {
     match efi {
         Some(facts) => match config_table::acpi(memory, facts)? {
             Some(at) => Rsdp::read(memory, at, Found::Efi).map(Some),
@@ -76,7 +76,7 @@ pub(crate) fn find_rsdp<M: MachineMemory>(
     }
 }
 
-fn scan<M: MachineMemory>(memory: &mut M) -> Result<Option<Rsdp>, Error> {
+fn scan<M: MachineMemory>(memory: &mut M) -> Result<Option<Rsdp>, FirmwareError> {
     let segment = u16::from_le_bytes(array(memory, "the EBDA's segment", EBDA_SEGMENT)?);
     let ebda = u64::from(segment) << 4;
     let mut areas = [Some(BIOS), None];
@@ -105,12 +105,13 @@ fn scan<M: MachineMemory>(memory: &mut M) -> Result<Option<Rsdp>, Error> {
 }
 
 impl Rsdp {
-    fn read<M: MachineMemory>(memory: &mut M, at: u64, found: Found) -> Result<Self, Error> {
+    fn read<M: MachineMemory>(memory: &mut M, at: u64, found: Found) -> Result<Self, FirmwareError> {
         let first: [u8; FIRST] = array(memory, WHAT, at)?;
-        let place = Maddr::try_new(at).map_err(|_| Error::Address { what: WHAT, at, bytes: FIRST as u64 })?;
+        let place =
+            Maddr::try_new(at).map_err(|_| FirmwareError::Address { what: WHAT, at, bytes: FIRST as u64 })?;
         if !first.starts_with(SIGNATURE) {
             let [a, b, c, d, e, f, g, h, ..] = first;
-            return Err(Error::RsdpSignature { at, found: [a, b, c, d, e, f, g, h] });
+            return Err(FirmwareError::RsdpSignature { at, found: [a, b, c, d, e, f, g, h] });
         }
         check(at, FIRST as u32, added(0, &first))?;
         let [.., revision, _, _, _, _] = first;
@@ -121,8 +122,8 @@ impl Rsdp {
         }
         let whole: [u8; WHOLE] = array(memory, WHAT, at)?;
         let length = int(&whole, 20);
-        if !(WHOLE as u32..=LONGEST).contains(&length) {
-            return Err(Error::RsdpLength { at, found: length, least: WHOLE as u32, most: LONGEST });
+        if !(WHOLE as u32..=MAX_LEN).contains(&length) {
+            return Err(FirmwareError::RsdpLength { at, found: length, least: WHOLE as u32, most: MAX_LEN });
         }
         check(at, length, sum(memory, WHAT, at, u64::from(length))?)?;
         let xsdt = long(&whole, 24);
@@ -130,8 +131,8 @@ impl Rsdp {
     }
 }
 
-fn check(at: u64, bytes: u32, sum: u8) -> Result<(), Error> {
-    if sum == 0 { Ok(()) } else { Err(Error::RsdpChecksum { at, bytes, sum }) }
+fn check(at: u64, bytes: u32, sum: u8) -> Result<(), FirmwareError> {
+    if sum == 0 { Ok(()) } else { Err(FirmwareError::RsdpChecksum { at, bytes, sum }) }
 }
 
 impl fmt::Display for Found {

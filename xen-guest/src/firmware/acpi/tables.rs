@@ -4,8 +4,8 @@
 //! (ACPI 6.5, 5.2.6 to 5.2.10). Contents are not interpreted.
 //!
 //! *What must hold*: a table is read in pieces of a page and kept nowhere, and once, however often it is named. Nothing is followed out of
-//! a table that does not add up. At most [`Tables::MOST`] tables of at most [`LONGEST`] bytes each, and [`LONGEST_IN_ALL`] together, are
-//! looked at, and [`MOST_ENTRIES`] entries of the root table: each page that is read is some hypercalls.
+//! a table that does not add up. At most [`AcpiTables::MAX`] tables of at most [`MAX_LEN`] bytes each, and [`MAX_TOTAL_LEN`] together, are
+//! looked at, and [`MAX_ENTRIES`] entries of the root table: each page that is read is some hypercalls.
 //!
 //! *What is not prevented*: reading a device's registers, if a table with a right checksum names their address. The layer reads, and writes
 //! nothing.
@@ -17,20 +17,20 @@ use start_info::Maddr;
 
 use crate::firmware::{
     acpi::{rsdp::Rsdp, signature::Signature},
-    error::Error,
+    error::FirmwareError,
     memory::{MachineMemory, array, chunk, int, long, pieces, read, sum},
 };
 
 /// The longest table that is added up: 16 MiB. The longest known ones, of large servers, have some hundred KiB.
-const LONGEST: u32 = 16 << 20;
+const MAX_LEN: u32 = 16 << 20;
 /// The bytes of all tables that are added up: 32 MiB. A large server has some MiB.
-const LONGEST_IN_ALL: u32 = 32 << 20;
+const MAX_TOTAL_LEN: u32 = 32 << 20;
 /// The entries of a root table that are looked at, empty ones and repeated ones too. A large server has some hundred.
-const MOST_ENTRIES: u32 = 1024;
+const MAX_ENTRIES: u32 = 1024;
 /// Bytes of the header that every table but the FACS has.
 const HEADER: u32 = 36;
 /// The least bytes of a FACS.
-const FACS_LEAST: u32 = 64;
+const FACS_MIN_LEN: u32 = 64;
 /// Bytes of the FADT up to and with `X_DSDT`, and where its fields are.
 const FADT_BYTES: usize = 148;
 const FIRMWARE_CTRL: usize = 36;
@@ -63,7 +63,7 @@ pub enum Checksum {
 
 /// A table that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Table {
+pub struct AcpiTable {
     /// Its name.
     pub signature: Signature,
     /// Its first byte.
@@ -76,21 +76,21 @@ pub struct Table {
 
 /// The tables of a host, the root table first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tables(ArrayVec<Table, { Tables::MOST }>);
+pub struct AcpiTables(ArrayVec<AcpiTable, { AcpiTables::MAX }>);
 
-impl Tables {
+impl AcpiTables {
     /// How many tables are looked at.
-    pub(crate) const MOST: usize = 128;
+    pub(crate) const MAX: usize = 128;
 
     /// Returns the tables.
     #[must_use]
-    pub fn as_slice(&self) -> &[Table] {
+    pub fn as_slice(&self) -> &[AcpiTable] {
         &self.0
     }
 
     /// Returns the first table with a wrong checksum that is not Xen's doing.
     #[must_use]
-    pub fn wrong(&self) -> Option<&Table> {
+    pub fn wrong(&self) -> Option<&AcpiTable> {
         self.0.iter().find(|table| matches!(table.checksum, Checksum::Wrong(_)))
     }
 
@@ -100,24 +100,24 @@ impl Tables {
         memory: &mut M,
         expected: Option<Signature>,
         at: u64,
-    ) -> Result<Option<Table>, Error> {
-        if let Some(Table { signature: found, .. }) = self.0.iter().find(|table| table.at.get() == at) {
+    ) -> Result<Option<AcpiTable>, FirmwareError> {
+        if let Some(AcpiTable { signature: found, .. }) = self.0.iter().find(|table| table.at.get() == at) {
             return match expected.filter(|expected| expected != found) {
-                Some(expected) => Err(Error::TableName { at, found: *found, expected }),
+                Some(expected) => Err(FirmwareError::TableName { at, found: *found, expected }),
                 None => Ok(None),
             };
         }
         if self.0.is_full() {
-            return Err(Error::TooManyTables { limit: Self::MOST });
+            return Err(FirmwareError::TooManyTables { limit: Self::MAX });
         }
-        let head = Head::read(memory, expected, at, LONGEST)?;
+        let head = Head::read(memory, expected, at, MAX_LEN)?;
         let before: u64 = self.0.iter().map(|table| u64::from(table.len)).sum();
-        if before + u64::from(head.len) > u64::from(LONGEST_IN_ALL) {
+        if before + u64::from(head.len) > u64::from(MAX_TOTAL_LEN) {
             let Head { signature, len: found, .. } = head;
-            return Err(Error::TotalLength { signature, at, found, most: LONGEST_IN_ALL });
+            return Err(FirmwareError::TotalLength { signature, at, found, most: MAX_TOTAL_LEN });
         }
         let table = head.add_up(memory)?;
-        self.0.try_push(table).map_err(|_| Error::TooManyTables { limit: Self::MOST })?;
+        self.0.try_push(table).map_err(|_| FirmwareError::TooManyTables { limit: Self::MAX })?;
         Ok(Some(table))
     }
 }
@@ -126,20 +126,20 @@ impl Tables {
 ///
 /// # Errors
 /// A table cannot be read, has an impossible length, or is not the one it should be; or there are too many, or too many bytes of them.
-pub(crate) fn tables<M: MachineMemory>(memory: &mut M, rsdp: &Rsdp) -> Result<Tables, Error> {
-    let mut tables = Tables::default();
+pub(crate) fn tables<M: MachineMemory>(memory: &mut M, rsdp: &Rsdp) -> Result<AcpiTables, FirmwareError> {
+    let mut tables = AcpiTables::default();
     let (name, at, entry) = match rsdp.xsdt {
         Some(xsdt) => (XSDT_NAME, xsdt, 8),
         None => (RSDT_NAME, u64::from(rsdp.rsdt), 4),
     };
-    let root = Head::read(memory, Some(name), at, HEADER + MOST_ENTRIES * entry)?.add_up(memory)?;
-    tables.0.try_push(root).map_err(|_| Error::TooManyTables { limit: Tables::MOST })?;
+    let root = Head::read(memory, Some(name), at, HEADER + MAX_ENTRIES * entry)?.add_up(memory)?;
+    tables.0.try_push(root).map_err(|_| FirmwareError::TooManyTables { limit: AcpiTables::MAX })?;
     if root.checksum != Checksum::Right {
         return Ok(tables);
     }
     let bytes = root.len - HEADER;
     if !bytes.is_multiple_of(entry) {
-        return Err(Error::RootEntries { signature: name, at, bytes, entry });
+        return Err(FirmwareError::RootEntries { signature: name, at, bytes, entry });
     }
     let mut fadt = None;
     for address in entries(memory, at + u64::from(HEADER), bytes, entry)? {
@@ -160,7 +160,7 @@ fn entries<M: MachineMemory>(
     at: u64,
     bytes: u32,
     entry: u32,
-) -> Result<ArrayVec<u64, { Tables::MOST }>, Error> {
+) -> Result<ArrayVec<u64, { AcpiTables::MAX }>, FirmwareError> {
     let mut addresses = ArrayVec::new();
     let (mut address, mut read) = (0_u64, 0);
     let _all: Option<()> =
@@ -171,7 +171,7 @@ fn entries<M: MachineMemory>(
                 read += 1;
                 if read == entry {
                     if address != 0 && !addresses.contains(&address) {
-                        let too_many = |_| Error::TooManyTables { limit: Tables::MOST };
+                        let too_many = |_| FirmwareError::TooManyTables { limit: AcpiTables::MAX };
                         addresses.try_push(address).map_err(too_many)?;
                     }
                     (address, read) = (0, 0);
@@ -184,7 +184,11 @@ fn entries<M: MachineMemory>(
 
 /// Adds what only the FADT leads to. A field of 64 bits goes before its twin of 32, unless it is zero or behind the table's end; where
 /// both are zero there is no such table.
-fn behind_fadt<M: MachineMemory>(memory: &mut M, fadt: &Table, tables: &mut Tables) -> Result<(), Error> {
+fn behind_fadt<M: MachineMemory>(
+    memory: &mut M,
+    fadt: &AcpiTable,
+    tables: &mut AcpiTables,
+) -> Result<(), FirmwareError> {
     let mut bytes = [0; FADT_BYTES];
     let len = (fadt.len as usize).min(FADT_BYTES);
     let (present, _absent) = bytes.split_at_mut(len);
@@ -217,24 +221,24 @@ impl Head {
         expected: Option<Signature>,
         at: u64,
         most: u32,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, FirmwareError> {
         if let Some(expected) = expected {
             let found = Signature(array(memory, "a table's name", at)?);
             if found != expected {
-                return Err(Error::TableName { at, found, expected });
+                return Err(FirmwareError::TableName { at, found, expected });
             }
         }
         let head: [u8; 8] = array(memory, WHAT, at)?;
-        let place = Maddr::try_new(at).map_err(|_| Error::Address { what: WHAT, at, bytes: 8 })?;
+        let place = Maddr::try_new(at).map_err(|_| FirmwareError::Address { what: WHAT, at, bytes: 8 })?;
         let (signature, len) = (Signature(chunk(&head, 0)), int(&head, 4));
-        let least = if signature == FACS_NAME { FACS_LEAST } else { HEADER };
+        let least = if signature == FACS_NAME { FACS_MIN_LEN } else { HEADER };
         if !(least..=most).contains(&len) {
-            return Err(Error::TableLength { signature, at, found: len, least, most });
+            return Err(FirmwareError::TableLength { signature, at, found: len, least, most });
         }
         Ok(Self { signature, at: place, len })
     }
 
-    fn add_up<M: MachineMemory>(self, memory: &mut M) -> Result<Table, Error> {
+    fn add_up<M: MachineMemory>(self, memory: &mut M) -> Result<AcpiTable, FirmwareError> {
         let Self { signature, at, len } = self;
         let checksum = match signature {
             FACS_NAME => Checksum::Without,
@@ -246,12 +250,12 @@ impl Head {
                 sum => Checksum::Wrong(sum),
             },
         };
-        Ok(Table { signature, at, len, checksum })
+        Ok(AcpiTable { signature, at, len, checksum })
     }
 }
 
 /// Tells whether a BGRT has the marks that Xen leaves: no image, and the word that it is not valid.
-fn is_invalidated<M: MachineMemory>(memory: &mut M, at: u64, len: u32) -> Result<bool, Error> {
+fn is_invalidated<M: MachineMemory>(memory: &mut M, at: u64, len: u32) -> Result<bool, FirmwareError> {
     if len < HEADER + BGRT_BYTES {
         return Ok(false);
     }
@@ -261,10 +265,10 @@ fn is_invalidated<M: MachineMemory>(memory: &mut M, at: u64, len: u32) -> Result
 }
 
 /// How many there are, and which do not add up.
-impl fmt::Display for Tables {
+impl fmt::Display for AcpiTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} tables, ", self.0.len())?;
-        if let Some(Table { signature, .. }) = self.wrong() {
+        if let Some(AcpiTable { signature, .. }) = self.wrong() {
             return write!(f, "{signature}'s checksum wrong");
         }
         f.write_str("all checksums right")?;
@@ -275,7 +279,7 @@ impl fmt::Display for Tables {
     }
 }
 
-impl fmt::Display for Table {
+impl fmt::Display for AcpiTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { signature, at, len, checksum } = self;
         write!(f, "{signature} at {at}, {len:#x} bytes, ")?;

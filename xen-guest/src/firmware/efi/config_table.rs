@@ -4,12 +4,12 @@
 
 use crate::firmware::{
     efi::{facts::EfiFacts, guid::Guid},
-    error::Error,
+    error::FirmwareError,
     memory::{MachineMemory, array, chunk, long},
 };
 
 /// How many entries are looked at; firmware has some dozens.
-const MOST: u32 = 1024;
+const MAX_TABLES: u32 = 1024;
 /// Bytes of an entry.
 const ENTRY: u64 = 24;
 
@@ -17,9 +17,9 @@ const ENTRY: u64 = 24;
 pub(in crate::firmware) fn acpi<M: MachineMemory>(
     memory: &mut M,
     facts: &EfiFacts,
-) -> Result<Option<u64>, Error> {
-    if facts.tables > MOST {
-        return Err(Error::ConfigurationTables { found: facts.tables, limit: MOST });
+) -> Result<Option<u64>, FirmwareError> {
+    if facts.tables > MAX_TABLES {
+        return Err(FirmwareError::ConfigurationTables { found: facts.tables, limit: MAX_TABLES });
     }
     let mut first = None;
     for index in 0..u64::from(facts.tables) {

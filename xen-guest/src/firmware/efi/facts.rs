@@ -14,8 +14,8 @@ use mmu::Errno;
 use start_info::Maddr;
 
 use crate::firmware::{
-    efi::{guid::Guid, status::Status, time::Time, variable::Name},
-    error::{Call, Error},
+    efi::{guid::Guid, status::Status, time::Time, variable::VariableName},
+    error::{FirmwareError, PlatformCall},
 };
 
 /// Characters of the vendor's name that are asked for.
@@ -23,7 +23,7 @@ const VENDOR_UNITS: usize = 64;
 
 /// What a runtime service answered: its status, and a value that means something if that is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer<T> {
+pub struct EfiAnswer<T> {
     /// What the service says of itself.
     pub status: Status,
     /// What it gave.
@@ -60,7 +60,7 @@ pub trait EfiCalls {
     ///
     /// # Errors
     /// Xen's; EOPNOTSUPP where it does not use the runtime services.
-    fn efi_get_time(&mut self) -> Result<Answer<[u8; 16]>, Errno>;
+    fn efi_get_time(&mut self) -> Result<EfiAnswer<[u8; 16]>, Errno>;
 
     /// Fills in a variable, and returns its attributes and its bytes.
     ///
@@ -68,10 +68,10 @@ pub trait EfiCalls {
     /// Xen's; EOPNOTSUPP where it does not use the runtime services.
     fn efi_get_variable(
         &mut self,
-        name: &Name,
+        name: &VariableName,
         owner: Guid,
         bytes: &mut [u8],
-    ) -> Result<Answer<(u32, u64)>, Errno>;
+    ) -> Result<EfiAnswer<(u32, u64)>, Errno>;
 }
 
 /// A version as EFI writes it: major in the upper half, tens of minor and one of patch in the lower.
@@ -105,20 +105,21 @@ pub struct EfiFacts {
 /// Asks Xen for what it knows of EFI; `None` when it was not started from EFI.
 ///
 /// # Errors
-/// [`Error::Refused`] when Xen refuses, as it does to a domain other than dom0; [`Error::Address`] for a configuration table nowhere.
-pub(crate) fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, Error> {
+/// [`FirmwareError::Refused`] when Xen refuses, as it does to a domain other than dom0; [`FirmwareError::Address`] for a configuration table nowhere.
+pub(crate) fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, FirmwareError> {
     let version = match efi.efi_version() {
         Ok(version) => Version(version),
         Err(Errno::ENOSYS) => return Ok(None),
-        Err(errno) => return Err(Error::Refused { call: Call::Version, errno }),
+        Err(errno) => return Err(FirmwareError::Refused { call: PlatformCall::Version, errno }),
     };
-    let runtime = optional(Call::RuntimeVersion, efi.efi_runtime_version())?.map(Version);
+    let runtime = optional(PlatformCall::RuntimeVersion, efi.efi_runtime_version())?.map(Version);
     let mut name = [0; VENDOR_UNITS];
-    let revision = optional(Call::Vendor, efi.efi_vendor(&mut name))?;
+    let revision = optional(PlatformCall::Vendor, efi.efi_vendor(&mut name))?;
     let vendor = revision.map(|revision| Vendor { name: text(&name), revision });
-    let (at, tables) =
-        efi.efi_configuration().map_err(|errno| Error::Refused { call: Call::Configuration, errno })?;
-    let configuration = Maddr::try_new(at).map_err(|_| Error::Address {
+    let (at, tables) = efi
+        .efi_configuration()
+        .map_err(|errno| FirmwareError::Refused { call: PlatformCall::Configuration, errno })?;
+    let configuration = Maddr::try_new(at).map_err(|_| FirmwareError::Address {
         what: "EFI's configuration table",
         at,
         bytes: 24 * u64::from(tables),
@@ -129,22 +130,25 @@ pub(crate) fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, Er
 /// Asks EFI for the time; `None` where it has no clock, or Xen does not use its runtime services.
 ///
 /// # Errors
-/// [`Error::Refused`] and [`Error::Status`] when Xen or EFI refuses, [`Error::Time`] for a time that is none.
-pub(crate) fn efi_time<E: EfiCalls>(efi: &mut E) -> Result<Option<Time>, Error> {
-    let Some(answer) = optional(Call::GetTime, efi.efi_get_time())? else { return Ok(None) };
+/// [`FirmwareError::Refused`] and [`FirmwareError::Status`] when Xen or EFI refuses, [`FirmwareError::Time`] for a time that is none.
+pub(crate) fn efi_time<E: EfiCalls>(efi: &mut E) -> Result<Option<Time>, FirmwareError> {
+    let Some(answer) = optional(PlatformCall::GetTime, efi.efi_get_time())? else { return Ok(None) };
     match answer.status {
         Status::SUCCESS => Time::parse(&answer.value).map(Some),
         Status::UNSUPPORTED => Ok(None),
-        status => Err(Error::Status { call: Call::GetTime, status }),
+        status => Err(FirmwareError::Status { call: PlatformCall::GetTime, status }),
     }
 }
 
 /// Takes "this host has no such thing" for an answer.
-pub(in crate::firmware) fn optional<T>(call: Call, result: Result<T, Errno>) -> Result<Option<T>, Error> {
+pub(in crate::firmware) fn optional<T>(
+    call: PlatformCall,
+    result: Result<T, Errno>,
+) -> Result<Option<T>, FirmwareError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Errno::ENOSYS | Errno::EOPNOTSUPP) => Ok(None),
-        Err(errno) => Err(Error::Refused { call, errno }),
+        Err(errno) => Err(FirmwareError::Refused { call, errno }),
     }
 }
 

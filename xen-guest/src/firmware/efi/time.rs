@@ -7,7 +7,7 @@
 use core::fmt;
 
 use crate::firmware::{
-    error::Error,
+    error::FirmwareError,
     memory::{int, short},
 };
 
@@ -41,15 +41,15 @@ impl Time {
     /// Reads the 16 bytes of an `EFI_TIME`, which are those of `struct xenpf_efi_time` (platform.h).
     ///
     /// # Errors
-    /// [`Error::Time`] when there is no such date or time.
-    pub(crate) fn parse(bytes: &[u8; 16]) -> Result<Self, Error> {
+    /// [`FirmwareError::Time`] when there is no such date or time.
+    pub(crate) fn parse(bytes: &[u8; 16]) -> Result<Self, FirmwareError> {
         let [_, _, month, day, hour, minute, second, _, _, _, _, _, _, _, daylight, _] = *bytes;
         let (year, nanosecond) = (short(bytes, 0), int(bytes, 8));
         let zone = short(bytes, 12).cast_signed();
         let date = (1900..=9999).contains(&year) && (1..=days(year, month)).contains(&day);
         let time = hour < 24 && minute < 60 && second < 60 && nanosecond < 1_000_000_000;
         if !date || !time || !((-1440..=1440).contains(&zone) || zone == NO_ZONE) {
-            return Err(Error::Time {
+            return Err(FirmwareError::Time {
                 date: (year, month, day),
                 time: (hour, minute, second),
                 nanosecond,

@@ -1,6 +1,6 @@
 //! EFI's variables.
 //!
-//! *What must hold*: a [`Name`] ends with its only NUL: Xen reads up to it.
+//! *What must hold*: a [`VariableName`] ends with its only NUL: Xen reads up to it.
 
 use core::fmt;
 
@@ -12,25 +12,25 @@ use crate::firmware::{
         guid::Guid,
         status::Status,
     },
-    error::{Call, Error},
+    error::{FirmwareError, PlatformCall},
 };
 
 /// Characters of a name, its NUL included.
 const NAME_UNITS: usize = 64;
 /// The longest variable that is read.
-const MOST_BYTES: usize = 1024;
+const MAX_BYTES: usize = 1024;
 
 /// A variable's name in EFI's characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name(ArrayVec<u16, NAME_UNITS>);
+pub struct VariableName(ArrayVec<u16, NAME_UNITS>);
 
-impl Name {
+impl VariableName {
     /// Makes a name.
     ///
     /// # Errors
-    /// [`Error::Name`] when it is longer than 63 characters, or has a NUL.
-    pub fn new(name: &str) -> Result<Self, Error> {
-        let refused = || Error::Name { units: name.encode_utf16().count(), limit: NAME_UNITS - 1 };
+    /// [`FirmwareError::VariableName`] when it is longer than 63 characters, or has a NUL.
+    pub fn new(name: &str) -> Result<Self, FirmwareError> {
+        let refused = || FirmwareError::Name { units: name.encode_utf16().count(), limit: NAME_UNITS - 1 };
         let mut units = ArrayVec::new();
         for unit in name.encode_utf16() {
             if unit == 0 {
@@ -50,7 +50,7 @@ impl Name {
 }
 
 /// What a variable holds.
-pub type VariableBytes = ArrayVec<u8, MOST_BYTES>;
+pub type VariableBytes = ArrayVec<u8, MAX_BYTES>;
 
 /// A variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,15 +64,15 @@ pub struct Variable {
 /// Asks EFI for a variable of at most 1024 bytes; `None` when there is no such variable, or Xen does not use the runtime services.
 ///
 /// # Errors
-/// [`Error::Refused`] and [`Error::Status`] when Xen or EFI refuses, [`Error::VariableSize`] when the answer is longer than was
+/// [`FirmwareError::Refused`] and [`FirmwareError::Status`] when Xen or EFI refuses, [`FirmwareError::VariableSize`] when the answer is longer than was
 /// asked for.
 pub(crate) fn efi_variable<E: EfiCalls>(
     efi: &mut E,
-    name: &Name,
+    name: &VariableName,
     owner: Guid,
-) -> Result<Option<Variable>, Error> {
-    let mut buffer = [0; MOST_BYTES];
-    let call = Call::GetVariable;
+) -> Result<Option<Variable>, FirmwareError> {
+    let mut buffer = [0; MAX_BYTES];
+    let call = PlatformCall::GetVariable;
     let Some(answer) = optional(call, efi.efi_get_variable(name, owner, &mut buffer))? else {
         return Ok(None);
     };
@@ -80,11 +80,11 @@ pub(crate) fn efi_variable<E: EfiCalls>(
     match answer.status {
         Status::SUCCESS => {}
         Status::NOT_FOUND | Status::UNSUPPORTED => return Ok(None),
-        status => return Err(Error::Status { call, status }),
+        status => return Err(FirmwareError::Status { call, status }),
     }
     let bytes = usize::try_from(found).ok().and_then(|len| buffer.get(..len));
     let bytes = bytes.and_then(|bytes| VariableBytes::try_from(bytes).ok());
-    let bytes = bytes.ok_or(Error::VariableSize { found, limit: MOST_BYTES })?;
+    let bytes = bytes.ok_or(FirmwareError::VariableSize { found, limit: MAX_BYTES })?;
     Ok(Some(Variable { attributes, bytes }))
 }
 

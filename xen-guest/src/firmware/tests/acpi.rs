@@ -6,7 +6,7 @@ use proptest::prelude::{Strategy, any, prop, prop_assert, proptest};
 use start_info::Maddr;
 
 use crate::firmware::{
-    Checksum, Error, Found, Rsdp, Signature, Table, Tables, tables,
+    AcpiTable, AcpiTables, Checksum, FirmwareError, Found, Rsdp, Signature, tables,
     tests::host::{Memory, table},
 };
 
@@ -53,7 +53,7 @@ fn host() -> Memory {
     memory
 }
 
-fn names(tables: &Tables) -> Vec<std::string::String> {
+fn names(tables: &AcpiTables) -> Vec<std::string::String> {
     tables.as_slice().iter().map(|table| table.signature.to_string()).collect()
 }
 
@@ -61,7 +61,7 @@ fn names(tables: &Tables) -> Vec<std::string::String> {
 fn nothing_lies_across_the_last_address() {
     let mut memory = Memory::default();
     let found = tables(&mut memory, &pointer(0, Some((1 << 52) - 3)));
-    let error = Error::Address { what: "a table's name", at: (1 << 52) - 3, bytes: 4 };
+    let error = FirmwareError::Address { what: "a table's name", at: (1 << 52) - 3, bytes: 4 };
     assert_eq!(found, Err(error));
     assert_eq!(memory.reads, 0);
 }
@@ -71,8 +71,12 @@ fn all_tables_are_found_and_add_up() {
     let found = tables(&mut host(), &pointer(0x1ffe_3200, Some(0x1ffe_3100))).unwrap();
     assert_eq!(names(&found), ["XSDT", "FACP", "APIC", "DSDT", "FACS"]);
     assert_eq!(found.wrong(), None);
-    let dsdt =
-        Table { signature: Signature(*b"DSDT"), at: at(0x1ffe_0040), len: 8036, checksum: Checksum::Right };
+    let dsdt = AcpiTable {
+        signature: Signature(*b"DSDT"),
+        at: at(0x1ffe_0040),
+        len: 8036,
+        checksum: Checksum::Right,
+    };
     assert_eq!(found.as_slice()[3], dsdt);
     assert_eq!(dsdt.to_string(), "DSDT at 0x1ffe0040, 0x1f64 bytes, checksum right");
     assert_eq!(found.as_slice()[4].to_string(), "FACS at 0x1ffe0000, 0x40 bytes, without a checksum");
@@ -98,7 +102,7 @@ fn a_short_fadt_has_narrow_addresses_only() {
             let (found_name, expected) = (Signature(*b"SSDT"), Signature(*b"DSDT"));
             assert_eq!(
                 found,
-                Err(Error::TableName { at: 0x1ffe_4100, found: found_name, expected }),
+                Err(FirmwareError::TableName { at: 0x1ffe_4100, found: found_name, expected }),
                 "{len}"
             );
         }
@@ -164,7 +168,8 @@ fn lengths_are_bounded() {
         for found in [0, least - 1, most + 1, u32::MAX] {
             let mut memory = host();
             memory.put(place + 4, &found.to_le_bytes());
-            let error = Error::TableLength { signature: Signature(*name), at: place, found, least, most };
+            let error =
+                FirmwareError::TableLength { signature: Signature(*name), at: place, found, least, most };
             assert_eq!(tables(&mut memory, &pointer(0, Some(0x1ffe_3100))), Err(error));
             assert!(memory.bytes < 0x1_0000);
         }
@@ -173,7 +178,7 @@ fn lengths_are_bounded() {
     let mut memory = host();
     memory.put(0x1ffe_2ff0 + 4, &most.to_le_bytes());
     let error = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap_err();
-    assert!(matches!(error, Error::Unreadable { at: 0x1fff_0000, bytes: 4096, .. }), "{error}");
+    assert!(matches!(error, FirmwareError::Unreadable { at: 0x1fff_0000, bytes: 4096, .. }), "{error}");
 }
 
 #[test]
@@ -182,7 +187,7 @@ fn a_root_of_odd_entries_or_too_many_is_refused() {
     let mut memory = Memory::default();
     memory.put(0x1000, &table(b"XSDT", &[0; 12]));
     let signature = Signature(*b"XSDT");
-    let odd = Error::RootEntries { signature, at: 0x1000, bytes: 12, entry: 8 };
+    let odd = FirmwareError::RootEntries { signature, at: 0x1000, bytes: 12, entry: 8 };
     assert_eq!(tables(&mut memory, &root), Err(odd));
 
     for (count, fits) in [(127, true), (128, false)] {
@@ -193,7 +198,7 @@ fn a_root_of_odd_entries_or_too_many_is_refused() {
         let found = tables(&mut memory, &root);
         assert_eq!(found.is_ok(), fits);
         if !fits {
-            assert_eq!(found, Err(Error::TooManyTables { limit: 128 }));
+            assert_eq!(found, Err(FirmwareError::TooManyTables { limit: 128 }));
         }
     }
 }
@@ -218,7 +223,7 @@ fn a_root_of_zeros_or_of_one_table_costs_a_read_for_each_page() {
             memory.put(0x1000, &table(name, &std::vec![0; count * entry]));
             let (signature, found) = (Signature(*name), (36 + count * entry) as u32);
             let most = (36 + 1024 * entry) as u32;
-            let error = Error::TableLength { signature, at: 0x1000, found, least: 36, most };
+            let error = FirmwareError::TableLength { signature, at: 0x1000, found, least: 36, most };
             assert_eq!(tables(&mut memory, &root), Err(error));
             assert!(memory.reads <= 2, "{} reads", memory.reads);
         }
@@ -243,7 +248,10 @@ fn all_tables_together_are_bounded() {
     let mut memory = tables_of(100);
     let error = tables(&mut memory, &root).unwrap_err();
     let signature = Signature(*b"SSDT");
-    assert_eq!(error, Error::TotalLength { signature, at: 0x100_0040, found: 16 << 20, most: 32 << 20 });
+    assert_eq!(
+        error,
+        FirmwareError::TotalLength { signature, at: 0x100_0040, found: 16 << 20, most: 32 << 20 }
+    );
     assert!(memory.reads < 8200, "{} reads", memory.reads);
 }
 
@@ -277,7 +285,7 @@ fn a_root_that_leads_to_itself_ends() {
     memory.put(0x1ffe_2000, &fadt(244, (0, 0x1ffe_0040), (0, 0)));
     let (found, expected) = (Signature(*b"DSDT"), Signature(*b"FACS"));
     let error = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap_err();
-    assert_eq!(error, Error::TableName { at: 0x1ffe_0040, found, expected });
+    assert_eq!(error, FirmwareError::TableName { at: 0x1ffe_0040, found, expected });
 }
 
 #[test]
@@ -301,7 +309,7 @@ proptest! {
         memory.reads = 0;
         let found = tables(&mut memory, &pointer(rsdt, wide.then_some(0x1ffe_3100)));
         match found {
-            Ok(found) => prop_assert!(found.as_slice().len() <= Tables::MOST),
+            Ok(found) => prop_assert!(found.as_slice().len() <= AcpiTables::MAX),
             Err(error) => prop_assert!(!error.to_string().contains('\n')),
         }
         prop_assert!(memory.reads < 0x1000, "{} reads", memory.reads);

@@ -9,8 +9,8 @@ use mmu::Errno;
 use proptest::prelude::{any, prop_assert, proptest};
 
 use crate::firmware::{
-    Answer, Call, Error, Guid, Name, Status, Time, Version, efi_facts, efi_time, efi_variable,
-    tests::host::Efi,
+    EfiAnswer, FirmwareError, Guid, PlatformCall, Status, Time, VariableName, Version, efi_facts, efi_time,
+    efi_variable, tests::host::Efi,
 };
 
 #[test]
@@ -27,7 +27,7 @@ fn facts_are_told_in_one_line() {
 fn no_efi_is_a_value_and_a_refusal_is_none() {
     let without = |version| efi_facts(&mut Efi { version: Err(version), ..Efi::ovmf() });
     assert_eq!(without(Errno::ENOSYS), Ok(None));
-    let refused = Error::Refused { call: Call::Version, errno: Errno::EPERM };
+    let refused = FirmwareError::Refused { call: PlatformCall::Version, errno: Errno::EPERM };
     assert_eq!(without(Errno::EPERM), Err(refused));
     assert_eq!(refused.to_string(), "EFI's version: Xen refused with EPERM (-1)");
 }
@@ -43,19 +43,19 @@ fn what_xen_does_not_use_is_absent() {
         "EFI 2.7 by a vendor without a name, no runtime services, 10 configuration tables at 0x7f9eec98"
     );
     assert_eq!(efi_time(&mut efi), Ok(None));
-    let name = Name::new("BootOrder").unwrap();
+    let name = VariableName::new("BootOrder").unwrap();
     assert_eq!(efi_variable(&mut efi, &name, Guid::GLOBAL_VARIABLE), Ok(None));
 }
 
 #[test]
 fn other_refusals_name_the_question() {
     for (call, efi) in [
-        (Call::RuntimeVersion, Efi { runtime: Err(Errno::EINVAL), ..Efi::ovmf() }),
-        (Call::Vendor, Efi { vendor: Err(Errno::EINVAL), ..Efi::ovmf() }),
-        (Call::Configuration, Efi { configuration: Err(Errno::EINVAL), ..Efi::ovmf() }),
+        (PlatformCall::RuntimeVersion, Efi { runtime: Err(Errno::EINVAL), ..Efi::ovmf() }),
+        (PlatformCall::Vendor, Efi { vendor: Err(Errno::EINVAL), ..Efi::ovmf() }),
+        (PlatformCall::Configuration, Efi { configuration: Err(Errno::EINVAL), ..Efi::ovmf() }),
     ] {
         let mut efi = efi;
-        assert_eq!(efi_facts(&mut efi), Err(Error::Refused { call, errno: Errno::EINVAL }));
+        assert_eq!(efi_facts(&mut efi), Err(FirmwareError::Refused { call, errno: Errno::EINVAL }));
     }
 }
 
@@ -63,7 +63,7 @@ fn other_refusals_name_the_question() {
 fn a_configuration_table_has_an_address() {
     let mut efi = Efi { configuration: Ok((1 << 52, 10)), ..Efi::ovmf() };
     let what = "EFI's configuration table";
-    assert_eq!(efi_facts(&mut efi), Err(Error::Address { what, at: 1 << 52, bytes: 240 }));
+    assert_eq!(efi_facts(&mut efi), Err(FirmwareError::Address { what, at: 1 << 52, bytes: 240 }));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_time_that_does_not_exist_is_refused() {
     for (at, value) in wrong {
         let mut bytes = right;
         bytes[at..at + value.len()].copy_from_slice(value);
-        assert!(matches!(Time::parse(&bytes), Err(Error::Time { .. })), "{at} {value:?}");
+        assert!(matches!(Time::parse(&bytes), Err(FirmwareError::Time { .. })), "{at} {value:?}");
     }
     for (year, leap) in [(1900_u16, false), (2000, true), (2024, true), (2100, false)] {
         let mut bytes = right;
@@ -122,14 +122,14 @@ fn a_time_that_does_not_exist_is_refused() {
         bytes[3] = 29;
         assert_eq!(Time::parse(&bytes).is_ok(), leap, "{year}");
     }
-    let mut efi = Efi { time: Ok(Answer { status: Status(1 << 63 | 7), value: right }), ..Efi::ovmf() };
+    let mut efi = Efi { time: Ok(EfiAnswer { status: Status(1 << 63 | 7), value: right }), ..Efi::ovmf() };
     assert_eq!(efi_time(&mut efi).unwrap_err().to_string(), "EFI's time: EFI refused with EFI_DEVICE_ERROR");
 }
 
 #[test]
 fn a_variable_is_asked_for_by_its_name() {
     let mut efi = Efi::ovmf();
-    let name = Name::new("BootOrder").unwrap();
+    let name = VariableName::new("BootOrder").unwrap();
     let variable = efi_variable(&mut efi, &name, Guid::GLOBAL_VARIABLE).unwrap().unwrap();
     assert_eq!((variable.attributes, &variable.bytes[..]), (7, &[0, 1, 2, 3][..]));
     assert_eq!(variable.to_string(), "4 bytes 00 01 02 03");
@@ -140,19 +140,22 @@ fn a_variable_is_asked_for_by_its_name() {
 #[test]
 fn an_answer_is_judged_by_its_status_and_its_size() {
     let asked = |status, size| {
-        let mut efi = Efi { variable: Ok(Answer { status, value: (7, size) }), ..Efi::ovmf() };
-        efi_variable(&mut efi, &Name::new("X").unwrap(), Guid::GLOBAL_VARIABLE)
+        let mut efi = Efi { variable: Ok(EfiAnswer { status, value: (7, size) }), ..Efi::ovmf() };
+        efi_variable(&mut efi, &VariableName::new("X").unwrap(), Guid::GLOBAL_VARIABLE)
     };
     assert_eq!(asked(Status::NOT_FOUND, 0), Ok(None));
     assert_eq!(asked(Status::UNSUPPORTED, 0), Ok(None));
-    let time = Ok(Answer { status: Status::UNSUPPORTED, value: [0; 16] });
+    let time = Ok(EfiAnswer { status: Status::UNSUPPORTED, value: [0; 16] });
     assert_eq!(efi_time(&mut Efi { time, ..Efi::ovmf() }), Ok(None));
     assert_eq!(asked(Status::SUCCESS, 0).unwrap().unwrap().to_string(), "0 bytes");
     assert_eq!(asked(Status::SUCCESS, 1024).unwrap().unwrap().bytes.len(), 1024);
-    assert_eq!(asked(Status::SUCCESS, 1025), Err(Error::VariableSize { found: 1025, limit: 1024 }));
-    assert_eq!(asked(Status::SUCCESS, u64::MAX), Err(Error::VariableSize { found: u64::MAX, limit: 1024 }));
+    assert_eq!(asked(Status::SUCCESS, 1025), Err(FirmwareError::VariableSize { found: 1025, limit: 1024 }));
+    assert_eq!(
+        asked(Status::SUCCESS, u64::MAX),
+        Err(FirmwareError::VariableSize { found: u64::MAX, limit: 1024 })
+    );
     let status = Status::BUFFER_TOO_SMALL;
-    assert_eq!(asked(status, 4096), Err(Error::Status { call: Call::GetVariable, status }));
+    assert_eq!(asked(status, 4096), Err(FirmwareError::Status { call: PlatformCall::GetVariable, status }));
     assert_eq!(status.to_string(), "EFI_BUFFER_TOO_SMALL");
     // A warning is no success: what was written is not known.
     assert_eq!(asked(Status(5), 4).unwrap_err().to_string(), "an EFI variable: EFI refused with status 0x5");
@@ -160,10 +163,10 @@ fn an_answer_is_judged_by_its_status_and_its_size() {
 
 #[test]
 fn names_that_xen_would_read_wrongly_are_refused() {
-    assert_eq!(Name::new(&"x".repeat(63)).unwrap().units().len(), 64);
-    assert_eq!(Name::new(&"x".repeat(64)), Err(Error::Name { units: 64, limit: 63 }));
-    assert_eq!(Name::new("Boot\0Order"), Err(Error::Name { units: 10, limit: 63 }));
-    assert_eq!(Name::new("").unwrap().units(), [0]);
+    assert_eq!(VariableName::new(&"x".repeat(63)).unwrap().units().len(), 64);
+    assert_eq!(VariableName::new(&"x".repeat(64)), Err(FirmwareError::Name { units: 64, limit: 63 }));
+    assert_eq!(VariableName::new("Boot\0Order"), Err(FirmwareError::Name { units: 10, limit: 63 }));
+    assert_eq!(VariableName::new("").unwrap().units(), [0]);
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, vec::Vec};
 use mmu::Errno;
 use start_info::Maddr;
 
-use crate::firmware::{Answer, EfiCalls, Guid, MachineMemory, Name, Status};
+use crate::firmware::{EfiAnswer, EfiCalls, Guid, MachineMemory, Status, VariableName};
 
 /// Runs of bytes at machine addresses; what lies outside cannot be read.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ impl Memory {
 }
 
 impl MachineMemory for Memory {
-    fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), mmu::Error> {
+    fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), mmu::MmuError> {
         self.reads += 1;
         self.bytes += bytes.len();
         let at = at.get();
@@ -59,7 +59,7 @@ impl MachineMemory for Memory {
                 bytes.copy_from_slice(found);
                 Ok(())
             }
-            None => Err(mmu::Error::OutOfOrder { address: at }),
+            None => Err(mmu::MmuError::OutOfOrder { address: at }),
         }
     }
 }
@@ -105,8 +105,8 @@ pub(super) struct Efi {
     pub(super) runtime: Result<u32, Errno>,
     pub(super) vendor: Result<Vec<u16>, Errno>,
     pub(super) configuration: Result<(u64, u32), Errno>,
-    pub(super) time: Result<Answer<[u8; 16]>, Errno>,
-    pub(super) variable: Result<Answer<(u32, u64)>, Errno>,
+    pub(super) time: Result<EfiAnswer<[u8; 16]>, Errno>,
+    pub(super) variable: Result<EfiAnswer<(u32, u64)>, Errno>,
     pub(super) asked: Vec<(Vec<u16>, Guid)>,
 }
 
@@ -119,8 +119,8 @@ impl Efi {
             runtime: Ok(2 << 16 | 31),
             vendor: Ok("EDK II".encode_utf16().chain([0]).collect()),
             configuration: Ok((0x7f9e_ec98, 10)),
-            time: Ok(Answer { status: Status::SUCCESS, value: time }),
-            variable: Ok(Answer { status: Status::SUCCESS, value: (7, 4) }),
+            time: Ok(EfiAnswer { status: Status::SUCCESS, value: time }),
+            variable: Ok(EfiAnswer { status: Status::SUCCESS, value: (7, 4) }),
             asked: Vec::new(),
         }
     }
@@ -145,16 +145,16 @@ impl EfiCalls for Efi {
         Ok(0x1_0000)
     }
 
-    fn efi_get_time(&mut self) -> Result<Answer<[u8; 16]>, Errno> {
+    fn efi_get_time(&mut self) -> Result<EfiAnswer<[u8; 16]>, Errno> {
         self.time
     }
 
     fn efi_get_variable(
         &mut self,
-        name: &Name,
+        name: &VariableName,
         owner: Guid,
         bytes: &mut [u8],
-    ) -> Result<Answer<(u32, u64)>, Errno> {
+    ) -> Result<EfiAnswer<(u32, u64)>, Errno> {
         self.asked.push((name.units().to_vec(), owner));
         bytes.iter_mut().zip((0..=u8::MAX).cycle()).for_each(|(byte, value)| *byte = value);
         self.variable

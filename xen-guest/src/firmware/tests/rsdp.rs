@@ -5,7 +5,7 @@ use std::{string::ToString, vec::Vec};
 use proptest::prelude::{any, prop_assert, proptest};
 
 use crate::firmware::{
-    EfiFacts, Error, Found, Guid, Rsdp, Version, find_rsdp,
+    EfiFacts, FirmwareError, Found, Guid, Rsdp, Version, find_rsdp,
     tests::{
         acpi::{BIOS, at, pointer},
         host::{Memory, add_up, rsdp},
@@ -74,7 +74,7 @@ fn a_wrong_root_pointer_is_passed_over_but_not_forgotten() {
         let mut memory = Memory::bios();
         memory.put(0xe_1000, &rsdp(1, Some(2)));
         memory.spoil(0xe_1000 + byte);
-        let wrong = Error::RsdpChecksum { at: 0xe_1000, bytes, sum: 1 };
+        let wrong = FirmwareError::RsdpChecksum { at: 0xe_1000, bytes, sum: 1 };
         assert_eq!(find_rsdp(&mut memory, None), Err(wrong));
         memory.put(0xe_2000, &rsdp(3, Some(4)));
         assert_eq!(find_rsdp(&mut memory, None).unwrap().unwrap().at, at(0xe_2000));
@@ -90,7 +90,7 @@ fn the_length_of_a_root_pointer_is_bounded() {
         memory.put(BIOS + 20, &found.to_le_bytes());
         assert_eq!(
             find_rsdp(&mut memory, None),
-            Err(Error::RsdpLength { at: BIOS, found, least: 36, most: 4096 })
+            Err(FirmwareError::RsdpLength { at: BIOS, found, least: 36, most: 4096 })
         );
     }
 }
@@ -106,7 +106,7 @@ fn a_root_pointer_of_another_length_adds_up_as_a_whole() {
         memory.put(BIOS, &longer);
         assert_eq!(find_rsdp(&mut memory, None).unwrap().unwrap().xsdt, Some(2));
         memory.spoil(BIOS + len as u64 - 1);
-        let wrong = Error::RsdpChecksum { at: BIOS, bytes: len as u32, sum: 1 };
+        let wrong = FirmwareError::RsdpChecksum { at: BIOS, bytes: len as u32, sum: 1 };
         assert_eq!(find_rsdp(&mut memory, None), Err(wrong));
     }
     // Before revision 2 there is no second part, whatever lies there.
@@ -148,17 +148,20 @@ fn efi_names_the_root_pointer() {
     let mut memory = table(&[(Guid::ACPI_20, 0x3_0008)]);
     let found = [0, 0x42, 0x4f, 0x43, 0x48, 0x53, 0x20, 2];
     memory.put(0x3_0008, &found);
-    let none = Error::RsdpSignature { at: 0x3_0008, found };
+    let none = FirmwareError::RsdpSignature { at: 0x3_0008, found };
     assert_eq!(find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1))), Err(none));
     let mut memory = table(&[(Guid::ACPI_20, 0x9_0000)]);
     let error = find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1))).unwrap_err();
-    assert!(matches!(error, Error::Unreadable { what: "RSDP", at: 0x9_0000, bytes: 20, .. }), "{error}");
+    assert!(
+        matches!(error, FirmwareError::Unreadable { what: "RSDP", at: 0x9_0000, bytes: 20, .. }),
+        "{error}"
+    );
     let mut memory = table(&[(Guid::ACPI_20, u64::MAX - 7)]);
-    let nowhere = Error::Address { what: "RSDP", at: u64::MAX - 7, bytes: 20 };
+    let nowhere = FirmwareError::Address { what: "RSDP", at: u64::MAX - 7, bytes: 20 };
     assert_eq!(find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1))), Err(nowhere));
     let all = std::vec![(other, 1); 1024];
     assert_eq!(find_rsdp(&mut table(&all), Some(&facts(0x7fe9_eff8, 1024))), Ok(None));
-    let many = Error::ConfigurationTables { found: 1025, limit: 1024 };
+    let many = FirmwareError::ConfigurationTables { found: 1025, limit: 1024 };
     assert_eq!(find_rsdp(&mut memory, Some(&facts(0x7fe9_eff8, 1025))), Err(many));
 }
 

@@ -14,7 +14,7 @@ use object::endian::LittleEndian;
 use object::read::SectionIndex;
 use object::read::elf::{FileHeader, SectionHeader, SectionTable, Sym as _, SymbolTable};
 
-use crate::module::{error::Error, name::Name};
+use crate::module::{error::ModuleError, name::PrintableName};
 
 /// The byte order of everything in the file, already checked.
 pub(in crate::module) const ENDIAN: LittleEndian = LittleEndian;
@@ -27,7 +27,7 @@ pub(in crate::module) type Row = SectionHeader64<LittleEndian>;
 
 /// The longest name that is read to its end. A table of names need not have any end between two of them, and then reading every name
 /// to its end takes the square of the file's size.
-pub(in crate::module) const LONGEST_NAME: usize = 512;
+pub(in crate::module) const MAX_NAME_LEN: usize = 512;
 
 /// A module's file whose tables lie inside it.
 pub(in crate::module) struct Object<'a> {
@@ -43,7 +43,7 @@ pub(in crate::module) struct Object<'a> {
 pub(in crate::module) enum Text<'a> {
     /// All of it.
     Whole(&'a [u8]),
-    /// The front of one that is longer than [`LONGEST_NAME`].
+    /// The front of one that is longer than [`MAX_NAME_LEN`].
     Front(&'a [u8]),
 }
 
@@ -51,9 +51,9 @@ impl<'a> Text<'a> {
     /// Reads the name at an offset of a table; `None` if the table ends first.
     fn read(table: &'a [u8], at: u32) -> Option<Self> {
         let rest = table.get(at as usize..)?;
-        match rest.iter().take(LONGEST_NAME + 1).position(|byte| *byte == 0) {
+        match rest.iter().take(MAX_NAME_LEN + 1).position(|byte| *byte == 0) {
             Some(len) => rest.get(..len).map(Self::Whole),
-            None if rest.len() > LONGEST_NAME => rest.get(..LONGEST_NAME).map(Self::Front),
+            None if rest.len() > MAX_NAME_LEN => rest.get(..MAX_NAME_LEN).map(Self::Front),
             None => None,
         }
     }
@@ -68,28 +68,29 @@ impl<'a> Text<'a> {
 
 impl<'a> Object<'a> {
     /// Checks the header and reads the tables.
-    pub(in crate::module) fn open(bytes: &'a [u8]) -> Result<Self, Error> {
+    pub(in crate::module) fn open(bytes: &'a [u8]) -> Result<Self, ModuleError> {
         let header = header(bytes)?;
         let table = header.e_shoff(ENDIAN);
         let count = header.shnum(ENDIAN, bytes).map_err(|_| end_of_table(bytes, table, 1))?;
         header.section_headers(ENDIAN, bytes).map_err(|cause| {
             let cut = end_of_table(bytes, table, count.into());
-            if matches!(cut, Error::Truncated { end, present, .. } if end > present) {
+            if matches!(cut, ModuleError::Truncated { end, present, .. } if end > present) {
                 cut
             } else {
-                Error::Malformed(cause)
+                ModuleError::Malformed(cause)
             }
         })?;
-        let sections = header.sections(ENDIAN, bytes).map_err(Error::Malformed)?;
+        let sections = header.sections(ENDIAN, bytes).map_err(ModuleError::Malformed)?;
         let symbols = SymbolTable::default();
         let mut object = Self { bytes, sections, symbols, section_names: &[], symbol_names: &[] };
-        let names = header.shstrndx(ENDIAN, bytes).map_err(Error::Malformed)?;
+        let names = header.shstrndx(ENDIAN, bytes).map_err(ModuleError::Malformed)?;
         object.section_names = object.table(SectionIndex(names as usize));
         object.check_extents()?;
         for (_, row) in object.rows().filter(|(_, row)| row.sh_type(ENDIAN) == SHT_SYMTAB) {
             object.check_entries(row, size_of::<Sym64<LittleEndian>>() as u64)?;
         }
-        object.symbols = object.sections.symbols(ENDIAN, bytes, SHT_SYMTAB).map_err(Error::Malformed)?;
+        object.symbols =
+            object.sections.symbols(ENDIAN, bytes, SHT_SYMTAB).map_err(ModuleError::Malformed)?;
         object.symbol_names = object.table(object.symbols.string_section());
         Ok(object)
     }
@@ -106,11 +107,15 @@ impl<'a> Object<'a> {
     }
 
     /// Returns the row of that index; `holder` is who says so.
-    pub(in crate::module) fn row(&self, index: u64, holder: impl FnOnce() -> Name) -> Result<&'a Row, Error> {
+    pub(in crate::module) fn row(
+        &self,
+        index: u64,
+        holder: impl FnOnce() -> PrintableName,
+    ) -> Result<&'a Row, ModuleError> {
         usize::try_from(index)
             .ok()
             .and_then(|index| self.sections.section(SectionIndex(index)).ok())
-            .ok_or_else(|| Error::SectionIndex {
+            .ok_or_else(|| ModuleError::SectionIndex {
                 holder: holder(),
                 index,
                 sections: self.sections.len() as u64,
@@ -123,8 +128,8 @@ impl<'a> Object<'a> {
     }
 
     /// Returns a section's bytes in the file; none for `.bss` and its like.
-    pub(in crate::module) fn bytes(&self, row: &Row) -> Result<&'a [u8], Error> {
-        row.data(ENDIAN, self.bytes).map_err(Error::Malformed)
+    pub(in crate::module) fn bytes(&self, row: &Row) -> Result<&'a [u8], ModuleError> {
+        row.data(ENDIAN, self.bytes).map_err(ModuleError::Malformed)
     }
 
     /// Returns the whole file, for the table readers of the `object` crate.
@@ -138,11 +143,14 @@ impl<'a> Object<'a> {
     }
 
     /// Returns a symbol's name.
-    pub(in crate::module) fn symbol_name(&self, symbol: &Sym64<LittleEndian>) -> Result<Text<'a>, Error> {
+    pub(in crate::module) fn symbol_name(
+        &self,
+        symbol: &Sym64<LittleEndian>,
+    ) -> Result<Text<'a>, ModuleError> {
         match Text::read(self.symbol_names, symbol.st_name(ENDIAN)) {
             Some(text) => Ok(text),
             // It has no end, which the `object` crate says too.
-            None => self.symbols.symbol_name(ENDIAN, symbol).map(Text::Whole).map_err(Error::Malformed),
+            None => self.symbols.symbol_name(ENDIAN, symbol).map(Text::Whole).map_err(ModuleError::Malformed),
         }
     }
 
@@ -153,35 +161,35 @@ impl<'a> Object<'a> {
     }
 
     /// Returns a section's name, fit for printing.
-    pub(in crate::module) fn name(&self, row: &Row) -> Name {
-        Name::new(self.raw_name(row))
+    pub(in crate::module) fn name(&self, row: &Row) -> PrintableName {
+        PrintableName::new(self.raw_name(row))
     }
 
     /// Checks that a table's size is a whole number of entries, where the `object` crate would not say which table it is.
-    pub(in crate::module) fn check_entries(&self, row: &Row, entry: u64) -> Result<(), Error> {
+    pub(in crate::module) fn check_entries(&self, row: &Row, entry: u64) -> Result<(), ModuleError> {
         let size = row.sh_size(ENDIAN);
         if size.is_multiple_of(entry) {
             Ok(())
         } else {
-            Err(Error::TableSize { section: self.name(row), size, entry })
+            Err(ModuleError::TableSize { section: self.name(row), size, entry })
         }
     }
 
     /// Checks that a table of relocations counts its symbols in the symbol table that is read.
-    pub(in crate::module) fn check_link(&self, row: &Row) -> Result<(), Error> {
+    pub(in crate::module) fn check_link(&self, row: &Row) -> Result<(), ModuleError> {
         if row.link(ENDIAN) == self.symbols.section() {
             return Ok(());
         }
         let (index, sections) = (row.sh_link(ENDIAN).into(), self.sections.len() as u64);
-        Err(Error::SectionIndex { holder: self.name(row), index, sections })
+        Err(ModuleError::SectionIndex { holder: self.name(row), index, sections })
     }
 
     /// Checks that every section lies inside the file, and no two share a byte of it.
-    fn check_extents(&self) -> Result<(), Error> {
+    fn check_extents(&self) -> Result<(), ModuleError> {
         let present = self.bytes.len() as u64;
         let mut extents: Vec<(u64, u64, &Row)> = Vec::new();
         let entries = self.sections.len();
-        extents.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+        extents.try_reserve_exact(entries).map_err(|_| ModuleError::NoMemory { entries })?;
         for (_, row) in self.rows() {
             let (start, size) = (row.sh_offset(ENDIAN), row.sh_size(ENDIAN));
             if matches!(row.sh_type(ENDIAN), SHT_NULL | SHT_NOBITS) || size == 0 {
@@ -189,7 +197,7 @@ impl<'a> Object<'a> {
             }
             let end = start.saturating_add(size);
             if end > present {
-                return Err(Error::Truncated { piece: self.piece(row), end, present });
+                return Err(ModuleError::Truncated { piece: self.piece(row), end, present });
             }
             extents.push((start, end, row));
         }
@@ -197,36 +205,36 @@ impl<'a> Object<'a> {
         for (before, after) in extents.iter().zip(extents.iter().skip(1)) {
             if after.0 < before.1 {
                 let [first, second] = [before.2, after.2].map(|row| self.name(row));
-                return Err(Error::Overlap { first, second, offset: after.0 });
+                return Err(ModuleError::Overlap { first, second, offset: after.0 });
             }
         }
         Ok(())
     }
 
     /// Returns "section NAME"; the name is missing where the cut took the names too.
-    fn piece(&self, row: &Row) -> Name {
-        Name::new(alloc::format!("section {}", self.name(row)).as_bytes())
+    fn piece(&self, row: &Row) -> PrintableName {
+        PrintableName::new(alloc::format!("section {}", self.name(row)).as_bytes())
     }
 }
 
 /// Checks that the file is an x86-64 relocatable object of the current ELF version.
-fn header(bytes: &[u8]) -> Result<&Header, Error> {
+fn header(bytes: &[u8]) -> Result<&Header, ModuleError> {
     if bytes.iter().zip(b"\x7fELF").any(|(found, wanted)| found != wanted) {
         let mut found = [0; 4];
         found.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        return Err(Error::NotElf { found });
+        return Err(ModuleError::NotElf { found });
     }
     let len = size_of::<Header>();
     let Some(&[_, _, _, _, class, order, version, ..]) = bytes.get(..len) else {
-        let piece = Name::new(b"the file header");
-        return Err(Error::Truncated { piece, end: len as u64, present: bytes.len() as u64 });
+        let piece = PrintableName::new(b"the file header");
+        return Err(ModuleError::Truncated { piece, end: len as u64, present: bytes.len() as u64 });
     };
     // The class and byte order decide where the other fields are, so they come first and from the raw bytes.
     for (field, found, wanted) in [("EI_CLASS", class, 2), ("EI_DATA", order, 1), ("EI_VERSION", version, 1)]
     {
         check(field, found.into(), wanted)?;
     }
-    let header = Header::parse(bytes).map_err(Error::Malformed)?;
+    let header = Header::parse(bytes).map_err(ModuleError::Malformed)?;
     check("e_type", header.e_type(ENDIAN).0.into(), 1)?;
     check("e_machine", header.e_machine(ENDIAN).0.into(), 62)?;
     check("e_version", header.e_version(ENDIAN).into(), 1)?;
@@ -235,12 +243,16 @@ fn header(bytes: &[u8]) -> Result<&Header, Error> {
 }
 
 /// Compares one header field with the only value we load.
-const fn check(field: &'static str, found: u64, wanted: u64) -> Result<(), Error> {
-    if found == wanted { Ok(()) } else { Err(Error::Header { field, found, wanted }) }
+const fn check(field: &'static str, found: u64, wanted: u64) -> Result<(), ModuleError> {
+    if found == wanted { Ok(()) } else { Err(ModuleError::Header { field, found, wanted }) }
 }
 
 /// Says where a section table of `count` rows ends.
-fn end_of_table(bytes: &[u8], start: u64, count: u64) -> Error {
+fn end_of_table(bytes: &[u8], start: u64, count: u64) -> ModuleError {
     let end = start.saturating_add(count.saturating_mul(size_of::<Row>() as u64));
-    Error::Truncated { piece: Name::new(b"the section table"), end, present: bytes.len() as u64 }
+    ModuleError::Truncated {
+        piece: PrintableName::new(b"the section table"),
+        end,
+        present: bytes.len() as u64,
+    }
 }

@@ -9,7 +9,7 @@
 
 use alloc::vec::Vec;
 
-use crate::module::{error::Error, name::Name, object::elf::Object};
+use crate::module::{error::ModuleError, name::PrintableName, object::elf::Object};
 
 /// The version of what kernel and modules agree on: entry functions, exports and their signatures, sections. It counts up
 /// whenever a module built before would no longer be right.
@@ -19,10 +19,10 @@ pub const ABI: u32 = 1;
 pub(in crate::module) const INFO: &[u8] = b".modinfo";
 
 /// The most modules that a module may name as those it needs.
-const MOST_NEEDS: usize = 32;
+const MAX_NEEDS: usize = 32;
 
 /// The longest name of a module.
-const LONGEST: usize = 32;
+const MAX_LEN: usize = 32;
 
 /// What a module says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +41,13 @@ impl<'a> Info<'a> {
     /// Reads what the object in `bytes` says about itself.
     ///
     /// # Errors
-    /// Those of a file that is no object; [`Error::NoInfo`], [`Error::InfoTwice`] and [`Error::InfoValue`] with the key,
-    /// [`Error::Abi`] with both versions.
-    pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, Error> {
+    /// Those of a file that is no object; [`ModuleError::NoInfo`], [`ModuleError::InfoTwice`] and [`ModuleError::InfoValue`] with the key,
+    /// [`ModuleError::Abi`] with both versions.
+    pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, ModuleError> {
         Self::read(&Object::open(bytes)?)
     }
 
-    pub(in crate::module) fn read(object: &Object<'a>) -> Result<Self, Error> {
+    pub(in crate::module) fn read(object: &Object<'a>) -> Result<Self, ModuleError> {
         let row = object.rows().find(|(_, row)| object.raw_name(row) == INFO);
         let bytes = match row {
             Some((_, row)) => object.bytes(row)?,
@@ -56,7 +56,7 @@ impl<'a> Info<'a> {
         let abi = required(bytes, "abi")?;
         let built = abi.parse().map_err(|_| value("abi", abi))?;
         if built != ABI {
-            return Err(Error::Abi { built, kernel: ABI });
+            return Err(ModuleError::Abi { built, kernel: ABI });
         }
         let [name, version, license] = ["name", "version", "license"].map(|key| required(bytes, key));
         let (name, version, license) = (name?, version?, license?);
@@ -66,7 +66,7 @@ impl<'a> Info<'a> {
         // Who needs nothing may leave it out.
         let needs = optional(bytes, "depends")?.unwrap_or_default();
         let named = || needs.split(',').filter(|name| !name.is_empty());
-        if named().count() > MOST_NEEDS || !named().all(is_name) {
+        if named().count() > MAX_NEEDS || !named().all(is_name) {
             return Err(value("depends", needs));
         }
         Ok(Self { name, version, license, needs: named().collect() })
@@ -76,27 +76,27 @@ impl<'a> Info<'a> {
 /// Tells whether a text can be a module's name.
 fn is_name(text: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    !text.is_empty() && text.len() <= LONGEST && text.bytes().all(known)
+    !text.is_empty() && text.len() <= MAX_LEN && text.bytes().all(known)
 }
 
-fn value(key: &'static str, found: &str) -> Error {
-    Error::InfoValue { key, found: Name::new(found.as_bytes()) }
+fn value(key: &'static str, found: &str) -> ModuleError {
+    ModuleError::InfoValue { key, found: PrintableName::new(found.as_bytes()) }
 }
 
-fn required<'a>(bytes: &'a [u8], key: &'static str) -> Result<&'a str, Error> {
-    optional(bytes, key)?.ok_or(Error::NoInfo { key })
+fn required<'a>(bytes: &'a [u8], key: &'static str) -> Result<&'a str, ModuleError> {
+    optional(bytes, key)?.ok_or(ModuleError::NoInfo { key })
 }
 
 /// Finds the value of a key that may be there once.
-fn optional<'a>(bytes: &'a [u8], key: &'static str) -> Result<Option<&'a str>, Error> {
+fn optional<'a>(bytes: &'a [u8], key: &'static str) -> Result<Option<&'a str>, ModuleError> {
     let mut values = bytes.split(|byte| *byte == 0).filter_map(|text| {
         let rest = text.strip_prefix(key.as_bytes())?;
         rest.strip_prefix(b"=")
     });
     let Some(found) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Error::InfoTwice { key });
+        return Err(ModuleError::InfoTwice { key });
     }
     let text = core::str::from_utf8(found);
-    text.map(Some).map_err(|_| Error::InfoValue { key, found: Name::new(found) })
+    text.map(Some).map_err(|_| ModuleError::InfoValue { key, found: PrintableName::new(found) })
 }

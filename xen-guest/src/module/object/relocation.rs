@@ -1,6 +1,6 @@
 //! The relocations of a module, and what each stores.
 //!
-//! *What this is*: [`collect`] reads the RELA tables of the loaded sections; [`Kind`] knows the arithmetic.
+//! *What this is*: [`collect`] reads the RELA tables of the loaded sections; [`RelocationKind`] knows the arithmetic.
 //!
 //! *What must hold*: the place lies inside its section, so a plan can write nowhere else.
 //!
@@ -13,10 +13,10 @@ use object::endian::LittleEndian;
 use object::read::elf::{Rela, SectionHeader};
 
 use crate::module::{
-    error::Error,
+    error::ModuleError,
     object::{
         elf::{ENDIAN, Object},
-        relocation_kind::Kind,
+        relocation_kind::RelocationKind,
         section::{Section, find},
     },
 };
@@ -24,7 +24,7 @@ use crate::module::{
 /// A relocation of a loaded section.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::module) struct Relocation {
-    pub(in crate::module) kind: Kind,
+    pub(in crate::module) kind: RelocationKind,
     /// The index of the relocated section in the file.
     pub(in crate::module) section: usize,
     /// Where it stores, counted from the section's first byte.
@@ -38,7 +38,7 @@ pub(in crate::module) struct Relocation {
 pub(in crate::module) fn collect(
     object: &Object<'_>,
     sections: &[Section<'_>],
-) -> Result<Vec<Relocation>, Error> {
+) -> Result<Vec<Relocation>, ModuleError> {
     let mut relocations = Vec::new();
     for (_, row) in object.rows() {
         let form = row.sh_type(ENDIAN);
@@ -50,12 +50,16 @@ pub(in crate::module) fn collect(
         // Debug information is relocated by whoever reads it.
         let Some(section) = find(sections, target as usize) else { continue };
         if form != SHT_RELA {
-            return Err(Error::RelocationForm { section: object.name(row), kind: form.0 });
+            return Err(ModuleError::RelocationForm { section: object.name(row), kind: form.0 });
         }
         object.check_entries(row, size_of::<Rela64<LittleEndian>>() as u64)?;
         object.check_link(row)?;
-        let Some((entries, _)) = row.rela(ENDIAN, object.file()).map_err(Error::Malformed)? else { continue };
-        relocations.try_reserve(entries.len()).map_err(|_| Error::NoMemory { entries: entries.len() })?;
+        let Some((entries, _)) = row.rela(ENDIAN, object.file()).map_err(ModuleError::Malformed)? else {
+            continue;
+        };
+        relocations
+            .try_reserve(entries.len())
+            .map_err(|_| ModuleError::NoMemory { entries: entries.len() })?;
         for entry in entries {
             relocations.extend(read(object, entry, section)?);
         }
@@ -68,22 +72,22 @@ fn read(
     object: &Object<'_>,
     entry: &Rela64<LittleEndian>,
     section: &Section<'_>,
-) -> Result<Option<Relocation>, Error> {
+) -> Result<Option<Relocation>, ModuleError> {
     let name = || object.name(section.row);
     let (offset, kind) = (entry.r_offset(ENDIAN), entry.r_type(ENDIAN, false));
     if kind == R_X86_64_NONE {
         return Ok(None);
     }
-    let Some(kind) = Kind::new(kind) else {
-        return Err(Error::RelocationType { section: name(), offset, kind: kind.0 });
+    let Some(kind) = RelocationKind::new(kind) else {
+        return Err(ModuleError::RelocationType { section: name(), offset, kind: kind.0 });
     };
     let width = kind.width() as u64;
     if offset.checked_add(width).is_none_or(|end| end > section.size) {
-        return Err(Error::RelocationOutside { section: name(), offset, width, size: section.size });
+        return Err(ModuleError::RelocationOutside { section: name(), offset, width, size: section.size });
     }
     let (symbol, symbols) = (entry.r_sym(ENDIAN, false), object.symbols().len() as u64);
     if u64::from(symbol) >= symbols {
-        return Err(Error::SymbolIndex { section: name(), index: symbol.into(), symbols });
+        return Err(ModuleError::SymbolIndex { section: name(), index: symbol.into(), symbols });
     }
     Ok(Some(Relocation { kind, section: section.index, offset, symbol, addend: entry.r_addend(ENDIAN) }))
 }

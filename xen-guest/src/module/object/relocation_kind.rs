@@ -17,7 +17,7 @@ fn is_signed_32(value: u64) -> bool {
 
 /// What a relocation computes and how wide its field is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RelocationKind {
     /// `R_X86_64_64`: S + A.
     Absolute64,
     /// `R_X86_64_32`: S + A, which must be the zero-extension of 32 bits.
@@ -35,7 +35,7 @@ pub enum Kind {
     Slot32,
 }
 
-impl Kind {
+impl RelocationKind {
     /// Returns the kind of an ELF relocation type, if it is one we know.
     pub(in crate::module) const fn new(kind: RelocationType) -> Option<Self> {
         Some(match kind {
@@ -60,7 +60,7 @@ impl Kind {
 
     /// Computes what to store at `place`, or gives the value back that does not fit.
     ///
-    /// `symbol` is the symbol's address, for [`Kind::Slot32`] its slot's.
+    /// `symbol` is the symbol's address, for [`RelocationKind::Slot32`] its slot's.
     pub(in crate::module) fn value(self, symbol: u64, addend: i64, place: u64) -> Result<u64, u64> {
         let absolute = symbol.wrapping_add_signed(addend);
         let (value, fits) = match self {
@@ -77,7 +77,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for RelocationKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Absolute64 => "64-bit",

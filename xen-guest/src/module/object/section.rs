@@ -17,8 +17,8 @@ use object::read::elf::SectionHeader;
 use start_info::{PAGE_SIZE, PageCount};
 
 use crate::module::{
-    error::Error,
-    name::Name,
+    error::ModuleError,
+    name::PrintableName,
     object::{
         elf::{ENDIAN, Object, Row},
         info::INFO,
@@ -59,18 +59,18 @@ pub(in crate::module) struct Section<'a> {
 }
 
 /// Collects the sections to load, in the file's order.
-pub(in crate::module) fn collect<'a>(object: &Object<'a>) -> Result<Vec<Section<'a>>, Error> {
+pub(in crate::module) fn collect<'a>(object: &Object<'a>) -> Result<Vec<Section<'a>>, ModuleError> {
     let mut sections = Vec::new();
     // What is for the loader stays with the loader.
     let ours = |row: &Row| matches!(object.raw_name(row), INFO | EXPORTS);
     let loaded = || object.rows().filter(|(_, row)| row.sh_flags(ENDIAN).contains(SHF_ALLOC) && !ours(row));
     let entries = loaded().count();
-    sections.try_reserve_exact(entries).map_err(|_| Error::NoMemory { entries })?;
+    sections.try_reserve_exact(entries).map_err(|_| ModuleError::NoMemory { entries })?;
     for (index, row) in loaded() {
         let kind = kind(object, row)?;
         let align = row.sh_addralign(ENDIAN).max(1);
         if !align.is_power_of_two() || align > ALIGNMENT_LIMIT {
-            return Err(Error::Alignment { section: object.name(row), found: align });
+            return Err(ModuleError::Alignment { section: object.name(row), found: align });
         }
         let size = row.sh_size(ENDIAN);
         sections.push(Section { index, row, kind, bytes: object.bytes(row)?, size, align, offset: 0 });
@@ -79,16 +79,16 @@ pub(in crate::module) fn collect<'a>(object: &Object<'a>) -> Result<Vec<Section<
 }
 
 /// Decides which part a section belongs to.
-fn kind(object: &Object<'_>, row: &Row) -> Result<PartKind, Error> {
+fn kind(object: &Object<'_>, row: &Row) -> Result<PartKind, ModuleError> {
     let (flags, kind) = (row.sh_flags(ENDIAN), row.sh_type(ENDIAN));
     // Constructors and the like are refused, not loaded: nobody would run them.
     let known = matches!(kind, SHT_PROGBITS | SHT_NOBITS | SHT_NOTE | SHT_X86_64_UNWIND);
     if !known || flags.contains(SHF_TLS) || flags.contains(SHF_COMPRESSED) {
-        return Err(Error::SectionKind { section: object.name(row), kind: kind.0, flags: flags.0 });
+        return Err(ModuleError::SectionKind { section: object.name(row), kind: kind.0, flags: flags.0 });
     }
     let init = object.raw_name(row).starts_with(INIT);
     match (flags.contains(SHF_WRITE), flags.contains(SHF_EXECINSTR)) {
-        (true, true) => Err(Error::WritableCode { section: object.name(row) }),
+        (true, true) => Err(ModuleError::WritableCode { section: object.name(row) }),
         (false, true) if init => Ok(PartKind::InitText),
         (_, false) if init => Ok(PartKind::InitData),
         (false, true) => Ok(PartKind::Text),
@@ -111,7 +111,7 @@ pub(in crate::module) fn place(
     sections: &mut [Section<'_>],
     slots: u64,
     room: PageCount,
-) -> Result<Placed, Error> {
+) -> Result<Placed, ModuleError> {
     let mut parts = PartKind::ALL.map(|kind| Part { kind, start: PageCount::ZERO, pages: PageCount::ZERO });
     let mut cursor = Cursor { at: 0, room };
     let mut slots_at = 0;
@@ -126,7 +126,8 @@ pub(in crate::module) fn place(
             }
         }
         if part.kind == PartKind::Rodata {
-            slots_at = cursor.take(slots.saturating_mul(SLOT), SLOT, || Name::new(b"of symbol addresses"))?;
+            slots_at = cursor
+                .take(slots.saturating_mul(SLOT), SLOT, || PrintableName::new(b"of symbol addresses"))?;
         }
         cursor.at = cursor.at.next_multiple_of(PAGE_SIZE);
         part.start = pages(start);
@@ -155,14 +156,19 @@ struct Cursor {
 
 impl Cursor {
     /// Takes `size` bytes and returns where they start. `at` never exceeds the room, so it cannot overflow.
-    fn take(&mut self, size: u64, align: u64, section: impl FnOnce() -> Name) -> Result<u64, Error> {
+    fn take(
+        &mut self,
+        size: u64,
+        align: u64,
+        section: impl FnOnce() -> PrintableName,
+    ) -> Result<u64, ModuleError> {
         let start = self.at.next_multiple_of(align);
         match start.checked_add(size) {
             Some(end) if end <= self.room.bytes() => {
                 self.at = end;
                 Ok(start)
             }
-            _ => Err(Error::TooLarge { section: section(), size, room: self.room }),
+            _ => Err(ModuleError::TooLarge { section: section(), size, room: self.room }),
         }
     }
 }

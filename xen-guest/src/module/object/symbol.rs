@@ -17,10 +17,10 @@ use object::read::SymbolIndex;
 use object::read::elf::{Rela, SectionHeader, Sym};
 
 use crate::module::{
-    error::Error,
-    name::Name,
+    error::ModuleError,
+    name::PrintableName,
     object::{
-        elf::{ENDIAN, LONGEST_NAME, Object, Text},
+        elf::{ENDIAN, MAX_NAME_LEN, Object, Text},
         part_kind::PartKind,
         section::{Section, find},
     },
@@ -55,35 +55,45 @@ impl<'a> Symbol<'a> {
         object: &Object<'a>,
         sections: &[Section<'a>],
         index: u32,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ModuleError> {
         // The first symbol stands for "no symbol", value zero.
         if index == 0 {
             return Ok(Self { index, name: b"(none)", place: Place::Absolute(0), slot: None });
         }
         let table = object.symbols();
         let at = SymbolIndex(index as usize);
-        let symbol = table.symbol(at).map_err(Error::Malformed)?;
+        let symbol = table.symbol(at).map_err(ModuleError::Malformed)?;
         let text = object.symbol_name(symbol)?;
         let mut name = text.bytes();
         let kind = symbol.st_type();
         let reserved = symbol.st_shndx(ENDIAN);
-        let refuse = || Error::SymbolKind { symbol: Name::new(name), kind: kind.0, section: reserved.0 };
+        let refuse = || ModuleError::SymbolKind {
+            symbol: PrintableName::new(name),
+            kind: kind.0,
+            section: reserved.0,
+        };
         if !has_address(kind) {
             return Err(refuse());
         }
         let value = symbol.st_value(ENDIAN);
-        let place = match table.symbol_section(ENDIAN, symbol, at).map_err(Error::Malformed)? {
+        let place = match table.symbol_section(ENDIAN, symbol, at).map_err(ModuleError::Malformed)? {
             Some(section) => {
                 let section = section.0;
-                let row = object.row(section as u64, || Name::new(name))?;
-                let home = find(sections, section)
-                    .ok_or_else(|| Error::NotLoaded { symbol: Name::new(name), section: section as u64 })?;
+                let row = object.row(section as u64, || PrintableName::new(name))?;
+                let home = find(sections, section).ok_or_else(|| ModuleError::NotLoaded {
+                    symbol: PrintableName::new(name),
+                    section: section as u64,
+                })?;
                 if name.is_empty() {
                     name = object.raw_name(row);
                 }
                 // One past the end is allowed: that is where symbols that mark an end lie.
                 if value > home.size {
-                    return Err(Error::SymbolOutside { symbol: Name::new(name), value, size: home.size });
+                    return Err(ModuleError::SymbolOutside {
+                        symbol: PrintableName::new(name),
+                        value,
+                        size: home.size,
+                    });
                 }
                 Place::Inside(home.offset + value)
             }
@@ -99,10 +109,12 @@ impl<'a> Symbol<'a> {
 }
 
 /// Returns the name of a symbol that is found by it, which has to be known to its end.
-fn whole(text: Text<'_>) -> Result<&[u8], Error> {
+fn whole(text: Text<'_>) -> Result<&[u8], ModuleError> {
     match text {
         Text::Whole(name) => Ok(name),
-        Text::Front(front) => Err(Error::LongName { symbol: Name::new(front), limit: LONGEST_NAME }),
+        Text::Front(front) => {
+            Err(ModuleError::LongName { symbol: PrintableName::new(front), limit: MAX_NAME_LEN })
+        }
     }
 }
 
@@ -126,7 +138,7 @@ pub(in crate::module) struct Exported<'a> {
 pub(in crate::module) fn exports<'a>(
     object: &Object<'a>,
     sections: &[Section<'a>],
-) -> Result<Vec<Exported<'a>>, Error> {
+) -> Result<Vec<Exported<'a>>, ModuleError> {
     let mut exports: Vec<Exported<'a>> = Vec::new();
     let table = object.symbols();
     for (_, row) in object.rows().filter(|(_, row)| row.sh_type(ENDIAN) == SHT_RELA) {
@@ -136,20 +148,26 @@ pub(in crate::module) fn exports<'a>(
         }
         object.check_entries(row, size_of::<Rela64<LittleEndian>>() as u64)?;
         object.check_link(row)?;
-        let Some((entries, _)) = row.rela(ENDIAN, object.file()).map_err(Error::Malformed)? else { continue };
-        exports.try_reserve(entries.len()).map_err(|_| Error::NoMemory { entries: entries.len() })?;
+        let Some((entries, _)) = row.rela(ENDIAN, object.file()).map_err(ModuleError::Malformed)? else {
+            continue;
+        };
+        exports.try_reserve(entries.len()).map_err(|_| ModuleError::NoMemory { entries: entries.len() })?;
         for entry in entries {
             let (index, symbols) = (entry.r_sym(ENDIAN, false), table.len() as u64);
             if u64::from(index) >= symbols {
-                return Err(Error::SymbolIndex { section: Name::new(EXPORTS), index: index.into(), symbols });
+                return Err(ModuleError::SymbolIndex {
+                    section: PrintableName::new(EXPORTS),
+                    index: index.into(),
+                    symbols,
+                });
             }
             let at = SymbolIndex(index as usize);
-            let row = table.symbol(at).map_err(Error::Malformed)?;
+            let row = table.symbol(at).map_err(ModuleError::Malformed)?;
             let symbol = Symbol::read(object, sections, index)?;
-            let refuse = || Error::ExportKind { symbol: Name::new(symbol.name) };
+            let refuse = || ModuleError::ExportKind { symbol: PrintableName::new(symbol.name) };
             let named = entry.r_addend(ENDIAN) == 0 && row.st_bind() == STB_GLOBAL;
             let (Place::Inside(offset), true) = (symbol.place, named) else { return Err(refuse()) };
-            let home = table.symbol_section(ENDIAN, row, at).map_err(Error::Malformed)?;
+            let home = table.symbol_section(ENDIAN, row, at).map_err(ModuleError::Malformed)?;
             let home = home.and_then(|section| find(sections, section.0));
             if home.is_none_or(|section| section.kind.is_init()) {
                 return Err(refuse());
@@ -161,8 +179,11 @@ pub(in crate::module) fn exports<'a>(
     exports.sort_unstable_by_key(|export| export.name);
     for (before, after) in exports.iter().zip(exports.iter().skip(1)) {
         if before.name == after.name {
-            let symbol = Name::new(after.name.as_bytes());
-            return Err(Error::ExportTwice { symbol, holder: Name::new(b"the module itself") });
+            let symbol = PrintableName::new(after.name.as_bytes());
+            return Err(ModuleError::ExportTwice {
+                symbol,
+                holder: PrintableName::new(b"the module itself"),
+            });
         }
     }
     Ok(exports)
@@ -174,7 +195,7 @@ pub(in crate::module) fn entry(
     sections: &[Section<'_>],
     wanted: &'static str,
     allowed: impl Fn(PartKind) -> bool,
-) -> Result<Option<u64>, Error> {
+) -> Result<Option<u64>, ModuleError> {
     let table = object.symbols();
     for (index, symbol) in table.enumerate() {
         let defined = symbol.st_bind() != STB_LOCAL && symbol.st_shndx(ENDIAN) != SHN_UNDEF;
@@ -183,15 +204,15 @@ pub(in crate::module) fn entry(
         }
         let kind = symbol.st_type();
         if !has_address(kind) {
-            let (symbol, section) = (Name::new(wanted.as_bytes()), symbol.st_shndx(ENDIAN).0);
-            return Err(Error::SymbolKind { symbol, kind: kind.0, section });
+            let (symbol, section) = (PrintableName::new(wanted.as_bytes()), symbol.st_shndx(ENDIAN).0);
+            return Err(ModuleError::SymbolKind { symbol, kind: kind.0, section });
         }
-        let section = table.symbol_section(ENDIAN, symbol, index).map_err(Error::Malformed)?;
+        let section = table.symbol_section(ENDIAN, symbol, index).map_err(ModuleError::Malformed)?;
         let home = section.and_then(|section| find(sections, section.0));
         let value = symbol.st_value(ENDIAN);
         return match home {
             Some(home) if allowed(home.kind) && value < home.size => Ok(Some(home.offset + value)),
-            _ => Err(Error::EntryNotCode { symbol: wanted }),
+            _ => Err(ModuleError::EntryNotCode { symbol: wanted }),
         };
     }
     Ok(None)

@@ -2,7 +2,7 @@
 //!
 //! *What this is*: a reader of the newc form of cpio (magic 070701), the form the initramfs tools write. It was written
 //! because the crate we tried, `cpio_reader`, ends its iteration in the same way at a trailer, at a cut and at rubbish,
-//! and a truncated ramdisk must be told from one without the module. Which archives there are [`Ramdisk`] finds.
+//! and a truncated ramdisk must be told from one without the module. Which archives there are [`RamdiskBytes`] finds.
 //!
 //! *What must hold*: an archive ends with its trailer; all headers of all archives were walked before the first module is
 //! handed out. A name is found by search, so that the time for n modules grows no faster than n log n.
@@ -12,9 +12,9 @@
 use alloc::vec::Vec;
 
 use crate::module::{
-    error::Error,
-    name::Name,
-    ramdisk::{error::ArchiveError, unpacked::Ramdisk},
+    error::ModuleError,
+    name::PrintableName,
+    ramdisk::{error::ArchiveError, unpacked::RamdiskBytes},
 };
 
 /// The magic number of a newc entry.
@@ -63,25 +63,27 @@ impl<'a> Archive<'a> {
     /// Looks through all archives of the ramdisk.
     ///
     /// # Errors
-    /// [`Error::DuplicateModule`] for two files of one name; [`Error::NoMemory`].
-    pub(crate) fn new(ramdisk: &'a Ramdisk<'_>) -> Result<Self, Error> {
+    /// [`ModuleError::DuplicateModule`] for two files of one name; [`ModuleError::NoMemory`].
+    pub(crate) fn new(ramdisk: &'a RamdiskBytes<'_>) -> Result<Self, ModuleError> {
         let mut modules: Vec<Module<'a>> = Vec::new();
         ramdisk.entries(&mut |entry| {
             if let Some((name, shelf)) = entry.module() {
-                modules.try_reserve(1).map_err(|_| Error::NoMemory { entries: modules.len() + 1 })?;
+                modules.try_reserve(1).map_err(|_| ModuleError::NoMemory { entries: modules.len() + 1 })?;
                 modules.push(Module { name, shelf, bytes: entry.bytes });
             }
             Ok(())
         })?;
         let mut by_name: Vec<usize> = Vec::new();
-        by_name.try_reserve_exact(modules.len()).map_err(|_| Error::NoMemory { entries: modules.len() })?;
+        by_name
+            .try_reserve_exact(modules.len())
+            .map_err(|_| ModuleError::NoMemory { entries: modules.len() })?;
         by_name.extend(0..modules.len());
         let name = |at: &usize| modules.get(*at).map(|module| module.name);
         by_name.sort_unstable_by_key(name);
         let mut pairs = by_name.iter().zip(by_name.iter().skip(1));
         if let Some(twin) = pairs.find(|(one, other)| name(one) == name(other)).and_then(|(one, _)| name(one))
         {
-            return Err(Error::DuplicateModule { module: Name::new(twin.as_bytes()) });
+            return Err(ModuleError::DuplicateModule { module: PrintableName::new(twin.as_bytes()) });
         }
         Ok(Self { modules, by_name })
     }
@@ -95,13 +97,13 @@ impl<'a> Archive<'a> {
     /// Returns the module of that name.
     ///
     /// # Errors
-    /// [`Error::NoSuchModule`] when no archive has one.
-    pub(crate) fn module(&self, name: &str) -> Result<Module<'a>, Error> {
+    /// [`ModuleError::NoSuchModule`] when no archive has one.
+    pub(crate) fn module(&self, name: &str) -> Result<Module<'a>, ModuleError> {
         self.find(name).map(|(_, module)| module).ok_or_else(|| self.absent(name))
     }
 
-    pub(in crate::module) fn absent(&self, name: &str) -> Error {
-        Error::NoSuchModule { module: Name::new(name.as_bytes()), present: self.modules.len() }
+    pub(in crate::module) fn absent(&self, name: &str) -> ModuleError {
+        ModuleError::NoSuchModule { module: PrintableName::new(name.as_bytes()), present: self.modules.len() }
     }
 
     /// Returns the module of that name, and where it stands among all.
@@ -114,17 +116,17 @@ impl<'a> Archive<'a> {
 }
 
 /// What is done with an entry.
-pub(in crate::module) type Visit<'v, 'a> = dyn FnMut(&Entry<'a>) -> Result<(), Error> + 'v;
+pub(in crate::module) type Visit<'v, 'a> = dyn FnMut(&Entry<'a>) -> Result<(), ModuleError> + 'v;
 
 /// Walks one archive, from the entry at `start` to its trailer; returns where it ends.
 ///
 /// # Errors
-/// [`Error::Archive`] with the byte where it happened, and those of `visit`.
+/// [`ModuleError::Archive`] with the byte where it happened, and those of `visit`.
 pub(in crate::module) fn walk<'a>(
     bytes: &'a [u8],
     start: u64,
     visit: &mut Visit<'_, 'a>,
-) -> Result<u64, Error> {
+) -> Result<u64, ModuleError> {
     let mut offset = start;
     loop {
         let entry = Entry::at(bytes, start, offset)?;

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use start_info::PAGE_SIZE;
 
 use crate::module::{
-    error::Error,
+    error::ModuleError,
     ramdisk::{
         archive::{Visit, walk},
         gzip,
@@ -33,7 +33,7 @@ const OTHERS: [(&[u8], &str); 6] = [
 
 /// A ramdisk whose archives are all there.
 #[derive(Debug)]
-pub struct Ramdisk<'a> {
+pub struct RamdiskBytes<'a> {
     bytes: &'a [u8],
     pieces: Vec<Piece>,
 }
@@ -54,13 +54,13 @@ enum Piece {
     },
 }
 
-impl<'a> Ramdisk<'a> {
+impl<'a> RamdiskBytes<'a> {
     /// Goes through a ramdisk from its first byte to its last, and unpacks what is packed.
     ///
     /// # Errors
-    /// [`Error::Archive`] with the byte where it happened, within [`Error::InGzip`] if that byte was packed;
-    /// [`Error::Gzip`] for a gzip that cannot be unpacked, [`Error::Compression`] for another packing; [`Error::NoMemory`].
-    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Error> {
+    /// [`ModuleError::Archive`] with the byte where it happened, within [`ModuleError::InGzip`] if that byte was packed;
+    /// [`ModuleError::Gzip`] for a gzip that cannot be unpacked, [`ModuleError::Compression`] for another packing; [`ModuleError::NoMemory`].
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, ModuleError> {
         let mut pieces = Vec::new();
         let mut unpacked = 0;
         let mut at = first(bytes);
@@ -72,11 +72,11 @@ impl<'a> Ramdisk<'a> {
                 walk_all(&inside, &mut |_| Ok(())).map_err(|cause| cause.in_gzip(at))?;
                 (Piece::Unpacked { offset: at, bytes: inside }, end)
             } else if let Some((_, name)) = OTHERS.iter().find(|(magic, _)| found.starts_with(magic)) {
-                return Err(Error::Compression { offset: at, name });
+                return Err(ModuleError::Compression { offset: at, name });
             } else {
                 (Piece::Plain { start: at }, walk(bytes, at, &mut |_| Ok(()))?)
             };
-            pieces.try_reserve(1).map_err(|_| Error::NoMemory { entries: pieces.len() + 1 })?;
+            pieces.try_reserve(1).map_err(|_| ModuleError::NoMemory { entries: pieces.len() + 1 })?;
             pieces.push(piece);
             at = after_zeros(bytes, end);
             if at >= bytes.len() as u64 {
@@ -86,7 +86,7 @@ impl<'a> Ramdisk<'a> {
     }
 
     /// Calls `visit` with each entry of each archive, in their order.
-    pub(in crate::module) fn entries<'s>(&'s self, visit: &mut Visit<'_, 's>) -> Result<(), Error> {
+    pub(in crate::module) fn entries<'s>(&'s self, visit: &mut Visit<'_, 's>) -> Result<(), ModuleError> {
         for piece in &self.pieces {
             match piece {
                 Piece::Plain { start } => walk(self.bytes, *start, visit).map(|_| ())?,
@@ -100,7 +100,7 @@ impl<'a> Ramdisk<'a> {
 }
 
 /// Walks the archives in what was packed.
-fn walk_all<'s>(bytes: &'s [u8], visit: &mut Visit<'_, 's>) -> Result<(), Error> {
+fn walk_all<'s>(bytes: &'s [u8], visit: &mut Visit<'_, 's>) -> Result<(), ModuleError> {
     let mut at = first(bytes);
     loop {
         at = after_zeros(bytes, walk(bytes, at, visit)?);

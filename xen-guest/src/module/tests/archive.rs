@@ -8,14 +8,11 @@ use proptest::prelude::*;
 
 use kit::cpio;
 
-use crate::module::{
-    Archive, Error, Name, Ramdisk,
-    ramdisk::error::{ArchiveError, GzipError},
-};
+use crate::module::{Archive, ModuleError, PrintableName, RamdiskBytes, ramdisk::error::ArchiveError};
 
 /// Makes an archive of two modules among other things, as the ramdisk's tools do.
 fn sample() -> Vec<u8> {
-    let mut archive = cpio::Archive::default();
+    let mut archive = cpio::CpioWriter::default();
     archive.folder("modules");
     archive.file("modules/one.ko", 0o644, &[1; 301]);
     archive.file("./modules/two.ko", 0o644, &[2; 77]);
@@ -26,8 +23,8 @@ fn sample() -> Vec<u8> {
     archive.finish()
 }
 
-fn found(bytes: &[u8]) -> Result<Vec<String>, Error> {
-    let ramdisk = Ramdisk::new(bytes)?;
+fn found(bytes: &[u8]) -> Result<Vec<String>, ModuleError> {
+    let ramdisk = RamdiskBytes::new(bytes)?;
     let archive = Archive::new(&ramdisk)?;
     Ok(archive.modules().iter().map(|module| module.name.to_string()).collect())
 }
@@ -35,7 +32,7 @@ fn found(bytes: &[u8]) -> Result<Vec<String>, Error> {
 #[test]
 fn finds_the_modules_and_nothing_else() {
     let bytes = sample();
-    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let ramdisk = RamdiskBytes::new(&bytes).unwrap();
     let archive = Archive::new(&ramdisk).unwrap();
     assert_eq!(archive.modules().len(), 2);
     assert_eq!(archive.module("one").unwrap().bytes, [1; 301]);
@@ -45,7 +42,7 @@ fn finds_the_modules_and_nothing_else() {
 #[test]
 fn names_the_module_that_is_absent() {
     let bytes = sample();
-    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let ramdisk = RamdiskBytes::new(&bytes).unwrap();
     let error = Archive::new(&ramdisk).unwrap().module("three").unwrap_err();
     assert_eq!(error.to_string(), "the ramdisk has no modules/three.ko among its 2 modules");
 }
@@ -62,12 +59,12 @@ fn zeros_may_follow_and_nothing_else() {
     rubbish.extend(b"rubbish");
     assert_eq!(
         found(&rubbish).unwrap_err(),
-        Error::Archive(ArchiveError::NotAnArchive { offset, found: *b"rubbis" })
+        ModuleError::Archive(ArchiveError::NotAnArchive { offset, found: *b"rubbis" })
     );
     bytes.extend(b"070701 and then rubbish");
     assert_eq!(
         found(&bytes).unwrap_err(),
-        Error::Archive(ArchiveError::Truncated { offset, wanted: 110, present: 23 })
+        ModuleError::Archive(ArchiveError::Truncated { offset, wanted: 110, present: 23 })
     );
 }
 
@@ -78,7 +75,7 @@ fn tells_where_a_truncated_archive_ends() {
     let needed = bytes.len() - 3;
     for len in 0..needed {
         match found(&bytes[..len]) {
-            Err(Error::Archive(ArchiveError::Truncated { offset, wanted, present })) => {
+            Err(ModuleError::Archive(ArchiveError::Truncated { offset, wanted, present })) => {
                 assert!(present < wanted, "cut at {len}");
                 assert_eq!(present, (len as u64).saturating_sub(offset), "cut at {len}");
             }
@@ -104,15 +101,21 @@ fn notices_a_cut_that_was_padded_to_a_page() {
 #[test]
 fn shows_what_is_there_instead_of_an_archive() {
     let error = found(b"\x7fELF\x02\x01\x01").unwrap_err();
-    assert_eq!(error, Error::Archive(ArchiveError::NotAnArchive { offset: 0, found: *b"\x7fELF\x02\x01" }));
+    assert_eq!(
+        error,
+        ModuleError::Archive(ArchiveError::NotAnArchive { offset: 0, found: *b"\x7fELF\x02\x01" })
+    );
     let line = "no archive entry at byte 0x0: found 7f 45 4c 46 02 01, a newc cpio has 30 37 30 37 30 31";
     assert_eq!(error.to_string(), line);
 }
 
 #[test]
 fn refuses_two_modules_of_one_name() {
-    let bytes = cpio::Archive::of([("modules/one.ko", "first"), ("./modules/one.ko", "second")]);
-    assert_eq!(found(&bytes).unwrap_err(), Error::DuplicateModule { module: Name::new(b"one") });
+    let bytes = cpio::CpioWriter::of([("modules/one.ko", "first"), ("./modules/one.ko", "second")]);
+    assert_eq!(
+        found(&bytes).unwrap_err(),
+        ModuleError::DuplicateModule { module: PrintableName::new(b"one") }
+    );
 }
 
 #[test]
@@ -122,7 +125,7 @@ fn takes_digits_only() {
         bytes[54..62].copy_from_slice(&digits);
         assert_eq!(
             found(&bytes).unwrap_err(),
-            Error::Archive(ArchiveError::Field { offset: 54, found: digits })
+            ModuleError::Archive(ArchiveError::Field { offset: 54, found: digits })
         );
     }
 }
@@ -134,7 +137,7 @@ fn survives_sizes_up_to_the_largest() {
         bytes[at..at + 8].copy_from_slice(b"FFFFFFFF");
         assert!(matches!(
             found(&bytes),
-            Err(Error::Archive(ArchiveError::Truncated { wanted: 0xffff_ffff, .. }))
+            Err(ModuleError::Archive(ArchiveError::Truncated { wanted: 0xffff_ffff, .. }))
         ));
     }
 }

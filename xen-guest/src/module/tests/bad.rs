@@ -6,7 +6,7 @@ use std::vec::Vec;
 use start_info::PageCount;
 
 use crate::module::{
-    Error, Name, Plan,
+    ModuleError, Plan, PrintableName,
     tests::{BASE, ROOM, load, refusal},
 };
 use kit::elf::{ALLOC, EXECUTE, Elf, NOBITS, PROGBITS, Section, WRITE};
@@ -59,7 +59,10 @@ fn truncated_anywhere() {
     let bytes = good().relocation(TEXT, 0, 1, 1, 0).bytes();
     for len in 0..bytes.len() {
         let error = refusal(&bytes[..len]);
-        assert!(matches!(error, Error::Truncated { present, .. } if present == len as u64), "{len}: {error}");
+        assert!(
+            matches!(error, ModuleError::Truncated { present, .. } if present == len as u64),
+            "{len}: {error}"
+        );
     }
     says(&bytes[..0x2c0], "object is truncated: section (unnamed) ends at 0x2e0, the file at 0x2c0");
 }
@@ -70,7 +73,7 @@ fn sections() {
     says(&row(TEXT, |text| text.flags = ALLOC | WRITE | EXECUTE), line);
     for align in [3, 0x1001, 4 << 20, 1 << 63] {
         let error = refusal(&row(DATA, |data| data.align = align));
-        assert_eq!(error, Error::Alignment { section: Name::new(b".data"), found: align });
+        assert_eq!(error, ModuleError::Alignment { section: PrintableName::new(b".data"), found: align });
     }
     let line = "section .data asks for alignment 0x3, must be a power of two up to 0x200000";
     says(&row(DATA, |data| data.align = 3), line);
@@ -88,8 +91,8 @@ fn sections() {
         "section .data of type 0x1 with flags 0x803 cannot be loaded",
     );
     let overlap = good().spoiled(|_, offsets| offsets[1] = offsets[0] + 31);
-    assert!(matches!(refusal(&overlap), Error::Overlap { first, second, .. }
-        if first == Name::new(b".text") && second == Name::new(b".rodata")));
+    assert!(matches!(refusal(&overlap), ModuleError::Overlap { first, second, .. }
+        if first == PrintableName::new(b".text") && second == PrintableName::new(b".rodata")));
     let touching = good().spoiled(|_, offsets| offsets[1] = offsets[0] + 32);
     assert!(Plan::new(&touching, ROOM).is_ok());
 }
@@ -98,7 +101,7 @@ fn sections() {
 fn sizes() {
     for size in [0x40_0000, u64::MAX, u64::MAX - 0x2fff, 1 << 52] {
         let error = refusal(&row(4, |bss| bss.size = size));
-        assert_eq!(error, Error::TooLarge { section: Name::new(b".bss"), size, room: ROOM });
+        assert_eq!(error, ModuleError::TooLarge { section: PrintableName::new(b".bss"), size, room: ROOM });
     }
     says(
         &row(4, |bss| bss.size = 1 << 40),
@@ -106,9 +109,9 @@ fn sizes() {
     );
     let bytes = good().bytes();
     assert!(Plan::new(&bytes, PageCount::new(5)).is_ok());
-    assert!(matches!(Plan::new(&bytes, PageCount::new(4)), Err(Error::TooLarge { .. })));
+    assert!(matches!(Plan::new(&bytes, PageCount::new(4)), Err(ModuleError::TooLarge { .. })));
     let huge = row(2, |rodata| rodata.size = u64::MAX);
-    assert!(matches!(refusal(&huge), Error::Truncated { end: u64::MAX, .. }));
+    assert!(matches!(refusal(&huge), ModuleError::Truncated { end: u64::MAX, .. }));
     // Up to the last byte of the room, and not one more.
     let rest = ROOM.bytes() - 0x2000 - 32;
     assert!(Plan::new(&row(4, |bss| bss.size = rest), ROOM).is_ok());
@@ -124,7 +127,7 @@ fn relocations() {
     for (offset, kind) in [(32, 1), (25, 1), (29, 2), (u64::MAX, 1), (u64::MAX - 7, 1), (1 << 63, 2)] {
         let error = refusal(&relocated(offset, kind, 1, |_| {}));
         assert!(
-            matches!(error, Error::RelocationOutside { offset: at, size: 32, .. } if at == offset),
+            matches!(error, ModuleError::RelocationOutside { offset: at, size: 32, .. } if at == offset),
             "{error}"
         );
     }

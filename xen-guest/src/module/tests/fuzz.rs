@@ -16,7 +16,7 @@ use kit::module::{DATA, TEXT, good};
 use kit::random::{Random, repeat};
 
 use crate::module::{
-    Archive, Ramdisk, order,
+    Archive, RamdiskBytes, order,
     tests::hello::{check, modules},
 };
 
@@ -108,8 +108,8 @@ fn no_object_breaks_the_loader() {
         }
         check(&bytes);
         if random.one_in(16) {
-            let ramdisk = cpio::Archive::of([("modules/good.ko", &bytes)]);
-            let ramdisk = Ramdisk::new(&ramdisk).unwrap();
+            let ramdisk = cpio::CpioWriter::of([("modules/good.ko", &bytes)]);
+            let ramdisk = RamdiskBytes::new(&ramdisk).unwrap();
             let _refused = Archive::new(&ramdisk).and_then(|archive| order(&archive, &["good"]).map(|_| ()));
         }
     });

@@ -10,7 +10,7 @@ use std::vec::Vec;
 use rustix::time::{ClockId, clock_gettime};
 use x86_64::VirtAddr;
 
-use crate::module::{Archive, Error, Export, Lent, Plan, Ramdisk, order, tests::ROOM};
+use crate::module::{Archive, Export, Lent, ModuleError, Plan, RamdiskBytes, order, tests::ROOM};
 use kit::cpio;
 use kit::elf::{ALLOC, PROGBITS, RELA};
 use kit::module::{TEXT, good, saying};
@@ -78,7 +78,7 @@ fn the_time_for_symbols_whose_names_overlap() {
         file
     };
     grows_little("symbols", 2000, make, |file| {
-        assert!(matches!(Plan::new(file, ROOM), Err(Error::NoEntry { .. })));
+        assert!(matches!(Plan::new(file, ROOM), Err(ModuleError::NoEntry { .. })));
     });
 }
 
@@ -148,12 +148,12 @@ fn the_time_for_symbols_of_a_kernel_that_lends_many() {
 fn the_time_for_modules_in_an_order() {
     let make = |count: usize| {
         let names: Vec<String> = (0..count).map(|rank| format!("m{rank}")).collect();
-        let bytes = cpio::Archive::of(names.iter().enumerate().map(|(rank, name)| {
+        let bytes = cpio::CpioWriter::of(names.iter().enumerate().map(|(rank, name)| {
             let next = names.get(rank + 1).map_or("", String::as_str);
             let info = format!("name={name}\0version=1\0license=MIT\0abi=1\0depends={next}");
             (format!("modules/{name}.ko"), saying(info.as_bytes()).bytes())
         }));
-        let ramdisk = Box::leak(Box::new(Ramdisk::new(bytes.leak()).unwrap()));
+        let ramdisk = Box::leak(Box::new(RamdiskBytes::new(bytes.leak()).unwrap()));
         (Archive::new(ramdisk).unwrap(), names)
     };
     grows_little("a chain of modules", 2000, make, |(archive, names)| {
@@ -175,7 +175,7 @@ fn the_longest_name_that_is_linked() {
     let plan = Plan::new(&bytes, ROOM).unwrap();
     assert_eq!(plan.imports().map(str::len).collect::<Vec<_>>(), [512]);
     let error = Plan::new(&object(513, 0).bytes(), ROOM).unwrap_err();
-    assert!(matches!(error, Error::LongName { limit: 512, .. }), "{error}");
+    assert!(matches!(error, ModuleError::LongName { limit: 512, .. }), "{error}");
     assert!(error.to_string().ends_with("… has a name of more than 512 bytes, the longest that is linked"));
     // Inside the module a name is only told.
     assert!(Plan::new(&object(100_000, TEXT).bytes(), ROOM).is_ok());
@@ -187,5 +187,5 @@ fn the_longest_name_that_is_linked() {
         object.bytes()
     };
     assert!(Plan::new(&lent(512), ROOM).is_ok());
-    assert!(matches!(Plan::new(&lent(513), ROOM), Err(Error::LongName { limit: 512, .. })));
+    assert!(matches!(Plan::new(&lent(513), ROOM), Err(ModuleError::LongName { limit: 512, .. })));
 }

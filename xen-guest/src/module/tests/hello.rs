@@ -18,7 +18,7 @@ use start_info::PageCount;
 use x86_64::VirtAddr;
 
 use crate::module::{
-    Error, PartKind, Plan,
+    ModuleError, PartKind, Plan,
     tests::{BASE, LOG, ROOM, exports, load, load_with},
 };
 
@@ -64,7 +64,7 @@ fn asks_only_for_what_the_kernel_exports() {
     assert_eq!(error.to_string(), "symbol xen_guest_log is exported by nobody");
     // 2 GiB above the kernel would be out of a call's reach.
     let far = |_: &str| Some(VirtAddr::new(0xffff_8800_0000_0000));
-    assert!(matches!(plan.resolve(VirtAddr::new(BASE), &far), Err(Error::Overflow { .. })));
+    assert!(matches!(plan.resolve(VirtAddr::new(BASE), &far), Err(ModuleError::Overflow { .. })));
 }
 
 #[test]
@@ -82,7 +82,9 @@ fn is_read_at_any_alignment() {
 fn is_refused_when_cut_anywhere() {
     for len in 0..hello().len() {
         match Plan::new(&hello()[..len], ROOM) {
-            Err(Error::Truncated { end, present, .. }) => assert!(present == len as u64 && end > present),
+            Err(ModuleError::Truncated { end, present, .. }) => {
+                assert!(present == len as u64 && end > present)
+            }
             other => panic!("cut at {len}: {other:?}"),
         }
     }

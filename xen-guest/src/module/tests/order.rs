@@ -4,7 +4,7 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use crate::module::{Archive, Error, Ramdisk, Shelf, order};
+use crate::module::{Archive, ModuleError, RamdiskBytes, Shelf, order};
 use kit::cpio;
 use kit::module::saying;
 
@@ -14,12 +14,12 @@ fn ramdisk(modules: &[(&str, &str)]) -> Vec<u8> {
         let info = format!("name={name}\0version=1\0license=MIT\0abi=1\0depends={needs}");
         (format!("modules/{name}.ko"), saying(info.as_bytes()).bytes())
     });
-    cpio::Archive::of(files)
+    cpio::CpioWriter::of(files)
 }
 
-fn ordered(modules: &[(&str, &str)], wanted: &[&str]) -> Result<Vec<String>, Error> {
+fn ordered(modules: &[(&str, &str)], wanted: &[&str]) -> Result<Vec<String>, ModuleError> {
     let bytes = ramdisk(modules);
-    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let ramdisk = RamdiskBytes::new(&bytes).unwrap();
     let archive = Archive::new(&ramdisk).unwrap();
     Ok(order(&archive, wanted)?.iter().map(|module| module.name.to_string()).collect())
 }
@@ -54,12 +54,12 @@ fn circles_and_what_is_absent_are_named() {
 #[test]
 fn a_module_bears_its_files_name_and_the_kernels_abi() {
     let info = b"name=other\0version=1\0license=MIT\0abi=1";
-    let bytes = cpio::Archive::of([("modules/a.ko", saying(info).bytes())]);
-    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let bytes = cpio::CpioWriter::of([("modules/a.ko", saying(info).bytes())]);
+    let ramdisk = RamdiskBytes::new(&bytes).unwrap();
     let error = order(&Archive::new(&ramdisk).unwrap(), &["a"]).unwrap_err();
     assert_eq!(error.to_string(), "modules/a.ko calls itself other; name the file other.ko");
-    let bytes = cpio::Archive::of([("modules/a.ko", saying(b"abi=7").bytes())]);
-    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let bytes = cpio::CpioWriter::of([("modules/a.ko", saying(b"abi=7").bytes())]);
+    let ramdisk = RamdiskBytes::new(&bytes).unwrap();
     let error = order(&Archive::new(&ramdisk).unwrap(), &["a"]).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -74,14 +74,14 @@ fn the_extra_folder_is_only_for_what_is_named() {
         saying(info.as_bytes()).bytes()
     };
     let files = [("modules/a.ko", good("a")), ("./modules-extra/b.ko", good("b"))];
-    let bytes = cpio::Archive::of(files);
-    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let bytes = cpio::CpioWriter::of(files);
+    let ramdisk = RamdiskBytes::new(&bytes).unwrap();
     let archive = Archive::new(&ramdisk).unwrap();
     let shelves: Vec<Shelf> = archive.modules().iter().map(|module| module.shelf).collect();
     assert_eq!(shelves, [Shelf::All, Shelf::Named]);
     assert_eq!(order(&archive, &["b"]).unwrap().len(), 1);
-    let twice = cpio::Archive::of([("modules/a.ko", good("a")), ("modules-extra/a.ko", good("a"))]);
-    let ramdisk = Ramdisk::new(&twice).unwrap();
+    let twice = cpio::CpioWriter::of([("modules/a.ko", good("a")), ("modules-extra/a.ko", good("a"))]);
+    let ramdisk = RamdiskBytes::new(&twice).unwrap();
     let error = Archive::new(&ramdisk).unwrap_err();
     assert_eq!(error.to_string(), "the ramdisk has two modules named a");
 }

@@ -8,7 +8,7 @@ use miniz_oxide::deflate::compress_to_vec;
 use proptest::prelude::*;
 
 use crate::module::{
-    Archive, Error, Info, Ramdisk, order,
+    Archive, Info, ModuleError, RamdiskBytes, order,
     ramdisk::{
         error::{ArchiveError, GzipError},
         gzip::{self, MAX_UNPACKED},
@@ -41,16 +41,16 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 
 /// An archive of one module that holds its name many times.
 fn with(name: &str) -> Vec<u8> {
-    cpio::Archive::of([(format!("modules/{name}.ko"), name.repeat(5000).into_bytes())])
+    cpio::CpioWriter::of([(format!("modules/{name}.ko"), name.repeat(5000).into_bytes())])
 }
 
 /// What stands in front of the ramdisk of a machine whose processor wants microcode.
 fn microcode() -> Vec<u8> {
-    cpio::Archive::of([("kernel/x86/microcode/GenuineIntel.bin", vec![0x5a; 10_241])])
+    cpio::CpioWriter::of([("kernel/x86/microcode/GenuineIntel.bin", vec![0x5a; 10_241])])
 }
 
-fn names(bytes: &[u8]) -> Result<Vec<String>, Error> {
-    let ramdisk = Ramdisk::new(bytes)?;
+fn names(bytes: &[u8]) -> Result<Vec<String>, ModuleError> {
+    let ramdisk = RamdiskBytes::new(bytes)?;
     let archive = Archive::new(&ramdisk)?;
     for module in archive.modules() {
         assert_eq!(module.bytes, module.name.repeat(5000).as_bytes());
@@ -59,7 +59,7 @@ fn names(bytes: &[u8]) -> Result<Vec<String>, Error> {
     Ok(archive.modules().iter().map(|module| module.name.to_string()).collect())
 }
 
-fn refusal(bytes: &[u8]) -> Error {
+fn refusal(bytes: &[u8]) -> ModuleError {
     names(bytes).expect_err("must be refused")
 }
 
@@ -104,7 +104,7 @@ fn every_optional_part_of_a_header_is_passed_over() {
         for cut in 2..10 + parts.len() {
             let error = refusal(&bytes[..cut]);
             assert!(
-                matches!(error, Error::Gzip(GzipError::Truncated { offset: 0, .. })),
+                matches!(error, ModuleError::Gzip(GzipError::Truncated { offset: 0, .. })),
                 "flags {flags}, {cut}: {error}"
             );
         }
@@ -120,31 +120,34 @@ fn a_gzip_that_is_none_is_told_with_its_place() {
         spoil(&mut gzip);
         refusal(&[&front[..], &gzip].concat())
     };
-    let method = Error::Gzip(GzipError::Header { offset, method: 7, flags: 0 });
+    let method = ModuleError::Gzip(GzipError::Header { offset, method: 7, flags: 0 });
     assert_eq!(behind(&|gzip| gzip[2] = 7), method);
     assert_eq!(
         behind(&|gzip| gzip[3] = 0x20),
-        Error::Gzip(GzipError::Header { offset, method: 8, flags: 0x20 })
+        ModuleError::Gzip(GzipError::Header { offset, method: 8, flags: 0x20 })
     );
     let len = packed(&with("one")).len();
     for cut in 2..len {
         assert_eq!(
             behind(&|gzip| gzip.truncate(cut)),
-            Error::Gzip(GzipError::Truncated { offset, present: cut as u64 }),
+            ModuleError::Gzip(GzipError::Truncated { offset, present: cut as u64 }),
             "{cut} of {len}"
         );
     }
     // A block of the kind that does not exist.
     let data = behind(&|gzip| gzip[10] |= 7);
-    assert!(matches!(data, Error::Gzip(GzipError::Data { at, .. }) if at >= offset + 10), "{data}");
+    assert!(matches!(data, ModuleError::Gzip(GzipError::Data { at, .. }) if at >= offset + 10), "{data}");
     let sum = checksum(&with("one"));
     let size = with("one").len() as u32;
     let check = behind(&|gzip| gzip[len - 8] ^= 1);
-    assert_eq!(check, Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum ^ 1, size) }));
+    assert_eq!(
+        check,
+        ModuleError::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum ^ 1, size) })
+    );
     let check = behind(&|gzip| gzip[len - 2] ^= 1);
     assert_eq!(
         check,
-        Error::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum, size ^ 0x1_0000) })
+        ModuleError::Gzip(GzipError::Check { offset, found: (sum, size), wanted: (sum, size ^ 0x1_0000) })
     );
     let line = format!(
         "gzip at byte {offset:#x} is damaged: it unpacks to {size:#x} bytes with checksum {sum:#x}, must be {:#x} with {sum:#x}",
@@ -161,8 +164,8 @@ fn what_is_wrong_inside_is_told_with_both_places() {
     archive.truncate(archive.len() - 200);
     let error = refusal(&[&front[..], &packed(&archive)].concat());
     assert!(
-        matches!(&error, Error::InGzip { offset: at, cause } if *at == offset
-        && matches!(**cause, Error::Archive(ArchiveError::Truncated { .. }))),
+        matches!(&error, ModuleError::InGzip { offset: at, cause } if *at == offset
+        && matches!(**cause, ModuleError::Archive(ArchiveError::Truncated { .. }))),
         "{error}"
     );
     let line = error.to_string();
@@ -170,10 +173,10 @@ fn what_is_wrong_inside_is_told_with_both_places() {
         line.starts_with(&format!("in what the gzip at byte {offset:#x} unpacks to: ramdisk archive is")),
         "{line}"
     );
-    assert!(Ramdisk::new(&packed(&archive)).is_err(), "told only when it is looked through");
+    assert!(RamdiskBytes::new(&packed(&archive)).is_err(), "told only when it is looked through");
     for nothing in [vec![], vec![0; 512]] {
         let error = refusal(&[&front[..], &packed(&nothing)].concat());
-        assert!(matches!(error, Error::InGzip { .. }), "{error}");
+        assert!(matches!(error, ModuleError::InGzip { .. }), "{error}");
     }
     // A gzip in a gzip is no archive.
     let error = refusal(&packed(&packed(&with("one"))));
@@ -193,7 +196,7 @@ fn another_packing_is_named() {
         let front = microcode();
         let offset = front.len() as u64;
         let error = refusal(&[&front[..], magic, &[0x77; 4096]].concat());
-        assert_eq!(error, Error::Compression { offset, name });
+        assert_eq!(error, ModuleError::Compression { offset, name });
         assert!(error.to_string().contains(name));
     }
 }
@@ -262,9 +265,9 @@ const MANY: usize = 40_000;
 
 #[test]
 fn the_time_for_many_names_is_that_of_sorting_them() {
-    let bytes = cpio::Archive::of(scattered(MANY).map(|name| (format!("modules/{name}.ko"), Vec::new())));
+    let bytes = cpio::CpioWriter::of(scattered(MANY).map(|name| (format!("modules/{name}.ko"), Vec::new())));
     let find_all = || {
-        let ramdisk = Ramdisk::new(&bytes).unwrap();
+        let ramdisk = RamdiskBytes::new(&bytes).unwrap();
         let archive = Archive::new(&ramdisk).unwrap();
         for module in archive.modules() {
             assert_eq!(archive.module(module.name).unwrap().name, module.name);
@@ -281,11 +284,11 @@ fn the_time_for_many_names_is_that_of_sorting_them() {
 
 #[test]
 fn the_time_for_the_order_of_many_modules_is_that_of_reading_them() {
-    let bytes = cpio::Archive::of(scattered(MANY).map(|name| {
+    let bytes = cpio::CpioWriter::of(scattered(MANY).map(|name| {
         let info = format!("name={name}\0version=1\0license=MIT\0abi=1");
         (format!("modules/{name}.ko"), saying(info.as_bytes()).bytes())
     }));
-    let ramdisk = Ramdisk::new(&bytes).unwrap();
+    let ramdisk = RamdiskBytes::new(&bytes).unwrap();
     let archive = Archive::new(&ramdisk).unwrap();
     let names: Vec<&str> = archive.modules().iter().map(|module| module.name).collect();
     let put_in_order = || assert_eq!(order(&archive, &names).unwrap().len(), MANY);
@@ -305,7 +308,7 @@ proptest! {
             let at = 10_000 + index.index(bytes.len() - 10_000) % 1200;
             bytes[at] = byte;
         }
-        if let Err(error) = Ramdisk::new(&bytes).and_then(|ramdisk| Archive::new(&ramdisk).map(|_| ())) {
+        if let Err(error) = RamdiskBytes::new(&bytes).and_then(|ramdisk| Archive::new(&ramdisk).map(|_| ())) {
             prop_assert!(!error.to_string().chars().any(char::is_control));
         }
     }

@@ -6,7 +6,7 @@ use start_info::PageCount;
 use x86_64::VirtAddr;
 
 use crate::module::{
-    Error, Kind, Name, Part, PartKind, Plan,
+    ModuleError, Part, PartKind, Plan, PrintableName, RelocationKind,
     tests::{BASE, LOG, ROOM, exports, load, refusal},
 };
 use kit::module::{DATA, RODATA, TEXT, good};
@@ -88,11 +88,11 @@ fn gives_each_symbol_one_slot() {
 fn names_the_symbol_whose_value_does_not_fit() {
     let cases = [
         // 32: one more than 2^32 - 1. 32S: just outside on both sides. PC32: 2 GiB away on both sides.
-        (10, 0xffff_ffff, 0, 1, Kind::Unsigned32),
-        (11, 0x7fff_ffff, 0, 1, Kind::Signed32),
-        (11, 0xffff_ffff_8000_0000, 0, -1, Kind::Signed32),
-        (2, BASE.wrapping_add(0x7fff_ffff), 0, 1, Kind::Relative32),
-        (4, BASE - 0x8000_0000, 0, -1, Kind::Relative32),
+        (10, 0xffff_ffff, 0, 1, RelocationKind::Unsigned32),
+        (11, 0x7fff_ffff, 0, 1, RelocationKind::Signed32),
+        (11, 0xffff_ffff_8000_0000, 0, -1, RelocationKind::Signed32),
+        (2, BASE.wrapping_add(0x7fff_ffff), 0, 1, RelocationKind::Relative32),
+        (4, BASE - 0x8000_0000, 0, -1, RelocationKind::Relative32),
     ];
     for (kind, value, fits, overflows, expected) in cases {
         let make = |addend| {
@@ -103,8 +103,8 @@ fn names_the_symbol_whose_value_does_not_fit() {
         let bytes = make(fits);
         load(&Plan::new(&bytes, ROOM).unwrap(), BASE).unwrap();
         match refusal(&make(overflows)) {
-            Error::Overflow { symbol, kind, place, .. } => {
-                assert_eq!((symbol, kind, place), (Name::new(b"too_far"), expected, BASE));
+            ModuleError::Overflow { symbol, kind, place, .. } => {
+                assert_eq!((symbol, kind, place), (PrintableName::new(b"too_far"), expected, BASE));
             }
             other => panic!("{other}"),
         }
@@ -129,10 +129,13 @@ fn keeps_alignments_and_asks_the_base_for_them() {
     assert!(plan.resolve(VirtAddr::new(BASE), &exports).is_ok());
     for base in [BASE + 0x1000, BASE + 8, 0xffff_ffff_ffe0_0000 - 0x1000, 0x7fff_ffe0_0000 + (1 << 20)] {
         let refused = plan.resolve(VirtAddr::new(base), &exports);
-        assert!(matches!(refused, Err(Error::Base { .. })), "{base:#x}: {refused:?}");
+        assert!(matches!(refused, Err(ModuleError::Base { .. })), "{base:#x}: {refused:?}");
     }
     // The last 2 MiB have no room for the rest of the module; neither has the end of the lower half.
     for base in [0xffff_ffff_ffe0_0000, 0x7fff_ffe0_0000] {
-        assert!(matches!(plan.resolve(VirtAddr::new(base), &exports), Err(Error::Base { .. })), "{base:#x}");
+        assert!(
+            matches!(plan.resolve(VirtAddr::new(base), &exports), Err(ModuleError::Base { .. })),
+            "{base:#x}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use kit::random::asked;
 use proptest::prelude::*;
 use start_info::MapEntry;
-use xen_model::{Domain, Guest, Places};
+use xen_model::{Domain, GuestConfig, Places};
 
 use super::{Case, LINES, boot, hosts};
 
@@ -77,7 +77,7 @@ pub(super) fn choice() -> impl Strategy<Value = Choice> {
 
 impl Choice {
     /// Returns the guest that has the chosen thing at the chosen border; `None` if none can.
-    pub(super) fn guest(&self, map: &[MapEntry], below: u64) -> Option<(String, Guest)> {
+    pub(super) fn guest(&self, map: &[MapEntry], below: u64) -> Option<(String, GuestConfig)> {
         let Self { domain, notes, line, more, .. } = *self;
         let case = Case { domain, notes, line, pages: below + 0x4000 + more, image_start: 0x400 };
         let places = case.guest(map).build().ok()?.places;

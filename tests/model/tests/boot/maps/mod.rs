@@ -14,7 +14,7 @@ use std::fmt;
 
 use start_info::MapEntry;
 use xen_guest::Cause;
-use xen_model::{Domain, Guest, Ramdisk, audit};
+use xen_model::{Domain, GuestConfig, Ramdisk, audit};
 
 use crate::after::checked;
 
@@ -67,12 +67,15 @@ impl fmt::Display for Case {
 }
 
 impl Case {
-    pub(crate) fn guest(&self, map: &[MapEntry]) -> Guest {
+    pub(crate) fn guest(&self, map: &[MapEntry]) -> GuestConfig {
         let bytes = (0..0x1_2345_u32).map(|i| (i * 7) as u8).collect();
-        let mut guest =
-            Guest { domain: self.domain, image_start: self.image_start, ..Guest::new(self.pages) }
-                .with_ramdisk(Ramdisk::of(bytes))
-                .with_command_line(self.line);
+        let mut guest = GuestConfig {
+            domain: self.domain,
+            image_start: self.image_start,
+            ..GuestConfig::new(self.pages)
+        }
+        .with_ramdisk(Ramdisk::of(bytes))
+        .with_command_line(self.line);
         match self.domain {
             Domain::Dom0 => guest.machine_map = map.to_vec(),
             Domain::Guest => guest.memory_map = map.to_vec(),
@@ -89,7 +92,7 @@ pub(crate) enum End {
 }
 
 /// Boots a guest, and checks that it has one of the two ends.
-pub(crate) fn boot(what: &str, guest: Guest) -> End {
+pub(crate) fn boot(what: &str, guest: GuestConfig) -> End {
     match guest.build().unwrap().boot() {
         Ok(booted) => {
             let mut booted = checked(guest, booted);

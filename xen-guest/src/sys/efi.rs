@@ -8,7 +8,7 @@
 use mmu::Errno;
 
 use crate::{
-    firmware::{Answer, EfiCalls, Guid, Name, Status},
+    firmware::{EfiAnswer, EfiCalls, Guid, Status, VariableName},
     sys::{
         abi::{
             EfiConfigTable, EfiGetTime, EfiGetVariable, EfiRuntimeCall, EfiVendor, EfiVersion,
@@ -64,19 +64,19 @@ impl EfiCalls for Xen {
         Ok(operation.body.info.revision)
     }
 
-    fn efi_get_time(&mut self) -> Result<Answer<[u8; 16]>, Errno> {
+    fn efi_get_time(&mut self) -> Result<EfiAnswer<[u8; 16]>, Errno> {
         let mut operation = PlatformOp::efi_runtime_call(XEN_EFI_GET_TIME, EfiGetTime::EMPTY);
         // SAFETY: this call names no buffer (common/efi/runtime.c, `efi_runtime_call`).
         unsafe { call(&mut operation) }?;
-        Ok(Answer { status: Status(operation.body.status), value: operation.body.arguments.time })
+        Ok(EfiAnswer { status: Status(operation.body.status), value: operation.body.arguments.time })
     }
 
     fn efi_get_variable(
         &mut self,
-        name: &Name,
+        name: &VariableName,
         owner: Guid,
         bytes: &mut [u8],
-    ) -> Result<Answer<(u32, u64)>, Errno> {
+    ) -> Result<EfiAnswer<(u32, u64)>, Errno> {
         let size = bytes.len() as u64;
         let get = EfiGetVariable::of(name.units().as_ptr(), owner.to_bytes(), bytes.as_mut_ptr(), size);
         let mut operation = PlatformOp::efi_runtime_call(XEN_EFI_GET_VARIABLE, get);
@@ -84,6 +84,6 @@ impl EfiCalls for Xen {
         // fits in `size` (common/efi/runtime.c, `efi_runtime_call`; UEFI 2.10, 8.2, GetVariable).
         unsafe { call(&mut operation) }?;
         let EfiRuntimeCall { misc, status, arguments, .. } = operation.body;
-        Ok(Answer { status: Status(status), value: (misc, arguments.size) })
+        Ok(EfiAnswer { status: Status(status), value: (misc, arguments.size) })
     }
 }

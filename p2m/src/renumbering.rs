@@ -9,7 +9,7 @@
 //! Numbers cost memory as well: an inner page of the tree, a table of the linear list and a page of the frame list for each GiB
 //! of them. So numbers end where the guest has the most memory left; a few pages far behind the others are no gain.
 //!
-//! *What must hold*: a page in use keeps its number until it is let go; then it is given back ([`Arrangement::late`]). What
+//! *What must hold*: a page in use keeps its number until it is let go; then it is given back ([`Renumbering::held_in_holes`]). What
 //! is in use for ever and lies where there is no RAM is a [`Conflict`]. The plan is made before anything is mapped.
 //!
 //! *What is not prevented*: a map that is wrong.
@@ -18,7 +18,7 @@ use core::{cell::Cell, fmt};
 
 use start_info::{ENTRIES, MemoryMap, PageCount, Pfn, PfnRange};
 
-use crate::{Authority, Conflict, Entry, List, Memory, Occupant, Occupied, translate::Translate};
+use crate::{Authority, BootReserved, Conflict, List, Memory, Occupant, P2mEntry, translate::Translate};
 
 /// Numbers for which the P2M takes [`PAGES_PER_SPAN`] pages, whether they mean anything or not: 1 GiB of them.
 const SPAN: u64 = ENTRIES * ENTRIES;
@@ -47,7 +47,7 @@ pub struct Move {
 #[derive(Clone, Debug)]
 struct Machine {
     map: &'static MemoryMap,
-    occupied: Occupied,
+    occupied: BootReserved,
     displaced: Displaced,
     /// The first number that no page is moved to.
     end: Pfn,
@@ -55,7 +55,7 @@ struct Machine {
 
 /// The builder's list, seen under the new numbers.
 #[derive(Clone, Debug)]
-pub struct Arrangement {
+pub struct Renumbering {
     list: List,
     /// How many numbers there are now.
     pages: PageCount,
@@ -83,7 +83,7 @@ enum Meaning {
     Missing,
 }
 
-impl Arrangement {
+impl Renumbering {
     /// Leaves every page its number: a domU without a map.
     #[must_use]
     pub fn as_built(list: List) -> Self {
@@ -100,7 +100,7 @@ impl Arrangement {
         _: &Authority,
         list: List,
         map: &'static MemoryMap,
-        occupied: Occupied,
+        occupied: BootReserved,
         displaced: Displaced,
     ) -> Result<Self, Conflict> {
         let mut plan = Self::as_built(list);
@@ -146,7 +146,7 @@ impl Arrangement {
     }
 
     /// Returns the pages that are in use where there is no RAM, and are given back when they are let go.
-    pub fn late(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+    pub fn held_in_holes(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         let end = self.listed().end();
         self.machine.iter().flat_map(move |machine| machine.late(end)).map(|(_, _, late)| late)
     }
@@ -159,7 +159,7 @@ impl Arrangement {
     /// Tells whether every page has the number the builder gave it.
     #[must_use]
     pub fn is_as_built(&self) -> bool {
-        self.identity().next().is_none() && self.late().next().is_none()
+        self.identity().next().is_none() && self.held_in_holes().next().is_none()
     }
 
     /// Returns what leaf `index` of the P2M is made of, and the first leaf after it that needs a look of its own.
@@ -215,7 +215,7 @@ impl Arrangement {
             self.list.leaf_words(memory, piece.start(), part);
             rest = behind;
         }
-        rest.fill(Entry::MISSING);
+        rest.fill(P2mEntry::MISSING);
     }
 
     /// Looks for the run of a number. Not in the way of the many that lie in the run of the one before.
@@ -328,7 +328,7 @@ pub(crate) enum LeafKind {
     Mixed,
 }
 
-impl Translate for Arrangement {
+impl Translate for Renumbering {
     #[inline]
     fn without_memory(&self, _memory: &impl Memory, pfn: Pfn) -> PfnRange {
         let Run { pages, meaning } = self.run(pfn);
@@ -339,13 +339,13 @@ impl Translate for Arrangement {
     }
 
     #[inline]
-    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> Entry {
+    fn entry(&self, memory: &impl Memory, pfn: Pfn) -> P2mEntry {
         let Run { pages, meaning } = self.run(pfn);
         match meaning {
             Meaning::Listed => self.list.entry(memory, pfn),
             Meaning::Moved(from) => self.list.entry(memory, origin(from, pages, pfn)),
-            Meaning::Identity => Entry::Identity,
-            Meaning::Missing => Entry::Missing,
+            Meaning::Identity => P2mEntry::Identity,
+            Meaning::Missing => P2mEntry::Missing,
         }
     }
 
@@ -360,17 +360,17 @@ impl Translate for Arrangement {
             match meaning {
                 Meaning::Listed => self.read_list(memory, pfn, part),
                 Meaning::Moved(from) => self.read_list(memory, origin(from, pages, pfn), part),
-                Meaning::Identity => part.fill(Entry::Identity.encode()),
-                Meaning::Missing => part.fill(Entry::MISSING),
+                Meaning::Identity => part.fill(P2mEntry::Identity.encode()),
+                Meaning::Missing => part.fill(P2mEntry::MISSING),
             }
             (asked, rest) = (asked.from(end), behind);
         }
         // Behind the last number there is.
-        rest.fill(Entry::MISSING);
+        rest.fill(P2mEntry::MISSING);
     }
 }
 
-impl fmt::Display for Arrangement {
+impl fmt::Display for Renumbering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn count(ranges: impl Iterator<Item = PfnRange>) -> u64 {
             ranges.map(|range| range.len().get()).sum()
@@ -380,7 +380,7 @@ impl fmt::Display for Arrangement {
             "{} pages moved, {} given back, {} in use where the machine has no RAM, {} identity; {} numbers for {} pages",
             count(self.moves().map(|moved| moved.from)),
             count(self.given_back()),
-            count(self.late()),
+            count(self.held_in_holes()),
             count(self.identity()),
             self.pages,
             self.list.pages(),
@@ -389,7 +389,7 @@ impl fmt::Display for Arrangement {
 }
 
 /// Returns the parts of `range` that nothing occupies, in ascending order.
-fn without(range: PfnRange, occupied: &Occupied) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+fn without(range: PfnRange, occupied: &BootReserved) -> impl Iterator<Item = PfnRange> + Clone + '_ {
     let mut rest = range;
     core::iter::from_fn(move || {
         while !rest.is_empty() {

@@ -5,29 +5,29 @@
 //! that find no number are given back.
 //!
 //! *What must hold*: the direct map does not exist yet, so the builder's mapping is the only one. Nothing occupies the
-//! pages ([`Arrangement::plan`]).
+//! pages ([`Renumbering::plan`]).
 //!
 //! *What is not prevented*: Xen refusing half-way. The boot ends then.
 
-use p2m::{Arrangement, MachineToPhys, Memory, Translate};
+use p2m::{MachineToPhys, Memory, Renumbering, Translate};
 use start_info::{Pfn, PfnRange};
 
 use crate::{
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::{Machine, Update},
     paging::{batch::Batch, entry::Entry, level::L1},
-    space::{builder_tables::BuilderTables, discard::discard},
+    space::{builder_tables::BuilderTables, released_mfn::release_mfn},
 };
 
 impl BuilderTables {
     /// Renumbers and gives back pages as planned.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
+    /// [`MmuError::Refused`] when Xen refuses.
     // Inlined into the boot it took some instructions more for every page.
     #[inline(never)]
-    pub fn arrange<M: Machine>(&self, machine: &mut M, plan: &Arrangement) -> Result<(), Error> {
-        let mut batch = Batch::new(Doing::Arrangement);
+    pub fn renumber<M: Machine>(&self, machine: &mut M, plan: &Renumbering) -> Result<(), MmuError> {
+        let mut batch = Batch::new(Operation::Arrangement);
         for moved in plan.moves() {
             for (from, to) in moved.from.iter().zip(moved.to.iter()) {
                 let Some(mfn) = plan.list().entry(machine, from).ram() else { continue };
@@ -44,11 +44,11 @@ impl BuilderTables {
         }
         // A page may become a table while a stale translation can still write it.
         batch.commit(machine)?.flush(machine)?;
-        discard(machine, plan.list(), plan.given_back().flat_map(PfnRange::iter))
+        release_mfn(machine, plan.list(), plan.given_back().flat_map(PfnRange::iter))
     }
 
     /// Returns what takes the builder's mapping of a page away; `None` for a page it did not map.
-    fn clear<M: Memory + MachineToPhys>(&self, machine: &M, pfn: Pfn) -> Result<Option<Update>, Error> {
+    fn clear<M: Memory + MachineToPhys>(&self, machine: &M, pfn: Pfn) -> Result<Option<Update>, MmuError> {
         let Some(address) = self.window().address(pfn) else { return Ok(None) };
         let (slot, _) = self.view().leaf(machine, address)?;
         Ok(Some(Update::new(slot, Entry::<L1>::EMPTY)))

@@ -7,12 +7,12 @@
 //!
 //! *What is not prevented*: an entry that changes while it is read. Only Xen changes live entries, on our request.
 
-use p2m::{Authority, MachineToPhys, Mapped, Memory, Span, Unmapped, Window, Word};
+use p2m::{Authority, LinearMap, MachineToPhys, Mapped, Memory, Span, Unmapped, Word};
 use start_info::{ENTRIES, Index, Maddr, Mfn, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    error::Error,
+    error::MmuError,
     hv::Machine,
     paging::{
         batch::Batch,
@@ -25,20 +25,20 @@ use crate::{
 
 /// The live address space and the windows into memory.
 #[derive(Debug)]
-pub struct View {
+pub struct LiveTables {
     authority: Authority,
     roots: Roots,
-    direct: Window,
+    direct: LinearMap,
     /// The builder's mapping, as long as its tables are live: a second, writable alias of what it covers.
-    builder: Option<Window>,
+    builder: Option<LinearMap>,
 }
 
-impl View {
+impl LiveTables {
     pub(crate) const fn new(
         authority: Authority,
         root: (Pfn, Mfn),
-        direct: Window,
-        builder: Option<Window>,
+        direct: LinearMap,
+        builder: Option<LinearMap>,
     ) -> Self {
         Self { authority, roots: Roots::new(root), direct, builder }
     }
@@ -64,19 +64,19 @@ impl View {
     /// Returns the top-level table.
     pub(crate) const fn root(&self) -> Table<L4, Live> {
         let (pfn, mfn) = self.roots.first();
-        Table::found(pfn, mfn)
+        Table::from_walk(pfn, mfn)
     }
 
     /// Empties an entry of every top-level table there is, by way of the batch.
     ///
     /// # Errors
-    /// [`Error::Refused`] when a full batch is sent.
+    /// [`MmuError::Refused`] when a full batch is sent.
     pub(crate) fn detach_everywhere(
         &self,
         machine: &mut impl Machine,
         batch: &mut Batch,
         index: Index,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         core::iter::once(self.root())
             .chain(self.roots.others())
             .try_for_each(|mut table| table.update(machine, batch, index, Entry::EMPTY))
@@ -84,7 +84,7 @@ impl View {
 
     /// Returns the direct map's window.
     #[must_use]
-    pub const fn direct(&self) -> &Window {
+    pub const fn direct(&self) -> &LinearMap {
         &self.direct
     }
 
@@ -93,7 +93,7 @@ impl View {
         self.direct.extend(&self.authority, span)
     }
 
-    pub(crate) const fn set_builder(&mut self, window: Window) {
+    pub(crate) const fn set_builder(&mut self, window: LinearMap) {
         self.builder = Some(window);
     }
 
@@ -105,14 +105,14 @@ impl View {
     /// Hooks a frozen table under every top-level table there is, by way of the batch.
     ///
     /// # Errors
-    /// [`Error::Refused`] when a full batch is sent.
+    /// [`MmuError::Refused`] when a full batch is sent.
     pub(crate) fn attach_everywhere(
         &self,
         machine: &mut impl Machine,
         batch: &mut Batch,
         index: Index,
         l3: Table<L3, Frozen>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         let l3 = self.root().attach(machine, batch, index, l3)?;
         for mut table in self.roots.others() {
             table.update(machine, batch, index, Entry::link(&l3))?;
@@ -136,57 +136,57 @@ impl View {
     /// Reads an entry of a live table.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] when no window reaches the table.
+    /// [`MmuError::NoMemory`] when no window reaches the table.
     pub(crate) fn read<L: Level>(
         &self,
         memory: &impl Memory,
         table: &Table<L, Live>,
         index: Index,
-    ) -> Result<Entry<L>, Error> {
-        let word = self.word(table.pfn(), index).ok_or(Error::NoMemory { pfn: table.pfn() })?;
+    ) -> Result<Entry<L>, MmuError> {
+        let word = self.word(table.pfn(), index).ok_or(MmuError::NoMemory { pfn: table.pfn() })?;
         Ok(Entry::read(memory.load(word)))
     }
 
     /// Returns the table below an entry, or `None` for an empty entry.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] when no window reaches the table that holds the entry.
+    /// [`MmuError::NoMemory`] when no window reaches the table that holds the entry.
     pub(crate) fn below<L: Inner, M: Memory + MachineToPhys>(
         &self,
         machine: &M,
         table: &Table<L, Live>,
         index: Index,
-    ) -> Result<Option<Table<L::Below, Live>>, Error> {
+    ) -> Result<Option<Table<L::Below, Live>>, MmuError> {
         Ok(Self::led_to(machine, self.read(machine, table, index)?))
     }
 
     /// Returns the table that an entry leads to, or `None` for an empty entry.
     fn led_to<L: Inner>(machine: &impl MachineToPhys, entry: Entry<L>) -> Option<Table<L::Below, Live>> {
         let mfn = entry.mfn()?;
-        machine.pfn_of(mfn).map(|pfn| Table::found(pfn, mfn))
+        machine.pfn_of(mfn).map(|pfn| Table::from_walk(pfn, mfn))
     }
 
     /// Returns the L3 table that covers `address`, if there is one.
     ///
     /// # Errors
-    /// As [`View::below`].
+    /// As [`LiveTables::below`].
     pub(crate) fn l3<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
         address: VirtAddr,
-    ) -> Result<Option<Table<L3, Live>>, Error> {
+    ) -> Result<Option<Table<L3, Live>>, MmuError> {
         self.below(machine, &self.root(), L4::index(address))
     }
 
     /// Returns the L2 table that covers `address`, if there is one.
     ///
     /// # Errors
-    /// As [`View::below`].
+    /// As [`LiveTables::below`].
     pub(crate) fn l2<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
         address: VirtAddr,
-    ) -> Result<Option<Table<L2, Live>>, Error> {
+    ) -> Result<Option<Table<L2, Live>>, MmuError> {
         match self.l3(machine, address)? {
             Some(l3) => self.below(machine, &l3, L3::index(address)),
             None => Ok(None),
@@ -196,12 +196,12 @@ impl View {
     /// Returns the L1 table that covers `address`, if there is one.
     ///
     /// # Errors
-    /// As [`View::below`].
+    /// As [`LiveTables::below`].
     pub(crate) fn l1<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
         address: VirtAddr,
-    ) -> Result<Option<Table<L1, Live>>, Error> {
+    ) -> Result<Option<Table<L1, Live>>, MmuError> {
         match self.l2(machine, address)? {
             Some(l2) => self.below(machine, &l2, L2::index(address)),
             None => Ok(None),
@@ -211,14 +211,14 @@ impl View {
     /// Returns the machine address of the L1 entry that maps `address`, and the entry.
     ///
     /// # Errors
-    /// [`Error::NotMapped`] when there is no L1 table there.
+    /// [`MmuError::NotMapped`] when there is no L1 table there.
     pub(crate) fn leaf<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
         address: VirtAddr,
-    ) -> Result<(Maddr, Entry<L1>), Error> {
+    ) -> Result<(Maddr, Entry<L1>), MmuError> {
         let l1 =
-            self.l1(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })?;
+            self.l1(machine, address)?.ok_or(MmuError::NotMapped { address: address.as_u64(), level: 1 })?;
         let index = L1::index(address);
         Ok((l1.mfn().maddr().entry(index), self.read(machine, &l1, index)?))
     }
@@ -226,22 +226,22 @@ impl View {
     /// Returns the machine frame that the direct map has for a page.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] for a page outside the direct map and for one without memory.
-    pub(crate) fn frame_of<M: Memory + MachineToPhys>(&self, machine: &M, pfn: Pfn) -> Result<Mfn, Error> {
-        let address = self.direct.address(pfn).ok_or(Error::NoMemory { pfn })?;
+    /// [`MmuError::NoMemory`] for a page outside the direct map and for one without memory.
+    pub(crate) fn frame_of<M: Memory + MachineToPhys>(&self, machine: &M, pfn: Pfn) -> Result<Mfn, MmuError> {
+        let address = self.direct.address(pfn).ok_or(MmuError::NoMemory { pfn })?;
         let (_, entry) = self.leaf(machine, address)?;
-        entry.mfn().ok_or(Error::NoMemory { pfn })
+        entry.mfn().ok_or(MmuError::NoMemory { pfn })
     }
 
     /// Calls `visit` with the page of every live table outside Xen's slots, the roots first.
     ///
     /// # Errors
-    /// What `visit` returns, and [`Error::NoMemory`] when no window reaches a table.
+    /// What `visit` returns, and [`MmuError::NoMemory`] when no window reaches a table.
     pub fn each_table<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
-        mut visit: impl FnMut(u8, Pfn) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        mut visit: impl FnMut(u8, Pfn) -> Result<(), MmuError>,
+    ) -> Result<(), MmuError> {
         let root = self.root();
         let mut words = [0; ENTRIES as usize];
         visit(L4::NUMBER, root.pfn())?;
@@ -253,7 +253,7 @@ impl View {
                 let Some(l2) = self.below(machine, &l3, i3)? else { continue };
                 visit(L2::NUMBER, l2.pfn())?;
                 // Nearly all tables are L1 tables, so what leads to them is read a table at a time.
-                let first = self.word(l2.pfn(), Index::FIRST).ok_or(Error::NoMemory { pfn: l2.pfn() })?;
+                let first = self.word(l2.pfn(), Index::FIRST).ok_or(MmuError::NoMemory { pfn: l2.pfn() })?;
                 machine.load_words(first, &mut words);
                 for l1 in words.iter().filter_map(|&word| Self::led_to(machine, Entry::<L2>::read(word))) {
                     visit(L1::NUMBER, l1.pfn())?;

@@ -4,12 +4,12 @@ use start_info::{BootFacts, MemoryMap};
 
 use crate::{
     boot::{image::Image, options::Options},
-    report::timeline::Report,
+    report::timeline::Timeline,
 };
 
 /// What every stage carries along.
 #[derive(Debug)]
-pub struct Setting {
+pub struct BootContext {
     /// The checked start_info.
     pub facts: BootFacts,
     /// The memory map that Xen or the toolstack gave, if there is one.
@@ -19,5 +19,5 @@ pub struct Setting {
     /// What the command line asks for.
     pub options: Options,
     /// What the stages cost.
-    pub report: Report,
+    pub report: Timeline,
 }

@@ -13,7 +13,7 @@ use start_info::{ENTRIES, Index, PAGE_SIZE};
 use x86_64::VirtAddr;
 
 use crate::{
-    error::{Doing, Error},
+    error::{MmuError, Operation},
     hv::Machine,
     paging::{
         batch::Batch,
@@ -23,15 +23,15 @@ use crate::{
         table::{Draft, Table},
     },
     space::{
+        live_tables::LiveTables,
         rung::{LiveTop, Rung, Top},
         table_source::TableSource,
-        view::View,
     },
 };
 
 /// The tables on the way to the last address.
 #[derive(Debug)]
-pub(crate) struct Ladder<T> {
+pub(crate) struct AddressSpaceBuilder<T> {
     top: T,
     l3: Option<Rung<L3>>,
     l2: Option<Rung<L2>>,
@@ -41,7 +41,7 @@ pub(crate) struct Ladder<T> {
     batch: Batch,
 }
 
-impl Ladder<LiveTop> {
+impl AddressSpaceBuilder<LiveTop> {
     /// Starts at the live tables; requests to Xen go by way of `batch`.
     pub(crate) const fn live(batch: Batch) -> Self {
         Self::on(LiveTop, batch)
@@ -50,41 +50,45 @@ impl Ladder<LiveTop> {
     /// Closes all tables and sends what is left to Xen.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
-    pub(crate) fn finish<M: Machine>(mut self, machine: &mut M, view: &View) -> Result<Unflushed, Error> {
+    /// [`MmuError::Refused`] when Xen refuses.
+    pub(crate) fn finish<M: Machine>(
+        mut self,
+        machine: &mut M,
+        view: &LiveTables,
+    ) -> Result<Unflushed, MmuError> {
         self.close_up_to(machine, view, None)?;
         self.batch.commit(machine)
     }
 }
 
-impl Ladder<Table<L4, Draft>> {
+impl AddressSpaceBuilder<Table<L4, Draft>> {
     /// Starts a new address space with nothing in it.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no frame for the top-level table.
+    /// [`MmuError::NoFrames`] when there is no frame for the top-level table.
     pub(crate) fn new_space<M: Machine>(
         machine: &mut M,
         source: &mut impl TableSource<M>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, MmuError> {
         let frame = source.take_table(machine)?;
-        Ok(Self::on(Table::empty(frame, machine), Batch::new(Doing::AddressSpace)))
+        Ok(Self::on(Table::empty(frame, machine), Batch::new(Operation::AddressSpace)))
     }
 
     /// Closes all tables, and returns the top-level one with what is left for Xen.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses a change to read-only.
+    /// [`MmuError::Refused`] when Xen refuses a change to read-only.
     pub(crate) fn into_top<M: Machine>(
         mut self,
         machine: &mut M,
-        view: &View,
-    ) -> Result<(Table<L4, Draft>, Batch), Error> {
+        view: &LiveTables,
+    ) -> Result<(Table<L4, Draft>, Batch), MmuError> {
         self.close_up_to(machine, view, None)?;
         Ok((self.top, self.batch))
     }
 }
 
-impl<T: Top> Ladder<T> {
+impl<T: Top> AddressSpaceBuilder<T> {
     const fn on(top: T, batch: Batch) -> Self {
         Self { top, l3: None, l2: None, l1: None, at: VirtAddr::zero(), batch }
     }
@@ -92,15 +96,15 @@ impl<T: Top> Ladder<T> {
     /// Maps one page; an empty entry makes the tables and maps nothing.
     ///
     /// # Errors
-    /// [`Error::OutOfOrder`] below an address that was mapped before, [`Error::NoFrames`] when there is no frame for a
-    /// table, [`Error::Refused`] when Xen refuses a change to read-only.
+    /// [`MmuError::OutOfOrder`] below an address that was mapped before, [`MmuError::NoFrames`] when there is no frame for a
+    /// table, [`MmuError::Refused`] when Xen refuses a change to read-only.
     pub(crate) fn map<M: Machine>(
         &mut self,
         machine: &mut M,
         source: &mut impl TableSource<M>,
         address: VirtAddr,
         entry: Entry<L1>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         // Most pages follow another one under the same table.
         let follows = address >= self.at && address.as_u64() / L2::REACH == self.at.as_u64() / L2::REACH;
         if !follows || self.l1.is_none() {
@@ -109,24 +113,24 @@ impl<T: Top> Ladder<T> {
         self.at = address;
         match &mut self.l1 {
             Some(l1) => l1.put(machine, &mut self.batch, L1::index(address), entry),
-            None => Err(Error::NotMapped { address: address.as_u64(), level: 1 }),
+            None => Err(MmuError::NotMapped { address: address.as_u64(), level: 1 }),
         }
     }
 
     /// Maps what one L1 table covers, from its first entry on, by a new table that is filled as a whole.
     ///
     /// # Errors
-    /// As [`Ladder::map`], and [`Error::OutOfOrder`] in the middle of what a table covers.
+    /// As [`AddressSpaceBuilder::map`], and [`MmuError::OutOfOrder`] in the middle of what a table covers.
     pub(crate) fn fill<M: Machine>(
         &mut self,
         machine: &mut M,
         source: &mut impl TableSource<M>,
         address: VirtAddr,
         entries: impl Iterator<Item = Entry<L1>>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         self.open_upper(machine, source, address)?;
         if self.l1.is_some() || L1::index(address) != Index::FIRST {
-            return Err(Error::OutOfOrder { address: address.as_u64() });
+            return Err(MmuError::OutOfOrder { address: address.as_u64() });
         }
         let frame = source.take_table(machine)?;
         self.l1 = Some(Rung::New(Table::filled(frame, machine, entries)));
@@ -136,7 +140,7 @@ impl<T: Top> Ladder<T> {
     /// Maps so many pages one after the other to the same frame; a table that leads nowhere else is filled as a whole.
     ///
     /// # Errors
-    /// As [`Ladder::map`].
+    /// As [`AddressSpaceBuilder::map`].
     #[inline(never)]
     pub(crate) fn map_alike<M: Machine>(
         &mut self,
@@ -145,7 +149,7 @@ impl<T: Top> Ladder<T> {
         first: VirtAddr,
         pages: u64,
         entry: impl Fn() -> Entry<L1>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         let mut done = 0;
         while done < pages {
             let address = first + done * PAGE_SIZE;
@@ -163,13 +167,13 @@ impl<T: Top> Ladder<T> {
     /// Opens the tables of an address, after those that do not cover it were closed.
     ///
     /// # Errors
-    /// As [`Ladder::map`].
+    /// As [`AddressSpaceBuilder::map`].
     pub(crate) fn open<M: Machine>(
         &mut self,
         machine: &mut M,
         source: &mut impl TableSource<M>,
         address: VirtAddr,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         self.open_upper(machine, source, address)?;
         if self.l1.is_none()
             && let Some(l2) = &self.l2
@@ -186,9 +190,9 @@ impl<T: Top> Ladder<T> {
         machine: &mut M,
         source: &mut impl TableSource<M>,
         address: VirtAddr,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         if address < self.at {
-            return Err(Error::OutOfOrder { address: address.as_u64() });
+            return Err(MmuError::OutOfOrder { address: address.as_u64() });
         }
         self.close_up_to(machine, source.view(), Some(address))?;
         self.at = address;
@@ -209,9 +213,9 @@ impl<T: Top> Ladder<T> {
     fn close_up_to<M: Machine>(
         &mut self,
         machine: &mut M,
-        view: &View,
+        view: &LiveTables,
         next: Option<VirtAddr>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         let (at, batch) = (self.at, &mut self.batch);
         let leaves = |reach: u64| next.is_none_or(|next| next.as_u64() / reach != at.as_u64() / reach);
         if leaves(L2::REACH)

@@ -2,9 +2,9 @@
 
 /// Whether the builder's list is looked at after the switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OldList {
+pub enum BuilderP2m {
     /// The tree was revectored: the list's pages can go.
-    Unused,
+    Copied,
     /// The tree still leads there.
-    InUse,
+    Kept,
 }

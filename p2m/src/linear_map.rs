@@ -11,7 +11,7 @@ use x86_64::VirtAddr;
 
 use crate::{
     Authority, Frame,
-    entry::Entry,
+    entry::P2mEntry,
     frame::{Mapped, Span, Unmapped},
     memory::{Memory, Word, entry_address},
     translate::Translate,
@@ -19,7 +19,7 @@ use crate::{
 
 /// The first frames of the guest, mapped one after the other from a base address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct LinearMap {
     base: VirtAddr,
     pages: PageCount,
 }
@@ -36,7 +36,7 @@ impl SharedPage {
     }
 }
 
-impl Window {
+impl LinearMap {
     /// Describes a mapping the builder made: the guest's first `pages` frames from `base` on.
     #[must_use]
     pub const fn of_builder(_: &Authority, base: VirtAddr, pages: PageCount) -> Self {
@@ -111,7 +111,7 @@ impl Window {
 
     /// Owns a frame anew that was a page table and has just become writable here. Only `mmu` can tell when that is so.
     #[must_use]
-    pub fn thawed(&self, _: &Authority, pfn: Pfn) -> Option<Frame> {
+    pub fn reclaim(&self, _: &Authority, pfn: Pfn) -> Option<Frame> {
         self.address(pfn).map(|address| Frame::mint(pfn, address))
     }
 
@@ -140,7 +140,7 @@ impl Window {
     ) -> Option<Frame> {
         while let Some(pfn) = span.last() {
             *span = span.below(pfn);
-            if let (Some(address), Entry::Ram(_)) = (self.address(pfn), p2m.entry(memory, pfn)) {
+            if let (Some(address), P2mEntry::Ram(_)) = (self.address(pfn), p2m.entry(memory, pfn)) {
                 return Some(Frame::mint(pfn, address));
             }
         }

@@ -7,30 +7,30 @@ use p2m::{Frame, FrameSource, Translate};
 
 use crate::{
     direct_map::DirectMap,
-    error::Error,
+    error::MmuError,
     hv::Machine,
-    space::{table_source::TableSource, view::View},
+    space::{live_tables::LiveTables, table_source::TableSource},
 };
 
 /// A direct map that grows by the entries of `p2m` when its frames run out.
 #[derive(Debug)]
-pub struct Pool<'a, T> {
+pub struct GrowingFrames<'a, T> {
     /// The direct map.
     pub map: &'a mut DirectMap,
     /// The P2M that knows the frames to be mapped.
     pub p2m: &'a T,
 }
 
-impl<M: Machine, T: Translate> FrameSource<M> for Pool<'_, T> {
-    type Error = Error;
+impl<M: Machine, T: Translate> FrameSource<M> for GrowingFrames<'_, T> {
+    type Error = MmuError;
 
-    fn take(&mut self, machine: &mut M) -> Result<Frame, Error> {
+    fn take(&mut self, machine: &mut M) -> Result<Frame, MmuError> {
         self.map.take(machine, self.p2m)
     }
 }
 
-impl<M: Machine, T: Translate> TableSource<M> for Pool<'_, T> {
-    fn take_table(&mut self, machine: &mut M) -> Result<Frame, Error> {
+impl<M: Machine, T: Translate> TableSource<M> for GrowingFrames<'_, T> {
+    fn take_table(&mut self, machine: &mut M) -> Result<Frame, MmuError> {
         self.map.take(machine, self.p2m)
     }
 
@@ -38,7 +38,7 @@ impl<M: Machine, T: Translate> TableSource<M> for Pool<'_, T> {
         self.map.give(machine, frame);
     }
 
-    fn view(&self) -> &View {
+    fn view(&self) -> &LiveTables {
         self.map.view()
     }
 }

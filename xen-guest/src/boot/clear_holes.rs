@@ -4,8 +4,8 @@
 //! start_info was copied at entry; a ramdisk is copied now. Then the pages go back to Xen, and their numbers mean the
 //! machine's frames.
 
-use mmu::Error;
-use p2m::{Arrangement, Entry};
+use mmu::MmuError;
+use p2m::{P2mEntry, Renumbering};
 use start_info::PfnRange;
 
 use crate::{boot::running::Running, platform::Platform};
@@ -15,22 +15,22 @@ impl Running {
     ///
     /// # Errors
     /// [`Error::NoRun`] when there is no room for the ramdisk, [`Error::Refused`] when Xen refuses.
-    pub(crate) fn make_way<P: Platform>(
+    pub(crate) fn clear_holes<P: Platform>(
         &mut self,
         platform: &mut P,
-        pages: &Arrangement,
-    ) -> Result<(), Error> {
+        pages: &Renumbering,
+    ) -> Result<(), MmuError> {
         if let Some(old) = self.ramdisk_pages()
-            && pages.late().any(|range| range.overlaps(old))
+            && pages.held_in_holes().any(|range| range.overlaps(old))
         {
-            self.map.move_ramdisk(platform, &self.p2m, pages.late())?;
+            self.map.move_ramdisk(platform, &self.p2m, pages.held_in_holes())?;
             if let Some(new) = self.ramdisk_pages() {
                 log::info!("ramdisk: moved from pfn {old} to pfn {new}");
             }
         }
-        self.map.vacate(platform, &self.p2m, pages)?;
-        for pfn in pages.late().flat_map(PfnRange::iter) {
-            self.set_entry(platform, pfn, Entry::Identity)?;
+        self.map.return_to_xen(platform, &self.p2m, pages)?;
+        for pfn in pages.held_in_holes().flat_map(PfnRange::iter) {
+            self.set_entry(platform, pfn, P2mEntry::Identity)?;
         }
         Ok(())
     }

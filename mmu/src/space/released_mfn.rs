@@ -12,8 +12,8 @@ use p2m::Translate;
 use start_info::Pfn;
 
 use crate::{
-    error::{Doing, Error},
-    hv::{Discarded, Machine},
+    error::{MmuError, Operation},
+    hv::{Machine, ReleasedMfn},
 };
 
 /// How many frames go to Xen at a time.
@@ -22,26 +22,26 @@ const CAPACITY: usize = 256;
 /// Gives back the frames that `p2m` has for these pages; pages without memory are passed over.
 ///
 /// # Errors
-/// [`Error::Refused`] with the number of frames that were taken back before.
-pub(crate) fn discard<M: Machine>(
+/// [`MmuError::Refused`] with the number of frames that were taken back before.
+pub(crate) fn release_mfn<M: Machine>(
     machine: &mut M,
     p2m: &impl Translate,
     mut pages: impl Iterator<Item = Pfn>,
-) -> Result<(), Error> {
+) -> Result<(), MmuError> {
     let mut done = 0;
     loop {
-        let frames: ArrayVec<Discarded, CAPACITY> = pages
+        let frames: ArrayVec<ReleasedMfn, CAPACITY> = pages
             .by_ref()
             .filter_map(|pfn| p2m.entry(machine, pfn).ram())
-            .map(Discarded::new)
+            .map(ReleasedMfn::new)
             .take(CAPACITY)
             .collect();
         if frames.is_empty() {
             return Ok(());
         }
-        machine.give_back(&frames).map_err(|mut stopped| {
+        machine.decrease_reservation(&frames).map_err(|mut stopped| {
             stopped.done += done;
-            Error::refused(Doing::GivingBack, stopped)
+            MmuError::refused(Operation::GivingBack, stopped)
         })?;
         done += frames.len();
     }

@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 use start_info::{BootFacts, P2mPlace, PfnRange};
 
 /// How many things start_info can name.
-pub const MOST_OCCUPANTS: usize = 8;
+pub const MAX_OCCUPANTS: usize = 8;
 
 /// What holds a page at entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +47,12 @@ impl fmt::Display for Occupant {
 
 /// The pages in use at entry.
 #[derive(Clone, Debug)]
-pub struct Occupied {
-    ranges: ArrayVec<(Occupant, PfnRange), MOST_OCCUPANTS>,
+pub struct BootReserved {
+    ranges: ArrayVec<(Occupant, PfnRange), MAX_OCCUPANTS>,
     is_dom0: bool,
 }
 
-impl Occupied {
+impl BootReserved {
     /// Finds them. The pages for rings count whatever frames start_info names: those are checked before a ring is used.
     #[must_use]
     pub fn at_entry(facts: &BootFacts) -> Self {

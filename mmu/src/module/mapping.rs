@@ -6,7 +6,7 @@
 //!
 //! *What must hold*: a page is made writable only after a flush that follows the removal of its mapping in the window; a table
 //! likewise, after it was unhooked. What is to be removed is read from the live tables each time, so that
-//! [`Place::empty`] may be stopped anywhere and be called again. All memory of the heap is taken with the addresses: the way
+//! [`ModuleMapping::empty`] may be stopped anywhere and be called again. All memory of the heap is taken with the addresses: the way
 //! out takes none.
 //!
 //! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the writable
@@ -19,8 +19,8 @@ use start_info::{PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
-    direct_map::{DirectMap, pool::Pool},
-    error::{Doing, Error},
+    direct_map::{DirectMap, growing_frames::GrowingFrames},
+    error::{MmuError, Operation},
     hv::Machine,
     layout::region::Region,
     paging::{
@@ -31,22 +31,22 @@ use crate::{
         table::{Live, Table},
     },
     space::{
-        ladder::Ladder,
+        address_space_builder::AddressSpaceBuilder,
+        live_tables::LiveTables,
         table_source::{Note, Noted},
-        view::View,
     },
 };
 
 /// A page of a module.
 #[derive(Debug)]
-enum Page {
+enum ModulePage {
     Data(Frame<Data>),
     Constant(Frame<Sealed>),
     Text(Frame<Sealed>),
 }
 
-impl Page {
-    fn of(frame: Frame, access: Access, view: &View) -> Self {
+impl ModulePage {
+    fn of(frame: Frame, access: Access, view: &LiveTables) -> Self {
         match access {
             Access::ReadWrite => Self::Data(frame.into_data()),
             Access::Read => Self::Constant(frame.into_sealed(view.authority())),
@@ -66,8 +66,8 @@ impl Page {
         &mut self,
         machine: &mut M,
         batch: &mut Batch,
-        view: &View,
-    ) -> Result<Entry<L1>, Error> {
+        view: &LiveTables,
+    ) -> Result<Entry<L1>, MmuError> {
         match self {
             Self::Data(frame) => {
                 let pfn = frame.pfn();
@@ -88,22 +88,22 @@ impl Page {
 
 /// Addresses of the module window, and what is or was mapped there.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ModuleMapping {
     region: Region,
     /// The pages, the first at the start of the region.
-    pages: Vec<Page>,
+    pages: Vec<ModulePage>,
     /// Tables taken for these addresses that no live table leads to, or might not.
     tables: Vec<Pfn>,
     /// The pages are on their way out.
     leaving: bool,
 }
 
-impl Place {
+impl ModuleMapping {
     /// Makes a place without pages.
     ///
     /// # Errors
-    /// [`Error::HeapFull`] when the heap has no room for what must be remembered of it.
-    pub(crate) fn new(region: Region) -> Result<Self, Error> {
+    /// [`MmuError::HeapFull`] when the heap has no room for what must be remembered of it.
+    pub(crate) fn new(region: Region) -> Result<Self, MmuError> {
         let mut place = Self { region, pages: Vec::new(), tables: Vec::new(), leaving: false };
         // A table that was taken and not hooked, and one that was found there.
         let tables = 2 * chunks(region).count();
@@ -111,7 +111,7 @@ impl Place {
             .pages
             .try_reserve_exact(region.pages().get() as usize)
             .and_then(|()| place.tables.try_reserve_exact(tables))
-            .map_err(|_| Error::HeapFull { doing: Doing::Module })?;
+            .map_err(|_| MmuError::HeapFull { doing: Operation::Module })?;
         Ok(place)
     }
 
@@ -130,26 +130,26 @@ impl Place {
 
     /// Returns the pages of the guest that the place holds, unhooked tables among them.
     pub(crate) fn held(&self) -> impl Iterator<Item = Pfn> {
-        self.pages.iter().map(Page::pfn).chain(self.tables.iter().copied())
+        self.pages.iter().map(ModulePage::pfn).chain(self.tables.iter().copied())
     }
 
     /// Adds the page behind the last one.
     ///
     /// # Errors
     /// Gives the frame back if there is no address for it.
-    pub(crate) fn add(&mut self, frame: Frame, access: Access, view: &View) -> Result<(), Frame> {
+    pub(crate) fn add(&mut self, frame: Frame, access: Access, view: &LiveTables) -> Result<(), Frame> {
         if self.pages.len() as u64 >= self.region.pages().get() {
             return Err(frame);
         }
-        self.pages.push(Page::of(frame, access, view));
+        self.pages.push(ModulePage::of(frame, access, view));
         Ok(())
     }
 
     /// Cuts off the pages behind the first `keep`, as a place of their own. Without effect if the heap has no room for it.
     ///
     /// # Errors
-    /// As [`Place::new`].
-    pub(crate) fn split_off(&mut self, keep: PageCount) -> Result<Self, Error> {
+    /// As [`ModuleMapping::new`].
+    pub(crate) fn split_off(&mut self, keep: PageCount) -> Result<Self, MmuError> {
         let gone = self.region.pages().less(keep);
         let name = self.region.name();
         let mut tail = Self::new(Region::new(name, self.region.start() + keep.bytes(), gone))?;
@@ -162,17 +162,17 @@ impl Place {
     /// Sees to it that there are L1 tables for the addresses.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is no frame, [`Error::Refused`] when Xen refuses. The tables taken so far stay noted.
+    /// [`MmuError::NoFrames`] when there is no frame, [`MmuError::Refused`] when Xen refuses. The tables taken so far stay noted.
     pub(crate) fn open<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
         p2m: &impl Translate,
-    ) -> Result<(), Error> {
-        let batch = Batch::for_updates(Doing::Module, 2 * chunks(self.region).count());
-        let mut ladder = Ladder::live(batch);
-        let source = Pool { map: &mut *map, p2m };
-        let mut source = Noted { source, note: AsReserved(&mut self.tables), doing: Doing::Module };
+    ) -> Result<(), MmuError> {
+        let batch = Batch::for_updates(Operation::Module, 2 * chunks(self.region).count());
+        let mut ladder = AddressSpaceBuilder::live(batch);
+        let source = GrowingFrames { map: &mut *map, p2m };
+        let mut source = Noted { source, note: AsReserved(&mut self.tables), doing: Operation::Module };
         for address in chunks(self.region) {
             ladder.open(machine, &mut source, address)?;
         }
@@ -184,10 +184,10 @@ impl Place {
     /// Seals the pages that need it, and maps all of them.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses.
-    pub(crate) fn fill<M: Machine>(&mut self, machine: &mut M, view: &View) -> Result<(), Error> {
+    /// [`MmuError::Refused`] when Xen refuses.
+    pub(crate) fn fill<M: Machine>(&mut self, machine: &mut M, view: &LiveTables) -> Result<(), MmuError> {
         // One batch, so that a page's writable mapping is gone before its executable one is there.
-        let mut batch = Batch::for_updates(Doing::Module, 2 * self.pages.len());
+        let mut batch = Batch::for_updates(Operation::Module, 2 * self.pages.len());
         let mut cursor = Cursor::default();
         for (page, address) in self.pages.iter_mut().zip(self.region.addresses()) {
             let entry = page.enter(machine, &mut batch, view)?;
@@ -201,16 +201,16 @@ impl Place {
     /// needs the L1 table for an address.
     ///
     /// # Errors
-    /// [`Error::Refused`] when Xen refuses. It may be called again then, and must be before the pages can be given back.
+    /// [`MmuError::Refused`] when Xen refuses. It may be called again then, and must be before the pages can be given back.
     pub(crate) fn empty<M: Machine>(
         &mut self,
         machine: &mut M,
-        view: &View,
+        view: &LiveTables,
         is_unused: impl Fn(VirtAddr) -> bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MmuError> {
         self.forget_hooked(machine, view)?;
         let most = self.pages.len() + chunks(self.region).count();
-        let mut batch = Batch::for_updates(Doing::Unmap, most);
+        let mut batch = Batch::for_updates(Operation::Unmap, most);
         let mut cursor = Cursor::default();
         for address in self.region.addresses().take(self.pages.len()) {
             let Some(l1) = cursor.find(machine, view, address)? else { continue };
@@ -231,7 +231,7 @@ impl Place {
         // Not before no processor can execute the pages any more may they become writable.
         batch.commit(machine)?.flush(machine)?;
 
-        let mut batch = Batch::for_updates(Doing::Unmap, most);
+        let mut batch = Batch::for_updates(Operation::Unmap, most);
         for pfn in self.held() {
             make_writable(machine, &mut batch, view, pfn)?;
         }
@@ -239,20 +239,22 @@ impl Place {
         batch.commit(machine)?.flush(machine)
     }
 
-    /// Gives back pages and tables, after [`Place::empty`]. The last goes first, so that the next module gets the same ones in
+    /// Gives back pages and tables, after [`ModuleMapping::empty`]. The last goes first, so that the next module gets the same ones in
     /// the same order.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] for a page that the direct map does not map for writing; the others are given back.
-    pub(crate) fn give_back<M: Machine>(self, machine: &mut M, map: &mut DirectMap) -> Result<(), Error> {
+    /// [`MmuError::NoMemory`] for a page that the direct map does not map for writing; the others are given back.
+    pub(crate) fn give_back<M: Machine>(self, machine: &mut M, map: &mut DirectMap) -> Result<(), MmuError> {
         let mut result = Ok(());
         for page in self.pages.into_iter().rev() {
             let free = match page {
-                Page::Data(mut frame) => {
+                ModulePage::Data(mut frame) => {
                     frame.discount_mapping(map.view().authority());
-                    frame.into_free().map_err(|frame| Error::NoMemory { pfn: frame.pfn() })
+                    frame.into_free().map_err(|frame| MmuError::NoMemory { pfn: frame.pfn() })
                 }
-                Page::Constant(frame) | Page::Text(frame) => reclaim(machine, map.view(), frame.pfn()),
+                ModulePage::Constant(frame) | ModulePage::Text(frame) => {
+                    reclaim(machine, map.view(), frame.pfn())
+                }
             };
             result = result.and(free.map(|frame| map.give(machine, frame)));
         }
@@ -264,7 +266,7 @@ impl Place {
     }
 
     /// Strikes the tables that a live one leads to off the note: those are found by walking.
-    fn forget_hooked<M: Machine>(&mut self, machine: &M, view: &View) -> Result<(), Error> {
+    fn forget_hooked<M: Machine>(&mut self, machine: &M, view: &LiveTables) -> Result<(), MmuError> {
         if self.tables.is_empty() {
             return Ok(());
         }
@@ -301,9 +303,9 @@ impl Cursor {
     fn find<M: Machine>(
         &mut self,
         machine: &M,
-        view: &View,
+        view: &LiveTables,
         address: VirtAddr,
-    ) -> Result<Option<&mut Table<L1, Live>>, Error> {
+    ) -> Result<Option<&mut Table<L1, Live>>, MmuError> {
         let start = address.align_down(L2::REACH);
         if self.table.as_ref().is_none_or(|(at, _)| *at != start) {
             self.table = Some((start, view.l1(machine, address)?));
@@ -314,15 +316,15 @@ impl Cursor {
     fn l1<M: Machine>(
         &mut self,
         machine: &M,
-        view: &View,
+        view: &LiveTables,
         address: VirtAddr,
-    ) -> Result<&mut Table<L1, Live>, Error> {
-        self.find(machine, view, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 1 })
+    ) -> Result<&mut Table<L1, Live>, MmuError> {
+        self.find(machine, view, address)?.ok_or(MmuError::NotMapped { address: address.as_u64(), level: 1 })
     }
 }
 
-fn l2<M: Machine>(machine: &M, view: &View, address: VirtAddr) -> Result<Table<L2, Live>, Error> {
-    view.l2(machine, address)?.ok_or(Error::NotMapped { address: address.as_u64(), level: 2 })
+fn l2<M: Machine>(machine: &M, view: &LiveTables, address: VirtAddr) -> Result<Table<L2, Live>, MmuError> {
+    view.l2(machine, address)?.ok_or(MmuError::NotMapped { address: address.as_u64(), level: 2 })
 }
 
 /// Returns one address in each piece of a region that one L1 table covers.
