@@ -23,6 +23,7 @@ mod modules;
 mod noted;
 mod owned;
 mod spaces;
+mod tour;
 #[path = "../common/used.rs"]
 #[expect(dead_code, reason = "ramdisks and modules by hand are for boots")]
 mod used;
