@@ -11,6 +11,7 @@ pub(crate) fn demonstrate(guest: &Guest) {
     }
     let name = __cpuid_count(0, 0);
     let name = [name.ebx, name.edx, name.ecx].map(u32::to_le_bytes);
+    // What is no text is no vendor we know.
     let vendor = core::str::from_utf8(name.as_flattened()).unwrap_or_default();
     let (basic, structured) = (__cpuid_count(1, 0), __cpuid_count(7, 0));
     let (extended, sizes) = (__cpuid_count(0x8000_0001, 0), __cpuid_count(0x8000_0008, 0));
