@@ -78,6 +78,17 @@ impl Fact {
         number.with_context(|| format!("no hexadecimal number {key} in {self:?}"))
     }
 
+    /// The numbers that stand in hexadecimal in an array at a key.
+    ///
+    /// # Errors
+    /// There is none, or something else is in it.
+    pub(crate) fn list(&self, key: &str) -> Result<Vec<u64>> {
+        let number = |value: &Value| u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok();
+        let array = self.0.get(key).and_then(Value::as_array);
+        let numbers = array.and_then(|array| array.iter().map(number).collect());
+        numbers.with_context(|| format!("no hexadecimal numbers {key} in {self:?}"))
+    }
+
     /// The flag at a key.
     ///
     /// # Errors

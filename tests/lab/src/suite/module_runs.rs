@@ -18,7 +18,7 @@ const REFUSED: &str =
     "modules=all refuse=bad-init,bad-abi,bad-name,bad-need,bad-circle-a,bad-symbol,bad-twin,bad-overlay,none";
 
 /// The runs; they belong to the group `xen`.
-pub(crate) const MODULES: [Case; 15] = [
+pub(crate) const MODULES: [Case; 16] = [
     Case::words("modules-domu", "domu", REFUSED, &[all_loaded, all_refused]),
     Case::words("modules-dom0", "dom0", REFUSED, &[all_loaded, all_refused]),
     Case::words("modules-lazy", "domu --memory 3G", "modules=all map=lazy", &[all_loaded]),
@@ -69,6 +69,7 @@ pub(crate) const MODULES: [Case; 15] = [
         )
     },
     Case::dies("module-keeps-start", "domu", "modules=bad-start rounds=1", &[start_executed]),
+    Case::dies("module-ends-all", "domu", "modules=hello,bad-fatal", &[module_ended]),
     Case {
         outcomes: &[Outcome::Failure],
         ..Case::words("module-fails", "domu", "modules=bad-init", &[init_failed])
@@ -170,6 +171,20 @@ fn nothing_executed(evidence: &Evidence) -> Result<()> {
 
 fn start_executed(evidence: &Evidence) -> Result<()> {
     died(evidence, "bad-start", 0b10000, 0xffff_ffff_a000, 16).map(|_| ())
+}
+
+/// A module ended the domain by the kernel's function for that, and no line of its own is one for programs.
+fn module_ended(evidence: &Evidence) -> Result<()> {
+    let fatal = proof::fatal(evidence)?;
+    let (module, said) = (fatal.text("module")?, fatal.text("said")?);
+    let right = module == "bad-fatal" && said.starts_with("bad-fatal: no more\n@fact {");
+    ensure!(right, "another end: {fatal:?}");
+    let of_module = evidence.facts.all("rounds").next().is_none()
+        && evidence.facts.modules().all(|(module, _)| module != "bad-fatal");
+    ensure!(of_module, "a line of the module was taken for one of the kernel's");
+    let lines = evidence.guest.lines().filter(|line| line.starts_with(" @"));
+    ensure!(lines.count() == 3, "not the three lines that the module has there");
+    Ok(())
 }
 
 fn init_failed(evidence: &Evidence) -> Result<()> {
