@@ -12,6 +12,7 @@ use crate::build;
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::PAGE;
 use crate::run;
+use crate::run::backtrace;
 use crate::run::boot;
 use crate::run::complaint;
 use crate::run::facts::Facts;
@@ -56,6 +57,8 @@ pub(crate) struct Evidence {
     pub(crate) guest: String,
     /// What it said for programs.
     pub(crate) facts: Facts,
+    /// The functions on the way to its end, as `scripts/boot` shows them.
+    pub(crate) named: Vec<String>,
     /// The words it was started with.
     pub(crate) cmdline: String,
     /// The features that `--cpu` asked for.
@@ -92,9 +95,11 @@ impl Evidence {
         if options.shim {
             is_release(&xen, parts.release).context("the shim")?;
         }
+        let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
         let guest = if options.shim { shim::without_xen(&guest) } else { guest };
         Ok(Self {
-            facts: Facts::of(&guest)?,
+            facts: Facts::found(&guest),
+            named: backtrace::named(&guest, &kernel)?,
             guest,
             cmdline: options.cmdline.clone(),
             cpu: options.cpu.clone(),
@@ -102,7 +107,7 @@ impl Evidence {
             xen,
             mode: options.mode,
             asked: (options.mode == Mode::DomU && !options.shim).then_some(options.memory / PAGE),
-            kernel: options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0)),
+            kernel,
             report,
         })
     }
@@ -112,6 +117,7 @@ impl Evidence {
     /// # Errors
     /// What is not.
     pub(crate) fn of_success(&self) -> Result<()> {
+        crate::suite::account::agrees(&self.facts)?;
         crate::suite::proof::nothing_refused(self)?;
         crate::suite::proof::whole_audit(self)?;
         crate::suite::proof::spaces_agree(self)?;
@@ -254,6 +260,7 @@ impl Case {
         if let Some(complaint) = complaints.iter().find(|complaint| !expected(complaint)) {
             anyhow::bail!("Xen complained: {complaint}");
         }
+        evidence.facts.whole()?;
         if *outcome == Outcome::Success && !self.probe {
             crate::suite::proof::module_spoke(evidence)?;
             evidence.of_success()?;
@@ -289,6 +296,7 @@ mod tests {
             kernel: PathBuf::new(),
             guest: String::new(),
             facts: Facts::default(),
+            named: Vec::new(),
             cmdline: String::new(),
             cpu: String::new(),
             xl: String::new(),

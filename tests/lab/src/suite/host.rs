@@ -27,7 +27,8 @@ pub(crate) fn bios_host(evidence: &Evidence) -> Result<()> {
 pub(crate) fn efi_host(evidence: &Evidence) -> Result<()> {
     let facts = &evidence.facts;
     let screen = facts.one("frame buffer")?;
-    ensure!(screen.text("mode")? == "Efi" && screen.number("width")? > 0, "another screen: {screen:?}");
+    let size = [screen.number("width")?, screen.number("height")?];
+    ensure!(screen.text("mode")? == "Efi" && !size.contains(&0), "another screen: {screen:?}");
     let efi = facts.one("efi")?;
     let right = efi.flag("present")?
         && efi.text("version")?.starts_with("2.")

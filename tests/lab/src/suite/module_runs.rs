@@ -84,7 +84,7 @@ pub(crate) fn all_loaded(evidence: &Evidence) -> Result<()> {
             .with_context(|| format!("module {name} is not in the report"))?;
         let hypercalls = module.number("hypercalls")?;
         // One for tables, one for protection and mapping, one flush.
-        ensure!(hypercalls <= 3, "module {name} took {hypercalls} hypercalls");
+        ensure!((1..=3).contains(&hypercalls), "module {name} took {hypercalls} hypercalls");
         ensure!(
             module.hex("start")? >> 28 == 0xf_ffff_fffa,
             "module {name} is not in the window: {module:?}"
@@ -148,6 +148,13 @@ fn died(evidence: &Evidence, module: &str, code: u64, address: u64, shift: u32) 
     let fault = PageFault::of(evidence)?;
     let right = fault.module == module && fault.code & 0b10011 == code && fault.address >> shift == address;
     ensure!(right, "another fault: {fault:x?}");
+    // What executes is where it wants to; what writes is in the module.
+    let there = match code & 0b10000 {
+        0 => (proof::WINDOW.0..proof::WINDOW.1).contains(&fault.rip),
+        _ => fault.rip == fault.address,
+    };
+    let way = fault.backtrace.len() > 1 && fault.backtrace[0] == fault.rip;
+    ensure!(there && way, "another place: {fault:x?}");
     Ok(fault)
 }
 

@@ -15,7 +15,10 @@ use tools::process;
 /// How long the model may take, its building included.
 const COMPARISON: Duration = Duration::from_secs(600);
 /// First address of the module window, and the first behind it.
-const WINDOW: (u64, u64) = (0xffff_ffff_a000_0000, 0xffff_ffff_ff00_0000);
+pub(crate) const WINDOW: (u64, u64) = (0xffff_ffff_a000_0000, 0xffff_ffff_ff00_0000);
+
+/// The text page of every PC's screen.
+const SCREEN: u64 = 0xb8000;
 
 /// The module hello is in the window, and said one line with the right numbers in it: an address of its own, its greeting, its weight.
 pub(crate) fn module_spoke(evidence: &Evidence) -> Result<()> {
@@ -47,6 +50,17 @@ pub(crate) fn spaces_agree(evidence: &Evidence) -> Result<()> {
     let wanted: &[&str] =
         if evidence.mode == Mode::DomU { &["shared_info"] } else { &["shared_info", "screen"] };
     ensure!(found == wanted, "{found:?} is mapped in both address spaces, not {wanted:?}");
+    let devices =
+        evidence.facts.all("region").find(|region| region.text("name").ok() == Some("device memory"));
+    let devices = devices.context("no region for device memory")?;
+    for space in evidence.facts.all("space") {
+        let at = space.hex("at")?;
+        let right = match space.text("both have")? {
+            "screen" => at == SCREEN,
+            _ => (devices.hex("start")?..devices.hex("last")?).contains(&at),
+        };
+        ensure!(right, "mapped elsewhere: {space:?}");
+    }
     Ok(())
 }
 
@@ -207,7 +221,7 @@ pub(crate) fn trap_shown(evidence: &Evidence) -> Result<()> {
         backtrace::addresses(&evidence.guest) == fault.backtrace,
         "the line of addresses is not known by its word any more"
     );
-    let named = backtrace::named(&evidence.guest, &evidence.kernel)?;
+    let named = &evidence.named;
     let ours = named.iter().any(|line| line.contains("xen_guest::sys::fail::as_asked at "));
     ensure!(ours, "the function that wrote is not among those on the way: {named:?}");
     Ok(())
@@ -314,7 +328,7 @@ fn image_end(elf: &[u8]) -> Result<u64> {
 }
 
 /// All hexadecimal numbers with `0x` in a line.
-fn addresses(line: &str) -> impl Iterator<Item = u64> {
+pub(crate) fn addresses(line: &str) -> impl Iterator<Item = u64> {
     line.split("0x").skip(1).filter_map(|rest| {
         let digits: String = rest
             .chars()

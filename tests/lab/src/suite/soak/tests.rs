@@ -81,6 +81,7 @@ fn evidence(outcome: Outcome, refused: bool, last: &str, guest: &str) -> Evidenc
         report,
         kernel: PathBuf::new(),
         facts: Facts::of(&guest).unwrap(),
+        named: Vec::new(),
         guest,
         cmdline: String::new(),
         cpu: String::new(),
