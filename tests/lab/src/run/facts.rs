@@ -33,7 +33,7 @@ impl Facts {
         let mut facts = Self::default();
         for line in guest.lines() {
             let object = line.strip_prefix("@fact ").or_else(|| line.strip_prefix("@report "));
-            match object.map(|object| serde_json::from_str(object.trim_end())) {
+            match object.map(serde_json::from_str) {
                 Some(Ok(object)) => facts.all.push(Fact(object)),
                 Some(Err(error)) => facts.broken = facts.broken.or(Some(format!("{error}: {line}"))),
                 None => {}
@@ -161,7 +161,8 @@ hello
     #[test]
     fn one_is_neither_none_nor_two() {
         let facts =
-            Facts::of("@fact {\"fact\":\"a\"}\n@fact {\"fact\":\"b\"}\n@fact {\"fact\":\"b\"}\n").unwrap();
+            Facts::of("@fact {\"fact\":\"a\"}\n@fact {\"fact\":\"b\"}\n@fact {\"fact\":\"b\"}\r\n@fact {\"fact\":\"ab\"}\n")
+                .unwrap();
         assert!(facts.one("a").is_ok() && facts.one("b").is_err() && facts.one("c").is_err());
     }
 

@@ -82,7 +82,7 @@ impl Evidence {
     }
 
     /// Gathers what a run left in its folder.
-    fn left(options: &Options, parts: &Parts, out: &Path, report: Report) -> Result<Self> {
+    pub(super) fn left(options: &Options, parts: &Parts, out: &Path, report: Report) -> Result<Self> {
         let read = |name: &str| {
             std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
         };
@@ -243,16 +243,18 @@ impl Case {
         };
         options.kernel = Some(kernel);
         let evidence = Evidence::of(&options, parts, &out)?;
-        let all_modules = !self.probe
-            && self.ramdisk.has_all_modules()
-            && options
-                .cmdline
-                .split_whitespace()
-                .all(|word| !word.starts_with("modules=") || word == "modules=all");
-        self.examine(&evidence, all_modules)
+        self.examine(&evidence, self.loads_all(&options))
     }
 
-    fn examine(&self, evidence: &Evidence, all_modules: bool) -> Result<()> {
+    /// Whether it loads all modules there are.
+    pub(super) fn loads_all(&self, options: &Options) -> bool {
+        let mut words = options.cmdline.split_whitespace();
+        let all = words.all(|word| !word.starts_with("modules=") || word == "modules=all");
+        !self.probe && self.ramdisk.has_all_modules() && all
+    }
+
+    /// Holds what a run left against what it must be.
+    pub(super) fn examine(&self, evidence: &Evidence, all_modules: bool) -> Result<()> {
         let Report { outcome, last, complaints, .. } = &evidence.report;
         ensure!(self.outcomes.contains(outcome), "ended as {outcome:?}, not {:?}: {last}", self.outcomes);
         let refusals = if self.probe { complaint::of_probes(&self.options()?) } else { Vec::new() };

@@ -16,6 +16,8 @@ pub(crate) mod processor_runs;
 pub(crate) mod proof;
 pub(crate) mod ramdisk;
 pub(crate) mod ration;
+#[cfg(test)]
+mod recorded;
 pub(crate) mod soak;
 pub(crate) mod xens_runs;
 

@@ -77,22 +77,36 @@ impl Boot {
             }
         };
         std::fs::remove_file(out.join("ramdisk"))?;
+        self.is_as(expected, &evidence)
+    }
+
+    /// It ended as it must.
+    fn is_as(&self, expected: Expected, evidence: &Evidence) -> Result<()> {
         let last = &evidence.report.last;
-        let refusal = refused(&evidence);
+        let refusal = refused(evidence);
         // A Xen that cannot make dom0 panics.
         if let Some(complaint) = evidence.report.complaints.first().filter(|_| refusal.is_err()) {
             bail!("Xen complained: {complaint}; {last}");
         }
         let ends = || match expected.fails {
-            Some(reason) => self.fails(&evidence, reason),
-            None => self.is_good(&evidence),
+            Some(reason) => self.fails(evidence, reason),
+            None => self.is_good(evidence),
         };
         match expected.begins {
             Some(true) => ends(),
             Some(false) => refusal,
-            None => refusal.or_else(|_| no_memory(&evidence)).or_else(|_| ends()),
+            None => refusal.or_else(|_| no_memory(evidence)).or_else(|_| ends()),
         }
         .with_context(|| format!("{expected:?}; {last}"))
+    }
+
+    /// What a recorded boot left, held against what is known without its kernel and ramdisk.
+    #[cfg(test)]
+    pub(crate) fn judged(&self, evidence: &Evidence) -> Result<()> {
+        let expected = self.expected(&Need::of(b"", 0, self.options.memory));
+        let begins =
+            if evidence.report.refused { Some(false) } else { expected.begins.filter(|begins| *begins) };
+        self.is_as(Expected { begins, ..expected }, evidence)
     }
 
     /// What follows from what was drawn.
