@@ -49,7 +49,11 @@ fn stages(facts: &Facts) -> Result<()> {
             if name.starts_with("module ") || before.is_none() { took <= since } else { took == since };
         ensure!(took > 0 && right, "{name} took {took} of {since} ticks");
         before = Some(end);
-        calls += fact.number("hypercalls")?;
+        let made = fact.number("hypercalls")?;
+        // The pin and the switch; the page mapped.
+        let calls_xen = ["page tables", "shared_info"].contains(&name);
+        ensure!(!calls_xen || made > 0, "{name} made no hypercall");
+        calls += made;
         let takes = ["direct map", "page tables"].contains(&name) || name.starts_with("module ");
         ensure!(!takes || fact.number("frames")? > 0, "{name} took no frame");
     }

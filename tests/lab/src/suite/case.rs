@@ -78,10 +78,12 @@ impl Evidence {
     /// It could not be run.
     pub(crate) fn of(options: &Options, parts: &Parts, out: &Path) -> Result<Self> {
         let report = run::run(options, parts, out, Screen::Dark)?;
-        Self::left(options, parts, out, report)
+        let mut evidence = Self::left(options, parts, out, report)?;
+        evidence.named = backtrace::named(&evidence.guest, &evidence.kernel)?;
+        Ok(evidence)
     }
 
-    /// Gathers what a run left in its folder.
+    /// Gathers what a run left in its folder, but for what only its kernel knows.
     pub(super) fn left(options: &Options, parts: &Parts, out: &Path, report: Report) -> Result<Self> {
         let read = |name: &str| {
             std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
@@ -95,11 +97,10 @@ impl Evidence {
         if options.shim {
             is_release(&xen, parts.release).context("the shim")?;
         }
-        let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
         let guest = if options.shim { shim::without_xen(&guest) } else { guest };
         Ok(Self {
             facts: Facts::found(&guest),
-            named: backtrace::named(&guest, &kernel)?,
+            named: Vec::new(),
             guest,
             cmdline: options.cmdline.clone(),
             cpu: options.cpu.clone(),
@@ -107,7 +108,7 @@ impl Evidence {
             xen,
             mode: options.mode,
             asked: (options.mode == Mode::DomU && !options.shim).then_some(options.memory / PAGE),
-            kernel,
+            kernel: options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0)),
             report,
         })
     }

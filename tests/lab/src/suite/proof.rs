@@ -34,13 +34,9 @@ pub(crate) fn module_spoke(evidence: &Evidence) -> Result<()> {
 
 /// Every hypercall of the guest was accepted, by its own count, but for the one of `fail=call`.
 pub(crate) fn nothing_refused(evidence: &Evidence) -> Result<()> {
-    let calls = evidence.facts.one("hypercalls")?;
-    let refused = calls.number("refused")?;
+    let refused = evidence.facts.one("hypercalls")?.number("refused")?;
     let wanted = u64::from(evidence.cmdline.split_whitespace().any(|word| word == "fail=call"));
     ensure!(refused == wanted, "Xen refused {refused} hypercalls, not {wanted}");
-    // The traps, the demands, the tables, the pin, the switch: no boot does with less.
-    let made = calls.number("made")?;
-    ensure!(made > 10, "so few hypercalls cannot be all: {made}");
     Ok(())
 }
 

@@ -1,14 +1,14 @@
 //! `scripts/test soak [N] [SEED]`: boots that nobody thought of.
 //!
 //! *What this is*: each boot is drawn from its seed alone, over what can be chosen about one: memory around every border, both variants of the
-//! kernel, dom0 and domU, the command line's words, processors, `dom0_mem=`, ramdisks, `e820_host` and `maxmem`. So
+//! kernel, dom0 and domU, the release of Xen, the command line's words, processors, `dom0_mem=`, ramdisks, `e820_host` and `maxmem`. So
 //! `scripts/test soak 1 SEED` repeats exactly that boot.
 //!
-//! *What must hold*: what a boot must end as is derived from what was drawn before it is made ([`Expected`]), and everything that was drawn
-//! leaves a trace that is looked for. Where it depends on a few pages whether there is enough memory, both ends are right,
-//! but each must be a whole one.
+//! *What must hold*: what a boot must end as is derived from what was drawn before it is made ([`Expected`]), and what was drawn leaves a
+//! trace that is looked for, but for `maxmem`, the number of a domU's processors and what is in front of a ramdisk. Where it depends on
+//! a few pages whether there is enough memory, both ends are right, but each must be a whole one.
 //!
-//! *What is not prevented*: combinations that are not drawn: EFI, the options of QEMU, other hypervisors.
+//! *What is not prevented*: combinations that are not drawn: EFI, the options of QEMU, releases of Xen besides the three.
 
 pub(crate) mod boot;
 mod check;
