@@ -1,7 +1,7 @@
 //! One thing that a program can check: a console line `@fact {"fact":"audit","confirmed":16384}`.
 //!
 //! *What this is*: what a kernel says in sentences for people, as data. With `report=json` on the command line the layer prints one for
-//! each region and for an end that nobody asked for; a payload adds its own. `docs/boot.md` lists them.
+//! an end that nobody asked for, and has one for each region; a payload adds its own. `docs/boot.md` lists them.
 //!
 //! *What must hold*: a fact is one line and one JSON object, whatever text is in it.
 
@@ -23,6 +23,8 @@ pub enum Value<'v> {
     Number(u64),
     /// An address or a page number: a text in hexadecimal, because readers of JSON lose bits of large numbers.
     Hex(u64),
+    /// Addresses in their order: an array of such texts.
+    HexList(&'v [u64]),
     /// True or false.
     Flag(bool),
     /// A text.
@@ -60,6 +62,14 @@ impl fmt::Display for Value<'_> {
         match self {
             Self::Number(number) => write!(f, "{number}"),
             Self::Hex(number) => write!(f, "\"{number:#x}\""),
+            Self::HexList(numbers) => {
+                f.write_char('[')?;
+                for (at, number) in numbers.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { "," };
+                    write!(f, "{comma}\"{number:#x}\"")?;
+                }
+                f.write_char(']')
+            }
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Text(text) => write!(f, "\"{}\"", JsonText(text)),
             Self::Source(value) => {
@@ -82,14 +92,16 @@ mod tests {
         let fields = [
             ("number", Value::Number(u64::MAX)),
             ("at", Value::Hex(0xffff_ffff_a000_0000)),
+            ("way", Value::HexList(&[0x10, 0xffff_ffff_8100_0000])),
+            ("nowhere", Value::HexList(&[])),
             ("right", Value::Flag(true)),
             ("text", Value::Text(&"two\nlines, \"quoted\"")),
             ("error", Value::Source(&Some("a\\b"))),
         ];
         assert_eq!(
             Fact::new("all", &fields).to_string(),
-            "@fact {\"fact\":\"all\",\"number\":18446744073709551615,\"at\":\"0xffffffffa0000000\",\"right\":true,\
-             \"text\":\"two\\u000alines, \\\"quoted\\\"\",\"error\":\"Some(\\\"a\\\\\\\\b\\\")\"}"
+            "@fact {\"fact\":\"all\",\"number\":18446744073709551615,\"at\":\"0xffffffffa0000000\",\
+             \"way\":[\"0x10\",\"0xffffffff81000000\"],\"nowhere\":[],\"right\":true,\"text\":\"two\\u000alines, \\\"quoted\\\"\",\"error\":\"Some(\\\"a\\\\\\\\b\\\")\"}"
         );
         assert_eq!(Fact::new("none", &[]).to_string(), "@fact {\"fact\":\"none\"}");
     }

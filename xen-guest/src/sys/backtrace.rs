@@ -4,6 +4,8 @@
 
 use core::fmt;
 
+use arrayvec::ArrayVec;
+
 use crate::sys::{modules::Place, registers::Registers, stack::Callers, symbols, traps::MODULES};
 
 /// How many return addresses are shown.
@@ -29,7 +31,7 @@ impl Registers {
     }
 }
 
-/// The return addresses above a frame; `scripts/boot` gives them names.
+/// The return addresses above a frame; `scripts/boot` gives them names, and knows their line by its first word.
 #[derive(Debug)]
 pub(super) struct Backtrace {
     rip: u64,
@@ -48,20 +50,23 @@ impl Backtrace {
 }
 
 impl Backtrace {
-    /// Returns how many return addresses are shown.
-    pub(super) fn callers(&self) -> usize {
-        callers(self.rbp).take(MAX_CALLERS).count()
+    /// Returns what is shown: where it happened, if that is known, and the return addresses.
+    pub(super) fn addresses(&self) -> ArrayVec<u64, { MAX_CALLERS + 1 }> {
+        let rip = (self.rip != 0).then_some(self.rip);
+        rip.into_iter().chain(callers(self.rbp).take(MAX_CALLERS)).collect()
+    }
+
+    /// Returns the innermost place that is in a module.
+    pub(super) fn module(&self) -> Option<Place<'static>> {
+        self.addresses().into_iter().filter_map(|address| MODULES.place(address)).find(Place::is_module)
     }
 }
 
 impl fmt::Display for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  backtrace:")?;
-        if self.rip != 0 {
-            write!(f, " {:#x}", self.rip)?;
-        }
-        for return_address in callers(self.rbp).take(MAX_CALLERS) {
-            write!(f, " {return_address:#x}")?;
+        for address in self.addresses() {
+            write!(f, " {address:#x}")?;
         }
         Ok(())
     }

@@ -27,14 +27,8 @@ use crate::{
     },
     guest::Guest,
     module::table::ModuleTable,
-    sys::{
-        asked::Host,
-        exports::exports,
-        logger, pointer,
-        sched::{Reason, shutdown},
-        symbols, traps,
-        xen::Xen,
-    },
+    report::fact::Value,
+    sys::{asked::Host, exports::exports, logger, pointer, symbols, traps, xen::Xen},
 };
 
 global_asm!(include_str!("start.S"));
@@ -61,8 +55,8 @@ pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
     logger::init();
     let traps = traps::install();
     if ENTERED.swap(true, Ordering::Relaxed) {
-        log::error!("fatal: entry: the boot was entered a second time");
-        shutdown(Reason::Crash);
+        let fields = [("stage", Value::Text(&"entry")), ("error", Value::Text(&"Again"))];
+        logger::fatal(format_args!("entry: the boot was entered a second time"), format_args!(""), &fields);
     }
     // SAFETY: this is the one call, as ENTERED says, and the builder's tables are live: the boot has not run.
     let mut xen = unsafe { Xen::new() };

@@ -3,12 +3,16 @@
 //! *What this is*: the list the loader resolves symbols with: the log, the heap, an end for panics, and the four functions on
 //! memory that every C compiler takes for granted.
 
+use arrayvec::ArrayString;
+
 use crate::{
     module::Export,
+    report::fact::Value,
     sys::{
-        console,
-        lent::{text, xen_guest_alloc, xen_guest_free, xen_guest_log},
-        sched::{Reason, shutdown},
+        backtrace::Backtrace,
+        lent::{Indented, text, xen_guest_alloc, xen_guest_free, xen_guest_log},
+        logger::fatal,
+        modules::Place,
     },
 };
 
@@ -18,9 +22,14 @@ extern "C" fn xen_guest_fatal(start: *const u8, len: usize) -> ! {
     // SAFETY: as for `xen_guest_log`.
     let bytes = unsafe { text(start, len) };
     // A module may say anything; the domain ends all the same.
-    log::error!("fatal: module: {}", core::str::from_utf8(bytes).unwrap_or("(no text)").trim_end());
-    console::drain();
-    shutdown(Reason::Crash)
+    let said = core::str::from_utf8(bytes).unwrap_or("(no text)").trim_end();
+    let backtrace = Backtrace::here();
+    let name = backtrace.module().as_ref().map_or_else(ArrayString::new, Place::name);
+    let way = backtrace.addresses();
+    let fields =
+        [("module", Value::Text(&name)), ("said", Value::Text(&said)), ("backtrace", Value::HexList(&way))];
+    let words = Indented(said);
+    fatal(format_args!("module {name}: {words}"), format_args!("\n{backtrace}"), &fields)
 }
 
 // SAFETY: every image has these: the compiler's own calls need them. They are named here and never called.

@@ -11,9 +11,17 @@ use x86_64::registers::control::Cr3;
 
 use crate::{
     boot::options::unchecked_value,
-    sys::{pointer, symbols},
+    sys::{
+        entry::entered,
+        hypercall::hypercall,
+        pointer,
+        sched::{Reason, end},
+        symbols,
+    },
 };
 
+/// A number of no operation.
+const NO_OPERATION: u64 = 0x7fff_ffff;
 const PT_BASE: usize = offset_of!(xen_sys::start_info, pt_base);
 const STORE_MFN: usize = offset_of!(xen_sys::start_info, store_mfn);
 const CONSOLE_MFN: usize = offset_of!(xen_sys::start_info, console);
@@ -27,6 +35,8 @@ const CONSOLE_MFN: usize = offset_of!(xen_sys::start_info, console);
 /// - `text`: writes to the kernel's text
 /// - `execute`: executes the direct map
 /// - `stack`: overflows the stack
+/// - `call`: asks Xen for something that does not exist, and goes on
+/// - `again`: enters the boot a second time
 pub(super) fn as_asked(line: &CommandLine) {
     match line.value_of("fail") {
         Some("panic") => asked_to_panic(&"fail=panic"),
@@ -48,6 +58,11 @@ pub(super) fn as_asked(line: &CommandLine) {
         Some("stack") => {
             log::error!("the stack held {} calls", overflow(1));
         }
+        Some("call") => {
+            // SAFETY: Xen knows no such operation, and looks at no argument.
+            let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, [NO_OPERATION, 0, 0, 0]) };
+        }
+        Some("again") => entered(0, |_| end(Reason::Crash)),
         _ => {}
     }
 }

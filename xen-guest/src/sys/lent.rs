@@ -5,7 +5,7 @@
 //! *What is not prevented*: a module that hands over addresses that are not its own. It runs with the kernel's rights.
 
 use alloc::alloc::{alloc, dealloc};
-use core::alloc::Layout;
+use core::{alloc::Layout, fmt};
 
 /// Returns the text a module hands over. An empty one may be at a null pointer, as in C; a length that no memory has is
 /// taken for none.
@@ -20,13 +20,26 @@ pub(super) const unsafe fn text<'a>(text: *const u8, len: usize) -> &'a [u8] {
     unsafe { core::slice::from_raw_parts(text, len) }
 }
 
+/// A module's text. A line that starts with `@` gets a space in front: those that are for programs are the kernel's.
+pub(super) struct Indented<'t>(pub(super) &'t str);
+
+impl fmt::Display for Indented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.0.split_inclusive('\n') {
+            let space = if line.starts_with('@') { " " } else { "" };
+            write!(f, "{space}{line}")?;
+        }
+        Ok(())
+    }
+}
+
 /// What a module calls to write to the log.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn xen_guest_log(start: *const u8, len: usize) {
     // SAFETY: the contract with modules (docs/modules.md): `start` points to `len` readable bytes.
     let bytes = unsafe { text(start, len) };
     match core::str::from_utf8(bytes) {
-        Ok(text) => log::info!("{}", text.trim_end()),
+        Ok(text) => log::info!("{}", Indented(text.trim_end())),
         Err(_) => log::warn!("a module logged {len} bytes that are no text"),
     }
 }
@@ -55,7 +68,21 @@ pub(super) extern "C" fn xen_guest_free(memory: *mut u8, size: usize, align: usi
 
 #[cfg(test)]
 mod tests {
-    use super::{text, xen_guest_alloc, xen_guest_free, xen_guest_log};
+    use std::string::ToString;
+
+    use super::{Indented, text, xen_guest_alloc, xen_guest_free, xen_guest_log};
+
+    #[test]
+    fn no_line_of_a_module_is_for_programs() {
+        for (said, shown) in [
+            ("@fact {", " @fact {"),
+            ("a @fact\n@report\n\n@", "a @fact\n @report\n\n @"),
+            ("", ""),
+            ("two\nlines\n", "two\nlines\n"),
+        ] {
+            assert_eq!(Indented(said).to_string(), shown);
+        }
+    }
 
     #[test]
     fn memory_is_lent_and_taken_back() {

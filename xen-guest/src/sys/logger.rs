@@ -73,11 +73,9 @@ pub(super) fn report_facts() {
 
 /// Reports why the boot ended, and ends the domain.
 pub(super) fn boot_failed(failure: &Failure) -> ! {
-    log::error!("fatal: {failure}");
     let stage = failure.stage();
     let fields = [("stage", Value::Text(&stage)), ("error", Value::Source(failure.cause()))];
-    fact(&Fact::new("fatal", &fields));
-    shutdown(Reason::Crash)
+    fatal(format_args!("{failure}"), format_args!(""), &fields)
 }
 
 /// Reports why the domain ends, in full unless reporting an end is what failed, and ends it.
@@ -118,9 +116,14 @@ fn say(text: fmt::Arguments<'_>) {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let more = format_args!(":\n{}\n{}", info.message(), Backtrace::here());
+    let backtrace = Backtrace::here();
+    let way = backtrace.addresses();
+    let way = ("backtrace", Value::HexList(&way));
+    let more = format_args!(":\n{}\n{backtrace}", info.message());
     match info.location() {
-        Some(place) => fatal(format_args!("panicked at {place}"), more, &[("panicked", Value::Text(place))]),
-        None => fatal(format_args!("panicked"), more, &[("panicked", Value::Text(&""))]),
+        Some(place) => {
+            fatal(format_args!("panicked at {place}"), more, &[("panicked", Value::Text(place)), way])
+        }
+        None => fatal(format_args!("panicked"), more, &[("panicked", Value::Text(&"")), way]),
     }
 }

@@ -84,12 +84,13 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
     let module = running.as_ref().map_or_else(ArrayString::new, Place::name);
     let backtrace = registers.backtrace();
     let (vector, code, rip) = (registers.vector, registers.code, registers.rip);
-    let [vector_field, code_field, rip_field, module_field, callers_field] = [
+    let way = backtrace.addresses();
+    let [vector_field, code_field, rip_field, module_field, way_field] = [
         ("vector", Value::Number(vector)),
         ("code", Value::Number(code)),
         ("rip", Value::Hex(rip)),
         ("module", Value::Text(&module)),
-        ("callers", Value::Number(backtrace.callers() as u64)),
+        ("backtrace", Value::HexList(&way)),
     ];
     let culprit = Culprit(running);
     if vector == PAGE_FAULT {
@@ -104,13 +105,13 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
         fatal(
             format_args!("{what}: {culprit}{access} {address:#x}{guard}{place}"),
             format_args!("\n{registers}\n{backtrace}"),
-            &[vector_field, code_field, rip_field, module_field, callers_field, address_field, owner_field],
+            &[vector_field, code_field, rip_field, module_field, way_field, address_field, owner_field],
         )
     } else {
         fatal(
             format_args!("{what}: {culprit}code {code:#x} at {rip:#x}"),
             format_args!("\n{registers}\n{backtrace}"),
-            &[vector_field, code_field, rip_field, module_field, callers_field],
+            &[vector_field, code_field, rip_field, module_field, way_field],
         )
     }
 }

@@ -158,7 +158,8 @@ mod tests {
     }
 
     /// What Xen says without anything being wrong.
-    const USUAL: [&str; 8] = [
+    const USUAL: [&str; 9] = [
+        "Found a d1vga in slot 2",
         "Xen version 4.17.5 (Debian 4.17.5+72-g01140da4e8-1)",
         "Dom0 has maximum 1 VCPUs",
         "d0 has maximum 208 PIRQs",

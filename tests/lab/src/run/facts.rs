@@ -2,12 +2,16 @@
 //!
 //! *What must hold*: a check reads these, and no sentence made for people, so that a sentence can be mended without breaking a run.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value};
 
 /// All objects, in the order they were said.
 #[derive(Debug, Default)]
-pub(crate) struct Facts(Vec<Fact>);
+pub(crate) struct Facts {
+    all: Vec<Fact>,
+    /// The first line that holds something else than one object.
+    broken: Option<String>,
+}
 
 /// One object.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,20 +23,39 @@ impl Facts {
     /// # Errors
     /// A line starts like one and holds something else than one object.
     pub(crate) fn of(guest: &str) -> Result<Self> {
-        let objects = guest.lines().filter_map(|line| {
-            line.strip_prefix("@fact ").or_else(|| line.strip_prefix("@report ")).map(|object| (line, object))
-        });
-        let facts = objects.map(|(line, object)| {
-            serde_json::from_str(object.trim_end())
-                .map(Fact)
-                .with_context(|| format!("no JSON object: {line}"))
-        });
-        facts.collect::<Result<_>>().map(Self)
+        let facts = Self::found(guest);
+        facts.whole()?;
+        Ok(facts)
+    }
+
+    /// Reads the console of a guest that may have been cut off in the middle of a line.
+    pub(crate) fn found(guest: &str) -> Self {
+        let mut facts = Self::default();
+        for line in guest.lines() {
+            let object = line.strip_prefix("@fact ").or_else(|| line.strip_prefix("@report "));
+            match object.map(serde_json::from_str) {
+                Some(Ok(object)) => facts.all.push(Fact(object)),
+                Some(Err(error)) => facts.broken = facts.broken.or(Some(format!("{error}: {line}"))),
+                None => {}
+            }
+        }
+        facts
+    }
+
+    /// Every line that starts like one holds one object.
+    ///
+    /// # Errors
+    /// The first that does not.
+    pub(crate) fn whole(&self) -> Result<()> {
+        match &self.broken {
+            Some(line) => bail!("no JSON object: {line}"),
+            None => Ok(()),
+        }
     }
 
     /// The facts of a name.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Fact> {
-        self.0.iter().filter(move |fact| fact.0.get("fact").is_some_and(|found| found == name))
+        self.all.iter().filter(move |fact| fact.0.get("fact").is_some_and(|found| found == name))
     }
 
     /// The one fact of a name.
@@ -47,7 +70,7 @@ impl Facts {
 
     /// The stages of the boot, and the loading of modules as `module NAME`.
     pub(crate) fn stages(&self) -> impl Iterator<Item = (&str, &Fact)> {
-        self.0
+        self.all
             .iter()
             .filter_map(|fact| Some((fact.0.get("stage")?.as_str()?, fact)))
             .filter(|(_, fact)| !fact.0.contains_key("fact"))
@@ -76,6 +99,17 @@ impl Fact {
         let digits = self.text(key)?.strip_prefix("0x");
         let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
         number.with_context(|| format!("no hexadecimal number {key} in {self:?}"))
+    }
+
+    /// The numbers that stand in hexadecimal in an array at a key.
+    ///
+    /// # Errors
+    /// There is none, or something else is in it.
+    pub(crate) fn list(&self, key: &str) -> Result<Vec<u64>> {
+        let number = |value: &Value| u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok();
+        let array = self.0.get(key).and_then(Value::as_array);
+        let numbers = array.and_then(|array| array.iter().map(number).collect());
+        numbers.with_context(|| format!("no hexadecimal numbers {key} in {self:?}"))
     }
 
     /// The flag at a key.
@@ -127,7 +161,8 @@ hello
     #[test]
     fn one_is_neither_none_nor_two() {
         let facts =
-            Facts::of("@fact {\"fact\":\"a\"}\n@fact {\"fact\":\"b\"}\n@fact {\"fact\":\"b\"}\n").unwrap();
+            Facts::of("@fact {\"fact\":\"a\"}\n@fact {\"fact\":\"b\"}\n@fact {\"fact\":\"b\"}\r\n@fact {\"fact\":\"ab\"}\n")
+                .unwrap();
         assert!(facts.one("a").is_ok() && facts.one("b").is_err() && facts.one("c").is_err());
     }
 
@@ -137,5 +172,13 @@ hello
             assert!(Facts::of(line).is_err(), "{line}");
         }
         assert!(Facts::of("fact {").is_ok());
+    }
+
+    #[test]
+    fn a_line_cut_off_hides_no_other() {
+        let facts = Facts::found("@fact {\"fact\":\"a\"}\n@fact {\"fa\n@fact {\"fact\":\"b\"}\n@fact {");
+        assert!(facts.one("a").is_ok() && facts.one("b").is_ok());
+        let error = facts.whole().unwrap_err().to_string();
+        assert!(error.starts_with("no JSON object: ") && error.ends_with(": @fact {\"fa"), "{error}");
     }
 }

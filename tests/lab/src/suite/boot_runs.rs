@@ -13,7 +13,7 @@ const SOURCE_DOCUMENT_OFF: &str =
     "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
 
 /// The runs of the group `xen`.
-pub(crate) const XEN: [Case; 26] = [
+pub(crate) const XEN: [Case; 28] = [
     Case::good("domu-64M", "domu"),
     Case::good("domu-67M", "domu --memory 67M"),
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
@@ -65,6 +65,9 @@ pub(crate) const XEN: [Case; 26] = [
         proofs: &[proof::trap_shown],
         ..Case::good("dom0-text-written", "dom0 --cmdline fail=text")
     },
+    // Xen refuses one hypercall, and the guest counts it.
+    Case::good("domu-call-refused", "domu --cmdline fail=call"),
+    Case::dies("domu-entered-again", "domu", "fail=again", &[proof::entered_again]),
     // Nobody asks for facts here.
     Case {
         words_only: true,

@@ -12,6 +12,7 @@ use crate::build;
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::PAGE;
 use crate::run;
+use crate::run::backtrace;
 use crate::run::boot;
 use crate::run::complaint;
 use crate::run::facts::Facts;
@@ -56,6 +57,8 @@ pub(crate) struct Evidence {
     pub(crate) guest: String,
     /// What it said for programs.
     pub(crate) facts: Facts,
+    /// The functions on the way to its end, as `scripts/boot` shows them.
+    pub(crate) named: Vec<String>,
     /// The words it was started with.
     pub(crate) cmdline: String,
     /// The features that `--cpu` asked for.
@@ -75,11 +78,13 @@ impl Evidence {
     /// It could not be run.
     pub(crate) fn of(options: &Options, parts: &Parts, out: &Path) -> Result<Self> {
         let report = run::run(options, parts, out, Screen::Dark)?;
-        Self::left(options, parts, out, report)
+        let mut evidence = Self::left(options, parts, out, report)?;
+        evidence.named = backtrace::named(&evidence.guest, &evidence.kernel)?;
+        Ok(evidence)
     }
 
-    /// Gathers what a run left in its folder.
-    fn left(options: &Options, parts: &Parts, out: &Path, report: Report) -> Result<Self> {
+    /// Gathers what a run left in its folder, but for what only its kernel knows.
+    pub(super) fn left(options: &Options, parts: &Parts, out: &Path, report: Report) -> Result<Self> {
         let read = |name: &str| {
             std::fs::read(out.join(name)).map(|text| String::from_utf8_lossy(&text).into_owned())
         };
@@ -94,7 +99,8 @@ impl Evidence {
         }
         let guest = if options.shim { shim::without_xen(&guest) } else { guest };
         Ok(Self {
-            facts: Facts::of(&guest)?,
+            facts: Facts::found(&guest),
+            named: Vec::new(),
             guest,
             cmdline: options.cmdline.clone(),
             cpu: options.cpu.clone(),
@@ -112,6 +118,7 @@ impl Evidence {
     /// # Errors
     /// What is not.
     pub(crate) fn of_success(&self) -> Result<()> {
+        crate::suite::account::agrees(&self.facts)?;
         crate::suite::proof::nothing_refused(self)?;
         crate::suite::proof::whole_audit(self)?;
         crate::suite::proof::spaces_agree(self)?;
@@ -237,16 +244,18 @@ impl Case {
         };
         options.kernel = Some(kernel);
         let evidence = Evidence::of(&options, parts, &out)?;
-        let all_modules = !self.probe
-            && self.ramdisk.has_all_modules()
-            && options
-                .cmdline
-                .split_whitespace()
-                .all(|word| !word.starts_with("modules=") || word == "modules=all");
-        self.examine(&evidence, all_modules)
+        self.examine(&evidence, self.loads_all(&options))
     }
 
-    fn examine(&self, evidence: &Evidence, all_modules: bool) -> Result<()> {
+    /// Whether it loads all modules there are.
+    pub(super) fn loads_all(&self, options: &Options) -> bool {
+        let mut words = options.cmdline.split_whitespace();
+        let all = words.all(|word| !word.starts_with("modules=") || word == "modules=all");
+        !self.probe && self.ramdisk.has_all_modules() && all
+    }
+
+    /// Holds what a run left against what it must be.
+    pub(super) fn examine(&self, evidence: &Evidence, all_modules: bool) -> Result<()> {
         let Report { outcome, last, complaints, .. } = &evidence.report;
         ensure!(self.outcomes.contains(outcome), "ended as {outcome:?}, not {:?}: {last}", self.outcomes);
         let refusals = if self.probe { complaint::of_probes(&self.options()?) } else { Vec::new() };
@@ -254,6 +263,7 @@ impl Case {
         if let Some(complaint) = complaints.iter().find(|complaint| !expected(complaint)) {
             anyhow::bail!("Xen complained: {complaint}");
         }
+        evidence.facts.whole()?;
         if *outcome == Outcome::Success && !self.probe {
             crate::suite::proof::module_spoke(evidence)?;
             evidence.of_success()?;
@@ -289,6 +299,7 @@ mod tests {
             kernel: PathBuf::new(),
             guest: String::new(),
             facts: Facts::default(),
+            named: Vec::new(),
             cmdline: String::new(),
             cpu: String::new(),
             xl: String::new(),

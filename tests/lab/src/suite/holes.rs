@@ -49,7 +49,7 @@ mod tests {
     fn whole_usable_pages() {
         let log = "(XEN) Xen-e820 RAM map:\n(XEN)  [0000000000000000, 000000000009fbff] (usable)\n\
                    (XEN)  [00000000000f0000, 00000000000fffff] (reserved)\n\
-                   (XEN)  [0000000000100000, 00000000001fffff] (usable)\n(XEN) ACPI: [0, 1] (usable)\n";
-        assert_eq!(usable(log), [(0, 0x9f), (0x100, 0x200)]);
+                   (XEN)  [0000000000100800, 00000000001fffff] (usable)\n(XEN) ACPI: [0, 1] (usable)\n";
+        assert_eq!(usable(log), [(0, 0x9f), (0x101, 0x200)]);
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::machine::size::{GIB, MIB, PAGE};
+use crate::run::facts::Fact;
 use crate::suite::case::{Case, Evidence};
 use crate::suite::proof;
 use crate::suite::ramdisk::Ramdisk;
@@ -37,9 +38,9 @@ pub(crate) const HOST: [Case; 23] = [
     Case { proofs: &[rebooted], ..Case::good("dom0-then-reboot", "dom0 --cmdline then=reboot") },
     Case::dies("dom0-then-crash", "dom0", "then=crash", &[crashed, proof::module_spoke, proof::whole_audit]),
     Case::dies("dom0-panics", "dom0", "fail=panic", &[crashed, panicked]),
-    Case::dies("dom0-panics-twice", "dom0", "fail=panic-twice", &[crashed, panicked, cut_short::<true>]),
-    Case::dies("domu-panics-twice", "domu", "fail=panic-twice", &[panicked, cut_short::<true>]),
-    Case::dies("dom0-traps-in-panic", "dom0", "fail=panic-trap", &[crashed, panicked, cut_short::<false>]),
+    Case::dies("dom0-panics-twice", "dom0", "fail=panic-twice", &[crashed, cut_short::<true>]),
+    Case::dies("domu-panics-twice", "domu", "fail=panic-twice", &[cut_short::<true>]),
+    Case::dies("dom0-traps-in-panic", "dom0", "fail=panic-trap", &[crashed, cut_short::<false>]),
     Case { proofs: &[hosts_map], ..Case::good("domu-e820-host", "domu --config e820_host=1") },
     Case { proofs: &[hosts_map], ..Case::good("domu-4G-e820-host", "domu --memory 4G --config e820_host=1") },
     // A host whose memory has a hole from 512 MiB to 4 GiB: the guest has it too, and the walker knows what it means.
@@ -111,12 +112,16 @@ fn crashed(evidence: &Evidence) -> Result<()> {
 }
 
 fn panicked(evidence: &Evidence) -> Result<()> {
-    let lines = evidence.guest.lines().filter(|line| line.starts_with("fatal: ")).count();
-    ensure!(lines == 1, "{lines} fatal lines instead of one");
-    let facts = &evidence.facts;
-    let found = facts.all("fatal").chain(facts.all("cut short")).any(|fact| fact.text("panicked").is_ok());
-    // A trap while the panic is reported leaves no fact of the panic itself.
-    ensure!(found || facts.one("cut short").is_ok(), "no fact of a panic");
+    let fatal = proof::fatal(evidence)?;
+    ensure!(evidence.facts.all("cut short").next().is_none(), "another failure while the panic was reported");
+    in_fail(fatal)
+}
+
+/// It panicked where `fail=` does.
+fn in_fail(fact: &Fact) -> Result<()> {
+    let place = fact.text("panicked")?;
+    ensure!(place.contains("/sys/fail.rs:"), "panicked elsewhere: {place}");
+    ensure!(fact.list("backtrace")?.len() > 1, "no way there: {fact:?}");
     Ok(())
 }
 
@@ -124,16 +129,21 @@ fn panicked(evidence: &Evidence) -> Result<()> {
 fn cut_short<const PANIC: bool>(evidence: &Evidence) -> Result<()> {
     let cut = evidence.facts.one("cut short")?;
     match PANIC {
-        true => cut.text("panicked").map(|_| ())?,
-        false => ensure!(
-            cut.number("vector")? == 14 && cut.number("code")? == 0 && cut.hex("address")? == 8,
-            "another fault: {cut:?}"
-        ),
+        true => in_fail(cut)?,
+        false => {
+            let right = cut.number("vector")? == 14 && cut.number("code")? == 0 && cut.hex("address")? == 8;
+            let way = cut.list("backtrace")?;
+            let ours = cut.text("module")?.is_empty() && cut.text("of")?.is_empty();
+            ensure!(right && ours && way.len() > 1 && way[0] == cut.hex("rip")?, "another fault: {cut:?}");
+        }
     }
     ensure!(evidence.facts.all("fatal").next().is_none(), "the panic was reported as a whole");
     let lines = evidence.guest.lines().filter(|line| !line.starts_with('@'));
     let lines: Vec<&str> = lines.skip_while(|line| !line.starts_with("fatal: ")).collect();
-    ensure!(lines.len() == 2, "the end was reported otherwise: {lines:?}");
+    ensure!(
+        lines.len() == 2 && lines[0].contains("/sys/fail.rs:"),
+        "the end was reported otherwise: {lines:?}"
+    );
     Ok(())
 }
 

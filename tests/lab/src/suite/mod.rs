@@ -3,6 +3,7 @@
 //! One line for each run, with its time and, if it failed, the reason and where the logs are. At most two machines run at the
 //! same time: this is what two processors carry. One that takes much memory waits until there is enough.
 
+pub(crate) mod account;
 pub(crate) mod boot_runs;
 pub(crate) mod case;
 pub(crate) mod holes;
@@ -14,6 +15,8 @@ pub(crate) mod processor_runs;
 pub(crate) mod proof;
 pub(crate) mod ramdisk;
 pub(crate) mod ration;
+#[cfg(test)]
+mod recorded;
 pub(crate) mod soak;
 pub(crate) mod xens_runs;
 

@@ -18,7 +18,7 @@ const REFUSED: &str =
     "modules=all refuse=bad-init,bad-abi,bad-name,bad-need,bad-circle-a,bad-symbol,bad-twin,bad-overlay,none";
 
 /// The runs; they belong to the group `xen`.
-pub(crate) const MODULES: [Case; 15] = [
+pub(crate) const MODULES: [Case; 16] = [
     Case::words("modules-domu", "domu", REFUSED, &[all_loaded, all_refused]),
     Case::words("modules-dom0", "dom0", REFUSED, &[all_loaded, all_refused]),
     Case::words("modules-lazy", "domu --memory 3G", "modules=all map=lazy", &[all_loaded]),
@@ -69,6 +69,7 @@ pub(crate) const MODULES: [Case; 15] = [
         )
     },
     Case::dies("module-keeps-start", "domu", "modules=bad-start rounds=1", &[start_executed]),
+    Case::dies("module-ends-all", "domu", "modules=hello,bad-fatal", &[module_ended]),
     Case {
         outcomes: &[Outcome::Failure],
         ..Case::words("module-fails", "domu", "modules=bad-init", &[init_failed])
@@ -83,7 +84,7 @@ pub(crate) fn all_loaded(evidence: &Evidence) -> Result<()> {
             .with_context(|| format!("module {name} is not in the report"))?;
         let hypercalls = module.number("hypercalls")?;
         // One for tables, one for protection and mapping, one flush.
-        ensure!(hypercalls <= 3, "module {name} took {hypercalls} hypercalls");
+        ensure!((1..=3).contains(&hypercalls), "module {name} took {hypercalls} hypercalls");
         ensure!(
             module.hex("start")? >> 28 == 0xf_ffff_fffa,
             "module {name} is not in the window: {module:?}"
@@ -97,13 +98,19 @@ fn all_refused(evidence: &Evidence) -> Result<()> {
     for (about, error) in [
         ("module bad-init", "Init { code: -7 }"),
         ("module bad-abi", "Abi { built: 2, kernel: 1 }"),
-        ("modules", "OtherName { file: Name(\"bad-name\"), module: Name(\"good-name\") }"),
-        ("modules", "NoSuchNeed { module: Name(\"bad-need\"), need: Name(\"absent\") }"),
-        ("modules", "Circle { members: Name(\"bad-circle-a needs bad-circle-b needs bad-circle-a\") }"),
-        ("module bad-symbol", "Module(Unresolved { symbol: Name(\"nobody_has_this\") })"),
-        ("module bad-twin", "Module(ExportTwice { symbol: Name(\"base_add\"), holder: Name(\"base\") })"),
-        ("module bad-overlay", "Module(WritableCode { section: Name(\".overlay\") })"),
-        ("modules", "NoSuchModule { module: Name(\"none\")"),
+        ("modules", "OtherName { file: PrintableName(\"bad-name\"), module: PrintableName(\"good-name\") }"),
+        ("modules", "NoSuchNeed { module: PrintableName(\"bad-need\"), need: PrintableName(\"absent\") }"),
+        (
+            "modules",
+            "Circle { members: PrintableName(\"bad-circle-a needs bad-circle-b needs bad-circle-a\") }",
+        ),
+        ("module bad-symbol", "Module(Unresolved { symbol: PrintableName(\"nobody_has_this\") })"),
+        (
+            "module bad-twin",
+            "Module(ExportTwice { symbol: PrintableName(\"base_add\"), holder: PrintableName(\"base\") })",
+        ),
+        ("module bad-overlay", "Module(WritableCode { section: PrintableName(\".overlay\") })"),
+        ("modules", "NoSuchModule { module: PrintableName(\"none\")"),
     ] {
         let of = |fact: &&Fact| {
             fact.text("about").is_ok_and(|found| found == about)
@@ -147,6 +154,13 @@ fn died(evidence: &Evidence, module: &str, code: u64, address: u64, shift: u32) 
     let fault = PageFault::of(evidence)?;
     let right = fault.module == module && fault.code & 0b10011 == code && fault.address >> shift == address;
     ensure!(right, "another fault: {fault:x?}");
+    // What executes is where it wants to; what writes is in the module.
+    let there = match code & 0b10000 {
+        0 => (proof::WINDOW.0..proof::WINDOW.1).contains(&fault.rip),
+        _ => fault.rip == fault.address,
+    };
+    let way = fault.backtrace.len() > 1 && fault.backtrace[0] == fault.rip;
+    ensure!(there && way, "another place: {fault:x?}");
     Ok(fault)
 }
 
@@ -170,6 +184,20 @@ fn nothing_executed(evidence: &Evidence) -> Result<()> {
 
 fn start_executed(evidence: &Evidence) -> Result<()> {
     died(evidence, "bad-start", 0b10000, 0xffff_ffff_a000, 16).map(|_| ())
+}
+
+/// A module ended the domain by the kernel's function for that, and no line of its own is one for programs.
+fn module_ended(evidence: &Evidence) -> Result<()> {
+    let fatal = proof::fatal(evidence)?;
+    let (module, said) = (fatal.text("module")?, fatal.text("said")?);
+    let right = module == "bad-fatal" && said.starts_with("bad-fatal: no more\n@fact {");
+    ensure!(right, "another end: {fatal:?}");
+    let of_module = evidence.facts.all("rounds").next().is_none()
+        && evidence.facts.modules().all(|(module, _)| module != "bad-fatal");
+    ensure!(of_module, "a line of the module was taken for one of the kernel's");
+    let lines = evidence.guest.lines().filter(|line| line.starts_with(" @"));
+    ensure!(lines.count() == 3, "not the three lines that the module has there");
+    Ok(())
 }
 
 fn init_failed(evidence: &Evidence) -> Result<()> {

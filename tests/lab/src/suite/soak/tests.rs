@@ -81,6 +81,7 @@ fn evidence(outcome: Outcome, refused: bool, last: &str, guest: &str) -> Evidenc
         report,
         kernel: PathBuf::new(),
         facts: Facts::of(&guest).unwrap(),
+        named: Vec::new(),
         guest,
         cmdline: String::new(),
         cpu: String::new(),
@@ -99,6 +100,8 @@ fn a_refusal_says_what_to_change() {
     assert!(refused(Outcome::Failure, true, "xl create refused: no room", "").is_err());
     assert!(refused(Outcome::Failure, false, "verdict: FAILURE --memory", "").is_err());
     assert!(refused(Outcome::Crashed, true, line, "").is_err());
+    let two = format!("{line}\nand more");
+    assert!(check::refused(&evidence(Outcome::Failure, true, &two, "")).is_err());
     assert!(refused(Outcome::Failure, true, line, "hello\n").is_err());
 }
 
@@ -111,6 +114,10 @@ fn too_little_memory_is_known_by_its_error() {
     assert!(no_memory(&fact("Archive(Gzip(NoRoom { offset: 512, bytes: 32768 }))")).is_ok());
     assert!(no_memory(&fact("Module(NoMemory { entries: 16384 })")).is_err());
     assert!(no_memory("").is_err());
+    let guest = fact("Mmu(NoFrames { doing: Module })");
+    assert!(check::no_memory(&evidence(Outcome::Crashed, false, "", &guest)).is_ok());
+    assert!(check::no_memory(&evidence(Outcome::Success, false, "", &guest)).is_err());
+    assert!(check::no_memory(&evidence(Outcome::TimedOut, false, "", &guest)).is_err());
 }
 
 #[test]
