@@ -3,7 +3,7 @@
 //! On Xen: from then on `mmu` says what is mapped. Who could still say it, too, would hand out pages Xen has not mapped
 //! yet, and their first store faults.
 
-use mmu::{BuilderTables, Error, Machine};
+use mmu::{BuilderTables, MmuError, Machine};
 use p2m::{Authority, List, Span, Unmapped};
 use start_info::BootFacts;
 
@@ -13,7 +13,7 @@ pub fn adopt(
     another: Authority,
     list: &List,
     facts: &BootFacts,
-) -> Result<(BuilderTables, Span<Unmapped>), Error> {
+) -> Result<(BuilderTables, Span<Unmapped>), MmuError> {
     let tables = BuilderTables::adopt(authority, machine, list, facts)?;
     let span = Span::all_memory(&another, facts.nr_pages()); //~ TWIN
     let span = Span::all_memory(&authority, facts.nr_pages()); //~ FAIL E0382

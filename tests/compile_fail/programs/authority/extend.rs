@@ -2,16 +2,16 @@
 //!
 //! On Xen: the span's pages count as mapped, and the allocator writes into the first one: a page fault.
 
-use mmu::{DirectMap, Error, Machine};
-use p2m::{Span, Translate, Unmapped, Window};
+use mmu::{DirectMap, MmuError, Machine};
+use p2m::{Span, Translate, Unmapped, LinearMap};
 
 pub fn grow(
     machine: &mut impl Machine,
     map: &mut DirectMap,
     p2m: &impl Translate,
-    window: &mut Window,
+    window: &mut LinearMap,
     span: Span<Unmapped>,
-) -> Result<bool, Error> {
+) -> Result<bool, MmuError> {
     map.grow(machine, p2m) //~ TWIN
     Ok(window.extend(span).is_ok()) //~ FAIL E0061
 }

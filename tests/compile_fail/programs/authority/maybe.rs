@@ -3,11 +3,11 @@
 //! On Xen: in a kernel the boot took it, and a payload that asks gets none. The window it would make maps what the
 //! payload says, not what Xen does.
 
-use p2m::{Authority, Window};
+use p2m::{Authority, LinearMap};
 use start_info::PageCount;
 use x86_64::VirtAddr;
 
-pub fn window(base: VirtAddr, pages: PageCount) -> Option<Window> {
-    Authority::take().map(|authority| Window::of_builder(&authority, base, pages)) //~ TWIN
-    Some(Window::of_builder(&Authority::take(), base, pages)) //~ FAIL E0308
+pub fn window(base: VirtAddr, pages: PageCount) -> Option<LinearMap> {
+    Authority::take().map(|authority| LinearMap::of_builder(&authority, base, pages)) //~ TWIN
+    Some(LinearMap::of_builder(&Authority::take(), base, pages)) //~ FAIL E0308
 }

@@ -5,15 +5,15 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, View, paging::{batch::Batch, freeze::seal}};
+use mmu::{MmuError, Machine, LiveTables, paging::{batch::Batch, freeze::seal}};
 use p2m::{Frame, Sealed};
 
 pub fn code(
     machine: &mut impl Machine,
     batch: &mut Batch,
-    view: &View,
+    view: &LiveTables,
     frame: Frame,
-) -> Result<Frame<Sealed>, Error> {
+) -> Result<Frame<Sealed>, MmuError> {
     seal(machine, batch, view, frame).map(|(frame, _)| frame) //~ TWIN
     Ok(frame.into_sealed()) //~ FAIL E0061
 }

@@ -4,15 +4,15 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, View, paging::{batch::Batch, level::L1, table::{Draft, Frozen, Table}}};
+use mmu::{MmuError, Machine, LiveTables, paging::{batch::Batch, level::L1, table::{Draft, Frozen, Table}}};
 
 pub fn freeze_late(
     machine: &mut impl Machine,
-    view: &View,
+    view: &LiveTables,
     mut first: Batch,
     second: &mut Batch,
     table: Table<L1, Draft>,
-) -> Result<Table<L1, Frozen>, Error> {
+) -> Result<Table<L1, Frozen>, MmuError> {
     first.commit(machine)?.flush(machine)?;
     table.freeze(machine, second, view) //~ TWIN
     table.freeze(machine, &mut first, view) //~ FAIL E0382

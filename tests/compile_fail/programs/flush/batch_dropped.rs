@@ -6,14 +6,14 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, View, paging::{batch::Batch, level::L1, table::{Draft, Table}}};
+use mmu::{MmuError, Machine, LiveTables, paging::{batch::Batch, level::L1, table::{Draft, Table}}};
 
 pub fn send(
     machine: &mut impl Machine,
-    view: &View,
+    view: &LiveTables,
     batch: Batch,
     table: Table<L1, Draft>,
-) -> Result<(), Error> {
+) -> Result<(), MmuError> {
     frozen_by(machine, view, batch, table)?.commit(machine)?.flush(machine)?; //~ TWIN
     frozen_by(machine, view, batch, table)?; //~ FAIL unused_must_use
     Ok(())
@@ -21,10 +21,10 @@ pub fn send(
 
 fn frozen_by(
     machine: &mut impl Machine,
-    view: &View,
+    view: &LiveTables,
     mut batch: Batch,
     table: Table<L1, Draft>,
-) -> Result<Batch, Error> {
+) -> Result<Batch, MmuError> {
     table.freeze(machine, &mut batch, view)?;
     Ok(batch)
 }

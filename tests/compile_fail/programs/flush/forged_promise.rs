@@ -4,9 +4,9 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, paging::{batch::Batch, flush::Unflushed}};
+use mmu::{MmuError, Machine, paging::{batch::Batch, flush::Unflushed}};
 
-fn send(machine: &mut impl Machine, batch: Batch) -> Result<Unflushed, Error> {
+fn send(machine: &mut impl Machine, batch: Batch) -> Result<Unflushed, MmuError> {
     batch.commit(machine) //~ TWIN
     Ok(Unflushed(())) //~ FAIL E0423
 }

@@ -4,16 +4,16 @@
 
 #![deny(unused_must_use)]
 
-use mmu::{Error, Machine, GrowingFrames};
-use p2m::{NewLeaf, Publication, Tree, Window};
+use mmu::{MmuError, Machine, GrowingFrames};
+use p2m::{NewLeaf, Publication, Tree, LinearMap};
 
 pub fn identity(
     machine: &mut impl Machine,
     pool: &mut GrowingFrames<'_, Tree>,
     tree: &mut Tree,
     publication: &mut Publication,
-    window: &Window,
-) -> Result<(), Error> {
+    window: &LinearMap,
+) -> Result<(), MmuError> {
     let mut unpublished: Vec<NewLeaf> = Vec::new();
     unpublished.push(tree.set_identity_leaf(machine, pool, 7)?); //~ TWIN
     tree.set_identity_leaf(machine, pool, 7)?; //~ FAIL unused_must_use

@@ -4,9 +4,9 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, paging::flush::Unflushed};
+use mmu::{MmuError, Machine, paging::flush::Unflushed};
 
-pub fn flush(machine: &mut impl Machine, first: Unflushed, second: Unflushed) -> Result<(), Error> {
+pub fn flush(machine: &mut impl Machine, first: Unflushed, second: Unflushed) -> Result<(), MmuError> {
     first.flush(machine)?;
     second.waive("its entries were empty before"); //~ TWIN
     first.waive("its entries were empty before"); //~ FAIL E0382

@@ -4,8 +4,8 @@
 
 #![deny(unused_must_use)]
 
-use mmu::{Error, Machine, GrowingFrames};
-use p2m::{Entry, NewLeaf, Set, Tree};
+use mmu::{MmuError, Machine, GrowingFrames};
+use p2m::{P2mEntry, NewLeaf, Set, Tree};
 use start_info::Pfn;
 
 pub fn set_all<M: Machine>(
@@ -13,11 +13,11 @@ pub fn set_all<M: Machine>(
     pool: &mut GrowingFrames<'_, Tree>,
     tree: &mut Tree,
     pages: &[Pfn],
-) -> Result<Vec<NewLeaf>, Error> {
+) -> Result<Vec<NewLeaf>, MmuError> {
     let mut done: Vec<Set> = Vec::new();
     for &pfn in pages {
-        done.push(tree.set(machine, pool, pfn, Entry::Identity)?); //~ TWIN
-        tree.set(machine, pool, pfn, Entry::Identity)?; //~ FAIL unused_must_use
+        done.push(tree.set(machine, pool, pfn, P2mEntry::Identity)?); //~ TWIN
+        tree.set(machine, pool, pfn, P2mEntry::Identity)?; //~ FAIL unused_must_use
     }
     let new = |set| if let Set::New(leaf) = set { Some(leaf) } else { None };
     Ok(done.into_iter().filter_map(new).collect())

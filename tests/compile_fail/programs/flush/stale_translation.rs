@@ -7,9 +7,9 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, paging::batch::Batch};
+use mmu::{MmuError, Machine, paging::batch::Batch};
 
-pub fn send(machine: &mut impl Machine, batch: Batch) -> Result<(), Error> {
+pub fn send(machine: &mut impl Machine, batch: Batch) -> Result<(), MmuError> {
     batch.commit(machine)?.flush(machine)?; //~ TWIN
     batch.commit(machine)?; //~ FAIL unused_must_use
     Ok(())

@@ -4,10 +4,10 @@
 //! reads them.
 
 use mmu::DirectMap;
-use p2m::Window;
+use p2m::LinearMap;
 use xen_guest::Platform;
 
-pub fn bytes(platform: &impl Platform, window: &Window, map: &mut DirectMap) -> Option<&'static [u8]> {
+pub fn bytes(platform: &impl Platform, window: &LinearMap, map: &mut DirectMap) -> Option<&'static [u8]> {
     platform.ramdisk(window, map.lend_ramdisk()?) //~ TWIN
     platform.ramdisk(window, map.ramdisk_pfns()?) //~ FAIL E0308
 }

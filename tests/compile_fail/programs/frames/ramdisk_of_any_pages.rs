@@ -3,13 +3,13 @@
 //! On Xen: the bytes are lent for ever. Pages that a caller names may be given out, and change under who reads them.
 
 use mmu::RamdiskPages;
-use p2m::Window;
+use p2m::LinearMap;
 use start_info::PfnRange;
 use xen_guest::Platform;
 
 pub fn ramdisk(
     platform: &impl Platform,
-    window: &Window,
+    window: &LinearMap,
     kept: &RamdiskPages,
     pages: &PfnRange,
 ) -> Option<&'static [u8]> {

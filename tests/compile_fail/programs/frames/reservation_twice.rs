@@ -3,7 +3,7 @@
 //! On Xen: the second mapping takes the place of the first. The frames of the first are then called mapped, and the window
 //! holds more pages than addresses.
 
-use mmu::{DirectMap, Error, Machine, Mapped, ModulePart, ModuleWindow, Reservation};
+use mmu::{DirectMap, MmuError, Machine, MappedModule, ModulePart, ModuleWindow, Reservation};
 use p2m::{Frame, Tree};
 
 pub fn map_both<M: Machine>(
@@ -14,7 +14,7 @@ pub fn map_both<M: Machine>(
     first: Reservation,
     second: Reservation,
     parts: [ModulePart<Vec<Frame>>; 2],
-) -> Result<[Mapped; 2], Error> {
+) -> Result<[MappedModule; 2], MmuError> {
     let [part, other] = parts;
     let one = window.map(machine, map, p2m, first, [part])?;
     let two = window.map(machine, map, p2m, second, [other])?; //~ TWIN

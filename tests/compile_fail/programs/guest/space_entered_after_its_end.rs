@@ -2,10 +2,10 @@
 //!
 //! On Xen: its top-level table is an ordinary page that has another owner by now.
 
-use mmu::{AddressSpace, Error};
+use mmu::{AddressSpace, MmuError};
 use xen_guest::{Guest, Platform};
 
-pub fn enter<P: Platform>(guest: &mut Guest<P>, space: AddressSpace, other: &AddressSpace) -> Result<(), Error> {
+pub fn enter<P: Platform>(guest: &mut Guest<P>, space: AddressSpace, other: &AddressSpace) -> Result<(), MmuError> {
     let _refused = guest.retire_space(space);
     guest.enter_space(Some(other)) //~ TWIN
     guest.enter_space(Some(&space)) //~ FAIL E0382

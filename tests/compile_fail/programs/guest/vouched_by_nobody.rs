@@ -2,9 +2,9 @@
 //!
 //! On Xen: as in `guest/module_of_any_bytes`.
 
-use xen_guest::{RamdiskModules, module::Error, sys::TrustedModule};
+use xen_guest::{RamdiskModules, module::ModuleError, sys::TrustedModule};
 
-pub fn trusted<'m>(ramdisk: &RamdiskModules<'m>, name: &'m str, bytes: &'m [u8]) -> Result<TrustedModule<'m>, Error> {
+pub fn trusted<'m>(ramdisk: &RamdiskModules<'m>, name: &'m str, bytes: &'m [u8]) -> Result<TrustedModule<'m>, ModuleError> {
     let _ = bytes;
     ramdisk.module(name).map(|module| module.with_name(name)) //~ TWIN
     Ok(TrustedModule::new(name, bytes)) //~ FAIL E0133

@@ -2,7 +2,7 @@
 //!
 //! On Xen: the words that are published go over whatever page was named.
 
-use mmu::{Error, Fixmap, FixmapPage, Machine};
+use mmu::{MmuError, Fixmap, FixmapPage, Machine};
 use p2m::Tree;
 use start_info::{BootFacts, Maddr};
 
@@ -12,7 +12,7 @@ pub fn map<M: Machine>(
     p2m: &Tree,
     facts: &BootFacts,
     page: &Maddr,
-) -> Result<FixmapPage, Error> {
+) -> Result<FixmapPage, MmuError> {
     let _ = page;
     fixmap.map_shared_info(machine, p2m, facts) //~ TWIN
     fixmap.map_shared_info(machine, p2m, page) //~ FAIL E0308

@@ -3,9 +3,9 @@
 //! On Xen: a region reserved later may take the slot's address, and shared_info is unmapped under its reader. The order
 //! is that of source document 1.
 
-use mmu::{Fixmap, LayoutPlan, Settled};
+use mmu::{Fixmap, LayoutPlan, Layout};
 
-pub fn open<'l>(plan: &'l LayoutPlan, settled: &'l Settled) -> Fixmap<'l> {
+pub fn open<'l>(plan: &'l LayoutPlan, settled: &'l Layout) -> Fixmap<'l> {
     Fixmap::new(settled) //~ TWIN
     Fixmap::new(plan) //~ FAIL E0308
 }

@@ -2,9 +2,9 @@
 //!
 //! On Xen: a layout made anew may have the slots elsewhere; what is mapped through the old fixmap lands in its regions.
 
-use mmu::{Error, Fixmap, Hypervisor, Settled};
+use mmu::{MmuError, Fixmap, Hypervisor, Layout};
 
-pub fn close(xen: &mut impl Hypervisor, layout: Settled, other: Settled) -> Result<(), Error> {
+pub fn close(xen: &mut impl Hypervisor, layout: Layout, other: Layout) -> Result<(), MmuError> {
     let mut fixmap = Fixmap::new(&layout);
     drop(other); //~ TWIN
     drop(layout); //~ FAIL E0505

@@ -2,9 +2,9 @@
 //!
 //! On Xen: tables have been built for the layout by then, and the new region meets one of them.
 
-use mmu::{Error, LayoutPlan, Region, Settled};
+use mmu::{MmuError, LayoutPlan, Region, Layout};
 
-pub fn reserve_late(mut plan: LayoutPlan, mut next: LayoutPlan, region: Region) -> Result<Settled, Error> {
+pub fn reserve_late(mut plan: LayoutPlan, mut next: LayoutPlan, region: Region) -> Result<Layout, MmuError> {
     plan.reserve(region)?;
     next.reserve(region)?;
     let settled = plan.settle();

@@ -2,9 +2,9 @@
 //!
 //! On Xen: as in `layout/reserve_after_settle`.
 
-use mmu::{Error, LayoutPlan, Region, Settled};
+use mmu::{MmuError, LayoutPlan, Region, Layout};
 
-pub fn reserve(plan: &mut LayoutPlan, settled: &mut Settled, region: Region) -> Result<(), Error> {
+pub fn reserve(plan: &mut LayoutPlan, settled: &mut Layout, region: Region) -> Result<(), MmuError> {
     plan.reserve(region)?; //~ TWIN
     settled.reserve(region)?; //~ FAIL E0599
     Ok(())

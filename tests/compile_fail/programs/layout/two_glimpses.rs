@@ -2,17 +2,17 @@
 //!
 //! On Xen: both are shown by the same slot, so the first would read as the second.
 
-use mmu::{Error, Fixmap, Machine, View};
+use mmu::{MmuError, Fixmap, Machine, LiveTables};
 use start_info::{Index, Mfn};
 
 pub fn look<M: Machine>(
     machine: &mut M,
     fixmap: &mut Fixmap<'_>,
-    view: &View,
+    view: &LiveTables,
     mfns: [Mfn; 2],
-) -> Result<u64, Error> {
-    let first = fixmap.look(machine, view, mfns[0])?;
+) -> Result<u64, MmuError> {
+    let first = fixmap.map_temporary(machine, view, mfns[0])?;
     let word = first.read(machine, Index::FIRST); //~ TWIN
-    let word = fixmap.look(machine, view, mfns[1])?.read(machine, Index::FIRST); //~ FAIL E0499
+    let word = fixmap.map_temporary(machine, view, mfns[1])?.read(machine, Index::FIRST); //~ FAIL E0499
     Ok(word + first.read(machine, Index::FIRST))
 }

@@ -3,9 +3,9 @@
 //! On Xen: a module would be mapped at addresses that a region reserved later claims too; the second mapping replaces
 //! running code.
 
-use mmu::{LayoutPlan, ModuleWindow, Settled};
+use mmu::{LayoutPlan, ModuleWindow, Layout};
 
-pub fn open(plan: &LayoutPlan, settled: &Settled) -> ModuleWindow {
+pub fn open(plan: &LayoutPlan, settled: &Layout) -> ModuleWindow {
     ModuleWindow::new(settled, None) //~ TWIN
     ModuleWindow::new(plan, None) //~ FAIL E0308
 }

@@ -2,10 +2,10 @@
 //!
 //! On Xen: the P2M is asked about a page far behind its end, or about the wrong page.
 
-use p2m::{Entry, Memory, Translate, Tree};
+use p2m::{P2mEntry, Memory, Translate, Tree};
 use start_info::{Mfn, Pfn};
 
-pub fn entry(memory: &impl Memory, tree: &Tree, pfn: Pfn, mfn: Mfn) -> Entry {
+pub fn entry(memory: &impl Memory, tree: &Tree, pfn: Pfn, mfn: Mfn) -> P2mEntry {
     tree.entry(memory, pfn) //~ TWIN
     tree.entry(memory, mfn) //~ FAIL E0308
 }

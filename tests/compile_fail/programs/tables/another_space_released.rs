@@ -3,7 +3,7 @@
 //! On Xen: a space made later is kept in step by its entry in a list. Switched to so, it would be in the list and be the first as well,
 //! and what is hooked everywhere would be hooked twice in it.
 
-use mmu::{AddressSpace, DirectMap, Error, Machine, NewSpace, BuilderP2m, Released, release};
+use mmu::{AddressSpace, DirectMap, MmuError, Machine, NewSpace, BuilderP2m, Released, release};
 use p2m::Tree;
 use start_info::BootFacts;
 
@@ -14,7 +14,7 @@ pub fn switch(
     facts: &BootFacts,
     built: NewSpace,
     further: AddressSpace,
-) -> Result<Released, Error> {
-    release(machine, map, tree, facts, built, BuilderP2m::Unused, core::iter::empty()) //~ TWIN
-    release(machine, map, tree, facts, further, BuilderP2m::Unused, core::iter::empty()) //~ FAIL E0308
+) -> Result<Released, MmuError> {
+    release(machine, map, tree, facts, built, BuilderP2m::Copied, core::iter::empty()) //~ TWIN
+    release(machine, map, tree, facts, further, BuilderP2m::Copied, core::iter::empty()) //~ FAIL E0308
 }

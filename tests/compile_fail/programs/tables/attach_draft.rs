@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, paging::{batch::Batch, level::{L1, L2}, table::{Draft, Frozen, Live, Table}}};
+use mmu::{MmuError, Machine, paging::{batch::Batch, level::{L1, L2}, table::{Draft, Frozen, Live, Table}}};
 use start_info::Index;
 
 pub fn hook(
@@ -14,7 +14,7 @@ pub fn hook(
     parent: &mut Table<L2, Live>,
     frozen: Table<L1, Frozen>,
     draft: Table<L1, Draft>,
-) -> Result<Table<L1, Live>, Error> {
+) -> Result<Table<L1, Live>, MmuError> {
     parent.attach(machine, batch, Index::FIRST, frozen) //~ TWIN
     parent.attach(machine, batch, Index::FIRST, draft) //~ FAIL E0308
 }

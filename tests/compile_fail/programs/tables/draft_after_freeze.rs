@@ -5,17 +5,17 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, View, paging::{batch::Batch, entry::Entry, level::L1, table::{Draft, Frozen, Table}}};
+use mmu::{MmuError, Machine, LiveTables, paging::{batch::Batch, entry::Entry, level::L1, table::{Draft, Frozen, Table}}};
 use start_info::Index;
 
 pub fn store_late(
     machine: &mut impl Machine,
     batch: &mut Batch,
-    view: &View,
+    view: &LiveTables,
     leaf: Entry<L1>,
     mut first: Table<L1, Draft>,
     mut second: Table<L1, Draft>,
-) -> Result<Table<L1, Frozen>, Error> {
+) -> Result<Table<L1, Frozen>, MmuError> {
     first.put(machine, Index::FIRST, leaf);
     let frozen = first.freeze(machine, batch, view)?;
     second.put(machine, Index::FIRST, leaf); //~ TWIN

@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, paging::{batch::Batch, level::{L1, L2}, table::{Frozen, Live, Table}}};
+use mmu::{MmuError, Machine, paging::{batch::Batch, level::{L1, L2}, table::{Frozen, Live, Table}}};
 use start_info::Index;
 
 pub fn hook_both(
@@ -14,7 +14,7 @@ pub fn hook_both(
     parent: &mut Table<L2, Live>,
     child: Table<L1, Frozen>,
     another: Table<L1, Frozen>,
-) -> Result<(), Error> {
+) -> Result<(), MmuError> {
     parent.attach(machine, batch, Index::new(0), child)?;
     parent.attach(machine, batch, Index::new(1), another)?; //~ TWIN
     parent.attach(machine, batch, Index::new(1), child)?; //~ FAIL E0382

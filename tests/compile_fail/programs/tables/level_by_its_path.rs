@@ -2,5 +2,5 @@
 //!
 //! On Xen: what is public for a level could be public for a table of it.
 
-use mmu::View; //~ TWIN
+use mmu::LiveTables; //~ TWIN
 use mmu::paging::level::L1; //~ FAIL E0603

@@ -3,7 +3,7 @@
 //! On Xen: the switch is done by then. A second one unpins the tables in use, and gives the builder's pages back once
 //! more, to whoever asks next.
 
-use mmu::{NewSpace, DirectMap, Error, Machine, BuilderP2m, Released, release};
+use mmu::{NewSpace, DirectMap, MmuError, Machine, BuilderP2m, Released, release};
 use p2m::Tree;
 use start_info::BootFacts;
 
@@ -14,8 +14,8 @@ pub fn switch(
     facts: &BootFacts,
     space: NewSpace,
     another: NewSpace,
-) -> Result<(Released, NewSpace), Error> {
-    let released = release(machine, map, tree, facts, space, BuilderP2m::Unused, core::iter::empty())?;
+) -> Result<(Released, NewSpace), MmuError> {
+    let released = release(machine, map, tree, facts, space, BuilderP2m::Copied, core::iter::empty())?;
     Ok((released, another)) //~ TWIN
     Ok((released, space)) //~ FAIL E0382
 }

@@ -5,7 +5,7 @@
 
 //@ inside mmu
 
-use mmu::{Error, Machine, paging::{batch::Batch, level::{L2, L3}, table::{Frozen, Live, Table}}};
+use mmu::{MmuError, Machine, paging::{batch::Batch, level::{L2, L3}, table::{Frozen, Live, Table}}};
 use start_info::Index;
 
 pub fn hook(
@@ -13,7 +13,7 @@ pub fn hook(
     batch: &mut Batch,
     parent: &mut Table<L3, Live>,
     child: Table<L2, Frozen>,
-) -> Result<(), Error> {
+) -> Result<(), MmuError> {
     parent.attach(machine, batch, Index::FIRST, child)?; //~ TWIN
     parent.link(machine, Index::FIRST, child); //~ FAIL E0599
     Ok(())

@@ -5,18 +5,18 @@
 
 //@ inside mmu
 
-use mmu::{Machine, View, paging::{level::{L1, L2}, table::{Draft, Frozen, Table}}};
+use mmu::{Machine, LiveTables, paging::{level::{L1, L2}, table::{Draft, Frozen, Table}}};
 use p2m::Frame;
 use start_info::Index;
 
 pub fn link_and_thaw(
     machine: &mut impl Machine,
-    view: &View,
+    view: &LiveTables,
     parent: &mut Table<L2, Draft>,
     child: Table<L1, Frozen>,
     another: Table<L1, Frozen>,
 ) -> Option<Frame> {
     parent.link(machine, Index::FIRST, child);
-    another.thaw(machine, view).ok() //~ TWIN
-    child.thaw(machine, view).ok() //~ FAIL E0382
+    another.make_writable(machine, view).ok() //~ TWIN
+    child.make_writable(machine, view).ok() //~ FAIL E0382
 }

@@ -5,15 +5,15 @@
 
 //@ inside mmu
 
-use mmu::{Machine, View, paging::{level::L1, table::{Frozen, Live, Table}}};
+use mmu::{Machine, LiveTables, paging::{level::L1, table::{Frozen, Live, Table}}};
 use p2m::Frame;
 
 pub fn take_back(
     machine: &mut impl Machine,
-    view: &View,
+    view: &LiveTables,
     detached: Table<L1, Frozen>,
     live: Table<L1, Live>,
 ) -> Option<Frame> {
-    detached.thaw(machine, view).ok() //~ TWIN
-    live.thaw(machine, view).ok() //~ FAIL E0599
+    detached.make_writable(machine, view).ok() //~ TWIN
+    live.make_writable(machine, view).ok() //~ FAIL E0599
 }

@@ -14,5 +14,5 @@ pub fn frame(
     pfn: Pfn,
 ) -> Option<Frame> {
     map.take(machine, p2m).ok() //~ TWIN
-    map.view().direct().thawed(pfn) //~ FAIL E0061
+    map.view().direct().reclaim(pfn) //~ FAIL E0061
 }
