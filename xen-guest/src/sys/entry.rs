@@ -28,7 +28,7 @@ use crate::{
     guest::Guest,
     module::table::ModuleTable,
     report::fact::Value,
-    sys::{asked::Host, exports::exports, logger, pointer, symbols, traps, xen::Xen},
+    sys::{asked::Host, logger, module_abi::exports::exports, pointer, symbols, traps, xen::Xen},
 };
 
 global_asm!(include_str!("start.S"));

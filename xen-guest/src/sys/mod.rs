@@ -28,8 +28,6 @@ mod entry;
 mod event;
 #[cfg(any(target_os = "none", test))]
 mod exception;
-#[cfg(target_os = "none")]
-mod exports;
 #[cfg(all(target_os = "none", feature = "fault-injection"))]
 mod fail;
 #[cfg(any(target_os = "none", test))]
@@ -38,8 +36,6 @@ mod heap;
 mod hypercall;
 #[cfg(any(target_os = "none", test))]
 mod last_words;
-#[cfg(any(target_os = "none", test))]
-mod lent;
 #[cfg(target_os = "none")]
 mod logger;
 #[cfg(any(target_os = "none", test))]
@@ -48,6 +44,8 @@ mod maps;
 mod memory;
 #[cfg(any(target_os = "none", test))]
 mod module;
+#[cfg(any(target_os = "none", test))]
+mod module_abi;
 #[cfg(any(target_os = "none", test))]
 mod modules;
 #[cfg(any(target_os = "none", test))]
@@ -79,14 +77,14 @@ mod xen;
 
 #[cfg(target_os = "none")]
 pub use entry::entered;
-#[cfg(target_os = "none")]
-pub use exports::exports;
 #[cfg(any(target_os = "none", test))]
 pub use heap::used as heap_used;
 #[cfg(target_os = "none")]
 pub(crate) use heap::{init as init_heap, size as heap_size};
 #[cfg(target_os = "none")]
 pub use hypercall::hypercall;
+#[cfg(target_os = "none")]
+pub use module_abi::exports::exports;
 #[cfg(target_os = "none")]
 pub use sched::{Reason, idle, shutdown};
 pub use trusted::TrustedModule;

@@ -1,4 +1,4 @@
-//! What the kernel lends to modules, by name.
+//! The functions that modules may call, by name.
 //!
 //! *What this is*: the list the loader resolves symbols with: the log, the heap, an end for panics, and the four functions on
 //! memory that every C compiler takes for granted.
@@ -10,8 +10,8 @@ use crate::{
     report::fact::Value,
     sys::{
         backtrace::Backtrace,
-        lent::{Indented, text, xen_guest_alloc, xen_guest_free, xen_guest_log},
         logger::fatal,
+        module_abi::{Indented, text, xen_guest_alloc, xen_guest_free, xen_guest_log},
         modules::Place,
     },
 };

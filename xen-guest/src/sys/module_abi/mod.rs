@@ -1,8 +1,11 @@
-//! What the kernel lends to modules and what can be lent on any machine: the log and the heap.
+//! What modules call: the log, the heap, and in `exports.rs` the list of it all and the end of the domain.
 //!
 //! *What must hold*: signatures agree with `tests/modules/kit` (Rust and C); when one changes, [`crate::module::ABI`] does.
 //!
 //! *What is not prevented*: a module that hands over addresses that are not its own. It runs with the kernel's rights.
+
+#[cfg(target_os = "none")]
+pub(super) mod exports;
 
 use alloc::alloc::{alloc, dealloc};
 use core::{alloc::Layout, fmt};
