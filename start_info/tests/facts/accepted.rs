@@ -175,7 +175,7 @@ proptest! {
         check(&fixture, &built, &built.parse().unwrap());
     }
 
-    /// With one page less than the end of the mapping, the page must be refused.
+    /// A guest with one page fewer than the mapping reaches is refused.
     #[test]
     fn memory_below_the_mapping_is_refused(fixture in fixtures()) {
         let built = fixture.build();

@@ -56,7 +56,7 @@ impl ModelMachine {
     /// Makes the hypercall `mmu_update` with a list at an address of the guest's.
     ///
     /// # Errors
-    /// `EFAULT` at the first request that cannot be read, or lies in Xen's part (x86_64/uaccess.h, `array_access_ok`);
+    /// `EFAULT` at the first request that cannot be read or lies in Xen's part (x86_64/uaccess.h, `array_access_ok`);
     /// else as [`Self::update_entries`].
     pub fn update_entries_at(&mut self, address: u64, count: usize) -> Result<(), Partial> {
         let call = TracedCall::Update { count, last: (address, 0) };

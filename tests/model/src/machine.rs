@@ -192,7 +192,7 @@ impl ModelMachine {
         }
     }
 
-    /// Returns how often the guest read or wrote memory, a word or a page at a time: the cost of a boot in steps.
+    /// Returns how often the guest read or wrote memory, a word or a page at a time: the steps of a boot.
     #[must_use]
     pub const fn accesses(&self) -> u64 {
         self.accesses.get()

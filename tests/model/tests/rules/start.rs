@@ -159,7 +159,7 @@ fn a_store_to_a_live_table_ends_the_test_which_is_stricter_than_xen() {
     let mut frames = p2m::FrameAllocator::new(window(0x4000));
     let tables = built.places.tables.clone();
     let range = start_info::PfnRange::between(Pfn::new(tables.start), Pfn::new(tables.end));
-    // The model is told, falsely, that the builder's tables are free.
+    // A deliberate lie to the model: the builder's tables are free.
     let list = p2m::List::from_facts(&BootFacts::parse(&built.page, &built.entry).unwrap());
     let span = window(0x4000).free_span(&authority(), range);
     frames.give(&mut built.machine, span);
