@@ -1,4 +1,4 @@
-//! The source of frames.
+//! The frame allocator.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use crate::paper::{AllMemory, Paper, authority, blank, machine_frame, window};
 
 #[derive(Clone, Debug)]
 enum Action {
-    /// Give the next run of so many frames, none of which was given before.
+    /// Give the next run of this many frames, none of which was given before.
     Give(u64),
     Take,
-    /// Give back the frame taken at this place of those held.
+    /// Give back the held frame at this place.
     GiveBack(usize),
     TakeSpan(u64),
 }
@@ -33,8 +33,7 @@ fn run(start: u64, len: u64) -> PfnRange {
     PfnRange::try_new(Pfn::new(start), PageCount::new(len)).unwrap()
 }
 
-/// Takes a run away from the ends of free pieces: from one, or from several that follow each other. `false` if it is not all
-/// there.
+/// Takes a run from the ends of free pieces: from one, or from several contiguous ones. `false` if it is not all there.
 fn cut(pieces: &mut Vec<(u64, u64)>, start: u64, mut end: u64) -> bool {
     while start < end {
         let Some(piece) = pieces.iter_mut().find(|piece| piece.0 + piece.1 == end) else { return false };
@@ -46,7 +45,7 @@ fn cut(pieces: &mut Vec<(u64, u64)>, start: u64, mut end: u64) -> bool {
     true
 }
 
-/// Nobody else wrote to a frame while it was held, and no two holders have the same.
+/// A held frame was written only by its holder, and no two holders have the same frame.
 fn each_has_one_holder(
     paper: &Paper,
     frames: &mut FrameAllocator,
@@ -75,7 +74,7 @@ proptest! {
     fn no_frame_is_handed_out_twice_and_none_is_lost(actions in actions()) {
         let mut paper = blank();
         let mut frames = FrameAllocator::new(window());
-        // The spans there are, in no order: which one a frame comes from is seen from the frame.
+        // The spans, in no order: a frame shows which one it comes from.
         let mut spans: Vec<(u64, u64)> = Vec::new();
         let mut held: Vec<Frame> = Vec::new();
         let mut in_spans: Vec<PfnRange> = Vec::new();
@@ -85,14 +84,14 @@ proptest! {
                 Action::Give(len) => {
                     frames.give(&mut paper, window().free_span(&authority(), run(next, len)));
                     spans.push((next, len));
-                    // Spans do not touch, so that two cannot look like one.
+                    // Spans do not touch, so two cannot look like one.
                     next += len + 1;
                 }
                 Action::Take => match frames.take(&paper, &AllMemory) {
                     Some(mut frame) => {
                         let pfn = frame.pfn().get();
                         prop_assert!(cut(&mut spans, pfn, pfn + 1), "{pfn:#x} is not the end of any of {spans:x?}");
-                        // A frame is its owner's: what is written to it disturbs nothing.
+                        // A frame belongs to its owner: writing to it disturbs nothing.
                         for index in Index::all() {
                             frame.set(&mut paper, index, u64::MAX - pfn);
                         }

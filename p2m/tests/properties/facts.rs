@@ -1,4 +1,4 @@
-//! A start_info page that names a list of so many pages.
+//! A start_info page that names a list for a number of pages.
 
 use kit::start_info::StartInfo;
 use start_info::{BootFacts, KernelEntry};
@@ -11,7 +11,7 @@ const END: u64 = 1024;
 /// A root, an L3, an L2 and two L1 tables map 4 MiB.
 const TABLES: u64 = 5;
 
-/// Returns the facts of a guest of `pages` pages, its list behind the image if it fits there.
+/// Returns the facts of a guest of `pages` pages, its list after the image if it fits there.
 pub(crate) fn facts(pages: u64) -> BootFacts {
     let list_pages = (pages * 8).div_ceil(4096);
     let in_image = list_pages < 400;

@@ -1,4 +1,4 @@
-//! Page numbers without memory, taken as a whole.
+//! Long runs of page numbers without memory.
 
 use std::cell::Cell;
 
@@ -33,7 +33,7 @@ fn an_audit_does_not_look_at_each_number_of_a_gap() {
     assert!(whole.asked.get() >= 1 << 18, "memory is looked at page by page");
 
     const FAR: u64 = 1 << 28;
-    // More than the numbers up to there cost.
+    // More steps than the numbers up to there cost.
     const MOVED: u64 = 8288;
     let facts = facts(4000 + MOVED);
     let (mut paper, mut stock) = paper_over(&facts, 3000);
@@ -45,7 +45,7 @@ fn an_audit_does_not_look_at_each_number_of_a_gap() {
         Renumbering::plan(&authority(), List::from_facts(&facts), map, occupied, Displaced::Moved).unwrap();
     assert_eq!((plan.pages().get(), plan.memory().get()), (FAR + MOVED, 4000 + MOVED));
     let tree = Tree::over(&plan, &mut paper, &mut stock).unwrap();
-    // The M2P of this memory knows the old numbers, so the audit ends at the first page behind the gap.
+    // The M2P of this memory knows the old numbers, so the audit ends at the first page after the gap.
     let far = Counting { tree: &tree, asked: Cell::new(0) };
     let wrong = audit(&far, &paper, tree.pages()).unwrap_err();
     assert_eq!(wrong.pfn.get(), FAR);

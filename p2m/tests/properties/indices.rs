@@ -1,8 +1,8 @@
-//! The index arithmetic of the P2M's inner pages, in full.
+//! The index arithmetic of the P2M's inner pages, complete.
 //!
-//! *What this is*: the tree of the p2m crate computes its indices in private, so the test is made through the tree: over a
-//! list whose page `n` is leaf `n`, every leaf must be where it belongs, with two inner levels and with three. This is in the
-//! place of a proof by Kani: there are few enough leaves to ask for each.
+//! *What this is*: the tree of the p2m crate computes its indices privately, so the test goes through the tree: over a
+//! list whose page `n` is leaf `n`, every leaf must be in its place, with two inner levels and with three. This
+//! replaces a proof with Kani: there are few enough leaves to check each.
 
 use start_info::Pfn;
 

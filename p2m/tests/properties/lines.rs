@@ -1,9 +1,9 @@
-//! What is said, and that each number in it is in its place.
+//! Log and error lines: each number in its place.
 
 use p2m::{Audit, Mismatch, P2mError};
 use start_info::{Mfn, PageCount, Pfn};
 
-/// The place of a kind in the list below: a kind that is new does not compile before it has one.
+/// The place of an error in the list below: a new one does not compile until it has a place.
 fn rank(error: &P2mError) -> usize {
     match error {
         P2mError::NoFrames => 0,

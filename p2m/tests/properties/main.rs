@@ -1,7 +1,7 @@
 //! Properties of the P2M against oracles that are too simple to be wrong.
 //!
-//! *What this is*: trees over lists of up to 2^27 + 1 pages on a memory of paper, which keeps only what was written. A list
-//! is had only from a checked start_info, and no guest of fewer than 1024 pages passes that check.
+//! *What this is*: trees over lists of up to 2^27 + 1 pages in a paper memory, which keeps only what was written. A
+//! list comes only from a checked start_info, and no guest of fewer than 1024 pages passes that check.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
@@ -17,7 +17,7 @@ mod publication;
 mod revector;
 mod tree;
 
-/// Numbers of pages at which something in the tree begins or ends.
+/// Page counts at which some part of the tree begins or ends.
 const COUNTS: [u64; 11] = [
     1024,
     1025,

@@ -1,4 +1,4 @@
-//! Lists of operations on a P2M, against a map.
+//! Lists of operations on a P2M, compared with a map.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use start_info::{Mfn, Pfn};
 
 use crate::paper::{Paper, Stock, machine_frame, peek, tree, window};
 
-/// Frames of the stock lie in these pages: they stay what they are.
+/// The stock's frames are in these pages: their entries do not change.
 const STOCK: std::ops::Range<u64> = 16..416;
 
 struct Subject {
@@ -50,7 +50,7 @@ impl Subject {
         let mfn = Mfn::new(random.below(1 << 40));
         let entry =
             random.of(&[P2mEntry::Ram(mfn), P2mEntry::Foreign(mfn), P2mEntry::Missing, P2mEntry::Identity]);
-        // Before the move the leaves are the builder's list, which is not written.
+        // Before the move the leaves are the builder's list, which is never written.
         if !self.is_revectored {
             return self.revector();
         }
@@ -91,13 +91,13 @@ impl Subject {
     }
 
     fn revector(&mut self) {
-        // Leaves that were published are not moved again: nothing would tell the toolstack.
+        // Published leaves are not moved again: the toolstack would not know.
         if self.publication.is_some() {
             return;
         }
         match self.tree.revector(&mut self.paper, &mut self.stock) {
             Ok(done) => {
-                // What an attempt before this moved is not moved again.
+                // What an earlier attempt moved is not moved again.
                 assert!(done.copied + done.missing <= self.tree.leaves());
                 assert_eq!(self.tree.confirm_leaves(&self.paper, &window()), Ok(()));
                 self.is_revectored = true;
@@ -115,7 +115,7 @@ impl Subject {
         }
     }
 
-    /// Compares what the tree and the toolstack's three levels say of a page.
+    /// Compares the tree's and the three-level list's answers for a page.
     fn look_up(&self, pfn: u64) {
         let found = self.tree.entry(&self.paper, Pfn::new(pfn));
         assert_eq!(found, self.expected(pfn), "pfn {pfn:#x} of {:#x}", self.pages);

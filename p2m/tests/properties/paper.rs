@@ -1,6 +1,6 @@
 //! Memory that keeps what was written, and the guest it belongs to.
 //!
-//! *What this is*: pages by address. The builder's list is computed from the oracle; what was never written may not be
+//! *What this is*: pages by address. The builder's list is computed from the oracle; what was never written must not be
 //! read.
 
 use std::collections::{BTreeMap, HashMap};
@@ -25,7 +25,7 @@ pub(crate) struct Oracle {
     pub(crate) pages: u64,
     /// Entries that differ from the rule.
     pub(crate) changed: BTreeMap<u64, P2mEntry>,
-    /// Every page of this many is missing; none for zero.
+    /// Runs of missing pages.
     pub(crate) holes: Vec<std::ops::Range<u64>>,
 }
 
@@ -44,19 +44,19 @@ impl Oracle {
         P2mEntry::Ram(machine_frame(pfn))
     }
 
-    /// Tells whether leaf `index` has no page at all.
+    /// Tells whether no page of leaf `index` has memory.
     pub(crate) fn leaf_is_missing(&self, index: u64) -> bool {
         let mut pages = index * 512..self.pages.min(index * 512 + 512);
         pages.all(|pfn| self.entry_of(pfn) == P2mEntry::Missing)
     }
 }
 
-/// Returns the frame behind a page: never a page's number.
+/// Returns the frame of a page: never a page's number.
 pub(crate) fn machine_frame(pfn: u64) -> Mfn {
     Mfn::new(HIGH | (pfn ^ SCATTER))
 }
 
-/// The frames' own translation: all of the window is memory, whatever the oracle says of the guest's pages.
+/// The translation for the frames: all of the linear map is memory, whatever the oracle says about the guest's pages.
 pub(crate) struct AllMemory;
 
 impl Translate for AllMemory {
@@ -73,7 +73,7 @@ enum Page {
     Words(Box<[u64; 512]>),
 }
 
-/// Memory of paper.
+/// The paper memory.
 #[derive(Debug)]
 pub(crate) struct Paper {
     pages: HashMap<u64, Page>,
@@ -101,7 +101,7 @@ impl Paper {
         }
     }
 
-    /// What the builder wrote; behind the last page, what was there before.
+    /// What the builder wrote; after the last page, what was there before.
     fn listed(&self, pfn: u64) -> u64 {
         if pfn < self.oracle.pages {
             self.oracle.entry_of(pfn).encode()
@@ -131,7 +131,7 @@ impl Memory for Paper {
         let start = address & !0xfff;
         let mut words = match self.pages.get(&(address / 4096)) {
             Some(_) => Box::new(std::array::from_fn(|index| self.word(start + index as u64 * 8))),
-            // A first store to a page: nothing is known of the rest.
+            // A first store to a page: the rest is unknown.
             None => Box::new([0xdead_dead; 512]),
         };
         words[index] = value;
@@ -154,7 +154,7 @@ impl MachineToPhys for Paper {
     }
 }
 
-/// Frames from a part of the window that nothing else uses.
+/// Frames from a part of the linear map that nothing else uses.
 pub(crate) struct Stock {
     pub(crate) frames: FrameAllocator,
 }
@@ -167,17 +167,17 @@ impl FrameSource<Paper> for Stock {
     }
 }
 
-/// Returns the authority, which a host has as often as it wants.
+/// Returns the authority, of which a host may have any number.
 pub(crate) fn authority() -> p2m::Authority {
     p2m::Authority::take().unwrap()
 }
 
-/// Returns the window all frames are reached through.
+/// Returns the linear map of all frames.
 pub(crate) fn window() -> LinearMap {
     LinearMap::of_builder(&authority(), VirtAddr::new(WINDOW), PageCount::new(1 << 30))
 }
 
-/// Where the stock starts; it ends below the middle of the guest, where tests have their holes.
+/// The first page of the stock; it ends below the middle of the guest, where tests have their holes.
 const STOCK: u64 = 16;
 
 /// Makes a memory with a list of `pages` pages, a stock of at most `frames` frames, and the tree over the list.
@@ -194,7 +194,7 @@ pub(crate) fn tree(pages: u64, frames: u64, holes: &[std::ops::Range<u64>]) -> (
     (paper, stock, tree)
 }
 
-/// Makes a memory with the list that start_info names, and a stock of frames far behind the guest's pages.
+/// Makes a memory with the list that start_info names, and a stock of frames far above the guest's pages.
 pub(crate) fn paper_over(facts: &start_info::BootFacts, frames: u64) -> (Paper, Stock) {
     let (start, pages) = (facts.p2m_list().at.as_u64(), facts.nr_pages().get());
     let list = start..start + pages.div_ceil(512) * 4096;
@@ -205,12 +205,12 @@ pub(crate) fn paper_over(facts: &start_info::BootFacts, frames: u64) -> (Paper, 
     (paper, stock)
 }
 
-/// Makes an empty memory with no list.
+/// Makes an empty memory without a list.
 pub(crate) fn blank() -> Paper {
     Paper { pages: HashMap::new(), list: 0..0, oracle: Oracle::new(0, &[]) }
 }
 
-/// Reads a word of a page of the window.
+/// Reads a word of a page of the linear map.
 pub(crate) fn peek(paper: &Paper, pfn: Pfn, index: u64) -> u64 {
     paper.load(window().word(pfn, Index::containing(index)).unwrap())
 }

@@ -53,7 +53,7 @@ fn a_guest_too_large_for_three_levels_publishes_none() {
 
 #[test]
 fn a_leaf_that_is_no_memory_of_the_guest_is_not_published() {
-    // The frames of the stock are a hole of the guest: the toolstack could not translate them.
+    // The stock's frames lie in a hole of the guest, so the toolstack could not translate them.
     let (mut paper, mut stock, mut tree) = crate::paper::tree(4096, 100, from_ref(&(16..116)));
     tree.revector(&mut paper, &mut stock).unwrap();
     let error = Publication::build(&tree, &mut paper, &mut stock, &window()).unwrap_err();

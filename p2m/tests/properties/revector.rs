@@ -67,7 +67,7 @@ fn a_leaf_outside_the_window_is_named() {
     let stray = tree.confirm_leaves(&paper, &window()).unwrap_err();
     assert_eq!(stray, P2mError::StrayLeaf { address: list.as_u64() });
     tree.revector(&mut paper, &mut stock).unwrap();
-    // The first frames taken were the tree's own; then the four leaves, downward.
+    // The tree's own pages took the first frames; then the four leaves, downward.
     let leaves = [0, 1, 2, 3].map(|leaf| tree.leaf_pfn(&paper, &window(), leaf).unwrap());
     assert_eq!(leaves, [111, 110, 109, 108].map(Pfn::new));
     let shorter = |pages| p2m::LinearMap::of_builder(&authority(), window().base(), PageCount::new(pages));

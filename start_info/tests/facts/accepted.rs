@@ -1,4 +1,4 @@
-//! What a builder made is found again.
+//! The parser finds what a builder made.
 
 use proptest::prelude::{Strategy, any, prop_assert_eq, prop_assume, proptest};
 use start_info::{BootFacts, Console, Maddr, P2mPlace, PfnRange};
@@ -9,7 +9,7 @@ fn run(pfns: PfnRange) -> Run {
     (pfns.start().get(), pfns.len().get())
 }
 
-/// Everything the builder knows, as the parser should say it.
+/// Everything the builder knows, as the parser should report it.
 pub(crate) fn check(fixture: &Fixture, built: &Built, facts: &BootFacts) {
     assert_eq!(facts.nr_pages().get(), built.nr_pages);
     assert_eq!(facts.is_dom0(), fixture.dom0);
@@ -112,7 +112,7 @@ fn memory_may_end_where_the_mapping_ends() {
     }
 }
 
-/// With mappings of 1 GiB in a table the boot mapping has already, a list needs no table of its own.
+/// With 1 GiB mappings in a table that the boot mapping already has, a list needs no table of its own.
 #[test]
 fn a_list_may_take_no_more_than_its_own_pages() {
     let mut built = Fixture::dom0_init_p2m().build().unwrap();
@@ -120,7 +120,7 @@ fn a_list_may_take_no_more_than_its_own_pages() {
     assert!(built.parse().is_ok());
 }
 
-/// The page alone cannot tell numbers whose lists have equally many pages.
+/// The page alone cannot tell apart numbers whose lists have equally many pages.
 #[test]
 fn a_number_of_pages_is_known_to_a_page_of_the_list() {
     for nr_pages in [0x4201, 0x4400] {
@@ -133,9 +133,9 @@ fn a_number_of_pages_is_known_to_a_page_of_the_list() {
 #[test]
 fn a_list_may_touch_what_it_may_not_cover() {
     for (address, pages) in [
-        // Just below Xen's hole is no address at all, so the only neighbour is above.
+        // Just below the hypervisor hole there is no canonical address, so the only neighbour is above.
         (0xffff_8800_0000_0000, 34),
-        // Up to the first byte of the boot mapping; from the first byte behind it.
+        // Up to the first byte of the boot mapping; from the first byte after it.
         (0xffff_ffff_8000_0000 - 34 * 4096, 34),
         (0xffff_ffff_8040_0000, 34),
     ] {
@@ -175,7 +175,7 @@ proptest! {
         check(&fixture, &built, &built.parse().unwrap());
     }
 
-    /// One page below the end of the mapping, nothing can be right any more.
+    /// A guest with one page fewer than the mapping reaches is refused.
     #[test]
     fn memory_below_the_mapping_is_refused(fixture in fixtures()) {
         let built = fixture.build();
@@ -192,7 +192,7 @@ proptest! {
     }
 }
 
-/// Moves the tables page by page across a 4 MiB step: each position is laid out as the two builders do.
+/// Moves the tables page by page across a 4 MiB step, laid out each time as the two builders do.
 #[test]
 fn every_distance_from_a_4_mib_step_is_laid_out_alike() {
     for dom0 in [false, true] {

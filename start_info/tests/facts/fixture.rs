@@ -1,8 +1,8 @@
 //! A builder of start_info pages.
 //!
 //! It repeats the steps of Xen's two builders, each with its own loop for the page tables (xg_dom_x86.c,
-//! `alloc_pgtables_pv`; pv/dom0_build.c, `dom0_construct`). It shares no arithmetic with the crate, so that a mistake has to be
-//! made twice to go unseen.
+//! `alloc_pgtables_pv`; pv/dom0_build.c, `dom0_construct`). It shares no arithmetic with the crate, so a mistake must
+//! be made twice to go unseen.
 
 use kit::start_info::StartInfo;
 use start_info::{BootFacts, KernelEntry, StartInfoError};
@@ -89,7 +89,7 @@ impl Fixture {
         ]
     }
 
-    /// Builds the page, or gives nothing where the builder would give up for lack of memory.
+    /// Builds the page, or returns nothing if the builder would give up for lack of memory.
     pub(crate) fn build(&self) -> Option<Built> {
         let ramdisk_pages = self.ramdisk.div_ceil(4096);
         let list_pages = (self.nr_pages * 8).div_ceil(4096);
@@ -102,7 +102,8 @@ impl Fixture {
         let root = start_info + if self.dom0 { 1 } else { 3 };
         let (tables, end) = if self.dom0 { dom0_tables(root) } else { dom_u_tables(root) };
 
-        // dom0's builder takes the mapping, less the ramdisk, as one power of two; what is over stays unmapped.
+        // dom0's builder takes the mapping, less the ramdisk, as one block whose size is a power of two; the surplus
+        // stays unmapped.
         let chunk = if self.dom0 { (end - mapped_ramdisk).next_power_of_two() + mapped_ramdisk } else { end };
         let own_start = chunk + if self.unmapped_ramdisk { ramdisk_pages } else { 0 };
         let own_pages = self
@@ -141,7 +142,7 @@ impl Fixture {
             let place = if self.unmapped_ramdisk { start } else { at(start).as_u64() };
             (place, if rounded { pages * 4096 } else { self.ramdisk })
         });
-        // dom0's builder leaves the number here even if no list begins there.
+        // dom0's builder writes the number here even if no list begins there.
         let own_list = self.dom0 || self.init_p2m.is_some();
         let page = StartInfo {
             dom0: self.dom0,
@@ -220,8 +221,8 @@ fn dom0_tables(root: u64) -> Run {
     }
 }
 
-/// The tables a list takes at an address outside the boot mapping's 512 GiB; dom0's mappings of 2 MiB need no lowest ones,
-/// which is the least there can be.
+/// The tables a list takes at an address outside the boot mapping's 512 GiB; dom0's mappings of 2 MiB need no L1
+/// tables, which gives the smallest number.
 fn list_tables(at: u64, pages: u64, lowest: u64) -> u64 {
     let (first, last) = (at, at + pages * 4096 - 1);
     let touched = |shift: u32| (last >> shift) - (first >> shift) + 1;

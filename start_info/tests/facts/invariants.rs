@@ -1,10 +1,10 @@
-//! What is true of everything that is accepted.
+//! What holds for every accepted page.
 
 use start_info::{BootFacts, Console, KernelEntry, P2mPlace, Pfn, PfnRange, Ring};
 
 use crate::fixture::Built;
 
-/// Every part of memory lies in it and meets no other.
+/// Every area lies in memory and overlaps no other.
 fn areas_are_apart(facts: &BootFacts) {
     let one = |pfn: Pfn| (pfn.get(), pfn.get() + 1);
     let run = |pfns: PfnRange| (pfns.start().get(), pfns.end().get());
@@ -35,7 +35,7 @@ fn areas_are_apart(facts: &BootFacts) {
     }
 }
 
-/// The list has its pages, and addresses that are neither Xen's nor the boot mapping's.
+/// The list has all its pages, and its addresses are neither Xen's nor the boot mapping's.
 fn list_is_whole(facts: &BootFacts, entry: &KernelEntry) {
     let nr_pages = facts.nr_pages().get();
     let list_pages = (nr_pages * 8).div_ceil(4096);
@@ -56,7 +56,7 @@ fn list_is_whole(facts: &BootFacts, entry: &KernelEntry) {
     }
 }
 
-/// What the stages behind the parser rely on without asking again.
+/// What the stages after the parser rely on without checking again.
 fn check_invariants(facts: &BootFacts, entry: &KernelEntry) {
     areas_are_apart(facts);
     list_is_whole(facts, entry);
@@ -69,7 +69,7 @@ fn check_invariants(facts: &BootFacts, entry: &KernelEntry) {
     assert!(facts.command_line().as_str().len() < 1024);
 }
 
-/// A domU has both rings, apart; dom0 has neither.
+/// A domU has both rings, at different places; dom0 has neither.
 fn rings_are_there(facts: &BootFacts) {
     assert!(facts.shared_info().get().is_multiple_of(4096) && facts.shared_info().get() > 0);
     match facts.console() {

@@ -1,7 +1,8 @@
-//! start_info pages as the two builders make them, damaged in every way we could think of.
+//! start_info pages as the two builders make them, damaged in every way we thought of.
 //!
-//! `fixture` builds, `accepted` compares what the parser says with what was built, `refused` damages one field at a time,
-//! `random` damages without a plan and `invariants` says what is true of all that is accepted. `screen` does all of this for the description of the screen.
+//! `fixture` builds, `accepted` compares what the parser says with what was built, `refused` damages one field at a
+//! time, `random` damages at random, and `invariants` says what holds for every accepted page. `screen` does all of
+//! this for the description of the screen.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
 

@@ -1,9 +1,9 @@
-//! Memory maps against an oracle that looks at every page.
+//! Memory maps, compared with an oracle that checks every page.
 
 use proptest::prelude::*;
 use start_info::{MAX_REGIONS, MapEntry, MapError, MapKind, MemoryMap, Pfn, PfnRange};
 
-/// Bytes that the oracle looks at.
+/// The end of the bytes that the oracle checks.
 const END: u64 = 64 << 12;
 
 fn entry(start: u64, len: u64, kind: u32) -> MapEntry {
@@ -65,7 +65,7 @@ fn the_map_of_a_pc() {
 #[test]
 fn neighbours_of_a_kind_are_one_and_empty_entries_none() {
     let upper = [entry(0x1800, 0x800, 1), entry(0x1900, 0, 2)];
-    // Below what is there, and behind it.
+    // Below what is there, and after it.
     for (neighbour, pages) in
         [(entry(0x1000, 0x800, 1), range(1, 2)), (entry(0x2000, 0x1000, 1), range(2, 3))]
     {
@@ -95,7 +95,7 @@ fn an_entry_behind_the_last_address_is_cut_off() {
     assert_eq!(map.ram().collect::<Vec<_>>(), [range(0, 0x100)]);
 }
 
-/// What a map says of the last pages a page-table entry can name, with RAM below.
+/// What a map with RAM below says about the last pages a page-table entry can name.
 fn last_pages(line: MapEntry) -> (usize, Option<MapKind>) {
     let Ok(map) = map(&[entry(0, 0x10_0000, 1), line]) else { return (0, None) };
     assert_eq!(map.ram().next(), Some(range(0, 0x100)));
@@ -107,7 +107,8 @@ fn last_pages(line: MapEntry) -> (usize, Option<MapKind>) {
 fn a_line_is_cut_off_at_the_end_of_what_can_be_addressed() {
     const TOP: u64 = 1 << 52;
     let start = TOP - 0x3000;
-    // Up to just before 2^52, to it and behind it; up to just before 2^64, to it and behind it, which only RAM must not.
+    // Up to just before 2^52, to it and beyond it; up to just before 2^64, to it and beyond it, which is refused only
+    // for RAM.
     for end in [TOP - 1, TOP, TOP + 1, TOP << 1, u64::MAX] {
         assert_eq!(last_pages(entry(start, end - start, 2)), (2, Some(MapKind::Reserved)), "{end:#x}");
     }
@@ -120,9 +121,9 @@ fn a_line_is_cut_off_at_the_end_of_what_can_be_addressed() {
     for start in [0, 0x8000, TOP - 1, TOP, u64::MAX] {
         assert_eq!(last_pages(entry(start, 0, 2)), (1, None), "no bytes at {start:#x}");
     }
-    // The last line of many a firmware: its own memory at the top of the address space.
+    // The last entry of many firmwares: their own memory at the top of the address space.
     assert_eq!(last_pages(entry(0xffff_ffff_0000_0000, 1 << 32, 2)), (1, None));
-    // RAM that no entry of a page table can name is none of ours.
+    // RAM that no page-table entry can name is not ours.
     let ram = map(&[entry(0, 0x10_0000, 1), entry(start, 0_u64.wrapping_sub(start), 1)]).unwrap();
     assert_eq!(ram.ram().nth(1).unwrap().start().get(), start >> 12);
     assert!(
@@ -146,7 +147,7 @@ fn as_many_lines_as_xen_can_give_are_read() {
 }
 
 proptest! {
-    /// Bytes behind 2^52 and sums behind 2^64 change nothing below.
+    /// Bytes beyond 2^52 and sums beyond 2^64 change nothing below.
     #[test]
     fn no_line_that_is_no_ram_is_a_reason_to_refuse_a_map(
         lines in prop::collection::vec((any::<u64>(), any::<u64>(), 0_u32..40, 0_u32..40, 2_u32..7), 0..40)

@@ -1,4 +1,4 @@
-//! Damage without a plan: no panic, and whatever is accepted can be built on.
+//! Random damage: no panic, and every accepted page can be built on.
 
 use kit::random::{Random, repeat};
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
@@ -15,7 +15,7 @@ fn every_damage_to_a_single_byte_is_survived() {
         let mut built = fixture.build().unwrap();
         for offset in 0..4096 {
             let original = built.page[offset];
-            // The text of the command line and the bytes behind the fields have no structure to search.
+            // The command line and the bytes after the fields have no structure to search.
             let structured = offset < 0x80 || (0x480..0x490).contains(&offset);
             let step = if structured { 1 } else { 51 };
             for value in (0..=255_u8).step_by(step) {
@@ -134,7 +134,7 @@ proptest! {
     }
 }
 
-/// Spoils a page or what the kernel knows by itself, in one way.
+/// Damages a page or what the kernel knows by itself, in one way.
 fn spoil(random: &mut Random, built: &mut Built, others: &[Built]) {
     let at = random.of(&FIELDS).0;
     let page = &mut built.page;
@@ -143,7 +143,7 @@ fn spoil(random: &mut Random, built: &mut Built, others: &[Built]) {
         1 => page[at + random.index(8)] ^= 1 << random.below(8),
         2 => page[at..at + 8].copy_from_slice(&random.edge().to_le_bytes()),
         3 => page[at..at + 4].copy_from_slice(&(random.edge() as u32).to_le_bytes()),
-        // One field of another guest, or one field of this guest in the place of another.
+        // One field of another guest, or one field of this guest in place of another.
         4 => page[at..at + 8].copy_from_slice(&others[random.index(others.len())].page[at..at + 8]),
         5 => page.copy_within(at..at + 8, random.of(&FIELDS).0),
         6 => {

@@ -5,7 +5,7 @@ use x86_64::VirtAddr;
 
 use crate::fixture::{Built, Fixture, at};
 
-/// A damage, the refusal it must meet, and what an admin must be able to read in it.
+/// A damage, its refusal, and what the line must tell an admin.
 pub(crate) type Case = (fn(&mut Built), StartInfoError, &'static [&'static str]);
 
 pub(crate) fn check(sound: &Built, cases: &[Case]) {
@@ -234,7 +234,7 @@ fn ramdisks() {
             (|b| b.long(0x070, 0x42f1), unmapped(0x42f1, 0x13), &["0x42f1"]),
             (|b| b.long(0x070, u64::MAX), unmapped(u64::MAX, 0x13), &["0xffffffffffffffff"]),
             (|b| b.long(0x078, (0x3f03 << 12) + 1), unmapped(0x400, 0x3f04), &["0x3f04"]),
-            // The address of a mapped ramdisk is no page number, and the other way round.
+            // The address of a mapped ramdisk is not a page number, and the other way round.
             (|b| b.int(0x030, 0x10), address(0x400), &["0x400", "MOD_START_PFN"]),
         ],
     );
@@ -311,7 +311,7 @@ fn what_the_kernel_says_of_itself() {
     );
 }
 
-/// A mapping may reach the top of the address space: the end is then 2^64, which no address can say.
+/// A mapping may reach the top of the address space: its end is then 2^64, which is not an address.
 #[test]
 fn the_last_4_mib_of_the_address_space_can_be_mapped() {
     let top = |room: u64| {

@@ -1,4 +1,4 @@
-//! The fields of the list damaged one at a time, as `refused.rs` does with the others.
+//! One field of the list damaged at a time, as `refused.rs` does with the other fields.
 
 use start_info::{Area, PageCount, Pfn, StartInfoError};
 use x86_64::VirtAddr;
@@ -132,7 +132,7 @@ fn the_frames_of_a_list_at_an_address_of_its_own() {
                 StartInfoError::RamdiskInList { ramdisk: pfns(0x400, 0x413), list: pfns(0x412, 0x437) },
                 &["0x400..0x413", "0x412..0x437"],
             ),
-            // No pages of its own any more, but still an address of its own.
+            // No longer pages of its own, but still an address of its own.
             (
                 |b| b.long(0x488, 0),
                 StartInfoError::ListOutside { at: VirtAddr::new(0x80_0000_0000), virt_base: at(0) },

@@ -1,4 +1,4 @@
-//! The screen of dom0, at the offsets of the ABI sheet: as Xen writes it, as older ones did, and damaged.
+//! The screen of dom0, at the offsets of the ABI sheet: as Xen writes it, as older releases did, and damaged.
 
 use proptest::prelude::{any, prop_assert, proptest};
 use start_info::{Field, FrameBuffer, Maddr, Mode, Screen, ScreenError, TextMode};
@@ -9,7 +9,7 @@ const AT: usize = 0x490;
 
 fn dom0(kind: u8, size: u32) -> Built {
     let Some(mut built) = Fixture::dom0().build() else { unreachable!("dom0 has memory enough") };
-    // What lies behind the description is not its.
+    // What follows the description is not part of it.
     built.bytes(AT, &[0xee; 64]);
     built.bytes(AT, &[kind, 0xee, 0xee, 0xee]);
     built.int(0x04c, size);
@@ -159,7 +159,7 @@ fn a_frame_buffer_has_addresses() {
     built.int(AT + 12, 0xffbe_0001);
     let found = 0xf_ffff_ffbe_0001;
     assert_eq!(refused(&built), Some(ScreenError::Base { found, bytes: 0x42_0000 }));
-    // Its end is no number any more, not even one of 64 bits.
+    // Its end does not fit in a number, not even one of 64 bits.
     for (low, units, bytes) in [(u32::MAX, 0x42, 0x42_0000), (0, u32::MAX, 0xffff_ffff_0000)] {
         let mut built = graphics(0x70, 40);
         built.int(AT + 36, u32::MAX);
@@ -184,7 +184,7 @@ fn colours_are_inside_their_pixel() {
 }
 
 proptest! {
-    /// Whatever is there, a screen that is accepted can be drawn on, and the boot does not depend on it.
+    /// Whatever is there, an accepted screen can be drawn on, and the boot does not depend on it.
     #[test]
     fn any_bytes_are_a_screen_or_none(bytes in any::<[u8; 40]>(), kind in 0_usize..4, size in 1_u32..48) {
         let mut built = dom0(0, size);

@@ -1,7 +1,7 @@
-//! Which files of the work tree are not as on the main branch.
+//! The files of the work tree that differ from the main branch.
 //!
-//! *What this is*: what git says of the commits since the branch left `main`, of what is not committed, and of new files. On `main` itself
-//! and in a clone without one, only what is not committed counts.
+//! *What this is*: what git reports: commits since the branch left `main`, uncommitted changes, and new files. On
+//! `main` itself, and in a clone without it, only what is not committed counts.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -12,10 +12,10 @@ use anyhow::Result;
 use tools::paths;
 use tools::process;
 
-/// Names of the main branch, the first that there is.
+/// Names of the main branch; the first that exists is used.
 const MAIN: [&str; 2] = ["main", "origin/main"];
 
-/// The files that differ, by their names from the root of the tree.
+/// The files that differ, by their paths from the root of the tree.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Changed {
     /// What they are compared with.
@@ -27,7 +27,7 @@ impl Changed {
     /// Asks git.
     ///
     /// # Errors
-    /// The tree is no git repository.
+    /// The tree is not a git repository.
     pub(crate) fn files() -> Result<Self> {
         let base = MAIN.iter().find_map(|main| git(&["merge-base", "HEAD", main]).ok());
         let base = base.map_or_else(|| "HEAD".into(), |commit| commit.trim().to_owned());
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn git_is_asked() {
-        // Whatever it says: the tree the tests are built from need not be a clone.
+        // Any result is fine: the tree the tests are built from need not be a clone.
         if let Ok(Changed { base, files }) = Changed::files() {
             assert!(!base.is_empty() && files.iter().all(|name| !name.starts_with('/')));
         }

@@ -1,11 +1,12 @@
-//! Files that import each other in a ring: whoever opens one of them has to read all.
+//! Files that import each other in a ring: to understand one, a reader has to read all.
 //!
-//! *What this is*: which file of a crate names things of which other, by `use` and by paths that begin with `crate`, `self` or
-//! `super`, and the rings in that. A `pub use` of a file that has others below it only passes a name on; who uses the name uses the file
-//! it comes from. Tests are left out.
+//! *What this is*: which file of a crate names things of which other, by `use` and by paths that begin with `crate`,
+//! `self` or `super`, and the rings this makes. A `pub use` in a file with others below it only passes a name on; a use
+//! of the name counts for the file it comes from. Tests are left out.
 //!
-//! *What is not seen*: a ring by methods, which name no file; a path inside a macro; what a file with others below it names of those
-//! through a name that it passes on itself. A module inside a file is taken for the file: `super` in it may lead one too far up.
+//! *What is not seen*: a ring by methods, which name no file; a path inside a macro; a file with others below it that
+//! uses one of them through a name it passes on itself. A module inside a file counts as the file: `super` in it may
+//! lead one level too high.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,7 +23,7 @@ const CRATES: [&str; 4] = ["start_info", "p2m", "mmu", "xen-guest"];
 /// The most files in a ring.
 const MOST: usize = 3;
 
-/// The path of a module, from the root of its crate on.
+/// The path of a module from the root of its crate.
 type Module = Vec<String>;
 
 /// A file of a crate.
@@ -35,10 +36,10 @@ struct Source {
     has_below: bool,
 }
 
-/// Fails when more files than may be import each other in a ring.
+/// Fails when too many files import each other in a ring.
 ///
 /// # Errors
-/// A file cannot be read or is no Rust.
+/// A file cannot be read or is not Rust.
 pub(crate) fn circles() -> Result<ExitCode> {
     let mut largest = 0;
     let mut code = ExitCode::SUCCESS;
@@ -61,7 +62,7 @@ pub(crate) fn circles() -> Result<ExitCode> {
     Ok(code)
 }
 
-/// Reads the files of a crate, but for those of tests and programs.
+/// Reads the files of a crate, except those of tests and programs.
 fn read(folder: &Path) -> Result<BTreeMap<Module, Source>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![(folder.to_path_buf(), Module::new())];
@@ -135,11 +136,11 @@ impl<'a> Visit<'a> for Source {
         self.imports(&used.tree, &[], passes);
     }
 
-    /// `pub(super)` names a module and uses nothing of it.
+    /// `pub(super)` names a module but uses nothing in it.
     fn visit_visibility(&mut self, _: &'a Visibility) {}
 
     fn visit_path(&mut self, path: &'a syn::Path) {
-        // One word alone is a variable, or was imported.
+        // A single word is a variable, or was imported.
         if path.segments.len() > 1 {
             self.paths.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         }
@@ -274,7 +275,7 @@ mod tests {
             found(&[("", "mod d;"), ("d", "mod e; fn f(e: u8) -> u8 { e }"), ("d/e", "use crate::d::f;")])
                 .is_empty()
         );
-        // Passing names on is no use of them.
+        // Passing names on does not use them.
         assert!(found(&[("", "mod a; pub use a::A;"), ("a", "use crate::C;")]).is_empty());
     }
 }

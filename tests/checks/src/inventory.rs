@@ -1,7 +1,8 @@
 //! Counts what is unsafe in the tree and compares it with the table in `docs/xen-contract.md`.
 //!
-//! Each use must be listed there with its reason, and may stand only where the project allows it. The sources are read as
-//! tokens, so a comment or a string that speaks of unsafe code is not counted. Not seen: what a macro of another crate makes.
+//! Each use must be listed there with its reason, and may stand only where the project allows it. The sources are read
+//! as tokens, so a comment or a string about unsafe code is not counted. Not seen: code made by a macro of another
+//! crate.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +21,7 @@ const HEAD: &str = "| file | unsafe blocks |";
 const ALLOWED: [&str; 3] = ["xen-guest/src/sys/", "tests/modules/", "tests/guests/"];
 const SKIPPED: [&str; 2] = ["target", ".git"];
 
-/// What is unsafe in one file; shown as the table's second column has it: `3`, or `3, 1 fn, 2 asm`.
+/// What is unsafe in one file, printed as in the table's second column: `3`, or `3, 1 fn, 2 asm`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
     blocks: u32,

@@ -1,5 +1,5 @@
-//! Checks of this repository that start no machine, for the lab to use too: host tests in Miri, and the modules that the
-//! documentation has its reader build.
+//! Checks of this repository that start no machine and that the lab uses too: host tests in Miri, and the modules that
+//! the documentation tells its reader to build.
 
 pub mod miri;
 pub mod outside;

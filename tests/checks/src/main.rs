@@ -1,4 +1,4 @@
-//! Checks of this repository that start no machine; what `scripts/check` and `scripts/mutations` call.
+//! Checks of this repository that start no machine; `scripts/check` and `scripts/mutations` call them.
 
 mod changed;
 mod circles;

@@ -1,12 +1,12 @@
-//! Host tests in Miri, which sees undefined behaviour that a test run by a processor does not.
+//! Host tests in Miri, which finds undefined behaviour that a run on a processor does not show.
 //!
-//! *What this is*: the pinned nightly (`tests/miri/rust-toolchain.toml`), and which tests run: all of the kernel's unsafe
-//! code that needs no instruction, of the readers of modules those of `.modinfo`, and those of `p2m` and `mmu` that take
-//! seconds. The rest takes Miri minutes, and has no unsafe code of ours in it.
+//! *What this is*: the pinned nightly (`tests/miri/rust-toolchain.toml`), and which tests run: those of all the
+//! kernel's unsafe code that needs no special instruction, those of the `.modinfo` reader, and those of `p2m` and `mmu`
+//! that take seconds. The rest takes minutes in Miri and has no unsafe code of ours.
 //!
-//! *What is not prevented*: `xen_guest::sys` makes pointers from addresses, and Miri knows of such a pointer only that
-//! somebody exposed the memory it leads to, not which right it carries: hence `-Zmiri-permissive-provenance`, without which
-//! each would be a warning. An access outside of what was exposed is found, one to somebody else's exposed memory is not.
+//! *What is not prevented*: `xen_guest::sys` makes pointers from addresses. Miri knows only that the memory was
+//! exposed, not which provenance the pointer has; without `-Zmiri-permissive-provenance` each would be a warning. Miri
+//! finds an access outside exposed memory, but not one to exposed memory of another owner.
 
 use std::process::Command;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use tools::paths;
 use tools::process;
 
 const LIMIT: Duration = Duration::from_secs(900);
-/// What it is told besides what to run.
+/// Miri's flags.
 const FLAGS: &str = "-Zmiri-permissive-provenance";
 
-/// Arguments of `cargo miri test`, a run each, measured: about three minutes together on two busy processors.
+/// Arguments of `cargo miri test`, one set for each run. Measured: about three minutes together on two busy processors.
 pub const RUNS: [&[&str]; 2] = [
     &["--package", "xen-guest", "--lib", "--", "sys::", "module::tests::info"],
     &["--package", "mmu", "--package", "p2m", "--lib", "--", "entry::", "layout::", "frame::"],
@@ -34,10 +34,10 @@ fn channel() -> Result<String> {
     line.map(str::to_owned).context("tests/miri/rust-toolchain.toml names no channel")
 }
 
-/// Gets the toolchain if it is missing, and returns its name.
+/// Installs the toolchain if it is missing, and returns its name.
 ///
 /// # Errors
-/// It cannot be had; the message is one line.
+/// It cannot be installed; the message is one line.
 pub fn ensure() -> Result<String> {
     let channel = channel()?;
     let has = |component: &str| {
@@ -63,7 +63,7 @@ pub fn ensure() -> Result<String> {
 /// The command for one of [`RUNS`].
 pub fn command(channel: &str, run: &[&str]) -> Command {
     let mut cargo = tools::cargo();
-    // Miri's own folder: its artefacts are of another compiler, and nobody else's wait for its lock.
+    // A folder of its own: another compiler makes its files, and other runs do not wait for its lock.
     cargo.arg(format!("+{channel}")).args(["miri", "test", "--quiet", "--no-fail-fast", "--target-dir"]);
     cargo.arg(paths::target().join("miri")).args(run).env("MIRIFLAGS", FLAGS);
     cargo

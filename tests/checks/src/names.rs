@@ -1,10 +1,10 @@
-//! Public types of one name: whoever reads the name has to ask which of them it is.
+//! Public types with the same name: a reader has to ask which one is meant.
 //!
-//! *What this is*: every `pub` struct, enum, union, trait and type alias in the Rust files of the workspace. Where one is behind a `cfg`
-//! and its twin behind the opposite, both are in one file and are taken for one.
+//! *What this is*: every `pub` struct, enum, union, trait and type alias in the Rust files of the workspace. A type
+//! under a `cfg` and its twin under the opposite are in one file and count as one.
 //!
-//! *What is left out*: tests inside a file, the programs of `tests/compile_fail` and the modules of `tests/modules`, which are no part of
-//! the workspace; types inside a function; what is only `pub(crate)` or less.
+//! *What is left out*: tests inside a file, the programs of `tests/compile_fail` and the modules of `tests/modules`,
+//! which are not part of the workspace; types inside a function; what is only `pub(crate)` or less.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -17,19 +17,19 @@ use tools::paths;
 
 use crate::changed::{git, names as files};
 
-/// What is no part of the workspace.
+/// What is not part of the workspace.
 const OUTSIDE: [&str; 2] = ["tests/compile_fail/programs/", "tests/modules/"];
 
-/// Fails when two public types have one name.
+/// Fails when two public types have the same name.
 ///
 /// # Errors
-/// A file cannot be read or is no Rust; git does not answer.
+/// A file cannot be read or is not Rust; git does not answer.
 pub(crate) fn names() -> Result<ExitCode> {
     let listed = git(&["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.rs"])?;
     let mut found = Found::default();
     for name in files(&listed) {
         let path = paths::root().join(&name);
-        // What is deleted and not yet committed is still listed.
+        // A deleted file is still listed until that is committed.
         if OUTSIDE.iter().any(|outside| name.starts_with(outside)) || !path.exists() {
             continue;
         }
@@ -42,7 +42,7 @@ pub(crate) fn names() -> Result<ExitCode> {
     Ok(if twice.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Names of public types, and the files that have one of it.
+/// Names of public types, and the files that define each.
 #[derive(Debug, Default)]
 struct Found(BTreeMap<String, BTreeSet<String>>);
 
@@ -94,7 +94,7 @@ impl<'a> Visit<'a> for Types {
         }
     }
 
-    /// What is inside a function has no name elsewhere.
+    /// A type inside a function has no name elsewhere.
     fn visit_block(&mut self, _: &'a syn::Block) {}
 }
 

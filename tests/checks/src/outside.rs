@@ -1,7 +1,7 @@
 //! The modules that `docs/modules.md` tells a reader to write, in folders outside this repository.
 //!
-//! *What this is*: the page itself is what is tried: its blocks of C, TOML and Rust become files, and its one command builds
-//! them. Only the two paths that it leaves to the reader are put in.
+//! *What this is*: the page itself is tested: its blocks of C, TOML and Rust become files, and its one command builds
+//! them. Only the two paths that it leaves to the reader are filled in.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,17 +13,17 @@ use tools::{file, folder, paths, process};
 
 const LIMIT: Duration = Duration::from_secs(600);
 const PAGE: &str = "docs/modules.md";
-/// What stands in the page for this repository, and for the folder of a module.
+/// The page's words for this repository, and for the folder of a module.
 const HERE: &str = "/path/to/this/repository";
 const THERE: &str = "/path/to/mine";
 
-/// The names the page gives its modules, the one in C and the one in Rust.
+/// The page's names for its modules, the one in C and the one in Rust.
 pub const NAMES: [&str; 2] = ["mine", "mine-too"];
 
 /// Builds both and returns their files' content, in the order of [`NAMES`].
 ///
 /// # Errors
-/// The page has not the blocks, or they do not build without a word.
+/// The page lacks the blocks, or they do not build without output.
 pub fn modules() -> Result<[Vec<u8>; 2]> {
     let scratch = Scratch(std::env::temp_dir().join(format!("lab-outside-{}", std::process::id())));
     let root = paths::root();
@@ -51,17 +51,17 @@ pub fn modules() -> Result<[Vec<u8>; 2]> {
     Ok([build(&c, NAMES[0])?, build(&rust, NAMES[1])?])
 }
 
-/// A folder that goes when it is let go of.
+/// A folder that is removed when this is dropped.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed lies among other temporary files.
+        // If it cannot be removed, it stays among other temporary files.
         drop(folder::remove(&self.0));
     }
 }
 
-/// The first block of a page in a language.
+/// The first block in a language on a page.
 fn block<'p>(page: &'p str, language: &str) -> Result<&'p str> {
     let (_, rest) =
         page.split_once(&format!("\n```{language}\n")).with_context(|| format!("no block of {language}"))?;

@@ -1,10 +1,10 @@
-//! Files and functions that are too long to be read at once.
+//! Files and functions that are too long to read in one go.
 //!
-//! *What this is*: the lines of every Rust file that git knows, tests included, and of every function in them, from its `fn`
-//! to its closing brace. A function inside another counts for both. Of the two programs in a file of `tests/compile_fail` it
-//! is the one that compiles.
+//! *What this is*: the lines of every Rust file that git knows, tests included, and of every function in them, from its
+//! `fn` to its closing brace. A function inside another counts for both. In a file of `tests/compile_fail` the program
+//! that compiles counts.
 //!
-//! *What is not seen*: a function that a macro writes, and a closure; the function it stands in counts it.
+//! *What is not seen*: a function that a macro writes, and a closure, which counts for the function around it.
 
 use std::process::ExitCode;
 
@@ -25,14 +25,14 @@ const FUNCTION: usize = 60;
 /// Fails when a file or a function is too long.
 ///
 /// # Errors
-/// A file cannot be read or is no Rust; git does not answer.
+/// A file cannot be read or is not Rust; git does not answer.
 pub(crate) fn sizes() -> Result<ExitCode> {
     let listed = git(&["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.rs"])?;
     let mut found = Vec::new();
     let (mut file, mut function) = (0, 0);
     for name in names(&listed) {
         let path = paths::root().join(&name);
-        // What is deleted and not yet committed is still listed.
+        // A deleted file is still listed until that is committed.
         if !path.exists() {
             continue;
         }
@@ -74,7 +74,7 @@ impl Measured {
         Ok(measured)
     }
 
-    /// Says what is too long, a line each.
+    /// Says what is too long, one line each.
     fn too_long(&self, file: &str) -> Vec<String> {
         let whole = (self.lines > FILE).then(|| format!("{file}: {} lines, {FILE} may be", self.lines));
         let long = self.functions.iter().filter(|function| function.lines > FUNCTION);
@@ -119,7 +119,7 @@ mod tests {
         Measured::of(text).unwrap().too_long("x.rs")
     }
 
-    /// A function of so many lines.
+    /// A function of this many lines.
     fn function(head: &str, lines: usize) -> String {
         format!("{head} {{\n{}}}\n", "    g();\n".repeat(lines - 2))
     }

@@ -1,11 +1,10 @@
-//! The work bench of a probe: spare frames, and everything that can be done with them.
+//! The workbench of a probe: spare frames, and all actions on them.
 //!
-//! *What this is*: each action makes one hypercall and writes down the answer. Preparations write down only what went
-//! wrong.
+//! *What this is*: each action makes one hypercall and records the answer. Preparations record only failures.
 //!
 //! *What must hold*: at the start of a probe every spare frame is zero and mapped writable by the direct map alone, and
-//! the guest has no descriptor table and no root for user mode; [`Bench::finish`] makes it so again, gives back what frames
-//! the probe took, and writes down where it could not.
+//! the guest has no descriptor table and no root for user mode; [`Bench::finish`] restores that, gives back the frames
+//! the probe took, and records what it could not restore.
 
 use p2m::Frame;
 use start_info::{Index, Mfn};
@@ -23,11 +22,11 @@ use crate::{
 /// How many spare frames a probe may use, the window among them.
 pub const PAGES: usize = 8;
 
-/// No-execute: what is writable is not executable, also on the model.
+/// No-execute: what is writable must not be executable, on the model too.
 pub(crate) const NX: u64 = 1 << 63;
-/// A page that is written.
+/// A writable page.
 pub(crate) const RW: u64 = NX | 0x63;
-/// A page that is read.
+/// A read-only page.
 pub(crate) const RO: u64 = NX | 0x61;
 /// A table.
 pub(crate) const TABLE: u64 = 0x67;
@@ -37,7 +36,7 @@ const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Page(usize);
 
-/// Where other frames are mapped: at the address of a spare frame that is used for nothing else.
+/// Where other frames are mapped: the address of a spare frame that has no other use.
 const WINDOW: Page = Page(0);
 
 /// What a probe works with.
@@ -84,7 +83,7 @@ impl<'a> Bench<'a> {
         page
     }
 
-    /// Takes a page that is mapped for reading and so may become a table, zero but for the entries given.
+    /// Takes a page that is mapped read-only and so may become a table, zero except for the given entries.
     pub(crate) fn table(&mut self, entries: &[(usize, u64)]) -> Page {
         let page = self.page();
         entries.iter().for_each(|&(index, value)| self.store(page, index, value));
@@ -92,13 +91,13 @@ impl<'a> Bench<'a> {
         page
     }
 
-    /// Makes a table of a page that was filled, by mapping it for reading.
+    /// Makes a filled page ready to be a table, by mapping it read-only.
     pub(crate) fn freeze(&mut self, page: Page) {
         let answer = self.remap(page, RO);
         self.must("freeze", answer);
     }
 
-    /// Takes tables, L1 to L4, that lead to `leaf` by their entries number 1.
+    /// Takes tables, L1 to L4, that lead to `leaf` by their entries with index 1.
     pub(crate) fn chain(&mut self, leaf: u64) -> [Page; 4] {
         let l1 = self.table(&[(1, leaf)]);
         let l2 = self.table(&[(1, self.entry(l1, TABLE))]);
@@ -130,7 +129,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    // What is known.
+    // Known numbers.
 
     pub(crate) fn mfn(&self, page: Page) -> u64 {
         let frame = self.subject.frame_of(self.running, self.frames[page.0].pfn());
@@ -198,13 +197,13 @@ impl<'a> Bench<'a> {
         self.transcript.add(format_args!("pin{level}"), answer);
     }
 
-    /// Pins any frame, which must not work.
+    /// Pins any frame, which must fail.
     pub(crate) fn pin_frame(&mut self, level: u32, mfn: u64) {
         let answer = self.operate(level - 1, mfn, 0);
         self.transcript.add(format_args!("pin{level}"), answer);
     }
 
-    /// Takes note that a page was pinned in another way.
+    /// Notes that a page was pinned in another way.
     pub(crate) fn mark_pinned(&mut self, page: Page) {
         self.pinned[page.0] = true;
     }
@@ -241,13 +240,13 @@ impl<'a> Bench<'a> {
         self.transcript.add("ops", answer);
     }
 
-    /// Maps a page at its own address for writing.
+    /// Maps a page writable at its own address.
     pub(crate) fn rw(&mut self, page: Page) {
         let answer = self.remap(page, RW);
         self.transcript.add("rw", answer);
     }
 
-    /// Maps a page at its own address for reading.
+    /// Maps a page read-only at its own address.
     pub(crate) fn ro(&mut self, page: Page) {
         let answer = self.remap(page, RO);
         self.transcript.add("ro", answer);
@@ -314,18 +313,18 @@ impl<'a> Bench<'a> {
 
     // Observations.
 
-    /// Writes down whether something is so.
+    /// Records whether something is true.
     pub(crate) fn note(&mut self, what: &str, is: bool) {
         self.transcript.add(what, if is { "yes" } else { "no" });
     }
 
-    /// Writes down an entry without its frame.
+    /// Records an entry without its frame.
     pub(crate) fn flags(&mut self, table: Page, index: usize) {
         let flags = self.word(table, index) & !ADDRESS;
         self.transcript.add("flags", format_args!("{flags:#x}"));
     }
 
-    /// Writes down what the M2P holds for a page: whose page number.
+    /// Records whose page number the M2P holds for a page.
     pub(crate) fn m2p(&mut self, page: Page) {
         let held = Mfn::try_new(self.mfn(page)).ok().and_then(|mfn| self.subject.machine_to_phys(mfn));
         let owner = (0..PAGES).find(|&other| Some(self.pfn(Page(other))) == held);
@@ -336,7 +335,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Writes down whether the M2P holds no page number for a frame.
+    /// Records whether the M2P holds no page number for a frame.
     pub(crate) fn m2p_is_empty(&mut self, mfn: u64) {
         let held = self.page_of(mfn);
         self.note("m2p-empty", held == Some(u64::MAX));
@@ -347,7 +346,7 @@ impl<'a> Bench<'a> {
         Mfn::try_new(mfn).ok().and_then(|mfn| self.subject.machine_to_phys(mfn))
     }
 
-    // Below.
+    // Helpers.
 
     fn view(&self) -> &mmu::LiveTables {
         self.running.map.view()
@@ -384,7 +383,7 @@ impl<'a> Bench<'a> {
             }
         }
         self.drop_tables();
-        // Xen takes a large tree apart with the next call that is made (`mm.c`, `put_old_guest_table`).
+        // Xen takes a large tree apart during the next call (`mm.c`, `put_old_guest_table`).
         let _done = self.operate(xen_sys::MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
         for page in (0..PAGES).map(Page) {
             let answer = self.remap(page, RW);

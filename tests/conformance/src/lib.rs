@@ -2,13 +2,13 @@
 //!
 //! *What this is*: a [`Probe`] is a few operations on spare frames of a booted guest and the transcript they must give.
 //! The guest `tests/guests/probe` runs all of them on real Xen, this crate's tests on the model, and the program
-//! `conformance` holds the guest's log against the model.
+//! `conformance` compares the guest's log with the model.
 //!
-//! *What must hold*: a transcript holds nothing that differs from boot to boot, such as a machine frame number. Every probe
-//! leaves the spare frames as it found them, so their order does not matter. Nothing but spare frames is changed: of the
-//! live tables only the entries that map these frames. Frames that a probe takes from Xen are given back.
+//! *What must hold*: a transcript holds nothing that differs from boot to boot, such as a machine frame number. Every
+//! probe leaves the spare frames as it found them, so their order does not matter. Only spare frames are changed, and
+//! in live tables only the entries that map them. Frames that a probe takes from Xen are given back.
 //!
-//! *What is not prevented*: the same mistake in the table, the model and Xen.
+//! *What is not noticed*: the same mistake in the table, the model and Xen.
 
 #![cfg_attr(target_os = "none", no_std)]
 

@@ -1,8 +1,8 @@
-//! `conformance domu|dom0|shim [LOG]`: what the model answers, or a guest's log held against it.
+//! `conformance domu|dom0|shim [LOG]`: prints the model's answers, or compares a guest's log with them.
 //!
-//! A line of a log counts if it is `probe NAME: TRANSCRIPT`; a line `ProbedXen 4.17 release`, or `ProbedXen 4.17 debug`, says which Xen the guest ran
-//! on: on a shim that, since it is the shim who is asked. The model is made to be that one. Exit status 0: the model and real Xen answer
-//! alike, except where the table says that the model is stricter.
+//! A line of a log counts if it is `probe NAME: TRANSCRIPT`; a line `Xen 4.17 release`, or `Xen 4.17 debug`, says which
+//! Xen the guest ran on. On a shim that is the shim, because it answers. The model then answers as that Xen. Exit
+//! status 0: the model and real Xen answer alike, except where the table says that the model is stricter.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let log = std::fs::read_to_string(path).with_context(|| path.clone())?;
-    // On a shim lines end the other way round.
+    // On a shim lines end with \n\r.
     let lines = || log.lines().map(|line| line.trim_matches('\r'));
     let xen = lines().find_map(ProbedXen::said).context("the guest does not say which Xen it ran on")?;
     let mut booted = BootedModel::new(domain, xen)?;

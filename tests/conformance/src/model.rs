@@ -132,7 +132,7 @@ impl Subject for ModelMachine {
             Special::Other => self.other_domains_frame().get(),
             Special::Nobody => self.free_frame().get(),
             Special::Device => self.device_frame().get(),
-            // Behind the one that is denied to all.
+            // The frame after the one that is denied to all.
             Special::Screen => self.device_frame().get() + 1,
             Special::Beyond => BEYOND,
             Special::AllOnes => ALL_ONES,
@@ -153,7 +153,7 @@ fn number<T>(result: Result<T, impl Into<Refused>>, number: impl FnOnce(T) -> i6
     }
 }
 
-/// Why a call was refused, wherever in its list.
+/// Why a call was refused, at any place in its list.
 struct Refused(Errno);
 
 impl From<Errno> for Refused {
@@ -175,7 +175,7 @@ fn answer(result: Result<(), Partial>, wanted: usize) -> ProbeAnswer {
     }
 }
 
-/// A guest that was booted on the model, with spare frames.
+/// A guest booted on the model, with spare frames.
 #[derive(Debug)]
 pub struct BootedModel {
     /// The machine.

@@ -1,6 +1,6 @@
-//! A probe and what it must give.
+//! A probe and its expected transcript.
 //!
-//! *What must hold*: where the model must give something else than real Xen, the table says why.
+//! *What must hold*: where the model must differ from real Xen, the table says why.
 
 use p2m::Frame;
 use xen_guest::Running;
@@ -44,12 +44,12 @@ impl ProbedDomain {
     }
 }
 
-/// The release of Xen, as far as the answers of releases differ.
+/// The release of Xen, as far as answers differ between releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbedRelease {
-    /// 4.17 and what is older.
+    /// 4.17 and older.
     V4_17,
-    /// 4.20 and what is newer.
+    /// 4.20 and newer.
     V4_20,
 }
 
@@ -64,12 +64,12 @@ impl ProbedRelease {
     }
 }
 
-/// How Xen was built: with `CONFIG_DEBUG` and what that turns on by itself, or without.
+/// How Xen was built: with `CONFIG_DEBUG` and what that turns on, or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbedBuild {
     /// As distributions build it.
     Release,
-    /// As its developers build it. Xen does not tell a guest so.
+    /// As its developers build it. A guest cannot ask Xen about it.
     Debug,
 }
 
@@ -93,7 +93,7 @@ impl ProbedBuild {
     }
 }
 
-/// A Xen, as far as the answers differ.
+/// A Xen, as far as answers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbedXen {
     /// Its release.
@@ -110,7 +110,7 @@ impl ProbedXen {
             .flat_map(|release| ProbedBuild::ALL.map(|build| Self { release, build }))
     }
 
-    /// Returns what the model of it is called.
+    /// Returns the name of its model.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match (self.release, self.build) {
@@ -121,7 +121,7 @@ impl ProbedXen {
         }
     }
 
-    /// Reads the line with which the guest says what it runs on: `ProbedXen 4.17 release`.
+    /// Reads the line in which the guest says what it runs on: `Xen 4.17 release`.
     #[must_use]
     pub fn said(line: &str) -> Option<Self> {
         let (version, build) = line.strip_prefix("Xen ")?.split_once(' ')?;
@@ -138,9 +138,9 @@ pub struct Expected {
     dom0: &'static str,
     /// What a domU gets since 4.20.
     domu_4_20: &'static str,
-    /// What a guest of a shim gets, if not the same as another domU.
+    /// What a guest of a shim gets, if it differs from another domU's.
     on_shim: Option<&'static str>,
-    /// What a domU and dom0 get of a debug build, if something else.
+    /// What a domU and dom0 get from a debug build, if it differs.
     of_debug: Option<(&'static str, &'static str)>,
     model: Option<(&'static str, &'static str)>,
 }
@@ -166,7 +166,7 @@ impl Expected {
         Self { on_shim: Some(transcript), ..self }
     }
 
-    /// Something else of a debug build, in a domU and in dom0.
+    /// Something else from a debug build, in a domU and in dom0.
     pub(crate) const fn of_debug(self, domu: &'static str, dom0: &'static str) -> Self {
         Self { of_debug: Some((domu, dom0)), ..self }
     }
@@ -198,7 +198,7 @@ impl Expected {
         }
     }
 
-    /// Returns why the model gives something else, if it may.
+    /// Returns why the model may differ, if it may.
     #[must_use]
     pub fn reason(&self) -> Option<&'static str> {
         self.model.map(|(_, reason)| reason)
@@ -212,9 +212,9 @@ pub struct Probe {
     pub name: &'static str,
     /// The rule, in a sentence.
     pub what: &'static str,
-    /// What must come out.
+    /// The expected transcripts.
     pub expected: Expected,
-    /// What is done.
+    /// The actions.
     pub run: fn(&mut Bench<'_>),
 }
 

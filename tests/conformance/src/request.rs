@@ -3,8 +3,9 @@
 //! *What this is*: the elements of the lists that `mmu_update` and `mmuext_op` take, laid out as Xen's own structures
 //! (`public/xen.h`), and the arguments of `update_va_mapping`.
 //!
-//! *What must hold*: what a request makes writable or takes away is a spare frame of the [`crate::Bench`], the mapping of
-//! one, or a frame the bench took itself; Xen refuses anything else. The private fields keep that promise inside this crate.
+//! *What must hold*: what a request makes writable or removes is a spare frame of the [`crate::Bench`], the mapping of
+//! one, or a frame the bench took itself; Xen refuses anything else. Because the fields are private, only this crate
+//! must keep that promise.
 
 use core::mem::size_of;
 
@@ -40,7 +41,7 @@ impl Request {
         self.target
     }
 
-    /// Returns the word to be written.
+    /// Returns the word to write.
     #[must_use]
     pub const fn value(&self) -> u64 {
         self.value
@@ -71,7 +72,7 @@ impl ExtendedOperation {
     }
 }
 
-/// What `update_va_mapping` is to flush (`public/xen.h`, `UVMF_*`).
+/// What `update_va_mapping` must flush (`public/xen.h`, `UVMF_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     /// Nothing.
@@ -105,13 +106,13 @@ impl Change {
         self.address
     }
 
-    /// Returns the word to be written.
+    /// Returns the word to write.
     #[must_use]
     pub const fn value(&self) -> u64 {
         self.value
     }
 
-    /// Returns what is to be flushed.
+    /// Returns what must be flushed.
     #[must_use]
     pub const fn flush(&self) -> Flush {
         self.flush

@@ -2,7 +2,8 @@
 //!
 //! *What this is*: the arguments of `set_gdt`, `update_descriptor`, `memory_op` and `multicall`.
 //!
-//! *What must hold*: as in [`crate::Request`]. What is given back was taken by the [`crate::Bench`], or Xen refuses it.
+//! *What must hold*: as in [`crate::Request`]. What is given back was taken by the [`crate::Bench`]; Xen refuses
+//! anything else.
 
 use crate::request::{Change, ExtendedOperation, Request};
 
@@ -18,7 +19,7 @@ impl<'a> RequestedTable<'a> {
         Self { frames, entries }
     }
 
-    /// Returns the frames; more than enough for the descriptors, unless these are too many.
+    /// Returns the frames: at least as many as the descriptors need, unless these are too many.
     #[must_use]
     pub const fn frames(&self) -> &'a [u64] {
         self.frames

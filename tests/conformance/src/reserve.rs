@@ -1,7 +1,7 @@
 //! The part of the bench that takes frames from Xen and gives them back.
 //!
-//! *What must hold*: pages that are taken for have numbers no page of the guest has, so the P2M is not touched. What a probe
-//! took and did not give back, [`Bench::give_back`] does.
+//! *What must hold*: frames are taken for page numbers that the guest does not have, so the P2M is not touched.
+//! [`Bench::give_back`] returns what a probe took and did not give back.
 
 use arrayvec::ArrayVec;
 use mmu::Errno;
@@ -13,7 +13,7 @@ use crate::{
     subject::{Call, ProbeAnswer},
 };
 
-/// How far behind the guest's last page the new ones begin.
+/// How far after the guest's last page the new ones begin.
 const DISTANCE: u64 = 0x1000;
 /// The most extents a probe may take.
 const MOST: usize = 8;
@@ -39,7 +39,7 @@ impl Bench<'_> {
         self.running.setting.facts.nr_pages().get() + DISTANCE + i
     }
 
-    /// Takes frames for `N` extents of new pages. Those that Xen did not give are none.
+    /// Takes frames for `N` extents of new pages. An extent that Xen did not give has number `u64::MAX`.
     pub(crate) fn populate<const N: usize>(&mut self, order: u32) -> [u64; N] {
         let mut numbers = core::array::from_fn(|i| self.new_page((i as u64) << order));
         let done = self.subject.populate(Extents::new(&mut numbers, order));
@@ -58,7 +58,7 @@ impl Bench<'_> {
         frames[..usize::try_from(done).unwrap_or(0)].iter().for_each(|&mfn| self.taken.remove(mfn));
     }
 
-    /// Takes note that an extent is gone although Xen did not count it.
+    /// Notes that an extent is gone although Xen did not count it.
     pub(crate) fn forget(&mut self, mfn: u64) {
         self.taken.remove(mfn);
     }
@@ -83,14 +83,14 @@ impl Bench<'_> {
         new
     }
 
-    /// Writes down how many frames more the guest has than start_info says.
+    /// Records how many more frames the guest has than start_info says.
     pub(crate) fn more(&mut self) {
         let pages = self.running.setting.facts.nr_pages().get() as i64;
         let held = self.subject.call(Call::Reservation);
         self.transcript.add("more", held - pages);
     }
 
-    /// Writes down whether the guest may have as many frames as it has, and whether it may have 256 more.
+    /// Records whether the guest may have as many frames as it has, and whether 256 more.
     pub(crate) fn may_have(&mut self) {
         let held = self.subject.call(Call::Reservation);
         let most = self.subject.call(Call::MaximumReservation);
@@ -98,7 +98,7 @@ impl Bench<'_> {
         self.note("256-more", most == held + 256);
     }
 
-    /// Writes down the number a call returns.
+    /// Records the number a call returns.
     pub(crate) fn count(&mut self, what: &str, call: Call) {
         match self.subject.call(call) {
             number @ 0.. => self.transcript.add(what, number),
@@ -106,7 +106,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Writes down whether the guest's map of its memory ends with its last page.
+    /// Records whether the guest's memory map ends with its last page.
     pub(crate) fn map_ends_with_memory(&mut self) {
         let pages = self.running.setting.facts.nr_pages().get() as i64;
         let end = self.subject.call(Call::MemoryMapEnd);

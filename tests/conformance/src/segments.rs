@@ -1,6 +1,6 @@
-//! The part of the bench that has to do with descriptors and the second root.
+//! The part of the bench for descriptors and the second root.
 //!
-//! *What must hold*: the guest under test has no descriptor table of its own, so taking every table away restores it.
+//! *What must hold*: the guest under test has no descriptor table of its own, so removing every table restores it.
 
 use crate::{
     bench::{Bench, Page},
@@ -39,7 +39,7 @@ impl Bench<'_> {
         self.transcript.add("gdt", answer);
     }
 
-    /// Writes a descriptor of a page by the call for it.
+    /// Writes a descriptor of a page by `update_descriptor`.
     pub(crate) fn descriptor(&mut self, page: Page, index: usize, value: u64) {
         self.descriptor_at(self.slot(page, index), value);
     }
@@ -59,7 +59,7 @@ impl Bench<'_> {
         self.transcript.add("ldt", answer);
     }
 
-    /// Makes a frame the top-level table of user mode; frame 0 is none.
+    /// Makes a frame the top-level table of user mode; frame 0 means none.
     pub(crate) fn user_root(&mut self, mfn: u64) {
         let answer = self.operate(xen_sys::MMUEXT_NEW_USER_BASEPTR, mfn, 0);
         if answer.is_ok() {
@@ -68,13 +68,13 @@ impl Bench<'_> {
         self.transcript.add("user", answer);
     }
 
-    /// Writes down a word of a page.
+    /// Records a word of a page.
     pub(crate) fn whole(&mut self, page: Page, index: usize) {
         let word = self.word(page, index);
         self.transcript.add("word", format_args!("{word:#x}"));
     }
 
-    /// Takes away what tables a probe left.
+    /// Removes the tables a probe left.
     pub(crate) fn drop_tables(&mut self) {
         if self.tables.global {
             let answer = ProbeAnswer::of(self.subject.set_gdt(RequestedTable::new(&[0; 16], 0)));

@@ -1,9 +1,9 @@
-//! What can be asked of a booted guest's hypervisor.
+//! The hypercalls that a probe can make in a booted guest.
 //!
 //! *What this is*: hypercalls without any of the layer's types in between.
 //!
-//! *What must hold*: requests can be made by this crate only, see [`crate::Request`]; that is what lets the trait be safe. A
-//! [`Call`] can be made by anybody: none of them changes anything.
+//! *What must hold*: only this crate can make requests, see [`crate::Request`]; that makes the trait safe. Anybody can
+//! make a [`Call`]: none of them changes anything.
 
 use core::fmt;
 
@@ -40,7 +40,7 @@ impl ProbeAnswer {
         Self::single(Errno(errno))
     }
 
-    /// Tells whether all was carried out.
+    /// Tells whether all requests were carried out.
     #[must_use]
     pub const fn is_ok(self) -> bool {
         self.errno.0 == 0 && self.done == self.wanted
@@ -72,9 +72,9 @@ pub enum Special {
     SharedInfo,
     /// A frame of another domain, or of Xen itself if there is no other.
     Other,
-    /// A frame that is no domain's.
+    /// A frame that belongs to no domain.
     Nobody,
-    /// The local APIC's page, which Xen gives to nobody.
+    /// The local APIC's page, which Xen lets nobody map.
     Device,
     /// The screen's text page, which dom0 may map.
     Screen,
@@ -92,9 +92,9 @@ pub const ALL_ONES: u64 = (1 << 40) - 1;
 /// A hypercall that has nothing to do with tables, or cannot be made with a list of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// Hypercall 63, which there is not.
+    /// Hypercall 63, which does not exist.
     Unknown,
-    /// Hypercall 11, which there is no more.
+    /// Hypercall 11, which no longer exists.
     Gone,
     /// `console_io`: writes no bytes.
     ConsoleWrite,
@@ -108,13 +108,13 @@ pub enum Call {
     Reservation,
     /// `memory_op`: how many pages the domain may have.
     MaximumReservation,
-    /// `memory_op`: how many entries the domain's map of its memory has, of four.
+    /// `memory_op`: how many entries the domain's memory map has, up to four.
     MemoryMap,
     /// `memory_op`: on which page the first entry of that map ends.
     MemoryMapEnd,
-    /// `memory_op`: how many entries the machine's map of its memory has.
+    /// `memory_op`: how many entries the machine's memory map has.
     MachineMap,
-    /// `memory_op`: the machine's map of its memory, with room for one entry.
+    /// `memory_op`: the machine's memory map, with room for one entry.
     MachineMapShort,
     /// `memory_op` with command 63.
     MemoryUnknown,
@@ -122,7 +122,7 @@ pub enum Call {
     ListUnmapped,
     /// `mmu_update` with a list in Xen's part of the address space.
     ListXens,
-    /// `mmu_update` on behalf of a domain that cannot be.
+    /// `mmu_update` for a domain that cannot exist.
     NoSuchDomain,
     /// `sched_op`: lets others run.
     Yield,
@@ -156,25 +156,25 @@ pub trait Subject: p2m::Memory + p2m::MachineToPhys + fmt::Debug {
     /// Makes the hypercall `update_va_mapping`.
     fn update_address(&mut self, change: Change) -> ProbeAnswer;
 
-    /// Makes another hypercall and returns what it returned.
+    /// Makes another hypercall and returns its result.
     fn call(&mut self, call: Call) -> i64;
 
-    /// Makes the hypercall `set_gdt` and returns what it returned.
+    /// Makes the hypercall `set_gdt` and returns its result.
     fn set_gdt(&mut self, table: RequestedTable<'_>) -> i64;
 
-    /// Makes the hypercall `update_descriptor` and returns what it returned.
+    /// Makes the hypercall `update_descriptor` and returns its result.
     fn update_descriptor(&mut self, descriptor: Descriptor) -> i64;
 
-    /// Makes the hypercall `memory_op` to give frames back, and returns how many extents were.
+    /// Makes the hypercall `memory_op` to give frames back, and returns how many extents are done.
     fn decrease(&mut self, extents: Extents<'_>) -> i64;
 
-    /// Makes the hypercall `memory_op` to take frames for pages, and returns for how many extents it did.
+    /// Makes the hypercall `memory_op` to take frames for pages, and returns how many extents are done.
     fn populate(&mut self, extents: Extents<'_>) -> i64;
 
     /// Makes the hypercall `memory_op` to exchange frames.
     fn exchange(&mut self, exchange: Exchange<'_>) -> ProbeAnswer;
 
-    /// Makes the hypercall `multicall` and returns what it returned, and what each entry did in `results`.
+    /// Makes the hypercall `multicall` and returns its result, and that of each entry in `results`.
     fn multicall(&mut self, entries: &[Step], results: &mut [i64]) -> i64;
 
     /// Returns the number of a special machine frame.

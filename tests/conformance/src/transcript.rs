@@ -1,4 +1,4 @@
-//! What a probe did and was told.
+//! What a probe did, and the answers.
 //!
 //! *What this is*: words `what=answer` in the order in which things happened. Two transcripts are compared as text.
 
@@ -13,7 +13,7 @@ const LONGEST: usize = 400;
 pub struct Transcript(ArrayString<LONGEST>);
 
 impl Transcript {
-    /// Adds a word. What has no room is replaced by `…`.
+    /// Adds a word. If there is no room, it is replaced by `…`.
     pub(crate) fn add(&mut self, what: impl fmt::Display, answer: impl fmt::Display) {
         let space = if self.0.is_empty() { "" } else { " " };
         let mut longer = self.0;

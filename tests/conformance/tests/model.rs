@@ -82,7 +82,7 @@ fn what_a_guest_says_it_runs_on() {
     }
 }
 
-/// By name, so that an answer of one Xen is not taken for another's.
+/// By name, so that one Xen's answer is not taken for another's.
 #[test]
 fn where_the_answers_of_xens_differ() {
     let xen = |release, build| ProbedXen { release, build };

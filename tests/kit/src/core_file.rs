@@ -1,7 +1,7 @@
 //! Cores of guests as `xl dump-core` writes them.
 //!
-//! *What this is*: sections without segments (docs/misc/dump-core-format.txt of Xen): the notes, the registers of each
-//! processor, shared_info, all pages, and which page has which frame.
+//! *What this is*: sections without segments (docs/misc/dump-core-format.txt of Xen): notes, the registers of each
+//! processor, shared_info, all pages, and the MFN of each PFN.
 
 use crate::elf::{Elf, Kind, NOTE, PROGBITS, xen_note};
 
@@ -14,7 +14,7 @@ fn bytes_of(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// Writes a core with as many processors as there are contexts, of the words of its pages and pairs of PFN and MFN.
+/// Writes a core from the words of its pages and from pairs of PFN and MFN, with one processor per context.
 #[must_use]
 pub fn core_file(contexts: &[u8], shared_info: &[u8], pages: &[u64], p2m: &[u64]) -> Vec<u8> {
     let header = [PV, (contexts.len() / CONTEXT) as u64, p2m.len() as u64 / 2, 4096];

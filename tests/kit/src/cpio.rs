@@ -1,9 +1,9 @@
 //! Archives in the "newc" form of cpio: ramdisks of kernels, dom0's root.
 //!
-//! *What this is*: what all of them need, with the crate `cpio`: folders, plain files and symbolic links, owned by root,
-//! without times, so that the same content makes the same bytes.
+//! *What this is*: folders, plain files and symbolic links, written with the crate `cpio`. All are owned by root and
+//! have no times, so the same content makes the same bytes.
 //!
-//! *What is not here*: broken archives. Tests that need one spoil the bytes of a good one.
+//! *What is not here*: broken archives. Tests that need one change the bytes of a good one.
 
 use cpio::newc::{Builder, trailer};
 use std::io::Write;
@@ -45,7 +45,7 @@ impl CpioWriter {
         self.entry(name, LINK, target.as_bytes());
     }
 
-    /// Ends the archive and gives its bytes.
+    /// Ends the archive and returns its bytes.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a list in memory takes every write")]
     pub fn finish(self) -> Vec<u8> {

@@ -1,13 +1,13 @@
 //! ELF files for x86-64: objects of a compiler, programs of a linker, cores of the toolstack.
 //!
-//! *What this is*: rows and bytes as they are given, right or wrong, put after each other. The structures are those of the crate
-//! `object`. Its writer is not used: it decides by itself what stands in the rows of symbols and names and where they lie,
-//! and tests spoil just that.
+//! *What this is*: section rows and bytes, written one after the other as given, right or wrong. The structures are
+//! those of the crate `object`. Its writer is not used: it chooses the content and place of the symbol and name rows
+//! itself, and tests must be able to break those.
 //!
-//! *What must hold*: the section table lies before what its rows are about, so that a cut in the file meets the sections one by one.
+//! *What must hold*: the section table lies before the sections, so a file cut short loses them one by one.
 //!
-//! *What is not prevented*: a mistake in `object`'s structures, which the readers under test use too. Those also read
-//! what a compiler, a linker and `xl` made.
+//! *What is not prevented*: a mistake in `object`'s structures, which the readers under test use too. Those readers are
+//! also tested on files from a compiler, a linker and `xl`.
 
 use object::LittleEndian;
 use object::elf::{
@@ -18,7 +18,7 @@ use object::elf::{
 use object::endian::{U16, U32, U64};
 use object::pod::bytes_of;
 
-/// A section that may be written.
+/// A writable section.
 pub const WRITE: u64 = 1;
 /// A section that takes memory.
 pub const ALLOC: u64 = 2;
@@ -56,9 +56,9 @@ pub enum Kind {
 pub struct Symbol {
     /// Its name.
     pub name: String,
-    /// How it is bound (upper half) and what it is: 1 data, 2 a function.
+    /// Its binding (upper half) and its type: 1 data, 2 a function.
     pub info: u8,
-    /// The row of its section.
+    /// The row of the section it is in.
     pub section: u16,
     /// Its address, or its offset in the section.
     pub value: u64,
@@ -75,19 +75,19 @@ pub struct Section {
     pub kind: u32,
     /// Its flags.
     pub flags: u64,
-    /// The alignment that its row asks for.
+    /// The alignment in its row.
     pub align: u64,
     /// What it holds.
     pub bytes: Vec<u8>,
     /// The size in its row.
     pub size: u64,
-    /// Another row. For relocations, 0 stands for that of the symbols.
+    /// The row it links to. For relocations, 0 stands for the symbol table's.
     pub link: u32,
     /// For relocations, the row that they are applied to.
     pub info: u32,
     /// The size of one of its entries.
     pub entry: u64,
-    /// A multiple of this is where its bytes begin in the file.
+    /// Its bytes begin in the file at a multiple of this.
     pub place: u64,
 }
 
@@ -98,7 +98,7 @@ pub struct LoadSegment {
     pub start: u64,
     /// Its size.
     pub len: u64,
-    /// 1 for code, 2 for what is written, 4 for what is read.
+    /// 1 executable, 2 writable, 4 readable.
     pub flags: u32,
 }
 
@@ -109,9 +109,9 @@ pub struct Elf {
     pub kind: Kind,
     /// Parts of memory.
     pub segments: Vec<LoadSegment>,
-    /// Sections, the first of which has row 1, of a core row 2.
+    /// Sections. The first has row 1; in a core, row 2.
     pub sections: Vec<Section>,
-    /// Symbols, the first of which has number 1.
+    /// Symbols. The first has number 1.
     pub symbols: Vec<Symbol>,
 }
 
@@ -156,7 +156,7 @@ impl Elf {
         Self { kind, segments: Vec::new(), sections: Vec::new(), symbols: Vec::new() }
     }
 
-    /// Adds a section and gives it back to be changed.
+    /// Adds a section and returns it to be changed.
     pub fn section(&mut self, name: &str, kind: u32, flags: u64, bytes: &[u8]) -> &mut Section {
         self.sections.push_mut(Section::new(name, kind, flags, bytes))
     }
@@ -173,7 +173,7 @@ impl Elf {
         self.spoiled(|_, _| {})
     }
 
-    /// Writes the file; `change` may spoil the rows of the section table, and where they say that their bytes lie.
+    /// Writes the file. `change` may break the rows of the section table, the file offsets in them too.
     #[must_use]
     pub fn spoiled(&self, change: impl FnOnce(&mut [Section], &mut [u64])) -> Vec<u8> {
         let (mut rows, names, name_row) = self.rows();
@@ -207,7 +207,7 @@ impl Elf {
         }
     }
 
-    /// All rows but row 0, where each one's name is, and which row has the names.
+    /// All rows but row 0, the offset of each one's name, and the row of the names.
     fn rows(&self) -> (Vec<Section>, Vec<u32>, u16) {
         let mut rows = self.sections.clone();
         let mut strings = Names(vec![0]);
@@ -308,7 +308,7 @@ pub fn xen_note(kind: u32, content: &[u8]) -> Vec<u8> {
     [bytes_of(&header), b"Xen\0", content].concat()
 }
 
-/// A program of these parts of memory: a kernel.
+/// A program with these parts of memory: a kernel.
 #[must_use]
 pub fn kernel(segments: &[LoadSegment], symbols: &[Symbol]) -> Vec<u8> {
     let (segments, symbols) = (segments.to_vec(), symbols.to_vec());

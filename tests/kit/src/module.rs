@@ -1,4 +1,4 @@
-//! Modules as a compiler would make them, small, right or wrong in one place.
+//! Small modules as a compiler would make them, right or wrong in one place.
 
 use crate::elf::{ALLOC, EXECUTE, Elf, Kind, NOBITS, PROGBITS, RELA, WRITE};
 
@@ -8,7 +8,7 @@ pub const TEXT: u16 = 1;
 pub const RODATA: u16 = 2;
 /// Row of the variables.
 pub const DATA: u16 = 3;
-/// Row of `.modinfo`. What is added next has the next one.
+/// Row of `.modinfo`. The next section added gets the next row.
 pub const SAYS: u16 = 5;
 
 /// What the code is filled with.
@@ -20,11 +20,11 @@ pub const DATA_BYTE: u8 = 0x22;
 /// Bytes of each of them.
 const LEN: usize = 32;
 
-/// What the module `good` says of itself.
+/// The `.modinfo` of the module `good`.
 pub const INFO: &[u8] = b"name=good\0version=1.0\0license=MIT\0abi=1\0";
 
-/// A module with a page each of code, constants and variables, two pages of variables without values, and `module_init`, which
-/// says `info` of itself. It has no relocations.
+/// A module with a page each of code, constants and variables, two pages of variables without values, `module_init`,
+/// and `info` as its `.modinfo`. It has no relocations.
 #[must_use]
 pub fn saying(info: &[u8]) -> Elf {
     let mut module = Elf::new(Kind::Object);
@@ -49,7 +49,7 @@ pub fn small_module() -> Vec<u8> {
     named_small().bytes()
 }
 
-/// The module `small` with a page of code for its start, the last, and an exit function.
+/// The module `small` with an exit function and, as its last page, code for its start.
 #[must_use]
 pub fn small_module_with_start() -> Vec<u8> {
     let mut module = named_small();

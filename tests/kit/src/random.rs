@@ -1,11 +1,11 @@
-//! Numbers that a seed decides, and how many rounds are made with them.
+//! Random numbers from a seed, and how many rounds a test makes with them.
 //!
-//! *What must hold*: the numbers of a seed stay what they are. Seeds of boots on real Xen and of finds are quoted in the
-//! documentation.
+//! *What must hold*: the numbers of a seed stay what they are. The documentation quotes seeds of boots on real Xen and
+//! of bugs found.
 
 use std::env;
 
-/// What one number of a sequence is more than the one before, before both are mixed.
+/// The difference between one state of a sequence and the next, before mixing.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A sequence of arbitrary numbers (splitmix64).
@@ -19,13 +19,13 @@ impl Random {
         Self(seed)
     }
 
-    /// The sequence of one round of those that a seed decides.
+    /// The sequence of one round of a seed.
     #[must_use]
     pub const fn of_round(seed: u64, round: u64) -> Self {
         Self(seed.wrapping_mul(0x1_0000_0001) ^ round << 20)
     }
 
-    /// Number `place` of the sequence of a seed; the first one has number 1.
+    /// Number `place` of the sequence of a seed, counted from 1.
     #[must_use]
     #[inline]
     pub const fn nth(seed: u64, place: u64) -> u64 {
@@ -54,7 +54,7 @@ impl Random {
         low + self.below(high - low + 1)
     }
 
-    /// True once in so many times, about.
+    /// True about once in `count` times.
     pub const fn one_in(&mut self, count: u64) -> bool {
         self.below(count) == 0
     }
@@ -91,7 +91,7 @@ const fn mixed(word: u64) -> u64 {
 /// The number in an environment variable, or `otherwise` if there is none.
 ///
 /// # Panics
-/// When the variable holds something else. A number with a typing error would quietly test something else.
+/// When the variable holds something else. A mistyped number would silently test something else.
 #[must_use]
 #[expect(clippy::panic, reason = "a test that cannot begin ends")]
 pub fn asked(variable: &str, otherwise: u64) -> u64 {
@@ -100,8 +100,8 @@ pub fn asked(variable: &str, otherwise: u64) -> u64 {
     })
 }
 
-/// Calls `round` with a generator of its own, `rounds` times or as often as `FUZZ_ROUNDS` says, by the seed in `FUZZ_SEED`.
-/// If it panics, the seed and the round are printed.
+/// Calls `round` with a generator of its own, `rounds` times or as often as `FUZZ_ROUNDS` says. `FUZZ_SEED` is the
+/// seed. If it panics, the seed and the round are printed.
 pub fn repeat(name: &str, rounds: u64, mut round: impl FnMut(&mut Random)) {
     let seed = asked("FUZZ_SEED", 1);
     for number in 0..asked("FUZZ_ROUNDS", rounds) {
@@ -111,7 +111,7 @@ pub fn repeat(name: &str, rounds: u64, mut round: impl FnMut(&mut Random)) {
     }
 }
 
-/// Says where a panic came from.
+/// Prints the seed and round of a panic.
 struct Note<'n>(&'n str, u64, u64);
 
 impl Drop for Note<'_> {
@@ -127,7 +127,7 @@ impl Drop for Note<'_> {
 mod tests {
     use super::Random;
 
-    /// The first numbers of seed 0 and of seed 1234567 as the authors of splitmix64 have them.
+    /// The first numbers of seed 0 and of seed 1234567 as the authors of splitmix64 publish them.
     #[test]
     fn a_seed_has_the_same_numbers_for_ever() {
         let mut zero = Random::from(0);

@@ -1,7 +1,7 @@
 //! The start_info page, as Xen's two builders write it.
 //!
-//! *What this is*: `struct start_info` of public/xen.h, at the offsets that Xen's compiler gave. What stands in the fields
-//! and where things lie is for the tests to decide.
+//! *What this is*: `struct start_info` of public/xen.h, at the offsets that Xen's compiler gave. The tests decide the
+//! values and where things lie.
 
 /// What a page says. Fields that are left at 0 are as the builders leave them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

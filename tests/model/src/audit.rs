@@ -1,7 +1,7 @@
-//! A look at the machine that trusts nobody.
+//! Audits of the machine that trust no other code.
 //!
-//! *What this is*: reference counts counted again from all tables, and the rules that must hold of an address space. Tests
-//! call it after a boot, or after a boot that ended half-way.
+//! *What this is*: reference counts counted again from all tables, and the rules for an address space. Tests call it
+//! after a boot, finished or not.
 //!
 //! *What must hold*: it uses no code of the boot layer, and none of the code that takes and drops references.
 
@@ -15,7 +15,7 @@ use crate::machine::ModelMachine;
 use crate::pte::Pte;
 use crate::types::XEN_SLOTS;
 
-/// How many complaints are worth reading.
+/// The most complaints that are kept.
 const MOST: usize = 20;
 
 /// What is wrong; empty if nothing is.
@@ -41,7 +41,7 @@ impl Complaints {
         self.lines.is_empty()
     }
 
-    /// Ends the test if something is wrong.
+    /// Fails the test if something is wrong.
     ///
     /// # Panics
     /// With all complaints.
@@ -79,7 +79,7 @@ pub fn references(machine: &ModelMachine) -> Complaints {
     complaints
 }
 
-/// Walks every table there is and counts what it leads to.
+/// Walks every table and counts what it leads to.
 fn count(machine: &ModelMachine, complaints: &mut Complaints) -> Frames {
     let len = machine.frames.len() as u64;
     let mut counted = Frames::new(machine.shuffle.base(), len);
@@ -170,8 +170,9 @@ pub fn protection_of_tables(machine: &ModelMachine) -> Complaints {
     complaints
 }
 
-/// Checks that what was changed and not flushed does no harm. Between two calls of a payload a processor may still hold one kind of old
-/// translation: the writable one of a page that became a table, and is a table now. Whoever would write by it holds the page no more.
+/// Checks that entries changed and not flushed do no harm. Between two calls of a payload a processor may still hold
+/// one kind of old translation: a writable one of a page that is a table now. Nobody can write through it, because
+/// nobody holds the page any longer.
 #[must_use]
 pub fn stale(machine: &ModelMachine) -> Complaints {
     let mut complaints = Complaints::default();

@@ -2,9 +2,9 @@
 //!
 //! *What this is*: what Xen's two builders leave at entry, after [`Places`] has decided where.
 //!
-//! *What must hold*: everything in the boot mapping is mapped writable and executable, its page tables read-only; only the
-//! root is pinned; what a builder does not promise holds leftovers. The tables are checked by the same code that checks
-//! the guest's, except that they may be writable and executable.
+//! *What must hold*: everything in the boot mapping is mapped writable and executable, its page tables read-only; only
+//! the root is pinned; memory the builder promises nothing about holds leftovers. The tables are checked by the same
+//! code that checks the guest's, except that they may be writable and executable.
 
 use std::ops::Range;
 
@@ -28,7 +28,7 @@ const TABLE: u64 = 0x67;
 const PAGE: u64 = 0x63;
 /// The entry of a page table.
 const READ_ONLY: u64 = 0x21;
-/// What dom0's builder leaves behind the last entry of the list is what was there; the tools leave zero.
+/// What the tools leave after the last entry of the list. dom0's builder leaves what was there before.
 const BEHIND_THE_LIST: u64 = 0;
 
 /// A guest at entry.
@@ -62,7 +62,7 @@ impl Booted {
         self.running.platform()
     }
 
-    /// Returns the machine, to change it under the guest.
+    /// Returns the machine, to change it without the guest's knowledge.
     pub const fn machine_mut(&mut self) -> &mut ModelMachine {
         self.running.platform_mut()
     }
@@ -86,7 +86,7 @@ impl GuestConfig {
     /// Builds the guest.
     ///
     /// # Errors
-    /// [`TooSmall`] where the builder would give up.
+    /// [`TooSmall`] if the builder would give up.
     ///
     /// # Panics
     /// When Xen's rules refuse the builder's own tables: a bug of the model.
@@ -181,7 +181,7 @@ impl Work<'_> {
     }
 
     /// Returns the pages of the list in order. With INIT_P2M dom0's builder takes a table whenever it needs one, so
-    /// tables lie between them; the tools put the tables behind.
+    /// tables lie between them; the tools put the tables after them.
     fn list_places(&self) -> impl Iterator<Item = u64> + use<> {
         let (start, pages) = (self.places.list.start, self.places.list_pages);
         let at = match self.guest.domain {
@@ -317,7 +317,7 @@ fn image_of(pages: &Range<u64>) -> Image {
     }
 }
 
-/// Returns how many tables below the root a mapping that goes up from `start` opens when it reaches `address`.
+/// Returns how many new tables below the root a mapping that began at `start` needs at `address`.
 fn tables_opened(start: u64, address: u64) -> u64 {
     [39, 30, 21].iter().filter(|&&reach| address == start || address.is_multiple_of(1 << reach)).count()
         as u64

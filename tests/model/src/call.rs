@@ -2,8 +2,8 @@
 //!
 //! *What this is*: the table of hypercalls of a 64-bit PV guest (include/hypercall-defs.c, pv/hypercall.c).
 //!
-//! *What must hold*: what Xen does not have is refused with `ENOSYS`; what Xen has and the model was not taught ends the
-//! test, so that no guest comes to rely on a wrong answer.
+//! *What must hold*: a call that Xen does not have is refused with `ENOSYS`. One that Xen has and the model does not
+//! fails the test, so no guest comes to rely on a wrong answer.
 
 use std::ops::RangeInclusive;
 
@@ -12,14 +12,14 @@ use mmu::{Errno, Partial};
 use crate::machine::ModelMachine;
 use crate::trace::{Plain, TracedCall};
 
-/// The numbers up to which Xen has hypercalls, and those among them that it has no more.
+/// The last number of a hypercall, and the numbers that Xen no longer uses.
 const LAST: u32 = 49;
 const GONE: [RangeInclusive<u32>; 3] = [11..=11, 38..=38, 43..=47];
-/// The last command of `memory_op`, and the one among them that is no more (`public/memory.h`).
+/// The last command of `memory_op`, and the one that Xen no longer has (`public/memory.h`).
 const LAST_MEMORY_COMMAND: u32 = 28;
 const GONE_MEMORY_COMMAND: u32 = 8;
 
-/// A hypercall with its arguments. Lists are slices, so that none can be unreadable.
+/// A hypercall with its arguments. Lists are slices, so none can be unreadable.
 #[derive(Debug)]
 pub enum Hypercall<'a> {
     /// `set_trap_table`: vectors and handlers, the end marked by a handler at 0.
@@ -87,7 +87,7 @@ impl ModelMachine {
         }
     }
 
-    /// Refuses what Xen does not have, and ends the test for what the model does not have.
+    /// Refuses a call that Xen does not have, and fails the test for one that the model does not have.
     fn unknown(&mut self, call: Plain, command: u32, gone: bool) -> i64 {
         if !gone {
             self.not_taught(call, command);
@@ -95,7 +95,7 @@ impl ModelMachine {
         plain(self.carry_out_one(TracedCall::Plain { call, command }, |_| Err(Errno::ENOSYS)))
     }
 
-    /// Ends the test because of a call that Xen would answer in a way the model was not taught.
+    /// Fails the test: Xen would answer this call, and the model does not know how.
     pub(crate) fn not_taught(&self, call: Plain, command: u32) -> ! {
         self.guest_bug(&format!("made a call the model does not know: {call:?} {command}"));
     }

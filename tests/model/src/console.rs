@@ -2,8 +2,8 @@
 //!
 //! *What this is*: `console_io` (drivers/char/console.c, `do_console_io`; include/xsm/dummy.h, `xsm_console_io`).
 //!
-//! *What must hold*: only dom0 may use it; of a debug Xen a domU may write. What is written is kept apart from what a domU writes to
-//! its ring.
+//! *What must hold*: only dom0 may use it; on a debug Xen a domU may write. The text is kept apart from what a domU
+//! writes to its ring.
 
 use mmu::Errno;
 
@@ -18,10 +18,10 @@ impl ModelMachine {
     /// Makes the hypercall `console_io` with a command and a text.
     ///
     /// # Errors
-    /// `EPERM` in a domU, whatever the command, but for a write on a debug Xen; `ENOSYS` for a command that there is not.
+    /// `EPERM` in a domU, whatever the command, but for a write on a debug Xen; `ENOSYS` for an unknown command.
     pub fn console_io(&mut self, command: u32, text: &str) -> Result<(), Errno> {
         self.carry_out_one(TracedCall::Plain { call: Plain::ConsoleIo, command }, |machine| {
-            // Xen asks whether it may say more than usual (`CONFIG_VERBOSE_DEBUG`).
+            // Xen decides by `CONFIG_VERBOSE_DEBUG`.
             if command != WRITE || machine.build == Build::Release {
                 machine.only_dom0(Errno::EPERM)?;
             }

@@ -1,10 +1,11 @@
-//! What the machine's frames hold, in little memory.
+//! The contents of the machine's frames, kept in little memory.
 //!
-//! *What this is*: 512 words a frame, kept only where they cannot be computed. A page of one value, a page of the P2M and
-//! a table that maps a block of the guest in order take a few bytes each.
+//! *What this is*: 512 words a frame, kept only where they cannot be computed. A page of one value, a page of the P2M
+//! and a table that maps a block of the guest in order take a few bytes each.
 //!
-//! *What must hold*: how a page is kept never shows. A page nobody wrote holds arbitrary words, always the same ones: the
-//! builders promise nothing about it (xen.h, "Start-of-day memory layout"), and a guest that counts on zeros is wrong.
+//! *What must hold*: how a page is kept never shows. A page that was never written holds arbitrary words, always the
+//! same ones: the builders promise nothing about it (xen.h, "Start-of-day memory layout"), and a guest must not expect
+//! zeros.
 
 use kit::random::Random;
 use start_info::ENTRIES;
@@ -21,12 +22,12 @@ pub(crate) type Words = [u64; WORDS];
 /// What one frame holds.
 #[derive(Clone, Debug, Default)]
 enum Page {
-    /// What was there before.
+    /// What was there before: arbitrary words.
     #[default]
     Undefined,
     /// One value in every word.
     Uniform(u64),
-    /// Word `i` is the frame of the `i`-th page of those with machine block `block`, shifted left, with `bits` set.
+    /// Word `i` is the frame of the `i`-th page in machine block `block`, shifted left, with `bits` set.
     Map { block: u64, shift: u32, bits: u64 },
     /// Anything.
     Words(Box<Words>),
@@ -41,7 +42,7 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Makes a machine of `frames` frames that hold anything.
+    /// Makes `frames` frames with arbitrary contents.
     pub(crate) fn new(shuffle: Shuffle, frames: u64, seed: u64) -> Self {
         let blocks = frames.div_ceil(ENTRIES);
         Self { shuffle, seed, blocks: (0..blocks).map(|_| None).collect() }
@@ -139,7 +140,7 @@ impl Contents {
         *self.page_mut(frame) = compact;
     }
 
-    /// Enters all that was written into a fingerprint. How a page is kept may show.
+    /// Adds all that was written to a fingerprint. How a page is kept may change it.
     pub(crate) fn enter(&self, print: &mut Fingerprint) {
         for (number, block) in (0..).zip(&self.blocks) {
             for (place, page) in (number * ENTRIES..).zip(block.iter().flat_map(|block| block.iter())) {

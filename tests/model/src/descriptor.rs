@@ -1,13 +1,13 @@
 //! A segment descriptor, as Xen looks at it.
 //!
-//! *What this is*: `check_descriptor` of pv/descriptor-tables.c for a 64-bit domain: which of the eight bytes a guest may
-//! have in its tables, and what Xen makes of them.
+//! *What this is*: `check_descriptor` of pv/descriptor-tables.c for a 64-bit domain: which of the eight bytes a guest
+//! may have in its tables, and what Xen makes of them.
 //!
-//! *What must hold*: nothing that Xen accepts lets the guest enter a ring or a selector of Xen's.
+//! *What must hold*: no descriptor that Xen accepts lets the guest enter Xen's ring or use a selector of Xen's.
 
 /// Present.
 const PRESENT: u64 = 1 << 47;
-/// Code or data; the others are the processor's own.
+/// Code or data; the others are system descriptors.
 const CODE_OR_DATA: u64 = 1 << 44;
 const TYPE: u64 = 0xf << 40;
 const CALL_GATE: u64 = 0xc << 40;
@@ -40,7 +40,7 @@ pub(crate) const fn checked(descriptor: u64) -> Option<u64> {
             let selector = descriptor >> 16 & 0xffff;
             let allowed =
                 selector >> 3 < FIRST_OF_XENS as u64 || selector == FLAT_CODE || selector & LOCAL != 0;
-            // No ring may use the gate, so that Xen sees each use; the selector keeps the ring.
+            // No ring may use the gate, so Xen sees each use; the selector keeps the ring.
             let stored = descriptor & !RING | SELECTOR_RING;
             if allowed && descriptor & RESERVED == 0 { Some(stored) } else { None }
         }
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(checked(0x00af_9b00_0000_ffff), Some(0x00af_fb00_0000_ffff));
         assert_eq!(checked(0x00cf_f300_0000_ffff), Some(0x00cf_f300_0000_ffff));
         assert_eq!(checked(0), Some(0));
-        // Not present: whatever it is.
+        // Not present: anything is accepted.
         assert_eq!(checked(0x0000_0900_dead_beef), Some(0x0000_0900_dead_beef));
     }
 

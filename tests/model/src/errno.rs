@@ -1,4 +1,4 @@
-//! Numbers of errors that `mmu` has no name for (`public/errno.h`).
+//! Error numbers that `mmu` does not name (`public/errno.h`).
 
 use mmu::Errno;
 
@@ -14,5 +14,5 @@ pub(crate) const E2BIG: Errno = Errno(7);
 pub(crate) const EACCES: Errno = Errno(13);
 /// There is one already.
 pub(crate) const EEXIST: Errno = Errno(17);
-/// Not done for this kind of guest.
+/// Not supported for this kind of guest.
 pub(crate) const EOPNOTSUPP: Errno = Errno(95);

@@ -4,7 +4,7 @@
 //!
 //! *What must hold*: a domU has two open ports from its start: xenstore's and the console's. dom0 has none.
 //!
-//! *What is not prevented*: nobody listens at the other end, and no port is ever opened or closed.
+//! *What is not modelled*: the other end of a port, and opening or closing ports.
 
 use mmu::Errno;
 
@@ -14,7 +14,7 @@ use crate::machine::ModelMachine;
 use crate::start_of_day::{CONSOLE_PORT, XENSTORE_PORT};
 use crate::trace::{Plain, TracedCall};
 
-/// Ports that Xen has a record of, open or not, while none is opened (`EVTCHNS_PER_BUCKET`).
+/// Ports that Xen has a record of, open or not, before any is opened (`EVTCHNS_PER_BUCKET`).
 pub(crate) const VALID_PORTS: u32 = 64;
 const LAST: u32 = 14;
 
@@ -22,7 +22,7 @@ impl ModelMachine {
     /// Makes the hypercall `event_channel_op` with a command and a port.
     ///
     /// # Errors
-    /// `EINVAL` for a port that is not open, `ENOSYS` for a command that there is not, on a shim `EOPNOTSUPP`.
+    /// `EINVAL` for a port that is not open, `ENOSYS` for an unknown command, on a shim `EOPNOTSUPP`.
     pub fn event_operation(&mut self, command: u32, port: u32) -> Result<(), Errno> {
         let call = TracedCall::Plain { call: Plain::EventChannelOp, command };
         self.carry_out_one(call, |machine| match command {

@@ -1,9 +1,9 @@
-//! Frames for others, in extents of another size.
+//! Exchanging frames for others, in extents of another size.
 //!
 //! *What this is*: `XENMEM_exchange` (common/memory.c, `memory_exchange`; mm.c, `steal_page`).
 //!
-//! *What must hold*: a frame that is handed in has no reference but its owner's, so no mapping at all. A chunk, as many
-//! frames as the larger extent has, is exchanged as a whole or not. What the new frames hold is undefined.
+//! *What must hold*: a frame that is handed in has no reference but its owner's, so it is mapped nowhere. A chunk (the
+//! size of the larger extent) is exchanged as a whole or not at all. What the new frames hold is undefined.
 
 use std::collections::HashSet;
 
@@ -15,12 +15,12 @@ use crate::machine::ModelMachine;
 use crate::trace::{MemoryCommand, TracedCall};
 
 impl ModelMachine {
-    /// Hands in extents of 2^`order` frames, by the number of the first. For each extent of 2^`out_order` pages in `out`
-    /// it gets as many frames; the number of the first replaces the page's.
+    /// Hands in extents of 2^`order` frames, each named by its first frame. Each extent of 2^`out_order` pages in `out`
+    /// gets as many new frames; the number of the first replaces the page's.
     ///
     /// # Errors
-    /// [`Partial`], with the number of extents that were handed in: `EPERM` for an order that is too large, `EINVAL` if the
-    /// sizes differ or a frame cannot be handed in, `ENOMEM` if there are no neighbours.
+    /// [`Partial`], with the number of extents that were handed in: `EPERM` for an order that is too large, `EINVAL` if
+    /// the sizes differ or a frame cannot be handed in, `ENOMEM` if there are no contiguous frames.
     pub fn exchange(
         &mut self,
         extents: &[u64],

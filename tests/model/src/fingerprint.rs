@@ -1,9 +1,9 @@
 //! A number for the whole state of a machine.
 //!
-//! *What this is*: for a search that must know whether a call changed anything, or led to a state it has seen.
+//! *What this is*: the search uses it to tell whether a call changed anything, or led to a state seen before.
 //!
-//! *What must hold*: two machines with one number answer alike, but for counters (hypercalls, frames asked for, time) and
-//! what was written to consoles. *What is not prevented*: two numbers for machines that answer alike.
+//! *What must hold*: two machines with the same number behave alike, except for counters (hypercalls, frames asked for,
+//! time) and console text. *What is not prevented*: different numbers for machines that behave alike.
 
 use start_info::Mfn;
 
@@ -13,7 +13,7 @@ use crate::machine::ModelMachine;
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 const LANES: usize = 8;
 
-/// The number as far as it is made.
+/// The number so far.
 #[derive(Debug)]
 pub(crate) struct Fingerprint([u64; LANES]);
 
@@ -22,7 +22,7 @@ impl Fingerprint {
         Self([1, 2, 3, 4, 5, 6, 7, 8])
     }
 
-    /// Adds eight words at once, which is fast.
+    /// Adds eight words at once, for speed.
     pub(crate) fn eight(&mut self, words: [u64; LANES]) {
         for (lane, word) in self.0.iter_mut().zip(words) {
             *lane = (lane.rotate_left(23) ^ word).wrapping_mul(ODD);
@@ -50,7 +50,7 @@ impl Fingerprint {
     }
 }
 
-/// Returns a number for the entries of a map, in whatever order.
+/// Returns a number for the entries of a map that does not depend on their order.
 fn sum_of<'m>(map: impl IntoIterator<Item = (&'m u64, &'m u64)>) -> u64 {
     map.into_iter().fold(0, |sum, (&key, &value)| {
         sum.wrapping_add((key * 2 + 1).wrapping_mul(value.wrapping_mul(2) | 1))
@@ -80,7 +80,7 @@ impl ModelMachine {
         print.number()
     }
 
-    /// Lets time stand still, so that what a guest measures is no part of its state.
+    /// Stops the clock, so that measured times are not part of a guest's state.
     pub const fn stop_clock(&mut self) {
         self.timeless = true;
     }
@@ -97,7 +97,7 @@ impl ModelMachine {
         self.ramdisk
     }
 
-    /// Reads all words of a machine frame, past all page tables.
+    /// Reads all words of a machine frame, without page tables.
     #[must_use]
     pub fn peek_page(&self, mfn: Mfn) -> Option<[u64; 512]> {
         self.frame(mfn).map(|frame| self.contents.words(frame))

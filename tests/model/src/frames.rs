@@ -1,7 +1,7 @@
-//! What Xen knows of each machine frame: whose it is, what it is used as, how often.
+//! What Xen knows about each machine frame: its owner, its type, and how often it is used.
 //!
-//! *What this is*: Xen's `struct page_info` (asm/mm.h) in eight bytes. Blocks of 512 frames with the same record, as the
-//! direct map of a large guest leaves them, take no room of their own.
+//! *What this is*: Xen's `struct page_info` (asm/mm.h) in eight bytes. Blocks of 512 frames with the same record, as
+//! the direct map of a large guest leaves them, take no room of their own.
 //!
 //! *What must hold*: a frame has one type at a time; the type may change only while its count is zero (mm.c, "Reference
 //! counting of pages"; `types.rs` is the one place that changes it).
@@ -46,7 +46,7 @@ pub enum PageType {
     Writable,
 }
 
-/// Whose a frame is.
+/// The owner of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// The guest's.
@@ -59,7 +59,7 @@ pub enum Owner {
     Nobody,
 }
 
-/// What Xen knows of one frame.
+/// What Xen knows about one frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PageInfo(u64);
 
@@ -68,19 +68,19 @@ impl PageInfo {
         Self((owner as u64) << OWNER_SHIFT)
     }
 
-    /// Returns how often the frame is used as what it is.
+    /// Returns the type count: how often the frame is used as its type.
     #[must_use]
     pub const fn count(self) -> u64 {
         self.0 & COUNT_MASK
     }
 
-    /// Returns how many mappings, hooks, pins and processors hold the frame.
+    /// Returns the reference count: mappings, hooks, pins and processors that hold the frame.
     #[must_use]
     pub const fn references(self) -> u64 {
         self.0 >> REFERENCES_SHIFT & COUNT_MASK
     }
 
-    /// Returns what the frame is used as, or was used as last when the count is zero.
+    /// Returns the frame's type; with a count of zero, its last type.
     #[must_use]
     pub const fn kind(self) -> PageType {
         match self.0 >> KIND_SHIFT & 7 {
@@ -91,7 +91,7 @@ impl PageInfo {
         }
     }
 
-    /// Returns whose the frame is.
+    /// Returns the frame's owner.
     #[must_use]
     pub const fn owner(self) -> Owner {
         match self.0 >> OWNER_SHIFT & 3 {
@@ -108,7 +108,7 @@ impl PageInfo {
         self.0 & PINNED != 0
     }
 
-    /// Tells whether the guest gave the frame back, and only references still keep it.
+    /// Tells whether the guest gave the frame back and only references keep it from being freed.
     #[must_use]
     pub const fn is_leaving(self) -> bool {
         self.0 & LEAVING != 0
@@ -157,7 +157,7 @@ impl PageInfo {
         Self(if pinned { self.0 | PINNED } else { self.0 & !PINNED })
     }
 
-    /// The frame without the hold that its owner has on it (`PGC_allocated`).
+    /// The frame without its owner's reference (`PGC_allocated`).
     pub(crate) const fn leaving(self) -> Self {
         Self(self.0 | LEAVING)
     }
@@ -172,7 +172,7 @@ impl std::fmt::Debug for PageInfo {
     }
 }
 
-/// What a machine frame number means.
+/// What a machine frame number names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// A frame with a record.
@@ -254,7 +254,7 @@ impl Frames {
         }
     }
 
-    /// Gives up the room of the block around `frame` if its records are all the same.
+    /// Frees the record list of the block around `frame` if all its records are the same.
     pub(crate) fn compact(&mut self, frame: FrameIndex) {
         let block = &mut self.blocks[frame.number() / BLOCK];
         if let Block::Each(records) = block
@@ -264,7 +264,7 @@ impl Frames {
         }
     }
 
-    /// Enters all records into a fingerprint.
+    /// Adds all records to a fingerprint.
     pub(crate) fn enter(&self, print: &mut Fingerprint) {
         for block in &self.blocks {
             match block {
@@ -278,8 +278,8 @@ impl Frames {
         }
     }
 
-    /// Returns the first of 2^`order` frames that are all nobody's, from frame number `from` on. Its machine number is a
-    /// multiple of as many.
+    /// Returns the first of 2^`order` free frames, searching from frame number `from`. Its machine number is a multiple
+    /// of that count.
     pub(crate) fn find_free(&self, from: usize, order: u32) -> Option<FrameIndex> {
         let (step, base) = (1_usize << order, self.base as usize);
         let mut number = (base + from).next_multiple_of(step) - base;

@@ -2,11 +2,11 @@
 //!
 //! *What this is*: `set_gdt` and `update_descriptor` (pv/descriptor-tables.c), and `MMUEXT_SET_LDT` (mm.c).
 //!
-//! *What must hold*: a frame of the global table is used as descriptors until another table takes its place, so it has no
-//! writable mapping and is no page table.
+//! *What must hold*: a frame of the global table is used as descriptors until another table takes its place, so it has
+//! no writable mapping and is no page table.
 //!
-//! *What is not prevented*: a local table is checked when it is named. Xen takes its frames at the first use of a selector
-//! (pv/mm.c, `pv_map_ldt_shadow_page`); no selector is used here, so they stay ordinary pages.
+//! *What is not prevented*: a local table is only checked when it is set. Xen takes its frames at the first use of a
+//! selector (pv/mm.c, `pv_map_ldt_shadow_page`); no selector is used here, so they stay ordinary pages.
 
 use mmu::Errno;
 use start_info::{Maddr, Mfn, PAGE_SIZE};
@@ -20,7 +20,7 @@ use crate::trace::TracedCall;
 const PER_PAGE: u32 = 512;
 /// The most entries that a local table has.
 const MAX_LOCAL: u32 = 8192;
-/// The first address behind the hole of Xen (asm/config.h, `HYPERVISOR_VIRT_END`), and the end of the lower half.
+/// The first address after the hypervisor hole (asm/config.h, `HYPERVISOR_VIRT_END`), and the end of the lower half.
 const UPPER: u64 = 0xffff_8800_0000_0000;
 const LOWER_END: u64 = 1 << 47;
 
@@ -39,11 +39,11 @@ const fn may_be_the_guests(address: u64) -> bool {
 }
 
 impl ModelMachine {
-    /// Makes the hypercall `set_gdt` with machine frames and a number of descriptors; none takes the table away.
+    /// Makes the hypercall `set_gdt` with machine frames and a number of descriptors; zero removes the table.
     ///
     /// # Errors
-    /// `EINVAL` if there are too many or one of the frames cannot be used; `EFAULT` if fewer frames are named than needed.
-    /// The old table is in place then.
+    /// `EINVAL` if there are too many or one of the frames cannot be used; `EFAULT` if fewer frames are named than
+    /// needed. The old table then stays.
     pub fn set_gdt(&mut self, frames: &[u64], entries: u32) -> Result<(), Errno> {
         self.carry_out_one(TracedCall::Gdt { entries }, |machine| machine.replace_gdt(frames, entries))
     }
@@ -88,7 +88,7 @@ impl ModelMachine {
             return Err(Errno::EINVAL);
         }
         let frame = self.own_frame(address.mfn()).ok_or(Errno::EINVAL)?;
-        // What is no page of descriptors is written to as any page is.
+        // A page that is not used as descriptors is written like any other.
         let kind = match self.frames.get(frame).kind() {
             PageType::Descriptors => PageType::Descriptors,
             _ => PageType::Writable,
@@ -99,7 +99,7 @@ impl ModelMachine {
         Ok(())
     }
 
-    /// Checks a page of descriptors (`validate_segdesc_page`). What was put right before a refusal stays so.
+    /// Checks a page of descriptors (`validate_segdesc_page`). Descriptors adjusted before a refusal stay adjusted.
     pub(crate) fn check_descriptors(&mut self, frame: FrameIndex) -> Result<(), Errno> {
         let mut words = self.contents.words(frame);
         let refused = words.iter_mut().any(|word| match checked(*word) {
@@ -114,7 +114,7 @@ impl ModelMachine {
         if refused { Err(Errno::EINVAL) } else { Ok(()) }
     }
 
-    /// Names the local table (mm.c, `do_mmuext_op`).
+    /// Sets the local table (mm.c, `do_mmuext_op`).
     pub(crate) fn set_ldt(&mut self, address: u64, entries: u32) -> Result<(), Errno> {
         let misplaced = !address.is_multiple_of(PAGE_SIZE) || !may_be_the_guests(address);
         if entries > MAX_LOCAL || entries > 0 && misplaced {
@@ -129,7 +129,7 @@ impl ModelMachine {
         self.gdt.iter().map(|&frame| self.frames.mfn(frame))
     }
 
-    /// Returns the local descriptor table, if the guest named one.
+    /// Returns the local descriptor table, if the guest set one.
     #[must_use]
     pub const fn ldt(&self) -> Option<LocalTable> {
         self.ldt

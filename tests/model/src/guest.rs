@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use start_info::MapEntry;
 
-/// Which of the two builders builds.
+/// Which of the two domain builders is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Domain {
     /// The toolstack's (tools/libs/guest/xg_dom_core.c, xg_dom_x86.c).
@@ -15,7 +15,7 @@ pub enum Domain {
     Dom0,
 }
 
-/// The release of Xen whose answers are given, where releases differ.
+/// The release of Xen to answer as, where releases differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Release {
     /// 4.17, and 4.14, which answers alike.
@@ -64,11 +64,11 @@ pub struct GuestConfig {
     pub domain: Domain,
     /// The Xen it is built on.
     pub release: Release,
-    /// How that was built.
+    /// The build of that Xen.
     pub build: Build,
-    /// A domU of a shim, Xen in a PVH domain (pv/shim.c): it gets no more memory than it has, and no map of it.
+    /// A domU of a shim, Xen in a PVH domain (pv/shim.c): it can get no more memory, and no memory map.
     pub on_shim: bool,
-    /// Its memory in pages, holes included.
+    /// Its pages, holes included.
     pub pages: u64,
     /// First page of the kernel image.
     pub image_start: u64,
@@ -78,15 +78,15 @@ pub struct GuestConfig {
     pub ramdisk: Option<Ramdisk>,
     /// The note MOD_START_PFN: the ramdisk is not mapped.
     pub ramdisk_by_pfn: bool,
-    /// The note INIT_P2M: where the list is to be mapped.
+    /// The note INIT_P2M: where the list must be mapped.
     pub init_p2m: Option<u64>,
     /// The command line.
     pub command_line: String,
-    /// Pages without memory, behind everything the builder puts.
+    /// Pages without memory, after everything the builder places.
     pub holes: Vec<Range<u64>>,
-    /// What `XENMEM_memory_map` says; empty for what the builder says by itself.
+    /// What `XENMEM_memory_map` returns; empty for the builder's own map.
     pub memory_map: Vec<MapEntry>,
-    /// What `XENMEM_machine_memory_map` says to dom0; empty for the map of the model's own machine.
+    /// What `XENMEM_machine_memory_map` returns to dom0; empty for the model's own map.
     pub machine_map: Vec<MapEntry>,
     /// Decides the machine frames and what undefined memory holds.
     pub seed: u64,
@@ -128,7 +128,7 @@ impl GuestConfig {
         self
     }
 
-    /// Builds it on a Xen that was built in another way.
+    /// Builds it on Xen with another build configuration.
     #[must_use]
     pub const fn with_build(mut self, build: Build) -> Self {
         self.build = build;
@@ -164,7 +164,7 @@ impl GuestConfig {
         self
     }
 
-    /// Makes other machine frames and other leftovers in memory.
+    /// Changes the machine frames and the leftovers in memory.
     #[must_use]
     pub const fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;

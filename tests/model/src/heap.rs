@@ -1,10 +1,11 @@
-//! Frames that are nobody's, and how they change hands.
+//! Free frames, and how they change owners.
 //!
 //! *What this is*: what common/page_alloc.c does for one domain (`alloc_domheap_pages`, `assign_pages`,
 //! `free_domheap_pages`), and `guest_physmap_add_page` (mm/physmap.c).
 //!
-//! *What must hold*: a frame that is freed has no reference and no type, and its entry in the M2P is empty. What it held
-//! stays in it. `stricter:` two frames taken one after the other are not neighbours, unless one extent asked for both.
+//! *What must hold*: a frame that is freed has no reference and no type, and its entry in the M2P is empty. Its
+//! contents stay. `stricter:` two frames taken one after the other are not contiguous, unless one extent asked for
+//! both.
 
 use std::ops::Range;
 
@@ -15,13 +16,13 @@ use crate::frames::{FrameIndex, Owner};
 use crate::guest::Domain;
 use crate::machine::ModelMachine;
 
-/// What the tools add to a domU's memory for its ceiling, in pages (libxl_internal.h, `LIBXL_MAXMEM_CONSTANT`).
+/// What the tools add to a domU's memory to get its limit, in pages (libxl_internal.h, `LIBXL_MAXMEM_CONSTANT`).
 const SLACK: u64 = 256;
-/// From one frame taken to where the search for the next begins.
+/// Distance from one frame taken to where the search for the next begins.
 const STRIDE: usize = 3;
 
-/// The domain's account of frames, where to look for the next, and one of each block that changed hands since
-/// [`ModelMachine::settle`].
+/// How many frames the domain has and may have, where to look for the next, and one frame of each block that changed
+/// owner since [`ModelMachine::settle`].
 #[derive(Clone, Debug)]
 pub(crate) struct Heap {
     pub(crate) held: u64,
@@ -31,7 +32,7 @@ pub(crate) struct Heap {
 }
 
 impl Heap {
-    /// Makes the account of a domain that has `held` frames. dom0 has no ceiling unless the command line of Xen has one.
+    /// Makes the account of a domain that has `held` frames. dom0 has no limit unless Xen's command line sets one.
     pub(crate) const fn new(domain: Domain, held: u64) -> Self {
         let most = match domain {
             Domain::Guest => held + SLACK,
@@ -40,7 +41,7 @@ impl Heap {
         Self { held, most, next: 0, changed: Vec::new() }
     }
 
-    /// Takes note that a frame changes hands.
+    /// Notes that a frame changes owner.
     fn note(&mut self, frame: FrameIndex) {
         let block = |frame: FrameIndex| frame.number() as u64 / ENTRIES;
         if self.changed.last().is_none_or(|&last| block(last) != block(frame)) {
@@ -61,7 +62,7 @@ impl ModelMachine {
         self.heap.most = most;
     }
 
-    /// Takes 2^`order` neighbouring frames out of the heap; returns the first. They are no domain's yet.
+    /// Takes 2^`order` contiguous frames out of the heap and returns the first. No domain owns them yet.
     ///
     /// # Errors
     /// `ENOMEM` if there are none.
@@ -78,7 +79,7 @@ impl ModelMachine {
         extent(first, order).for_each(|frame| self.frames.give(frame, Owner::Nobody));
     }
 
-    /// Gives the guest 2^`order` frames as the pages from `pfn` on; returns the first one's number.
+    /// Gives the guest 2^`order` frames as the pages from `pfn` on; returns the first MFN.
     pub(crate) fn assign_extent(&mut self, first: FrameIndex, pfn: u64, order: u32) -> u64 {
         for (frame, offset) in extent(first, order).zip(0..) {
             self.frames.give(frame, Owner::Guest);
@@ -89,7 +90,7 @@ impl ModelMachine {
         self.frames.mfn(first).get()
     }
 
-    /// Looks for free frames, but for the one that is free for ever.
+    /// Looks for free frames, except the one that is never given out.
     fn find_for_guest(&self, from: usize, order: u32) -> Option<FrameIndex> {
         let kept = self.frame(self.free_frame())?.number();
         let found = self.frames.find_free(from, order)?;
@@ -107,7 +108,7 @@ impl ModelMachine {
         self.m2p.remove(&self.frames.mfn(frame).get());
     }
 
-    /// Gives up the room of blocks that have become alike, at the end of a call: to look at each block for each frame would
+    /// Compacts the blocks whose frames have become alike, at the end of a call: checking a block for each frame would
     /// take too long.
     pub(crate) fn settle(&mut self) {
         for frame in std::mem::take(&mut self.heap.changed) {
@@ -133,14 +134,14 @@ impl ModelMachine {
         [moved, self.built_mfn(pfn)].into_iter().flatten().find(|&mfn| self.held_pfn(mfn) == Some(page))
     }
 
-    /// Returns how many page numbers there are: up to the last that has memory, and at least as many as were built.
+    /// Returns how many page numbers there are: up to the last with memory, and at least those the builder made.
     #[must_use]
     pub fn pages_now(&self) -> u64 {
         self.held(self.pages..u64::MAX).next_back().map_or(self.pages, |last| last + 1)
     }
 
-    /// Returns the pages of a range that have memory, in ascending order. A range far behind what the builder numbered takes no
-    /// time.
+    /// Returns the pages of a range that have memory, in ascending order. A range far above the builder's pages costs
+    /// nothing.
     pub fn held(&self, pages: Range<u64>) -> impl DoubleEndedIterator<Item = u64> + '_ {
         let built = pages.start.min(self.pages)..pages.end.min(self.pages);
         let later = pages.start.max(self.pages)..pages.end.max(self.pages);
@@ -148,7 +149,7 @@ impl ModelMachine {
         built.chain(later).filter(|&pfn| self.held_mfn(pfn).is_some())
     }
 
-    /// Returns the page that a frame of the guest's is now, by the M2P; `None` if it is not the guest's or no page.
+    /// Returns the page that a frame of the guest's is now, by the M2P; `None` if it is not the guest's or has no page.
     #[must_use]
     pub fn held_pfn(&self, mfn: Mfn) -> Option<Pfn> {
         let owner = self.record(mfn)?.owner();

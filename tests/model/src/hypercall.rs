@@ -1,7 +1,7 @@
-//! The page-table hypercalls: from lists of requests to single ones.
+//! The page-table hypercalls: from lists to single requests.
 //!
 //! *What this is*: the loops of `do_mmu_update` and `do_mmuext_op` (mm.c), and for every call the count, the trace and
-//! refusals a test asked for.
+//! the refusals that a test asked for.
 //!
 //! *What must hold*: requests are carried out in order up to the first refused; the ones before it stay done.
 
@@ -17,7 +17,7 @@ const DOMID_SELF: u16 = 0x7ff0;
 const DOMID_IO: u16 = 0x7ff1;
 const DOMID_XEN: u16 = 0x7ff2;
 
-/// A hypercall that is to be refused.
+/// A hypercall that must be refused.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusal {
     pub(crate) at: u64,
@@ -56,8 +56,8 @@ impl ModelMachine {
     /// Makes the hypercall `mmu_update` with a list at an address of the guest's.
     ///
     /// # Errors
-    /// `EFAULT` at the first request that cannot be read, in Xen's part too (x86_64/uaccess.h, `array_access_ok`); else as
-    /// [`Self::update_entries`].
+    /// `EFAULT` at the first request that cannot be read or lies in Xen's part (x86_64/uaccess.h, `array_access_ok`);
+    /// else as [`Self::update_entries`].
     pub fn update_entries_at(&mut self, address: u64, count: usize) -> Result<(), Partial> {
         let call = TracedCall::Update { count, last: (address, 0) };
         self.carry_out(call, count, |machine, i| {
@@ -99,7 +99,7 @@ impl ModelMachine {
         self.carry_out(call, 1, |machine, _| one(machine)).map_err(|stopped| stopped.errno)
     }
 
-    /// Carries out a call that is a list of requests and answers with an error at the first that is refused.
+    /// Carries out a list of requests and returns an error at the first that is refused.
     pub(crate) fn carry_out(
         &mut self,
         call: TracedCall,
@@ -116,7 +116,7 @@ impl ModelMachine {
         self.refusals.iter().find(|refusal| refusal.at == self.calls).copied()
     }
 
-    /// Carries out a call that is a list of requests and answers with a number of them, whether all are done or not.
+    /// Carries out a list of requests and returns how many are done, even if not all are.
     pub(crate) fn carry_out_some(
         &mut self,
         call: TracedCall,

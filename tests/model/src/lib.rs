@@ -1,19 +1,20 @@
 //! Xen for a PV guest, as a model that host tests boot on.
 //!
-//! *What this is*: a deterministic machine with one PV domain. [`GuestConfig::build`] lays out memory as Xen's domain builders
-//! do; the [`ModelMachine`] then is what the boot layer is generic over. [`audit`] looks at the result without using any code
-//! of the boot layer.
+//! *What this is*: a deterministic machine with one PV domain. [`GuestConfig::build`] lays out memory as Xen's domain
+//! builders do; the boot layer then runs on the [`ModelMachine`] instead of on Xen. [`audit`] looks at the result
+//! without using any code of the boot layer.
 //!
-//! *What must hold*: every rule names the Xen file it comes from (xen/arch/x86/mm.c where nothing else is said). Where the
-//! model refuses what Xen would let pass, because it is a bug in this guest all the same, the place says `stricter:`.
+//! *What must hold*: every rule names the Xen file it comes from (xen/arch/x86/mm.c where nothing else is said). A
+//! comment says `stricter:` where the model refuses what Xen would allow, because in this guest it is a bug all the
+//! same.
 //!
-//! *What is not known here*: accessed and dirty bits, several processors, preempted hypercalls, the use of selectors (so a
-//! local descriptor table is only named), linear page tables (always refused), caching of device memory (dom0 may map it, and nothing counts it), user
-//! mode, writable page-table emulation, grants, traps, the opening of event channels, time. [`Hypercall`] has the calls that
-//! are known; another one that Xen has ends the test.
+//! *What is not modelled*: accessed and dirty bits, several processors, preempted hypercalls, the use of selectors (so
+//! a local descriptor table is only recorded), linear page tables (always refused), caching of device memory (dom0 may
+//! map it, and nothing counts it), user mode, writable page-table emulation, grants, traps, the opening of event
+//! channels, time. [`Hypercall`] has the known calls; any other call of Xen's fails the test.
 //!
-//! A mistake of the guest that no hypercall answers, such as a store to a page mapped read-only, ends the test with a
-//! panic that says what was done and shows the last hypercalls.
+//! A mistake of the guest outside a hypercall, such as a store to a page mapped read-only, fails the test with a panic
+//! that says what was done and shows the last hypercalls.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::panic, reason = "a bug of the guest under test ends the test, with the trace")]

@@ -1,11 +1,11 @@
-//! The machine: memory, what Xen knows of it, and one PV domain with one processor.
+//! The machine: memory, what Xen knows about it, and one PV domain with one processor.
 //!
 //! *What this is*: the state that the hypercalls change, and what tests ask about it.
 //!
-//! *What must hold*: a machine frame number is the guest's, shared_info's, another domain's, a free frame's, or no memory
-//! at all, and the model can tell. Below the guest's frames all memory is another domain's or, where the machine's map that
-//! a test gave has none, a device's; so a page number used as a machine number is always somebody else's frame. What the
-//! model keeps a record of is memory whatever a map says.
+//! *What must hold*: a machine frame number is the guest's, shared_info's, another domain's, a free frame's, or no
+//! memory at all, and the model can tell. Frames below the guest's are another domain's, or a device's where a test's
+//! machine map has no memory. So a PFN used as an MFN always names somebody else's frame. A frame with a record in the
+//! model is memory, whatever a map says.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -26,7 +26,7 @@ use crate::stale::Stale;
 use crate::tlb::Tlb;
 use crate::trace::Trace;
 
-/// Frames behind the guest's: shared_info, then a few of another domain, then free ones.
+/// Frames after the guest's: shared_info, then a few of another domain, then free ones.
 const EXTRA: u64 = 4 * ENTRIES;
 const OTHERS: Range<u64> = 1..9;
 
@@ -46,13 +46,13 @@ pub struct ModelMachine {
     pub(crate) frames: Frames,
     /// Entries of the M2P that are not as the builder left them.
     pub(crate) m2p: HashMap<u64, u64>,
-    /// The frames that came to be a page's that way, by page.
+    /// Frames given to pages since then, by page.
     pub(crate) moved: BTreeMap<u64, u64>,
     pub(crate) root: Option<FrameIndex>,
     pub(crate) user_root: Option<FrameIndex>,
     pub(crate) gdt: Vec<FrameIndex>,
     pub(crate) ldt: Option<LocalTable>,
-    /// The domain builder works: what it maps may be writable and executable.
+    /// The domain builder is at work: its mappings may be writable and executable.
     pub(crate) building: bool,
     pub(crate) tlb: Tlb,
     pub(crate) stale: Stale,
@@ -86,20 +86,20 @@ pub struct ModelMachine {
     pub(crate) ring_port: Option<u32>,
     /// How often a module's exit function was called.
     pub(crate) modules_ended: u64,
-    /// The modules a trap would be told with.
+    /// The modules whose names a trap would be reported with.
     pub(crate) modules_noted: Vec<(String, Region)>,
     /// What the next module's init function returns.
     pub(crate) init_code: i32,
 }
 
-/// What a machine holds is too much to be read. [`ModelMachine::fingerprint`] tells two apart.
+/// A machine holds too much to print. [`ModelMachine::fingerprint`] tells two apart.
 impl std::fmt::Debug for ModelMachine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Machine").finish_non_exhaustive()
     }
 }
 
-/// Returns whose each frame is before the builder begins, and how many the guest has.
+/// Returns the owner of each frame before the builder begins, and how many the guest has.
 fn frames_at_start(shuffle: &Shuffle, pages: u64, holes: &[Range<u64>]) -> (Frames, u64) {
     let mut frames = Frames::new(shuffle.base(), shuffle.frames() + EXTRA);
     let place = |number: u64| FrameIndex::numbered(number as u32);
@@ -111,7 +111,7 @@ fn frames_at_start(shuffle: &Shuffle, pages: u64, holes: &[Range<u64>]) -> (Fram
         };
         frames.give(place(shuffle.frames() + extra), owner);
     }
-    // What the shuffle has room for behind the last page, and holes, are nobody's frames.
+    // Nobody owns the frames of holes and of page numbers after the last page.
     let mut held = pages;
     for absent in merged(holes, pages).chain(std::iter::once(pages..shuffle.frames())) {
         held -= absent.end.min(pages).saturating_sub(absent.start);
@@ -131,13 +131,13 @@ fn frames_at_start(shuffle: &Shuffle, pages: u64, holes: &[Range<u64>]) -> (Fram
 }
 
 impl ModelMachine {
-    /// Makes a machine whose guest has `pages` pages, except those in `holes`. The domain builder is at work. The guest is told
-    /// of memory and devices below page `told`.
+    /// Makes a machine whose guest has `pages` pages, except those in `holes`. The domain builder is at work. The
+    /// guest's maps describe memory and devices below page `told`.
     pub(crate) fn new(domain: Domain, pages: u64, holes: &[Range<u64>], told: u64, seed: u64) -> Self {
         let shuffle = Shuffle::new(pages, told, seed);
         let all = shuffle.frames() + EXTRA;
         let (mut frames, held) = frames_at_start(&shuffle, pages, holes);
-        // shared_info is writable for ever (common/domain.c, share_xen_page_with_guest).
+        // shared_info is always writable (common/domain.c, share_xen_page_with_guest).
         let shared_info = FrameIndex::numbered(shuffle.frames() as u32);
         let record = frames.get(shared_info).used_once_as(crate::PageType::Writable).held_once_more();
         frames.set(shared_info, record);
@@ -192,7 +192,7 @@ impl ModelMachine {
         }
     }
 
-    /// Returns how often the guest read or wrote memory, a word or a page at a time: what a boot takes, in steps.
+    /// Returns how often the guest read or wrote memory, a word or a page at a time: the steps of a boot.
     #[must_use]
     pub const fn accesses(&self) -> u64 {
         self.accesses.get()
@@ -204,7 +204,7 @@ impl ModelMachine {
         self.pages
     }
 
-    /// Returns the machine frame the builder put behind a page; `None` for a hole and behind the last page.
+    /// Returns the machine frame the builder gave a page; `None` for a hole and after the last page.
     #[must_use]
     pub fn built_mfn(&self, pfn: u64) -> Option<Mfn> {
         if pfn >= self.pages || self.holes.iter().any(|hole| hole.contains(&pfn)) {
@@ -213,7 +213,7 @@ impl ModelMachine {
         Mfn::try_new(self.shuffle.mfn(pfn)).ok()
     }
 
-    /// Returns the page in front of a machine frame, as the builder put it.
+    /// Returns the page that the builder gave a machine frame.
     #[must_use]
     pub fn built_pfn(&self, mfn: Mfn) -> Option<Pfn> {
         match self.frames.find(mfn) {
@@ -227,7 +227,7 @@ impl ModelMachine {
         }
     }
 
-    /// Says which frame the console's daemon reads, where that is not the one the builder meant.
+    /// Sets the frame that the console's daemon reads, if it is not the builder's.
     pub const fn set_ring(&mut self, mfn: Mfn) {
         self.ring = Some(mfn);
     }
@@ -238,7 +238,7 @@ impl ModelMachine {
         self.ring_at
     }
 
-    /// Makes the M2P say something else of a frame.
+    /// Sets the M2P entry of a frame.
     pub fn set_machine_to_phys(&mut self, mfn: Mfn, pfn: u64) {
         self.m2p.insert(mfn.get(), pfn);
     }
@@ -255,31 +255,31 @@ impl ModelMachine {
         Mfn::try_new(self.shared_info().get() + OTHERS.start).unwrap_or(Mfn::new(0))
     }
 
-    /// Returns a frame that belongs to nobody, and is given to nobody.
+    /// Returns a frame that belongs to nobody and is never given out.
     #[must_use]
     pub fn free_frame(&self) -> Mfn {
         Mfn::try_new(self.shared_info().get() + OTHERS.end).unwrap_or(Mfn::new(0))
     }
 
-    /// Returns a machine frame number with no memory behind it.
+    /// Returns a machine frame number without memory.
     #[must_use]
     pub fn device_frame(&self) -> Mfn {
         Mfn::try_new(self.shared_info().get() + EXTRA).unwrap_or(Mfn::new(0))
     }
 
-    /// Returns what Xen knows of a frame; `None` if it is no memory of this machine that has a record.
+    /// Returns what Xen knows about a frame; `None` if it has no record.
     #[must_use]
     pub fn record(&self, mfn: Mfn) -> Option<PageInfo> {
         self.frame(mfn).map(|frame| self.frames.get(frame))
     }
 
-    /// Reads a word of a machine frame, past all page tables.
+    /// Reads a word of a machine frame, without page tables.
     #[must_use]
     pub fn peek(&self, mfn: Mfn, index: usize) -> Option<u64> {
         self.frame(mfn).map(|frame| self.contents.word(frame, index))
     }
 
-    /// Writes a word of a machine frame, past all page tables and rules: for tests that damage things.
+    /// Writes a word of a machine frame, ignoring page tables and rules: for tests that damage things.
     pub fn poke(&mut self, mfn: Mfn, index: usize, value: u64) {
         if let Some(frame) = self.frame(mfn) {
             self.contents.set(frame, index, value);
@@ -334,7 +334,7 @@ impl ModelMachine {
         self.cut_at(n, 0, errno);
     }
 
-    /// Stops the `n`-th hypercall from now on after `done` of its requests, if it has as many.
+    /// Stops the `n`-th hypercall from now on after `done` of its requests, if it has that many.
     pub fn cut_at(&mut self, n: u64, done: usize, errno: Errno) {
         self.refusals.push(Refusal { at: self.calls + n, done, errno });
     }
@@ -350,7 +350,7 @@ impl ModelMachine {
         self.refusals.iter().any(|refusal| refusal.at == self.calls + 1)
     }
 
-    /// Refuses and denies nothing any more.
+    /// Clears all refusals and denials.
     pub fn hinder_no_more(&mut self) {
         self.refusals.clear();
         self.denials.clear();
@@ -368,13 +368,13 @@ impl ModelMachine {
         self.ring_port
     }
 
-    /// Returns the modules a trap would be told with, and their addresses.
+    /// Returns the modules whose names a trap would be reported with, and their addresses.
     #[must_use]
     pub fn modules_noted(&self) -> &[(String, Region)] {
         &self.modules_noted
     }
 
-    /// Says what the init function of a module returns from now on.
+    /// Sets what the init function of a module returns from now on.
     pub const fn set_init_code(&mut self, code: i32) {
         self.init_code = code;
     }
@@ -397,7 +397,7 @@ impl ModelMachine {
         self.frame(mfn).filter(|&frame| matches!(self.frames.get(frame).owner(), Owner::Guest | Owner::Lent))
     }
 
-    /// Ends the test with a message and the trace.
+    /// Fails the test with a message and the trace.
     pub(crate) fn guest_bug(&self, what: &str) -> ! {
         panic!("the guest {what}\nlast hypercalls:\n{}", self.trace);
     }

@@ -2,9 +2,9 @@
 //!
 //! *What this is*: an address goes through the live tables to a word of a frame.
 //!
-//! *What must hold*: a load needs a mapping, a store one that allows writing. Anything else is a page fault, and before
-//! traps are armed a page fault is the end: the test fails. `stricter:` Xen emulates a store to a live L1 table if the
-//! guest asked for it (pv/ro-page-fault.c); here it is a bug.
+//! *What must hold*: a load needs a mapping, a store a writable one. Anything else is a page fault, which fails the
+//! test: before traps are armed a page fault is fatal. `stricter:` Xen emulates a store to a live L1 table if the guest
+//! asked for it (pv/ro-page-fault.c); here it is a bug.
 
 use mmu::Errno;
 use p2m::{Frame as OwnedFrame, MachineToPhys, Memory, Word, WordMut};
@@ -15,9 +15,9 @@ use crate::machine::ModelMachine;
 use crate::tlb::Translation;
 use crate::walk::{NotMapped, index};
 
-/// What the M2P holds for a frame that is nobody's page (`INVALID_M2P_ENTRY`).
+/// The M2P entry of a frame that has no page (`INVALID_M2P_ENTRY`).
 const NO_PAGE: u64 = u64::MAX;
-/// What is read where a device does not answer. The model has no devices, only their frames.
+/// What a read returns where no device answers. The model has no devices, only their frames.
 const NO_ANSWER: u64 = u64::MAX;
 
 impl ModelMachine {

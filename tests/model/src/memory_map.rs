@@ -2,14 +2,14 @@
 //!
 //! *What this is*: `XENMEM_memory_map` and `XENMEM_machine_memory_map` (mm.c, `arch_memory_op`).
 //!
-//! *What must hold*: a domain without a map of its own is told that the call does not exist; dom0 is one. The tools give a
+//! *What must hold*: for a domain without a map of its own, dom0 among them, the call does not exist. The tools give a
 //! domU a map of one entry, up to its `maxmem` (tools/libs/light/libxl_x86.c, `xc_domain_set_memmap_limit`), and more
-//! entries only with `e820_host=1`. Only dom0 is told the machine's.
+//! entries only with `e820_host=1`. Only dom0 gets the machine's.
 //!
-//! *What is not prevented*: the machine's map is what a test says, and the guest's frames lie behind its end, where a real
-//! machine has them in the map's RAM. So the model does not know a machine frame whose number is a page's number as well,
-//! which with Xen is the rule. A map that goes on behind page 2^39 is the one exception: a guest's frames may lie where it
-//! says anything, and are memory. Xen adds entries for device memory that dom0 has no right to; a test adds them itself.
+//! *What is not prevented*: a test sets the machine's map, and the guest's frames lie above its end; on a real machine
+//! they lie in the map's RAM. So the model has no MFN that is also a PFN, which is common on Xen. The exception is a
+//! map that goes beyond page 2^39: a guest's frames may then lie in any of its entries, and are memory all the same.
+//! Xen adds entries for device memory that dom0 has no right to; a test adds them itself.
 
 use mmu::Errno;
 use start_info::{MapEntry, Mfn, PAGE_SIZE};
@@ -25,11 +25,11 @@ const RAM: u32 = 1;
 const RESERVED: u32 = 2;
 const MIB: u64 = 1 << 20;
 
-/// Lines of a map that end behind this page are no reason to put machine frames behind them: half of what an entry of a page
-/// table can name.
+/// Entries of a map that end above this page do not push the guest's machine frames above them. It is half of what a
+/// page-table entry can name.
 const FAR: u64 = 1 << 39;
 
-/// Returns the first page behind all that maps speak of.
+/// Returns the first page after all entries of the maps.
 pub(crate) fn end_of(maps: [&[MapEntry]; 2]) -> u64 {
     let ends =
         maps.into_iter().flatten().map(|entry| entry.start.saturating_add(entry.len).div_ceil(PAGE_SIZE));
@@ -44,19 +44,19 @@ pub(crate) struct Maps {
 }
 
 impl ModelMachine {
-    /// Tells whether the map that the guest is told has no memory under a page number, so that it is a device's or nothing.
+    /// Tells whether the guest's map has no memory at a page number: it is a device's or nothing.
     #[must_use]
     pub fn is_device(&self, pfn: u64) -> bool {
         let map = if self.domain == Domain::Dom0 { &self.maps.machine } else { &self.maps.own };
         let (start, end) = (pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
         let overlaps = |entry: &&MapEntry| entry.start < end && start < entry.start.saturating_add(entry.len);
         let part = |entry: &MapEntry| end.min(entry.start.saturating_add(entry.len)) - start.max(entry.start);
-        // A page is memory only if memory covers all of it and nothing else touches it.
+        // A page is memory only if RAM covers all of it and no other entry touches it.
         let memory: u64 = map.iter().filter(overlaps).filter(|entry| entry.kind == RAM).map(part).sum();
         memory < PAGE_SIZE || map.iter().filter(overlaps).any(|entry| entry.kind != RAM)
     }
 
-    /// Returns a page up to which [`Self::is_device`] says the same as of `pfn`.
+    /// Returns the end of a run of pages from `pfn` on with the same answer of [`Self::is_device`].
     #[must_use]
     pub fn device_run_end(&self, pfn: u64) -> u64 {
         let map = if self.domain == Domain::Dom0 { &self.maps.machine } else { &self.maps.own };
@@ -67,14 +67,14 @@ impl ModelMachine {
     }
 
     /// Tells whether a machine frame is a device's that the guest may map: it is dom0, the frame has no record, and the
-    /// machine's map has no memory there. Behind the map's end is nothing, and one frame is denied to all, as the local APIC's
-    /// page is.
+    /// machine's map has no memory there. After the map's end there is nothing, and one frame is denied to all, as the
+    /// local APIC's page is.
     pub(crate) fn has_device(&self, mfn: Mfn) -> bool {
         let end = |entry: &MapEntry| entry.start.saturating_add(entry.len).div_ceil(PAGE_SIZE);
         self.domain == Domain::Dom0
             && self.frame(mfn).is_none()
             && mfn != self.device_frame()
-            // Memory is none, whatever the map says of its number: a test's map knows nothing of where the frames are.
+            // Memory is not a device, whatever the map says: a test's map does not know where the frames are.
             && !matches!(self.frames.find(mfn), Found::Frame(_))
             && self.maps.machine.iter().any(|entry| mfn.get() < end(entry))
             && self.is_device(mfn.get())
@@ -89,8 +89,8 @@ impl ModelMachine {
         self.maps = Maps { own, machine };
     }
 
-    /// Returns a map of memory up to the first frame that is none, without holes: dom0 then keeps every page its number, and
-    /// a test that wants holes says which.
+    /// Returns a map of memory without holes up to the first frame that is not memory. Every page of dom0 then keeps
+    /// its number; a test that wants holes gives its own map.
     fn default_map(&self) -> Vec<MapEntry> {
         let end = self.device_frame().maddr().get();
         [(0, end, RAM), (end, end + MIB, RESERVED)]
@@ -98,7 +98,7 @@ impl ModelMachine {
             .into()
     }
 
-    /// Returns the domain's map of its memory, as much of it as there is room for.
+    /// Returns the domain's memory map, as many entries as there is room for.
     ///
     /// # Errors
     /// `ENOSYS` if it has none.
@@ -109,7 +109,7 @@ impl ModelMachine {
         Ok(self.maps.own.iter().copied().take(room).collect())
     }
 
-    /// Returns the machine's map of its memory; without room for anything it is only counted.
+    /// Returns the machine's memory map; without a buffer the entries are only counted.
     ///
     /// # Errors
     /// `EPERM` in a domU, `EINVAL` if there is no room for one entry more than there are.

@@ -2,7 +2,7 @@
 //!
 //! *What this is*: the commands of `do_mmuext_op` (mm.c).
 //!
-//! *What must hold*: a pin is a flag, not a count: it holds one reference and is refused a second time.
+//! *What must hold*: a pin is a flag, not a count: it holds one reference, and a second pin is refused.
 
 use mmu::Errno;
 use start_info::Mfn;
@@ -37,9 +37,9 @@ impl ModelMachine {
                 self.tlb.flush();
                 Ok(())
             }
-            // Caches are for domains with device memory (asm/iocap.h, cache_flush_permitted).
+            // Only domains with device memory may flush caches (asm/iocap.h, cache_flush_permitted).
             xen_sys::MMUEXT_FLUSH_CACHE => self.only_dom0(EACCES),
-            // Since 4.20 the two are one command.
+            // Since 4.20 both are one command.
             xen_sys::MMUEXT_FLUSH_CACHE_GLOBAL => {
                 self.only_dom0(if self.release < Release::V4_20 { Errno::EINVAL } else { EACCES })
             }
@@ -49,7 +49,7 @@ impl ModelMachine {
             xen_sys::MMUEXT_COPY_PAGE => self.copy_whole_page(frame_number(first)?, frame_number(second)?),
             // Superpages of PV guests are gone.
             xen_sys::MMUEXT_MARK_SUPER | xen_sys::MMUEXT_UNMARK_SUPER => Err(EOPNOTSUPP),
-            // The number 14 is that of an operation that Xen once had.
+            // Command 14 is an operation that Xen no longer has.
             _ => Err(Errno::ENOSYS),
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! *What this is*: `do_multicall` (common/multicall.c).
 //!
-//! *What must hold*: every entry is carried out and has a result of its own; one that fails stops nothing. A multicall in
-//! a multicall is refused, as an entry. To the count of hypercalls it is one.
+//! *What must hold*: every entry is carried out and has a result of its own; one that fails stops nothing. A multicall
+//! inside a multicall is refused as an entry. The count of hypercalls rises by one.
 
 use mmu::Errno;
 

@@ -1,8 +1,9 @@
-//! Whole pages, by the hypervisor's hand.
+//! Whole pages cleared and copied by Xen.
 //!
 //! *What this is*: `MMUEXT_CLEAR_PAGE` and `MMUEXT_COPY_PAGE` (mm.c, `do_mmuext_op`).
 //!
-//! *What must hold*: what is written to is an own page that may be written; what is read may be any own page, a table too.
+//! *What must hold*: the target must be a page of the guest's that may be written; the source may be any page of the
+//! guest's, a table too.
 
 use mmu::Errno;
 use start_info::Mfn;
@@ -19,7 +20,7 @@ impl ModelMachine {
         Ok(())
     }
 
-    /// Copies a page. The source is looked at first.
+    /// Copies a page. The source is checked first.
     pub(crate) fn copy_whole_page(&mut self, target: Mfn, source: Mfn) -> Result<(), Errno> {
         let source = self.own_frame(source).ok_or(Errno::EINVAL)?;
         let target = self.get_used(target, PageType::Writable)?;

@@ -15,7 +15,7 @@ use crate::guest::{Domain, GuestConfig};
 
 /// 4 MiB: the mapping ends on a multiple (xen.h, item 2).
 const ALIGNMENT: u64 = 1024;
-/// 512 KiB: what is left at least behind the stack (item 7).
+/// 512 KiB: the least that is left after the stack (item 7).
 const PADDING: u64 = 128;
 /// Pages from VIRT_BASE to the end of the address space.
 const MOST: u64 = (2 << 30) / 4096;
@@ -83,7 +83,8 @@ impl Places {
         let (tables, end) = tables_at(next);
         check(end, MOST)?;
 
-        // Xen takes the mapping, less a mapped ramdisk, from one power of two; what is over comes before the rest.
+        // Xen takes the mapping, less a mapped ramdisk, from one block whose size is a power of two; the surplus comes
+        // first.
         let mapped_ramdisk_pages = mapped_ramdisk.end - mapped_ramdisk.start;
         let chunk = match guest.domain {
             Domain::Guest => end,
@@ -113,7 +114,7 @@ impl Places {
         })
     }
 
-    /// Returns the first page behind all that the builder put.
+    /// Returns the first page after all that the builder placed.
     #[must_use]
     pub fn used_end(&self) -> u64 {
         let ramdisk = self.ramdisk.as_ref().map_or(0, |ramdisk| ramdisk.end);
@@ -125,7 +126,7 @@ fn check(needed: u64, limit: u64) -> Result<(), TooSmall> {
     if needed <= limit { Ok(()) } else { Err(TooSmall { needed, limit }) }
 }
 
-/// Finds how many tables map themselves and all below: both builders raise the number until it is enough.
+/// Finds how many tables map themselves and everything below: both builders raise the number until it is enough.
 fn tables_at(first: u64) -> (Range<u64>, u64) {
     let mut tables = 4;
     loop {
@@ -140,8 +141,8 @@ fn tables_at(first: u64) -> (Range<u64>, u64) {
     }
 }
 
-/// Returns how many tables below the root map a list with INIT_P2M. Pages of 4 KiB always, although dom0's builder takes
-/// 2 MiB where it can: the tables of those are ordinary tables to the guest, only fewer.
+/// Returns how many tables below the root map a list with INIT_P2M. Always with 4 KiB pages; dom0's builder uses 2 MiB
+/// where it can, which for the guest only means fewer tables.
 fn tables_of_list(at: u64, pages: u64) -> u64 {
     let last = at + pages * 4096 - 1;
     [39, 30, 21].iter().map(|shift| (last >> shift) - (at >> shift) + 1).sum()

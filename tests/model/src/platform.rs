@@ -1,9 +1,9 @@
-//! The rest of what a boot needs of a machine.
+//! The rest of what a boot needs from a machine.
 //!
 //! *What this is*: `xen_guest::Platform`: consoles, shared_info, the ramdisk, counters.
 //!
-//! *What must hold*: what the guest attaches is the page it says it is, at the address it says. A ramdisk that is read has
-//! not been written over.
+//! *What must hold*: what the guest attaches must be the page it says, at the address it says. A ramdisk that is read
+//! must not have been overwritten.
 
 use mmu::{Errno, FixmapPage, RamdiskPages, Region, layout::KERNEL_MAP};
 use p2m::{LinearMap, SharedPage};
@@ -24,7 +24,7 @@ impl Simulated for ModelMachine {}
 impl Platform for ModelMachine {
     fn write_console(&mut self, text: &str) {
         if let Some(at) = self.ring_at {
-            // The ring's producer index is written for every piece of text.
+            // Every piece of text writes the ring's producer index.
             match self.live_leaf(at) {
                 Ok(leaf) if leaf.writable && Some(leaf.pte.mfn()) == self.ring => {}
                 other => self.guest_bug(&format!("wrote to the console ring at {at:#x}, which is {other:?}")),
@@ -74,7 +74,7 @@ impl Platform for ModelMachine {
         match entries {
             Ok(entries) => {
                 let map = MemoryMap::from_entries(entries.iter().copied())?;
-                // Kept for ever, as the guest's own is.
+                // Never freed, like the guest's own.
                 Ok(Some(Box::leak(Box::new(map))))
             }
             Err(Errno::ENOSYS) if of == MapOf::Domain => Ok(None),
@@ -110,7 +110,7 @@ impl Platform for ModelMachine {
     }
 
     fn forget_module(&mut self, region: Region) {
-        // By its start, as the handler's table does: a module may have given pages back meanwhile.
+        // Found by its start, as in the handler's table: a module may have given pages back since.
         let start = region.start();
         match self.modules_noted.iter().position(|(_, noted)| noted.start() == start) {
             Some(rank) => drop(self.modules_noted.remove(rank)),
@@ -136,7 +136,7 @@ impl Platform for ModelMachine {
 }
 
 impl ModelMachine {
-    /// A module is entered in its code, and a trap there would be told with its name.
+    /// A module must be entered in its own code, and a trap there must be reported with its name.
     fn check_entered(&self, entry: &EntryPoint) {
         let address = entry.address().as_u64();
         if !self.live_leaf(address).is_ok_and(|leaf| leaf.executable) {

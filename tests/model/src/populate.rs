@@ -2,8 +2,8 @@
 //!
 //! *What this is*: `XENMEM_populate_physmap` (common/memory.c, `populate_physmap`).
 //!
-//! *What must hold*: the frames were nobody's, and the M2P has their pages when the call returns. The P2M and the mappings
-//! are the guest's own duty. Xen does not ask whether the page has a frame already.
+//! *What must hold*: the frames were free, and the M2P has their pages when the call returns. The guest must update its
+//! P2M and mappings. Xen does not ask whether the page has a frame already.
 
 use start_info::{Mfn, Pfn};
 
@@ -13,7 +13,7 @@ use crate::machine::ModelMachine;
 use crate::trace::MemoryCommand;
 
 impl ModelMachine {
-    /// Takes a frame for each page and returns those that were given, for the first pages. What they hold is undefined.
+    /// Takes a frame for each page and returns those given, the first pages' first. Their contents are undefined.
     #[must_use = "Xen may stop anywhere"]
     pub fn populate(&mut self, pages: &[Pfn]) -> Vec<Mfn> {
         let mut extents: Vec<_> = pages.iter().map(|pfn| pfn.get()).collect();
@@ -21,7 +21,7 @@ impl ModelMachine {
         extents[..done].iter().filter_map(|&mfn| Mfn::try_new(mfn).ok()).collect()
     }
 
-    /// Takes 2^`order` neighbouring frames for each extent of pages, which is replaced by the number of the first frame.
+    /// Takes 2^`order` contiguous frames for each extent of pages. The number of the first frame replaces the page's.
     /// Returns how many extents are done.
     #[must_use = "Xen may stop anywhere"]
     pub fn populate_extents(&mut self, extents: &mut [u64], order: u32) -> usize {

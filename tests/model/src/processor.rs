@@ -1,8 +1,9 @@
 //! Operations on processors.
 //!
-//! *What this is*: `vcpu_op` (x86/domain.c, `do_vcpu_op`; common/domain.c, `common_vcpu_op`) for the one processor there is.
+//! *What this is*: `vcpu_op` (x86/domain.c, `do_vcpu_op`; common/domain.c, `common_vcpu_op`) for the one processor
+//! there is.
 //!
-//! *What must hold*: a processor that is not is `ENOENT`, before the command is looked at.
+//! *What must hold*: a missing processor is `ENOENT`, whatever the command.
 
 use mmu::Errno;
 
@@ -28,8 +29,8 @@ impl ModelMachine {
     /// Makes the hypercall `vcpu_op` with a command, a processor and a number, and returns the answer.
     ///
     /// # Errors
-    /// `ENOENT` for another processor than 0, `EEXIST` if it is to be made, `EINVAL` for a period that is too short or its
-    /// physical number, `ENOSYS` for a command that there is not.
+    /// `ENOENT` for any processor but 0, `EEXIST` for *initialise*, `EINVAL` for a period that is too short or for its
+    /// physical number, `ENOSYS` for an unknown command.
     pub fn processor_operation(&mut self, command: u32, processor: u32, argument: u64) -> Result<u64, Errno> {
         let call = TracedCall::Plain { call: Plain::VcpuOp, command };
         self.carry_out_one(call, |machine| {
@@ -40,13 +41,13 @@ impl ModelMachine {
                 INITIALISE => Err(EEXIST),
                 UP | IS_UP | STOP_PERIODIC_TIMER | STOP_SINGLESHOT_TIMER => Ok(()),
                 DOWN => {
-                    // It is the last one.
+                    // It was the last processor.
                     machine.stopped = Some(POWEROFF);
                     Ok(())
                 }
                 SET_PERIODIC_TIMER if argument < SHORTEST => Err(Errno::EINVAL),
                 SET_PERIODIC_TIMER => Ok(()),
-                // For a dom0 whose processors are pinned.
+                // Only for a dom0 with pinned processors.
                 GET_PHYSICAL_NUMBER => Err(Errno::EINVAL),
                 command if command <= LAST => machine.not_taught(Plain::VcpuOp, command),
                 _ => Err(Errno::ENOSYS),

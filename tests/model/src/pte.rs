@@ -1,7 +1,7 @@
 //! The eight bytes of a page-table entry, as Xen looks at them.
 //!
-//! *What this is*: the flags of `asm/x86_64/page.h` and `asm/page.h`, which of them each level refuses, and what Xen adds
-//! to what the guest wrote.
+//! *What this is*: the flags of `asm/x86_64/page.h` and `asm/page.h`, which of them each level refuses, and what Xen
+//! adds to what the guest wrote.
 //!
 //! *What must hold*: nothing here is taken from `mmu`, the crate under test.
 
@@ -10,7 +10,7 @@ use start_info::Mfn;
 
 use crate::guest::Build;
 
-/// Maps anything at all.
+/// Maps something.
 pub const PRESENT: u64 = 1 << 0;
 /// May be written through.
 pub const WRITABLE: u64 = 1 << 1;
@@ -20,7 +20,7 @@ pub const USER: u64 = 1 << 2;
 pub const ACCESSED: u64 = 1 << 5;
 /// Was written through.
 pub const DIRTY: u64 = 1 << 6;
-/// Kept over a change of CR3; Xen's mark for pages of the guest's user mode.
+/// Survives a change of CR3; Xen's mark for pages of the guest's user mode.
 pub const GLOBAL: u64 = 1 << 8;
 /// Xen's mark for pages of the guest's kernel (`_PAGE_GUEST_KERNEL`).
 pub const GUEST_KERNEL: u64 = 1 << 52;
@@ -32,9 +32,9 @@ const NO_CACHE: u64 = 1 << 4;
 /// A large page; in an L1 entry a bit of the cache type.
 const LARGE: u64 = 1 << 7;
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
-/// A grant; a bit of the guest's own where Xen was not built for debugging (`_PAGE_GNTTAB`, asm/page.h).
+/// A grant; without a debug Xen, a bit free for the guest (`_PAGE_GNTTAB`, asm/page.h).
 const GRANTED: u64 = 1 << 62;
-/// What may change in a present entry without new references (mm.c, `FASTPATH_FLAG_WHITELIST`).
+/// The bits that may change in a present entry without new references (mm.c, `FASTPATH_FLAG_WHITELIST`).
 const HARMLESS: u64 = NO_EXECUTE | 0x7ff << 52 | 0x7 << 9 | GLOBAL | DIRTY | ACCESSED | USER;
 
 /// The entry of a table of any level.
@@ -63,7 +63,7 @@ impl Pte {
     /// Returns the machine frame the entry leads to.
     #[must_use]
     pub fn mfn(self) -> Mfn {
-        // 40 bits, so it always is a frame number.
+        // 40 bits, so it is always a frame number.
         Mfn::try_new((self.0 & ADDRESS) >> 12).unwrap_or(Mfn::new(0))
     }
 

@@ -3,9 +3,9 @@
 //! *What this is*: `XENMEM_current_reservation`, `XENMEM_maximum_reservation` and `XENMEM_decrease_reservation`
 //! (common/memory.c, `do_memory_op`, `decrease_reservation` and `guest_remove_page`).
 //!
-//! *What must hold*: a frame that is given back loses the hold of its owner only. While anything refers to it, a mapping, a
-//! pin, a table, it stays the guest's and is counted; the last reference that goes frees it. Until then it can be given
-//! back again, to no effect. Xen says how many extents are done, never why the next was not.
+//! *What must hold*: giving a frame back only drops its owner's reference. While a mapping, a pin or a table refers to
+//! it, it stays the guest's and is counted; dropping the last reference frees it. Until then giving it back again has
+//! no effect. Xen says how many extents are done, never why the next was not.
 
 use mmu::Errno;
 use start_info::Mfn;

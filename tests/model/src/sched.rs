@@ -4,8 +4,8 @@
 //!
 //! *What must hold*: the reason of a shutdown has eight bits.
 //!
-//! *What is not prevented*: there is no time and no event, so a guest that waits goes on at once, and one that has ended
-//! can still make calls.
+//! *What is not modelled*: time and events. A guest that waits goes on at once, and one that has ended can still make
+//! calls.
 
 use mmu::Errno;
 
@@ -15,16 +15,16 @@ use crate::trace::{Plain, TracedCall};
 
 /// Commands (public/sched.h, `SCHEDOP_*`).
 const LAST: u32 = xen_sys::SCHEDOP_pin_override;
-/// The reason of a guest that ended well.
+/// The shutdown reason of a guest that ended well.
 pub(crate) const POWEROFF: u8 = 0;
-/// The most ports one can wait for.
+/// The most ports that one call can wait for.
 const MAX_PORTS: usize = 128;
 
 impl ModelMachine {
     /// Makes the hypercall `sched_op` with a command and, for a shutdown, its reason.
     ///
     /// # Errors
-    /// `ENOSYS` for a command that there is not.
+    /// `ENOSYS` for an unknown command.
     pub fn sched_operation(&mut self, command: u32, reason: u32) -> Result<(), Errno> {
         self.carry_out_one(TracedCall::Plain { call: Plain::SchedOp, command }, |machine| match command {
             xen_sys::SCHEDOP_yield | xen_sys::SCHEDOP_block => Ok(()),

@@ -1,15 +1,16 @@
-//! Which machine frame stands behind which page: a seeded shuffle.
+//! Which machine frame each page has: a seeded shuffle.
 //!
-//! *What this is*: a one-to-one map of blocks of 512 pages to blocks of 512 machine frames, and inside each block of the
-//! 512 to the 512. Both are affine maps, so a look-up and its inverse are a few multiplications whatever the guest's size.
+//! *What this is*: a one-to-one map of blocks of 512 pages to blocks of 512 machine frames, and inside each block of
+//! the 512 to the 512. Both are affine maps, so a look-up and its inverse take a few multiplications for any size of
+//! guest.
 //!
-//! *What must hold*: `stricter:` page numbers and machine numbers share no value, so a number used as the other kind never
-//! happens to be right. `base` is above the last page, and above every number that a memory map speaks of: pages get new
-//! numbers up to its end, and what it says is no memory is a device's frame. `stricter:` no two neighbours are neighbours in the machine,
-//! although dom0's first chunk is contiguous in a release Xen.
+//! *What must hold*: `stricter:` page numbers and machine numbers share no value, so a number used as the other kind
+//! never happens to be right. `base` is above the last page and above every number in a memory map: pages get new
+//! numbers up to the map's end, and numbers without RAM in it are device frames. `stricter:` no two neighbouring pages
+//! have neighbouring frames, although dom0's first chunk is contiguous in a release Xen.
 //!
-//! *What is not prevented*: relying on a block of 512 pages lying in one block of machine frames. Xen gives 2 MiB extents
-//! as well. It is kept because it makes a 128 GiB guest cheap to hold.
+//! *What is not prevented*: code that relies on 512 pages lying in one block of machine frames. Xen gives 2 MiB extents
+//! too, and blocks make a 128 GiB guest cheap to hold.
 
 use kit::random::Random;
 use start_info::ENTRIES;
@@ -28,12 +29,12 @@ pub(crate) struct Shuffle {
 }
 
 impl Shuffle {
-    /// Makes the map of a guest with room for `pages` pages, to machine frames behind number `above`.
+    /// Makes the map of a guest with room for `pages` pages, to machine frames above number `above`.
     pub(crate) fn new(pages: u64, above: u64, seed: u64) -> Self {
         let blocks = pages.div_ceil(ENTRIES).max(1);
         let (stride, stride_back) = coprime(blocks, Random::nth(seed, 1));
         let (step, step_back) = coprime(ENTRIES, 3 + Random::nth(seed, 2) % 500);
-        // The first machine frame is above every page number, and the distance tells nothing.
+        // The first machine frame is above every page number, at an arbitrary distance.
         let base = (blocks.max(above.div_ceil(ENTRIES)) + 64 + Random::nth(seed, 5) % 64) * ENTRIES;
         Self {
             base,
@@ -57,7 +58,7 @@ impl Shuffle {
         self.blocks * ENTRIES
     }
 
-    /// Returns the number of the machine frame behind page `pfn`.
+    /// Returns the number of the machine frame of page `pfn`.
     pub(crate) const fn mfn(&self, pfn: u64) -> u64 {
         self.mfn_in(self.block(pfn / ENTRIES), pfn % ENTRIES)
     }
@@ -67,12 +68,12 @@ impl Shuffle {
         (page_block * self.stride + self.shift) % self.blocks
     }
 
-    /// Returns the number of the machine frame behind page number `offset` of the pages that have machine block `block`.
+    /// Returns the number of the machine frame of page `offset` among the pages of machine block `block`.
     pub(crate) const fn mfn_in(&self, block: u64, offset: u64) -> u64 {
         self.base + block * ENTRIES + (offset * self.step + self.turn_of(block)) % ENTRIES
     }
 
-    /// Returns the number of the page in front of machine frame `mfn`, which must be one of this map's.
+    /// Returns the number of the page of machine frame `mfn`, which must be one of this map's.
     pub(crate) const fn pfn(&self, mfn: u64) -> u64 {
         let (block, inside) = ((mfn - self.base) / ENTRIES, (mfn - self.base) % ENTRIES);
         let page = (block + self.blocks - self.shift) % self.blocks * self.stride_back % self.blocks;

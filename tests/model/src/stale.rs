@@ -1,10 +1,10 @@
 //! L1 entries that were changed while a processor may still hold the old translation.
 //!
-//! *What this is*: `do_mmu_update` flushes after changes of upper levels, not after changes of L1 entries (mm.c). Until the
-//! guest flushes, or Xen does for a reason of its own, an access may go by the old entry or the new one.
+//! *What this is*: `do_mmu_update` flushes after changes of upper levels, not after changes of L1 entries (mm.c). Until
+//! the guest flushes, or Xen does for a reason of its own, an access may use the old entry or the new one.
 //!
-//! *What must hold*: the guest makes no access whose outcome depends on which. `stricter:` a real processor has usually
-//! forgotten the old entry, and then nothing is noticed; here such an access ends the test.
+//! *What must hold*: the guest makes no access whose outcome depends on which. `stricter:` a real processor has often
+//! dropped the old entry, and then nobody notices; here such an access fails the test.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ pub(crate) struct Stale {
 }
 
 impl Stale {
-    /// Takes note that an L1 entry changed. The oldest value counts: it is what a processor may have seen.
+    /// Notes that an L1 entry changed. The oldest value counts: it is what a processor may have seen.
     pub(crate) fn note(&mut self, table: FrameIndex, index: usize, old: Pte, new: Pte) {
         let same = old.mfn() == new.mfn() && old.is_writable() == new.is_writable();
         if old.is_present() && !same {

@@ -28,7 +28,7 @@ pub(crate) fn page(guest: &GuestConfig, places: &Places, machine: &ModelMachine)
     let by_pfn = guest.ramdisk_by_pfn && places.ramdisk.is_some();
     let flags = if dom0 { FLAGS_OF_DOM0 } else { FLAGS_OF_DOM_U };
     let ramdisk = places.ramdisk.as_ref().zip(guest.ramdisk.as_ref()).map_or((0, 0), |(pages, ramdisk)| {
-        // The tools round the length of a ramdisk that is not mapped (xg_dom_core.c, xc_dom_build_image).
+        // The tools round up the length of a ramdisk that is not mapped (xg_dom_core.c, xc_dom_build_image).
         let rounded = by_pfn && !dom0;
         let place = if by_pfn { pages.start } else { address(pages.start) };
         (place, if rounded { (pages.end - pages.start) * 4096 } else { ramdisk.len })
@@ -42,13 +42,13 @@ pub(crate) fn page(guest: &GuestConfig, places: &Places, machine: &ModelMachine)
         flags: flags | if by_pfn { RAMDISK_BY_PFN } else { 0 },
         xenstore: (mfn(places.xenstore), XENSTORE_PORT),
         console: (mfn(places.console), CONSOLE_PORT),
-        // Where the screen is described, and in how many bytes.
+        // Offset and size of the screen's description.
         screen: (0x490, 0x28),
         tables: (address(places.tables.start), places.tables.end - places.tables.start),
         list: guest.init_p2m.unwrap_or(address(places.list.start)),
         ramdisk,
         command_line: &line[..line.len().min(1023)],
-        // Without a list there, dom0's builder leaves the number all the same.
+        // dom0's builder leaves the number even without a list there.
         own_list: if dom0 || own_pages > 0 { (places.first_own, own_pages) } else { (0, 0) },
     };
     Box::new(page.page())

@@ -1,9 +1,9 @@
-//! Translations remembered, so that the model is fast.
+//! Remembered translations, for speed.
 //!
 //! *What this is*: a direct-mapped cache of the leaves that loads and stores went through.
 //!
-//! *What must hold*: it is emptied whenever a mapping changes, so it never shows. What a real processor would remember is in
-//! [`crate::stale`].
+//! *What must hold*: it is emptied whenever a mapping changes, so it never affects a result. What a real processor
+//! would remember is in [`crate::stale`].
 
 use std::cell::Cell;
 
@@ -17,7 +17,7 @@ const ENTRIES: usize = 1024;
 pub(crate) struct Translation {
     pub(crate) frame: FrameIndex,
     pub(crate) writable: bool,
-    /// What a processor may still go by instead.
+    /// What a processor may still use instead.
     pub(crate) old: Option<Pte>,
 }
 

@@ -3,8 +3,8 @@
 //! *What this is*: `map_p2m_tree` and `map_p2m_list` of tools/libs/guest/xg_sr_save_x86_pv.c: shared_info, then machine
 //! frames only.
 //!
-//! *What must hold*: what real tools would refuse is refused here with the tool's reason. What a page's frame is, the M2P
-//! says: the guest may have given frames back and taken others.
+//! *What must hold*: what real tools would refuse is refused here with the tool's reason. A page's frame is looked up
+//! in the M2P: the guest may have given frames back and taken others.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::platform::{FRAME_LIST_LIST, MAX_PFN, P2M_CR3, P2M_GENERATION, P2M_VAD
 use crate::pte::Pte;
 use crate::walk::index;
 
-/// The word of a page number that stands for the machine frame of the same number.
+/// The mark of an identity entry: the page stands for the machine frame of the same number.
 const IDENTITY: u64 = 1 << 62;
 /// The most pages the three-level form describes.
 const THREE_LEVEL_REACH: u64 = ENTRIES * ENTRIES * ENTRIES;
@@ -23,7 +23,7 @@ const THREE_LEVEL_REACH: u64 = ENTRIES * ENTRIES * ENTRIES;
 /// Compares both published forms with the frames the guest has, entry by entry.
 ///
 /// # Errors
-/// The first thing the toolstack would stumble over, in words.
+/// The first thing the toolstack would refuse, in words.
 pub fn check(machine: &ModelMachine) -> Result<(), String> {
     let info = |word: usize| machine.peek(machine.shared_info(), word).unwrap_or_default();
     let max_pfn = info(MAX_PFN);
@@ -40,7 +40,7 @@ pub fn check(machine: &ModelMachine) -> Result<(), String> {
 fn three_levels(machine: &ModelMachine, top: u64) -> Result<(), String> {
     let pages = machine.pages_now();
     if pages > THREE_LEVEL_REACH {
-        // Too large for it: it must not look valid.
+        // The guest is too large for it: it must not look valid.
         return if top == u64::MAX {
             Ok(())
         } else {
@@ -66,7 +66,7 @@ fn linear(machine: &ModelMachine, cr3: u64, start: u64) -> Result<(), String> {
     if start <= 0xffff_87ff_ffff_ffff && last >= 0xffff_8000_0000_0000 {
         return Err(format!("Bad virtual p2m address range {start:#x}..{last:#x}"));
     }
-    // The cut of equal tables at the end goes wrong elsewhere (`xg_sr_save_x86_pv.c`, `map_p2m_list`).
+    // The tool cuts equal tables at the end wrongly for other starts (`xg_sr_save_x86_pv.c`, `map_p2m_list`).
     if leaves > ENTRIES && !start.is_multiple_of(1 << 30) {
         return Err(format!("p2m_vaddr {start:#x} is not on 1 GiB: the tools cut the list short"));
     }
@@ -96,7 +96,7 @@ fn frame(machine: &ModelMachine, number: u64, what: &str) -> Result<Mfn, String>
         .ok_or_else(|| format!("Bad mfn {number:#x} for {what}"))
 }
 
-/// Leaves without any memory, and what they say of their pages: a tree has one for many runs of pages.
+/// Leaves without memory, with what they say about their pages: one leaf of a tree stands for many runs of pages.
 type Known = HashSet<(Mfn, bool)>;
 
 fn leaf_is_right(machine: &ModelMachine, known: &mut Known, leaf: Mfn, number: u64) -> Result<(), String> {

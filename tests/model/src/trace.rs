@@ -1,6 +1,6 @@
 //! The last hypercalls, for messages.
 //!
-//! *What this is*: a bounded list of what was asked and what came of it.
+//! *What this is*: a bounded list of calls and their results.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -71,7 +71,7 @@ pub enum TracedCall {
 pub enum Plain {
     /// `set_trap_table`.
     SetTrapTable,
-    /// `memory_op`, with a command that Xen has not.
+    /// `memory_op`, with a command that Xen does not have.
     MemoryOp,
     /// `console_io`.
     ConsoleIo,
@@ -81,7 +81,7 @@ pub enum Plain {
     SchedOp,
     /// `event_channel_op`.
     EventChannelOp,
-    /// One that Xen has not.
+    /// One that Xen does not have.
     None,
 }
 
@@ -127,7 +127,7 @@ pub struct Traced {
     pub number: u64,
     /// What was asked.
     pub call: TracedCall,
-    /// What came of it.
+    /// Its result.
     pub result: Result<(), Partial>,
 }
 
@@ -173,8 +173,8 @@ impl Trace {
         self.calls.push_back(traced);
     }
 
-    /// Returns what was asked, a letter a hypercall: `U` a list of entry updates, `F` a flush, `V` one mapping, which may flush its
-    /// address, `R` a new root, which flushes, `P` a pin or its end, `M` memory given back, `Q` a question.
+    /// Returns the calls, one letter each: `U` a list of entry updates, `F` a flush, `V` one mapping, which may flush
+    /// its address, `R` a new root, which flushes, `P` a pin or its end, `M` memory given back, `Q` a question.
     #[must_use]
     pub fn letters(&self) -> String {
         self.calls.iter().map(|traced| traced.call.letter()).collect()

@@ -12,8 +12,8 @@ use crate::machine::ModelMachine;
 use crate::trace::{Plain, TracedCall};
 
 impl ModelMachine {
-    /// Makes the hypercall `set_trap_table` with vectors and addresses of handlers; an address of 0 is the end. No table
-    /// clears all.
+    /// Makes the hypercall `set_trap_table` with vectors and addresses of handlers; an address of 0 marks the end.
+    /// Without a table all handlers are cleared.
     ///
     /// # Errors
     /// `EINVAL` for an address that is not canonical; `EFAULT` if the end is missing.
@@ -33,7 +33,7 @@ impl ModelMachine {
                 }
                 machine.traps.insert(vector, address);
             }
-            // stricter: Xen takes what lies behind for entries.
+            // stricter: Xen would read on after the list.
             Err(Errno::EFAULT)
         })
     }

@@ -1,14 +1,15 @@
-//! The type of a frame: taken, checked, dropped.
+//! The type of a frame: taken, checked and dropped.
 //!
-//! *What this is*: `_get_page_type`, `_put_page_type`, the `promote_` and `demote_` functions and `get_page_from_l1e` of
-//! mm.c. A frame becomes a table by being pinned, hooked under a live table or made the root; all its entries are checked
-//! then, those of tables below as well.
+//! *What this is*: `_get_page_type`, `_put_page_type`, the `promote_` and `demote_` functions and `get_page_from_l1e`
+//! of mm.c. A frame becomes a table by being pinned, hooked under a live table or made the root; all its entries are
+//! then checked, and those of the tables below.
 //!
-//! *What must hold*: an operation that is refused leaves every count as it was. What it has adjusted in entries it looked
-//! at before stays adjusted, as with Xen.
+//! *What must hold*: an operation that is refused leaves every count as it was. Entries it has already adjusted stay
+//! adjusted, as with Xen.
 //!
-//! *What is not prevented*: linear page tables do not exist here. `stricter:` an entry that leads to a table of the wrong
-//! level is refused even where `get_l4_linear_pagetable` and its kin would let it pass; `pv-linear-pt=0` does the same.
+//! *What is not prevented*: linear page tables do not exist here. `stricter:` an entry that leads to a table of the
+//! wrong level is refused even where `get_l4_linear_pagetable` and its kin would let it pass; `pv-linear-pt=0` does the
+//! same.
 
 use mmu::Errno;
 use start_info::Mfn;
@@ -19,9 +20,9 @@ use crate::pte::Pte;
 
 /// The top-level entries that are Xen's (asm/config.h, `ROOT_PAGETABLE_FIRST_XEN_SLOT` and `_LAST_`).
 pub(crate) const XEN_SLOTS: std::ops::RangeInclusive<usize> = 256..=271;
-/// Of these, the one that the guest may read (xen.h, MACH2PHYS_VIRT_START).
+/// The one of these that the guest may read (xen.h, MACH2PHYS_VIRT_START).
 const M2P_SLOT: usize = 256;
-/// What get_page_from_l1e compares with for INVALID_MFN.
+/// The value that get_page_from_l1e compares with as INVALID_MFN.
 const ALL_ONES: u64 = (1 << 40) - 1;
 
 impl ModelMachine {
@@ -30,7 +31,7 @@ impl ModelMachine {
         self.get_used(mfn, PageType::Table(level))
     }
 
-    /// Takes a reference to a frame that is to be used as something.
+    /// Takes a reference to a frame and one of a type.
     pub(crate) fn get_used(&mut self, mfn: Mfn, kind: PageType) -> Result<FrameIndex, Errno> {
         let frame = self.own_frame(mfn).ok_or(Errno::EINVAL)?;
         self.get_type(frame, kind)?;
@@ -50,7 +51,7 @@ impl ModelMachine {
         self.put(frame);
     }
 
-    /// Drops a reference (mm.c, `put_page`). The last one to a frame that was given back frees it.
+    /// Drops a reference (mm.c, `put_page`). Dropping the last one to a frame that was given back frees it.
     fn put(&mut self, frame: FrameIndex) {
         self.change(frame, PageInfo::held_once_less);
         let record = self.frames.get(frame);
@@ -59,7 +60,7 @@ impl ModelMachine {
         }
     }
 
-    /// Takes whatever references a present entry of a table of `level` needs.
+    /// Takes the references that a present entry of a table of `level` needs.
     pub(crate) fn get_entry(&mut self, level: u8, pte: Pte) -> Result<(), Errno> {
         pte.check_flags(level, self.build)?;
         if level == 1 { self.get_leaf(pte) } else { self.get_table(pte.mfn(), level - 1).map(|_| ()) }
@@ -75,14 +76,14 @@ impl ModelMachine {
         }
     }
 
-    /// Checks rules for entries that are not Xen's. An entry that maps nothing must be zero.
+    /// Checks the rules of the model that Xen does not have. An entry that maps nothing must be zero.
     pub(crate) const fn check_strictly(&self, level: u8, pte: Pte) -> Result<(), Errno> {
         let refused = if pte.is_present() {
-            // stricter: nothing is writable and executable. The builder's mapping is, and stays until it is dropped.
+            // stricter: nothing is writable and executable. The builder's mapping is, until it is dropped.
             level == 1 && pte.is_writable() && pte.is_executable() && !self.building
         } else {
-            // stricter: Xen looks at the address part only, and only on hosts with the flaw (asm/shadow.h, pv_l1tf_check);
-            // it crashes the domain then.
+            // stricter: Xen looks at the address part only, and only on hosts with the flaw (asm/shadow.h,
+            // pv_l1tf_check); there it crashes the domain.
             pte.0 != 0
         };
         if refused { Err(Errno::EINVAL) } else { Ok(()) }
@@ -91,16 +92,16 @@ impl ModelMachine {
     /// Takes the references of a present L1 entry (mm.c, `get_page_from_l1e`).
     fn get_leaf(&mut self, pte: Pte) -> Result<(), Errno> {
         let mfn = pte.mfn();
-        // dom0 may map what is no memory (dom0_build.c, dom0_setup_permissions); nothing counts such mappings.
+        // dom0 may map what is not memory (dom0_build.c, dom0_setup_permissions); such mappings are not counted.
         if self.has_device(mfn) {
             return Ok(());
         }
         let frame = match self.frames.find(mfn) {
             Found::Frame(frame) => frame,
-            // Memory, but of somebody else.
+            // Memory, but another domain's.
             Found::Elsewhere => return Err(Errno::EBUSY),
             Found::NoMemory if mfn.get() == ALL_ONES => return Err(Errno::EINVAL),
-            // Device memory, without the right to it.
+            // Device memory the guest has no right to.
             Found::NoMemory => return Err(Errno::EPERM),
         };
         let record = self.frames.get(frame);
@@ -119,15 +120,15 @@ impl ModelMachine {
         Ok(())
     }
 
-    /// Counts one more use of a frame as something (mm.c, `_get_page_type`).
+    /// Counts one more use of a frame as a type (mm.c, `_get_page_type`).
     fn get_type(&mut self, frame: FrameIndex, kind: PageType) -> Result<(), Errno> {
         let record = self.frames.get(frame);
         if record.count() == 0 {
             if record.kind() == PageType::Writable && kind != PageType::Writable {
-                // Xen flushes where a writable translation of what becomes a table may be left.
+                // Xen flushes if a writable translation of a new table may be left.
                 self.stale.flush();
             }
-            // The type changes first and the contents are checked then: a table that maps itself writable is caught.
+            // The type changes before the contents are checked: so a table that maps itself writable is caught.
             self.frames.set(frame, record.used_once_as(kind));
             let checked = match kind {
                 PageType::Table(level) => self.promote(frame, level),
@@ -179,7 +180,7 @@ impl ModelMachine {
         refused.map_or(Ok(()), |(_, errno)| Err(errno))
     }
 
-    /// Drops what a table's entries held (mm.c, `demote_l1_table` to `demote_l4_table`). The words stay.
+    /// Drops the references of a table's entries (mm.c, `demote_l1_table` to `demote_l4_table`). The words stay.
     fn demote(&mut self, frame: FrameIndex, level: u8) {
         let words = self.contents.words(frame);
         for (index, &word) in words.iter().enumerate() {
@@ -190,8 +191,8 @@ impl ModelMachine {
         self.compact_around(level, &words);
     }
 
-    /// Puts Xen's own entries into a top-level table (mm.c, `init_xen_l4_slots`). The frames are Xen's and have no record.
-    /// The M2P's slot is emptied: it is filled when the table is used, by [`Self::fill_m2p_slot`].
+    /// Puts Xen's own entries into a top-level table (mm.c, `init_xen_l4_slots`). The frames are Xen's and have no
+    /// record. The M2P's slot is emptied: it is filled when the table is used, by [`Self::fill_m2p_slot`].
     fn fill_xen_slots(&self, words: &mut crate::contents::Words) {
         for slot in XEN_SLOTS {
             words[slot] = self.xens_frame(slot) << 12 | 0x8000_0000_0000_0063;
@@ -199,7 +200,7 @@ impl ModelMachine {
         words[M2P_SLOT] = 0;
     }
 
-    /// Gives a top-level table its M2P, for reading (mm.c, `fill_ro_mpt`).
+    /// Maps the M2P read-only in a top-level table (mm.c, `fill_ro_mpt`).
     pub(crate) fn fill_m2p_slot(&mut self, root: FrameIndex) {
         let word = self.xens_frame(M2P_SLOT) << 12 | 0x8000_0000_0000_0025;
         self.contents.set(root, M2P_SLOT, word);

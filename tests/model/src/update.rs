@@ -2,9 +2,9 @@
 //!
 //! *What this is*: `do_mmu_update`, `do_update_va_mapping` and the `mod_l1_entry` to `mod_l4_entry` functions of mm.c.
 //!
-//! *What must hold*: what the new entry needs is taken before what the old one held is dropped; a refusal changes nothing.
+//! *What must hold*: the new entry's references are taken before the old one's are dropped; a refusal changes nothing.
 //!
-//! *What is not prevented*: the races that give EBUSY and EFAULT with several processors do not exist here.
+//! *What is not modelled*: the races between processors that give EBUSY and EFAULT.
 
 use mmu::Errno;
 use start_info::{Maddr, Mfn};
@@ -42,7 +42,7 @@ impl ModelMachine {
         let root = self.root.ok_or(Errno::EINVAL)?;
         let table = self.table_for(root, address).map_err(|_| Errno::EINVAL)?;
         self.modify(1, table, index(address, 1), Pte(value))?;
-        // UVMF_INVLPG, which every request has.
+        // UVMF_INVLPG, which every request sets.
         self.stale.flush_entry(table, index(address, 1));
         self.tlb.flush();
         Ok(())
@@ -57,7 +57,7 @@ impl ModelMachine {
                 let kept = if preserve { self.contents.word(frame, index) & (ACCESSED | DIRTY) } else { 0 };
                 self.modify(level, frame, index, Pte(value | kept))
             }
-            // stricter: Xen writes the word to a page that is no table without a check. The guest believes it is one.
+            // stricter: Xen writes the word to a page that is not a table, unchecked. The guest believes it is one.
             _ => Err(Errno::EINVAL),
         }
     }
@@ -105,7 +105,7 @@ impl ModelMachine {
         Ok(())
     }
 
-    /// Makes `mfn` the top-level table of user mode; frame 0 is none (mm.c, `do_mmuext_op`).
+    /// Makes `mfn` the top-level table of user mode; 0 means none (mm.c, `do_mmuext_op`).
     pub(crate) fn new_user_root(&mut self, mfn: Mfn) -> Result<(), Errno> {
         let old = self.user_root;
         if old.map_or(0, |old| self.frames.mfn(old).get()) == mfn.get() {

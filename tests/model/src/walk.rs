@@ -1,10 +1,10 @@
 //! Translation by walking tables, as the processor does.
 //!
-//! *What this is*: from a top-level table and an address to the leaf, for loads and stores, for `update_va_mapping`, and
-//! for tests that look at an address space.
+//! *What this is*: from a top-level table and an address to the leaf, for loads and stores, for `update_va_mapping`,
+//! and for tests that look at an address space.
 //!
-//! *What must hold*: nothing is changed by a walk. The guest's code does not reach Xen's part of the address space here;
-//! it reads the M2P by `MachineToPhys`.
+//! *What must hold*: a walk changes nothing. Xen's part of the address space has no leaves here; the guest reads the
+//! M2P by `MachineToPhys`.
 
 use start_info::Mfn;
 use std::fmt;
@@ -19,11 +19,11 @@ use crate::types::XEN_SLOTS;
 pub enum NotMapped {
     /// The address is in Xen's part of the address space.
     Xens,
-    /// The address has too many bits.
+    /// The address is not canonical.
     NotCanonical,
     /// The entry of this level is empty.
     Empty(u8),
-    /// The entry of this level leads to no memory of the guest's.
+    /// The entry of this level does not lead to the guest's memory.
     Wild(u8),
 }
 

@@ -1,4 +1,4 @@
-/* Uses what the module base lends: calls a function written in Rust from C, by name and through a table. */
+/* Uses the exports of the module base: calls a function written in Rust from C, by name and through a table. */
 #include "module.h"
 
 MODULE("client", "1.0", "MIT OR Apache-2.0", "base");

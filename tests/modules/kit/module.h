@@ -1,4 +1,4 @@
-/* What a module written in C needs: a way to say what it is, and the kernel's functions.
+/* What a module written in C needs: a way to describe it, and the kernel's functions.
  *
  * MODULE(name, version, license, depends) once, at file level; EXPORT(symbol) for each function or object of external
  * linkage that other modules may use. The kernel refuses a module whose ABI number is not its own.
@@ -23,7 +23,7 @@ typedef unsigned long size_t;
     static const void *const module_export_##symbol __attribute__((section(".modexport"), used)) =                    \
         (const void *)&symbol
 
-/* Code and data of the start: gone once module_init has returned 0. */
+/* Code and data of the start: released once module_init has returned 0. */
 #define INIT __attribute__((section(".init.text")))
 #define INIT_DATA __attribute__((section(".init.data")))
 

@@ -1,6 +1,6 @@
-/* A module of many MiB with relocations in every part; mebibyte is the same, smaller. The assembler makes the content: many
+/* A module of many MiB with relocations in every part; mebibyte is a smaller one. The assembler makes the content: many
  * small functions that call one function, a table of their addresses among constants, and another among variables. At the
- * start every function is called through both tables, so one wrong relocation is found.
+ * start every function is called through both tables, so a single wrong relocation is found.
  */
 #include "module.h"
 
@@ -16,7 +16,7 @@ MODULE(LARGE, "1.0", "MIT OR Apache-2.0", "");
 #define TEXT(number) TEXT_OF(number)
 #define TEXT_OF(number) #number
 
-/* Each function lies on a border of 64 bytes, adds 1 by a call to another section, then its own number. */
+/* Each function starts at a multiple of 64 bytes, adds 1 by a call to another section, then its own number. */
 __asm__(
     ".section .text.many, \"ax\", @progbits\n"
     ".balign 64\n"
@@ -61,11 +61,11 @@ extern function *const constants[FUNCTIONS];
 extern function *variables[FUNCTIONS];
 extern u64 calls;
 
-/* Bytes that have to be copied, not zeroed. */
+/* Bytes that must be copied, not zeroed. */
 static const u8 filled[FILLED] = {[0] = 1, [FILLED / 2 + 1] = 2, [FILLED - 1] = 3};
 static volatile u8 zeroed[ZEROED];
 
-/* What the compiler must not know beforehand. */
+/* Keeps the compiler from knowing the value. */
 static u8 filled_at(u64 at) { return *(const volatile u8 *)&filled[at]; }
 
 INIT int module_init(void)

@@ -1,4 +1,4 @@
-/* The large module at the size of 1 MiB: 256 pages when it is loaded. */
+/* The large module with a size of 1 MiB: 256 pages when loaded. */
 #define LARGE "mebibyte"
 #define FUNCTIONS 8000
 #define FILLED (0x48000 - 0x10)

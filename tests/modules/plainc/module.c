@@ -1,4 +1,4 @@
-/* A module in C: all kinds of memory, the kernel's heap, and calls that the compiler makes by itself. */
+/* A module in C: all kinds of memory, the kernel's heap, and calls that the compiler inserts. */
 #include "module.h"
 
 MODULE("plainc", "2.1", "MIT OR Apache-2.0", "");

@@ -1,11 +1,11 @@
-//! Files, with their names in every error: `No such file or directory` alone helps nobody.
+//! Files, with their names in every error: `No such file or directory` alone does not help.
 
 use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// The text in a file; what is no UTF-8 in it is replaced.
+/// The text in a file; what is not UTF-8 is replaced.
 ///
 /// # Errors
 /// It cannot be read.
@@ -29,7 +29,7 @@ pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     std::fs::write(path, content).with_context(|| path.display().to_string())
 }
 
-/// Makes an empty file, to be written to.
+/// Makes an empty file, to write to.
 ///
 /// # Errors
 /// It cannot be made.
@@ -40,7 +40,7 @@ pub fn create(path: &Path) -> Result<File> {
 /// Copies a file.
 ///
 /// # Errors
-/// One cannot be read or the other not written; the error names both.
+/// One cannot be read or the other cannot be written; the error names both.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::copy(from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
     Ok(())
@@ -85,7 +85,7 @@ mod tests {
             copy(nowhere, Path::new("/nonexistent/other")).unwrap_err(),
             copy(&here, nowhere).unwrap_err(),
             rename(nowhere, &here).unwrap_err(),
-            // A folder on the way that is a file.
+            // A folder of the path that is a file.
             remove(&here.join("there")).unwrap_err(),
             crate::folder::create(&here.join("there")).unwrap_err(),
             crate::folder::entries(nowhere).unwrap_err(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Makes a folder, and those it lies in, unless it is there.
+/// Makes a folder and its parents, unless it is there.
 ///
 /// # Errors
 /// It cannot be made.
@@ -12,7 +12,7 @@ pub fn create(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())
 }
 
-/// What lies in a folder, in the order of the names.
+/// The entries of a folder, in the order of their names.
 ///
 /// # Errors
 /// It cannot be read.
@@ -39,7 +39,7 @@ pub fn remove(folder: &Path) -> Result<()> {
     }
 }
 
-/// Bytes of all files in it and below; what cannot be read counts as nothing.
+/// The bytes of all files in it and below; what cannot be read counts as zero.
 pub fn size(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let bytes = entries.filter_map(|entry| {

@@ -1,4 +1,4 @@
-//! What the lab (`tests/lab`) and the checks of this repository (`tests/checks`) both need of the host they run on.
+//! What the lab (`tests/lab`) and this repository's checks (`tests/checks`) both need from their host.
 
 pub mod file;
 pub mod folder;

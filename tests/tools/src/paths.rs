@@ -8,12 +8,12 @@ pub fn root() -> PathBuf {
     package.ancestors().nth(2).unwrap_or(package).to_path_buf()
 }
 
-/// What `scripts/build` leaves and everything else that is made.
+/// The folder of what `scripts/build` makes and of all other build results.
 pub fn target() -> PathBuf {
     root().join("target")
 }
 
-/// What `scripts/setup` caches, and the runs. `LAB_HOME` names another folder.
+/// The folder of what `scripts/setup` caches, and of the runs. `LAB_HOME` names another one.
 pub fn lab() -> PathBuf {
     match std::env::var_os("LAB_HOME") {
         Some(home) if !home.is_empty() => root().join(home),

@@ -1,7 +1,7 @@
 //! Runs other programs quietly and within a time limit.
 //!
-//! A program that fails says why by its own last lines; one that takes long is reported every ten seconds, so that nobody
-//! wonders whether it still lives. Every program started here is waited for or killed by its own id.
+//! The error of a program that fails shows its last lines. A program that takes long is reported every ten seconds, so
+//! nobody wonders whether it is still running. Every program started here is waited for or killed by its own id.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::file;
 
-/// A program that is killed when it is let go of.
+/// A program that is killed when this is dropped.
 #[derive(Debug)]
 pub struct Leashed(Child);
 
@@ -36,7 +36,7 @@ impl Leashed {
     /// Its exit status, once it has ended.
     ///
     /// # Errors
-    /// The system cannot tell.
+    /// The system cannot say.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.0.try_wait()?)
     }
@@ -50,7 +50,7 @@ impl Drop for Leashed {
     }
 }
 
-/// What a program that has ended leaves.
+/// The result of a program that has ended.
 #[derive(Debug)]
 pub struct Output {
     /// How it ended.
@@ -69,10 +69,10 @@ impl Output {
     }
 }
 
-/// Runs a program to its end and gives what it printed on standard output.
+/// Runs a program to its end and returns its standard output.
 ///
 /// # Errors
-/// It cannot be started, takes more than `limit`, or fails; the error carries the end of what it said.
+/// It cannot be started, takes more than `limit`, or fails; the error has the end of its output.
 pub fn run(what: &str, command: &mut Command, limit: Duration) -> Result<String> {
     let output = output(what, command, limit)?;
     if !output.status.success() {
@@ -81,7 +81,7 @@ pub fn run(what: &str, command: &mut Command, limit: Duration) -> Result<String>
     Ok(output.said)
 }
 
-/// Runs a program to its end, well or not.
+/// Runs a program to its end, even if it fails.
 ///
 /// # Errors
 /// It cannot be started or takes more than `limit`.
@@ -128,8 +128,8 @@ pub fn on_path(name: &str) -> bool {
     std::env::split_paths(&folders).any(|folder| folder.join(name).is_file())
 }
 
-/// The command that starts a program, which gets `signal` from the kernel when the thread that started it is gone, however that came about
-/// (`setpriv`, where the machine has it).
+/// The command that starts a program to which the kernel sends `signal` when the thread that started it is gone for any
+/// reason (`setpriv`, if the machine has it).
 pub fn that_ends_with_us(program: impl AsRef<OsStr>, signal: &str) -> Command {
     if !on_path("setpriv") {
         return Command::new(program);

@@ -1,6 +1,6 @@
 //! Little-endian numbers out of byte slices.
 //!
-//! *What this is*: the two reads everything else is made of. *What must hold*: nothing; a read past the end is `None`.
+//! *What this is*: the two reads that all others use. A read past the end is `None`.
 
 /// Returns the eight-byte number at `offset`.
 pub(crate) fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {

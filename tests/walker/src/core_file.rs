@@ -1,10 +1,11 @@
 //! A core as `xl dump-core` writes it, read page by page.
 //!
 //! *What this is*: an ELF of sections without segments (docs/misc/dump-core-format.txt): the vCPUs' contexts, the
-//! shared_info page, the pages, and for each page its PFN and MFN. Pages stay in the file; only the two indexes are kept.
+//! shared_info page, the pages, and for each page its PFN and MFN. Pages stay in the file; only the two indexes are
+//! kept.
 //!
 //! *What must hold*: `.xen_p2m` lists pages in the order of `.xen_pages`, by ascending PFN. Trailing pairs of all ones
-//! pad the section to the number of pages Xen counts for the domain: that many pages the toolstack could not find.
+//! pad the section to the number of pages Xen counts for the domain: the toolstack could not find that many pages.
 //!
 //! *What is not prevented*: a domain with more pages in its P2M than Xen counts; the tool drops the excess.
 
@@ -25,12 +26,12 @@ use crate::{
     bytes::{u64_at, words},
 };
 
-/// One page of the guest: its own number for it and the machine's.
+/// One page of the guest: its PFN and MFN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoreEntry {
-    /// The guest's number.
+    /// The PFN.
     pub pfn: Pfn,
-    /// The machine's.
+    /// The MFN.
     pub mfn: Mfn,
 }
 
@@ -66,9 +67,9 @@ impl CoreFile {
     /// Opens the core at `path` and reads everything but its pages.
     ///
     /// # Errors
-    /// - [`WalkError::Io`], [`WalkError::Elf`] for a file that cannot be read or is no ELF.
-    /// - [`WalkError::NoSection`], [`WalkError::NoNote`], [`WalkError::SectionSize`], [`WalkError::Header`] for one that is no whole core of
-    ///   a 64-bit PV guest.
+    /// - [`WalkError::Io`], [`WalkError::Elf`] for a file that cannot be read or is not an ELF.
+    /// - [`WalkError::NoSection`], [`WalkError::NoNote`], [`WalkError::SectionSize`], [`WalkError::Header`] for one
+    ///   that is not a whole core of a 64-bit PV guest.
     /// - [`WalkError::Unordered`], [`WalkError::FrameNumber`] for a P2M section that is not what the format promises.
     /// - [`WalkError::NoVcpu`], [`WalkError::Cr3`] for a core without a vCPU, or one without a usable root.
     pub fn open(path: &Path) -> Result<Self, WalkError> {
@@ -106,7 +107,7 @@ impl CoreFile {
         &self.pages
     }
 
-    /// Returns how many of the pages Xen counts for the domain the toolstack did not find in the P2M.
+    /// Returns how many of the domain's pages, as Xen counts them, the toolstack did not find in the P2M.
     #[must_use]
     pub fn padding(&self) -> u64 {
         self.padding
@@ -118,7 +119,7 @@ impl CoreFile {
         &self.vcpus
     }
 
-    /// Returns what shared_info says of the P2M.
+    /// Returns what shared_info says about the P2M.
     #[must_use]
     pub fn published(&self) -> &PublishedP2m {
         &self.published
@@ -130,10 +131,10 @@ impl CoreFile {
         self.pages.last().map_or(0, |entry| entry.pfn.get() + 1)
     }
 
-    /// Returns where in [`CoreFile::pages`] a PFN stands.
+    /// Returns the place of a PFN in [`CoreFile::pages`].
     #[must_use]
     pub fn index(&self, pfn: u64) -> Option<usize> {
-        // Guests without holes are the rule, and there the index is the PFN.
+        // Most guests have no holes, and then the index is the PFN.
         let direct = usize::try_from(pfn).ok()?;
         if self.pages.get(direct).is_some_and(|entry| entry.pfn.get() == pfn) {
             return Some(direct);
@@ -226,7 +227,7 @@ impl<'c> Sections<'c> {
     fn sized(&self, file: &File, name: &'static str, count: u64, size: u64) -> Result<Vec<u8>, WalkError> {
         let extent = self.extent(name)?;
         check_size(name, extent.len, count, size)?;
-        // The header note can lie; the file's length cannot, and bounds what is allocated here.
+        // The header note can be wrong; the file's length cannot, and bounds what is allocated here.
         let file_len = self.cache.len().unwrap_or(0);
         if extent.offset.checked_add(extent.len).is_none_or(|end| end > file_len) {
             return Err(WalkError::SectionSize { name, found: file_len, expected: extent.len });
@@ -274,7 +275,7 @@ fn check_size(name: &'static str, found: u64, count: u64, size: u64) -> Result<(
     if found == expected { Ok(()) } else { Err(WalkError::SectionSize { name, found, expected }) }
 }
 
-/// Returns the pages and the number of padding pairs behind them.
+/// Returns the pages and the number of padding pairs after them.
 fn parse_p2m(section: &[u8]) -> Result<(Vec<CoreEntry>, u64), WalkError> {
     let frame = |cause: OutOfRange| WalkError::FrameNumber { what: ".xen_p2m", cause };
     let mut pages: Vec<CoreEntry> = Vec::with_capacity(section.len() / P2M_ENTRY_SIZE as usize);

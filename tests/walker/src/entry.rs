@@ -1,6 +1,6 @@
 //! One page-table entry as the processor reads it.
 //!
-//! *What this is*: the bits the checks ask about, by name. Which levels a bit means something at is the walk's business.
+//! *What this is*: the bits that the checks use, by name. The walk knows at which levels a bit has a meaning.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl WalkedEntry {
         self.0
     }
 
-    /// Tells whether the processor looks at the entry at all.
+    /// Tells whether the entry is present.
     #[must_use]
     pub const fn is_present(self) -> bool {
         self.0 & Self::PRESENT != 0

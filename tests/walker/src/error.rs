@@ -23,7 +23,7 @@ pub enum WalkError {
         /// The parser's reason.
         cause: object::read::Error,
     },
-    /// A section every core of a PV guest has is absent.
+    /// A section that every core of a PV guest has is missing.
     NoSection {
         /// Its name.
         name: &'static str,
@@ -37,7 +37,7 @@ pub enum WalkError {
         /// The length that follows from the header note.
         expected: u64,
     },
-    /// A note every core has is absent or too short.
+    /// A note that every core has is missing or too short.
     NoNote {
         /// Its type.
         kind: u32,
@@ -51,9 +51,9 @@ pub enum WalkError {
         /// The value it must have.
         expected: u64,
     },
-    /// A frame number in the core is none.
+    /// A frame number in the core is out of range.
     FrameNumber {
-        /// Where it stands.
+        /// Where it is.
         what: &'static str,
         /// The number and its limit.
         cause: OutOfRange,
@@ -65,7 +65,7 @@ pub enum WalkError {
     },
     /// The core has no vCPU, so there is nothing to walk.
     NoVcpu,
-    /// A vCPU's CR3 is no frame address.
+    /// A vCPU's CR3 is not a frame address.
     Cr3 {
         /// The vCPU's place in the core.
         vcpu: usize,
@@ -77,14 +77,14 @@ pub enum WalkError {
         /// Its frame.
         mfn: Mfn,
     },
-    /// The tables refer to one another more often than any honest guest's.
+    /// The tables refer to one another more often than a sane guest's.
     TooManyTables {
         /// How many visits were made.
         limit: u64,
     },
     /// The kernel has no loadable segment.
     NoSegment,
-    /// A kernel segment may be both written and executed.
+    /// A kernel segment is both writable and executable.
     SegmentAccess {
         /// Its address.
         va: u64,

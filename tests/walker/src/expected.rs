@@ -1,7 +1,7 @@
 //! What the caller knows about the guest's address space.
 //!
-//! *What this is*: where the regions lie, with the values every guest of ours has as defaults. The ends of image and modules
-//! differ from boot to boot and must be given.
+//! *What this is*: where the regions lie, with our guests' values as defaults. The ends of image and modules differ
+//! from boot to boot and must be given.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use x86_64::VirtAddr;
 
 use crate::region::round_up;
 
-/// What a writable direct-map page of executable memory counts as.
+/// How a writable direct-map page of executable memory counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aliases {
     /// It is counted in the summary.
@@ -30,14 +30,14 @@ pub struct ExpectedTables {
     pub image: Range<VirtAddr>,
     /// The modules' pages, from the start of the module window.
     pub modules: Range<VirtAddr>,
-    /// Addresses at which frames that are not the guest's may be mapped.
+    /// Addresses where frames that are not the guest's may be mapped.
     pub fixmap: Range<VirtAddr>,
-    /// Further ranges in which mappings are no finding by themselves.
+    /// Further ranges where a mapping is not a finding by itself.
     pub allowed: Vec<Range<VirtAddr>>,
-    /// The P2M was copied: the guest publishes it in both forms. If not, the builder's list is published where it lies, in the
-    /// linear form alone, and the words behind its last page are undefined.
+    /// The P2M was copied: the guest publishes it in both forms. If not, the builder's list is published where it lies,
+    /// in the linear form alone, and the words after its last page are undefined.
     pub own_list: bool,
-    /// What a writable alias of executable memory counts as.
+    /// How a writable alias of executable memory counts.
     pub aliases: Aliases,
 }
 

@@ -1,7 +1,7 @@
-//! What a core shows that a guest of ours promised not to do.
+//! Promises that the guest in a core has broken.
 //!
-//! *What this is*: one variant per broken promise, with the numbers needed to find the place in the core. Each prints as one
-//! line that starts with its [`Finding::name`].
+//! *What this is*: one variant per broken promise, with the numbers needed to find the place in the core. Each prints
+//! as one line that starts with its [`Finding::name`].
 
 use std::fmt;
 
@@ -59,7 +59,7 @@ pub enum Finding {
         /// Its frame.
         mfn: Mfn,
     },
-    /// A page of the direct map is another frame than the P2M says; the guest owns no page there if it says none.
+    /// A page of the direct map is another frame than the P2M's, or the P2M has none for it.
     #[error("direct-map-wrong: {leaf}, but the P2M has mfn {} for the address", Maybe(*.expected))]
     DirectMapWrong {
         /// The mapping.
@@ -67,7 +67,7 @@ pub enum Finding {
         /// The P2M's entry for the address.
         expected: Option<Mfn>,
     },
-    /// A page of the image is not mapped and no guard.
+    /// A page of the image is not mapped and not a guard page.
     #[error("image-missing: va {va:#x} is unmapped in a {access} segment")]
     ImageMissing {
         /// The page.
@@ -75,7 +75,7 @@ pub enum Finding {
         /// What its segment is for.
         access: KernelAccess,
     },
-    /// A page of the image allows another access than its segment.
+    /// A page of the image allows other access than its segment.
     #[error("image-access: {leaf} does not allow just {expected}")]
     ImageAccess {
         /// The mapping.
@@ -83,7 +83,7 @@ pub enum Finding {
         /// What its segment is for.
         expected: KernelAccess,
     },
-    /// A page of the image is another frame than the P2M says.
+    /// A page of the image is another frame than the P2M's.
     #[error("image-wrong: {leaf}, but the P2M has mfn {} for the address", Maybe(*.expected))]
     ImageWrong {
         /// The mapping.
@@ -91,7 +91,7 @@ pub enum Finding {
         /// The P2M's entry for the address.
         expected: Option<Mfn>,
     },
-    /// The kernel's segments go on behind the end of the image that was given.
+    /// The kernel's segments go on after the given end of the image.
     #[error("image-end: the segments end at {segments:#x}, the image was said to end at {given:#x}")]
     ImageEnd {
         /// Where the segments end.
@@ -145,7 +145,7 @@ pub enum Finding {
         /// The guest's number for the frame.
         pfn: Pfn,
     },
-    /// An entry that is not present and not zero either.
+    /// An entry that is neither present nor zero.
     #[error("absent-not-zero: {slot} of table mfn {table} is not present")]
     AbsentNotZero {
         /// The entry.
@@ -175,7 +175,7 @@ pub enum Finding {
         /// How many.
         pages: u64,
     },
-    /// The published number of entries is not above every PFN, or no number of pages at all.
+    /// The published number of entries is not above every PFN, or not a possible number of pages.
     #[error("max-pfn: published {found:#x}, the guest's pages end at {pages_end:#x}")]
     MaxPfn {
         /// The number.
@@ -183,7 +183,7 @@ pub enum Finding {
         /// One more than the highest PFN.
         pages_end: u64,
     },
-    /// The linear list's address does not start a GiB, or is none.
+    /// The linear list's address is not a multiple of 1 GiB, or not an address.
     #[error("list-address: p2m_vaddr {va:#x} does not start a GiB")]
     ListAddress {
         /// The address.
@@ -195,7 +195,7 @@ pub enum Finding {
         /// The counter.
         found: u64,
     },
-    /// A page of a published form is not the guest's, or no frame at all.
+    /// A page of a published form is not the guest's, or not a frame.
     #[error("list-page: {part} of the {form}, mfn {mfn:#x}, is not the guest's")]
     ListPage {
         /// Which form.
@@ -222,10 +222,10 @@ pub enum Finding {
         pfn: Pfn,
         /// The entry.
         found: u64,
-        /// The P2M's frame; all ones are due if there is none.
+        /// The P2M's frame; if there is none, the entry must be all ones.
         expected: Option<Mfn>,
     },
-    /// An entry behind the last one is not all ones.
+    /// An entry after the last one is not all ones.
     #[error("list-tail: {form} has {found:#x} after its end, for pfn {pfn}")]
     ListTail {
         /// Which form.
@@ -235,7 +235,7 @@ pub enum Finding {
         /// The entry.
         found: u64,
     },
-    /// `xen-mfndump` found another number of entries.
+    /// `xen-mfndump` found a different number of entries.
     #[error("mfndump-size: {found} entries in {lines} lines, {expected} published")]
     MfndumpSize {
         /// The tool's number.
@@ -245,7 +245,7 @@ pub enum Finding {
         /// The published number.
         expected: u64,
     },
-    /// `xen-mfndump` printed another frame.
+    /// `xen-mfndump` printed a different frame.
     #[error("mfndump-entry: mfn {found:#x} for pfn {pfn:#x}, the core has mfn {}", Maybe(*.expected))]
     MfndumpEntry {
         /// The page.
@@ -255,7 +255,7 @@ pub enum Finding {
         /// The core's.
         expected: Option<Mfn>,
     },
-    /// Xen uses a frame for something else than the walk saw.
+    /// Xen's type of a frame is not what the walk saw.
     #[error("mfndump-type: Xen has pfn {pfn} mfn {mfn} as {found}, the walk as {}", Walked(*.walked))]
     MfndumpType {
         /// The page.
@@ -320,7 +320,7 @@ impl<T: fmt::Display> fmt::Display for Maybe<T> {
     }
 }
 
-/// What the walk saw of a frame, for messages.
+/// What the walk saw a frame used as, for messages.
 struct Walked(Option<Level>);
 
 impl fmt::Display for Walked {

@@ -1,7 +1,7 @@
-//! What the kernel's ELF file says its pages may be used for.
+//! What the kernel's pages may be used for, by its ELF file.
 //!
-//! *What this is*: the loadable segments by page, and the guard pages by symbol name: a data symbol with `guard` in its name,
-//! inside a writable segment. A linker's symbol has no size and stands for the page it lies in.
+//! *What this is*: the loadable segments by page, and the guard pages by symbol name: a data symbol with `guard` in its
+//! name, inside a writable segment. A linker's symbol has no size and stands for the page it lies in.
 //!
 //! *What must hold*: the file is the one that was booted.
 
@@ -66,7 +66,7 @@ impl Kernel {
     /// Reads a kernel from the bytes of its file.
     ///
     /// # Errors
-    /// - [`WalkError::Elf`] for bytes that are no 64-bit little-endian ELF.
+    /// - [`WalkError::Elf`] for bytes that are not a 64-bit little-endian ELF.
     /// - [`WalkError::NoSegment`] if nothing is loaded.
     /// - [`WalkError::SegmentAccess`] for a segment that is writable and executable.
     /// - [`WalkError::SharedPage`] if segments of different access meet in a page.
@@ -96,7 +96,7 @@ impl Kernel {
         let symbols = sections.symbols(LittleEndian, bytes, elf::SHT_SYMTAB).map_err(elf)?;
         let mut kernel = Self { segments, guards: Vec::new() };
         for symbol in symbols.iter() {
-            // Functions are left out: lock guards are all over a Rust kernel's symbol table.
+            // Functions are left out: a Rust kernel's symbol table is full of lock guards.
             let is_data = matches!(symbol.st_type(), elf::STT_OBJECT | elf::STT_NOTYPE);
             let name = symbols.symbol_name(LittleEndian, symbol).map_err(elf)?;
             let start = VirtAddr::new_truncate(symbol.st_value(LittleEndian));
@@ -151,7 +151,7 @@ fn whole_pages(va: u64, len: u64) -> Range<VirtAddr> {
     VirtAddr::new_truncate(va).align_down(PAGE_SIZE)..VirtAddr::new_truncate(end)
 }
 
-/// A symbol that marks the end of a guard lies in the page behind it.
+/// A symbol that marks the end of a guard lies in the page after it.
 fn says_guard(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
     let has = |word: &[u8]| name.windows(word.len()).any(|part| part == word);

@@ -1,15 +1,15 @@
 //! A second opinion on a guest's page tables, taken from a core file.
 //!
-//! *What this is*: `xl dump-core` writes every page of a paused PV guest and the P2M the toolstack read. [`examine`] walks
-//! the page tables in that file from the vCPUs' CR3 and holds them against what the boot layer promises. It shares no code
-//! with the boot layer but the kinds of numbers, so an error in the layer's arithmetic is not repeated here.
+//! *What this is*: `xl dump-core` writes every page of a paused PV guest and the P2M the toolstack read. [`examine`]
+//! walks the page tables in that file from the vCPUs' CR3 and checks them against what the boot layer promises. It
+//! shares only the number types with the boot layer, so an error in the layer's arithmetic is not repeated here.
 //!
 //! *What must hold*: the guest was paused while it was dumped (`xl dump-core` without `-L`), and the caller knows where
 //! image and modules end (the guest's log says it).
 //!
 //! *What is not prevented*: `.xen_p2m` is itself read through the guest's published list, so a list that is wrong in
-//! the same way as the direct map passes, as long as every frame in it belongs to the guest. `xen-mfndump` adds the types
-//! Xen itself keeps for those frames; pass its output along. Stale TLB entries are invisible.
+//! the same way as the direct map passes if every frame in it belongs to the guest. `xen-mfndump` adds Xen's own types
+//! of those frames; pass its output too. Stale TLB entries are invisible.
 
 #![forbid(unsafe_code)]
 

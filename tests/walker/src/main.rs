@@ -1,4 +1,4 @@
-//! The walker for people: examines a core and prints what it shows.
+//! The walker's command line: examines a core and prints the findings.
 //!
 //! Exit status: 0 for no findings, 1 for findings, 2 if a file or the command line cannot be used.
 
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints a text and returns the status; a reader that went away changes nothing about the verdict.
+/// Prints a text and returns the status; a reader that went away does not change the verdict.
 fn say(to: &mut dyn io::Write, text: &str, status: u8) -> ExitCode {
     let _ = writeln!(to, "{}", text.trim_end());
     ExitCode::from(status)

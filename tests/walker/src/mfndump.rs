@@ -1,10 +1,10 @@
 //! The listing `xen-mfndump dump-p2m DOMID` prints.
 //!
-//! *What this is*: its lines as numbers (tools/misc/xen-mfndump.c, dump_p2m_func). The page type in it is Xen's own, which
-//! is what makes the listing worth reading: PFN and MFN come from the same list as the core's.
+//! *What this is*: its lines as numbers (tools/misc/xen-mfndump.c, dump_p2m_func). Its value is the page type, which is
+//! Xen's own: PFN and MFN come from the same list as the core's.
 //!
-//! *What must hold*: the listing is whole, from its first line to its last. Lines before the first are ignored: the
-//! tools talk on the same terminal.
+//! *What must hold*: the listing is whole, from its first line to its last. Text before the first line is ignored:
+//! other tools print to the same terminal.
 
 use std::fmt;
 
@@ -13,11 +13,11 @@ use crate::{Level, WalkError};
 /// What Xen uses a frame for (domctl.h, `XEN_DOMCTL_PFINFO_*`, shifted down).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DumpedType {
-    /// No table.
+    /// Not a table.
     Plain,
     /// A table of that level, reached from a live root or pinned.
     Table(Level),
-    /// No page of this domain, broken, or without contents; the number as printed.
+    /// Not a page of this domain, broken, or without contents; the number as printed.
     NotUsable(u64),
 }
 
@@ -91,7 +91,7 @@ fn p2m_size(header: &str) -> Option<u64> {
     size.trim().parse().ok()
 }
 
-/// Reads what `%lx` behind a literal `0x` prints.
+/// Reads what `%lx` after a literal `0x` prints.
 fn hex(text: &str) -> Option<u64> {
     u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
 }

@@ -1,7 +1,7 @@
 //! What the guest tells the toolstack about its P2M.
 //!
-//! *What this is*: `arch_shared_info` out of the dumped shared_info page, as raw numbers: judging them is
-//! `checks::published`. Offsets are those of a 64-bit guest (xen/include/public/arch-x86/xen.h, "struct arch_shared_info").
+//! *What this is*: `arch_shared_info` out of the dumped shared_info page, as raw numbers; `checks::published` judges
+//! them. Offsets are those of a 64-bit guest (xen/include/public/arch-x86/xen.h, "struct arch_shared_info").
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::bytes::u64_at;
 /// The P2M fields of shared_info.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublishedP2m {
-    /// Number of entries of the list, not the last PFN.
+    /// Number of entries in the list, not the last PFN.
     pub max_pfn: u64,
     /// MFN of the top page of the three-level form.
     pub frame_list_list: u64,

@@ -1,6 +1,6 @@
 //! Which part of the address space a mapping lies in.
 //!
-//! *What this is*: one classification that every check uses, so that no two of them draw a border differently.
+//! *What this is*: one classification for every check, so that all draw the same borders.
 
 use std::{fmt, ops::Range};
 
@@ -30,7 +30,7 @@ pub enum WalkedRegion {
     BehindImage,
     /// The modules.
     Modules,
-    /// The module window beyond the modules.
+    /// The rest of the module window, after the modules.
     BehindModules,
     /// The fixmap.
     Fixmap,
@@ -39,7 +39,7 @@ pub enum WalkedRegion {
 }
 
 impl WalkedRegion {
-    /// Tells whether nothing at all may be mapped there.
+    /// Tells whether nothing may be mapped there.
     #[must_use]
     pub const fn is_forbidden(self) -> bool {
         matches!(
@@ -99,7 +99,8 @@ impl Borders {
             (modules.clone(), WalkedRegion::Modules),
             (modules.end..fixmap.start, WalkedRegion::BehindModules),
             (fixmap.clone(), WalkedRegion::Fixmap),
-            // Last, because its place is the guest's own word: a list published behind the image is still behind the image.
+            // Last, because the guest chooses its place: a list published after the image still counts as after the
+            // image.
             (list_range(core), WalkedRegion::P2mList),
         ]);
         Self { ranges }
@@ -113,7 +114,8 @@ impl Borders {
     }
 }
 
-/// The linear list's addresses. They count under every root: the one published may be another than the vCPUs', as in Linux.
+/// The linear list's addresses. They count under every root: the published root may differ from the vCPUs', as in
+/// Linux.
 fn list_range(core: &CoreFile) -> Range<VirtAddr> {
     let published = core.published();
     let start = VirtAddr::new_truncate(published.p2m_vaddr);
@@ -123,7 +125,7 @@ fn list_range(core: &CoreFile) -> Range<VirtAddr> {
 /// The highest page of the address space. No region of ours reaches it, so it serves as an end that cannot be passed.
 const LAST_PAGE: VirtAddr = VirtAddr::new_truncate(u64::MAX - (PAGE_SIZE - 1));
 
-/// The address `bytes` further on, or the last page.
+/// The address `bytes` higher, or the last page.
 fn after(start: VirtAddr, bytes: u64) -> VirtAddr {
     start.as_u64().checked_add(bytes).and_then(|end| VirtAddr::try_new(end).ok()).unwrap_or(LAST_PAGE)
 }

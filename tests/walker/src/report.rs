@@ -1,7 +1,7 @@
-//! All checks over one core, and what they say together.
+//! All checks of one core, and their joint report.
 //!
-//! *What this is*: [`examine`] collects the tables of every vCPU, visits every mapping once per root and lets each check
-//! look at it. *What must hold*: every finding is counted, though only the first of a kind are kept.
+//! *What this is*: [`examine`] collects the tables of every vCPU, visits every mapping once per root and runs each
+//! check on it. *What must hold*: every finding is counted, though only the first of a kind are kept.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,7 +14,7 @@ use crate::{
     walk::{self, Tables},
 };
 
-/// Findings kept of one kind; a wrong loop in a guest breaks a promise for every page it has.
+/// Findings kept of one kind: a bug in a guest may break a promise for every page.
 const KEPT_OF_A_KIND: u64 = 64;
 
 /// Foreign mappings kept in a summary.
@@ -46,14 +46,14 @@ pub(crate) struct View<'v> {
     pub(crate) tables: &'v Tables,
 }
 
-/// Numbers that tell whether a clean report looked at what it should have.
+/// Numbers that show whether a clean report covered what it should.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Pages of the guest.
     pub pages: u64,
     /// The published number of P2M entries.
     pub max_pfn: u64,
-    /// Of these, entries that stand for the machine's frame of the same number.
+    /// Of these, identity entries, for the machine frame of the same number.
     pub identity: u64,
     /// Root tables walked.
     pub roots: u64,
@@ -159,7 +159,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Runs every check over a core; the one of the listing only if there is a listing.
+/// Runs every check on a core; that of the listing only if there is one.
 ///
 /// # Errors
 /// - [`WalkError::Io`] for a page that cannot be read.
@@ -177,7 +177,7 @@ pub fn examine(
     for root in &roots {
         tables.collect(core, *root, &mut found)?;
     }
-    // User roots hold tables that must not be written either; their mappings have no layout to be held against.
+    // User roots hold tables that must not be written either; their mappings have no layout to compare with.
     for root in core.vcpus().iter().filter_map(|vcpu| vcpu.user_root) {
         tables.collect(core, root, &mut found)?;
     }

@@ -1,4 +1,4 @@
-//! What a core says of one vCPU.
+//! What a core says about one vCPU.
 //!
 //! *What this is*: the fields of `vcpu_guest_context` (5168 bytes; xen/include/public/arch-x86/xen.h) that name frames.
 //!
@@ -29,12 +29,12 @@ impl Vcpu {
     const CR3: usize = Self::CTRLREG + 3 * 8;
     const DESCRIPTORS_IN_PAGE: u64 = PAGE_SIZE / 8;
 
-    /// Reads the context `bytes` of the vCPU in place `vcpu`.
+    /// Reads the context `bytes` of vCPU number `vcpu`.
     ///
     /// # Errors
     /// - [`WalkError::SectionSize`] for fewer than [`Vcpu::SIZE`] bytes.
-    /// - [`WalkError::Cr3`] for a CR3 with low bits, or none at all.
-    /// - [`WalkError::FrameNumber`] for a GDT frame that is no frame number.
+    /// - [`WalkError::Cr3`] for a CR3 that is zero, out of range, or has low bits.
+    /// - [`WalkError::FrameNumber`] for a GDT frame that is not a frame number.
     pub fn parse(vcpu: usize, bytes: &[u8]) -> Result<Self, WalkError> {
         let field = |offset| {
             u64_at(bytes, offset).ok_or(WalkError::SectionSize {

@@ -1,9 +1,9 @@
 //! The page tables in a core, as the processor would walk them.
 //!
-//! *What this is*: [`Tables`] visits each table once and finds what is wrong with tables themselves; [`leaves`] then visits
-//! every mapping with the access all four levels allow together. [`translate`] follows one address.
+//! *What this is*: [`Tables`] visits each table once and finds what is wrong with tables themselves; [`leaves`] then
+//! visits every mapping with the access all four levels allow together. [`translate`] follows one address.
 //!
-//! *What must hold*: Xen's own L4 slots are not walked: they lead to pages no core holds.
+//! *What must hold*: Xen's own L4 slots are not walked; they lead to pages that are not in a core.
 //!
 //! *What is not prevented*: a guest that maps one L1 at very many addresses makes the walk long; it stops at
 //! [`VISIT_LIMIT`] tables.
@@ -15,7 +15,7 @@ use x86_64::VirtAddr;
 
 use crate::{CoreFile, Finding, Level, WalkError, WalkedEntry, report::Findings};
 
-/// An entry of a table and the first address it is responsible for.
+/// An entry of a table and the first address it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// The address.
@@ -60,10 +60,10 @@ impl fmt::Display for WalkedLeaf {
 /// Xen's part of every root table (xen.h, "64-bit" virtual memory layout).
 const XEN_SLOTS: std::ops::RangeInclusive<u64> = 256..=271;
 
-/// The one slot of Xen's that names a page of the guest: the root itself (mm.c, init_xen_l4_slots).
+/// Xen's one slot that names a page of the guest: the root itself (mm.c, init_xen_l4_slots).
 const XEN_SELF_SLOT: u64 = 258;
 
-/// Table visits after which a walk gives up; 128 GiB with three mappings of everything stay below.
+/// Table visits after which a walk gives up; 128 GiB with three mappings of everything need fewer.
 const VISIT_LIMIT: u64 = 1 << 20;
 
 /// Every table reachable from the roots collected, with its level.

@@ -1,4 +1,4 @@
-//! Firmware made by hand, right and damaged.
+//! Hand-made firmware, right and damaged.
 
 mod acpi;
 mod efi;

@@ -28,12 +28,12 @@ const BASE: u64 = 0xffff_ffff_a000_0000;
 /// Where the kernel of the tests has `xen_guest_log`.
 const LOG: u64 = 0xffff_ffff_8100_1230;
 
-/// Answers for the kernel of the tests.
+/// The exports of the kernel of the tests.
 fn exports(name: &str) -> Option<VirtAddr> {
     matches!(name, "xen_guest_log" | "xen_guest_fatal").then(|| VirtAddr::new(LOG))
 }
 
-/// Does what the executor does: one page after the other.
+/// Loads as the executor does: one page after the other.
 fn load(plan: &Plan<'_>, base: u64) -> Result<Vec<u8>, ModuleError> {
     load_with(plan, base, &exports)
 }
@@ -55,7 +55,7 @@ fn load_with(
     Ok(image)
 }
 
-/// Plans and loads, and says why not.
+/// Plans and loads, and returns the refusal.
 fn refusal(bytes: &[u8]) -> ModuleError {
     Plan::new(bytes, ROOM).and_then(|plan| load(&plan, BASE)).expect_err("must be refused")
 }

@@ -57,10 +57,10 @@ impl Copied {
         self.folder.join(LOG)
     }
 
-    /// The file that a break changes, as it is and as it becomes.
+    /// The file that a break changes, its text before and after.
     ///
     /// # Errors
-    /// The text to replace does not stand there exactly once.
+    /// The text to replace is not in it exactly once.
     pub(super) fn mutated(&self, mutation: &Mutation) -> Result<(PathBuf, String, String)> {
         let Mutation { title, file, from, to, .. } = mutation;
         let path = self.folder.join("tree").join(file);
@@ -69,7 +69,7 @@ impl Copied {
         Ok((path, before, after))
     }
 
-    /// Makes a break, runs the tests, and takes it back. At the deadline it has timed out.
+    /// Makes a break, runs the tests, and undoes it. It times out at the deadline.
     pub(super) fn tested_with(
         &self,
         mutation: &Mutation,
@@ -96,7 +96,7 @@ impl Copied {
         for round in rounds(file, &self.model_tests()?) {
             let mut cargo = Command::new("cargo");
             cargo.arg("test").arg("--target-dir").arg(self.folder.join("target")).args(&round);
-            // What is shrunk is only told of the more shortly.
+            // Shrinking only makes the report shorter.
             cargo.env_remove("CARGO_TARGET_DIR").env("PROPTEST_MAX_SHRINK_ITERS", "0");
             cargo.current_dir(self.folder.join("tree"));
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -112,7 +112,7 @@ impl Copied {
     fn model_tests(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for path in folder::entries(&self.folder.join("tree").join(MODEL_TESTS))? {
-            // Folders stay when all that was in them is gone.
+            // A folder stays after all its files are gone.
             if path.join("main.rs").is_file() {
                 names.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
             }
@@ -121,7 +121,7 @@ impl Copied {
     }
 
     fn run(&self, cargo: &mut Command, limit: Duration) -> Result<Verdict> {
-        // A new file: what is left of a killed round may still write to the old one.
+        // A new file: the rest of a killed round may still write to the old one.
         let path = self.log();
         file::remove(&path)?;
         let log = File::options().append(true).create_new(true).open(&path);
@@ -155,7 +155,7 @@ impl Copied {
     }
 }
 
-/// Cargo and all that it starts, killed together when it is let go of.
+/// Cargo and all that it starts, killed together when this is dropped.
 #[derive(Debug)]
 struct Group(Child);
 
@@ -167,13 +167,13 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // This fails only if all of it has ended: then there is nothing left to do.
+        // This fails only if all have ended: then there is nothing left to do.
         let _ended = rustix::process::kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         drop(self.0.wait());
     }
 }
 
-/// Copies a file if the copy is not the same already.
+/// Copies a file unless the copy is already the same.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let content = file::bytes(from)?;
     if std::fs::read(to).is_ok_and(|old| old == content) {

@@ -1,4 +1,4 @@
-//! The list of breaks, and what a break is: a text in a file, and another for it.
+//! The list of breaks. A break replaces one text in a file with another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +15,14 @@ pub(super) struct Mutation {
     pub(super) file: String,
     pub(super) from: String,
     pub(super) to: String,
-    /// Why no test notices it; such a break is listed, and fails nothing.
+    /// Why no test notices it; such a break is listed, but does not fail the run.
     pub(super) uncaught: Option<String>,
 }
 
 /// Reads the list of this repository.
 ///
 /// # Errors
-/// It is not there, or not as it must be.
+/// It is missing or malformed.
 pub(super) fn read() -> Result<Vec<Mutation>> {
     parse(&std::fs::read_to_string(paths::root().join(LIST)).context(LIST)?)
 }
@@ -30,7 +30,7 @@ pub(super) fn read() -> Result<Vec<Mutation>> {
 /// Reads the list.
 ///
 /// # Errors
-/// A line that does not belong there, or an entry that lacks something.
+/// A misplaced line, or an incomplete entry.
 fn parse(text: &str) -> Result<Vec<Mutation>> {
     enum Part {
         Head,
@@ -67,7 +67,7 @@ fn parse(text: &str) -> Result<Vec<Mutation>> {
         }
     }
     for mutation in &mut list {
-        // Empty lines stand between the entries.
+        // Empty lines separate the entries.
         mutation.to.truncate(mutation.to.trim_end_matches('\n').len());
         mutation.from.truncate(mutation.from.trim_end_matches('\n').len());
         if mutation.file.is_empty() || mutation.from.is_empty() || mutation.from == mutation.to {
@@ -95,7 +95,7 @@ pub(super) fn spread<'l>(list: &'l [Mutation], files: &BTreeSet<String>) -> Vec<
     chosen.into_iter().map(|(_, mutation)| mutation).collect()
 }
 
-/// Replaces a text that stands there exactly once.
+/// Replaces a text that occurs exactly once.
 pub(super) fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
     match text.matches(from).count() {
         1 => Ok(text.replacen(from, to, 1)),
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    /// The list goes stale as the sources change; running it takes too long to notice by that.
+    /// The list goes stale as the sources change, and a full run takes too long to notice that.
     #[test]
     fn every_text_stands_in_its_file_exactly_once() {
         let list = read().unwrap();

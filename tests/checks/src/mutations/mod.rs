@@ -1,12 +1,13 @@
 //! `scripts/mutations`: breaks the boot code on purpose, one way at a time, and expects a test to notice.
 //!
-//! *What this is*: `tests/mutations/list.txt` holds the breaks. Each is made in a copy of the tree below `target/mutations`,
-//! the host tests run there until the first fails, and the break is taken back.
+//! *What this is*: `tests/mutations/list.txt` holds the breaks. Each is made in a copy of the tree below
+//! `target/mutations`, the host tests run there until the first fails, and the break is undone.
 //!
-//! *What must hold*: the tests pass in the copy as it is, or nothing would be shown. A file of the copy is stored to only if
-//! it changes, and then gets a new time, also when a break is taken back: cargo compares times, not contents.
+//! *What must hold*: the tests pass in the unbroken copy; otherwise a failure would prove nothing. A file of the copy
+//! is written only if it changes, and then gets a new time, also when a break is undone: cargo compares times, not
+//! contents.
 //!
-//! *What is not prevented*: a break that is caught by luck. Some tests choose their guests at random.
+//! *What is not prevented*: a break that is caught by luck: some tests choose their guests at random.
 
 mod copied;
 mod list;
@@ -27,11 +28,12 @@ use verdict::{Tally, Verdict};
 
 /// The first build of the copy, and all tests.
 const LIMIT_UNMUTATED: Duration = Duration::from_secs(1800);
-/// The least time that a round with a break in has. Where the round without one took a third of it or more, it has three times that:
-/// on a slow machine the limit would end a round that finds nothing, and call the break caught.
+/// The least time limit of a round with a break. If the round without one took more than a third of it, the limit is
+/// three times that time; otherwise a slow machine would end a round that finds nothing, and the break would count as
+/// caught.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// The most that breaks of changed files may take together, as a part of `scripts/check`.
+/// The most time for all breaks of changed files, as part of `scripts/check`.
 const QUICK: Duration = Duration::from_secs(180);
 
 /// Makes the breaks whose titles contain one of the arguments, all if there is none.
@@ -55,7 +57,7 @@ pub(crate) fn mutations(arguments: &[OsString]) -> Result<ExitCode> {
         );
     }
     let copy = Copied::of_the_work_tree()?;
-    // All are looked at before the first is tried, which takes a while.
+    // All are checked before the first is tried, because a run takes long.
     chosen.iter().try_for_each(|mutation| copy.mutated(mutation).map(drop))?;
 
     let started = Instant::now();
@@ -75,8 +77,8 @@ pub(crate) fn mutations(arguments: &[OsString]) -> Result<ExitCode> {
     Ok(tally.end())
 }
 
-/// Makes the breaks of files that are not as on the main branch, as many as there is time for. That the tests pass without a break is
-/// for `scripts/test` to say.
+/// Makes the breaks of files that differ from the main branch, as many as there is time for. `scripts/test` checks that
+/// the tests pass without a break.
 fn changed(list: &[Mutation]) -> Result<ExitCode> {
     let Changed { base, files } = Changed::files()?;
     let chosen = spread(list, &files);
@@ -108,7 +110,7 @@ fn changed(list: &[Mutation]) -> Result<ExitCode> {
     Ok(tally.end())
 }
 
-/// Nobody ends an endless loop if the lab itself is killed; its processor time is bounded then.
+/// If the lab itself is killed, nobody ends an endless loop, so its processor time is limited.
 fn bound_processor_time() -> Result<()> {
     let bound = Some(2 * LIMIT_UNMUTATED.as_secs());
     Ok(rustix::process::setrlimit(Resource::Cpu, Rlimit { current: bound, maximum: bound })?)

@@ -2,31 +2,33 @@
 
 /// The packages of the boot code, each of which uses those before it.
 const PACKAGES: [&str; 4] = ["start_info", "p2m", "mmu", "xen-guest"];
-/// The tests that boot on the model, and those among them that are over soon: they catch most.
+/// The tests that boot on the model, and the quick ones among them: they catch most.
 const BOOT: &str = "boot";
 const QUICK_BOOTS: [&str; 7] =
     ["domains::", "builder_end::", "flushes::", "lines::", "published::", "refused::", "rings::"];
-/// How the names of tests that measure time begin, behind their modules. On a busy machine they fail, whatever is broken.
+/// How the names of tests that measure time begin, after their modules. They may fail on a busy machine, whatever is
+/// broken.
 const TIMED: &str = "::the_time_for_";
-/// The search for what nobody thought of: it takes longest.
+/// The search for bugs that nobody thought of: it takes longest.
 const SEARCH: &str = "search";
-/// The tests of what a payload does with a booted guest: over at once.
+/// The tests of what a payload does with a booted guest: very quick.
 const GUEST: &str = "guest";
 
-/// Arguments of `cargo test`, one set for each round: first the tests of the broken package itself and those of the payload, then boots
-/// of small guests, then all the rest that uses it, the long boots and the search last. The packages that it uses are as they were.
+/// Arguments of `cargo test`, one set for each round: first the tests of the broken package and those of the payload,
+/// then boots of small guests, then the rest that uses the package, with the long boots and the search last. The
+/// packages that it uses are unchanged.
 pub(super) fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
     let package = file.and_then(|file| file.split('/').next());
     let broken = PACKAGES.iter().position(|name| package == Some(name));
     let all = |names: &[&str]| {
         let names = names.iter().flat_map(|name| ["--package", name]).chain(["--", "--skip", TIMED]);
-        // There are no examples in the documentation to run.
+        // The documentation has no examples to run.
         ["--lib", "--bins", "--tests"].into_iter().chain(names).map(String::from).collect::<Vec<_>>()
     };
     let model = |rest: Vec<&str>| {
         ["--package", "xen-model"].into_iter().chain(rest).map(String::from).collect::<Vec<_>>()
     };
-    // The rounds of a break have had those of the payload.
+    // For a break, those of the payload have already run.
     let had = [BOOT, if broken.is_some() { GUEST } else { BOOT }];
     let others = model_tests.iter().filter(|name| !had.contains(&name.as_str()) && *name != SEARCH);
     let others = model(["--lib"].into_iter().chain(others.flat_map(|name| ["--test", name])).collect());
@@ -37,7 +39,7 @@ pub(super) fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<Stri
     let guest = model(vec!["--test", GUEST]);
     let mut rounds = vec![all(&PACKAGES[broken..=broken]), guest, quick_boots];
     match &PACKAGES[broken + 1..] {
-        // The stages themselves have no tests but the boots.
+        // The stages themselves are tested only by the boots.
         [] => rounds.rotate_left(1),
         users => rounds.push(all(users)),
     }

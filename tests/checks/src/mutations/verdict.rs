@@ -1,4 +1,4 @@
-//! What became of the tests with a break in, and of all breaks together.
+//! The result of the tests with a break, and the results of all breaks.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::mutations::list::Mutation;
 
-/// What became of the tests.
+/// The result of the tests.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     CaughtBy(String),
@@ -26,7 +26,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What became of the breaks.
+/// The results of the breaks.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     passed: usize,
@@ -35,7 +35,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a break, and says what became of it.
+    /// Counts a break, and prints its result.
     pub(super) fn add(&mut self, mutation: &Mutation, verdict: &Verdict, took: Duration) {
         let note = match (verdict, &mutation.uncaught) {
             (Verdict::CaughtBy(_) | Verdict::TimedOut(_), None) => {
@@ -83,7 +83,7 @@ pub(super) fn first_failed(said: &str) -> Option<String> {
     None
 }
 
-/// The name in `test domains::dom0_with_the_notes ... FAILED`; nothing for any other line, or one that is not yet whole.
+/// The name in `test domains::dom0_with_the_notes ... FAILED`; nothing for any other line, or an unfinished one.
 fn failed_test(line: &str) -> Option<&str> {
     let name = line.strip_prefix("test ")?.strip_suffix('\n')?.strip_suffix(" ... FAILED")?;
     Some(name.trim_end_matches(" - should panic"))

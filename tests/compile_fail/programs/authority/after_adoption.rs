@@ -1,7 +1,7 @@
-//! The boot gives the authority away with the builder's tables.
+//! The authority ends with the builder's tables.
 //!
-//! On Xen: from then on `mmu` says what is mapped. Who could still say it, too, would hand out pages Xen has not mapped
-//! yet, and their first store faults.
+//! On Xen: from then on `mmu` decides what is mapped. Other code with the authority would hand out pages that are not
+//! mapped yet, and their first store faults.
 
 use mmu::{BuilderTables, MmuError, Machine};
 use p2m::{Authority, List, Span, Unmapped};

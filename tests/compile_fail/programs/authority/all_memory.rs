@@ -1,6 +1,6 @@
-//! All memory is claimed with the authority.
+//! Only code with the authority can claim all memory.
 //!
-//! On Xen: each frame has two owners from then on, the claimant and whom the boot gave it to; see `frames/span_twice`.
+//! On Xen: each frame then has two owners, the claimant and the one from the boot; see `frames/span_twice`.
 
 use p2m::{Span, Unmapped};
 use start_info::{BootFacts, PageCount};

@@ -1,6 +1,6 @@
 //! The direct map keeps the authority to itself.
 //!
-//! On Xen: every payload has the direct map. With the authority behind it, it would own anybody's frames; see
+//! On Xen: every payload has the direct map. With the authority it would own everybody's frames; see
 //! `authority/copied`.
 
 use mmu::DirectMap;

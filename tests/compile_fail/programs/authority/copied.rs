@@ -1,6 +1,6 @@
-//! The authority over memory is not copied.
+//! The authority over memory cannot be copied.
 //!
-//! On Xen: the copy outlives the boot, and its holder owns every frame that somebody else owns already.
+//! On Xen: the copy outlives the boot, and its holder owns every frame a second time.
 
 use p2m::Authority;
 

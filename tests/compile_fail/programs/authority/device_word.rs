@@ -1,4 +1,4 @@
-//! A word of a device's page is named with the authority.
+//! Only code with the authority names a word of a device's page.
 //!
 //! On Xen: nothing is mapped at the address, and a load from it faults.
 

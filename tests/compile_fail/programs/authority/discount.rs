@@ -1,4 +1,4 @@
-//! Only who holds the authority says that a mapping is gone.
+//! Only code with the authority can say that a mapping is gone.
 //!
 //! On Xen: the page is called free while it is mapped writable. Hooking it as a table is refused, or a second owner
 //! finds its data changed.

@@ -1,4 +1,4 @@
-//! A window grows when memory is mapped, or with the authority.
+//! A linear map grows when memory is mapped, or with the authority.
 //!
 //! On Xen: the span's pages count as mapped, and the allocator writes into the first one: a page fault.
 

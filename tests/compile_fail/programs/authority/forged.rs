@@ -1,7 +1,7 @@
-//! The authority over memory is taken, not made.
+//! The authority over memory cannot be made up.
 //!
-//! On Xen: who makes one up makes up windows and frames too, so a store goes to any address: a safe function writes
-//! into the kernel, or faults.
+//! On Xen: with a made-up one, linear maps and frames can be made up too, so a store goes to any address: a safe
+//! function writes into the kernel, or faults.
 
 use p2m::Authority;
 

@@ -1,7 +1,7 @@
-//! Free memory is had from the direct map, or with the authority.
+//! Free memory comes from the direct map, or needs the authority.
 //!
-//! On Xen: the pages have an owner already. A heap is laid over live tables, where its first store faults, or over
-//! another's data, where it does not.
+//! On Xen: the pages already have an owner. A heap laid over live tables faults at its first store; one laid over
+//! another's data does not.
 
 use mmu::{DirectMap, MmuError, Machine};
 use p2m::{Mapped, Span, Translate};

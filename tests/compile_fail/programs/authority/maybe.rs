@@ -1,7 +1,7 @@
-//! Who did not get the authority does without.
+//! Code that did not get the authority cannot act with it.
 //!
-//! On Xen: in a kernel the boot took it, and a payload that asks gets none. The window it would make maps what the
-//! payload says, not what Xen does.
+//! On Xen: in a kernel the boot took it, and a payload that asks gets none. The payload's linear map would name what it
+//! says, not what Xen has mapped.
 
 use p2m::{Authority, LinearMap};
 use start_info::PageCount;

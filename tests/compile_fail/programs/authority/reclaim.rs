@@ -1,7 +1,7 @@
-//! A frame is taken from the direct map, or thawed with the authority.
+//! A frame comes from the direct map, or needs the authority to be called writable.
 //!
-//! On Xen: a live table that is called thawed is still read-only, and a store to the frame faults; any other page gets
-//! a second owner.
+//! On Xen: a live table that is called writable is still mapped read-only, and a store to it faults; any other page
+//! gets a second owner.
 
 use mmu::{DirectMap, Machine};
 use p2m::{Frame, Translate};

@@ -1,6 +1,6 @@
-//! What lies where the machine has no RAM is found with the authority.
+//! Only code with the authority finds the pages that lie where the machine has no RAM.
 //!
-//! On Xen: its pages are unmapped and their memory goes back. A map made up for it takes pages that are in use.
+//! On Xen: these pages are unmapped and their memory goes back to Xen. A made-up map would take pages that are in use.
 
 use p2m::{Renumbering, Authority, Conflict, Displaced, List, BootReserved};
 use start_info::MemoryMap;

@@ -1,7 +1,6 @@
-//! A page is sealed by taking its writable mappings away, or with the authority.
+//! A page is sealed by removing its writable mappings, or with the authority.
 //!
-//! On Xen: nothing stops it. The page is still writable in the direct map, and what is mapped executable can be
-//! changed.
+//! On Xen: Xen does not stop it. The page is still writable in the direct map, so executable code can be changed.
 
 //@ inside mmu
 

@@ -1,6 +1,6 @@
-//! A page shared with another domain is named with the authority.
+//! Only code with the authority names a page shared with another domain.
 //!
-//! On Xen: the other domain's ring is laid over a page with an owner, whose data the console's text replaces.
+//! On Xen: the other domain's ring is laid over a page with an owner, and the console's text replaces the page's data.
 
 use mmu::DirectMap;
 use p2m::SharedPage;

@@ -1,6 +1,6 @@
-//! A window of the builder's is described with the authority.
+//! Only code with the authority describes the builder's linear map.
 //!
-//! On Xen: the frames it names words of are not mapped at its base, and a load from one faults.
+//! On Xen: the frames whose words it names are not mapped at its base, and a load from one faults.
 
 use mmu::DirectMap;
 use p2m::LinearMap;

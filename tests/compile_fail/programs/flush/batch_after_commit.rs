@@ -1,6 +1,7 @@
 //! A batch is gone once it is committed.
 //!
-//! On Xen: what is pushed behind the last commit is never sent, and a table stays unhooked that the kernel believes in.
+//! On Xen: an update pushed after the last commit is never sent, and a table that the kernel believes in stays
+//! unhooked.
 
 //@ inside mmu
 

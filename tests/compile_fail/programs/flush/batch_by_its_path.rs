@@ -1,6 +1,6 @@
-//! A list of updates is not reached by the path of its file either.
+//! A list of updates cannot be reached by the path of its file either.
 //!
-//! On Xen: who can send updates of his own can send any.
+//! On Xen: code that can send updates of its own can send any.
 
 use mmu::Hypervisor; //~ TWIN
 use mmu::paging::batch::Batch; //~ FAIL E0603

@@ -1,4 +1,4 @@
-//! A batch that is handed on is not dropped.
+//! A batch must not be dropped unsent.
 //!
 //! On Xen: its updates are never sent. Tables that should be read-only stay writable, and the next hook is refused.
 

@@ -1,6 +1,6 @@
-//! A promise to flush is made by sending updates.
+//! Only sending updates makes a promise to flush.
 //!
-//! On Xen: a promise from nowhere could be spent in place of one that stands for real updates.
+//! On Xen: a made-up promise could be spent in place of one that stands for real updates.
 
 //@ inside mmu
 

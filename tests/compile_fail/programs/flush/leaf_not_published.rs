@@ -1,4 +1,4 @@
-//! A new leaf of the P2M is published.
+//! A new leaf of the P2M must be published.
 //!
 //! On Xen: the toolstack goes on reading the old leaf, and saves or dumps pages the guest does not have.
 

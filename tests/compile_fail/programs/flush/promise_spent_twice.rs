@@ -1,6 +1,6 @@
-//! A promise to flush is spent once.
+//! A promise to flush can be spent only once.
 //!
-//! On Xen: the promise of one batch, spent for two, leaves the translations of the other as they are.
+//! On Xen: the promise of one batch, spent for two, leaves the other's translations unflushed.
 
 //@ inside mmu
 

@@ -1,4 +1,4 @@
-//! What setting an entry did is looked at.
+//! The result of setting an entry must be used.
 //!
 //! On Xen: the leaf may be a new one. As in `flush/leaf_not_published`, the toolstack goes on reading the old leaf.
 

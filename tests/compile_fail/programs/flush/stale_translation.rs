@@ -1,7 +1,7 @@
-//! What becomes of old translations is said for every batch.
+//! Every batch must say what happens to old translations.
 //!
-//! On Xen: after changes of L1 entries Xen flushes nothing by itself, so a page that was made read-only may be written
-//! through the old translation for as long as it lasts: long enough to break a table.
+//! On Xen: Xen does not flush after changes of L1 entries, so a page made read-only can still be written through its
+//! old translation: long enough to break a table.
 
 #![deny(unused_must_use)]
 

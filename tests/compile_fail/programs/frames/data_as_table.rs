@@ -1,4 +1,4 @@
-//! Memory that may be mapped writable becomes no table.
+//! Memory that may be mapped writable cannot become a table.
 //!
 //! On Xen: a writable mapping somewhere keeps the frame's type at "writable", and hooking it as a table is refused.
 

@@ -1,6 +1,6 @@
-//! Code is mapped only from a page that nobody can write.
+//! Only a page that nobody can write is mapped as code.
 //!
-//! On Xen: nothing stops it, which is why the type does. The page is code at one address and writable at another.
+//! On Xen: Xen does not stop it, so the type must. The page is code at one address and writable at another.
 
 //@ inside mmu
 

@@ -1,6 +1,6 @@
-//! A frame has one owner and is not copied.
+//! A frame has one owner and cannot be copied.
 //!
-//! On Xen: one copy becomes a table and the other stays writable memory. The second role is refused, long after the
+//! On Xen: one copy becomes a table and the other stays writable memory. Xen refuses the second role, long after the
 //! copy was made.
 
 use p2m::Frame;

@@ -1,7 +1,7 @@
 //! Memory yields frames only after it is mapped.
 //!
-//! On Xen: the allocator writes into the memory it is given, and so does whoever takes a frame: a page fault at the
-//! first page behind what the builder mapped. Guests with little memory never reach it.
+//! On Xen: the allocator and every owner of a frame write into the memory: a page fault at the first page after the
+//! builder's mapping. Guests with little memory never reach it.
 
 use p2m::{FrameAllocator, Mapped, Memory, Span, Unmapped};
 

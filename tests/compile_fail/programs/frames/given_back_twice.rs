@@ -1,6 +1,7 @@
-//! A frame is given back once.
+//! A frame can be given back only once.
 //!
-//! On Xen: the allocator hands it out twice, and one of the two owners makes it a table under the other's stores.
+//! On Xen: the allocator hands it out twice, and one of the two owners makes it a table while the other still stores to
+//! it.
 
 use p2m::{Frame, FrameAllocator, Memory};
 

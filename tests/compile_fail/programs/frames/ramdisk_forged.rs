@@ -1,4 +1,4 @@
-//! Pages are not made the ramdisk's by saying so.
+//! Code cannot declare pages to be the ramdisk's.
 //!
 //! On Xen: as in `frames/ramdisk_of_any_pages`.
 

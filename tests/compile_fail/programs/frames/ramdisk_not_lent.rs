@@ -1,7 +1,7 @@
-//! The bytes of the ramdisk are had by lending it, which is noted.
+//! Only lending the ramdisk gives its bytes, and lending is noted.
 //!
-//! On Xen: the bytes stay for ever. A ramdisk that nobody noted as lent may be moved, and its old pages given out under who
-//! reads them.
+//! On Xen: the bytes are lent for good. A ramdisk not noted as lent may be moved, and its old pages handed out while
+//! somebody reads them.
 
 use mmu::DirectMap;
 use p2m::LinearMap;

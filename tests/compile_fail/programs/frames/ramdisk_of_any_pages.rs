@@ -1,6 +1,7 @@
-//! The bytes of the ramdisk are those of the pages that are kept for it.
+//! The ramdisk's bytes come only from the pages kept for it.
 //!
-//! On Xen: the bytes are lent for ever. Pages that a caller names may be given out, and change under who reads them.
+//! On Xen: the bytes are lent for good. Pages named by a caller may be handed out, and change while somebody reads
+//! them.
 
 use mmu::RamdiskPages;
 use p2m::LinearMap;

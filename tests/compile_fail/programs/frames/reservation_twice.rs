@@ -1,7 +1,7 @@
-//! Addresses of the module window are mapped once.
+//! Addresses of the module window can be mapped only once.
 //!
-//! On Xen: the second mapping takes the place of the first. The frames of the first are then called mapped, and the window
-//! holds more pages than addresses.
+//! On Xen: the second mapping takes the place of the first. The first one's frames still count as mapped, and the
+//! module window holds more pages than addresses.
 
 use mmu::{DirectMap, MmuError, Machine, MappedModule, ModulePart, ModuleWindow, Reservation};
 use p2m::{Frame, Tree};

@@ -1,7 +1,7 @@
-//! A run of memory has one owner and is not copied.
+//! A run of memory has one owner and cannot be copied.
 //!
-//! On Xen: the allocator would hand out every frame of it twice. Two owners of one page are no matter for Xen, until
-//! one of them makes it a table.
+//! On Xen: the allocator would hand out every frame of it twice. Xen does not mind two owners of a page until one of
+//! them makes it a table.
 
 use p2m::{Mapped, Span};
 

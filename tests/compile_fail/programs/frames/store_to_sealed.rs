@@ -1,6 +1,6 @@
-//! A sealed page is written no more.
+//! A sealed page can no longer be written.
 //!
-//! On Xen: its writable mapping is gone, so the store faults. Were it not, running code would change.
+//! On Xen: its writable mapping is gone, so the store faults. With that mapping, running code would change.
 
 use p2m::{Data, Frame, Memory, Sealed};
 use start_info::Index;

@@ -1,4 +1,4 @@
-//! Who gives a frame back stores to it no more.
+//! A frame that was given back can no longer be written.
 //!
 //! On Xen: the frame may be a live table by then, and the store faults; or it describes the allocator's free span, and
 //! the store breaks the allocator.

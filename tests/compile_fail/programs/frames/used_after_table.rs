@@ -1,7 +1,7 @@
-//! A frame that became a table is no frame any more.
+//! A frame that became a table is no longer a frame.
 //!
-//! On Xen: the page would be a table and writable memory at once, the one thing Xen's frame types exist to prevent. It
-//! refuses whichever comes second.
+//! On Xen: the page would be a table and writable memory at once, which is what Xen's frame types exist to prevent. Xen
+//! refuses the second role.
 
 //@ inside mmu
 

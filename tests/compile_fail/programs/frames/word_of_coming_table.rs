@@ -1,6 +1,6 @@
-//! The right to store to a word ends with the right to its frame.
+//! A word of a frame cannot be written after the frame is given up.
 //!
-//! On Xen: the store would reach a draft behind its owner's back, or fault once the table is frozen.
+//! On Xen: the store would reach a draft unknown to its owner, or fault once the table is frozen.
 
 //@ inside mmu
 

@@ -1,6 +1,6 @@
-//! Only a frame that was made data is mapped writable.
+//! Only a frame that was made data can be mapped writable.
 //!
-//! On Xen: a free frame may become a table next. Hooking that is refused while the mapping is there, and nothing would
+//! On Xen: a free frame may become a table next. Hooking that is refused while the mapping exists, and nothing would
 //! say who made it.
 
 //@ inside mmu

@@ -1,7 +1,7 @@
-//! There is no access that both writes and executes.
+//! No access allows both writing and executing.
 //!
-//! On Xen: such an entry is accepted. That no page is ever both is a promise of this layer, kept by there being no word
-//! for it.
+//! On Xen: such an entry is accepted. This layer promises that no page is ever both, and has no name for such an
+//! access.
 
 use mmu::{Access, ImagePart};
 use start_info::PfnRange;

@@ -1,4 +1,4 @@
-//! A device's pages are read while they are mapped.
+//! A device's pages can be read only while they are mapped.
 //!
 //! On Xen: the load faults, or reads the device that is mapped there next.
 

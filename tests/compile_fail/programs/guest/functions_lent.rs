@@ -1,4 +1,4 @@
-//! Who lends functions to modules says that their signatures are right.
+//! Code that lends functions to modules must vouch for their signatures.
 //!
 //! On Xen: a module calls the function with arguments it does not take.
 

@@ -1,6 +1,6 @@
-//! The heap is laid over memory that the guest takes for it.
+//! The heap is only laid over memory that the guest takes for it.
 //!
-//! On Xen: the allocator writes its lists over whatever has the memory.
+//! On Xen: the allocator writes its lists over another owner's memory.
 
 use p2m::{Mapped, Span};
 use start_info::PageCount;

@@ -1,4 +1,4 @@
-//! Only a guest on a simulated machine is looked into.
+//! Only a guest on a simulated machine can be inspected.
 //!
 //! On Xen: as in `guest/platform_taken`.
 

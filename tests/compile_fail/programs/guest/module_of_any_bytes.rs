@@ -1,4 +1,4 @@
-//! A module that is loaded is one that somebody vouches for.
+//! Only a module that somebody vouches for can be loaded.
 //!
 //! On Xen: its bytes are executed with the kernel's rights.
 

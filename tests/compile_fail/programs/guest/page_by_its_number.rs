@@ -1,6 +1,6 @@
-//! A page is given back by who owns it, not by its number.
+//! A page is given back by its owner, not by its number.
 //!
-//! On Xen: whoever holds the page writes it while it is handed out to somebody else.
+//! On Xen: the page's holder writes it while it is handed out to another owner.
 
 use p2m::Frame;
 use start_info::Pfn;

@@ -1,4 +1,4 @@
-//! A frame that was given back is not read through the guest.
+//! A frame that was given back cannot be read through the guest.
 //!
 //! On Xen: it may be a page table by now, or the page of a module.
 

@@ -1,6 +1,7 @@
-//! What the boot made is reached through the guest only.
+//! What the boot made can only be reached through the guest.
 //!
-//! On Xen: a payload that has the direct map takes frames by a P2M of its own, and two frames are one machine frame.
+//! On Xen: a payload that has the direct map takes frames with a P2M of its own, and two frames are the same machine
+//! frame.
 
 use mmu::DirectMap;
 use start_info::PageCount;

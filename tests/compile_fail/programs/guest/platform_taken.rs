@@ -1,6 +1,6 @@
-//! The guest's platform is nobody else's.
+//! Only the guest has its platform.
 //!
-//! On Xen: with the hypervisor in hand, every step of the boot can be made again, over memory that has owners by now.
+//! On Xen: with the hypervisor, every step of the boot can be repeated, over memory that now has owners.
 
 use xen_guest::{Guest, Platform};
 

@@ -1,6 +1,6 @@
-//! An address space that was ended is not entered.
+//! A retired address space cannot be entered.
 //!
-//! On Xen: its top-level table is an ordinary page that has another owner by now.
+//! On Xen: its top-level table is an ordinary page that now has another owner.
 
 use mmu::{AddressSpace, MmuError};
 use xen_guest::{Guest, Platform};

@@ -1,6 +1,7 @@
-//! The steps of the boot are not reached by the path of their files either.
+//! The steps of the boot cannot be reached by the path of their files either.
 //!
-//! On Xen: the address space built again hands out frames that have owners; the release made again gives back tables in use.
+//! On Xen: building the address space again hands out frames that have owners; a second release gives back tables in
+//! use.
 
 #[expect(unused_imports, reason = "the name is what is tried")]
 use xen_guest::boot as step; //~ TWIN

@@ -1,4 +1,4 @@
-//! Who takes a guest apart says that he answers for its parts.
+//! Code that takes a guest apart must vouch for its parts.
 //!
 //! On Xen: as in `guest/platform_taken`.
 

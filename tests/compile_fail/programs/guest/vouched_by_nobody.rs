@@ -1,4 +1,4 @@
-//! Who vouches for a module's bytes says so.
+//! Code must vouch for a module's bytes in so many words.
 //!
 //! On Xen: as in `guest/module_of_any_bytes`.
 

@@ -1,6 +1,6 @@
-//! What breaks things on purpose is not the payload's to call.
+//! A payload cannot call what breaks things on purpose.
 //!
-//! On Xen: the kernel's text is written, or data executed, by safe code.
+//! On Xen: safe code writes the kernel's text, or executes data.
 
 #![no_std]
 

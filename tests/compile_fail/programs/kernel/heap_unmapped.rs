@@ -1,7 +1,7 @@
-//! A payload gives the heap a number of pages, and none of its own.
+//! A payload gives the heap a number of pages, not pages of its choice.
 //!
-//! On Xen: the allocator writes its lists into the heap: a page fault at the first allocation where nothing is mapped, and
-//! somebody's memory overwritten where something is.
+//! On Xen: the allocator writes its lists into the heap: a page fault at the first allocation if nothing is mapped
+//! there, otherwise somebody's memory is overwritten.
 
 #![no_std]
 

@@ -1,4 +1,4 @@
-//! A hypercall of one's own is the caller's to answer for.
+//! The caller must vouch for a hypercall of its own.
 //!
 //! On Xen: it may map any page of the domain anywhere.
 

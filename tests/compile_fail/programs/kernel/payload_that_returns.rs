@@ -1,6 +1,6 @@
 //! The payload of a kernel takes the guest and does not return.
 //!
-//! On Xen: there is nothing to return to but the boot code, whose memory may be in use; the processor runs on into it.
+//! On Xen: the payload would return into the boot code, whose memory may be in use by now.
 
 #![no_std]
 

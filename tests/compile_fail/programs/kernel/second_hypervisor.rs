@@ -1,4 +1,4 @@
-//! There is one handle to the hypervisor, and the boot makes it.
+//! There is only one handle to the hypervisor, and the boot makes it.
 //!
 //! On Xen: two handles map shared_info twice; a boot from the second would take over page
 //! tables that are no longer the builder's.

@@ -1,6 +1,6 @@
 //! A kernel has one payload.
 //!
-//! On Xen: one of the two would be entered, by the linker's choice.
+//! On Xen: the linker would choose which of the two is entered.
 
 #![no_std]
 

@@ -1,6 +1,6 @@
-//! shared_info is the page that start_info names, not any.
+//! shared_info is only the page that start_info names.
 //!
-//! On Xen: the words that are published go over whatever page was named.
+//! On Xen: publishing overwrites words of whatever page was named.
 
 use mmu::{MmuError, Fixmap, FixmapPage, Machine};
 use p2m::Tree;

@@ -1,7 +1,7 @@
 //! There is no fixmap before the layout is settled.
 //!
-//! On Xen: a region reserved later may take the slot's address, and shared_info is unmapped under its reader. The order
-//! is that of source document 1.
+//! On Xen: a region reserved later may take the slot's address, and shared_info is unmapped while it is read. Source
+//! document 1 gives the order.
 
 use mmu::{Fixmap, LayoutPlan, Layout};
 

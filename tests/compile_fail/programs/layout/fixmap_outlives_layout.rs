@@ -1,6 +1,7 @@
 //! The fixmap does not outlive the layout it belongs to.
 //!
-//! On Xen: a layout made anew may have the slots elsewhere; what is mapped through the old fixmap lands in its regions.
+//! On Xen: a layout made anew may have the slots elsewhere; what is mapped through the old fixmap then lands in the new
+//! layout's regions.
 
 use mmu::{MmuError, Fixmap, Hypervisor, Layout};
 

@@ -1,7 +1,7 @@
-//! Device memory is looked at when the layout is settled, and not before.
+//! Device memory cannot be mapped temporarily before the layout is settled.
 //!
-//! On Xen: the fixmap's address may still become another region's; a page of ACPI's read there early is something else's
-//! later. The order is that of source document 1.
+//! On Xen: the fixmap's address may still become another region's, and a page of ACPI mapped there early is in its way.
+//! Source document 1 gives the order.
 
 use mmu::{MmuError, Fixmap, TempMapping, LayoutPlan, Machine, LiveTables};
 use start_info::Mfn;

@@ -1,6 +1,6 @@
-//! Nothing is reserved once the layout is settled.
+//! No region can be reserved once the layout is settled.
 //!
-//! On Xen: tables have been built for the layout by then, and the new region meets one of them.
+//! On Xen: tables were built for the layout by then, and the new region meets one of them.
 
 use mmu::{MmuError, LayoutPlan, Region, Layout};
 

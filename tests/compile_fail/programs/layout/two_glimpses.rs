@@ -1,6 +1,6 @@
-//! One machine page is looked at at a time.
+//! Only one machine page is mapped temporarily at a time.
 //!
-//! On Xen: both are shown by the same slot, so the first would read as the second.
+//! On Xen: both use the same slot, so the first would read as the second.
 
 use mmu::{MmuError, Fixmap, Machine, LiveTables};
 use start_info::{Index, Mfn};

@@ -1,7 +1,6 @@
 //! There is no module window before the layout is settled.
 //!
-//! On Xen: a module would be mapped at addresses that a region reserved later claims too; the second mapping replaces
-//! running code.
+//! On Xen: a module would be mapped where a region is reserved later; the second mapping replaces running code.
 
 use mmu::{LayoutPlan, ModuleWindow, Layout};
 

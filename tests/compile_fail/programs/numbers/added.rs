@@ -1,6 +1,6 @@
-//! What is added to a frame number is a count of pages.
+//! Only a count of pages is added to a frame number.
 //!
-//! On Xen: the sum of a PFN and an MFN is the number of nothing; as an entry it is refused or maps a stranger's page.
+//! On Xen: the sum of a PFN and an MFN has no meaning; in an entry it is refused or maps a stranger's page.
 
 use start_info::{Mfn, OutOfRange, PageCount, Pfn, PfnRange};
 

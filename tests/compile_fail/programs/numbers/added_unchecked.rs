@@ -1,6 +1,6 @@
-//! Frame numbers are added to with a check, not with `+`.
+//! Additions to a frame number are checked, not made with `+`.
 //!
-//! On Xen: a sum of 2^40 or more does not fit the address bits of an entry; the rest of it would be flags.
+//! On Xen: a sum of 2^40 or more does not fit the address bits of an entry; its high bits would become flags.
 
 use start_info::{OutOfRange, PageCount, Pfn, PfnRange};
 

@@ -1,7 +1,7 @@
-//! Numbers of two kinds are never equal.
+//! Numbers of two kinds cannot be compared.
 //!
-//! On Xen: in dom0 on a small machine the two often are, so a check that compares them passes where it was written and
-//! fails elsewhere.
+//! On Xen: in dom0 on a small machine they are often equal, so a check that compares them passes where it was written
+//! and fails elsewhere.
 
 use start_info::{Mfn, Pfn};
 

@@ -1,6 +1,6 @@
-//! An integer becomes a frame number by a constructor that says which kind and checks it.
+//! An integer becomes a frame number only by a constructor that names the kind and checks it.
 //!
-//! On Xen: `into()` would take whatever number is at hand, an MFN for a PFN among them; see `numbers/pfn_for_mfn`.
+//! On Xen: `into()` would take any number, even an MFN for a PFN; see `numbers/pfn_for_mfn`.
 
 use start_info::Pfn;
 

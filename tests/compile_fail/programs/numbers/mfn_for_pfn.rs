@@ -1,6 +1,6 @@
 //! A machine frame number does not pass for a pseudo-physical one.
 //!
-//! On Xen: the P2M is asked about a page far behind its end, or about the wrong page.
+//! On Xen: the P2M is asked about a page far beyond its end, or about the wrong page.
 
 use p2m::{P2mEntry, Memory, Translate, Tree};
 use start_info::{Mfn, Pfn};

@@ -1,7 +1,7 @@
-//! A pseudo-physical frame number does not pass for a machine's.
+//! A pseudo-physical frame number does not pass for a machine frame number.
 //!
-//! On Xen: PFN and MFN of a frame differ, so an entry made of the wrong one leads to another domain's memory and is
-//! refused; or, in dom0, to some other page of ours, and is not.
+//! On Xen: PFN and MFN of a frame differ, so an entry with the wrong one leads to another domain's memory and is
+//! refused; or, in dom0, to another page of ours, and is not.
 
 use p2m::MachineToPhys;
 use start_info::{Mfn, Pfn};

@@ -1,4 +1,4 @@
-//! An entry of a page table is not reached by the path of its file either.
+//! A page-table entry cannot be reached by the path of its file either.
 //!
 //! On Xen: a present entry for a frame that is not ours is refused; one for a frame of ours is not.
 

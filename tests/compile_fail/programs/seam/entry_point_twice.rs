@@ -1,4 +1,4 @@
-//! An entry point of a module is used once.
+//! An entry point of a module can be used only once.
 //!
 //! On Xen: the module is started twice, or after its end, when something else is mapped there.
 

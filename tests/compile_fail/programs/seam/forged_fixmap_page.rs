@@ -1,7 +1,6 @@
-//! A page of the fixmap is had by mapping it.
+//! Only mapping gives a page of the fixmap.
 //!
-//! On Xen: the slot is empty until then. Who takes an address for shared_info reads and writes it with volatile
-//! accesses, which fault.
+//! On Xen: the slot is empty until then. Volatile accesses to an address taken for shared_info fault.
 
 use mmu::FixmapPage;
 use x86_64::VirtAddr;

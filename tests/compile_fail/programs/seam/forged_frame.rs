@@ -1,6 +1,6 @@
 //! A frame comes from the allocator, not from its number.
 //!
-//! On Xen: the page may have an owner already; see `frames/frame_twice`.
+//! On Xen: the page may already have an owner; see `frames/frame_twice`.
 
 use p2m::{Frame, Free};
 use start_info::Pfn;

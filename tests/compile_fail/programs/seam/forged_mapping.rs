@@ -1,6 +1,6 @@
-//! A change of a mapping by address can be asked for by `mmu` only.
+//! Only `mmu` can request a change of a mapping by address.
 //!
-//! On Xen: any address of the guest's own is changed as asked, the one this function runs at included.
+//! On Xen: any address of the guest's is changed as asked, even the one this function runs at.
 
 use mmu::{Errno, Hypervisor, VaUpdate};
 use x86_64::VirtAddr;

@@ -1,6 +1,6 @@
-//! A new leaf is made by changing the tree, not by its number.
+//! Only changing the tree makes a new leaf; a number does not.
 //!
-//! On Xen: a number far behind the last leaf names an address of the kernel, and a page of the P2M is mapped over its
+//! On Xen: a number far beyond the last leaf names an address of the kernel, and a page of the P2M is mapped over its
 //! text.
 
 use p2m::NewLeaf;

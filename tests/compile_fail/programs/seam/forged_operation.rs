@@ -1,4 +1,4 @@
-//! An operation on tables or the TLB can be asked for by `mmu` only.
+//! Only `mmu` can request an operation on tables or the TLB.
 //!
 //! On Xen: unpinning the tables in use, or switching to others, is carried out as asked if the frame is of the right
 //! type.

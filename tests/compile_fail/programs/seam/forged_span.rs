@@ -1,4 +1,4 @@
-//! Mapped memory is made by mapping it, not by naming its pages.
+//! Only mapping makes mapped memory; naming its pages does not.
 //!
 //! On Xen: as in `frames/free_memory_unmapped`: a page fault, or a page with two owners.
 

@@ -1,7 +1,7 @@
-//! A change of an entry can be asked for by `mmu` only.
+//! Only `mmu` can request a change of an entry.
 //!
-//! On Xen: Xen checks that the entry is legal, not that it is meant. A number made up here can unmap the kernel's stack
-//! or map a page writable that another owner holds, and every `SAFETY` comment that counts on the types is wrong.
+//! On Xen: Xen checks that the entry is legal, not that it is meant. A made-up number can unmap the kernel's stack or
+//! make another owner's page writable, and every `SAFETY` comment that relies on the types is wrong.
 
 use mmu::{Hypervisor, Partial, Update};
 

@@ -1,6 +1,6 @@
-//! A word to read is named by who holds the memory, not by an address.
+//! Only the holder of memory names a word to read; an address does not.
 //!
-//! On Xen: a read of an address that is not mapped faults; in the safe method of a trait that would be unsound.
+//! On Xen: a read of an unmapped address faults; in a safe trait method that would be unsound.
 
 use p2m::{Memory, Word};
 use x86_64::VirtAddr;

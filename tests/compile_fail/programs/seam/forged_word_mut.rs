@@ -1,4 +1,4 @@
-//! A word to write is named by who holds the frame, not by an address.
+//! Only the holder of a frame names a word to write; an address does not.
 //!
 //! On Xen: the store goes wherever the number says: into a live table, where it faults, or into the kernel, where it
 //! does not.

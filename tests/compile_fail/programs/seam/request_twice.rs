@@ -1,6 +1,6 @@
-//! A request to Xen is made once.
+//! A request to Xen can be made only once.
 //!
-//! On Xen: kept and made again, it maps a frame that is a table by now, or somebody else's.
+//! On Xen: made again later, it maps a frame that is now a table or another owner's.
 
 use mmu::Update;
 

@@ -1,7 +1,7 @@
-//! The switch is to the space that was built for it, and to no other.
+//! The switch is only to the space that was built for it.
 //!
-//! On Xen: a space made later is kept in step by its entry in a list. Switched to so, it would be in the list and be the first as well,
-//! and what is hooked everywhere would be hooked twice in it.
+//! On Xen: a space made later is kept in step by its entry in a list. After such a switch it would be both in the list
+//! and the first space, so everything hooked in all spaces would be hooked in it twice.
 
 use mmu::{AddressSpace, DirectMap, MmuError, Machine, NewSpace, BuilderP2m, Released, release};
 use p2m::Tree;

@@ -1,7 +1,7 @@
 //! Only a frozen table is hooked under a live one.
 //!
-//! On Xen: the update is refused, because the frame to be typed as a table is still mapped writable; and it stays
-//! half-done, with the updates before it in the batch carried out.
+//! On Xen: the update is refused, because the frame is still mapped writable. The batch stays half done: the updates
+//! before this one were carried out.
 
 //@ inside mmu
 

@@ -1,7 +1,7 @@
-//! The builder's tables are mapped over once.
+//! The builder's tables are used only once to build a direct map.
 //!
-//! On Xen: a second direct map takes its first tables from the pages below the kernel, where those of the first are
-//! live: they are mapped read-only, and filling them faults.
+//! On Xen: a second direct map takes its first tables from the pages below the kernel, where the first one's are live.
+//! Those are mapped read-only, so filling them faults.
 
 use mmu::{BuilderTables, DirectMap, MmuError, Machine, BuilderP2m};
 use p2m::{Renumbering, BootReserved};

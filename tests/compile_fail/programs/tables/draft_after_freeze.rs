@@ -1,7 +1,7 @@
 //! A draft is gone once it is frozen.
 //!
-//! On Xen: the frame's last writable mapping is taken away by then, so the store faults; were it still there, Xen would
-//! check one table and the processor walk another.
+//! On Xen: the frame's last writable mapping is gone by then, so the store faults. With it, Xen would check one table
+//! and the processor walk another.
 
 //@ inside mmu
 

@@ -1,7 +1,7 @@
-//! There are four levels of tables and no more.
+//! There are only four levels of tables.
 //!
-//! On Xen: the number of a level becomes the type that a frame is given; Xen knows four, and the index of an address is
-//! cut from bits that a fifth level does not have.
+//! On Xen: a level's number becomes the frame's type, and Xen knows four. The index of an address is cut from bits that
+//! a fifth level does not have.
 
 //@ inside mmu
 

@@ -1,7 +1,7 @@
-//! A frozen table is hooked in one place.
+//! A frozen table is hooked in only one place.
 //!
-//! On Xen: two live entries would lead to it. Detaching one would give it back as frozen, and thawing it then fails:
-//! Xen still counts the other.
+//! On Xen: two live entries would lead to it. Detaching one would give it back as frozen, and making it writable then
+//! fails: Xen still counts the other.
 
 //@ inside mmu
 

@@ -1,4 +1,4 @@
-//! A level of page tables is not reached by the path of its file either.
+//! A level of page tables cannot be reached by the path of its file either.
 //!
 //! On Xen: what is public for a level could be public for a table of it.
 

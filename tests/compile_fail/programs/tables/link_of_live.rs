@@ -1,7 +1,7 @@
 //! A live table is shared, not owned by a second parent.
 //!
-//! On Xen: both parents lead to it, each as if it were alone. What one detaches and thaws is refused, because Xen still
-//! counts the other.
+//! On Xen: both parents lead to it, each as if it were the only one. When one detaches it and makes it writable, Xen
+//! refuses: it still counts the other.
 
 //@ inside mmu
 

@@ -1,7 +1,7 @@
-//! A linked table belongs to its parent.
+//! A linked table belongs to one parent.
 //!
-//! On Xen: a second entry that leads to the table makes its pages appear at two addresses, and detaching one of the two
-//! leaves it live: thawing it is refused.
+//! On Xen: a second entry maps the table's pages at two addresses. Detaching one of them leaves the table live, so
+//! making it writable is refused.
 
 //@ inside mmu
 

@@ -1,6 +1,6 @@
 //! Only an L1 table maps pages.
 //!
-//! On Xen: an upper entry that leads to a page needs that page to pass as a table, or the page size bit, which a PV
+//! On Xen: an upper entry leads to a page only if the page passes as a table, or with the page size bit, which a PV
 //! guest may not set.
 
 //@ inside mmu

@@ -1,7 +1,7 @@
-//! A shared table is of the next level down, too.
+//! A shared table, too, must be of the next level down.
 //!
-//! On Xen: as in `tables/skip_a_level`, but later: the L1 table is typed already, and the type it is asked for now is
-//! another, so the new root is refused when it is pinned.
+//! On Xen: as in `tables/skip_a_level`, but later: the L1 table already has a type, and the new root needs another, so
+//! pinning the root is refused.
 
 //@ inside mmu
 

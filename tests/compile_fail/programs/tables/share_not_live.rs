@@ -1,7 +1,7 @@
-//! A table that two tables lead to is live.
+//! Only a live table can be shared by two parents.
 //!
-//! On Xen: a frozen table that is shared still has its handle, which may thaw it. It becomes writable, and the parent
-//! that shares it is refused when it is hooked.
+//! On Xen: a frozen table still has its handle, which can make it writable again. Hooking the parent that shares it is
+//! then refused.
 
 //@ inside mmu
 

@@ -1,6 +1,6 @@
 //! An entry leads to a table of the next level down.
 //!
-//! On Xen: the L1 table would be checked as an L2, each page it maps taken for a table. Xen refuses that; a processor
+//! On Xen: the L1 table would be checked as an L2, and each page it maps as a table. Xen refuses that; a processor
 //! without Xen would walk data as page tables.
 
 //@ inside mmu

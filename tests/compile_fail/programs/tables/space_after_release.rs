@@ -1,7 +1,7 @@
 //! The new address space is gone once it is in use.
 //!
-//! On Xen: the switch is done by then. A second one unpins the tables in use, and gives the builder's pages back once
-//! more, to whoever asks next.
+//! On Xen: the switch is done by then. A second one unpins the tables in use and gives the builder's pages back again,
+//! for the next who asks.
 
 use mmu::{NewSpace, DirectMap, MmuError, Machine, BuilderP2m, Released, release};
 use p2m::Tree;

@@ -1,7 +1,7 @@
-//! A frozen table has no writer, not even its owner.
+//! Nobody can write a frozen table, not even its owner.
 //!
-//! On Xen: its frame is mapped read-only, so the store faults. A frozen table is thawed first, which Xen allows only
-//! when nothing leads to it.
+//! On Xen: its frame is mapped read-only, so the store faults. It must be made writable first, which Xen allows only
+//! when no entry leads to it.
 
 //@ inside mmu
 

@@ -1,4 +1,4 @@
-//! A live table is changed by Xen only, on request.
+//! Only Xen changes a live table, on request.
 //!
 //! On Xen: a live table is mapped read-only, so a plain store faults. Xen may carry out such a store all the same, one
 //! entry at a time and slowly; this layer never relies on it.

@@ -1,7 +1,7 @@
-//! A table is not thawed once a parent leads to it.
+//! A table cannot be made writable once a parent leads to it.
 //!
-//! On Xen: the table is written to again while its parent is not yet hooked, which nothing forbids; hooking the parent
-//! is refused, and whoever froze it cannot see why.
+//! On Xen: the table becomes writable while its parent is not yet hooked, which Xen allows. Hooking the parent is then
+//! refused, far from the cause.
 
 //@ inside mmu
 

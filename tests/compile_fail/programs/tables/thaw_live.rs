@@ -1,7 +1,7 @@
 //! A live table is detached before it is made writable.
 //!
-//! On Xen: a writable mapping of a frame that is typed as a table is refused. If it were not, the guest could give
-//! itself any frame of the machine.
+//! On Xen: a writable mapping of a frame that is typed as a table is refused. Otherwise the guest could map any frame
+//! of the machine.
 
 //@ inside mmu
 

@@ -1,4 +1,4 @@
-//! rustc, and what it says about a program.
+//! rustc, and its messages about a program.
 
 use std::{
     env, fs,
@@ -14,23 +14,23 @@ use crate::{
     program::Program,
 };
 
-/// How bad it is.
+/// How severe a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Severity {
     /// The program is refused.
     Error,
-    /// It is not.
+    /// The program is accepted.
     Warning,
 }
 
-/// What the compiler has to say about a line.
+/// A message of the compiler about a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remark {
     pub(crate) severity: Severity,
     /// An error's code or a lint's name; some errors have neither.
     pub(crate) code: Option<String>,
-    /// The lines of the program that are the cause; a macro's are those where it was called. The files of a crate it is inside of
-    /// are not the program.
+    /// The lines of the program that are the cause; for a macro, where it was called. The files of a crate that the
+    /// program is inside do not count.
     pub(crate) lines: Vec<usize>,
     pub(crate) text: String,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Remark {
 /// Compiles a text as far as the borrow checker goes. `variant` keeps the files of the two programs apart.
 ///
 /// # Errors
-/// When the compiler cannot be run or ends in another way than by its remarks.
+/// When the compiler cannot be run, or its exit status contradicts its messages.
 pub(crate) fn run(crates: &Crates, program: &Program, variant: &str, text: &str) -> Result<Vec<Remark>> {
     let crate_name = program.name().replace('/', "_");
     let folder = Path::new(SCRATCH).join(variant);
@@ -53,7 +53,7 @@ pub(crate) fn run(crates: &Crates, program: &Program, variant: &str, text: &str)
     let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.current_dir(root()).args(["--edition", "2024", "--crate-type", "lib", "--error-format", "json"]);
     rustc.args(["--emit", "metadata", "--crate-name", &crate_name]).arg("--out-dir").arg(&folder);
-    // What one of the two programs uses is spare in the other.
+    // What one of the two programs uses is unused in the other.
     rustc.args(["-A", "unused_variables", "-A", "unused_mut", "-A", "unused_imports", "-A", "dead_code"]);
     let output = rustc.args(crates.arguments(program.inside())).arg(&file).output().context("rustc")?;
     let messages = String::from_utf8(output.stderr)?;
@@ -67,8 +67,8 @@ pub(crate) fn run(crates: &Crates, program: &Program, variant: &str, text: &str)
     Ok(remarks)
 }
 
-/// Writes the root of a crate that has one module more, the program, and returns where it stands: the crate's own files are
-/// found by their path.
+/// Writes the root of a crate with one more module, the program, and returns its path. The crate's own files are found
+/// by their path.
 fn extended(name: &str, program: &Path) -> Result<PathBuf> {
     let folder = root().join(name).join("src").canonicalize().with_context(|| name.to_owned())?;
     let mut text = String::new();
@@ -83,7 +83,7 @@ fn extended(name: &str, program: &Path) -> Result<PathBuf> {
         text.push_str(line);
         text.push('\n');
     }
-    // By its own name, as everybody else calls it.
+    // By its own name, as other crates call it.
     text.push_str(&format!("extern crate self as {name};\n#[path = {program:?}]\nmod pair;\n"));
     let root = program.with_extension("root.rs");
     fs::write(&root, text)?;
@@ -115,7 +115,7 @@ impl Remark {
     }
 }
 
-/// Returns where the macro was called that a span lies in, if it lies in one.
+/// Returns the call of the macro that a span lies in, or the span if it lies in none.
 fn outermost(mut span: &Value) -> &Value {
     while span["expansion"]["span"].is_object() {
         span = &span["expansion"]["span"];

@@ -1,7 +1,7 @@
 //! The project's crates, as the programs use them.
 //!
-//! *What this is*: `cargo check` of the four crates, in a target folder of its own: the one of the `cargo test` that
-//! runs this is locked. What Cargo made is read from its JSON, so no file name is guessed.
+//! *What this is*: `cargo check` of the four crates, in a target folder of its own: the one of the running `cargo test`
+//! is locked. The files that Cargo made are read from its JSON, so no file name is guessed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::program::Target;
 
-/// The target whose programs have no operating system under them.
+/// The target without an operating system.
 const BARE: &str = "x86_64-unknown-none";
 /// What a program may name.
 const NAMES: [&str; 5] = ["start_info", "p2m", "mmu", "xen_guest", "x86_64"];
@@ -32,7 +32,7 @@ pub(crate) struct Crates {
 }
 
 impl Crates {
-    /// Has Cargo check the crates.
+    /// Runs `cargo check` on the crates.
     ///
     /// # Errors
     /// When Cargo fails, with what it said, or makes no file for a crate.
@@ -57,7 +57,7 @@ impl Crates {
         Ok(crates)
     }
 
-    /// Takes note of the metadata that a message of Cargo names.
+    /// Notes the metadata that a message of Cargo names.
     fn note(&mut self, message: &Value) {
         let name = message["target"]["name"].as_str().unwrap_or_default().replace('-', "_");
         for file in message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -72,8 +72,8 @@ impl Crates {
         }
     }
 
-    /// Returns the arguments with which rustc finds the crates and builds for their target. A program inside one of them
-    /// sees what that one sees: what it depends on as well, and not itself.
+    /// Returns the arguments with which rustc finds the crates and builds for their target. A program inside one of
+    /// them sees what that crate sees: its dependencies too, but not itself.
     pub(crate) fn arguments(&self, inside: Option<&str>) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = target_arguments(self.target).iter().map(OsString::from).collect();
         let mut option = |option: &str, value: String, path: &Path| {
@@ -93,7 +93,7 @@ impl Crates {
     }
 }
 
-/// Returns the workspace's folder, whose toolchain file the compilers are to see.
+/// Returns the workspace's folder, whose toolchain file the compilers must see.
 pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }

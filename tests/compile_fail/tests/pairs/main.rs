@@ -1,13 +1,13 @@
 //! Each rule that the types keep: a program that breaks it must not compile, its twin must.
 //!
-//! *What this is*: every file of `programs/` holds two programs that differ in one line, so what the compiler refuses
-//! is that line and nothing else. Those in `programs/kernel` are built for the target without an operating system.
+//! *What this is*: every file of `programs/` holds two programs that differ in one line, so the compiler refuses only
+//! that line. Those in `programs/kernel` are built for the target without an operating system.
 //!
 //! *What must hold*: the broken program has one error, with the code the file names and on the line the file marks; the
-//! twin has neither errors nor warnings. The code is read from the compiler's JSON, which has it on stable too: a run
-//! on nightly would check nothing more. (A `compile_fail` doctest takes any error for the right one on stable.)
+//! twin has neither errors nor warnings. The code is read from the compiler's JSON, which has it on stable too, so
+//! nightly would check nothing more. (A `compile_fail` doctest on stable accepts any error.)
 //!
-//! *What is not prevented*: a rule without a program.
+//! *What is not noticed*: a rule without a program.
 
 mod compiler;
 mod crates;

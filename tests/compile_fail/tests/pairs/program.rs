@@ -1,10 +1,10 @@
 //! One file with two programs.
 //!
-//! *What this is*: of two lines that stand one below the other, `//~ TWIN` marks the one that only the twin has and
-//! `//~ FAIL code` the one that only the broken program has. Each program gets an empty line for the other's, so the
-//! lines of both have the numbers they have in the file. Braces are balanced in each line, because the inventory of
-//! unsafe code reads the files as they are; for the same reason no program has an unsafe block. A line `//@ inside mmu` makes
-//! the programs modules of that crate, because some of what they misuse is not public outside it.
+//! *What this is*: of two adjacent lines, `//~ TWIN` marks the one that only the twin has and `//~ FAIL code` the one
+//! that only the broken program has. Each program gets an empty line for the other's, so line numbers are those of the
+//! file. Braces are balanced in each line, because the inventory of unsafe code reads the files as they are; for the
+//! same reason no program has an unsafe block. A line `//@ inside mmu` makes the programs modules of that crate,
+//! because some of what they misuse is not public outside it.
 
 use std::{
     fs,
@@ -30,7 +30,7 @@ pub(crate) struct Program {
     name: String,
     source: String,
     code: String,
-    /// The crate the program is a module of; as a rule it is a crate of its own.
+    /// The crate the program is a module of, if it is not a crate of its own, as usual.
     inside: Option<String>,
     /// The number of the line that breaks the rule, counted from 1.
     line: usize,
@@ -79,7 +79,7 @@ impl Program {
         &self.code
     }
 
-    /// Returns the crate that the program is a module of, for rules between the rooms of one crate.
+    /// Returns the crate that the program is a module of, for rules between the modules of one crate.
     pub(crate) fn inside(&self) -> Option<&str> {
         self.inside.as_deref()
     }

@@ -1,4 +1,5 @@
-//! Hypercalls that are not about tables, and several at once (`common/multicall.c`, `pv/callback.c`, `drivers/char/console.c`).
+//! Hypercalls that are not about tables, and multicalls (`common/multicall.c`, `pv/callback.c`,
+//! `drivers/char/console.c`).
 
 use crate::{
     bench::{RO, RW},

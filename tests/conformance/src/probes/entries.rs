@@ -1,4 +1,5 @@
-//! What Xen makes of the entries of a live lowest-level table (`mm.c`, `mod_l1_entry`; `pv/mm.h`, `adjust_guest_l1e`): read back, kept, refused.
+//! What Xen makes of the entries of a live L1 table (`mm.c`, `mod_l1_entry`; `pv/mm.h`, `adjust_guest_l1e`): read back,
+//! kept, refused.
 
 use crate::{
     bench::{Bench, NX, RO, RW},
@@ -17,7 +18,8 @@ fn read_back(bench: &mut Bench<'_>, flags: &[u64]) {
 }
 
 const KERNEL: u64 = 1 << 52;
-/// What `read-back-free` gets of a debug Xen: the second entry has bit 62, which marks grants there (`asm/page.h`, `_PAGE_GNTTAB`).
+/// What `read-back-free` gets from a debug Xen: the second entry has bit 62, which marks grants there (`asm/page.h`,
+/// `_PAGE_GNTTAB`).
 const KEPT_OF_DEBUG: &str = "put=ok flags=0x8410000000000e65 put=EINVAL flags=0x8410000000000e65";
 
 pub(super) const PROBES: &[Probe] = &[

@@ -6,7 +6,7 @@ use crate::{
     subject::Special,
 };
 
-/// Hooks a page that can be written, then freezes it and hooks it again.
+/// Hooks a writable page, then makes it read-only and hooks it again.
 fn writable(bench: &mut Bench<'_>, level: u32) {
     let upper = bench.pinned(level, &[]);
     let page = bench.page();

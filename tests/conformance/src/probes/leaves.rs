@@ -1,4 +1,4 @@
-//! What a lowest-level entry may map (`mm.c`, `get_page_from_l1e`), by `update_va_mapping` at an address of the direct map.
+//! What an L1 entry may map (`mm.c`, `get_page_from_l1e`), by `update_va_mapping` at an address of the direct map.
 
 use crate::{
     bench::{Bench, RO, RW},
@@ -11,7 +11,7 @@ fn both(bench: &mut Bench<'_>, special: Special) {
     bench.map(bench.special_entry(special, RW));
 }
 
-/// What `map-free-flags` gets of a debug Xen, where bit 62 marks grants (`asm/page.h`, `_PAGE_GNTTAB`).
+/// What `map-free-flags` gets from a debug Xen, where bit 62 marks grants (`asm/page.h`, `_PAGE_GNTTAB`).
 const FREE_OF_DEBUG: &str = "map=ok map=ok map=ok map=ok map=ok map=ok map=ok map=ok map=ok map=EINVAL";
 
 pub(super) const PROBES: &[Probe] = &[

@@ -42,7 +42,7 @@ pub(super) const PROBES: &[Probe] = &[
             bench.pin(4, page);
             bench.rw(page);
             bench.unpin(page);
-            // What Xen put into its slots is there still, and harmless.
+            // Xen's entries are still in its slots, and harmless.
             bench.rw(page);
         },
     ),

@@ -6,7 +6,7 @@ use crate::{
     subject::Special,
 };
 
-/// Pins a tree whose lowest table has a bad entry, and looks whether anything stayed typed.
+/// Pins a tree whose lowest table has a bad entry, and checks that no page keeps a type.
 fn refused(bench: &mut Bench<'_>, bad: u64) {
     let leaf = bench.page();
     let good = bench.entry(leaf, RO);

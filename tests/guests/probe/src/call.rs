@@ -1,4 +1,4 @@
-//! Hypercalls of the probes that are no request for memory, and what each lets Xen read and write.
+//! Hypercalls of the probes that are not memory requests, and what each lets Xen read and write.
 
 use conformance::Call;
 
@@ -38,7 +38,7 @@ struct Poll {
 
 const _: () = assert!(size_of::<Poll>() == 24 && size_of::<MemoryMap>() == 16);
 
-/// What the arguments of a call point to. It must stay where it is from [`CallData::request`] on until the call was made.
+/// What the arguments of a call point to. It must not move between [`CallData::request`] and the call.
 pub(crate) struct CallData {
     traps: [TrapInfo; 2],
     port: u32,

@@ -34,7 +34,7 @@ enum Unready {
     Spare(mmu::MmuError),
     /// Fewer spare frames than asked for.
     TooFew,
-    /// The M2P shows no frame that belongs to no domain.
+    /// The M2P shows no frame without a domain.
     NobodysFrame,
 }
 
@@ -54,13 +54,13 @@ impl From<mmu::MmuError> for Unready {
     }
 }
 
-/// What the guest is. Nothing but its command line tells it that it runs on a shim.
+/// What the guest is. Only its command line says that it runs on a shim.
 fn domain(guest: &Guest) -> ProbedDomain {
     let named = guest.facts().command_line().value_of("domain").and_then(ProbedDomain::named);
     named.unwrap_or(if guest.facts().is_dom0() { ProbedDomain::Dom0 } else { ProbedDomain::DomU })
 }
 
-/// How the Xen it runs on was built. Nothing but its command line tells it that this is a debug build.
+/// How its Xen was built. Only the command line says that it is a debug build.
 fn build(guest: &Guest) -> ProbedBuild {
     guest
         .facts()
@@ -70,7 +70,7 @@ fn build(guest: &Guest) -> ProbedBuild {
         .unwrap_or(ProbedBuild::Release)
 }
 
-/// Runs all probes; returns how many there are, and how many gave something else than the table says.
+/// Runs all probes; returns how many there are, and how many differ from the table.
 fn probe(mut guest: Guest) -> Result<(usize, usize), Unready> {
     let mut frames = ArrayVec::<Frame, PAGES>::new();
     for _ in 0..PAGES {

@@ -2,8 +2,8 @@
 //!
 //! *What this is*: the hypercalls of the probes, and machine frames of special kinds, found by the M2P.
 //!
-//! *What must hold*: lists of requests come from `conformance` only, which changes nothing but spare frames, their mappings
-//! and frames it took itself, and puts those back. A spare frame holds no Rust value.
+//! *What must hold*: lists of requests come only from `conformance`. It changes only spare frames, their mappings and
+//! frames it took itself, and restores them. A spare frame holds no Rust value.
 
 #![expect(unsafe_code, reason = "makes hypercalls that the layer's types would not let through")]
 
@@ -36,7 +36,7 @@ const WRITABLE: u64 = READ_ONLY | 2;
 const DEVICE: u64 = 0xfee00;
 /// The screen in text mode.
 const SCREEN: u64 = 0xb8;
-/// Frames from here on are memory on any machine this runs on, up to the guest's own.
+/// On any machine this runs on, frames from here up to the guest's own are memory.
 const MEMORY: u64 = 0x1000;
 
 /// `struct xen_memory_reservation` of public/memory.h.
@@ -79,7 +79,7 @@ const _: () = assert!(size_of::<Multicall>() == size_of::<xen_sys::multicall_ent
 
 /// Takes a guest apart: from here on only probes use it.
 pub(crate) fn apart(guest: Guest) -> (Xen, Running) {
-    // SAFETY: the parts are read only, but for the spare frames, which the caller took before.
+    // SAFETY: the parts are only read, except the spare frames, which the caller took before.
     unsafe { guest.into_parts() }
 }
 
@@ -93,8 +93,8 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Looks for frames of others below that of `own`, a spare page, and then above it, up to shared_info, which is Xen's memory.
-    /// `None` if a frame of nobody is not found: another frame in its place could be one that may be mapped.
+    /// Looks for frames of others below that of `own`, a spare page, and then above it, up to shared_info, which is
+    /// Xen's memory. `None` if no frame without a domain is found: any other frame might be one that may be mapped.
     pub(crate) fn new(xen: Xen, running: &Running, own: &Frame) -> Option<Self> {
         let shared_info = running.setting.facts.shared_info().mfn();
         let held = |mfn: u64| Mfn::try_new(mfn).ok().and_then(|mfn| xen.machine_to_phys(mfn));
@@ -110,13 +110,15 @@ impl Live {
         let nobody = memory().find(|&mfn| held(mfn) == Some(u64::MAX))?;
         let mut others =
             memory().filter(|&mfn| held(mfn).is_some_and(|pfn| pfn != u64::MAX && !ours(mfn, pfn)));
-        // A shim lets a guest keep the two frames in whose place it puts the rings; the M2P has them under the rings' numbers.
+        // A shim puts the rings in the place of two frames and lets the guest keep those; the M2P has them under the
+        // rings' numbers.
         let other = others.find(|&mfn| !Self::is_mapped(own, spare, mfn));
         // Without another domain, a frame of Xen's.
         Some(Self { xen, shared_info, other: other.unwrap_or(nobody), nobody })
     }
 
-    /// Whether Xen lets us map a frame; for a moment it is mapped, read-only, in the place of a spare page, whose frame is `own`.
+    /// Tells whether Xen lets us map a frame. It is mapped briefly, read-only, in place of a spare page, whose frame is
+    /// `own`.
     fn is_mapped(spare: &Frame, own: u64, mfn: u64) -> bool {
         let map = |mfn: u64, flags: u64| {
             let arguments = [spare.address().as_u64(), mfn << 12 | flags, UVMF_INVLPG, 0];
@@ -133,9 +135,10 @@ impl Live {
 
     /// Makes a hypercall whose arguments are numbers or point to what the caller holds.
     fn make(number: u32, arguments: [u64; 4]) -> i64 {
-        // SAFETY: the callers are the methods below. Lists are slices of `Request` and `ExtendedOperation`, laid out as Xen's
-        // structures and made by `conformance` only, for spare frames and frames it took (`conformance::request`); what
-        // Xen writes besides is a local of the method that it knows the size of; all else it reads only, or refuses.
+        // SAFETY: the callers are the methods below. Lists are slices of `Request` and `ExtendedOperation`, laid out as
+        // Xen's structures and made only by `conformance`, for spare frames and frames it took
+        // (`conformance::request`). What else Xen writes is a local of the method, whose size Xen knows. Everything
+        // else it only reads, or refuses.
         unsafe { hypercall(number, arguments) }
     }
 }

@@ -1,4 +1,4 @@
-//! The probe guest: boots, runs every probe of `conformance` on real Xen, one line each, and says how it went.
+//! The probe guest: boots, runs every probe of `conformance` on real Xen, logs one line for each, and a verdict.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

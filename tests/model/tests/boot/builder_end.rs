@@ -1,7 +1,7 @@
-//! A builder's mapping that ends where no builder ends it.
+//! A boot mapping that ends where no builder would end it.
 //!
-//! *What this is*: entries of the builder's tables are taken away or added behind the guest's back, at the last places that are looked
-//! at. The layer takes what is mapped for memory it may use, so an end that is wrong must end the boot.
+//! *What this is*: entries of the builder's tables are removed or added without the guest's knowledge, at the last
+//! places that are checked. The layer uses what is mapped, so a wrong end must stop the boot.
 
 use mmu::{MmuError, layout::KERNEL_MAP};
 use start_info::Mfn;
@@ -24,7 +24,7 @@ fn set_l1(built: &mut Built, pfn: u64, value: u64) {
     built.machine.poke(table, pfn as usize % 512, value);
 }
 
-/// Has the tables for 4 MiB from a page on map the 4 MiB before.
+/// Makes the tables for 4 MiB from a page on map the 4 MiB before.
 fn map_once_more(built: &mut Built, pfn: u64) {
     for from in [pfn, pfn + 512] {
         let l2 = table(built, from, 2);

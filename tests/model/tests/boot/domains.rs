@@ -87,14 +87,14 @@ fn a_p2m_left_where_it_was_stays_mapped() {
     }
 }
 
-/// The builder maps the list of INIT_P2M writable and executable, and with `revector=off` its tables stay.
+/// The builder maps the INIT_P2M list writable and executable, and with `revector=off` its tables stay.
 #[test]
 fn a_list_that_stays_at_an_address_of_its_own_is_neither_writable_nor_executable() {
     let booted = booted(GuestConfig::new(300 * MIB).with_notes().with_command_line("revector=off"));
     audit::protection(booted.machine(), 0..0).assert_none();
 }
 
-/// The new address space keeps the tables that map such a list, and a lazy map reaches none of them.
+/// The new address space keeps the tables that map such a list, and a lazy direct map does not reach them.
 #[test]
 fn a_list_that_stays_at_an_address_of_its_own_needs_no_eager_map() {
     booted(GuestConfig::new(3000 * MIB).with_notes().with_command_line("map=lazy revector=off"));
@@ -131,7 +131,7 @@ fn a_frame_of_somebody_else_in_the_list_is_noticed_before_anything_is_mapped() {
     assert_eq!(built.machine.calls(), 0);
 }
 
-/// A page of the ramdisk that the builder's list calls missing is mapped nowhere: nobody is lent its bytes.
+/// A ramdisk page that the builder's list calls missing is mapped nowhere, so its bytes are not lent.
 #[test]
 fn a_ramdisk_with_a_page_without_memory_is_not_lent() {
     for by_pfn in [false, true] {

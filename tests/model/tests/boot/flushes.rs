@@ -1,13 +1,13 @@
-//! Every flush of a boot, by the order of hypercalls.
+//! Every flush of a boot, by the order of its hypercalls.
 //!
-//! *What this is*: what a boot asks of Xen, a letter a call (`Trace::letters`). A dropped flush is a letter less. Where Xen refuses
-//! the flush, the line must say so.
+//! *What this is*: the hypercalls of a boot, one letter each (`Trace::letters`). A dropped flush is a missing letter.
+//! If Xen refuses the flush, the line must say so.
 
 use xen_model::{GuestConfig, Ramdisk};
 
 use crate::host::dom0_beside;
 
-/// What a boot asks of Xen, the last calls of it.
+/// The last hypercalls of a boot.
 fn boot(guest: &GuestConfig) -> String {
     guest.build().unwrap().boot().unwrap().machine().trace().letters()
 }
@@ -16,7 +16,7 @@ fn dom0(hole: (u64, u64), end: u64) -> GuestConfig {
     dom0_beside(0x6000, end, hole)
 }
 
-/// Tables, the guard page apart, which is taken away at entry; the switch; what is released, then shared_info.
+/// Tables (the guard page is unmapped earlier, at entry); the switch; what is released; then shared_info.
 #[test]
 fn a_boot() {
     assert_eq!(boot(&GuestConfig::new(64 * 256)), "QUUUPRUFFV");
@@ -24,11 +24,11 @@ fn a_boot() {
     assert_eq!(boot(&own_list), "QUUUPRUFUFV");
 }
 
-/// The renumbering is flushed before anything else is done, and what goes back to Xen before it goes.
+/// The renumbering is flushed before anything else; pages for Xen are flushed before they go back.
 #[test]
 fn a_boot_on_a_host_with_a_hole() {
     assert_eq!(boot(&dom0((0xa0, 0x100), 0x9000)), "QUFUUUPRUFFV");
-    // Nothing finds another number.
+    // No page gets another number.
     assert_eq!(boot(&dom0((0xa0, 0x100), 0x6000)), "QUFMUUUPRUFFV");
     let guest = GuestConfig::dom0(0x6000).with_ramdisk(Ramdisk::of(vec![7; 0x3456]));
     let ramdisk = guest.build().unwrap().places.ramdisk.unwrap();

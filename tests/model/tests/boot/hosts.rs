@@ -1,7 +1,7 @@
-//! Hosts whose memory map has holes, and the pages that must make room for them.
+//! Hosts whose memory map has holes, and the pages that lie in those holes.
 //!
-//! *What must hold*: a page in use is never moved, what lies where the host has no RAM gets another number or goes back, and
-//! nothing is lost. What cannot go is said in one line with both ranges, before anything is mapped.
+//! *What must hold*: a page in use is never moved. A page where the host has no RAM gets another number or goes back to
+//! Xen, and nothing is lost. If a page cannot go, one line names both ranges before anything is mapped.
 
 use proptest::prelude::*;
 use start_info::MapEntry;
@@ -126,7 +126,7 @@ fn a_ramdisk_in_the_way_is_moved_whole() {
         {
             let guest =
                 GuestConfig { machine_map: map(0x9000, &[(hole.0, hole.1, RESERVED)]), ..guest.clone() };
-            // What lies behind a ramdisk in the boot mapping goes too: list, start_info, tables.
+            // What follows a ramdisk in the boot mapping goes too: list, start_info, tables.
             let booted = fully_used(guest);
             let new = booted.running.ramdisk_pages().unwrap();
             assert!(new.start().get() >= old.end || new.end().get() <= old.start, "{new:?}");
@@ -151,8 +151,8 @@ fn a_list_in_the_way_goes_when_it_is_copied_and_is_told_when_it_must_stay() {
     }
 }
 
-/// The list is let go, and the ramdisk moved, before the chunk that has both is mapped: what goes back to Xen is handed out
-/// to nobody when it is.
+/// The list is released and the ramdisk moved before the chunk with both is mapped. When it is, pages that go back to
+/// Xen are not handed out.
 #[test]
 fn what_is_not_mapped_yet_makes_way_too() {
     for pages in [0x6000, 0x2_0001] {

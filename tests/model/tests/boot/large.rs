@@ -7,7 +7,7 @@ use xen_model::GuestConfig;
 use crate::after::booted;
 
 /// The case of the source document (Linux 357a3cfb): 128 GiB with a ramdisk of 263 MiB. The builder's list crosses the
-/// start of the module window, so no module can be loaded before it is moved.
+/// start of the module window, so no module can be loaded until it is moved.
 #[test]
 fn the_source_documents_guest_loads_a_module() {
     let mut booted = booted(GuestConfig::of_the_source_document());
@@ -31,8 +31,8 @@ fn the_source_documents_guest_loads_no_module_if_its_list_stays() {
     assert_eq!((holder.start().as_u64(), holder.last()), (0xffff_ffff_925c_7000, 0xffff_ffff_a25c_6fff));
 }
 
-/// dom0 of a large host: more than the three-level list can describe, and possible only with INIT_P2M. What the audits of
-/// every page would find is found with smaller guests; here it counts that the arithmetic holds, and the time it takes.
+/// dom0 of a large host: more than the three-level list can describe, and possible only with INIT_P2M. Smaller guests
+/// have audits of every page; this one tests the arithmetic and the time.
 #[test]
 fn a_dom0_of_one_tebibyte_boots() {
     let pages = (1_u64 << 40) / 4096;
@@ -51,13 +51,13 @@ fn a_dom0_of_one_tebibyte_boots() {
     }
 }
 
-/// Hosts whose numbers go far beyond their memory: a few GiB at the bottom, as much at the top, nothing between.
+/// Hosts whose page numbers go far beyond their memory: a few GiB at the bottom, as much at the top, nothing between.
 #[test]
 fn sparse_hosts_of_513_gib_to_12_tib_boot() {
     const GIB: u64 = 1 << 18;
     for gib in [513, 4 << 10, 12 << 10] {
         let pages = gib * GIB - 0x123;
-        // What the builder puts has memory: the list takes a five hundred and twelfth of the numbers.
+        // What the builder places has memory: the list takes 1/512 of the numbers.
         let low = pages / 512 + 4 * GIB;
         let guest =
             GuestConfig { holes: vec![low..pages - GIB, 0..0], ..GuestConfig::dom0(pages).with_notes() };

@@ -1,4 +1,4 @@
-//! What a boot says of itself, while it runs and after it: each number in its place.
+//! What a boot logs, while it runs and afterwards: each number in its place.
 
 use std::cell::RefCell;
 use std::sync::Once;
@@ -12,7 +12,7 @@ thread_local! {
     static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps what is said, by thread: a test is one.
+/// Keeps the log lines of each thread: a test is one thread.
 struct Keeper;
 
 impl Log for Keeper {
@@ -27,7 +27,7 @@ impl Log for Keeper {
     fn flush(&self) {}
 }
 
-/// Boots, and returns what was said meanwhile.
+/// Boots, and returns the lines logged meanwhile.
 fn said(guest: &GuestConfig) -> (Booted, Vec<String>) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -78,7 +78,7 @@ fn a_boot_says_that_the_list_was_left() {
     assert_eq!(said, expected);
 }
 
-/// 0x123 pages make room: 0x20 of them find a number, 0x102 go back, and one of the ramdisk is in use.
+/// 0x123 pages must go: 0x20 get another number, 0x102 go back, and one of the ramdisk is in use.
 #[test]
 fn a_boot_says_what_made_room() {
     let guest = GuestConfig::dom0(0x6000).with_ramdisk(Ramdisk::of(vec![7; 0x3456]));

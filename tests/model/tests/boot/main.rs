@@ -1,9 +1,10 @@
 //! The whole boot on the model, from start_info to a guest that could run a kernel.
 //!
-//! *What this is*: guests of many shapes built as Xen's builders do, booted by `xen_guest::boot`, then looked at by code
-//! that shares nothing with the boot: whose each page is, what is mapped and published, what was said, which hypercalls it took.
+//! *What this is*: guests of many shapes built as Xen's builders do, booted by `xen_guest::boot`, then checked by code
+//! that shares nothing with the boot: the owner of each page, what is mapped, published and logged, which hypercalls
+//! were made.
 //!
-//! *What is not here*: what a payload does with the guest it got (`guest`); boots that Xen refuses something (`faults`).
+//! *What is not here*: what a payload does with its guest (`guest`); boots with refused hypercalls (`faults`).
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 

@@ -6,7 +6,7 @@ use xen_model::{GuestConfig, Ramdisk};
 use crate::account::{Account, drain};
 use crate::guests::guests;
 
-/// Boots a guest and accounts for every page; `false` if there was too little memory for it.
+/// Boots a guest and accounts for every page; `false` if it has too little memory.
 fn account(guest: &GuestConfig) -> bool {
     let Ok(built) = guest.build() else { return false };
     let Ok(mut booted) = built.boot() else { return false };

@@ -1,4 +1,4 @@
-//! Every word that is published.
+//! Every published word.
 
 use mmu::layout::LINEAR_P2M;
 use xen_guest::Published;
@@ -59,7 +59,7 @@ fn what_was_copied_is_published_where_it_was_copied_to() {
     assert_eq!(published(&booted), expected);
 }
 
-/// The guest changes an entry through the direct map; whoever walks by the linear form only reads.
+/// The guest changes an entry through the direct map; the linear form is only for reading.
 #[test]
 fn no_leaf_is_writable_where_the_linear_form_has_it() {
     let holes = vec![0x3000..0x3800, 0x3900..0x3901];

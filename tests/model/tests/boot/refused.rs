@@ -1,4 +1,4 @@
-//! Boots that the layer refuses: what the builder left, or what the map says of it, cannot be built on.
+//! Boots that the layer refuses, because of what the builder left or where the map puts it.
 
 use mmu::{MmuError, layout::KERNEL_MAP, layout::MODULES, unmap_guard};
 use p2m::Mismatch;
@@ -10,7 +10,7 @@ use crate::host::map;
 
 const ACPI: u32 = 3;
 
-/// The toolstack of a domU knows start_info and the rings by their place: they are given back to nobody.
+/// The toolstack of a domU knows start_info and the rings by their place, so they are never given back.
 #[test]
 fn what_the_toolstack_knows_by_its_place_stays() {
     let guest = GuestConfig::new(0x6000);
@@ -31,7 +31,7 @@ fn what_the_toolstack_knows_by_its_place_stays() {
     }
 }
 
-/// Each page that the boot builds on is held against the M2P before anything is changed.
+/// Each page that the boot builds on is compared with the M2P before anything is changed.
 #[test]
 fn every_page_that_is_built_on_is_confirmed_first() {
     for guest in [GuestConfig::new(64 * 256 + 3), GuestConfig::dom0(64 * 256 + 3)] {
@@ -63,7 +63,8 @@ fn every_page_that_is_built_on_is_confirmed_first() {
     }
 }
 
-/// Not every page is confirmed first. One of the image that the list gives no frame is told when the image is mapped anew.
+/// Not every page is confirmed first. An image page without a frame in the list is reported when the image is mapped
+/// anew.
 #[test]
 fn a_page_of_the_image_without_memory_is_told() {
     for guest in [GuestConfig::new(64 * 256 + 3), GuestConfig::dom0(64 * 256 + 3)] {
@@ -77,7 +78,7 @@ fn a_page_of_the_image_without_memory_is_told() {
     }
 }
 
-/// start_info names the frame. A page of ours is no page that Xen writes.
+/// start_info names the frame. A page of the guest's own cannot be the one that Xen writes.
 #[test]
 fn a_shared_info_that_is_the_guests_own_is_refused() {
     const SHARED_INFO: usize = 0x28;
@@ -92,7 +93,7 @@ fn a_shared_info_that_is_the_guests_own_is_refused() {
     }
 }
 
-/// The guard page is taken away by its address in the kernel's mapping, which ends where modules begin.
+/// The guard page is unmapped by its address in the kernel's mapping, which ends where modules begin.
 #[test]
 fn no_page_behind_the_kernels_mapping_is_taken_away_as_the_guard() {
     let most = (MODULES.as_u64() - KERNEL_MAP.as_u64()) / 4096;
@@ -123,7 +124,7 @@ fn a_table_that_is_still_live_is_not_given_back() {
     audit::references(&built.machine).assert_none();
 }
 
-/// The refusal of a start_info is seen only if its reader is told, by the port in the raw page.
+/// A refused start_info shows only if the console's reader is notified, by the port in the raw page.
 #[test]
 fn the_ring_of_a_refused_start_info_is_used_with_its_port() {
     const PT_BASE: usize = 0x58;

@@ -1,4 +1,4 @@
-//! A start_info whose rings are not the two pages behind it.
+//! A start_info whose rings are not the two pages after it.
 
 use mmu::layout::KERNEL_MAP;
 use start_info::{Mfn, PfnRange, RingName, StartInfoError};
@@ -25,7 +25,7 @@ fn refused(built: Built) -> (Box<Built>, StartInfoError) {
     }
 }
 
-/// Every page of the guest's own, so that none but the ring's was stored to.
+/// The contents of every page of the guest's, to check that only the ring's was stored to.
 fn contents(built: &Built) -> Vec<(u64, Vec<u64>)> {
     let words = |pfn: u64| {
         let at = KERNEL_MAP.as_u64() + pfn * 4096;
@@ -34,7 +34,7 @@ fn contents(built: &Built) -> Vec<(u64, Vec<u64>)> {
     (0..built.places.end).map(|pfn| (pfn, words(pfn))).collect()
 }
 
-/// A frame that is no ring's, and the page that Xen's M2P gives it.
+/// Frames that are not a ring's, and the page that Xen's M2P gives each.
 fn wrong_frames(built: &Built) -> [(&'static str, Mfn); 9] {
     let (machine, places) = (&built.machine, &built.places);
     let own = |pfn: u64| machine.built_mfn(pfn).unwrap();
@@ -98,7 +98,7 @@ fn the_refusal_is_not_said_into_xenstores_ring() {
     assert_eq!(built.machine.console_at(), Some(KERNEL_MAP.as_u64() + store.0 * 4096));
 }
 
-/// What is published is stored to shared_info: a page of the guest's own is no such page.
+/// Publishing stores to shared_info, which is never a page of the guest's own.
 #[test]
 fn a_shared_info_that_is_the_guests_own_memory_is_refused() {
     const SHARED_INFO: usize = 0x28;
@@ -156,7 +156,7 @@ fn another_domains_ring_at_the_same_page_number_is_refused() {
     }
 }
 
-/// The boot logs, and on the host a logger writes nowhere: a console that was left behind would show only on Xen.
+/// The boot logs, but on the host the logger writes nowhere: a console left at an old mapping would show only on Xen.
 #[test]
 fn the_console_still_stands_after_the_boot() {
     let mut booted = GuestConfig::new(64 * 256).build().unwrap().boot().unwrap();

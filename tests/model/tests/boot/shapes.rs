@@ -26,7 +26,7 @@ fn guests() -> impl Strategy<Value = GuestConfig> {
                 .with_seed(seed);
             guest.ramdisk_by_pfn = notes[0];
             guest.init_p2m = notes[1].then_some(mmu::layout::INIT_P2M.as_u64());
-            // Builders put nothing into holes; the last page has memory.
+            // Builders place nothing in holes; the last page has memory.
             let used = guest.build().map_or(pages, |built| built.places.used_end());
             guest.holes = (holes.into_iter())
                 .map(|(start, len)| start.max(used)..(start + len).min(pages - 1))

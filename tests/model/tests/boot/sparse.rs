@@ -1,8 +1,8 @@
 //! Hosts whose memory lies far apart, and whose free memory lies in pieces.
 //!
-//! *What must hold*: numbers are not memory. What a boot takes is counted in steps, and grows with the memory and with the
-//! leaves of the P2M, not with the page numbers in between. Where a run of pages is missing, the line says how long it must
-//! be, what there is, and what to change; following it helps.
+//! *What must hold*: numbers are not memory. The cost of a boot is counted in steps. It grows with the memory and the
+//! leaves of the P2M, not with the page numbers in between. Where a run of pages is missing, the line says how long it
+//! must be, what there is, and what to change; following it helps.
 
 use xen_guest::Cause;
 use xen_model::{GuestConfig, Ramdisk, audit};
@@ -11,15 +11,15 @@ use crate::after::booted;
 use crate::host::{RESERVED, map};
 
 const PAGES: u64 = 0x6011;
-/// Memory for the pages that make room for the hole.
+/// Where the map has memory for the pages in the hole.
 const FAR: u64 = 0x1803;
 
-/// A dom0 of whose pages those from 0x5001 on get numbers behind a hole that ends at page `far`.
+/// A dom0 whose pages from 0x5001 on get numbers after a hole that ends at page `far`.
 fn behind(far: u64) -> GuestConfig {
     GuestConfig { machine_map: map(far + FAR, &[(0x5001, far, RESERVED)]), ..GuestConfig::dom0(PAGES) }
 }
 
-/// Steps, hypercalls and frames of a boot; and how many leaves the P2M has.
+/// The steps, hypercalls and frames of a boot, and the leaves of its P2M.
 fn cost(guest: &GuestConfig) -> (u64, u64, u64, u64) {
     let built = guest.build().unwrap();
     let before = built.machine.accesses();
@@ -40,16 +40,17 @@ fn a_hole_of_a_tebibyte_costs_its_leaves_and_not_its_numbers() {
         let near = cost(&behind(0x8000).with_notes().with_command_line(line));
         let far = cost(&behind(1 << 28).with_notes().with_command_line(line));
         let leaves = far.3 - near.3;
-        // Two reads a leaf, and some for each table that has 512 of them; a step for a number would be 512 for a leaf.
+        // Two reads a leaf, and some for each table of 512 leaves; a step for each number would be 512 for a leaf.
         assert!(far.0 - near.0 <= leaves * 6, "{line}: {} steps more for {leaves} leaves", far.0 - near.0);
-        // An inner page of the tree and a table of the linear P2M for each GiB; and, lazily, the tables of the memory they are in.
+        // An inner page of the tree and a table of the linear P2M for each GiB; and, lazily, the tables of the memory
+        // they are in.
         let gibibytes = leaves / 512;
         assert!(far.2.saturating_sub(near.2) <= 2 * gibibytes + 256, "{line}: {} frames", far.2);
         assert!(far.1.saturating_sub(near.1) <= gibibytes / 64, "{line}: {} hypercalls", far.1);
     }
 }
 
-/// Returns the one line a boot ends with, and checks that it ended so because no run is as long.
+/// Returns the one line a boot ends with, and checks that the reason is a missing run of pages.
 fn no_run(guest: &GuestConfig) -> String {
     let (built, failure) = guest.build().unwrap().boot().unwrap_err();
     assert!(matches!(failure.cause(), Cause::Mmu(mmu::MmuError::NoRun { .. })), "{failure}");
@@ -57,7 +58,7 @@ fn no_run(guest: &GuestConfig) -> String {
     failure.to_string()
 }
 
-/// The number in front of the word.
+/// The number before the word.
 fn number(line: &str, word: &str) -> u64 {
     let (before, _) = line.split_once(word).unwrap();
     before.trim_end().rsplit(' ').next().unwrap().parse().unwrap()
@@ -67,7 +68,7 @@ fn number(line: &str, word: &str) -> u64 {
 fn a_ramdisk_without_a_run_to_go_to_is_told_with_what_helps() {
     let guest = |pages: u64, ramdisk: u64| {
         let guest = GuestConfig::dom0(pages).with_notes().with_ramdisk(Ramdisk::zeros(ramdisk << 12));
-        // Most of the ramdisk lies in the hole, and what is free behind it is less than the ramdisk.
+        // Most of the ramdisk lies in the hole, and what is free after it is less than the ramdisk.
         GuestConfig { machine_map: map(0x20000, &[(0x3000, 0x9000, RESERVED)]), ..guest }
     };
     let line = no_run(&guest(0x7000, 0x3000));
@@ -78,7 +79,7 @@ fn a_ramdisk_without_a_run_to_go_to_is_told_with_what_helps() {
     assert!(!line.contains("give the guest more memory"), "{line}");
     let most = number(&line, " pages, or give the guest");
     let more = number(&line, " pages more");
-    // A little more than what the run lacks, for the tables of what is added.
+    // A little more than the run lacks, for the tables of the added memory.
     let lacks = 0x3000 - most;
     assert!(more > lacks && more < lacks + lacks / 32 + 100, "{line}");
     assert!(no_run(&guest(0x7000 + lacks - 0x40, 0x3000)).contains("must move"));
@@ -94,7 +95,7 @@ fn first_tables_without_room_below_the_image_are_told() {
         "direct map: the first page tables need a run of 5 pages, the longest is 4 of 4 pages of memory below the kernel \
          image at pfn 0x5; link the kernel higher (linker.ld), or boot with a smaller ramdisk"
     );
-    // There is memory enough, and all of it in pieces.
+    // There is enough memory, but all of it in pieces.
     let holes: Vec<_> = (1..0x400).map(|piece| (piece * 4, piece * 4 + 1, RESERVED)).collect();
     let holes = &holes[..59];
     let guest =

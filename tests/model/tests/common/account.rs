@@ -1,9 +1,9 @@
-//! Whose each page of the guest is.
+//! The owner of each page of the guest.
 //!
-//! *What this is*: from the builder's places, the live tables, what was published and what the P2M's pages hold, one owner
-//! for every page; then the free ones, by draining the allocator.
+//! *What this is*: one owner for every page, from the builder's places, the live tables, the published P2M and its
+//! pages' contents; then the free pages, by draining the allocator.
 //!
-//! *What must hold*: a page has one owner. A page with none is lost, a page with two will be destroyed.
+//! *What must hold*: a page has one owner. A page with none is lost; a page with two will be overwritten.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -28,7 +28,7 @@ impl Account {
         }
     }
 
-    /// Finds who owns what after a boot, free pages apart.
+    /// Finds the owners of all pages but the free ones after a boot.
     pub(crate) fn of(booted: &Booted) -> Self {
         let mut account = Self::default();
         let (machine, places, running) = (booted.machine(), &booted.places, booted.running.parts());
@@ -51,7 +51,7 @@ impl Account {
                 account.own(pfn..pfn + 1, "module");
             }
         }
-        // Of these some may be hooked or mapped still.
+        // Some of these may still be hooked or mapped.
         for pfn in window.waiting().chain(running.map.waiting(machine)) {
             account.owners.entry(pfn.get()).or_insert("waiting to be given back");
         }
@@ -81,14 +81,14 @@ impl Account {
         for (value, what) in
             [(P2mEntry::MISSING, "missing leaf"), (P2mEntry::Identity.encode(), "identity leaf")]
         {
-            // The missing leaf may be in use and have been found.
+            // The missing leaf may be in use and already found.
             if let Some(pfn) = self.page_that_holds(machine, &[value; 512]) {
                 self.own(pfn..pfn + 1, what);
             }
         }
     }
 
-    /// Finds the pages above the leaves, level by level, by what they must hold.
+    /// Finds the pages above the leaves, level by level, by their contents.
     fn inner_pages(&mut self, machine: &ModelMachine, mut below: Vec<u64>) {
         let mut levels = 0;
         while below.len() > 1 || levels < 2 {
@@ -106,8 +106,8 @@ impl Account {
         }
     }
 
-    /// Finds a page nobody owns with these words. Of pages with the same words either may be found first, so of what leads to
-    /// them the order is not compared.
+    /// Finds a page without an owner that holds these words. Of two such pages either may be found first, so the order
+    /// of pages that lead to them is not compared.
     fn page_that_holds(&self, machine: &ModelMachine, words: &[u64; 512]) -> Option<u64> {
         let sorted = |mut words: [u64; 512]| {
             words.sort_unstable();
@@ -130,7 +130,7 @@ impl Account {
         }
     }
 
-    /// Returns the pages with memory that nobody owns and that are not among the free ones.
+    /// Returns the pages with memory that have no owner and are not free.
     pub(crate) fn nobodys(mut self, machine: &ModelMachine, free: &[u64]) -> Vec<u64> {
         free.iter().for_each(|&pfn| self.own(pfn..pfn + 1, "free"));
         (0..machine.pages())
@@ -138,7 +138,7 @@ impl Account {
             .collect()
     }
 
-    /// Returns how many pages somebody owns.
+    /// Returns how many pages have an owner.
     pub(crate) fn len(&self) -> u64 {
         self.owners.len() as u64
     }
@@ -150,7 +150,7 @@ fn page(address: u64) -> u64 {
 
 /// Takes every free frame and writes its number into it; returns them in ascending order.
 ///
-/// A lazy map is mapped to its end by this, so the account is made afterwards.
+/// This maps a lazy map to its end, so the account is made afterwards.
 pub(crate) fn drain(booted: &mut Booted) -> Vec<u64> {
     let mut free = Vec::new();
     while let Ok(mut frame) = booted.running.take_frame() {

@@ -28,7 +28,7 @@ pub(crate) fn booted(guest: GuestConfig) -> Booted {
 /// Checks everything after a boot.
 pub(crate) fn checked(guest: GuestConfig, booted: xen_model::Booted) -> Booted {
     let mut booted = Booted { guest, places: booted.places, running: booted.running };
-    // The model looks where the ring is mapped: the old mapping is gone.
+    // The model checks where the ring is mapped: the old mapping is gone.
     booted.machine_mut().write_console("booted\n");
     booted.check();
     booted
@@ -48,7 +48,7 @@ impl Booted {
         self.machine().pages_now()
     }
 
-    /// Checks that Xen's counts are right, that nothing is mapped as it may not be, and that no translation is stale.
+    /// Checks that Xen's counts are right, that every mapping is allowed, and that no translation is stale.
     pub(crate) fn audit(&self) {
         let machine = self.machine();
         audit::references(machine).assert_none();
@@ -56,7 +56,7 @@ impl Booted {
         audit::stale(machine).assert_none();
     }
 
-    /// Checks the state of machine and guest. Can be called again after the payload did something.
+    /// Checks the state of machine and guest. It can be called again after the payload has run.
     pub(crate) fn check(&self) {
         let machine = self.machine();
         self.audit();
@@ -69,7 +69,7 @@ impl Booted {
         }
     }
 
-    /// A trap in a loaded module is told with its name, and with no other's.
+    /// A trap in a loaded module is reported with that module's name.
     fn modules_are_noted(&self) {
         let loaded = self.running.modules().loaded().iter();
         let mut loaded: Vec<_> = loaded.map(|module| (module.name().to_owned(), module.region())).collect();
@@ -86,7 +86,7 @@ impl Booted {
         if self.running.options().mapping == Mapping::Eager && mapped != self.pages() {
             complaints.add(|| format!("{mapped:#x} of {:#x} pages are mapped", self.pages()));
         }
-        // Leaves and pages with memory come in ascending order, and a guest may have millions: neither is written down.
+        // Leaves and pages with memory come in ascending order, and a guest may have millions: neither list is stored.
         let mut held = machine.held(0..mapped).peekable();
         machine.each_leaf(machine.root().unwrap(), |leaf| {
             let offset = leaf.address.checked_sub(DIRECT_MAP.as_u64());
@@ -105,7 +105,8 @@ impl Booted {
         complaints
     }
 
-    /// Outside the direct map there is the image without its guard page, our P2M or the builder's, shared_info, modules.
+    /// Outside the direct map only these are mapped: the image without its guard page, our P2M or the builder's,
+    /// shared_info, modules.
     fn nothing_else_is_mapped(&self) -> Complaints {
         let mut complaints = Complaints::default();
         let (machine, setting) = (self.machine(), &self.running.parts().setting);
@@ -159,7 +160,7 @@ impl Booted {
     fn p2m_is_right(&self) -> Complaints {
         let mut complaints = Complaints::default();
         let machine = self.machine();
-        // Leaves without memory that were looked at, and what they must say: one leaf may stand for many.
+        // Leaves without memory that were checked, and what they must say: one page may be many leaves.
         let mut known = HashSet::new();
         for leaf in 0..self.pages().div_ceil(512) {
             let pages = leaf * 512..(leaf * 512 + 512).min(self.pages());

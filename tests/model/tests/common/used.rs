@@ -1,4 +1,4 @@
-//! What a guest's memory is used for after a boot, until all of it is used.
+//! Uses of a guest's memory after a boot, until all of it is used.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -37,7 +37,7 @@ impl Booted {
         assert!(found.len() as u64 - ramdisk.len < 4096);
     }
 
-    /// Maps a module of three parts, as the loader does, and checks what may be done with each.
+    /// Maps a module of three parts, as the loader does, and checks the protection of each.
     pub(crate) fn load_module(&mut self, part_pages: u64) {
         let window = &mut self.running.parts_mut().1.window;
         let reservation = window.reserve(PageCount::new(part_pages * 3), 4096).unwrap();
@@ -64,7 +64,7 @@ impl Booted {
         }
     }
 
-    /// Uses all memory; the ramdisk is as it was, and everything holds as before.
+    /// Uses all memory and checks that the ramdisk is unchanged and all rules still hold.
     pub(crate) fn use_and_check(&mut self) {
         self.use_all_memory();
         self.read_ramdisk();
@@ -106,7 +106,7 @@ impl Booted {
     }
 }
 
-/// Whose each page is.
+/// The owner of each page.
 impl Booted {
     /// Returns the pages that are known to be in use, and for what.
     pub(crate) fn owners(&self) -> HashMap<u64, &'static str> {
@@ -121,7 +121,7 @@ impl Booted {
         };
         own(0..1, "page 0");
         own(places.image.clone(), "image");
-        // dom0's start_info goes if the machine has no RAM where it is.
+        // dom0's start_info goes back if the machine has no RAM there.
         if machine.held_mfn(places.start_info).is_some() {
             own(places.start_info..places.start_info + 1, "start_info");
         }

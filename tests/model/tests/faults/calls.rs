@@ -1,4 +1,4 @@
-//! Hypercalls refused whole, and lists cut short.
+//! Hypercalls refused, and lists cut short.
 
 use mmu::{Errno, MmuError, Refused};
 use xen_guest::{Cause, NoMap};
@@ -7,7 +7,8 @@ use xen_model::{Built, GuestConfig, MemoryCommand, ModelMachine, TracedCall};
 use crate::guests::guests;
 use crate::tried::try_boot;
 
-/// The most calls that undo a chunk of the direct map: two to unhook its tables, three to make them writable, a flush.
+/// The most calls that it takes to undo a chunk of the direct map: two to unhook its tables, three to make them
+/// writable, a flush.
 const MOST_UNDOING: u64 = 6;
 const ERRNOS: [Errno; 3] = [Errno::EINVAL, Errno::ENOMEM, Errno::EBUSY];
 

@@ -1,4 +1,4 @@
-//! Where Xen stopped is counted over all the lists that a deed takes.
+//! The place where Xen stopped is counted over all the lists of an action.
 
 use xen_guest::Cause;
 use xen_model::{GuestConfig, TracedCall};
@@ -14,10 +14,10 @@ fn stopped(guest: &GuestConfig, n: u64, done: usize) -> String {
     failure.to_string()
 }
 
-/// The calls that renumber and give back are the first of a boot, behind the question for the map.
+/// The calls that renumber and give back are the first of a boot, after the one that asks for the map.
 #[test]
 fn the_second_list_of_updates_is_counted_on() {
-    // 0x123 pages, each of which has no mapping of the builder's: an update each.
+    // 0x123 pages without a mapping of the builder's: one update each.
     let guest = dom0_beside(0x6000, 0x9000, (0x5000, 0x5123));
     let line = stopped(&guest, 3, 5);
     assert_eq!(
@@ -29,7 +29,7 @@ fn the_second_list_of_updates_is_counted_on() {
 #[test]
 fn the_second_list_of_frames_given_back_is_counted_on() {
     let guest = dom0_beside(0x6000, 0x6000, (0x5000, 0x5123));
-    // Nothing was mapped and nothing gets another number, so there is nothing to be updated; the flush comes first.
+    // No page was mapped and none gets another number, so there is no update; the flush comes first.
     let mut built = guest.build().unwrap();
     built.machine.refuse_at(4, mmu::Errno::EBUSY);
     let (built, _) = built.boot().unwrap_err();

@@ -6,7 +6,7 @@ use xen_model::GuestConfig;
 
 use crate::subject::{Deed, Leaves, Subject, WATCHED};
 
-/// Calls `each` with a change for which a leaf must be made, and with one in a leaf of our own.
+/// Calls `each` with a change that needs a new leaf, and with one in a leaf of our own.
 fn each_change(each: impl Fn(&Deed<'_>, bool)) {
     let leaf = WATCHED.get() / 512 * 512;
     for (name, hole) in [("new leaf", leaf..leaf + 1024), ("in place", WATCHED.get()..WATCHED.get() + 1)] {
@@ -36,7 +36,7 @@ fn a_change_that_is_refused_changes_nothing() {
 
 #[test]
 fn a_change_without_a_frame_changes_nothing() {
-    // In place it takes none: `kept.rs`.
+    // A change in place takes none: `kept.rs`.
     each_change(|deed, makes_a_leaf| {
         if makes_a_leaf {
             deed.deny_frames();

@@ -12,7 +12,7 @@ fn every_frame_denied_once_ends_the_boot_with_one_line_and_breaks_nothing() {
         let built = guest.build().unwrap();
         let asked = try_boot(&built, |_| {}).machine().frames_asked();
         assert!(asked >= 10, "{name}: {asked} frames are too few for a boot");
-        // The many equal ones are L1 tables and leaves: of a large guest a sample, and both ends.
+        // Most are L1 tables and leaves, all alike: of a large guest's a sample and both ends are denied.
         let step = (asked / 60).max(1) as usize;
         let middle = (20..asked.saturating_sub(20)).step_by(step);
         for n in (1..=asked.min(20)).chain(middle).chain(asked.saturating_sub(20).max(1)..=asked) {

@@ -11,7 +11,7 @@ fn grow(subject: &mut Subject) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Calls `each` with the growth into the rest of a live L2 table, and with the one that needs a new L2 table.
+/// Calls `each` with a growth into the rest of a live L2 table, and with one that needs a new L2 table.
 fn each_growth(each: impl Fn(&Deed<'_>)) {
     let holes = vec![0x4_0123..0x4_0134, 0x4_0400..0x4_0a00];
     for holes in [Vec::new(), holes] {

@@ -1,4 +1,4 @@
-//! What a step that fails must not lose, and what a lazy map must reach.
+//! What a failed step must not lose, and what a lazy map must reach.
 
 use kit::module::small_module;
 use p2m::P2mEntry;
@@ -57,7 +57,7 @@ fn an_entry_that_needs_no_leaf_is_changed_without_a_free_page() {
         booted.running.set_entry(Pfn::new(HOLE.start), P2mEntry::Identity).unwrap();
         booted.running.set_entry(Pfn::new(HOLE.start), P2mEntry::Missing).unwrap();
     });
-    // What was drained is held by the test, and so by nobody.
+    // The test holds what was drained, so those pages have no owner.
     assert!(!lost.is_empty());
 }
 

@@ -1,13 +1,14 @@
-//! What follows when Xen refuses something, or no page is free.
+//! What happens when Xen refuses a call, or no page is free.
 //!
-//! *What this is*: every hypercall of a boot, and of what a payload does, refused once and cut half-way once; every frame denied once;
-//! and a payload that goes on with refusals now and then (`FUZZ_ROUNDS=1000000 FUZZ_SEED=7` for more of others). The builder,
-//! the audits and the account share no code with the boot layer.
+//! *What this is*: every hypercall of a boot, and of what a payload does, refused once and cut half-way once; every
+//! frame denied once; and a payload that runs on with occasional refusals (`FUZZ_ROUNDS=1000000 FUZZ_SEED=7` for more
+//! rounds with another seed). The builder, the audits and the account share no code with the boot layer.
 //!
-//! *What must hold*: a boot succeeds, or ends with one line that names the stage and the reason; either way Xen's counts
-//! are right and no live table can be written. What a payload did leaves all as it was, or waits and is tried again.
+//! *What must hold*: a boot succeeds, or ends with one line that names the stage and the reason; either way Xen's
+//! counts are right and no live table can be written. A payload's action leaves everything as it was, or its rest waits
+//! and is tried again.
 //!
-//! *What is not here*: what the layer refuses by itself (`boot/refused.rs`, `guest/limits.rs`).
+//! *What is not here*: what the layer itself refuses (`boot/refused.rs`, `guest/limits.rs`).
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 

@@ -1,6 +1,7 @@
 //! A module whose loading or unloading is refused half-way.
 //!
-//! *What must hold*: as `subject.rs` says; and a module's exit function is called once, whatever is refused after it.
+//! *What must hold*: what `subject.rs` says; and a module's exit function is called once, whatever is refused
+//! afterwards.
 
 use kit::module::{DATA_BYTE, RODATA_BYTE, TEXT_BYTE, small_module, small_module_with_start};
 use mmu::{Errno, MmuError, ModulePart};
@@ -12,7 +13,7 @@ use crate::guests::guests;
 use crate::subject::{Deed, Leaves, Subject};
 
 const NAME: &str = "small";
-/// How many frames the direct map keeps for growing.
+/// How many frames the direct map keeps for its growth.
 const KEPT: u64 = 515;
 
 fn load(subject: &mut Subject, bytes: &[u8]) -> Result<(), LoadError> {
@@ -29,7 +30,7 @@ fn unload(subject: &mut Subject) -> Result<(), LoadError> {
     result
 }
 
-/// Checks that the module is there as its object says, and each part is protected.
+/// Checks that the module is loaded as its object says, and that each part is protected.
 fn check(machine: &ModelMachine, start: u64) {
     let parts = [
         (0, TEXT_BYTE, true, false),
@@ -66,7 +67,7 @@ fn a_load_without_a_frame_leaves_all_as_it_was() {
     each_load(|deed| deed.deny_frames());
 }
 
-/// What is refused behind the call of its init function leaves the module loaded.
+/// A refusal after the call of its init function leaves the module loaded.
 #[test]
 fn a_load_of_a_module_with_a_start_leaves_all_as_it_was_or_is_done() {
     let guest = small();
@@ -84,7 +85,7 @@ fn an_unload_that_is_refused_or_cut_is_finished_later() {
     }
 }
 
-/// The frames for its tables and pages are behind what is mapped.
+/// The frames for its tables and pages lie above what is mapped.
 #[test]
 fn a_load_for_which_memory_must_be_mapped_first_loses_nothing() {
     let guest = GuestConfig { image_start: 0x80, ..GuestConfig::new((1 << 18) + 0x2345) }
@@ -127,17 +128,17 @@ fn an_unload_that_is_refused_says_so_and_cannot_be_repeated() {
     assert_eq!(subject.state(), before);
 }
 
-/// Two modules share a table: the one that waits must not take it from the one that came meanwhile.
+/// Two modules share a table: a module that waits to be unloaded must not take it from one loaded since.
 #[test]
 fn what_waits_leaves_a_table_alone_that_another_module_needs_by_now() {
     let mut subject = Subject::booted(&small());
     let before = subject.state();
     load(&mut subject, &small_module()).unwrap();
-    // All mappings are gone, only the table's hook is left.
+    // All mappings are gone; only the table's hook is left.
     subject.booted.machine_mut().cut_at(1, 4, Errno::ENOMEM);
     let ended = subject.booted.running.unload_module(NAME);
     assert!(matches!(ended, Err(LoadError::Lingers { .. })), "{ended:?}");
-    // Xen refuses that again while the next module is loaded.
+    // Xen refuses to unhook it again while the next module is loaded.
     subject.booted.machine_mut().cut_at(1, 0, Errno::ENOMEM);
     let loaded = subject.booted.running.load_bytes("other", &small_module()).unwrap().region();
     check(subject.machine(), loaded.start().as_u64());

@@ -1,4 +1,4 @@
-//! What a kernel may do once it runs, in any order, with Xen refusing now and then.
+//! What a kernel may do once it runs, in any order, while Xen refuses a call now and then.
 
 use kit::module::small_module;
 use kit::random::{Random, repeat};
@@ -20,7 +20,7 @@ impl Subject {
         Self { booted: guest.build().unwrap().boot().unwrap(), held: Vec::new(), spans: Vec::new() }
     }
 
-    /// Does something and returns the line of what was refused.
+    /// Does one action and returns the line if it was refused.
     fn act(&mut self, random: &mut Random) -> Option<String> {
         let running = &mut self.booted.running;
         match random.below(11) {
@@ -72,7 +72,7 @@ impl Subject {
                 Err(error) => Some(error.to_string()),
             },
             _ => {
-                // A page of a hole becomes somebody else's and a hole again.
+                // A page of a hole becomes another domain's, then a hole again.
                 let pfn = Pfn::new(HOLE.start + random.below(HOLE.end - HOLE.start));
                 let foreign = P2mEntry::Foreign(running.platform().other_domains_frame());
                 let entry = random.of(&[P2mEntry::Missing, foreign]);

@@ -1,11 +1,11 @@
-//! A running guest to which something is done with refusals in its way.
+//! A running guest, and actions on it that Xen refuses.
 //!
-//! *What this is*: a [`Deed`] is done once without hindrance, which says how many hypercalls, requests and frames it takes.
-//! Then it is done on fresh guests with each of them refused, cut or denied; with each call of the way back refused as well;
-//! with a frame denied and a call refused.
+//! *What this is*: a [`Deed`] is done once unhindered, which shows how many hypercalls, requests and frames it takes.
+//! Then it is done on fresh guests with each of them refused, cut or denied; with each call that undoes it refused as
+//! well; with a frame denied and a call refused.
 //!
-//! *What must hold*: one line says why. Right away Xen's rules hold and every page has an owner. When what waits was tried
-//! again, frames, addresses and modules are as before the deed, or as after it; and the deed can be done.
+//! *What must hold*: one line says why. At once Xen's rules hold and every page has an owner. After what waits was
+//! tried again, frames, addresses and modules are as before the deed or as after it, and the deed can be done.
 
 use std::collections::HashSet;
 
@@ -80,7 +80,7 @@ impl Subject {
         audit::protection(machine, 0..0).assert_none();
         if self.booted.running.parts().publication.is_some() {
             match toolstack::check(machine) {
-                // The one page whose entry is changed is not as it was built.
+                // The one page with a changed entry is not as it was built.
                 Err(line) => assert!(line.contains(" for pfn 0x900,") && self.is_changed(), "{line}"),
                 Ok(()) => assert!(!self.is_changed()),
             }
@@ -91,8 +91,8 @@ impl Subject {
         matches!(self.booted.running.entry(WATCHED), p2m::P2mEntry::Foreign(_))
     }
 
-    /// Ends the guest: every page but those that are given away must have an owner. A large guest's pages are only counted:
-    /// `fixed` is how many stayed what they were.
+    /// Ends the guest: every page that was not given away must have an owner. A large guest's pages are only counted:
+    /// `fixed` is how many kept their use.
     fn account(mut self, fixed: u64, what: &str) {
         if self.machine().pages() > LARGE {
             assert_eq!(self.fixed(), fixed, "pages that are not accounted for {what}");
@@ -112,7 +112,7 @@ impl Subject {
 }
 
 impl Subject {
-    /// Counts the mapped pages that are neither free nor held, no table, no module's, and wait for nothing.
+    /// Counts the mapped pages that are not free, held, a table, a module's or waiting.
     fn fixed(&self) -> u64 {
         let (machine, running) = (self.machine(), &self.booted.running);
         let mapped = running.mapped().get();
@@ -127,13 +127,13 @@ impl Subject {
     }
 }
 
-/// More pages than are drained in every case.
+/// The most pages that are drained in every case.
 const LARGE: u64 = 0x8000;
 
 /// The page whose entry is watched.
 pub(crate) const WATCHED: Pfn = Pfn::new(0x900);
 
-/// What is in the way of a deed.
+/// What Xen and the allocator refuse to a deed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hindrance {
     /// Which call from now on, after how many of its requests, and why.
@@ -141,18 +141,18 @@ pub(crate) struct Hindrance {
     pub(crate) frame: Option<u64>,
 }
 
-/// What a deed that is refused leaves, once nothing waits.
+/// The state a refused deed leaves, once nothing waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaves {
-    /// What was before it.
+    /// As before it.
     Before,
-    /// What would be after it; it is done.
+    /// As after it: it is done.
     After,
-    /// The direct map may have grown meanwhile.
+    /// As before, but the direct map may have grown.
     Grown,
 }
 
-/// Something that is done to a guest.
+/// An action on a guest.
 pub(crate) struct Deed<'d> {
     pub(crate) name: &'d str,
     pub(crate) guest: &'d GuestConfig,
@@ -168,7 +168,8 @@ impl Deed<'_> {
         subject
     }
 
-    /// Does it unhindered; returns what is left then, the number of requests of each hypercall, and how many frames it takes.
+    /// Does it unhindered; returns the state afterwards, the number of requests of each hypercall, and how many frames
+    /// it takes.
     fn unhindered(&self) -> (State, Vec<usize>, u64) {
         let mut subject = self.prepared();
         let fixed = subject.fixed();
@@ -182,7 +183,7 @@ impl Deed<'_> {
         (after, lens, frames)
     }
 
-    /// Does it with something in its way, and returns how often what waited had to be tried again.
+    /// Does it hindered, and returns how often what waited had to be tried again.
     fn hindered(&self, after: &State, hindrance: &Hindrance) -> usize {
         let what = format!("{} with {hindrance:?}", self.name);
         let hinder = || {
@@ -236,7 +237,7 @@ impl Deed<'_> {
         times
     }
 
-    /// Refuses and cuts every hypercall of it, then also each call of the way back.
+    /// Refuses and cuts every hypercall of it, then also each call that undoes it.
     pub(crate) fn refuse_calls(&self) {
         let (after, lens, _) = self.unhindered();
         assert!(!lens.is_empty(), "{} makes no hypercall", self.name);
@@ -264,11 +265,11 @@ impl Deed<'_> {
         assert!(waited > 0 || undone_at_once, "{}: the way back was never refused", self.name);
     }
 
-    /// Denies every frame of it, then also refuses each call of it and of the way back.
+    /// Denies every frame of it, then also refuses each call of it and each that undoes it.
     pub(crate) fn deny_frames(&self) {
         let (after, lens, frames) = self.unhindered();
         assert!(frames > 0, "{} takes no frame", self.name);
-        // Of many equal ones a sample, and both ends.
+        // Of many alike, a sample and both ends.
         let all =
             (1..=frames).filter(|frame| frames < 9 || *frame <= 3 || *frame == frames || frame % 251 == 0);
         for frame in all {

@@ -1,17 +1,17 @@
-//! A boot that is tried with something in its way, and what must be true of it afterwards.
+//! A hindered boot, and what must be true of it afterwards.
 
 use mmu::layout::INIT_P2M;
 use start_info::Mfn;
 use xen_guest::Failure;
 use xen_model::{Booted, Built, ModelMachine, audit, toolstack};
 
-/// A boot that ended one way or the other.
+/// A boot that succeeded or failed.
 pub(crate) struct Tried {
     pub(crate) result: Result<Booted, (Box<Built>, Failure)>,
     builders_root: Mfn,
 }
 
-/// Boots a copy of a guest, to which `spoil` was done first.
+/// Boots a copy of a guest after `spoil` changed it.
 pub(crate) fn try_boot(built: &Built, spoil: impl FnOnce(&mut Built)) -> Tried {
     let mut built = built.clone();
     let builders_root = built.machine.root().unwrap();
@@ -36,12 +36,12 @@ impl Tried {
         Some(line)
     }
 
-    /// Checks that Xen's rules and ours hold, whatever became of the boot.
+    /// Checks that Xen's rules and ours hold, however the boot ended.
     pub(crate) fn audit(&self) {
         let machine = self.machine();
         audit::references(machine).assert_none();
         audit::protection_of_tables(machine).assert_none();
-        // What the builder's tables map is writable and executable until they are gone; the direct map never is.
+        // The builder's mappings are writable and executable until its tables are gone; the direct map never is.
         let gone = machine.record(self.builders_root).is_none_or(|record| record.table_level().is_none());
         audit::protection(machine, if gone { 0..0 } else { INIT_P2M.as_u64()..u64::MAX }).assert_none();
         if machine.root() != Some(self.builders_root) {

@@ -1,4 +1,4 @@
-//! Device memory: what may be asked for, and what Xen refuses in the middle.
+//! Device memory: what may be mapped, and what Xen refuses half-way.
 
 use mmu::{Errno, IoAccess, IoPages, MmuError, Refused, layout::IO_MAP};
 use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
@@ -16,7 +16,7 @@ fn identity(booted: &mut Booted, start: u64, end: u64) -> Result<IoPages, MmuErr
     booted.running.map_identity(pages, IoAccess::Read)
 }
 
-/// None, and more than there are addresses, tables or frames for. Nothing is looked at page by page for that.
+/// No pages, and more than there are addresses, tables or frames for. These are refused without a look at each page.
 #[test]
 fn a_number_of_pages_that_cannot_be_is_refused_at_once() {
     let mut booted = booted(dom0(0x6000));
@@ -26,7 +26,7 @@ fn a_number_of_pages_that_cannot_be_is_refused_at_once() {
         let error = map(&mut booted, pages).unwrap_err();
         assert!(matches!(error, MmuError::IoFull { wanted, .. } if wanted.get() == pages), "{error}");
     }
-    // Addresses there are, but not as many tables.
+    // There are enough addresses, but not enough tables.
     for pages in [1 << 27, 1 << 25] {
         let error = map(&mut booted, pages).unwrap_err();
         assert!(matches!(error, MmuError::NoFrames { .. }), "{error}");
@@ -40,7 +40,7 @@ fn a_number_of_pages_that_cannot_be_is_refused_at_once() {
     assert!(booted.machine().accesses() - accesses < 100, "each page was looked at");
 }
 
-/// Each of the frames is looked at, not the first alone.
+/// Each of the frames is checked, not only the first.
 #[test]
 fn the_guests_own_memory_at_the_end_of_a_range_is_no_device() {
     let mut booted = booted(dom0(0x6000));
@@ -66,7 +66,7 @@ fn what_is_mapped_at_its_own_address_is_not_mapped_there_twice() {
         assert_eq!((wanted.start().as_u64(), wanted.last() + 1), (start << 12, end << 12));
         assert_eq!(holder, pages.region());
     }
-    // A device's addresses are others, also for the same frames.
+    // A device gets other addresses, even for the same frames.
     let device = map(&mut booted, 2).unwrap();
     booted.running.unmap_device(pages).unwrap();
     let again = identity(&mut booted, HOLE.0 + 1, HOLE.1).unwrap();
@@ -75,7 +75,7 @@ fn what_is_mapped_at_its_own_address_is_not_mapped_there_twice() {
     booted.audit();
 }
 
-/// A mapping that Xen stopped to take away is not read: some of its pages are gone.
+/// A mapping that Xen removed only in part cannot be read: some of its pages are gone.
 #[test]
 fn what_xen_stopped_to_unmap_is_not_read_and_keeps_its_addresses() {
     for at_its_own_address in [false, true] {
@@ -110,7 +110,7 @@ fn what_xen_stopped_to_unmap_is_not_read_and_keeps_its_addresses() {
     }
 }
 
-/// What was mapped of a refused request, and could not be taken away, keeps its addresses until it can.
+/// If part of a refused request was mapped and could not be unmapped, it keeps its addresses until it can.
 #[test]
 fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
     let mut booted = booted(dom0(0x6000));
@@ -121,7 +121,7 @@ fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
     let error = map(&mut booted, 4).unwrap_err();
     assert!(matches!(error, MmuError::Refused(Refused { done: 3, errno: Errno::ENOMEM, .. })), "{error}");
     assert!(booted.machine().live_leaf(IO_MAP.as_u64()).is_ok(), "nothing was left");
-    // Of a shorter range, so that it covers not all that was left.
+    // A shorter range, so that it does not cover all that was left.
     let pages = map(&mut booted, 1).unwrap();
     assert_eq!(pages.region().start(), IO_MAP);
     assert!(booted.running.read_device(&pages, 0, Index::FIRST).is_some());
@@ -132,7 +132,7 @@ fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
     booted.audit();
 }
 
-/// Where each new table needs a frame and there are few, a long range ends with a line, and all frames are back.
+/// When each new table needs a frame and few are free, a long range is refused with a line, and all frames come back.
 #[test]
 fn a_range_with_too_few_frames_for_its_tables_leaves_none() {
     let mut booted = booted(dom0(0x2345));
@@ -184,7 +184,8 @@ fn what_xen_refuses_of_device_memory_leaves_nothing_mapped() {
     booted.audit();
 }
 
-/// The frames before the guest's first are another's or none, so a range can reach into the guest from below.
+/// The frames below the guest's first are another domain's or no memory, so a range can reach into the guest from
+/// below.
 #[test]
 fn every_frame_of_a_device_range_is_looked_at() {
     let mut booted = booted(dom0(0x6000));
@@ -217,7 +218,7 @@ fn every_page_of_an_identity_range_is_looked_at() {
     }
 }
 
-/// Above 2^47 bytes an address of the machine would be one of the upper half, or none.
+/// Above 2^47 bytes a machine address, used as a virtual one, would lie in the upper half or not be canonical.
 #[test]
 fn what_the_lower_half_has_no_address_for_is_not_mapped_there() {
     let mut booted = booted(dom0(0x6000));
@@ -275,7 +276,7 @@ fn what_xen_stopped_unmapping_is_not_read() {
     }
 }
 
-/// The map may say that there is no RAM at 0: the address is the null pointer all the same.
+/// The map may have no RAM at 0, but that address is the null pointer all the same.
 #[test]
 fn the_null_pointer_is_never_mapped() {
     let mut booted = booted(dom0_beside(0x6000, 0x7000, (0, 4)));
@@ -289,7 +290,8 @@ fn the_null_pointer_is_never_mapped() {
     assert!(!matches!(booted.running.map_identity(pages, IoAccess::Read), Err(MmuError::NotIdentity { .. })));
 }
 
-/// The three tables of a first mapping, refused after each of their requests: each is undone in the live tables of both spaces.
+/// The hooks of a first mapping's three tables, refused after each request: each is undone in the live tables of both
+/// spaces.
 #[test]
 fn tables_that_xen_refuses_are_given_back() {
     for done in 0..5 {

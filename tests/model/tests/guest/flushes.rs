@@ -1,6 +1,7 @@
-//! Every flush of what a payload does, by the order of hypercalls.
+//! Every flush of a payload's actions, by the order of their hypercalls.
 //!
-//! *What this is*: what each deed asks of Xen, a letter a call (`Trace::letters`). A dropped flush is a letter less.
+//! *What this is*: the hypercalls of each action, one letter each (`Trace::letters`). A dropped flush is a missing
+//! letter.
 
 use kit::module::small_module_with_start;
 use mmu::{Access, IoAccess, ModulePart};
@@ -10,7 +11,7 @@ use xen_model::{Booted, GuestConfig};
 
 use crate::{booted, dom0};
 
-/// What a deed asks of Xen.
+/// The hypercalls of an action.
 fn calls<T>(booted: &mut Booted, deed: impl FnOnce(&mut Booted) -> T) -> (String, T) {
     let before = booted.machine().calls();
     let done = deed(booted);
@@ -39,7 +40,7 @@ fn a_module_comes_and_goes() {
     let mut booted = booted();
     let small = small_module_with_start();
     let (load, ()) = calls(&mut booted, |booted| _ = booted.running.load_bytes("small", &small).unwrap());
-    // The table; the pages sealed and mapped; those for its start taken away again and made writable.
+    // The table; the pages sealed and mapped; those for its start unmapped and made writable again.
     assert_eq!(load, "UUFUFUF");
     let (unload, ()) = calls(&mut booted, |booted| booted.running.unload_module("small").unwrap());
     assert_eq!(unload, "UFUF");
@@ -66,14 +67,14 @@ fn a_chunk_that_is_undone_is_flushed() {
     booted.machine_mut().cut_at(1, 5, mmu::Errno::ENOMEM);
     let (letters, grown) = calls(&mut booted, |booted| booted.running.grow());
     assert!(grown.is_err());
-    // The list that was cut, what was hooked is unhooked, the tables are made writable again.
+    // The list that was cut; what was hooked is unhooked; the tables are made writable again.
     assert_eq!(letters, "UUUF");
     let (letters, grown) = calls(&mut booted, |booted| booted.running.grow());
     assert!(grown.unwrap());
     assert!(letters.chars().all(|letter| letter == 'U'), "{letters}");
 }
 
-/// The frames of a chunk that could not be mapped are given back the last first, so that they are taken again in the same order.
+/// The frames of a chunk that could not be mapped are given back last first, so they are taken again in the same order.
 #[test]
 fn a_chunk_that_is_undone_leaves_the_allocator_as_it_was() {
     let [undisturbed, disturbed] = [false, true].map(|disturbed| {
@@ -95,7 +96,7 @@ fn spaces_come_and_go() {
     assert_eq!(made, "UP");
     assert_eq!(calls(&mut booted, |booted| booted.running.enter_space(Some(&space)).unwrap()).0, "R");
     assert_eq!(calls(&mut booted, |booted| booted.running.enter_space(None).unwrap()).0, "R");
-    // The end of the pin, then one mapping with its flush.
+    // The unpin, then one mapping with its flush.
     assert_eq!(calls(&mut booted, |booted| booted.running.retire_space(space).unwrap()).0, "PV");
 }
 

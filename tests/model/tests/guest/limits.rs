@@ -1,4 +1,4 @@
-//! What there is no room, no frame or no page for is refused with what was asked and what there is.
+//! A request without enough room, frames or pages is refused with what was asked and what there is.
 
 use mmu::{IoAccess, LayoutPlan, MmuError, Region, layout::IO_MAP, layout::IO_MAP_PAGES};
 use start_info::{MAX_FRAMES, Mfn, PageCount, Pfn, PfnRange};
@@ -34,7 +34,7 @@ fn more_than_the_region_has_addresses_for_is_refused_with_the_region() {
     }
 }
 
-/// The addresses are there, and no memory for so many tables.
+/// There are enough addresses, but no memory for so many tables.
 #[test]
 fn more_than_there_are_tables_for_is_refused_at_once() {
     let mut booted = booted();
@@ -65,7 +65,7 @@ fn more_regions_than_there_is_room_for_are_refused_with_the_limit() {
     assert_eq!(plan.settle().regions().len(), 16);
 }
 
-/// Xen lets go of the pin, refuses to have the page made writable, and then refuses the pin: it is neither space nor page.
+/// Xen removes the pin, refuses to make the page writable, then refuses to pin it again: it is neither space nor page.
 #[test]
 fn a_space_that_is_neither_kept_nor_let_go_is_told_by_its_table() {
     let mut booted = booted();
@@ -78,7 +78,7 @@ fn a_space_that_is_neither_kept_nor_let_go_is_told_by_its_table() {
     assert_eq!(error, MmuError::SpaceLost { root });
 }
 
-/// The first refusal alone leaves the space what it was: in step with the first one.
+/// The first refusal alone leaves the space as it was: in step with the first one.
 #[test]
 fn a_space_that_xen_keeps_is_kept_in_step() {
     let mut booted =

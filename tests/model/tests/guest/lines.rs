@@ -1,4 +1,4 @@
-//! What is said of modules: each number in its place.
+//! What is logged about modules: each number in its place.
 
 use kit::module::small_module_with_start;
 use start_info::PageCount;
@@ -13,7 +13,8 @@ fn the_table_of_modules_shows_every_number_of_a_module() {
     let module = booted.running.load_bytes("small", &object).unwrap();
     let (cost, region) = (module.cost(), module.region());
     let rates = module.rates();
-    // Code, constants, variables, two pages of variables without values; and a page for the start, which is gone.
+    // Code, constants, variables, two pages of variables without values; and a page for the start, which was given
+    // back.
     let (pages, kept) = (6, 5);
     assert_eq!(region.pages(), PageCount::new(kept));
     assert_eq!((cost.tables, booted.running.free()), (1, free - kept - 1));
@@ -58,7 +59,7 @@ fn the_table_of_modules_shows_every_number_of_a_module() {
     assert_eq!(modules.json().to_string(), json);
 }
 
-/// The place of a kind in the list below: a kind that is new does not compile before it has one.
+/// The place of an error in the list below: a new one does not compile until it has a place.
 const fn rank(error: &LoadError) -> usize {
     match error {
         LoadError::Module(_) => 0,

@@ -1,4 +1,4 @@
-//! Memory of the machine, shown by the fixmap one page after the other.
+//! Memory of the machine, mapped in the fixmap one page after the other.
 
 use mmu::{Fixmap, MmuError, layout::FIXMAP};
 use start_info::{Index, Maddr, Mfn, Pfn};
@@ -39,7 +39,7 @@ fn machine_memory_is_read_where_the_p2m_calls_it_identity_and_nowhere_else() {
     assert_eq!(error, Err(MmuError::NotIdentity { pfn: Pfn::new(0x3000) }));
     let behind = running.pages().get() + 0x2000;
     assert_eq!(running.entry(Pfn::new(behind)), p2m::P2mEntry::Identity);
-    // Over the border of what may be read: no page stays shown.
+    // Across the border of what may be read: no page stays mapped.
     let border = Maddr::try_new((HOLE.1 << 12) - 8).unwrap();
     let error = running.read_machine(border, &mut [0; 16]);
     assert_eq!(error, Err(MmuError::NotIdentity { pfn: Pfn::new(HOLE.1) }));

@@ -1,12 +1,13 @@
 //! What a payload does with a booted guest: devices, further address spaces, modules, entries of the P2M.
 //!
-//! *What must hold*: what is asked for is there, or is refused with one line and the numbers in it; what is given back is gone. Each deed
-//! takes the hypercalls it must, so that no flush is dropped.
+//! *What must hold*: what is asked for is done, or refused with one line and the numbers in it; what is given back is
+//! gone. Each action makes exactly its hypercalls, so no flush is dropped.
 //!
-//! *What is not here*: each hypercall and frame of a deed refused in turn (`faults`); deeds in every order (`search`).
+//! *What is not here*: each hypercall and frame of an action refused in turn (`faults`); actions in every order
+//! (`search`).
 //!
-//! *What is not prevented*: a flush at the wrong place. A model that remembers stale translations notices a missing flush by the
-//! next store; text that is sealed is not stored to again, so the order of hypercalls is looked at (`flushes.rs`).
+//! *What is not prevented*: a flush at the wrong place. The model remembers stale translations, so it notices a missing
+//! flush at the next store. Sealed text is not stored to again, so `flushes.rs` checks the order of hypercalls.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
@@ -30,7 +31,7 @@ mod used;
 
 use xen_model::{Booted, GuestConfig};
 
-/// Pages of the model's dom0 that are no memory: the frames below the guest's are other domains' but for those of the map.
+/// Pages of the model's dom0 that are not memory: frames below the guest's are other domains', except those in the map.
 pub(crate) const HOLE: (u64, u64) = (0xa0, 0x100);
 
 /// A dom0 with that hole.

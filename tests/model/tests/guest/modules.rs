@@ -12,7 +12,7 @@ use xen_model::GuestConfig;
 
 use crate::after::{Booted, booted};
 
-/// What a kernel would lend; nothing calls it, for the model executes nothing.
+/// What a kernel would export. Nothing calls it: the model executes nothing.
 fn kernel() -> &'static [Export] {
     let names = ["xen_guest_log", "xen_guest_fatal", "xen_guest_alloc", "xen_guest_free", "memset", "memcpy"];
     Vec::leak(names.map(|name| Export::new(name, || VirtAddr::new(0xffff_ffff_8100_0040))).to_vec())
@@ -39,7 +39,7 @@ impl Booted {
         self.running.unload_module(name)
     }
 
-    /// What must be the same before and after: frames, end of the window, modules.
+    /// What must be the same before and after: frames, end of the module window, modules.
     fn state(&self) -> (u64, VirtAddr, usize) {
         let running = &self.running;
         (running.free(), running.modules_end(), running.modules().loaded().len())
@@ -102,7 +102,7 @@ fn hypercalls_do_not_grow_with_the_pages() {
     let calls = booted.machine().calls();
     booted.unload("large").unwrap();
     assert_eq!(booted.machine().calls() - calls, 4);
-    // The gap is given out again.
+    // The gap is used again.
     booted.load("counter", &object("counter")).unwrap();
     booted.load("large", &object("large")).unwrap();
     booted.check();
@@ -112,7 +112,7 @@ fn hypercalls_do_not_grow_with_the_pages() {
 fn a_module_without_frames_leaves_nothing() {
     let mut booted = booted(GuestConfig::new(20 * MIB));
     let large = object("large");
-    // With ever fewer frames: none for the pages, for the second table, for the first.
+    // With ever fewer frames: none for the pages, then for the second table, then for the first.
     while booted.running.free() > 1400 {
         booted.running.take_frame().unwrap();
     }
@@ -146,7 +146,7 @@ fn relocations(object: &[u8]) -> u64 {
     loaded.map(|at| number(at + 0x20, 8) / 24).sum()
 }
 
-/// Two numbers that an object without relocations does not tell apart.
+/// Two numbers that are equal in an object without relocations.
 #[test]
 fn relocations_and_symbols_are_shown_as_what_they_are() {
     let mut booted = booted(GuestConfig::new(64 * MIB));

@@ -1,4 +1,4 @@
-//! A trap is told with the module it is in: every module that can run is known by name, and no other.
+//! A trap is reported with its module's name: every module that can run is known by name, and no other.
 
 use kit::module::{small_module, small_module_with_start};
 use xen_guest::LoadError;
@@ -19,7 +19,7 @@ fn loaded(booted: &Booted) -> Vec<String> {
 fn a_module_is_known_while_it_is_loaded() {
     let mut booted = booted();
     for object in [small_module(), small_module_with_start()] {
-        // While it starts the model wants it noted.
+        // The model checks while it starts that it is noted.
         let _ = booted.running.load_bytes("small", &object).unwrap();
         assert_eq!(noted(&booted).len(), 1);
         assert_eq!(noted(&booted), loaded(&booted));
@@ -42,7 +42,7 @@ fn a_module_that_fails_is_known_no_more() {
     assert_eq!(noted(&booted), loaded(&booted));
 }
 
-/// What Xen refuses to take away waits in the window, and the next load or unload tries again.
+/// What Xen refuses to unmap waits in the module window, and the next load or unload tries again.
 #[test]
 fn what_was_refused_is_tried_again_by_whatever_comes_next() {
     let mut booted = booted();

@@ -1,4 +1,4 @@
-//! What has an owner already: a frame, a ramdisk.
+//! Things that already have an owner: a frame, a ramdisk.
 
 use mmu::MmuError;
 use start_info::{Pfn, PfnRange};
@@ -30,7 +30,7 @@ fn a_ramdisk_that_was_not_lent_is_moved() {
     assert!(booted.running.ramdisk().unwrap().unwrap().iter().all(|&byte| byte == 9));
 }
 
-/// A frame has one owner: no second number, and no other meaning for its own.
+/// A frame has one owner: it gets no second page number, and its own keeps its meaning.
 #[test]
 fn a_number_with_memory_keeps_it_and_one_without_gets_none() {
     let holes = vec![0x3000..0x3100, 0x3200..0x3201];

@@ -1,4 +1,4 @@
-//! Further address spaces: kept in step as long as there are, and no longer.
+//! Further address spaces: kept in step while they exist, and no longer.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ fn a_top_level_entry_made_later_is_in_every_space() {
         }
     }
     let [one, two, three] = spaces;
-    // The one in use stays.
+    // The space in use stays.
     let (two, error) = booted.running.retire_space(two).unwrap_err();
     let two = two.unwrap();
     assert_eq!(error, MmuError::SpaceInUse { root: root_of(booted.machine(), &two) });
@@ -88,7 +88,7 @@ fn every_refusal_while_spaces_come_and_go_leaves_all_as_it_was_or_is_told() {
         };
         let retired = match booted.running.retire_space(space) {
             Ok(()) => Ok(()),
-            // It is what it was: ending it again ends it.
+            // It is as it was: retiring it again works.
             Err((space, _)) => booted.running.retire_space(space.unwrap()).map_err(|(_, error)| error),
         };
         assert_eq!(retired, Ok(()), "call {call}");
@@ -119,7 +119,7 @@ fn a_space_that_was_retired_is_not_kept_in_step() {
     booted.running.retire_space(one).unwrap();
     let slot = (IO_MAP.as_u64() >> 39) as usize % 512;
     let before = booted.machine().peek(root, slot);
-    // One more for the space that there is.
+    // One more for the second space.
     assert_eq!(updates(&mut booted), without + 1);
     assert_eq!(booted.machine().peek(root, slot), before, "the page that was its table was written");
     assert_ne!(booted.machine().peek(root_of(booted.machine(), &two), slot), Some(0));
@@ -141,7 +141,7 @@ fn every_entry_of_a_space_is_the_first_ones() {
     }
 }
 
-/// What is given back is held against this.
+/// What is given back is compared with this.
 #[test]
 fn all_live_tables_are_found_by_walking() {
     let mut booted = booted(dom0(0x6000));

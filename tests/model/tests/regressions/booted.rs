@@ -1,4 +1,4 @@
-//! A guest that was booted, and what most tests ask of it.
+//! A booted guest, and what most tests check.
 
 use std::ops::{Deref, DerefMut};
 
@@ -40,7 +40,7 @@ impl Booted {
         toolstack::check(self.machine()).unwrap();
     }
 
-    /// Asks the P2M and Xen for every page.
+    /// Asks the P2M and Xen about every page.
     pub(crate) fn every_page_round_trips(&self) {
         for pfn in 0..self.guest.pages {
             let entry = self.running.entry(Pfn::new(pfn));
@@ -55,7 +55,7 @@ impl Booted {
         pages.filter_map(|page| self.machine().live_leaf(KERNEL_MAP.as_u64() + page * 4096).ok()).collect()
     }
 
-    /// Nothing stands in the module window, and a module loads there.
+    /// The module window is empty, and a module loads there.
     pub(crate) fn a_module_loads(&mut self) {
         let page = |address: u64| (address - KERNEL_MAP.as_u64()) / 4096;
         assert_eq!(self.mapped(page(MODULES.as_u64())..page(FIXMAP.as_u64())), [], "left in the window");

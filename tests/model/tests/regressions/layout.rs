@@ -10,8 +10,8 @@ use crate::booted::booted;
 /// Pages from VIRT_BASE to the module window.
 const TO_MODULES: u64 = 0x2_0000;
 
-/// Linux 357a3cfb, 2012: the P2M of a 128 GiB guest with a ramdisk of 263 MiB crossed the start of the module space, and
-/// the first module failed to load.
+/// Linux 357a3cfb, 2012: the P2M of a 128 GiB guest with a ramdisk of 263 MiB crossed the start of the module space,
+/// and the first module failed to load.
 #[test]
 fn seed_001_the_list_of_a_large_guest_reaches_into_the_module_window() {
     let mut booted = booted(GuestConfig::of_the_source_document().with_command_line("map=lazy"));
@@ -20,8 +20,8 @@ fn seed_001_the_list_of_a_large_guest_reaches_into_the_module_window() {
     booted.a_module_loads();
 }
 
-/// Linux 0d805ee70a69, about 2017: the clean-up went up to 2 MiB while Xen maps up to 4 MiB. The rest of a 240 GB domU's boot
-/// mapping stood in the module space.
+/// Linux 0d805ee70a69, about 2017: the clean-up went up to 2 MiB while Xen maps up to 4 MiB. The rest of a 240 GB
+/// domU's boot mapping stayed in the module space.
 #[test]
 fn a_240_gb_cleanup_that_ends_at_2_mib_leaves_nothing_up_to_4_mib() {
     let mut tried = 0;
@@ -44,8 +44,8 @@ fn a_240_gb_cleanup_that_ends_at_2_mib_leaves_nothing_up_to_4_mib() {
     assert!(tried >= 5, "only {tried} guests show the bug");
 }
 
-/// Linux 0b5a50635fc9, 2014: KASLR doubled the size of the image, the module space moved, and code that had the old numbers
-/// in it copied one L2 table into three places.
+/// Linux 0b5a50635fc9, 2014: KASLR doubled the size of the image, the module space moved, and code with the old numbers
+/// copied one L2 table to three places.
 #[test]
 fn kaslr_image_size_no_two_regions_meet_whatever_the_size_is() {
     let image = |pages| PfnRange::try_new(Pfn::new(0x1000), PageCount::new(pages)).unwrap();
@@ -72,19 +72,19 @@ fn kaslr_image_size_no_two_regions_meet_whatever_the_size_is() {
             }
         }
     }
-    // The largest image there can be, and what the builder put behind it lies where modules belong.
+    // The largest possible image: what the builder placed after it lies where modules belong.
     let guest = GuestConfig { image_pages: TO_MODULES - 0x1000, ..GuestConfig::new(0x2_8001) };
     let mut booted = booted(guest);
     booted.a_module_loads();
     booted.audit();
 }
 
-/// Qubes #8791, 2023: firmware had its tables where the kernel is linked, and dom0 ended with BUG. Without the host's E820 the
-/// conflict there can be is one of the areas in start_info, and of addresses.
+/// Qubes #8791, 2023: firmware had its tables where the kernel is linked, and dom0 ended with BUG. Without the host's
+/// E820 only areas in start_info can conflict, by their addresses.
 #[test]
 fn e820_nvs_at_16_mb_a_conflict_is_one_line_with_both_sides() {
     let mut built = GuestConfig::new(0x4000).with_ramdisk(Ramdisk::zeros(0x5000)).build().unwrap();
-    // The ramdisk is said to lie where the kernel lies.
+    // start_info says that the ramdisk lies where the kernel lies.
     let kernel = KERNEL_MAP.as_u64() + built.places.image.start * 4096;
     built.page[0x070..0x078].copy_from_slice(&kernel.to_le_bytes());
     let (built, failure) = built.boot().unwrap_err();
@@ -95,8 +95,9 @@ fn e820_nvs_at_16_mb_a_conflict_is_one_line_with_both_sides() {
     assert_eq!(built.machine.calls(), 0);
 }
 
-/// VMI, 2011 (seed 000): the hypervisor's interface was used before the fixmap's place was decided, and shared_info was mapped
-/// where something else came to lie. Here that does not compile; and before our tables are live Xen has no table there.
+/// VMI, 2011 (seed 000): the hypervisor's interface was used before the fixmap's place was decided, and shared_info was
+/// mapped where something else came to lie. Here that does not compile, and Xen has no table there until our tables are
+/// live.
 #[test]
 fn vmi_seed_000_the_fixmap_cannot_be_used_before_its_place_is_decided() {
     let mut built = GuestConfig::new(0x3000).build().unwrap();
@@ -112,7 +113,8 @@ fn vmi_seed_000_the_fixmap_cannot_be_used_before_its_place_is_decided() {
     assert_eq!(holders.count(), 1, "one region has the fixmap's addresses");
 }
 
-/// XSA-466, 2024: the hypercall page has bare returns, so Linux stopped using it. Ours is there for loaders that ask for one.
+/// XSA-466, 2024: the hypercall page has bare returns, so Linux stopped using it. Ours is there for loaders that ask
+/// for one.
 #[test]
 fn xsa_466_no_code_of_ours_calls_the_hypercall_page() {
     let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/../../xen-guest/src/sys");

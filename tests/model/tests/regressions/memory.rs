@@ -1,4 +1,4 @@
-//! Who has which page: what is given back, what stays in use, how much bookkeeping takes.
+//! Owners of pages: what is given back, what stays in use, how much memory bookkeeping takes.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use xen_model::{GuestConfig, Ramdisk, audit};
 use crate::account::{Account, drain};
 use crate::booted::booted;
 
-/// Linux 3fc509fc0c59, 2012: the list was reserved up to a multiple of 2 MiB and freed up to there, live page tables behind it
+/// Linux 3fc509fc0c59, 2012: the list was reserved and freed up to a multiple of 2 MiB, live page tables after it
 /// included. Xen: "Bad type (saw 14.. != exp 70..)".
 #[test]
 fn bug_3fc509fc_the_list_is_given_back_and_not_a_page_of_what_follows_it() {
@@ -49,8 +49,8 @@ fn bug_3fc509fc_the_list_is_given_back_and_not_a_page_of_what_follows_it() {
     }
 }
 
-/// Xen-devel, January 2015: dom0 moved pages to match the host's memory map without asking whether they were in use, among them
-/// a ramdisk and a P2M of 2 GB. Here pages are not moved; a hole from 2 to 4 GiB is one the builder left.
+/// Xen-devel, January 2015: dom0 moved pages to match the host's memory map without asking whether they were in use,
+/// among them a ramdisk and a P2M of 2 GB. Here pages are not moved; the builder left the hole from 2 to 4 GiB.
 #[test]
 fn dom0_2015_01_nothing_in_use_is_touched_beside_a_hole_from_2_to_4_gib() {
     let content: Vec<u8> = (0..0x12_3457_u32).map(|i| (i ^ i >> 9) as u8).collect();
@@ -69,8 +69,8 @@ fn dom0_2015_01_nothing_in_use_is_touched_beside_a_hole_from_2_to_4_gib() {
     }
 }
 
-/// Qubes #1136 and #8235: a guest with much less memory than it may have spent what it had on bookkeeping for the rest. The
-/// share is one L1 entry and one P2M word a page, 1/256, and a few tables; the P2M of absent memory takes nothing.
+/// Qubes #1136 and #8235: a guest with much less memory than it may have spent what it had on bookkeeping for the rest.
+/// The share is one L1 entry and one P2M word a page, 1/256, and a few tables; the P2M of absent memory takes nothing.
 #[test]
 fn qubes_1136_bookkeeping_is_a_256th_of_memory_and_the_p2m_of_absent_memory_is_shared() {
     for pages in [0x2001, 0x1_0000, 0x4_0001] {
@@ -81,7 +81,7 @@ fn qubes_1136_bookkeeping_is_a_256th_of_memory_and_the_p2m_of_absent_memory_is_s
         let bookkeeping = account.len() - builders;
         assert!(bookkeeping <= pages / 256 + 40, "{bookkeeping} pages of {pages:#x}");
     }
-    // Of this guest's memory three quarters are absent.
+    // Three quarters of this guest's memory are absent.
     let hole = 0x4000..0x1_0000;
     let with_hole =
         booted(GuestConfig { image_start: 0x80, holes: vec![hole.clone()], ..GuestConfig::new(0x1_0001) });

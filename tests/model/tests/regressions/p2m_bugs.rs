@@ -12,8 +12,8 @@ fn leaf(booted: &Booted, index: u64) -> Mfn {
     booted.machine().live_leaf(start + index * 4096).unwrap().pte.mfn()
 }
 
-/// Oracle UEK 2.6.39-300.6, 2012: "When revectoring deal with holes in the P2M array". A leaf without a page was copied as if
-/// it were a list.
+/// Oracle UEK 2.6.39-300.6, 2012: "When revectoring deal with holes in the P2M array". A leaf without a page was copied
+/// as if it were a list.
 #[test]
 fn uek_holes_stay_missing_when_the_leaves_are_moved() {
     let holes = vec![0x2400..0x2401, 0x2600..0x2a00, 0x2bff..0x3001, 0x35f0..0x35ff];
@@ -31,8 +31,8 @@ fn uek_holes_stay_missing_when_the_leaves_are_moved() {
     }
 }
 
-/// Oracle UEK, the same change log: an off-by-one in the check of the tree's directory lost the entries behind the last full
-/// one.
+/// Oracle UEK, the same change log: an off-by-one in the check of the tree's directory lost the entries after the last
+/// full one.
 #[test]
 fn uek_off_by_one_every_page_is_found_at_every_edge() {
     for pages in [0x2000, 0x2200, 1 << 18].into_iter().flat_map(|edge| edge - 1..=edge + 1) {
@@ -47,8 +47,8 @@ fn uek_off_by_one_every_page_is_found_at_every_edge() {
     }
 }
 
-/// The second version of the seed's series, 2012: `memset` filled the new leaves with 0 instead of 0xff, so pages behind the
-/// last one had machine frame 0.
+/// The second version of the seed's series, 2012: `memset` filled the new leaves with 0 instead of 0xff, so pages after
+/// the last one had machine frame 0.
 #[test]
 fn v2_memset_the_tail_of_the_last_leaf_is_missing_and_not_frame_0() {
     for guest in [GuestConfig::new(0x2001), GuestConfig::new(0x21ff).with_notes(), GuestConfig::dom0(0x2100)]
@@ -64,8 +64,8 @@ fn v2_memset_the_tail_of_the_last_leaf_is_missing_and_not_frame_0() {
     }
 }
 
-/// Xen 50bd1f0825 and Linux's `xen_512gb_limit`, 2015: the three-level form ends at 512 GiB. A guest with a page more and a
-/// tree that looked valid could not be saved, or was saved in part.
+/// Xen 50bd1f0825 and Linux's `xen_512gb_limit`, 2015: the three-level form ends at 512 GiB. A guest with a page more
+/// and a tree that looked valid could not be saved, or was saved in part.
 #[test]
 fn above_512_gb_the_linear_form_is_published_and_the_tree_is_invalid() {
     let mut booted = booted(GuestConfig::new(513 << 18).with_notes().with_command_line("map=lazy"));
@@ -83,8 +83,8 @@ fn above_512_gb_the_linear_form_is_published_and_the_tree_is_invalid() {
     booted.a_module_loads();
 }
 
-/// Mirage #883: after `xl save` and restore or cancel the console was silent, for its frame was that of the old machine. A
-/// save needs both rings' frames to be pages of the guest, and both forms of the P2M to be what the toolstack can read.
+/// Mirage #883: after `xl save` and restore or cancel the console was silent, because its frame was the old machine's.
+/// A save needs both rings' frames to be pages of the guest, and both forms of the P2M to be readable by the toolstack.
 #[test]
 fn mirage_883_the_rings_are_pages_of_the_guest_and_the_toolstack_can_follow_the_p2m() {
     let booted = booted(GuestConfig { image_start: 0x80, ..GuestConfig::new(0x2345) });

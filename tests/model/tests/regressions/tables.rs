@@ -5,8 +5,8 @@ use xen_model::{GuestConfig, PageType, audit};
 
 use crate::booted::booted;
 
-/// Linux 6.14, 2025: generic code made the top-level table a page of two, and pinning it hit VM_BUG_ON: what Xen pins is one
-/// page, and all of it is looked at.
+/// Linux 6.14, 2025: generic code made the top-level table a page of two, and pinning it hit VM_BUG_ON: Xen pins one
+/// page and checks all of it.
 #[test]
 fn pgd_alloc_what_is_pinned_is_one_page_with_nothing_in_it_that_is_not_meant() {
     for guest in [GuestConfig::new(0x2345), GuestConfig::dom0(0x2345).with_notes()] {
@@ -25,12 +25,12 @@ fn pgd_alloc_what_is_pinned_is_one_page_with_nothing_in_it_that_is_not_meant() {
         for (mfn, level) in audit::tables(machine) {
             let record = machine.record(mfn).unwrap();
             assert_eq!(record.kind(), PageType::Table(level));
-            // Hooked once, or pinned and in CR3; and mapped once for reading.
+            // Hooked once, or pinned and in CR3; and mapped once read-only.
             assert_eq!(record.count(), if level == 4 { 2 } else { 1 }, "{mfn}");
             assert_eq!(record.references(), record.count() + 1, "{mfn}");
         }
     }
-    // A page with leftovers in it cannot be pinned: Xen looks at all 512 entries.
+    // A page with leftovers cannot be pinned: Xen checks all 512 entries.
     let mut built = GuestConfig::new(0x2345).build().unwrap();
     let (page, at) = (built.machine.built_mfn(5).unwrap(), 5);
     let read_only = page.maddr().get() | 0x8000_0000_0000_0061;
@@ -39,8 +39,8 @@ fn pgd_alloc_what_is_pinned_is_one_page_with_nothing_in_it_that_is_not_meant() {
     assert_eq!(stopped.errno, Errno::EINVAL);
 }
 
-/// Linux, January 2026: KFENCE protected a page by clearing the present bit and left the frame in the entry. To Xen that is an
-/// attack (L1TF), and the guest goes to shadow paging or dies.
+/// Linux, January 2026: KFENCE protected a page by clearing the present bit and left the frame in the entry. To Xen
+/// that is an attack (L1TF), and the guest goes to shadow paging or dies.
 #[test]
 fn kfence_an_entry_that_maps_nothing_holds_no_frame() {
     let hole = 0x2100..0x2234;
@@ -56,7 +56,7 @@ fn kfence_an_entry_that_maps_nothing_holds_no_frame() {
         }
     }
     assert!(empty > 0x134);
-    // The guard page of the stack is one of them, and Xen would refuse the old way.
+    // The guard page of the stack is one such page, and Xen would refuse to have it cleared the old way.
     let guard = xen_guest::image_address(booted.running.parts().setting.image.guard).as_u64();
     assert!(booted.machine().live_leaf(guard).is_err());
     let frame = booted.machine().built_mfn(booted.running.parts().setting.image.guard.get()).unwrap();

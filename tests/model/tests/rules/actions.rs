@@ -1,14 +1,14 @@
-//! Lists of raw actions on page tables, against the rule written down a second time.
+//! Lists of raw actions on page tables, compared with a second statement of the rules.
 //!
-//! *What this is*: a few pages, and stores, mappings, pins and updates of entries without a plan. The oracle keeps no counts:
-//! an action is legal if what it leaves is consistent, found anew from all pins each time. The model keeps counts as Xen
+//! *What this is*: a few pages, and random stores, mappings, pins and updates of entries. The oracle keeps no counts:
+//! an action is legal if the result is consistent, worked out from all pins each time. The model keeps counts as Xen
 //! does. They must agree on every action.
 
 use kit::random::{Random, repeat};
 use mmu::Errno;
 use xen_model::{GuestConfig, ModelMachine, PageType, Pte, audit};
 
-/// Pages that are played with.
+/// The pages used.
 const PAGES: std::ops::Range<u64> = 0x100..0x10c;
 const NO_EXECUTE: u64 = 1 << 63;
 const PIN_L1: u32 = 0;
@@ -128,7 +128,7 @@ impl Subject {
         }
     }
 
-    /// Tells whether an action is legal, and takes note of what it does.
+    /// Tells whether an action is legal, and notes its effect.
     fn expect(&mut self, action: Action) -> bool {
         let (mapped, pinned) = (self.mapped, self.pinned);
         let legal = match action {
@@ -142,7 +142,7 @@ impl Subject {
                 pinned[place(page)].is_none() && self.levels(None).is_some()
             }
             Action::Unpin(page) => self.pinned[place(page)].take().is_some(),
-            // What the new entry needs is taken before what the old one held is dropped: both count.
+            // The new entry's references are taken before the old one's are dropped: both count.
             Action::Update(page, slot, value) => match self.levels(None).unwrap()[place(page)] {
                 None => false,
                 Some(4) if (256..272).contains(&slot) => false,
@@ -155,7 +155,7 @@ impl Subject {
         legal
     }
 
-    /// Returns what each page is as a table, or nothing if the rule is broken; `added` is one more entry of a page.
+    /// Returns each page's level as a table, or nothing if the rule is broken; `added` is one more entry of a page.
     fn levels(&self, added: Option<(u64, u64)>) -> Option<[Option<u8>; 12]> {
         let mut levels = [None; 12];
         let mut written: [bool; 12] = std::array::from_fn(|place| self.mapped[place] == Mapped::Write);
@@ -182,7 +182,7 @@ impl Subject {
         (0..12).all(|place| levels[place].is_none() || !written[place]).then_some(levels)
     }
 
-    /// Returns the page that a word of a table of `level` leads to; nothing if there may be no such word.
+    /// Returns the page that a word of a table of `level` leads to; nothing if the word is not allowed.
     fn target(&self, level: u8, word: u64) -> Option<Option<u64>> {
         if word & 1 == 0 {
             return (word == 0).then_some(None);
@@ -192,7 +192,7 @@ impl Subject {
             return None;
         }
         let page = self.machine.built_pfn(Pte(word).mfn())?.get();
-        // Other pages of the guest are mapped writable by the builder.
+        // The builder maps the guest's other pages writable.
         (level == 1 || PAGES.contains(&page)).then_some(Some(page))
     }
 

@@ -1,4 +1,4 @@
-//! Hypercalls that are not about tables, and several at once.
+//! Hypercalls that are not about tables, and multicalls.
 
 use mmu::{Errno, Partial};
 use xen_model::{GuestConfig, Hypercall, ModelMachine};
@@ -163,7 +163,7 @@ fn a_list_of_updates_is_read_through_the_guests_tables() {
     let table = small.table(&[]);
     small.pin(1, table).unwrap();
     let (at, entry) = (small.mfn(table).maddr().get(), small.entry(0x90, RO));
-    // The last request of the page before one that is not mapped.
+    // The last request on a page that is followed by an unmapped one.
     small.set(0x90, 510, at);
     small.set(0x90, 511, entry);
     small.machine.update_address(BASE + 0x91 * 4096, 0).unwrap();

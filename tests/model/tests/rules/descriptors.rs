@@ -1,4 +1,4 @@
-//! Pages of descriptors: what may be one, and what one may not be.
+//! Pages of descriptors: what may be one, and how one may not be used.
 
 use mmu::Errno;
 use xen_model::{LocalTable, PageType};
@@ -73,7 +73,7 @@ fn what_is_writable_or_a_table_or_not_ones_own_is_no_page_of_descriptors() {
     }
     assert_eq!(small.refused(|small| small.machine.set_gdt(&[u64::MAX], 1)), Errno::EINVAL);
     assert_eq!(small.machine.gdt().count(), 0);
-    // Only as many frames are looked at as the descriptors take.
+    // Only as many frames are checked as the descriptors need.
     small.set_gdt(&[good, writable], 512).unwrap();
 }
 

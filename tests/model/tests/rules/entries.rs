@@ -1,4 +1,4 @@
-//! What a lowest-level entry may hold, and changes of one entry.
+//! What an L1 entry may hold, and changes of one entry.
 
 use mmu::{Errno, Partial};
 use start_info::Mfn;
@@ -92,7 +92,7 @@ fn writable_and_executable_is_refused_which_is_stricter_than_xen() {
     let mut small = Small::new();
     assert_eq!(small.refused(|small| small.remap(0x90, RW & !(1 << 63))), Errno::EINVAL);
     small.remap(0x90, RO & !(1 << 63)).unwrap();
-    // The way round the references: only the flag changes.
+    // The shortcut without references: only the flag changes.
     small.remap(0x90, RW).unwrap();
     assert_eq!(small.refused(|small| small.remap(0x90, RW & !(1 << 63))), Errno::EINVAL);
     let entry = small.entry(0x90, 0x63);
@@ -210,7 +210,7 @@ fn a_test_can_have_a_hypercall_refused_or_cut() {
 }
 
 impl Small {
-    /// Returns a page ready to be a lowest table, whose entry 7 is this.
+    /// Returns a page ready to be an L1 table, with this as entry 7.
     fn table_with_leaf_unchecked(&mut self, word: u64) -> u64 {
         self.table(&[(7, word)])
     }

@@ -1,4 +1,4 @@
-//! A small guest and shorthands for what it does.
+//! A small guest and shorthands for its actions.
 
 use mmu::{Errno, Partial};
 use start_info::Mfn;
@@ -9,7 +9,7 @@ pub(crate) const RW: u64 = 0x8000_0000_0000_0063;
 pub(crate) const RO: u64 = 0x8000_0000_0000_0061;
 pub(crate) const TABLE: u64 = 0x67;
 
-/// A guest at entry, and pages of it that hold nothing.
+/// A guest at entry, and unused pages of it.
 pub(crate) struct Small {
     pub(crate) machine: ModelMachine,
     next: u64,
@@ -51,7 +51,7 @@ impl Small {
         self.machine.update_address(BASE + pfn * 4096, entry)
     }
 
-    /// Returns a page that is mapped for reading only and so can become a table; zeros but for the entries given.
+    /// Returns a page that is mapped read-only and so can become a table; zeros except for the given entries.
     pub(crate) fn table(&mut self, entries: &[(u64, u64)]) -> u64 {
         let pfn = self.page();
         entries.iter().for_each(|&(index, value)| self.set(pfn, index, value));
@@ -59,7 +59,7 @@ impl Small {
         pfn
     }
 
-    /// Makes the update of one entry of a table.
+    /// Updates one entry of a table.
     pub(crate) fn update(&mut self, pfn: u64, index: u64, value: u64) -> Result<(), Errno> {
         let target = self.mfn(pfn).maddr().get() + index * 8;
         self.machine.update_entries(&[(target, value)]).map_err(|stopped| stopped.errno)
@@ -91,7 +91,7 @@ impl Small {
         (record.count() > 0).then_some((record.kind(), record.count()))
     }
 
-    /// Carries out something that must be refused and must change no count.
+    /// Carries out something that must be refused without changing a count.
     pub(crate) fn refused(&mut self, what: impl FnOnce(&mut Self) -> Result<(), Errno>) -> Errno {
         let before = self.records();
         let errno = what(self).unwrap_err();

@@ -29,7 +29,7 @@ fn a_page_is_cleared_unless_it_is_a_table_or_not_ones_own() {
     for bad in [table_mfn, other, free] {
         assert_eq!(small.refused(|small| small.extended(CLEAR, bad)), Errno::EINVAL);
     }
-    // A mapping for writing is not needed.
+    // A writable mapping is not needed.
     small.set(page, 9, 5);
     small.remap(page, RO).unwrap();
     small.extended(CLEAR, page_mfn).unwrap();

@@ -1,4 +1,4 @@
-//! How many frames the guest has, and how they change hands.
+//! How many frames the guest has, and how they change owners.
 
 use mmu::{Errno, Partial};
 use p2m::MachineToPhys;
@@ -7,7 +7,7 @@ use xen_model::{GuestConfig, Owner, audit};
 
 use crate::guest::{BASE, RO, RW, Small};
 
-/// A page number no page has yet.
+/// A page number not in use yet.
 const NEW: u64 = 0x7_0000;
 
 impl Small {
@@ -51,7 +51,7 @@ fn a_frame_in_use_stays_until_its_last_reference_goes() {
     let (pages, table) = (small.machine.pages(), small.table(&[]));
     small.pin(1, table).unwrap();
     let mfn = small.mfn(table);
-    // Mapped and pinned: done, and again, to no effect.
+    // Mapped and pinned: done, and done again without effect.
     assert_eq!((small.machine.decrease_reservation(&[mfn, mfn]), small.held()), (2, pages));
     assert_eq!((small.owner(mfn), small.record(table).is_leaving()), (Owner::Guest, true));
     small.unmap(table);
@@ -97,7 +97,7 @@ fn giving_back_ends_at_the_first_frame_that_is_not_the_guests() {
 #[test]
 fn an_extent_that_is_not_done_may_be_gone_in_part() {
     let mut small = Small::new();
-    // The last frame of the guest's; the next is shared_info.
+    // The guest's last frame; the next is shared_info.
     let last = Mfn::new(small.machine.shared_info().get() - 1);
     let pfn = small.machine.built_pfn(last).unwrap().get();
     if small.machine.live_leaf(BASE + pfn * 4096).is_ok() {
@@ -144,7 +144,7 @@ fn a_guest_gets_no_more_than_it_may_have() {
     assert_eq!(small.populate(2).len(), 1);
     small.machine.limit_pages(most + 1);
     assert_eq!(small.populate(2).len(), 1);
-    // What was refused is free still.
+    // What was refused is still free.
     (0..1 << 12).for_each(|_| assert!(small.populate(1).is_empty()));
     small.machine.limit_pages(most + 2);
     assert_eq!(small.populate(1).len(), 1);
@@ -247,7 +247,7 @@ fn an_exchange_that_cannot_be_done_is_refused_before_anything_changes() {
         });
         assert_eq!(refused, errno, "{extents:x?} {order} {out_order}");
     }
-    // No neighbours left: nothing is lost.
+    // No contiguous frames left: nothing is lost.
     small.machine.limit_pages(1 << 30);
     let mut pair = [NEW];
     assert_eq!(small.machine.populate_extents(&mut pair, 1), 1);

@@ -1,4 +1,4 @@
-//! What the builder leaves, and what ends a test.
+//! What the builder leaves, and what fails a test.
 
 use mmu::RamdiskPages;
 use mmu::layout::{INIT_P2M, KERNEL_MAP};
@@ -159,7 +159,7 @@ fn a_store_to_a_live_table_ends_the_test_which_is_stricter_than_xen() {
     let mut frames = p2m::FrameAllocator::new(window(0x4000));
     let tables = built.places.tables.clone();
     let range = start_info::PfnRange::between(Pfn::new(tables.start), Pfn::new(tables.end));
-    // The model is told a lie: that the builder's tables are free.
+    // A deliberate lie to the model: the builder's tables are free.
     let list = p2m::List::from_facts(&BootFacts::parse(&built.page, &built.entry).unwrap());
     let span = window(0x4000).free_span(&authority(), range);
     frames.give(&mut built.machine, span);
@@ -201,13 +201,13 @@ fn a_store_before_the_flush_ends_the_test_which_is_stricter_than_xen() {
     frame.set(&mut built.machine, Index::FIRST, 2);
 }
 
-/// A page number that a map brings up, of memory or of a device, is the number of no frame of the guest's: taking one for the other
-/// is always noticed.
+/// A page number in a map, of memory or of a device, is never the number of a frame of the guest's, so confusing the
+/// two is always noticed.
 #[test]
 fn no_frame_of_the_guests_has_a_number_that_a_map_speaks_of() {
     use start_info::MapEntry;
     let line = |start: u64, end: u64, kind| MapEntry { start, len: end - start, kind };
-    // RAM far behind the guest's pages, a device's window behind that, and one that goes on to the end of all addresses.
+    // RAM far above the guest's pages, a device's window above that, and one that goes on to the end of all addresses.
     let map = [
         line(0, 0x600_0000, 1),
         line(0xb00_0000, 0x1800_0000, 2),

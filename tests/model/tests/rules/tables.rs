@@ -18,7 +18,7 @@ fn chain(small: &mut Small, leaf: u64) -> [u64; 4] {
     pages
 }
 
-/// Hooks the boot mapping into a top-level table that is still a draft elsewhere, so that it can be switched to.
+/// Hooks the boot mapping into a top-level table that is not live yet, so that it can be switched to.
 fn share_boot_mapping(small: &mut Small, l4: u64) {
     let root = small.machine.root().unwrap();
     let entry = small.machine.peek(root, 511).unwrap();

@@ -1,7 +1,7 @@
-//! One call of the payload, with what it is called with.
+//! One call of the payload, with its arguments.
 //!
-//! *What this is*: handles are named by their place among those the payload holds, numbers by what they stand for. So a
-//! sequence of actions means the same whatever frames the allocator gives, and can be printed, shrunk and run again.
+//! *What this is*: handles are named by their place among those the payload holds, numbers by their meaning. So a
+//! sequence of actions means the same for any frames the allocator gives, and can be printed, shrunk and run again.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub(crate) enum Action {
     Give(usize),
     /// `take_span` of so many pages.
     Span(u64),
-    /// Every page of a run is made a frame and given back.
+    /// Every page of a run becomes a frame and is given back.
     GiveSpan(usize),
     /// `set_entry`
     Set(Page, Meaning),
@@ -55,9 +55,9 @@ pub(crate) enum Page {
     Gap,
     /// The last one, which has memory.
     Last,
-    /// The first behind the last.
+    /// The first after the last.
     Beyond,
-    /// That of a device, if the guest has the right to one.
+    /// A device's, if the guest has the right to one.
     Registers,
     /// That of the ramdisk's first page.
     Ramdisk,
@@ -100,7 +100,7 @@ pub(crate) enum Device {
 pub(crate) enum Alphabet {
     /// All there are.
     All,
-    /// Without those that differ from another one only in a number.
+    /// All but those that differ from another one only in a number.
     Core,
 }
 

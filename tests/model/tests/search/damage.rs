@@ -1,4 +1,4 @@
-//! That the look notices: each thing it looks for is made, past all rules, and must be found.
+//! The check itself: each fault it looks for is made, against all rules, and must be found.
 
 use mmu::layout::{DIRECT_MAP, IO_MAP, KERNEL_MAP, LINEAR_P2M};
 use start_info::Mfn;
@@ -37,7 +37,7 @@ fn direct(pfn: u64) -> u64 {
     DIRECT_MAP.as_u64() + pfn * 4096
 }
 
-/// Makes a few calls, does damage, and returns what the look says of it.
+/// Makes a few calls, does damage, and returns what the check says.
 #[track_caller]
 fn said(damage: impl FnOnce(&mut ModelMachine, &Payload)) -> String {
     let mut search = Search::of(small(), Alphabet::All, true);

@@ -1,6 +1,6 @@
 //! What the payload does.
 //!
-//! *What must hold*: no handle is let fall. What comes back with an error is held on to.
+//! *What must hold*: no handle is dropped. One that comes back with an error is kept.
 
 use kit::module::{small_module, small_module_with_start};
 use mmu::IoAccess;
@@ -10,10 +10,10 @@ use start_info::{Index, Mfn, PageCount, PfnRange};
 use crate::action::{Action, Device, Meaning, Page};
 use crate::payload::{MODULES, Mapping, Outcome, Payload, WRITTEN, written};
 
-/// The most numbers of frames that are remembered.
+/// The most frame numbers that are remembered.
 const KEPT: usize = 2;
 
-/// What came of a deed, with the line that refused it; nothing if what it needs is not there.
+/// The result of a call, with the line if it was refused; nothing if what it needs is missing.
 type Tried = Option<Result<(), String>>;
 
 /// Takes a thing out of those that are held.

@@ -1,16 +1,17 @@
-//! The guests that are searched: small, so that a boot is cheap, and with every kind of page.
+//! The guests of the search: small, so a boot is cheap, with every kind of page.
 
 use start_info::MapEntry;
 use xen_model::{GuestConfig, Ramdisk};
 
-/// A guest, and page numbers that have no memory.
+/// A guest, and page numbers without memory.
 pub(crate) struct Shape {
     pub(crate) guest: GuestConfig,
-    /// One in a leaf of the P2M that has pages with memory too.
+    /// One in a leaf of the P2M that also has pages with memory.
     pub(crate) hole: u64,
     /// One in a leaf that has none, and so is shared.
     pub(crate) gap: u64,
-    /// Runs that the heap gets before the search begins, so that few pages are left: they can run out, or memory has to grow.
+    /// Runs that the heap gets before the search begins, so that few pages are left: they run out, or the direct map
+    /// must grow.
     pub(crate) heap: &'static [u64],
 }
 
@@ -30,7 +31,7 @@ pub(crate) fn small() -> Shape {
     Shape { guest: guest.with_ramdisk(ramdisk()), hole: 0x425, gap: 0x657, heap: &[587, 379, 12] }
 }
 
-/// A dom0 whose pages had to get other numbers, because its machine has no memory for some.
+/// A dom0 some of whose pages got other numbers, because its machine has no memory there.
 pub(crate) fn renumbered() -> Shape {
     let entry = |start: u64, end: u64, kind| MapEntry { start: start << 12, len: (end - start) << 12, kind };
     let (hole, low) = (0xa0, 0x100);
@@ -43,7 +44,7 @@ pub(crate) fn renumbered() -> Shape {
     Shape { guest: guest.with_ramdisk(ramdisk()), hole: hole + 5, gap: 0x657, heap }
 }
 
-/// A domU of which a second chunk is mapped only when it is needed.
+/// A domU whose second chunk is mapped only when needed.
 pub(crate) fn growing() -> Shape {
     let holes = vec![0x8a5..0x8a7, 0xa00..0x4_0000, 0x4_0011..0x4_0015];
     let guest = GuestConfig { image_start: 0x180, image_pages: 0x33, holes, ..GuestConfig::new(0x4_0457) };

@@ -1,15 +1,15 @@
 //! What must be true after every call.
 //!
-//! *What this is*: a walk through the live tables, past the layer and past the payload, held against the ledger and against what
-//! the payload holds. The first thing that is wrong is a finding, one line.
+//! *What this is*: a walk through the live tables without the layer's help, compared with the ledger and with what the
+//! payload holds. The first difference is a finding, one line.
 //!
-//! *What must hold*: no page has two owners. Nothing is writable and executable, by one mapping or by two. No live table, no
-//! text and no constants of the kernel or of a module have a writable mapping. Nothing is mapped where nobody asked for it, and
-//! all that was asked for is. Every space has the mappings of the first. The bytes that were lent are as they were. What the
-//! payload wrote to its frames stands there. The P2M, in both forms that the toolstack reads, has what the machine gave and the
-//! payload set, and agrees with the M2P.
+//! *What must hold*: no page has two owners. Nothing is writable and executable, by one mapping or by two. No live
+//! table, no text and no constants of the kernel or of a module have a writable mapping. All that was asked for is
+//! mapped, and nothing else. Every space has the mappings of the first. Lent bytes are unchanged. The payload's frames
+//! hold what it wrote. The P2M, in both forms that the toolstack reads, has the frames the machine gave and the entries
+//! the payload set, and agrees with the M2P.
 //!
-//! *What is not seen*: pages that only the layer knows, but for how many they are.
+//! *What is not seen*: pages that only the layer knows. Only their number is checked.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ use crate::payload::Payload;
 
 /// Addresses of a page.
 const PAGE: u64 = 4096;
-/// Parts of both modules: what their first bytes are, and whether they may be executed and written.
+/// Parts of both modules: their first bytes, and whether they may be executed and written.
 const PARTS: [(u8, bool, bool); 5] = [
     (TEXT_BYTE, true, false),
     (RODATA_BYTE, false, false),
@@ -48,14 +48,14 @@ fn wrong(leaf: &Leaf, why: &str) -> Checked {
     Err(format!("{address:#x} maps mfn {} ({:#x}): {why}", pte.mfn(), pte.0))
 }
 
-/// One look at a guest.
+/// One check of a guest.
 struct Look<'p> {
     ledger: &'p Ledger,
     payload: &'p Payload,
     machine: &'p ModelMachine,
     rights: Vec<Rights>,
     first_frame: u64,
-    /// What is mapped of devices, by address.
+    /// Mappings of devices, by address.
     devices: BTreeMap<u64, Leaf>,
     linear: Vec<Option<Mfn>>,
     modules: Vec<Leaf>,
@@ -76,7 +76,7 @@ pub(crate) fn check(ledger: &Ledger, payload: &Payload) -> Checked<Owners> {
     look.owners()
 }
 
-/// Checks what may be overwritten by somebody: the P2M, what was lent, what the payload has.
+/// Checks what might have been overwritten: the P2M, lent bytes, the payload's frames.
 ///
 /// # Errors
 /// What is wrong, in a line.
@@ -126,11 +126,11 @@ impl<'p> Look<'p> {
         (place < self.rights.len()).then_some(place)
     }
 
-    /// Holds a mapping against what may be there.
+    /// Checks a mapping against what may be there.
     fn sort(&mut self, leaf: Leaf) -> Checked {
         let Leaf { pte, writable, executable, .. } = leaf;
         let mfn = pte.mfn();
-        // Also where a table above takes one of the two away.
+        // Even if a table above removes one of the two.
         if pte.is_executable() && pte.is_writable() {
             return wrong(&leaf, "writable and executable");
         }
@@ -181,7 +181,7 @@ impl<'p> Look<'p> {
             self.modules.push(leaf);
         } else if address == FIXMAP.as_u64() && mfn == self.machine.shared_info() {
         } else if address == FIXMAP.as_u64() + PAGE && !writable && !executable {
-            // A page that is looked at stays shown only if Xen refuses to take it away.
+            // A page mapped for a look stays mapped only if Xen refuses to unmap it.
             if !self.payload.refused {
                 return wrong(&leaf, "a page that was looked at is still shown");
             }
@@ -196,7 +196,7 @@ impl<'p> Look<'p> {
         Ok(())
     }
 
-    /// Checks that the processor uses a space there is, and that all have the same mappings.
+    /// Checks that the processor uses an existing space, and that all spaces have the same mappings.
     fn spaces(&self) -> Checked {
         let first = self.machine.peek_page(self.ledger.root).unwrap_or([0; 512]);
         let roots =
@@ -256,7 +256,7 @@ impl<'p> Look<'p> {
         Ok(())
     }
 
-    /// Checks that of devices just that is mapped which the payload holds.
+    /// Checks that exactly the device memory that the payload holds is mapped.
     fn devices(&self) -> Checked {
         let mut asked = BTreeMap::new();
         for mapping in self.payload.devices.iter().chain(&self.payload.identities) {
@@ -283,7 +283,7 @@ impl<'p> Look<'p> {
         Ok(())
     }
 
-    /// Checks that modules are mapped as they may be used, and that nothing else can be written by another way.
+    /// Checks that each part of a module has its protection, and that no other mapping allows writing to it.
     fn modules(&self) -> Checked {
         let mut known = Vec::new();
         for start in self.payload.modules.into_iter().flatten() {
@@ -313,7 +313,7 @@ impl<'p> Look<'p> {
         Ok(())
     }
 
-    /// Enters every page whose owner can be told.
+    /// Enters every page whose owner is known.
     fn owners(&self) -> Checked<Owners> {
         let (machine, payload) = (self.machine, self.payload);
         let mut owners = self.ledger.owners();
@@ -342,7 +342,7 @@ fn frame_list(machine: &ModelMachine) -> impl Iterator<Item = Mfn> {
     top.into_iter().chain(middles.filter_map(|word| Mfn::try_new(word).ok()))
 }
 
-/// Checks both forms of the P2M that the toolstack reads, word by word, and what the layer says of changed entries.
+/// Checks both forms of the P2M that the toolstack reads, word by word, and what the layer says about changed entries.
 fn p2m(ledger: &Ledger, payload: &Payload) -> Checked {
     let machine = payload.subject.machine();
     for (&pfn, &entry) in &payload.changes {
@@ -404,8 +404,8 @@ fn lent(machine: &ModelMachine) -> Checked {
     Ok(())
 }
 
-/// Takes every frame there is: each must be free and nobody else's, and writing to it must change nothing that is anybody's.
-/// Returns how many pages are then left without an owner.
+/// Takes every free frame: each must be free and have no other owner, and writing to it must change nothing that has an
+/// owner. Returns how many pages are then left without one.
 ///
 /// # Errors
 /// What is wrong, in a line.

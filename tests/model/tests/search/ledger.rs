@@ -1,7 +1,7 @@
-//! Whose each page is, and what every P2M entry must say.
+//! The owner of each page, and what every P2M entry must say.
 //!
-//! *What this is*: a record kept beside the layer, from what the builder put where, from what the payload was handed and gave
-//! back, and from the types that the model's Xen gives to frames. Nothing the layer says of itself is in it.
+//! *What this is*: a record kept without the layer, from what the builder placed where, what the payload was given and
+//! gave back, and the types that the model's Xen gives to frames. It uses nothing that the layer says about itself.
 //!
 //! *What must hold*: a page has one owner; a second one is a finding.
 
@@ -12,10 +12,10 @@ use p2m::P2mEntry;
 use start_info::{Mfn, Pfn, PfnRange};
 use xen_model::{Built, ModelMachine};
 
-/// Who has a page.
+/// The owner of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// Page 0 is nobody's for ever.
+    /// Page 0 never has an owner.
     Nobody,
     /// The kernel's image.
     Image,
@@ -39,7 +39,7 @@ pub(crate) enum Owner {
     Frame,
     /// A run that the payload holds.
     Span,
-    /// The allocator: it hands the page out when all are asked for.
+    /// The allocator: it hands the page out when asked for all.
     Free,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Owner {
     }
 }
 
-/// What does not change while the payload calls.
+/// What the payload's calls do not change.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     /// Owners of pages that never change hands.
@@ -64,7 +64,7 @@ pub(crate) struct Ledger {
     pub(crate) constant_end: u64,
     pub(crate) guard: u64,
     pub(crate) root: Mfn,
-    /// Pages with memory of which nobody can be told to be the owner: the layer's own.
+    /// How many pages with memory have no known owner: the layer's own.
     pub(crate) own: usize,
 }
 
@@ -171,7 +171,7 @@ impl Owners {
 /// The entries that the payload set, by page.
 pub(crate) type Changes = BTreeMap<u64, P2mEntry>;
 
-/// Tells whether an entry may stand for a page: memory alone is memory, and the M2P says of which page.
+/// Tells whether an entry may be a page's: only memory may be called memory, and the M2P must name that page.
 pub(crate) fn agrees(machine: &ModelMachine, ledger: &Ledger, pfn: u64, entry: P2mEntry) -> bool {
     match (ledger.frame(pfn), entry.ram()) {
         (Some(own), Some(mfn)) => own == mfn,

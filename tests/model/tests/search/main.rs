@@ -1,11 +1,11 @@
-//! A machine that looks for what nobody thought of.
+//! A search for bugs that nobody thought of.
 //!
-//! *What this is*: every sequence of a few calls that a payload can make, with every handle it holds and every number it saw,
-//! on small guests; and long sequences at random. After every call the whole machine is looked at (`invariant.rs`), with a ledger
-//! of every page's owner (`ledger.rs`).
+//! *What this is*: every sequence of a few calls that a payload can make, with every handle it holds and every number
+//! it saw, on small guests; and long sequences at random. After every call the whole machine is checked
+//! (`invariant.rs`), with a ledger of every page's owner (`ledger.rs`).
 //!
-//! `SEARCH_DEPTH=6 SEARCH_SEED=7 SEARCH_ROUNDS=100000 cargo test -p xen-model --test search` searches deeper, and wanders
-//! elsewhere and longer. A failure names the shortest sequence that was found to go wrong.
+//! `SEARCH_DEPTH=6 SEARCH_SEED=7 SEARCH_ROUNDS=100000 cargo test -p xen-model --test search` searches deeper, and makes
+//! other and more random sequences. A failure names the shortest failing sequence that was found.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
@@ -26,10 +26,10 @@ use guests::Shape;
 use kit::random::{Random, asked};
 use search::{Finding, Search};
 
-/// Calls of a sequence that is made at random.
+/// Calls in a random sequence.
 const LONG: usize = 60;
 
-/// Says what was done; ends the test with the shortest sequence that goes wrong.
+/// Prints what was done; fails the test with the shortest failing sequence.
 fn report(name: &str, search: &mut Search, started: Instant, result: Result<(), Finding>) {
     println!("{name}: {} in {:.1} s", search.count, started.elapsed().as_secs_f64());
     if let Err(finding) = result {
@@ -56,7 +56,7 @@ fn no_sequence_of_three_calls_breaks_a_guest_whose_pages_were_renumbered() {
     exhaust("renumbered", guests::renumbered(), Alphabet::All, 3, true);
 }
 
-/// Taking all frames there are takes too long with a second chunk.
+/// Taking all frames takes too long with a second chunk.
 #[test]
 fn no_sequence_of_three_calls_breaks_a_guest_that_grows() {
     exhaust("growing, core", guests::growing(), Alphabet::Core, 3, false);

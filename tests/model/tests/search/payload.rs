@@ -26,7 +26,7 @@ pub(crate) struct Mapping {
     pub(crate) pages: IoPages,
     pub(crate) first: Mfn,
     pub(crate) count: u64,
-    /// Xen refused to unmap it, so that a part may be unmapped.
+    /// Xen refused to unmap it, so part of it may be unmapped.
     pub(crate) partial: bool,
     pub(crate) shared_info: bool,
 }
@@ -41,11 +41,11 @@ pub(crate) struct Payload {
     pub(crate) spaces: Vec<AddressSpace>,
     /// Where the modules are.
     pub(crate) modules: [Option<u64>; 2],
-    /// Numbers of frames that were held at some time, the last ones.
+    /// Numbers of the last frames that were held.
     pub(crate) kept: Vec<(Pfn, Mfn)>,
     pub(crate) changes: Changes,
     pub(crate) lent: bool,
-    /// Xen was told to refuse something at some time: what waits to be given back may still be there.
+    /// Xen refused something at some time, so pages waiting to be given back may remain.
     pub(crate) refused: bool,
     pub(crate) heap: Vec<PfnRange>,
     numbers: Numbers,
@@ -60,7 +60,7 @@ struct Numbers {
     ramdisk: u64,
 }
 
-/// What came of an action.
+/// The result of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
@@ -73,7 +73,7 @@ impl Payload {
         let mut subject = Subject::booted(built);
         let heap = shape.heap.iter().map(|&pages| subject.init_heap(pages).unwrap()).collect();
         let ramdisk = built.places.ramdisk.clone().unwrap_or_default().start;
-        // Behind the first frame that is no memory: that one is denied to all.
+        // After the first frame that is not memory: that one is denied to all.
         let registers = built.machine.device_frame().get() + 1;
         Self {
             subject,
@@ -92,7 +92,7 @@ impl Payload {
         }
     }
 
-    /// Writes down what the payload and the layer have in mind.
+    /// Writes down the state of the payload and the layer.
     pub(crate) fn write_state(&self, out: &mut impl Write) -> fmt::Result {
         self.subject.write_state(out)?;
         let Self {
@@ -129,7 +129,7 @@ impl Payload {
         all.extend(each(self.identities.len()).map(Action::UnmapIdentity));
         all.push(Action::Enter(None));
         all.extend(each(self.spaces.len()).flat_map(|at| [Action::Enter(Some(at)), Action::Retire(at)]));
-        // Which of the two comes first makes no difference worth a search.
+        // Searching both orders of the two is not worth it.
         let modules = if alphabet == Alphabet::All || self.modules[0].is_some() { 0..2 } else { 0..1 };
         all.extend(modules.flat_map(|which| [Action::Load(which), Action::Unload(which)]));
         all.extend([Action::Read(Device::Registers), Action::Read(Device::Table), Action::Audit]);
@@ -181,7 +181,7 @@ impl Payload {
         span.range().start().get()..span.range().end().get()
     }
 
-    /// Reads what the payload has, as it would: what it wrote to its frames, and shared_info.
+    /// Reads what the payload has, in its own way: what it wrote to its frames, and shared_info.
     pub(crate) fn read_back(&self) -> Result<(), String> {
         let machine = self.subject.machine();
         for frame in &self.frames {
@@ -204,7 +204,7 @@ impl Payload {
 }
 
 impl Mapping {
-    /// Returns the addresses and the machine frames behind them.
+    /// Returns the addresses and their machine frames.
     pub(crate) fn pages(&self) -> impl Iterator<Item = (u64, Mfn)> {
         let start = self.pages.region().start().as_u64();
         let frames =

@@ -1,8 +1,8 @@
-//! All sequences of calls up to a length, and long ones at random.
+//! All sequences of calls up to a length, and long random ones.
 //!
-//! *What this is*: depth first. A guest cannot be copied, because what its payload owns cannot; so each state is made anew by
-//! booting and repeating the calls that led to it. A call that changed nothing is not followed by others, and a state that was
-//! reached before with as many calls left is not searched again: the machine, the layer and the payload are compared whole.
+//! *What this is*: a depth-first search. A guest cannot be copied, because what its payload owns cannot; so each state
+//! is made anew by booting and repeating its calls. The search does not go on after a call that changed nothing, or
+//! from a state reached before with as many calls left: machine, layer and payload are compared whole.
 //!
 //! *What must hold*: an action is deterministic.
 
@@ -22,13 +22,13 @@ use crate::payload::{Outcome, Payload};
 /// What was done.
 #[derive(Debug, Default)]
 pub(crate) struct Count {
-    /// Sequences of calls that were made, each checked at its end.
+    /// Sequences of calls made, each checked at its end.
     pub(crate) sequences: u64,
-    /// Of those, how many ended with a call that was done and not refused.
+    /// How many of those ended with a call that was not refused.
     pub(crate) done: u64,
-    /// Of those, how many changed nothing.
+    /// How many of those changed nothing.
     pub(crate) idle: u64,
-    /// Of those, how many led to a state that was known.
+    /// How many of those led to a known state.
     pub(crate) known: u64,
     /// Boots.
     pub(crate) boots: u64,
@@ -71,7 +71,7 @@ pub(crate) struct Search {
     pub(crate) count: Count,
 }
 
-/// Runs something that may panic.
+/// Runs something, and turns a panic into an error.
 fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -100,7 +100,7 @@ impl Search {
         Payload::booted(&self.shape, &self.built)
     }
 
-    /// Boots and repeats calls that were made before.
+    /// Boots and repeats earlier calls.
     pub(crate) fn repeat(&mut self, actions: &[Action]) -> Payload {
         let mut payload = self.boot();
         for &action in actions {
@@ -159,7 +159,7 @@ impl Search {
         Ok(())
     }
 
-    /// Checks a state, and spends it.
+    /// Checks a state, and consumes it.
     fn judge(&self, mut payload: Payload) -> Result<(), String> {
         let owners = check(&self.ledger, &payload)?;
         if !self.drains {
@@ -167,7 +167,8 @@ impl Search {
         }
         let changes = payload.changes.len();
         let own = drain(&self.ledger, &mut payload, owners)?;
-        // A change of the P2M may take an inner page. What Xen refused to take away waits, and may be in no table any more.
+        // A change of the P2M may take an inner page. A page that Xen refused to unmap waits, and may no longer be in a
+        // table.
         let most = self.ledger.own + changes;
         if own > most && !payload.refused {
             return Err(format!("{own} pages are nobody's, not at most {most}"));
@@ -175,8 +176,8 @@ impl Search {
         Ok(())
     }
 
-    /// Runs a sequence from the start, checks after each call, and returns the first that goes wrong. Calls for which there is no
-    /// handle are left out.
+    /// Runs a sequence from the start, checks after each call, and returns the first failure. Calls without a handle
+    /// are left out.
     pub(crate) fn run(&mut self, actions: &[Action]) -> Result<(), Finding> {
         let mut payload = self.boot();
         for (number, &action) in actions.iter().enumerate() {
@@ -190,10 +191,10 @@ impl Search {
         caught(|| self.judge(payload)).map_err(|line| Finding { actions: actions.to_vec(), line })
     }
 
-    /// Makes `len` calls, each chosen by `choose` out of as many as there are.
+    /// Makes `len` calls, each chosen by `choose` from all that are possible.
     ///
     /// # Errors
-    /// The first finding, as it was met.
+    /// The first finding, not shrunk.
     pub(crate) fn wander(
         &mut self,
         len: usize,
@@ -218,7 +219,7 @@ impl Search {
         caught(|| self.judge(payload)).map_err(|line| Finding { actions: path, line })
     }
 
-    /// Leaves out of a sequence whatever it goes wrong without.
+    /// Leaves out of a sequence each call that it fails without.
     pub(crate) fn shrunk(&mut self, finding: Finding) -> Finding {
         let mut shortest = finding;
         let mut at = 0;
@@ -234,7 +235,7 @@ impl Search {
     }
 }
 
-/// Chooses a kind of call, then one of that kind: of some there are many more.
+/// Chooses a kind of call, then one of that kind: some kinds have many more calls.
 fn of_any_kind(actions: &[Action], mut choose: impl FnMut(usize) -> usize) -> Action {
     let mut kinds: Vec<_> = actions.iter().map(discriminant).collect();
     kinds.dedup();
@@ -243,15 +244,15 @@ fn of_any_kind(actions: &[Action], mut choose: impl FnMut(usize) -> usize) -> Ac
     those[choose(those.len())]
 }
 
-/// Returns a number for all there is: the machine, the layer, the payload.
+/// Returns a number for the whole state: the machine, the layer, the payload.
 fn state(payload: &Payload) -> u64 {
     let mut text = Text { hash: payload.subject.machine().fingerprint(), skips: false };
-    // A hash takes any text.
+    // Hashing never fails.
     let _ = payload.write_state(&mut text);
     text.hash
 }
 
-/// Hashes text, but for the count of frames that were ever taken.
+/// Hashes text, except the count of frames ever taken.
 struct Text {
     hash: u64,
     skips: bool,

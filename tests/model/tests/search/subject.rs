@@ -1,8 +1,9 @@
 //! The payload's calls, and nothing else of the boot layer.
 //!
-//! *What this is*: the one file of the search that calls the layer. When the payload's calls change, this file does.
+//! *What this is*: the one file of the search that calls the layer. When the payload's calls change, only this file
+//! does.
 //!
-//! *What must hold*: only what a payload may call stands here, each with the errors it has, as a line.
+//! *What must hold*: here is only what a payload may call, each with its errors as a line.
 
 use std::fmt::{self, Write};
 
@@ -40,7 +41,7 @@ impl Subject {
         self.running.platform_mut()
     }
 
-    /// Writes down all that the layer keeps in mind.
+    /// Writes down the whole state of the layer.
     pub(crate) fn write_state(&self, out: &mut impl Write) -> fmt::Result {
         let xen_guest::Running { map, p2m, publication, io, window, modules, .. } = self.running.parts();
         write!(out, "{map:?}{p2m:?}{publication:?}{io:?}{window:?}{modules:?}")
@@ -67,7 +68,7 @@ impl Subject {
         self.running.split_frame(span)
     }
 
-    /// Gives the heap so many pages, for ever.
+    /// Gives the heap this many pages, for good.
     pub(crate) fn init_heap(&mut self, pages: u64) -> Result<PfnRange, String> {
         self.take_span(pages).map(|span| span.range())
     }
@@ -138,7 +139,7 @@ impl Subject {
         self.running.read_machine(at, bytes).map_err(line)
     }
 
-    /// Returns how many pages the P2M and Xen agree to be memory.
+    /// Returns how many pages are memory by both the P2M and Xen.
     pub(crate) fn audit(&self) -> Result<u64, String> {
         self.running.audit().map(|audit| audit.ram).map_err(line)
     }

@@ -1,6 +1,6 @@
-//! A module that lends a function and a variable to others.
+//! A module that exports a function and a variable to others.
 //!
-//! *What this is*: `client`, written in C, uses both. As long as it is loaded, this one stays.
+//! *What this is*: `client`, written in C, uses both. This module cannot be unloaded while `client` is loaded.
 
 #![no_std]
 #![expect(unsafe_code, reason = "C names for what is lent, and sections with a name")]
@@ -19,7 +19,7 @@ pub extern "C" fn base_add(number: u64) -> u64 {
     TOTAL.fetch_add(number, Ordering::Relaxed) + number
 }
 
-/// Starts with nothing to do.
+/// Does nothing at the start.
 #[unsafe(no_mangle)]
 pub extern "C" fn module_init() -> i32 {
     say!("base: lends base_add");

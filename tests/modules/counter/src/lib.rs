@@ -1,9 +1,10 @@
 //! A module that counts words: variables, zeroed memory, and the kernel's heap.
 //!
-//! *What this is*: [`module_init`] keeps a map of numbers on the kernel's heap, grows and shrinks it, and leaves it there;
-//! [`module_exit`] gives every byte back. The code and the text of the start lie in sections that are released after it.
+//! *What this is*: [`module_init`] keeps a map of numbers on the kernel's heap, grows and shrinks it, and leaves it
+//! there; [`module_exit`] gives every byte back. The code and the text of the start are in sections that are released
+//! afterwards.
 //!
-//! *What must hold*: the kernel has some 64 KiB of heap.
+//! *What must hold*: the kernel has about 64 KiB of heap.
 
 #![no_std]
 #![expect(unsafe_code, reason = "C names for the entry points, and sections with a name")]
@@ -24,7 +25,7 @@ static HEAP: KernelHeap = KernelHeap;
 /// `.data`: counts from a number that is not zero.
 static COUNT: AtomicU64 = AtomicU64::new(1000);
 
-/// `.bss`: what is kept between start and end.
+/// `.bss`: kept between start and end.
 static KEPT: AtomicPtr<Vec<u64>> = AtomicPtr::new(core::ptr::null_mut());
 
 /// `.init.data`: read at the start and then gone.
@@ -53,7 +54,7 @@ pub extern "C" fn module_init() -> i32 {
 pub extern "C" fn module_exit() {
     let kept = KEPT.swap(core::ptr::null_mut(), Ordering::Relaxed);
     if !kept.is_null() {
-        // SAFETY: the pointer came from `Box::into_raw` at the start, and was taken out just now: nobody else has it.
+        // SAFETY: the pointer came from `Box::into_raw` at the start, and was just taken out: nobody else has it.
         let sums = unsafe { alloc::boxed::Box::from_raw(kept) };
         say!("counter: goodbye with {} sums", sums.len());
     }

@@ -1,4 +1,4 @@
-/* Built for a kernel to come. */
+/* Built for a future kernel. */
 #include "module.h"
 
 MODULE_FOR("2", "bad-abi", "1.0", "MIT OR Apache-2.0", "");

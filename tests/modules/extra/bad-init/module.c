@@ -1,4 +1,4 @@
-/* Fails its init: it must be taken out again without its exit being called. */
+/* Fails its init: it must be removed without a call of its exit function. */
 #include "module.h"
 
 MODULE("bad-init", "1.0", "MIT OR Apache-2.0", "");

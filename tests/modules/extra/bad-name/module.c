@@ -1,4 +1,4 @@
-/* Its file is named otherwise. */
+/* Its name is not that of its file. */
 #include "module.h"
 
 MODULE("good-name", "1.0", "MIT OR Apache-2.0", "");

@@ -1,4 +1,4 @@
-/* Needs a module that nobody has. */
+/* Needs a module that does not exist. */
 #include "module.h"
 
 MODULE("bad-need", "1.0", "MIT OR Apache-2.0", "absent");

@@ -1,4 +1,4 @@
-/* Exports a symbol that the module base exports already. */
+/* Exports a symbol that the module base already exports. */
 #include "module.h"
 
 MODULE("bad-twin", "1.0", "MIT OR Apache-2.0", "base");

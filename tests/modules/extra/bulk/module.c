@@ -1,9 +1,9 @@
-/* A module of 80 MiB that is nothing but zeros: to fill the window with. */
+/* A module of 80 MiB of zeros, to fill the module window. */
 #include "module.h"
 
 MODULE("bulk", "1.0", "MIT OR Apache-2.0", "");
 
-/* With one page of code this makes a nineteenth of the module window. */
+/* With one page of code it takes 1/19 of the module window. */
 static volatile u8 zeroed[20479UL * 4096];
 
 int module_init(void)

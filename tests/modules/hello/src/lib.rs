@@ -1,4 +1,4 @@
-//! The smallest module: says where it lies and checks its own three parts.
+//! The smallest module: logs where it is and checks its own three parts.
 //!
 //! *What this is*: one relocatable object whose [`module_init`] formats a line with `core::fmt` and hands it to the
 //! kernel. It reads its `.rodata`, changes its `.data` and fills its `.bss`, so a wrong relocation, a missing copy or a
@@ -25,13 +25,13 @@ static WEIGHTS: [u32; 8] = [2, 3, 5, 7, 11, 13, 17, 19];
 /// `.data`: starts at a value that is not zero.
 static GREETINGS: AtomicU32 = AtomicU32::new(0x1000);
 
-/// `.bss`: more than a page, so that the last part has pages no byte of the file reaches.
+/// `.bss`: more than a page, so that the last part has pages without a byte from the file.
 static SCRATCH: [AtomicU32; 1500] = [const { AtomicU32::new(0) }; 1500];
 
 /// `.rodata` that holds addresses: each needs a 64-bit relocation.
 static STEPS: [fn() -> u32; 2] = [greet, weigh];
 
-/// Says hello from where the module was placed and returns 0 when all three parts were as they should be.
+/// Says hello with the module's address and returns 0 when all three parts are as they should be.
 #[unsafe(no_mangle)]
 pub extern "C" fn module_init() -> i32 {
     let blank = SCRATCH.iter().all(|word| word.load(Ordering::Relaxed) == 0);
@@ -44,7 +44,7 @@ pub extern "C" fn module_init() -> i32 {
     if blank && numbers == [0x1001, 1027] { 0 } else { 1 }
 }
 
-/// Says goodbye; the loader calls it before it takes the module's pages away.
+/// Says goodbye; the loader calls it before it unmaps the module's pages.
 #[unsafe(no_mangle)]
 pub extern "C" fn module_exit() {
     say!("goodbye after {} greetings", GREETINGS.load(Ordering::Relaxed) - 0x1000);

@@ -1,12 +1,12 @@
-//! What a module written in Rust needs of the kernel.
+//! What a module written in Rust needs from the kernel.
 //!
-//! *What this is*: [`module!`] writes what the module says about itself and what it lends to others; [`say!`] logs a line;
-//! [`KernelHeap`] is the kernel's heap as a global allocator; a panic ends the domain, after its message.
+//! *What this is*: [`module!`] writes the module's description and its exports; [`say!`] logs a line; [`KernelHeap`] is
+//! the kernel's heap as a global allocator; a panic ends the domain, after its message.
 //!
-//! *What must hold*: the signatures here are those of the kernel (`xen-guest/src/sys/module.rs`); [`ABI`] stands for them, and
-//! the kernel refuses a module built with another.
+//! *What must hold*: the signatures here are those of the kernel (`xen-guest/src/sys/module.rs`); [`ABI`] stands for
+//! them, and the kernel refuses a module built with another.
 //!
-//! *What is not prevented*: a module that calls the kernel from where it was not called: there are no threads yet.
+//! *What is not prevented*: a module that calls the kernel outside a call from the kernel. There are no threads yet.
 
 #![no_std]
 #![expect(unsafe_code, reason = "calls into the kernel, and the allocator's trait")]
@@ -17,8 +17,8 @@ use core::fmt::{self, Write};
 /// The version of what kernel and modules agree on; the kernel has the same number in `xen_guest::module::ABI`.
 pub const ABI: &str = "1";
 
-// SAFETY: the kernel exports exactly these signatures under exactly these names (xen-guest, `sys::module`), as long as the
-// ABI version is the same, which the loader checks before it links anything.
+// SAFETY: the kernel exports exactly these signatures under exactly these names (xen-guest, `sys::module`), as long as
+// the ABI version is the same, which the loader checks before it links anything.
 unsafe extern "C" {
     fn xen_guest_log(text: *const u8, len: usize);
     fn xen_guest_fatal(text: *const u8, len: usize) -> !;
@@ -26,7 +26,7 @@ unsafe extern "C" {
     fn xen_guest_free(memory: *mut u8, size: usize, align: usize);
 }
 
-/// One line of text, cut where it is too long.
+/// One line of text, cut if it is too long.
 #[derive(Debug)]
 pub struct Line {
     bytes: [u8; 200],
@@ -84,7 +84,8 @@ macro_rules! say {
 #[derive(Debug)]
 pub struct KernelHeap;
 
-// SAFETY: the kernel's heap gives memory of the size and alignment asked for, to nobody else, and null when it has none.
+// SAFETY: the kernel's heap gives memory of the size and alignment asked for, to nobody else, and null when it has
+// none.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: any size and alignment may be asked for.
@@ -97,7 +98,7 @@ unsafe impl GlobalAlloc for KernelHeap {
     }
 }
 
-/// The address of a symbol that is exported. Made by [`module!`] only.
+/// The address of an exported symbol. Only [`module!`] makes one.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Address(pub *const ());
@@ -105,7 +106,7 @@ pub struct Address(pub *const ());
 // SAFETY: the address is never read through; the loader reads its relocation.
 unsafe impl Sync for Address {}
 
-/// Copies a text into an array, so that it can stand in a section of its own.
+/// Copies a text into an array, so that it can have a section of its own.
 #[must_use]
 pub const fn bytes<const N: usize>(text: &str) -> [u8; N] {
     let mut bytes = [0; N];
@@ -121,7 +122,7 @@ pub const fn bytes<const N: usize>(text: &str) -> [u8; N] {
     bytes
 }
 
-/// Says what a module is, and what it lends to other modules:
+/// Describes a module and what it exports to other modules:
 ///
 /// ```ignore
 /// module! { name: "NAME", license: "MIT", depends: "other,another", exports: [a_function] }
@@ -164,7 +165,7 @@ macro_rules! module {
     };
 }
 
-/// Hands the panic's message to the kernel, which ends the domain: a module has nobody to unwind to.
+/// Hands the panic's message to the kernel, which ends the domain: a module has nothing to unwind to.
 #[cfg(target_os = "none")]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {

@@ -1,7 +1,7 @@
 //! No page is writable and executable, and code is only where code belongs.
 //!
-//! *What must hold*: the processor allows what all four levels allow, so it is the whole path that counts. The image's pages
-//! are held against their segments in `checks::image`.
+//! *What must hold*: the processor allows what all four levels allow, so the whole path counts. `checks::image`
+//! compares the image's pages with their segments.
 
 use crate::{Finding, WalkedLeaf, WalkedRegion, report::Findings};
 

@@ -1,7 +1,7 @@
 //! Whether code can be written through the direct map.
 //!
-//! *What this is*: W^X looks at one address; a frame can still be executable at one and writable at another. The walk notes
-//! the executable frames, and afterwards their direct-map addresses are looked up.
+//! *What this is*: W^X looks at one address; a frame can still be executable at one and writable at another. The walk
+//! notes the executable frames; afterwards their direct-map addresses are looked up.
 //!
 //! *What is not prevented*: a writable alias elsewhere. Only the direct map has one for every page.
 
@@ -12,7 +12,7 @@ use x86_64::VirtAddr;
 
 use crate::{WalkError, WalkedLeaf, report::View, walk};
 
-/// The executable frames, each with the first address at which it is.
+/// The executable frames, each with its first executable address.
 #[derive(Debug, Default)]
 pub(crate) struct Code {
     frames: BTreeMap<Mfn, VirtAddr>,

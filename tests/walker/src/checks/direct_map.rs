@@ -1,7 +1,7 @@
 //! Every page of RAM is in the direct map, at its own address and no other.
 //!
-//! *What must hold*: PFN *n* is at the direct map's base plus *n* pages. With the frame at each address equal to the P2M's,
-//! and no frame twice in the P2M, every page is there exactly once. A hole in the P2M is a hole in the map.
+//! *What must hold*: PFN *n* is at the direct map's base plus *n* pages. If each address has the P2M's frame and no
+//! frame is twice in the P2M, every page is mapped exactly once. A hole in the P2M is a hole in the map.
 
 use start_info::PAGE_SIZE;
 use x86_64::VirtAddr;
@@ -11,7 +11,7 @@ use crate::{
     report::{Findings, View},
 };
 
-/// Which pages were seen so far.
+/// The pages seen so far.
 #[derive(Debug)]
 pub(crate) struct DirectMap<'v> {
     view: &'v View<'v>,

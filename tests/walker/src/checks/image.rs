@@ -1,8 +1,8 @@
 //! Every page of the image is mapped as its segment says.
 //!
-//! *What must hold*: the image is where it was linked, so the PFN follows from the address. A page of code is readable and
-//! executable, of constants readable, of data readable and writable, each by all four levels together. Guard pages may be
-//! absent; between segments there is nothing.
+//! *What must hold*: the image is where it was linked, so the PFN follows from the address. Pages of code are readable
+//! and executable, of constants readable, of data readable and writable, each by all four levels together. Guard pages
+//! may be absent; between segments nothing is mapped.
 
 use start_info::PAGE_SIZE;
 use x86_64::VirtAddr;
@@ -12,7 +12,7 @@ use crate::{
     report::{Findings, View},
 };
 
-/// Which pages of the image were seen so far.
+/// The pages of the image seen so far.
 #[derive(Debug)]
 pub(crate) struct Image<'v> {
     view: &'v View<'v>,

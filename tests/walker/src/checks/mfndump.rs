@@ -1,11 +1,12 @@
-//! `xen-mfndump` agrees: on every frame, and with Xen's own idea of what each frame is.
+//! `xen-mfndump` agrees on every frame, and so does the type Xen has for each.
 //!
-//! *What must hold*: the listing was made while the guest was in the state it was dumped in. Every frame of the P2M is a usable
-//! page of the domain; a number that both published forms mark as the machine's own is listed with that mark; a frame is a table to Xen exactly if the walk reached it. A table only Xen knows is a boot table
-//! that was not given back, or one pinned and then forgotten.
+//! *What must hold*: the listing was made in the state that was dumped. Every frame of the P2M is a usable page of the
+//! domain. A number that both published forms mark as identity is listed with that mark. Xen has a frame as a table
+//! exactly if the walk reached it. A table that only Xen knows is a boot table that was not given back, or one pinned
+//! and then forgotten.
 //!
-//! *What is not prevented*: a list walked with tables of its own need not be pinned, so for those Xen may or may not have a
-//! type.
+//! *What is not prevented*: tables that only map the linear list need not be pinned, so Xen may or may not have a type
+//! for them.
 
 use start_info::{Maddr, Pfn};
 
@@ -58,7 +59,7 @@ fn check_type(view: &View<'_>, list_tables: &Tables, line: &MfnLine, found: &mut
     }
 }
 
-/// The tables of the linear list, if they are not the vCPUs'. What is wrong with them `checks::published` says.
+/// The tables of the linear list, if they are not the vCPUs'. `checks::published` reports what is wrong with them.
 fn list_tables(view: &View<'_>) -> Result<Tables, WalkError> {
     let mut tables = Tables::default();
     if let Ok(root) = Maddr::try_new(view.core.published().p2m_cr3)

@@ -1,6 +1,6 @@
-//! The checks, one promise each.
+//! The checks, one for each promise.
 //!
-//! *What this is*: each looks at single mappings, or at the core as a whole, and pushes findings. None knows of another.
+//! *What this is*: each looks at single mappings or at the whole core, and adds findings. They do not use each other.
 
 pub(crate) mod access;
 pub(crate) mod alias;

@@ -1,7 +1,7 @@
-//! The P2M names every page of the domain, and each once.
+//! The P2M names every page of the domain once.
 //!
-//! *What must hold*: the tool sizes its table by Xen's own count of the domain's pages, so padding in it is a page the
-//! guest lost or that the tool could not map under the number the P2M gives.
+//! *What must hold*: the tool sizes its table by Xen's own count of the domain's pages, so padding is a page that the
+//! guest lost, or that the tool could not map under its P2M number.
 
 use crate::{CoreFile, Finding, report::Findings};
 

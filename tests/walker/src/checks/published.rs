@@ -1,13 +1,14 @@
-//! Both forms of the P2M the toolstack can read equal the one it did read.
+//! Both published forms of the P2M equal the one that the toolstack read.
 //!
 //! *What must hold*: shared_info names a three-level list by MFN and a linear one by CR3 and address. Every leaf is the
-//! guest's own page, an entry without a page is all ones or, in both forms alike, the mark of a number that means the
-//! machine's frame of that number; the rest of the last leaf is all ones, and the linear list starts a GiB:
-//! the tools' trimming of equal tails counts wrongly elsewhere (xg_core_x86.c, xc_core_arch_map_p2m_list_rw).
+//! guest's own page. An entry without a page is all ones or, in both forms alike, an identity mark: the number means
+//! the machine frame of the same number. The rest of the last leaf is all ones. The linear list starts at a multiple of
+//! 1 GiB: elsewhere the tools trim equal tails wrongly (xg_core_x86.c, xc_core_arch_map_p2m_list_rw).
 //!
-//! *What is not prevented*: `xl` prefers the linear form, so that one agrees by construction unless the two walks differ.
-//! The three-level form and the direct map are the independent witnesses. Which numbers may be marked only the machine's
-//! memory map tells, and a core has none: the caller compares [`crate::Summary::identity`] with what it knows.
+//! *What is not prevented*: `xl` prefers the linear form, so that one agrees by construction unless the two walks
+//! differ. The three-level form and the direct map are the independent witnesses. Only the machine's memory map tells
+//! which numbers may be marked, and a core has none: the caller compares [`crate::Summary::identity`] with what it
+//! knows.
 
 use std::collections::BTreeSet;
 
@@ -18,13 +19,13 @@ use crate::{CoreFile, ExpectedTables, Finding, ListForm, ListPart, WalkError, re
 
 const GIB: u64 = 1 << 30;
 const NO_FRAME: u64 = u64::MAX;
-/// An entry that stands for the machine's frame of the same number: bit 62, and nothing else.
+/// An identity entry, for the machine frame of the same number: bit 62, and nothing else.
 pub(crate) const IDENTITY: u64 = 1 << 62;
 
-/// The numbers a form has marked as the machine's own.
+/// The numbers that a form marks as identity.
 pub(crate) type Identity = BTreeSet<u64>;
 
-/// Checks both forms; returns which numbers they mark as the machine's own.
+/// Checks both forms; returns the numbers they mark as identity.
 pub(crate) fn check(
     core: &CoreFile,
     expected: &ExpectedTables,
@@ -39,32 +40,32 @@ pub(crate) fn check(
         found.push(Finding::MaxPfn { found: max_pfn, pages_end: core.pfn_end() });
         return Ok(Identity::new());
     }
-    // The one the tools read says which numbers are marked, the other must agree.
+    // The form that the tools read decides which numbers are marked; the other must agree.
     let mut marks = Marks::default();
     check_linear(core, expected, &mut marks, found)?;
     marks.settled = marks.read;
     if expected.own_list {
         check_tree(core, &mut marks, found)?;
     } else if published.frame_list_list != NO_FRAME {
-        // There is no such form, and nothing else may be taken for one.
+        // There is no such form, and nothing may look like one.
         let (form, part, mfn) = (ListForm::Tree, ListPart::Top, published.frame_list_list);
         found.push(Finding::ListPage { form, part, mfn });
     }
     Ok(marks.identity)
 }
 
-/// The marks of the form that is read first, against which the other one is held.
+/// The marks of the form that is read first, for comparison with the other.
 #[derive(Debug, Default)]
 struct Marks {
     identity: Identity,
     /// A form has been read.
     read: bool,
-    /// No further marks are taken.
+    /// No more marks are accepted.
     settled: bool,
 }
 
 impl Marks {
-    /// What an entry must be that has no page.
+    /// What an entry without a page must be.
     fn due(&mut self, number: u64, entry: u64) -> u64 {
         self.read = true;
         if !self.settled && entry == IDENTITY {
@@ -133,7 +134,7 @@ fn check_linear(
     Ok(())
 }
 
-/// Reads a page of a published form by the number that is published for it.
+/// Reads a page of a published form by its published number.
 fn read_page(
     core: &CoreFile,
     form: ListForm,
@@ -151,7 +152,7 @@ fn read_page(
     Ok(page)
 }
 
-/// The entries of a page that mean something.
+/// The entries of a page that are in use.
 fn entries_due<'e>(expected: &ExpectedTables, max_pfn: u64, leaf: u64, entries: &'e [u64]) -> &'e [u64] {
     let used = max_pfn.saturating_sub(leaf * ENTRIES).min(ENTRIES) as usize;
     if expected.own_list { entries } else { entries.get(..used).unwrap_or(entries) }

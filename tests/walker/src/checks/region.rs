@@ -1,7 +1,7 @@
-//! Nothing is mapped outside the known regions, and other people's frames only in the fixmap.
+//! Nothing is mapped outside the known regions, and foreign frames only in the fixmap.
 //!
-//! *What must hold*: a frame the P2M does not name is shared_info, Xen's or another domain's. The fixmap is where the boot layer
-//! reaches those.
+//! *What must hold*: a frame the P2M does not name is shared_info, Xen's or another domain's. The boot layer maps those
+//! in the fixmap.
 
 use crate::{Finding, WalkedLeaf, WalkedRegion, report::Findings};
 

@@ -1,7 +1,7 @@
-//! No table can be written.
+//! No table is writable.
 //!
-//! *What must hold*: only Xen stores to a live table or to a descriptor table. Xen counts the RW bit of the L1 entry alone,
-//! whatever the levels above say (mm.c, get_page_from_l1e), and so does this check.
+//! *What must hold*: only Xen stores to a live table or to a descriptor table. Xen counts the RW bit of the L1 entry
+//! alone, whatever the levels above allow (mm.c, get_page_from_l1e), and so does this check.
 
 use crate::{
     Finding, WalkedLeaf,

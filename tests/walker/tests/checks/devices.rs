@@ -1,4 +1,4 @@
-//! Page numbers that stand for the machine's frames.
+//! Page numbers with identity entries, for the machine's frames.
 
 use core_walk::Finding;
 
@@ -19,7 +19,7 @@ fn numbers_that_stand_for_the_machines_frames_are_no_finding() {
 
 #[test]
 fn a_mark_that_not_all_see_is_found() {
-    // The leaves are shared: a copy is changed in the form that is to differ.
+    // The forms share the leaves: the form that must differ gets a changed copy.
     let copy = |domain: &mut Domain, number: u64, word: u64| {
         let leaf = number / 512;
         let new = domain.take();
@@ -39,11 +39,11 @@ fn a_mark_that_not_all_see_is_found() {
     let (leaf, new) = copy(&mut domain, DEVICES + 3, u64::MAX);
     let pte = domain.pte(new, NX | RW);
     *domain.entry(LIST + leaf * 4096, 1) = pte;
-    // What the tools read has no mark there: the tree and the listing have one too many.
+    // The form that the tools read has no mark there, so the tree and the listing have one too many.
     let report = report(&domain);
     assert_eq!(report.counts.keys().copied().collect::<Vec<_>>(), ["list-entry", "mfndump-entry"]);
     assert_eq!((report.findings.len(), report.summary.identity), (2, 8));
-    // Memory is not marked.
+    // Memory must not be marked.
     let marked = broken("list-entry", |domain| {
         let leaf = domain.list_leaves[0];
         domain.page(leaf)[7] = IDENTITY;

@@ -1,7 +1,7 @@
 //! A made-up domain, small and complete, written as `xl dump-core` would.
 //!
-//! *What this is*: a few hundred pages with frames in no order, tables filled in by plain code, and both published lists.
-//! Memory has a hole from 1.2 MiB to the image and ends in a ballooned tail. Tests change a thing and write the file.
+//! *What this is*: a few hundred pages with shuffled frames, tables filled in by plain code, and both published lists.
+//! Memory has a hole from 1.2 MiB to the image and ends in a ballooned tail. Tests change one thing and write the file.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ pub(crate) const IMAGE_PFN: u64 = 0x1000;
 pub(crate) const PFN_END: u64 = IMAGE_PFN + 8;
 pub(crate) const MAX_PFN: u64 = PFN_END + 2;
 pub(crate) const FOREIGN: u64 = 0x50;
-/// A number in the hole of memory, not at the start of a leaf, and the mark of an entry that stands for the machine's frame.
+/// A number in the memory hole, not at the start of a leaf, and the mark of an identity entry.
 pub(crate) const DEVICES: u64 = 0x3fd;
 pub(crate) const IDENTITY: u64 = 1 << 62;
 /// Offsets of the image's parts: two pages of code, one of constants, four of data of which the second is a guard.
@@ -54,7 +54,7 @@ pub(crate) struct Plan {
     pub(crate) list_root: ListRoot,
     /// Give the second PFN the frame of the first.
     pub(crate) twins: Option<(u64, u64)>,
-    /// How many numbers from [`DEVICES`] on stand for the machine's frames.
+    /// How many numbers from [`DEVICES`] on have identity entries.
     pub(crate) identity: u64,
 }
 
@@ -111,7 +111,8 @@ impl Domain {
     }
 
     fn empty(plan: Plan) -> Self {
-        // 389 and 4111, more than there are pages, have no common factor: every PFN gets a frame of its own, and no two neighbours follow each other.
+        // 389 and 4111, more than there are pages, have no common factor: every PFN gets a frame of its own, and no two
+        // neighbours have contiguous frames.
         let frame = |pfn: u64| (pfn, 0x1000 + (pfn * 389 + 17) % 4111);
         let mut p2m: BTreeMap<_, _> =
             (0..LOW_PAGES).map(frame).chain((IMAGE_PFN..PFN_END).map(frame)).collect();
@@ -320,7 +321,7 @@ impl Domain {
 
 /// The kernel that belongs to the domain.
 pub(crate) fn domain_kernel() -> Vec<u8> {
-    // A function, as every Rust kernel has them: it excuses nothing.
+    // A function, as in every Rust kernel: it does not excuse a missing page.
     let function = symbol("drop_guard", IMAGE, 64, 2);
     kernel(&segments(0x3f00), &[symbol("boot_stack_guard", IMAGE + GUARD, 4096, 1), function])
 }
@@ -339,7 +340,7 @@ pub(crate) fn symbol(name: &str, value: u64, size: u64, info: u8) -> Symbol {
     Symbol { name: name.into(), info, section: 1, value, size }
 }
 
-/// A file that is gone when the test is over.
+/// A file that is deleted when the test ends.
 #[derive(Debug)]
 pub(crate) struct TempFile(pub(crate) PathBuf);
 

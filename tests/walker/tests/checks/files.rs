@@ -1,4 +1,4 @@
-//! Files that are no core, or no whole one.
+//! Files that are not a core, or not a whole one.
 
 use core_walk::{CoreFile, Kernel, WalkError, examine};
 
@@ -9,7 +9,7 @@ fn open(core: &[u8]) -> Result<CoreFile, WalkError> {
     CoreFile::open(&TempFile::new(core).0)
 }
 
-/// Replaces the first place where `from` stands.
+/// Replaces the first occurrence of `from`.
 fn patch(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let at = bytes.windows(from.len()).position(|part| part == from).unwrap();
     let mut patched = bytes.to_vec();

@@ -15,7 +15,7 @@ fn a_missing_image_page_is_found_unless_it_is_a_guard() {
     let [Finding::ImageMissing { va, access }] = &found[..] else { panic!("{found:?}") };
     assert_eq!((va.as_u64(), *access), (IMAGE + DATA, KernelAccess::ReadWrite));
 
-    // Without the symbol the sound domain's guard is a missing page; a function's name excuses nothing.
+    // Without the symbol the sound domain's guard is a missing page; a function's name does not excuse it.
     let with = |symbol| report_with(&sound(), &kernel(&segments(0x4000), &[symbol]), &expected(), None);
     let bare = with(symbol("lock_guard", IMAGE + GUARD, 64, 2));
     only(&bare, "image-missing");

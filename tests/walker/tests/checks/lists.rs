@@ -1,4 +1,4 @@
-//! The lists of frames, as they are published.
+//! The published lists of frames.
 
 use core_walk::{ExpectedTables, Finding};
 use x86_64::VirtAddr;
@@ -29,7 +29,7 @@ fn pages_missing_from_the_p2m_are_found() {
     assert_eq!(found, [Finding::UnlistedPages { pages: 3 }]);
 }
 
-/// The list's pages are where they are even if the published number of entries is wrong.
+/// The list's pages are still mapped if the published number of entries is wrong.
 fn expected_with_list() -> ExpectedTables {
     let at = VirtAddr::new_truncate;
     ExpectedTables { allowed: vec![at(LIST)..at(LIST + 9 * 4096)], ..expected() }
@@ -88,7 +88,7 @@ fn a_list_that_was_left_has_the_linear_form_alone_and_undefined_words_at_its_end
         change(&mut domain);
         report_with(&domain, &domain_kernel(), &expected, Some(&domain.listing()))
     };
-    // A frame list that there is not must not look like one.
+    // A missing frame list must not look like one.
     only(&report(|_| {}), "list-page");
     let left = |domain: &mut Domain| put(&mut domain.shared_info, 0xc18, u64::MAX);
     assert!(report(left).is_clean());

@@ -1,4 +1,4 @@
-//! A sound domain passes; a domain with one thing changed fails with that finding and no other.
+//! A sound domain passes; a domain with one change fails with that finding and no other.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
 
@@ -18,7 +18,7 @@ use crate::domain::{Domain, IMAGE_END, MODULE_END, Plan, TempFile, domain_kernel
 
 fn expected() -> ExpectedTables {
     let at = VirtAddr::new_truncate;
-    // One byte short of the page's end each: both are rounded up.
+    // Each one byte before the page's end: both are rounded up.
     ExpectedTables::new(at(IMAGE_END - 1), at(MODULE_END - 1))
 }
 

@@ -1,4 +1,4 @@
-//! Mappings: what may be done with each, and what may be mapped where.
+//! Mappings: their protection, and what may be mapped where.
 
 use core_walk::{Aliases, ExpectedTables, Finding, WalkedRegion};
 use x86_64::VirtAddr;

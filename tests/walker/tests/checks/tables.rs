@@ -1,4 +1,4 @@
-//! Tables of pages: who may write them, and what their entries lead to.
+//! Page tables: who may write them, and what their entries lead to.
 
 use core_walk::{Finding, Level};
 
@@ -24,7 +24,7 @@ fn a_writable_table_is_found_at_every_level() {
 
 #[test]
 fn a_writable_table_entry_counts_even_under_a_read_only_level() {
-    // A list page of its own L1: the L2 entry forbids writing, the L1 entry is what Xen counts.
+    // The L2 entry forbids writing, but Xen counts the L1 entry.
     let found = broken("writable-table", |domain| {
         let root = domain.root;
         domain.map(MODULES + 0x1000, root, NX | RW);
@@ -37,7 +37,7 @@ fn a_writable_table_entry_counts_even_under_a_read_only_level() {
 #[test]
 fn a_writable_user_table_is_found() {
     let mut domain = sound();
-    // Mapped writable in the direct map like any plain page, and a root all the same.
+    // A root that the direct map still maps writable, like any plain page.
     let user_root = domain.take();
     let user_mfn = domain.mfn(user_root);
     put(&mut domain.context, 0x1378 + 8, user_mfn << 12);

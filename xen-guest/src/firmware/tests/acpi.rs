@@ -1,4 +1,4 @@
-//! Tables, from a root pointer on.
+//! Tables, starting at a root pointer.
 
 use std::{string::ToString, vec::Vec};
 
@@ -81,7 +81,7 @@ fn all_tables_are_found_and_add_up() {
     assert_eq!(dsdt.to_string(), "DSDT at 0x1ffe0040, 0x1f64 bytes, checksum right");
     assert_eq!(found.as_slice()[4].to_string(), "FACS at 0x1ffe0000, 0x40 bytes, without a checksum");
 
-    // A DSDT's narrow address leads nowhere here, which shows that the wide one was taken.
+    // The DSDT's 32-bit address leads nowhere here, which shows that the 64-bit one was used.
     let found = tables(&mut host(), &pointer(0x1ffe_3200, None)).unwrap();
     assert_eq!(names(&found), ["RSDT", "APIC", "FACP", "DSDT", "FACS"]);
 }
@@ -98,7 +98,7 @@ fn a_short_fadt_has_narrow_addresses_only() {
         if expected == "DSDT" {
             assert_eq!(names(&found.unwrap()), ["XSDT", "FACP", "APIC", "DSDT"], "{len}");
         } else {
-            // The wide address leads to a table that is no DSDT.
+            // The 64-bit address leads to a table that is not a DSDT.
             let (found_name, expected) = (Signature(*b"SSDT"), Signature(*b"DSDT"));
             assert_eq!(
                 found,
@@ -118,7 +118,7 @@ fn a_wrong_checksum_is_told_with_its_table() {
         let wrong = found.wrong().unwrap();
         assert_eq!((wrong.signature.to_string().as_str(), wrong.checksum), (name, Checksum::Wrong(1)));
         assert!(wrong.to_string().ends_with("checksum wrong: the bytes add up to 0x01, not to 0"));
-        // Nothing is followed out of a root that is wrong.
+        // Nothing is followed from a wrong root.
         assert_eq!(found.as_slice().len(), if name == "XSDT" { 1 } else { 5 });
     }
     let mut memory = host();
@@ -137,7 +137,7 @@ fn a_bgrt_that_xen_changed_is_no_fault_of_the_firmware() {
     let mut memory = host();
     memory.put(0x1ffe_2ff0, &table(b"BGRT", &body));
     assert_eq!(tables(&mut memory, &root).unwrap().to_string(), "5 tables, all checksums right");
-    // Only one of the two marks: somebody else did this.
+    // Only one of the two marks: this is not Xen's work.
     memory.put(0x1ffe_2ff0 + 40, &[0; 8]);
     let found = tables(&mut memory, &root).unwrap();
     assert_eq!(found.to_string(), "5 tables, BGRT's checksum wrong");
@@ -174,7 +174,7 @@ fn lengths_are_bounded() {
             assert!(memory.bytes < 0x1_0000);
         }
     }
-    // A length that leads out of memory that can be read.
+    // A length that leads beyond readable memory.
     let mut memory = host();
     memory.put(0x1ffe_2ff0 + 4, &most.to_le_bytes());
     let error = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap_err();
@@ -203,7 +203,7 @@ fn a_root_of_odd_entries_or_too_many_is_refused() {
     }
 }
 
-/// Every read of the machine's memory is some hypercalls, so it is reads that are counted.
+/// Every read of the machine's memory takes several hypercalls, so reads are counted.
 #[test]
 fn a_root_of_zeros_or_of_one_table_costs_a_read_for_each_page() {
     for (xsdt, name, entry) in [(Some(0x1000), b"XSDT", 8), (None, b"RSDT", 4)] {
@@ -215,7 +215,7 @@ fn a_root_of_zeros_or_of_one_table_costs_a_read_for_each_page() {
             memory.put(0x1000, &table(name, &word.repeat(1024)));
             let found = tables(&mut memory, &root).unwrap();
             assert_eq!(found.as_slice().len(), if address == 0 { 1 } else { 2 });
-            // Names and lengths, a page each for the sum and the entries, and the same for the one table.
+            // Names and lengths; one page each for the sum and the entries; the same for the one table.
             assert!(memory.reads <= 2 + 2 * 3 + 1 + 3, "{} reads", memory.reads);
         }
         for count in [1025, 5000, ((16 << 20) - 36) / entry] {
@@ -233,7 +233,7 @@ fn a_root_of_zeros_or_of_one_table_costs_a_read_for_each_page() {
 #[test]
 fn all_tables_together_are_bounded() {
     let root = pointer(0, Some(0x1000));
-    // Tables of 16 MiB, each but 64 bytes behind the one before: most of their bytes are the same.
+    // Tables of 16 MiB, each only 64 bytes after the one before: they share most of their bytes.
     let tables_of = |count: u64| {
         let mut memory = Memory::default();
         memory.put(0x100_0000, &std::vec![0; 17 << 20]);
@@ -255,7 +255,7 @@ fn all_tables_together_are_bounded() {
     assert!(memory.reads < 8200, "{} reads", memory.reads);
 }
 
-/// Entries lie four bytes off a border of eight, so one of them lies across two pages.
+/// Entries are four bytes off a multiple of eight, so one of them crosses a page boundary.
 #[test]
 fn an_entry_across_two_pages_is_read_whole() {
     let mut memory = Memory::default();
@@ -273,7 +273,7 @@ fn a_root_that_leads_to_itself_ends() {
     memory.put(0x1000, &table(b"XSDT", &words::<8>(&[0x1000, 0x1000])));
     let found = tables(&mut memory, &pointer(0, Some(0x1000))).unwrap();
     assert_eq!(names(&found), ["XSDT"]);
-    // What the FADT leads to may be in the root table too.
+    // What the FADT names may be in the root table too.
     let mut memory = host();
     memory.put(
         0x1ffe_3100,
@@ -281,7 +281,7 @@ fn a_root_that_leads_to_itself_ends() {
     );
     let found = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap();
     assert_eq!(names(&found), ["XSDT", "DSDT", "FACP", "FACS"]);
-    // It must bear the right name all the same.
+    // It must have the right name all the same.
     memory.put(0x1ffe_2000, &fadt(244, (0, 0x1ffe_0040), (0, 0)));
     let (found, expected) = (Signature(*b"DSDT"), Signature(*b"FACS"));
     let error = tables(&mut memory, &pointer(0, Some(0x1ffe_3100))).unwrap_err();
@@ -299,7 +299,7 @@ fn damage() -> impl Strategy<Value = Vec<(u64, u8)>> {
 }
 
 proptest! {
-    /// Whatever firmware wrote, the walk ends, soon, and says something.
+    /// Whatever firmware wrote, the walk ends soon, with tables or a line.
     #[test]
     fn any_damage_ends_in_tables_or_an_error(damage in damage(), rsdt in any::<u32>(), wide in any::<bool>()) {
         let mut memory = host();

@@ -74,7 +74,7 @@ fn a_vendor_s_name_is_cut_and_made_printable() {
     };
     assert_eq!(named("Fönt\n\u{1b}".encode_utf16().collect()), "Fönt??");
     assert_eq!(named(std::vec![0xd800, 0x41, 0, 0x42]), "?A");
-    // Xen fills the buffer without a NUL where the name is longer.
+    // Xen fills the buffer without a NUL if the name is longer.
     assert_eq!(named(std::vec![0x4e2d; 100]), "中".repeat(64));
     assert_eq!(named(std::vec![]), "");
 }
@@ -157,7 +157,7 @@ fn an_answer_is_judged_by_its_status_and_its_size() {
     let status = Status::BUFFER_TOO_SMALL;
     assert_eq!(asked(status, 4096), Err(FirmwareError::Status { call: PlatformCall::GetVariable, status }));
     assert_eq!(status.to_string(), "EFI_BUFFER_TOO_SMALL");
-    // A warning is no success: what was written is not known.
+    // A warning is not a success: it is unknown what was written.
     assert_eq!(asked(Status(5), 4).unwrap_err().to_string(), "an EFI variable: EFI refused with status 0x5");
 }
 

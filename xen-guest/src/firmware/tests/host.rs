@@ -1,4 +1,4 @@
-//! A host whose firmware the tests write.
+//! A host with firmware written by the tests.
 
 use std::{collections::BTreeMap, vec::Vec};
 
@@ -16,14 +16,14 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// The first MiB of a BIOS host, with nothing in it.
+    /// The first MiB of a BIOS host, empty.
     pub(super) fn bios() -> Self {
         let mut memory = Self::default();
         memory.put(0, &std::vec![0; 0x10_0000]);
         memory
     }
 
-    /// Puts bytes over what is there, or as a new run.
+    /// Puts bytes over existing ones, or as a new run.
     pub(super) fn put(&mut self, at: u64, bytes: &[u8]) {
         if let Some((start, run)) = self.runs.range_mut(..=at).next_back() {
             let offset = (at - start) as usize;
@@ -64,14 +64,14 @@ impl MachineMemory for Memory {
     }
 }
 
-/// Makes the byte at `place` such that all add up to 0.
+/// Sets the byte at `place` so that all add up to 0.
 pub(super) fn add_up(bytes: &mut [u8], place: usize) {
     bytes[place] = 0;
     let sum = bytes.iter().copied().fold(0, u8::wrapping_add);
     bytes[place] = sum.wrapping_neg();
 }
 
-/// A table with its header, that adds up.
+/// A table with its header and a right checksum.
 pub(super) fn table(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let mut bytes = std::vec![0x20; 36];
     bytes[..4].copy_from_slice(name);
@@ -81,7 +81,7 @@ pub(super) fn table(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A root pointer of 20 or 36 bytes, that adds up.
+/// A root pointer of 20 or 36 bytes with a right checksum.
 pub(super) fn rsdp(rsdt: u32, xsdt: Option<u64>) -> Vec<u8> {
     let mut bytes = b"RSD PTR \0BOCHS \0".to_vec();
     bytes.extend_from_slice(&rsdt.to_le_bytes());
@@ -98,7 +98,7 @@ pub(super) fn rsdp(rsdt: u32, xsdt: Option<u64>) -> Vec<u8> {
     bytes
 }
 
-/// EFI as Xen tells of it.
+/// EFI as Xen reports it.
 #[derive(Clone, Debug)]
 pub(super) struct Efi {
     pub(super) version: Result<u32, Errno>,

@@ -1,4 +1,4 @@
-//! Where the root pointer is, and whether it is one.
+//! Finding the root pointer, and checking it.
 
 use std::{string::ToString, vec::Vec};
 
@@ -53,7 +53,7 @@ fn the_ebda_goes_first_and_only_its_first_kib() {
         (0x9fc0, 0x9_ffe0, true),
         (0x80f8, 0x8_1360, true),
         (0x80f8, 0x8_1380, false),
-        // No EBDA there can be.
+        // Not a possible EBDA.
         (0x0, 0x0, false),
         (0x3f, 0x3f0, false),
         (0xa000, 0xa_0000, false),
@@ -109,7 +109,7 @@ fn a_root_pointer_of_another_length_adds_up_as_a_whole() {
         let wrong = FirmwareError::RsdpChecksum { at: BIOS, bytes: len as u32, sum: 1 };
         assert_eq!(find_rsdp(&mut memory, None), Err(wrong));
     }
-    // Before revision 2 there is no second part, whatever lies there.
+    // Before revision 2 there is no second part, whatever the bytes there.
     for revision in [0, 1] {
         let mut first = rsdp(1, Some(2));
         first[15] = revision;

@@ -1,4 +1,4 @@
-//! What the archive reader finds, and what it says about what it does not.
+//! What the archive reader finds, and how it refuses the rest.
 
 use std::string::{String, ToString};
 use std::vec;
@@ -71,7 +71,7 @@ fn zeros_may_follow_and_nothing_else() {
 #[test]
 fn tells_where_a_truncated_archive_ends() {
     let bytes = sample();
-    // The padding behind the trailer's name is not needed.
+    // The padding after the trailer's name is not needed.
     let needed = bytes.len() - 3;
     for len in 0..needed {
         match found(&bytes[..len]) {

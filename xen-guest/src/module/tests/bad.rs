@@ -1,4 +1,4 @@
-//! Each way an object can be wrong, and the one line it earns.
+//! Each way an object can be wrong, and its one line.
 
 use std::string::ToString;
 use std::vec::Vec;
@@ -12,7 +12,7 @@ use crate::module::{
 use kit::elf::{ALLOC, EXECUTE, Elf, NOBITS, PROGBITS, Section, WRITE};
 use kit::module::{DATA, TEXT, good};
 
-/// Spoils one row of the section table by index in the file.
+/// Breaks one row of the section table by its index in the file.
 fn row(index: u16, change: impl FnOnce(&mut Section)) -> Vec<u8> {
     good().spoiled(|sections, _| change(&mut sections[usize::from(index) - 1]))
 }
@@ -24,7 +24,7 @@ fn patched(at: usize, with: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Makes an object with one relocation, and lets the caller spoil it.
+/// Makes an object with one relocation, and lets the caller break it.
 fn relocated(offset: u64, kind: u64, symbol: u64, change: impl FnOnce(&mut Elf)) -> Vec<u8> {
     let mut object = good();
     object.relocation(TEXT, offset, kind, symbol, 0);
@@ -112,11 +112,11 @@ fn sizes() {
     assert!(matches!(Plan::new(&bytes, PageCount::new(4)), Err(ModuleError::TooLarge { .. })));
     let huge = row(2, |rodata| rodata.size = u64::MAX);
     assert!(matches!(refusal(&huge), ModuleError::Truncated { end: u64::MAX, .. }));
-    // Up to the last byte of the room, and not one more.
+    // Up to the last byte of the room, and one more.
     let rest = ROOM.bytes() - 0x2000 - 32;
     assert!(Plan::new(&row(4, |bss| bss.size = rest), ROOM).is_ok());
     assert!(Plan::new(&row(4, |bss| bss.size = rest + 1), ROOM).is_err());
-    // Only what has bytes must lie in the file.
+    // Only a section with bytes must lie in the file.
     let bytes = row(4, |bss| bss.size = 0x30_0000);
     assert!(load(&Plan::new(&bytes, ROOM).unwrap(), BASE).is_ok());
 }
@@ -195,7 +195,7 @@ fn entry_points() {
     ] {
         says(&bytes, "module_init does not lie in executable code");
     }
-    // An indirect function: what would be called is what finds the function.
+    // An indirect function: the symbol names a resolver, not the function to call.
     says(
         &with("module_init", 0x1a, TEXT, 0),
         "symbol module_init of type 10 in section 0x1 has no address in a module",

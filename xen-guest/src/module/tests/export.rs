@@ -1,4 +1,4 @@
-//! What the kernel lends is found by its name, and by no other.
+//! A kernel export is found only by its own name.
 
 use x86_64::VirtAddr;
 
@@ -17,7 +17,7 @@ extern "C" fn lent_too() -> i32 {
 
 static EXPORTS: [Export; 2] = [export!(lent), export!(lent_too)];
 
-/// Where a symbol is, by looking at one export after the other.
+/// The address of a symbol, by a linear search through the exports.
 fn find(lists: &[&[Export]], name: &str) -> Option<VirtAddr> {
     lists.iter().copied().flatten().find(|export| export.name() == name).map(Export::address)
 }

@@ -1,8 +1,8 @@
-//! Objects spoiled at random, without end if wanted.
+//! Objects damaged at random, for as many rounds as wanted.
 //!
-//! *What this is*: a plain driver that needs no tools. Each round takes a good object, spoils it in one to six ways, and
-//! loads what is left of it as the executor would. It must be refused or planned; a panic, an overflow or a write outside
-//! its pages is a failure, and tells the seed.
+//! *What this is*: a plain driver that needs no tools. Each round takes a good object, damages it in one to six ways,
+//! and loads the result as the executor would. It must be refused or planned; a panic, an overflow or a write outside
+//! its pages is a failure, which prints the seed.
 //!
 //! Bounded in CI. More by hand: `FUZZ_ROUNDS=10000000 FUZZ_SEED=1 cargo test --release --package xen-guest fuzz`.
 
@@ -20,7 +20,7 @@ use crate::module::{
     tests::hello::{check, modules},
 };
 
-/// Objects that are good: small ones made by hand, and what the compilers made.
+/// Good objects: small ones made by hand, and those of the compilers.
 fn seeds() -> Vec<Vec<u8>> {
     let mut rich = good();
     let log = rich.symbol("xen_guest_log", 0x10, 0, 0);
@@ -36,7 +36,7 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Numbers that are at the edge of something.
+/// Numbers at the edge of some range.
 const EDGES: [u64; 16] = [
     0,
     1,

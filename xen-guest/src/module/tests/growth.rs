@@ -1,6 +1,6 @@
-//! What a large module or a large ramdisk costs: some sixteen times as much for sixteen times the size, not 256 times.
+//! The cost of a large module or ramdisk: about sixteen times as much for sixteen times the size, not 256 times.
 //!
-//! No time is compared with a limit, only that of one size with that of another.
+//! Times are compared only with each other, never with a limit.
 
 use std::format;
 use std::string::{String, ToString};
@@ -15,7 +15,7 @@ use kit::cpio;
 use kit::elf::{ALLOC, PROGBITS, RELA};
 use kit::module::{TEXT, good, saying};
 
-/// What the work takes this thread's processor, other threads not counted.
+/// The processor time that the work takes on this thread, other threads not counted.
 pub(super) fn processor_time(work: impl FnOnce()) -> Duration {
     let now = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -26,13 +26,13 @@ pub(super) fn processor_time(work: impl FnOnce()) -> Duration {
     now() - start
 }
 
-/// The least of some times, because caches are shared.
+/// The least of several times, because caches are shared.
 fn least(mut work: impl FnMut()) -> Duration {
     (0..7).map(|_| processor_time(&mut work)).min().unwrap()
 }
 
-/// Checks that sixteen times the size takes less than a hundred times as long. The number of steps grows by 24 where it is n log n, by
-/// 256 where it is n squared; what is between is for caches and for other work on this machine.
+/// Checks that sixteen times the size takes less than a hundred times as long. The number of steps grows by 24 where it
+/// is n log n, by 256 where it is n squared; the margin is for caches and for other work on this machine.
 fn grows_little<T>(what: &str, size: usize, make: impl Fn(usize) -> T, work: impl Fn(&T)) {
     let [small, large] = [size, size * 16].map(|size| {
         let subject = make(size);
@@ -48,7 +48,7 @@ fn place(file: &[u8], section: usize) -> core::ops::Range<usize> {
     long(row + 24)..long(row + 24) + long(row + 32)
 }
 
-/// Makes one long name of all names `xxx`, and returns where each starts: one byte behind the one before.
+/// Makes one long name of all names `xxx`, and returns where each starts: one byte after the one before.
 fn overlapping(file: &mut [u8], sections: usize, count: usize) -> impl Iterator<Item = u32> + use<> {
     let strings = place(file, sections - 1);
     let first = file[strings.clone()].windows(3).position(|name| name == b"xxx").unwrap();
@@ -66,7 +66,7 @@ fn the_time_for_symbols_whose_names_overlap() {
             let symbol = object.symbol("xxx", 0x10, TEXT, 0);
             entries.extend([0, symbol << 32 | 1, 0].map(u64::to_le_bytes).as_flattened());
         }
-        // Each is read, because something refers to it.
+        // Each is read, because a relocation refers to it.
         let row = object.section(".rela", RELA, 0, &entries);
         (row.info, row.align) = (TEXT.into(), 8);
         let sections = object.sections.len() + 3;
@@ -162,7 +162,7 @@ fn the_time_for_modules_in_an_order() {
     });
 }
 
-/// Names end somewhere; what is linked by its name must have all of it.
+/// Names have a limit; a symbol that is linked by its name must have the whole name.
 #[test]
 fn the_longest_name_that_is_linked() {
     let object = |len: usize, section: u16| {
@@ -177,7 +177,7 @@ fn the_longest_name_that_is_linked() {
     let error = Plan::new(&object(513, 0).bytes(), ROOM).unwrap_err();
     assert!(matches!(error, ModuleError::LongName { limit: 512, .. }), "{error}");
     assert!(error.to_string().ends_with("… has a name of more than 512 bytes, the longest that is linked"));
-    // Inside the module a name is only told.
+    // Inside the module a name is only for messages.
     assert!(Plan::new(&object(100_000, TEXT).bytes(), ROOM).is_ok());
     let lent = |len: usize| {
         let mut object = good();

@@ -69,7 +69,7 @@ fn asks_only_for_what_the_kernel_exports() {
 
 #[test]
 fn is_read_at_any_alignment() {
-    // A file in a cpio archive starts at a multiple of four only.
+    // A file in a cpio archive is aligned only to four bytes.
     let aligned = load(&Plan::new(hello(), ROOM).unwrap(), BASE).unwrap();
     for shift in 0..8 {
         let mut bytes = std::vec![0; shift];
@@ -90,7 +90,7 @@ fn is_refused_when_cut_anywhere() {
     }
 }
 
-/// What must be true of any plan, however wrong the object was it came from.
+/// What must be true of any plan, however wrong its object was.
 pub(super) fn check(bytes: &[u8]) {
     let Ok(plan) = Plan::new(bytes, ROOM) else { return };
     let size = plan.pages().bytes();
@@ -121,7 +121,7 @@ proptest! {
         check(&bytes);
     }
 
-    // Most bytes of an object are code, which nobody checks: aim at the tables.
+    // Most bytes of an object are code, which is not checked: aim at the tables.
     #[test]
     fn survives_flips_in_its_tables(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
         let mut bytes = hello().to_vec();
@@ -175,7 +175,7 @@ fn equals_what_gnu_ld_makes_of(module: &str) {
     let plan = Plan::new(&object, ROOM).unwrap();
     let image = load_with(&plan, BASE, &|_| Some(VirtAddr::new(LOG))).unwrap();
 
-    // Tell ld to put each section where the plan has it; their names are unique in these modules.
+    // Tells ld to put each section where the plan has it; their names are unique in these modules.
     let mut script = String::from("SECTIONS {\n");
     let mut placed: Vec<_> =
         plan.placement().map(|(index, offset)| (offset, name_of(&object, index))).collect();
@@ -213,7 +213,7 @@ fn equals_what_gnu_ld_makes_of(module: &str) {
     let table = header.sections(LittleEndian, &*linked).unwrap();
     for row in table.iter().filter(|row| row.sh_flags(LittleEndian).0 & 2 != 0) {
         let name = String::from_utf8_lossy(table.section_name(LittleEndian, row).unwrap()).to_string();
-        // Three words ld keeps for a run-time linker.
+        // Three words that ld reserves for a run-time linker.
         if name == ".got.plt" {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Modules come after what they need, or not at all.
+//! Modules are loaded after what they need, or not at all.
 
 use std::format;
 use std::string::{String, ToString};
@@ -31,7 +31,7 @@ fn what_is_needed_comes_first() {
     assert_eq!(ordered(&GRAPH, &["a"]).unwrap(), ["d", "b", "c", "a"]);
     assert_eq!(ordered(&GRAPH, &["c", "e", "a", "c"]).unwrap(), ["d", "c", "b", "a", "e"]);
     assert_eq!(ordered(&GRAPH, &[]).unwrap(), [""; 0]);
-    // A chain longer than any stack of calls would like.
+    // A chain too long for recursion.
     let names: Vec<String> = (0..2000).map(|rank| format!("m{rank}")).collect();
     let next = names.iter().skip(1).map(String::as_str).chain([""]);
     let chain: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(next).collect();

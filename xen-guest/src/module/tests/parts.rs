@@ -1,4 +1,4 @@
-//! What is exported, and what is gone after the start.
+//! What is exported, and what is released after the start.
 
 use std::string::ToString;
 use std::vec::Vec;

@@ -44,7 +44,7 @@ fn with(name: &str) -> Vec<u8> {
     cpio::CpioWriter::of([(format!("modules/{name}.ko"), name.repeat(5000).into_bytes())])
 }
 
-/// What stands in front of the ramdisk of a machine whose processor wants microcode.
+/// The archive before the ramdisk on a machine that loads microcode.
 fn microcode() -> Vec<u8> {
     cpio::CpioWriter::of([("kernel/x86/microcode/GenuineIntel.bin", vec![0x5a; 10_241])])
 }
@@ -134,7 +134,7 @@ fn a_gzip_that_is_none_is_told_with_its_place() {
             "{cut} of {len}"
         );
     }
-    // A block of the kind that does not exist.
+    // A block of a kind that does not exist.
     let data = behind(&|gzip| gzip[10] |= 7);
     assert!(matches!(data, ModuleError::Gzip(GzipError::Data { at, .. }) if at >= offset + 10), "{data}");
     let sum = checksum(&with("one"));
@@ -178,7 +178,7 @@ fn what_is_wrong_inside_is_told_with_both_places() {
         let error = refusal(&[&front[..], &packed(&nothing)].concat());
         assert!(matches!(error, ModuleError::InGzip { .. }), "{error}");
     }
-    // A gzip in a gzip is no archive.
+    // A gzip in a gzip is not an archive.
     let error = refusal(&packed(&packed(&with("one"))));
     assert!(error.to_string().contains("no archive entry at byte 0x0: found 1f 8b 08 00"), "{error}");
 }
@@ -237,13 +237,13 @@ fn an_archive_in_many_members_is_one() {
     }
 }
 
-/// Names in an order that is not theirs.
+/// Names in an unsorted order.
 fn scattered(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|rank| format!("m{:08}", rank.wrapping_mul(2_654_435_761) % 100_000_007))
 }
 
-/// How many times as long the one takes as the other, by the least times of some tries: what else the machine does only adds.
-/// Stops trying when it is less than `enough`.
+/// How many times as long one takes as the other, by the least times of several tries: other load only adds. Stops when
+/// the ratio is less than `enough`.
 fn ratio(enough: u128, one: impl Fn(), other: impl Fn()) -> u128 {
     let acts: [&dyn Fn(); 2] = [&one, &other];
     let mut least = [u128::MAX; 2];
@@ -260,7 +260,7 @@ fn ratio(enough: u128, one: impl Fn(), other: impl Fn()) -> u128 {
     ratio
 }
 
-/// So many that a list searched for each of them is seen.
+/// So many that a linear search for each of them would show.
 const MANY: usize = 40_000;
 
 #[test]
@@ -304,7 +304,7 @@ proptest! {
     fn no_flipped_byte_makes_it_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5)) {
         let mut bytes = [microcode(), vec![0; 9], packed(&with("one")), vec![0; 3], with("two")].concat();
         for (index, byte) in flips {
-            // Most of them where the gzip is.
+            // Most changes are where the gzip is.
             let at = 10_000 + index.index(bytes.len() - 10_000) % 1200;
             bytes[at] = byte;
         }

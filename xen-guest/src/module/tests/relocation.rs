@@ -52,7 +52,7 @@ fn stores_what_the_psabi_says() {
     let constant = ("constant", 1, RODATA, 4);
     let log = ("xen_guest_log", 0x10, 0, 0);
     let low = |value: u64| 0x2222_2222_0000_0000 | (value & 0xffff_ffff);
-    // R_X86_64_64, then the 32-bit forms: 32 only fits what does not move.
+    // R_X86_64_64, then the 32-bit forms: 32 fits only what does not move.
     assert_eq!(stored(DATA, 1, constant, 3), BASE + RODATA_AT + 7);
     assert_eq!(stored(DATA, 11, constant, 3), low(BASE + RODATA_AT + 7));
     assert_eq!(stored(DATA, 10, ("fixed", 0x10, 0xfff1, 0xfff0_0000), 5), low(0xfff0_0005));
@@ -61,7 +61,7 @@ fn stores_what_the_psabi_says() {
     assert_eq!(stored(DATA, 2, constant, -4), low((RODATA_AT + 4 - 4).wrapping_sub(DATA_AT + 8)));
     assert_eq!(stored(DATA, 4, log, -4), low((LOG - 4).wrapping_sub(place)));
     assert_eq!(stored(DATA, 24, log, -4), (LOG - 4).wrapping_sub(place));
-    // The type that does nothing, and the symbol that is none.
+    // The type that does nothing, and the null symbol.
     assert_eq!(stored(DATA, 0, constant, 3), 0x2222_2222_2222_2222);
     let bytes = good().relocation(DATA, 8, 1, 0, 0x77).bytes();
     let image = load(&Plan::new(&bytes, ROOM).unwrap(), BASE).unwrap();
@@ -78,7 +78,7 @@ fn gives_each_symbol_one_slot() {
     let image = load(&Plan::new(&bytes, ROOM).unwrap(), BASE).unwrap();
     let slot = |at: usize| u64::from_le_bytes(image[at..at + 8].try_into().unwrap());
     let field = |at: usize| i32::from_le_bytes(image[at..at + 4].try_into().unwrap());
-    // Behind the 32 bytes of `.rodata`, in the order of the symbols; a call of the same symbol does not go there.
+    // After the 32 bytes of `.rodata`, in the order of the symbols; a call of the same symbol does not use the slot.
     assert_eq!((slot(0x1020), slot(0x1028), slot(0x1030)), (LOG, BASE + DATA_AT + 4, 0));
     assert_eq!([field(0), field(4), field(8)], [0x1020 - 4, 0x1028 - 8, 0x1020 - 12]);
     assert_eq!(i64::from(field(12)), (LOG.wrapping_sub(BASE + 16)).cast_signed());
@@ -123,7 +123,7 @@ fn keeps_alignments_and_asks_the_base_for_them() {
     object.sections[1].align = 2 << 20;
     let bytes = object.bytes();
     let plan = Plan::new(&bytes, ROOM).unwrap();
-    // The gap belongs to the part, so that parts lie without gaps between them.
+    // The gap belongs to the part, so there are no gaps between parts.
     assert_eq!((plan.alignment(), plan.parts()[1].pages), (2 << 20, PageCount::new(512)));
     assert_eq!(plan.copies().nth(1).unwrap().0, 2 << 20);
     assert!(plan.resolve(VirtAddr::new(BASE), &exports).is_ok());
@@ -131,7 +131,7 @@ fn keeps_alignments_and_asks_the_base_for_them() {
         let refused = plan.resolve(VirtAddr::new(base), &exports);
         assert!(matches!(refused, Err(ModuleError::Base { .. })), "{base:#x}: {refused:?}");
     }
-    // The last 2 MiB have no room for the rest of the module; neither has the end of the lower half.
+    // The last 2 MiB have no room for the rest of the module, and neither has the end of the lower half.
     for base in [0xffff_ffff_ffe0_0000, 0x7fff_ffe0_0000] {
         assert!(
             matches!(plan.resolve(VirtAddr::new(base), &exports), Err(ModuleError::Base { .. })),

@@ -1,7 +1,8 @@
-//! Everything that a builder puts, across every border of a map.
+//! Everything that a builder places, at every border of a map.
 //!
-//! *What this is*: guests whose image, ramdisk, list, start_info, tables and stack begin or end at a border of a real host's map or
-//! of one made up in its shape, one page before it or one behind it, with one of the other things wherever that puts it.
+//! *What this is*: guests whose image, ramdisk, list, start_info, tables and stack begin or end at a border of a real
+//! host's map or of a made-up one like it, one page before it or one after it. The other things lie wherever that puts
+//! them.
 
 use std::ops::Range;
 
@@ -33,7 +34,7 @@ fn edges(places: &Places) -> Vec<u64> {
         .collect()
 }
 
-/// The pages at which a map says something else than before.
+/// The pages at which a map changes.
 fn borders(map: &[MapEntry], below: u64) -> Vec<u64> {
     let ends = map.iter().flat_map(|entry| [entry.start, entry.start.saturating_add(entry.len)]);
     let mut borders: Vec<u64> = ends.map(|end| end / 4096).filter(|&page| page > 0 && page < below).collect();
@@ -42,7 +43,7 @@ fn borders(map: &[MapEntry], below: u64) -> Vec<u64> {
     borders
 }
 
-/// Tells whether whole pages are in one line of RAM, and nothing else is said of them.
+/// Tells whether all the pages are in one entry of RAM and in no other entry.
 fn is_ram(map: &[MapEntry], pages: Range<u64>) -> bool {
     let (start, end) = (pages.start << 12, pages.end << 12);
     let touches = |entry: &&MapEntry| entry.start < end && start < entry.start + entry.len;
@@ -50,13 +51,13 @@ fn is_ram(map: &[MapEntry], pages: Range<u64>) -> bool {
     map.iter().any(holds) && map.iter().filter(touches).all(|entry| entry.kind == 1)
 }
 
-/// What chooses a guest for a map.
+/// The choices that make a guest for a map.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
     domain: Domain,
     notes: bool,
     line: &'static str,
-    /// Pages from the end of all that the builder puts to the end of the guest's memory.
+    /// Pages from the end of all that the builder places to the end of the guest's memory.
     more: u64,
     start: prop::sample::Index,
     beside: i64,
@@ -87,7 +88,7 @@ impl Choice {
             let start = 0x400 + border as i64 - edge as i64 + self.beside;
             u64::try_from(start).ok().filter(|&start| start >= 0x20)
         });
-        // Most of the time the image is not in the way: what comes after that conflict is looked at.
+        // Most of the time the image is not in the way, so that what comes after that conflict is tested.
         let wanted = |start: &u64| self.image_anywhere || is_ram(map, *start..*start + IMAGE);
         let starts: Vec<u64> = starts.filter(wanted).collect();
         if starts.is_empty() {
@@ -95,7 +96,7 @@ impl Choice {
         }
         let case = Case { image_start: starts[self.start.index(starts.len())], ..case };
         let used = case.guest(map).build().ok()?.places.used_end();
-        // With fewer pages the list is shorter, and what is behind it not where it was to be, but near.
+        // With fewer pages the list is shorter, so what follows it is only near the border.
         let case = Case { pages: used + more, ..case };
         let guest = case.guest(map);
         guest.build().ok()?;
@@ -104,8 +105,9 @@ impl Choice {
     }
 }
 
-/// A machine in the shape of real ones: pages of other kinds below 1 MiB, pockets above, one hole below 4 GiB (here far lower), more
-/// memory behind it, and windows beyond a TiB. Lines may end in the middle of a page, lie over each other, and stand in any order.
+/// A machine like real ones: pages of other kinds below 1 MiB, pockets above, one hole below 4 GiB (here far lower),
+/// more memory after it, and windows above a TiB. Entries may end in the middle of a page, overlap, and come in any
+/// order.
 pub(super) fn machines() -> impl Strategy<Value = Vec<MapEntry>> {
     let kind = || prop::sample::select(vec![1_u32, 1, 1, 1, 2, 2, 3, 4, 5, 7, 12, 16, 20]);
     let len = || (0_u32..14, any::<u64>()).prop_map(|(order, more)| (1 << order) + more % (1 << order));

@@ -1,12 +1,13 @@
 //! The memory maps of real hosts.
 //!
-//! *What this is*: every map of `hosts.txt`, the machine's under dom0 and a domU's own with `e820_host=1`, with and without the
-//! ELF notes, with a ramdisk, for every way to map memory and guests of several sizes, most of them smaller than the machine.
+//! *What this is*: every map of `hosts.txt`, the machine's under dom0 and a domU's own with `e820_host=1`, with and
+//! without the ELF notes, with a ramdisk, for every way to map memory, and for guests of several sizes, most of them
+//! smaller than the machine.
 //!
-//! *What must hold*: a boot has one of two ends. Either every page has one owner and nothing is lost, or one line names what is
-//! in the way, both ranges, and what to change.
+//! *What must hold*: a boot ends in one of two ways. Either every page has one owner and nothing is lost, or one line
+//! names what is in the way, both ranges, and what to change.
 //!
-//! *What is not seen*: how long a boot takes.
+//! *What is not checked*: how long a boot takes.
 
 mod borders;
 
@@ -49,7 +50,7 @@ pub(crate) fn hosts() -> Vec<Host> {
     hosts
 }
 
-/// What else a guest is, besides its host.
+/// The choices for a guest, besides its host.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) domain: Domain,
@@ -91,7 +92,7 @@ pub(crate) enum End {
     Refused(String),
 }
 
-/// Boots a guest, and checks that it has one of the two ends.
+/// Boots a guest, and checks that it ends in one of the two ways.
 pub(crate) fn boot(what: &str, guest: GuestConfig) -> End {
     match guest.build().unwrap().boot() {
         Ok(booted) => {
@@ -136,7 +137,7 @@ fn every_map_is_booted_on_or_refused_with_both_ranges() {
     }
 }
 
-/// With as much memory as its reporter could have given it: below 4 GiB and behind, so that pages move.
+/// With as much memory as its reporter could have given it: below 4 GiB and above, so that pages move.
 #[test]
 fn every_map_is_booted_on_with_much_of_its_memory() {
     for (number, host) in hosts().into_iter().enumerate() {
@@ -150,7 +151,7 @@ fn every_map_is_booted_on_with_much_of_its_memory() {
     }
 }
 
-/// The first window beyond a TiB of the host with the widest map: pages move there, over a gap of 960 GiB.
+/// The first window above a TiB of the host with the widest map: pages move there, over a gap of 960 GiB.
 #[test]
 fn memory_behind_a_tebibyte_is_accounted_for() {
     let host = hosts().into_iter().find(|host| host.name.contains("25 TiB")).unwrap();
@@ -165,12 +166,12 @@ fn memory_behind_a_tebibyte_is_accounted_for() {
     }
 }
 
-/// A line of a map, by pages.
+/// An entry of a map, by pages.
 fn line(start: u64, end: u64, kind: u32) -> MapEntry {
     MapEntry { start: start << 12, len: (end - start) << 12, kind }
 }
 
-/// Found with maps made up: a few pages of RAM at 32 TiB made the P2M of a guest of 44 MiB larger than the guest.
+/// Found with made-up maps: a few pages of RAM at 32 TiB made the P2M of a guest of 44 MiB larger than the guest.
 #[test]
 fn memory_too_far_behind_the_rest_to_be_worth_its_numbers_goes_back_to_xen() {
     const TIB: u64 = 1 << 28;
@@ -201,8 +202,8 @@ fn memory_too_far_behind_the_rest_to_be_worth_its_numbers_goes_back_to_xen() {
     }
 }
 
-/// Found with maps made up: a lazy map that grew over the end of a top-level entry, 512 GiB, while the new address space was being
-/// built, was not whole there. With each size of the memory below the frames run out at another step.
+/// Found with made-up maps: a lazy map had gaps if it grew past the end of a top-level entry, 512 GiB, while the new
+/// address space was built. With each size of the memory below the frames run out at another step.
 #[test]
 fn a_lazy_map_grows_beyond_512_gib_at_any_step_of_a_boot() {
     const TIB: u64 = 1 << 28;
