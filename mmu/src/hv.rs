@@ -2,9 +2,10 @@
 //!
 //! *What this is*: what real Xen (`xen-guest`) and the model (`tests/model`) implement.
 //!
-//! *What must hold*: [`Update`], [`ExtOp`], [`VaUpdate`] and [`ReleasedMfn`] have private fields and cannot be copied, so a raw number
-//! cannot be fed to Xen, nor the same request twice; that is what lets the trait be safe. `Update` and `ExtOp` have the layout of Xen's own structures
-//! (`public/xen.h`, `mmu_update` and `mmuext_op`), so a slice of them is the argument.
+//! *What must hold*: [`Update`], [`ExtOp`], [`VaUpdate`] and [`ReleasedMfn`] have private fields and cannot be copied,
+//! so a raw number cannot be fed to Xen, nor the same request twice; that is what lets the trait be safe. `Update` and
+//! `ExtOp` have the layout of Xen's own structures (`public/xen.h`, `mmu_update` and `mmuext_op`), so a slice of them
+//! is the argument.
 //!
 //! *What is not prevented*: Xen refusing. Every method says how far it got.
 

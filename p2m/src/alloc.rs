@@ -1,8 +1,8 @@
 //! The one source of frames.
 //!
 //! *What this is*: a stack of free spans of the direct map. Frames are taken from the end of the span that was given
-//! last, so page tables come from the end of the chunk just mapped; freed frames go on top. Frames that are given back in
-//! the order opposite to that of their taking leave the stack as it was.
+//! last, so page tables come from the end of the chunk just mapped; freed frames go on top. Frames that are given back
+//! in the order opposite to that of their taking leave the stack as it was.
 //!
 //! *What must hold*: a span's description lives in the first page of the span itself, so any number of spans needs no
 //! memory. That page is free: nobody else writes it.
@@ -41,8 +41,8 @@ impl FrameAllocator {
         Self { window, top: PfnRange::EMPTY, below: None, free: 0, taken: 0 }
     }
 
-    /// Takes note of the window's new extent. Frames that were free in a window elsewhere are given up: memory is handed
-    /// out anew through the new one.
+    /// Takes note of the window's new extent. Frames that were free in a window elsewhere are given up: memory is
+    /// handed out anew through the new one.
     pub fn move_to(&mut self, window: LinearMap) {
         if self.window.base() != window.base() {
             (self.top, self.below, self.free) = (PfnRange::EMPTY, None, 0);

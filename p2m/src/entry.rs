@@ -3,8 +3,8 @@
 //! *What this is*: what a PFN stands for, and the eight bytes that say so in a leaf page.
 //!
 //! *What must hold*: `Missing` is all ones, the value that Xen's M2P, the builders and the toolstack use for "no page".
-//! Bits 62 and 63 are the marks that Linux gives identity and foreign frames; a tool that compares whole words sees such
-//! an entry above the largest MFN and skips it as a hole.
+//! Bits 62 and 63 are the marks that Linux gives identity and foreign frames; a tool that compares whole words sees
+//! such an entry above the largest MFN and skips it as a hole.
 
 use start_info::Mfn;
 

@@ -5,8 +5,8 @@
 //! be copied or made outside this crate.
 //!
 //! *What must hold*: a frame or span is in exactly one place: the allocator, a table, a tree, or the payload. They are
-//! moved, so the compiler keeps this. A frame that was mapped writable elsewhere is not free before that mapping is gone;
-//! the count says so, as Xen's own does.
+//! moved, so the compiler keeps this. A frame that was mapped writable elsewhere is not free before that mapping is
+//! gone; the count says so, as Xen's own does.
 //!
 //! *What is not prevented*: dropping one. That loses memory and breaks nothing.
 
@@ -45,8 +45,8 @@ mod private {
     impl Private for super::Data {}
 }
 
-/// A page of the guest's memory, held by one owner. It does not know its machine frame, which another one becomes when a guest
-/// is saved and restored: the P2M or the tables say which.
+/// A page of the guest's memory, held by one owner. It does not know its machine frame, which another one becomes when
+/// a guest is saved and restored: the P2M or the tables say which.
 #[derive(Debug)]
 pub struct Frame<S = Free> {
     pfn: Pfn,

@@ -3,8 +3,8 @@
 //! *What this is*: frame number to virtual address and back, for the builder's mapping (`__ka`) and for the direct map
 //! (`__va`), each as far as it is really mapped.
 //!
-//! *What must hold*: every frame of the window that has memory is mapped at `base + pfn * 4096`, at least for reading. Which
-//! frames have memory the P2M says; which may be written is not the window's business but the [`Frame`]'s.
+//! *What must hold*: every frame of the window that has memory is mapped at `base + pfn * 4096`, at least for reading.
+//! Which frames have memory the P2M says; which may be written is not the window's business but the [`Frame`]'s.
 
 use start_info::{Index, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
@@ -49,8 +49,8 @@ impl LinearMap {
         Self { base, pages: PageCount::ZERO }
     }
 
-    /// Takes note that Xen accepted the tables that map `span`, the frames that follow the window's, and returns the span
-    /// as mapped.
+    /// Takes note that Xen accepted the tables that map `span`, the frames that follow the window's, and returns the
+    /// span as mapped.
     ///
     /// # Errors
     /// Gives the span back when it does not start where the window ends.
@@ -115,8 +115,8 @@ impl LinearMap {
         self.address(pfn).map(|address| Frame::mint(pfn, address))
     }
 
-    /// Turns the first frame of a free span into an owned frame; `None` when the span is used up or its first page has no
-    /// memory.
+    /// Turns the first frame of a free span into an owned frame; `None` when the span is used up or its first page has
+    /// no memory.
     #[must_use]
     pub fn take_first(
         &self,

@@ -1,7 +1,7 @@
 //! The check of the P2M against Xen's own table, the M2P.
 //!
-//! *What this is*: Xen keeps the PFN of every machine frame in a table the guest may read (`xen.h`, MACH2PHYS_VIRT_START).
-//! A P2M entry is right when the M2P leads back to it.
+//! *What this is*: Xen keeps the PFN of every machine frame in a table the guest may read (`xen.h`,
+//! MACH2PHYS_VIRT_START). A P2M entry is right when the M2P leads back to it.
 //!
 //! *What must hold*: a foreign frame's M2P holds the owner's number, so only entries marked as own RAM are compared.
 

@@ -3,9 +3,9 @@
 //! *What this is*: the trait that a machine (real Xen, or the model in tests) implements, and the two kinds of words it
 //! is asked for.
 //!
-//! *What must hold*: a [`Word`] names mapped memory and a [`WordMut`] memory that is mapped writable and that nobody else
-//! holds. Both have private fields, so only [`crate::Frame`], [`crate::List`], [`crate::LinearMap`] and who holds the
-//! [`crate::Authority`] make them, each from a right it owns. That is what lets the trait be safe.
+//! *What must hold*: a [`Word`] names mapped memory and a [`WordMut`] memory that is mapped writable and that nobody
+//! else holds. Both have private fields, so only [`crate::Frame`], [`crate::List`], [`crate::LinearMap`] and who holds
+//! the [`crate::Authority`] make them, each from a right it owns. That is what lets the trait be safe.
 //!
 //! *What is not prevented*: Xen setting accessed and dirty bits in a page table that is read as words; hence volatile
 //! single-word access and no slices.

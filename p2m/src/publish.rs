@@ -4,9 +4,9 @@
 //! `struct arch_shared_info`): either by `pfn_to_mfn_frame_list_list`, three levels of pages that hold MFNs, or by an
 //! address range and the page tables that map it. This module builds the first from the tree; `mmu` maps the second.
 //!
-//! *What must hold*: both lead to the very leaves the guest uses, so a change of an entry needs no publishing, only a new
-//! leaf does. The three-level form ends at 2^27 pages (512 GiB); above, it is marked invalid and only the linear form
-//! remains.
+//! *What must hold*: both lead to the very leaves the guest uses, so a change of an entry needs no publishing, only a
+//! new leaf does. The three-level form ends at 2^27 pages (512 GiB); above, it is marked invalid and only the linear
+//! form remains.
 
 use start_info::{ENTRIES, Index, Mfn, PageCount, Pfn};
 
@@ -28,8 +28,8 @@ impl Publication {
     /// Builds the frame list for a revectored tree.
     ///
     /// # Errors
-    /// [`P2mError::StrayLeaf`] for a leaf outside `window`, [`P2mError::NoMachineFrame`] for a leaf whose page is no RAM, and
-    /// the source's error when there is no frame for the list.
+    /// [`P2mError::StrayLeaf`] for a leaf outside `window`, [`P2mError::NoMachineFrame`] for a leaf whose page is no
+    /// RAM, and the source's error when there is no frame for the list.
     pub fn build<M: Memory, S: FrameSource<M>>(
         tree: &Tree,
         memory: &mut M,

@@ -1,16 +1,18 @@
 //! The guest's pages under the numbers that the machine's memory map leaves for them.
 //!
 //! *What this is*: a domain builder numbers pages from 0 without a gap, whatever the machine has at these addresses. A
-//! kernel that also speaks of machine memory by number, as dom0 does of ACPI tables and devices, wants one numbering for
-//! both: where the map has no RAM the P2M says *identity*, and the memory that had the number is moved to a number the map
-//! has RAM for, or given back. The n-th page to be moved gets the n-th number that is free for it, so nothing has to be
-//! written down but the map.
+//! kernel that also speaks of machine memory by number, as dom0 does of ACPI tables and devices, wants one numbering
+//! for both: where the map has no RAM the P2M says *identity*, and the memory that had the number is moved to a number
+//! the map has RAM for, or given back. The n-th page to be moved gets the n-th number that is free for it, so nothing
+//! has to be written down but the map.
 //!
-//! Numbers cost memory as well: an inner page of the tree, a table of the linear list and a page of the frame list for each GiB
-//! of them. So numbers end where the guest has the most memory left; a few pages far behind the others are no gain.
+//! Numbers cost memory as well: an inner page of the tree, a table of the linear list and a page of the frame list for
+//! each GiB of them. So numbers end where the guest has the most memory left; a few pages far behind the others are no
+//! gain.
 //!
-//! *What must hold*: a page in use keeps its number until it is let go; then it is given back ([`Renumbering::held_in_holes`]). What
-//! is in use for ever and lies where there is no RAM is a [`Conflict`]. The plan is made before anything is mapped.
+//! *What must hold*: a page in use keeps its number until it is let go; then it is given back
+//! ([`Renumbering::held_in_holes`]). What is in use for ever and lies where there is no RAM is a [`Conflict`]. The plan
+//! is made before anything is mapped.
 //!
 //! *What is not prevented*: a map that is wrong.
 
@@ -91,8 +93,8 @@ impl Renumbering {
         Self { list, pages: list.pages(), machine: None, last: Cell::new(last) }
     }
 
-    /// Plans which pages get other numbers, because the map has no RAM where they are. The authority stands for `occupied`
-    /// being all that is in use: the rest loses its memory.
+    /// Plans which pages get other numbers, because the map has no RAM where they are. The authority stands for
+    /// `occupied` being all that is in use: the rest loses its memory.
     ///
     /// # Errors
     /// [`Conflict`] for something in use that cannot go.
@@ -280,7 +282,8 @@ impl Machine {
         self.map.holes(end).flat_map(|hole| without(hole, &self.occupied))
     }
 
-    /// Returns the end of numbers that leaves the most memory: what is moved, less what the P2M takes for numbers behind `end`.
+    /// Returns the end of numbers that leaves the most memory: what is moved, less what the P2M takes for numbers
+    /// behind `end`.
     fn best_end(&self, end: Pfn) -> Pfn {
         let mut moved = 0;
         let choices = self.moves(end).map(|step| {

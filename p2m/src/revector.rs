@@ -3,8 +3,8 @@
 //! *What this is*: the step of Linux's commit 357a3cfb. The list lies behind the kernel where the modules belong; once
 //! no leaf leads there, the range can be unmapped and its frames given back.
 //!
-//! *What must hold*: the new leaves are reached through the direct map, which stays. The words behind the last page, which
-//! the builder leaves undefined, become `Missing`, because the toolstack reads whole pages.
+//! *What must hold*: the new leaves are reached through the direct map, which stays. The words behind the last page,
+//! which the builder leaves undefined, become `Missing`, because the toolstack reads whole pages.
 
 use start_info::ENTRIES;
 
@@ -23,11 +23,12 @@ pub struct Revectored {
 }
 
 impl Tree {
-    /// Copies every leaf that is a page of the builder's list to a new page and repoints the tree. Other leaves are our own already.
+    /// Copies every leaf that is a page of the builder's list to a new page and repoints the tree. Other leaves are our
+    /// own already.
     ///
     /// # Errors
-    /// The source's error when there is no frame for a leaf; the leaves done so far stay repointed, the others stay where
-    /// they were, and every lookup still answers.
+    /// The source's error when there is no frame for a leaf; the leaves done so far stay repointed, the others stay
+    /// where they were, and every lookup still answers.
     pub fn revector<M: Memory, S: FrameSource<M>>(
         &mut self,
         memory: &mut M,

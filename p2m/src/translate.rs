@@ -1,6 +1,7 @@
 //! From a page's number to what it is.
 //!
-//! *What this is*: the question that the builder's list, the plan of numbers and the tree all answer, each for its time.
+//! *What this is*: the question that the builder's list, the plan of numbers and the tree all answer, each for its
+//! time.
 
 use start_info::{ENTRIES, Pfn, PfnRange};
 
@@ -39,8 +40,8 @@ pub trait Translate {
         Ok(())
     }
 
-    /// Returns the pages from `pfn` on that are what `pfn` is and have no memory, as far as that can be told without looking at
-    /// each of them; an empty range if `pfn` may have memory. So a gap of many TiB is one step.
+    /// Returns the pages from `pfn` on that are what `pfn` is and have no memory, as far as that can be told without
+    /// looking at each of them; an empty range if `pfn` may have memory. So a gap of many TiB is one step.
     fn without_memory(&self, _memory: &impl Memory, _pfn: Pfn) -> PfnRange {
         PfnRange::EMPTY
     }

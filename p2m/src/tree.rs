@@ -3,12 +3,12 @@
 //! *What this is*: a radix tree whose inner words are the virtual addresses of the pages below and whose leaves hold
 //! [`P2mEntry`] words. Two inner levels reach 2^27 pages (512 GiB); a third is added when the guest is larger.
 //!
-//! *What must hold*: a leaf is a page of the builder's list, a page of our own reached through the direct map, or one of
-//! the two shared leaves (all missing, all identity), which are never written after they were filled.
+//! *What must hold*: a leaf is a page of the builder's list, a page of our own reached through the direct map, or one
+//! of the two shared leaves (all missing, all identity), which are never written after they were filled.
 //!
-//! *What is not prevented*: a set that the toolstack does not see. [`Tree::set`] returns the new leaf when it had to make
-//! one, and must-use reminds the caller to publish it (`mmu::map_leaf`, [`crate::Publication::replace`]) or to take it back
-//! ([`Tree::undo`]).
+//! *What is not prevented*: a set that the toolstack does not see. [`Tree::set`] returns the new leaf when it had to
+//! make one, and must-use reminds the caller to publish it (`mmu::map_leaf`, [`crate::Publication::replace`]) or to
+//! take it back ([`Tree::undo`]).
 
 use core::ops::Range;
 
@@ -65,8 +65,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Builds a tree whose leaves are the pages of the builder's list; where the arrangement says something else, leaves of
-    /// our own.
+    /// Builds a tree whose leaves are the pages of the builder's list; where the arrangement says something else,
+    /// leaves of our own.
     ///
     /// # Errors
     /// When the source has no frame for an inner page or a leaf.
@@ -152,7 +152,8 @@ impl Tree {
     /// Makes all 512 entries of leaf `index` identity entries, by pointing at the shared identity leaf.
     ///
     /// # Errors
-    /// [`P2mError::Beyond`] for a leaf that does not have all its 512 pages, the source's error when an inner page is needed and there is no frame.
+    /// [`P2mError::Beyond`] for a leaf that does not have all its 512 pages, the source's error when an inner page is
+    /// needed and there is no frame.
     pub fn set_identity_leaf<M: Memory, S: FrameSource<M>>(
         &mut self,
         memory: &mut M,
@@ -169,8 +170,8 @@ impl Tree {
         Ok(NewLeaf { index, before })
     }
 
-    /// Puts the leaf back that was there before, for who cannot publish the new one, and returns the new one's frame; `None`
-    /// for a shared leaf, and for one that the direct map `window` does not map.
+    /// Puts the leaf back that was there before, for who cannot publish the new one, and returns the new one's frame;
+    /// `None` for a shared leaf, and for one that the direct map `window` does not map.
     pub fn undo(&mut self, memory: &mut impl Memory, window: &LinearMap, new: NewLeaf) -> Option<Frame> {
         let leaf = self.leaf(memory, new.index)?;
         let frame = self.leaf_pfn(memory, window, new.index).ok().and_then(|pfn| {
@@ -215,7 +216,8 @@ impl Tree {
         Ok((mfn, end))
     }
 
-    /// Returns leaf `index`, and the first leaf after it that is another page: of a shared leaf there are many in a row.
+    /// Returns leaf `index`, and the first leaf after it that is another page: of a shared leaf there are many in a
+    /// row.
     #[inline(always)]
     pub(crate) fn run_of_leaf(&self, memory: &impl Memory, index: u64) -> (Page, u64) {
         let leaf = self.leaf_or_missing(memory, index);
@@ -225,7 +227,8 @@ impl Tree {
         (leaf, self.end_of_shared(memory, index, leaf))
     }
 
-    /// Returns the first leaf behind `index` that is not `leaf`. Not in the way of the many leaves that are no shared ones.
+    /// Returns the first leaf behind `index` that is not `leaf`. Not in the way of the many leaves that are no shared
+    /// ones.
     #[inline(never)]
     fn end_of_shared(&self, memory: &impl Memory, index: u64, leaf: Page) -> u64 {
         let mut lowest = self.lowest(memory, index);

@@ -1,10 +1,10 @@
 //! Runs of pages that a field of start_info claims.
 //!
-//! *What this is*: a name for each such run, so that an [`StartInfoError`] can say whose pages are wrong, and the one check they
-//! all pass: to lie whole in the room the builder had for them.
+//! *What this is*: a name for each such run, so that an [`StartInfoError`] can say whose pages are wrong, and the one
+//! check they all pass: to lie whole in the room the builder had for them.
 //!
-//! *What must hold*: rooms do not overlap, so only runs in the same room can meet: a ramdisk and a list, which `ramdisk`
-//! compares.
+//! *What must hold*: rooms do not overlap, so only runs in the same room can meet: a ramdisk and a list, which
+//! `ramdisk` compares.
 
 use core::fmt;
 

@@ -2,8 +2,8 @@
 //!
 //! *What this is*: an owned copy, so that the start_info page can be given back while the words are still wanted.
 //!
-//! *What must hold*: the copy is UTF-8. A byte that is not becomes `?`, one for one: it spoils the word it stands in, not
-//! the words behind it, and a typing mistake in a configuration file is no reason to refuse a boot.
+//! *What must hold*: the copy is UTF-8. A byte that is not becomes `?`, one for one: it spoils the word it stands in,
+//! not the words behind it, and a typing mistake in a configuration file is no reason to refuse a boot.
 //!
 //! *What is not prevented*: a misspelt word. Unknown words are ignored, as every kernel does, because boot loaders add
 //! words of their own.
@@ -49,8 +49,8 @@ impl CommandLine {
         self.as_str().split_ascii_whitespace()
     }
 
-    /// Returns what follows `key=`. Of several such words the last counts, so that a default can be overridden by adding
-    /// a word at the end.
+    /// Returns what follows `key=`. Of several such words the last counts, so that a default can be overridden by
+    /// adding a word at the end.
     #[must_use]
     pub fn value_of(&self, key: &str) -> Option<&str> {
         self.words().rev().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))

@@ -1,7 +1,7 @@
 //! The ways a start_info page can contradict itself.
 //!
-//! *What this is*: one variant per contradiction with the numbers in it. Each prints as one line: what was found, what it
-//! was measured against, and what somebody at the host can change.
+//! *What this is*: one variant per contradiction with the numbers in it. Each prints as one line: what was found, what
+//! it was measured against, and what somebody at the host can change.
 //!
 //! *What is not prevented*: a wrong diagnosis. Of two numbers that disagree, the line can only name both.
 

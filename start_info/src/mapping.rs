@@ -1,10 +1,10 @@
 //! The builder's boot mapping: what lies where at entry.
 //!
-//! *What this is*: the packed row of kernel image, start_info, rings, page tables and boot stack that every builder makes
-//! (xen.h, "Start-of-day memory layout"). Inside it, and nowhere else, a virtual address tells its PFN.
+//! *What this is*: the packed row of kernel image, start_info, rings, page tables and boot stack that every builder
+//! makes (xen.h, "Start-of-day memory layout"). Inside it, and nowhere else, a virtual address tells its PFN.
 //!
-//! *What must hold*: elements stand in Xen's order without gaps from start_info on, and the tables are exactly as many as
-//! the mapping needs. So the position of start_info alone fixes the tables, the stack and the end; the fields that
+//! *What must hold*: elements stand in Xen's order without gaps from start_info on, and the tables are exactly as many
+//! as the mapping needs. So the position of start_info alone fixes the tables, the stack and the end; the fields that
 //! repeat them are compared with that.
 //!
 //! *What is not prevented*: tables that map something else. Whoever adopts them walks them.

@@ -4,8 +4,8 @@
 //! regions that do not overlap. The guest's own numbering of pages knows nothing of them; `p2m::Renumbering` brings the
 //! two together.
 //!
-//! *What must hold*: where entries overlap, what is not RAM wins: nothing is taken for memory that might be something else.
-//! A page is RAM only if it is whole. What lies behind 2^52, where no entry of a page table leads, is cut off.
+//! *What must hold*: where entries overlap, what is not RAM wins: nothing is taken for memory that might be something
+//! else. A page is RAM only if it is whole. What lies behind 2^52, where no entry of a page table leads, is cut off.
 //!
 //! *What is not prevented*: a map that leaves something out. A gap counts as no RAM.
 
@@ -90,11 +90,11 @@ impl MapEntry {
         }
     }
 
-    /// Returns the first address behind the entry, or one behind all that can be addressed; `None` for RAM of a length that is
-    /// none.
+    /// Returns the first address behind the entry, or one behind all that can be addressed; `None` for RAM of a length
+    /// that is none.
     ///
-    /// A line may end at 2^64, whose address is no number. Behind that the length is wrong. What is no RAM is cut off there all the
-    /// same: it only keeps memory from being used. RAM is believed whole or not at all.
+    /// A line may end at 2^64, whose address is no number. Behind that the length is wrong. What is no RAM is cut off
+    /// there all the same: it only keeps memory from being used. RAM is believed whole or not at all.
     fn end(&self) -> Option<u64> {
         // With no bytes there is no last byte either.
         let Some(rest) = self.len.checked_sub(1) else { return Some(self.start) };
@@ -185,7 +185,8 @@ impl MemoryMap {
     /// Makes a map of entries in any order.
     ///
     /// # Errors
-    /// [`MapError`] for an entry for RAM that ends behind 2^64, more regions than there is room for, or a map without RAM.
+    /// [`MapError`] for an entry for RAM that ends behind 2^64, more regions than there is room for, or a map without
+    /// RAM.
     pub fn from_entries(entries: impl Iterator<Item = MapEntry> + Clone) -> Result<Self, MapError> {
         let mut map = Self::default();
         for wanted in [true, false] {

@@ -1,7 +1,8 @@
 //! The builder's list of machine frames, one per PFN.
 //!
-//! *What this is*: where the list is mapped and which pages it lies in. A builder puts it behind the kernel, in the boot
-//! mapping, or, asked by `XEN_ELFNOTE_INIT_P2M`, at an address of the kernel's choice with pages outside the mapping.
+//! *What this is*: where the list is mapped and which pages it lies in. A builder puts it behind the kernel, in the
+//! boot mapping, or, asked by `XEN_ELFNOTE_INIT_P2M`, at an address of the kernel's choice with pages outside the
+//! mapping.
 //!
 //! *What must hold*: the list starts on a page. It is given back page by page once it has been copied, so no page of it
 //! may hold anything else.

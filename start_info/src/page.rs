@@ -1,7 +1,7 @@
 //! The fields of the start_info page, as Xen wrote them.
 //!
-//! *What this is*: the one place that knows where each field lies. The numbers come from `xen-sys`; the assertions below
-//! repeat them from Xen's compiled header, so a binding generated for another layout does not build.
+//! *What this is*: the one place that knows where each field lies. The numbers come from `xen-sys`; the assertions
+//! below repeat them from Xen's compiled header, so a binding generated for another layout does not build.
 //!
 //! *What must hold*: nothing. Every 4096 bytes are some [`Fields`].
 //!

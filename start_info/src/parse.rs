@@ -18,8 +18,8 @@ use crate::{
     Ring, Screen, ScreenError, StartInfoError, flags::Flags,
 };
 
-/// What a domain knows about itself before it has touched anything. Its machine frames, of shared_info and the rings, are those of
-/// this start: a resume has to read start_info anew.
+/// What a domain knows about itself before it has touched anything. Its machine frames, of shared_info and the rings,
+/// are those of this start: a resume has to read start_info anew.
 #[derive(Clone, Debug)]
 pub struct BootFacts {
     nr_pages: PageCount,
@@ -46,8 +46,8 @@ impl BootFacts {
     /// name.
     ///
     /// # Errors
-    /// One variant of [`StartInfoError`] per contradiction; the first in the order of the calls below. Position comes before
-    /// content, so that a wrong `VIRT_BASE` is named as such and not as forty damaged fields.
+    /// One variant of [`StartInfoError`] per contradiction; the first in the order of the calls below. Position comes
+    /// before content, so that a wrong `VIRT_BASE` is named as such and not as forty damaged fields.
     pub fn parse(page: &[u8; 4096], entry: &KernelEntry) -> Result<Self, StartInfoError> {
         let fields = Fields::read(page);
         check_magic(&fields.magic)?;
@@ -120,8 +120,8 @@ impl BootFacts {
         self.console
     }
 
-    /// Returns the screen Xen hands over, or why its description was not understood, which is no reason not to boot. `None` for a domU and
-    /// where Xen has no screen.
+    /// Returns the screen Xen hands over, or why its description was not understood, which is no reason not to boot.
+    /// `None` for a domU and where Xen has no screen.
     #[must_use]
     pub const fn screen(&self) -> Option<Result<Screen, ScreenError>> {
         self.screen
@@ -157,8 +157,9 @@ impl BootFacts {
         self.start_info
     }
 
-    /// Returns the pages right behind it, which the builder took for the rings (xen.h, "Start-of-day memory layout", items e and f);
-    /// none in dom0. Nothing else may be in them, whatever frames `store_mfn` and `console.domU.mfn` name.
+    /// Returns the pages right behind it, which the builder took for the rings (xen.h, "Start-of-day memory layout",
+    /// items e and f); none in dom0. Nothing else may be in them, whatever frames `store_mfn` and `console.domU.mfn`
+    /// name.
     #[must_use]
     pub fn ring_pages(&self) -> PfnRange {
         PfnRange::between(self.start_info.plus(1), self.page_tables.pfns.start())

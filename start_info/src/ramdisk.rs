@@ -5,8 +5,8 @@
 //!
 //! *What must hold*: it starts on a page and shares no page with anything else; it is given back page by page.
 //!
-//! *What is not prevented*: an unmapped ramdisk whose length is too long by part of a page. A domU's builder rounds that
-//! length up (xg_dom_core.c, `xc_dom_build_image`), so readers must stand zeros at the end.
+//! *What is not prevented*: an unmapped ramdisk whose length is too long by part of a page. A domU's builder rounds
+//! that length up (xg_dom_core.c, `xc_dom_build_image`), so readers must stand zeros at the end.
 
 use x86_64::VirtAddr;
 

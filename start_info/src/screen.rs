@@ -2,8 +2,8 @@
 //!
 //! *What this is*: `struct dom0_vga_console_info` (xen.h), which follows start_info in its page, as a checked value.
 //!
-//! *What must hold*: a [`Screen`] can exist: its picture fits its lines, its lines the frame buffer, its cursor the text.
-//! A field that an older Xen did not write is absent, not zero.
+//! *What must hold*: a [`Screen`] can exist: its picture fits its lines, its lines the frame buffer, its cursor the
+//! text. A field that an older Xen did not write is absent, not zero.
 //!
 //! *What is not prevented*: a frame buffer that is not there. Nothing here is mapped.
 

@@ -1,10 +1,10 @@
 //! A few pages at addresses that never change.
 //!
-//! *What this is*: slots for frames that are not the guest's own memory: Xen's shared_info, and one through which any machine
-//! page can be looked at for a while, such as ACPI's tables before anything larger is mapped.
+//! *What this is*: slots for frames that are not the guest's own memory: Xen's shared_info, and one through which any
+//! machine page can be looked at for a while, such as ACPI's tables before anything larger is mapped.
 //!
-//! *What must hold*: the slots lie where the settled layout has them; before the layout is settled there is no [`Fixmap`].
-//! A page that is looked at is shown for reading only: it may be a live table, or become one.
+//! *What must hold*: the slots lie where the settled layout has them; before the layout is settled there is no
+//! [`Fixmap`]. A page that is looked at is shown for reading only: it may be a live table, or become one.
 //!
 //! *What is not prevented*: mapping a frame that Xen does not let us map. Xen refuses it.
 
@@ -41,7 +41,8 @@ pub struct Fixmap<'l> {
     _layout: &'l Layout,
 }
 
-/// A page that a slot maps, readable and writable. A resume has to map shared_info anew: its machine address is another one.
+/// A page that a slot maps, readable and writable. A resume has to map shared_info anew: its machine address is another
+/// one.
 #[derive(Debug)]
 pub struct FixmapPage(VirtAddr);
 
@@ -81,8 +82,8 @@ impl<'l> Fixmap<'l> {
         Self { _layout: layout }
     }
 
-    /// Maps Xen's shared_info, whose machine address start_info has. Should that be wrong and a page of the guest's own, it is
-    /// no page that Xen writes.
+    /// Maps Xen's shared_info, whose machine address start_info has. Should that be wrong and a page of the guest's
+    /// own, it is no page that Xen writes.
     ///
     /// # Errors
     /// [`MmuError::OwnMemory`] for a page of the guest, [`MmuError::Refused`] when Xen refuses.

@@ -1,13 +1,13 @@
 //! Device memory and firmware's tables, mapped where the kernel can reach them.
 //!
-//! *What this is*: two ways to map machine frames that are no memory of the guest: at addresses of a region of their own,
-//! or at the address that is the machine's (1:1), in the lower half. Tables are made as needed; a new top-level entry
-//! appears in every address space.
+//! *What this is*: two ways to map machine frames that are no memory of the guest: at addresses of a region of their
+//! own, or at the address that is the machine's (1:1), in the lower half. Tables are made as needed; a new top-level
+//! entry appears in every address space.
 //!
 //! *What must hold*: the frames are not the guest's own memory, by the P2M and the M2P: that is at `__va`, and a second
-//! writable alias would keep it from ever becoming a table. Nothing mapped here is executable. What is mapped 1:1 has an
-//! identity entry in the P2M. An address is in one mapping at most, and outside all of them every entry is empty: what Xen
-//! refuses to unmap stays noted here.
+//! writable alias would keep it from ever becoming a table. Nothing mapped here is executable. What is mapped 1:1 has
+//! an identity entry in the P2M. An address is in one mapping at most, and outside all of them every entry is empty:
+//! what Xen refuses to unmap stays noted here.
 //!
 //! *What is not prevented*: mapping what the domain has no right to: Xen refuses it, and chooses the caching.
 
@@ -46,7 +46,8 @@ struct Taken {
     leaving: bool,
 }
 
-/// Machine frames that are mapped. They are a device's or Xen's, so no resume can renew them: unmap them before a suspend.
+/// Machine frames that are mapped. They are a device's or Xen's, so no resume can renew them: unmap them before a
+/// suspend.
 #[derive(Debug)]
 #[must_use = "what is mapped stays mapped until it is given to unmap"]
 pub struct IoPages {
@@ -89,8 +90,9 @@ impl IoMap {
     /// Maps `pages` machine frames from `first` on.
     ///
     /// # Errors
-    /// [`MmuError::NoPages`] for none, [`MmuError::OwnMemory`] for a frame of the guest, [`MmuError::IoFull`] when there are no addresses
-    /// left, [`MmuError::NoFrames`] when there are too few frames for the tables, [`MmuError::Refused`] when Xen refuses.
+    /// [`MmuError::NoPages`] for none, [`MmuError::OwnMemory`] for a frame of the guest, [`MmuError::IoFull`] when
+    /// there are no addresses left, [`MmuError::NoFrames`] when there are too few frames for the tables,
+    /// [`MmuError::Refused`] when Xen refuses.
     pub fn map<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -108,9 +110,9 @@ impl IoMap {
     /// Maps pages at the address that is their machine address, in the lower half of every address space.
     ///
     /// # Errors
-    /// [`MmuError::NoPages`] for none, [`MmuError::NotIdentity`] for a page the P2M does not call identity, and for page 0, whose
-    /// address is the null pointer; [`MmuError::Overlap`] for pages that are mapped so already; [`MmuError::NoFrames`] and
-    /// [`MmuError::Refused`] as [`IoMap::map`].
+    /// [`MmuError::NoPages`] for none, [`MmuError::NotIdentity`] for a page the P2M does not call identity, and for
+    /// page 0, whose address is the null pointer; [`MmuError::Overlap`] for pages that are mapped so already;
+    /// [`MmuError::NoFrames`] and [`MmuError::Refused`] as [`IoMap::map`].
     pub fn map_identity<M: Machine>(
         &mut self,
         machine: &mut M,

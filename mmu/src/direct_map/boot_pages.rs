@@ -1,10 +1,11 @@
 //! What was in use at entry, and how the direct map maps it.
 //!
-//! *What this is*: the pages that hold something, those of them that are mapped for reading only, and a list of the builder's that
-//! is not mapped at all before it is let go (see `deferred.rs`).
+//! *What this is*: the pages that hold something, those of them that are mapped for reading only, and a list of the
+//! builder's that is not mapped at all before it is let go (see `deferred.rs`).
 //!
-//! *What must hold*: a page is on the lists before the chunk that has it is mapped, and is taken off them when it is let go. Live
-//! tables of the builder, pages it may have made tables, our own first tables and the kernel's constants are read-only.
+//! *What must hold*: a page is on the lists before the chunk that has it is mapped, and is taken off them when it is
+//! let go. Live tables of the builder, pages it may have made tables, our own first tables and the kernel's constants
+//! are read-only.
 
 use arrayvec::ArrayVec;
 use p2m::{BootReserved, MAX_OCCUPANTS};

@@ -1,10 +1,11 @@
 //! Maps pages at `__va`, chunk by chunk.
 //!
-//! *What this is*: what the P2M says of pages, made into the tables that map them; and how much memory that was. It borrows what it
-//! needs of the direct map: the live tables, the free frames, and the note of what it takes.
+//! *What this is*: what the P2M says of pages, made into the tables that map them; and how much memory that was. It
+//! borrows what it needs of the direct map: the live tables, the free frames, and the note of what it takes.
 //!
-//! *What must hold*: the frame of a table is noted before the table is made. What was mapped counts, and is handed out, only after
-//! [`ChunkMapper::finish`]: who drops a mapper half-way has nothing to set right but the tables that were noted.
+//! *What must hold*: the frame of a table is noted before the table is made. What was mapped counts, and is handed out,
+//! only after [`ChunkMapper::finish`]: who drops a mapper half-way has nothing to set right but the tables that were
+//! noted.
 
 use p2m::{Frame, FrameAllocator, P2mEntry, Translate};
 use start_info::{PageCount, Pfn, PfnRange};

@@ -1,13 +1,14 @@
 //! A chunk on its way into the direct map, and the way back.
 //!
-//! *What this is*: while a chunk is being mapped, the numbers of the frames that become its tables, in a page taken for that
-//! first. If Xen refuses, or the frames run out, they are undone as [`TableNote`] says, by `DirectMap::retry`, with which every
-//! `DirectMap::grow` begins.
+//! *What this is*: while a chunk is being mapped, the numbers of the frames that become its tables, in a page taken for
+//! that first. If Xen refuses, or the frames run out, they are undone as [`TableNote`] says, by `DirectMap::retry`,
+//! with which every `DirectMap::grow` begins.
 //!
-//! *What must hold*: nothing of a chunk is handed out or looked at before all of it is mapped; nothing else grows before
-//! what was begun is undone.
+//! *What must hold*: nothing of a chunk is handed out or looked at before all of it is mapped; nothing else grows
+//! before what was begun is undone.
 //!
-//! *What is not prevented*: the first chunk is mapped without a page to note its tables in. If that is refused the boot ends.
+//! *What is not prevented*: the first chunk is mapped without a page to note its tables in. If that is refused the boot
+//! ends.
 
 use arrayvec::ArrayVec;
 use p2m::{Frame, Memory};

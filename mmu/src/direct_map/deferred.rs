@@ -1,12 +1,12 @@
 //! The builder's list is not mapped in the direct map before it is let go.
 //!
-//! *What this is*: with INIT_P2M the list lies in pages right behind the boot mapping, 2 MiB for each GiB of memory. It is read at the
-//! builder's own address, so mapping it for reading would take tables, on a host of many TiB more than there are pages below,
-//! and each of its pages would have to be made writable later. So L1 tables that would map nothing but the list are left
-//! out, and are made, writable at once, when the list has been copied.
+//! *What this is*: with INIT_P2M the list lies in pages right behind the boot mapping, 2 MiB for each GiB of memory. It
+//! is read at the builder's own address, so mapping it for reading would take tables, on a host of many TiB more than
+//! there are pages below, and each of its pages would have to be made writable later. So L1 tables that would map
+//! nothing but the list are left out, and are made, writable at once, when the list has been copied.
 //!
-//! *What must hold*: nobody reaches a page of the list by the direct map meanwhile: it is held by nobody but the tree, which has
-//! the builder's address.
+//! *What must hold*: nobody reaches a page of the list by the direct map meanwhile: it is held by nobody but the tree,
+//! which has the builder's address.
 //!
 //! *What is not prevented*: a list that stays is mapped, because walking the live tables needs its own.
 
@@ -24,8 +24,8 @@ use crate::{
 };
 
 impl DirectMap {
-    /// Maps pages of the list that nothing uses any more, as far as the direct map has come, and gives them to the allocator:
-    /// all but those of `held_in_holes`. A chunk at a time, so that each pays for the tables of the next.
+    /// Maps pages of the list that nothing uses any more, as far as the direct map has come, and gives them to the
+    /// allocator: all but those of `held_in_holes`. A chunk at a time, so that each pays for the tables of the next.
     ///
     /// # Errors
     /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses.

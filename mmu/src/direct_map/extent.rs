@@ -2,8 +2,8 @@
 //!
 //! *What this is*: the pages that no table maps yet, and how much of the guest's memory is mapped, out of how much.
 //!
-//! *What must hold*: what is not in the rest was mapped, or is a number without memory. The two counts are of memory: numbers
-//! without any are in neither.
+//! *What must hold*: what is not in the rest was mapped, or is a number without memory. The two counts are of memory:
+//! numbers without any are in neither.
 
 use p2m::{Span, Unmapped};
 use start_info::{PageCount, Pfn, PfnRange};

@@ -2,8 +2,8 @@
 //!
 //! *What this is*: the allocator's frames, and the growing when they run out.
 //!
-//! *What must hold*: some frames are kept for mapping more, so that it can go on when the last of what is mapped was taken.
-//! Every frame goes through here or through a [`crate::direct_map::chunk_mapper::ChunkMapper`].
+//! *What must hold*: some frames are kept for mapping more, so that it can go on when the last of what is mapped was
+//! taken. Every frame goes through here or through a [`crate::direct_map::chunk_mapper::ChunkMapper`].
 
 use p2m::{Frame, Mapped, Span, Translate};
 use start_info::PageCount;
@@ -64,8 +64,8 @@ impl DirectMap {
         MmuError::NoRun { object, need, longest, free: PageCount::clamped(self.free()) }
     }
 
-    /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so mapping must go on
-    /// before the last frame is gone; a chunk may yield none, if it holds the ramdisk or the builder's list.
+    /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so mapping must go
+    /// on before the last frame is gone; a chunk may yield none, if it holds the ramdisk or the builder's list.
     fn reserve(&self) -> u64 {
         Needed::MAX + self.boot_pages.tables_without_yield(self.extent.rest())
     }

@@ -1,7 +1,7 @@
 //! How the direct map grows, a chunk at a time.
 //!
-//! *What this is*: the order of steps around a [`ChunkMapper`]: what was refused before is undone, a page for the note is taken,
-//! the chunk is mapped, and its free pages go to the allocator.
+//! *What this is*: the order of steps around a [`ChunkMapper`]: what was refused before is undone, a page for the note
+//! is taken, the chunk is mapped, and its free pages go to the allocator.
 //!
 //! *What must hold*: nothing of the chunk is handed out before Xen accepted all of it.
 
@@ -24,8 +24,8 @@ impl DirectMap {
     /// Maps the next chunk; `false` when all memory is mapped.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when the mapped memory has no room for the tables, [`MmuError::Refused`] when Xen refuses. Then all
-    /// is as before, or, if Xen refuses that as well, will be when the next call begins.
+    /// [`MmuError::NoFrames`] when the mapped memory has no room for the tables, [`MmuError::Refused`] when Xen
+    /// refuses. Then all is as before, or, if Xen refuses that as well, will be when the next call begins.
     pub fn grow<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<bool, MmuError> {
         self.retry(machine)?;
         let rest = self.extent.rest();
@@ -81,7 +81,8 @@ impl DirectMap {
         Ok(())
     }
 
-    /// Returns the pages of a chunk whose mapping was refused and could not be undone yet: of its tables, and of the note of them.
+    /// Returns the pages of a chunk whose mapping was refused and could not be undone yet: of its tables, and of the
+    /// note of them.
     pub fn waiting(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
         self.undo.iter().flat_map(|undo| undo.waiting(memory))
     }

@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl DirectMap {
-    /// Unmaps what lies where the machine has no RAM, once it has been let go, and gives its memory back to Xen. What the P2M
-    /// says of it is the caller's to change.
+    /// Unmaps what lies where the machine has no RAM, once it has been let go, and gives its memory back to Xen. What
+    /// the P2M says of it is the caller's to change.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses.

@@ -1,8 +1,9 @@
 //! All memory at `__va`, mapped chunk by chunk with tables from memory already mapped.
 //!
-//! *What this is*: the scheme of the 2012 thread. A chunk is what one L2 table covers, 1 GiB. Its tables are taken from the
-//! end of the chunk before, where they can be filled through their own mapping; then that mapping becomes read-only and
-//! one update hooks them. The first chunk takes its tables from the pages below the kernel, which the builder mapped.
+//! *What this is*: the scheme of the 2012 thread. A chunk is what one L2 table covers, 1 GiB. Its tables are taken from
+//! the end of the chunk before, where they can be filled through their own mapping; then that mapping becomes read-only
+//! and one update hooks them. The first chunk takes its tables from the pages below the kernel, which the builder
+//! mapped.
 //!
 //! | job | where |
 //! |---|---|
@@ -21,8 +22,8 @@
 //! of the builder, or that the builder may have made tables, are mapped read-only until they are released; the kernel's
 //! text and constants are not writable here either.
 //!
-//! *What is not prevented*: Xen refusing half-way. The error says so, nothing of the chunk is handed out, and what was begun
-//! is undone; it can be tried again.
+//! *What is not prevented*: Xen refusing half-way. The error says so, nothing of the chunk is handed out, and what was
+//! begun is undone; it can be tried again.
 
 mod boot_pages;
 pub(crate) mod chunk;
@@ -69,8 +70,8 @@ pub struct DirectMap {
 impl DirectMap {
     /// Maps what the builder mapped once more at `__va`, with tables from the pages below the kernel.
     ///
-    /// `constant` are the pages of the image that are not to be written. A list of the builder's that will be copied is left
-    /// out if it is not in the builder's mapping.
+    /// `constant` are the pages of the image that are not to be written. A list of the builder's that will be copied is
+    /// left out if it is not in the builder's mapping.
     ///
     /// # Errors
     /// [`MmuError::NoRun`] when there is no room below the kernel, [`MmuError::Refused`] when Xen refuses.

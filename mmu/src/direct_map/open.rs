@@ -4,8 +4,8 @@
 //!
 //! *What must hold*: no table is lost when the next cannot be had or Xen refuses one.
 //!
-//! *What is not prevented*: Xen refusing to undo what it refused to finish. The tables of that one address are lost then, and break
-//! nothing.
+//! *What is not prevented*: Xen refusing to undo what it refused to finish. The tables of that one address are lost
+//! then, and break nothing.
 
 use p2m::Translate;
 use x86_64::VirtAddr;

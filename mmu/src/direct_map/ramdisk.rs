@@ -2,8 +2,8 @@
 //!
 //! *What this is*: where the ramdisk is now: where start_info says, unless it had to make way.
 //!
-//! *What must hold*: once its bytes were lent, which is for ever, the pages are never moved or given back. So nobody can name
-//! other pages as the ramdisk's, and lending is noted.
+//! *What must hold*: once its bytes were lent, which is for ever, the pages are never moved or given back. So nobody
+//! can name other pages as the ramdisk's, and lending is noted.
 
 use p2m::{Authority, Translate};
 use start_info::{BootFacts, Index, PfnRange};
@@ -72,8 +72,8 @@ impl DirectMap {
         }
     }
 
-    /// Copies a ramdisk that lies where the machine has no RAM to a run of free pages, and lets the old ones go: all but those of
-    /// `held_in_holes` to the allocator.
+    /// Copies a ramdisk that lies where the machine has no RAM to a run of free pages, and lets the old ones go: all
+    /// but those of `held_in_holes` to the allocator.
     ///
     /// # Errors
     /// [`MmuError::RamdiskLent`] when somebody reads it, [`MmuError::NoRun`] when there is no run as long, and as

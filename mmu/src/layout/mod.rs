@@ -1,7 +1,7 @@
 //! Where each region of the address space starts.
 //!
-//! *What this is*: the constants of the layout, and both offsets: `__va` (direct map) and `__ka` (kernel image) are two offsets
-//! to the same page.
+//! *What this is*: the constants of the layout, and both offsets: `__va` (direct map) and `__ka` (kernel image) are two
+//! offsets to the same page.
 //!
 //! *What must hold*: [`crate::LayoutPlan`] reserves all of them, so no two meet and none touches Xen's hole.
 
@@ -17,7 +17,8 @@ pub const DIRECT_MAP: VirtAddr = VirtAddr::new(0xffff_8800_0000_0000);
 pub const KERNEL_MAP: VirtAddr = VirtAddr::new(0xffff_ffff_8000_0000);
 /// Where the builder of a kernel with the INIT_P2M note puts its list: a top-level slot of its own, below VIRT_BASE.
 pub const INIT_P2M: VirtAddr = VirtAddr::new(0xffff_c800_0000_0000);
-/// Where our own P2M leaves are mapped one after the other. On a 1 GiB border: the toolstack cuts the list short if not.
+/// Where our own P2M leaves are mapped one after the other. On a 1 GiB border: the toolstack cuts the list short if
+/// not.
 pub const LINEAR_P2M: VirtAddr = VirtAddr::new(0xffff_c900_0000_0000);
 /// Where device memory is mapped: a top-level slot of its own, which is empty until something is.
 pub const IO_MAP: VirtAddr = VirtAddr::new(0xffff_ca00_0000_0000);

@@ -1,16 +1,16 @@
 //! A place in the module window: addresses, the pages there, and the way out.
 //!
-//! *What this is*: all that one module has of the window. The window owns it, from the reservation until everything is back,
-//! so what Xen refuses to take away stays here and is tried again. The way in and the way out are the same steps in
-//! opposite order: seal, then map; unmap and flush, then make writable and flush.
+//! *What this is*: all that one module has of the window. The window owns it, from the reservation until everything is
+//! back, so what Xen refuses to take away stays here and is tried again. The way in and the way out are the same steps
+//! in opposite order: seal, then map; unmap and flush, then make writable and flush.
 //!
-//! *What must hold*: a page is made writable only after a flush that follows the removal of its mapping in the window; a table
-//! likewise, after it was unhooked. What is to be removed is read from the live tables each time, so that
-//! [`ModuleMapping::empty`] may be stopped anywhere and be called again. All memory of the heap is taken with the addresses: the way
-//! out takes none.
+//! *What must hold*: a page is made writable only after a flush that follows the removal of its mapping in the window;
+//! a table likewise, after it was unhooked. What is to be removed is read from the live tables each time, so that
+//! [`ModuleMapping::empty`] may be stopped anywhere and be called again. All memory of the heap is taken with the
+//! addresses: the way out takes none.
 //!
-//! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the writable
-//! translation of a page that is executable by then; nothing but this function runs meanwhile.
+//! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the
+//! writable translation of a page that is executable by then; nothing but this function runs meanwhile.
 
 use alloc::vec::Vec;
 
@@ -145,7 +145,8 @@ impl ModuleMapping {
         Ok(())
     }
 
-    /// Cuts off the pages behind the first `keep`, as a place of their own. Without effect if the heap has no room for it.
+    /// Cuts off the pages behind the first `keep`, as a place of their own. Without effect if the heap has no room for
+    /// it.
     ///
     /// # Errors
     /// As [`ModuleMapping::new`].
@@ -162,7 +163,8 @@ impl ModuleMapping {
     /// Sees to it that there are L1 tables for the addresses.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when there is no frame, [`MmuError::Refused`] when Xen refuses. The tables taken so far stay noted.
+    /// [`MmuError::NoFrames`] when there is no frame, [`MmuError::Refused`] when Xen refuses. The tables taken so far
+    /// stay noted.
     pub(crate) fn open<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -197,11 +199,12 @@ impl ModuleMapping {
         batch.commit(machine)?.flush(machine)
     }
 
-    /// Unmaps whatever is mapped at the addresses, and makes the pages writable again. `is_unused` tells whether nobody else
-    /// needs the L1 table for an address.
+    /// Unmaps whatever is mapped at the addresses, and makes the pages writable again. `is_unused` tells whether nobody
+    /// else needs the L1 table for an address.
     ///
     /// # Errors
-    /// [`MmuError::Refused`] when Xen refuses. It may be called again then, and must be before the pages can be given back.
+    /// [`MmuError::Refused`] when Xen refuses. It may be called again then, and must be before the pages can be given
+    /// back.
     pub(crate) fn empty<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -239,8 +242,8 @@ impl ModuleMapping {
         batch.commit(machine)?.flush(machine)
     }
 
-    /// Gives back pages and tables, after [`ModuleMapping::empty`]. The last goes first, so that the next module gets the same ones in
-    /// the same order.
+    /// Gives back pages and tables, after [`ModuleMapping::empty`]. The last goes first, so that the next module gets
+    /// the same ones in the same order.
     ///
     /// # Errors
     /// [`MmuError::NoMemory`] for a page that the direct map does not map for writing; the others are given back.

@@ -1,17 +1,17 @@
 //! The module window: reserve addresses, map pages there, protected, and take them back.
 //!
-//! *What this is*: addresses from `MODULES` to the fixmap; each module gets the first gap that holds it. A module's pages
-//! are filled through the direct map, then text and constants are sealed there, and only then mapped in the window. Taking
-//! pages back is the same way backwards; `place.rs` has both ways.
+//! *What this is*: addresses from `MODULES` to the fixmap; each module gets the first gap that holds it. A module's
+//! pages are filled through the direct map, then text and constants are sealed there, and only then mapped in the
+//! window. Taking pages back is the same way backwards; `place.rs` has both ways.
 //!
-//! *What must hold*: no page is writable and executable, in the window by [`Access`], and through two mappings because a
-//! page that is mapped executable is read-only in the direct map from before that until the mapping is gone and flushed.
-//! What Xen refuses to take away is kept, with its addresses, and tried again by [`ModuleWindow::retry`]; no frame of it
-//! is handed out before. The number of hypercalls does not depend on the number of pages, as long as the heap has room for the
-//! list of them.
+//! *What must hold*: no page is writable and executable, in the window by [`Access`], and through two mappings because
+//! a page that is mapped executable is read-only in the direct map from before that until the mapping is gone and
+//! flushed. What Xen refuses to take away is kept, with its addresses, and tried again by [`ModuleWindow::retry`]; no
+//! frame of it is handed out before. The number of hypercalls does not depend on the number of pages, as long as the
+//! heap has room for the list of them.
 //!
-//! *What is not prevented*: dropping a [`Reservation`] or a [`MappedModule`]. The window keeps the addresses, and the pages where
-//! they are, for good.
+//! *What is not prevented*: dropping a [`Reservation`] or a [`MappedModule`]. The window keeps the addresses, and the
+//! pages where they are, for good.
 
 use alloc::vec::Vec;
 
@@ -122,11 +122,13 @@ impl ModuleWindow {
         self.places.iter().filter(|place| place.is_leaving()).flat_map(ModuleMapping::held)
     }
 
-    /// Reserves addresses for a module of so many pages that must start on a multiple of `alignment` bytes, a power of two.
+    /// Reserves addresses for a module of so many pages that must start on a multiple of `alignment` bytes, a power of
+    /// two.
     ///
     /// # Errors
     /// [`MmuError::WindowFull`] with what is left, [`MmuError::Overlap`] when the builder's list is in the way,
-    /// [`MmuError::HeapFull`] when there is no room for what must be remembered of a module. After this nothing of it needs the heap.
+    /// [`MmuError::HeapFull`] when there is no room for what must be remembered of a module. After this nothing of it
+    /// needs the heap.
     pub fn reserve(&mut self, pages: PageCount, alignment: u64) -> Result<Reservation, MmuError> {
         let alignment = alignment.max(PAGE_SIZE);
         let mut largest = 0;
@@ -175,8 +177,8 @@ impl ModuleWindow {
     /// Sees to it that there are tables for the addresses, so that [`ModuleWindow::map`] takes no more frames.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses. What was done so far is
-    /// undone with the reservation, by [`ModuleWindow::cancel`].
+    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses. What was done
+    /// so far is undone with the reservation, by [`ModuleWindow::cancel`].
     pub fn open<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -190,9 +192,9 @@ impl ModuleWindow {
     /// Maps the parts of a module one after the other from the start of its addresses.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses, [`MmuError::TooManyPages`] when
-    /// there are more frames than addresses. Frames and addresses are given back then, or left to [`ModuleWindow::retry`] if
-    /// Xen refuses that too.
+    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses,
+    /// [`MmuError::TooManyPages`] when there are more frames than addresses. Frames and addresses are given back then,
+    /// or left to [`ModuleWindow::retry`] if Xen refuses that too.
     pub fn map<M: Machine, I: IntoIterator<Item = Frame>>(
         &mut self,
         machine: &mut M,
@@ -246,11 +248,13 @@ impl ModuleWindow {
         }
     }
 
-    /// Unmaps all pages behind the first `keep`, such as a module's code for its start, and gives back pages and addresses.
+    /// Unmaps all pages behind the first `keep`, such as a module's code for its start, and gives back pages and
+    /// addresses.
     ///
     /// # Errors
-    /// [`MmuError::HeapFull`] when there is no room to remember the rest; all stays as it is then. [`MmuError::Refused`] when Xen
-    /// refuses: the pages are no longer the module's, and left to [`ModuleWindow::retry`].
+    /// [`MmuError::HeapFull`] when there is no room to remember the rest; all stays as it is then.
+    /// [`MmuError::Refused`] when Xen refuses: the pages are no longer the module's, and left to
+    /// [`ModuleWindow::retry`].
     pub fn shrink<M: Machine>(
         &mut self,
         machine: &mut M,

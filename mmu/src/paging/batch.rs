@@ -1,16 +1,18 @@
 //! Gathers entry updates and sends them to Xen many at a time.
 //!
-//! *What this is*: an ordered queue in front of `mmu_update`. When it is full it is sent; [`Batch::commit`] sends the rest.
-//! A module's updates are sent all at once if the heap has room for them: Xen takes any number (`mm.c`, `do_mmu_update`,
-//! goes on where it was preempted).
+//! *What this is*: an ordered queue in front of `mmu_update`. When it is full it is sent; [`Batch::commit`] sends the
+//! rest. A module's updates are sent all at once if the heap has room for them: Xen takes any number (`mm.c`,
+//! `do_mmu_update`, goes on where it was preempted).
 //!
-//! *What must hold*: Xen carries updates out in order, so what a table must go through before it is hooked (its writable
-//! mapping taken away) is pushed before the hook. Xen stops at the first refusal, and so does the batch: nothing behind
-//! it is sent. The error counts what was done over all lists of the batch. Who undoes a batch does not go by that count: it
-//! reads the live tables, which say what was done also after a second refusal (`docs/decisions/0014-undo-by-reading.md`).
+//! *What must hold*: Xen carries updates out in order, so what a table must go through before it is hooked (its
+//! writable mapping taken away) is pushed before the hook. Xen stops at the first refusal, and so does the batch:
+//! nothing behind it is sent. The error counts what was done over all lists of the batch. Who undoes a batch does not
+//! go by that count: it reads the live tables, which say what was done also after a second refusal
+//! (`docs/decisions/0014-undo-by-reading.md`).
 //!
-//! *What is not prevented*: two updates of one entry. The later one wins, as with single updates. A table frozen by way of
-//! one batch and hooked by way of another that is sent before: Xen refuses the hook (`0015-batch-without-brand.md` there).
+//! *What is not prevented*: two updates of one entry. The later one wins, as with single updates. A table frozen by way
+//! of one batch and hooked by way of another that is sent before: Xen refuses the hook (`0015-batch-without-brand.md`
+//! there).
 
 use alloc::vec::Vec;
 
@@ -81,8 +83,8 @@ impl Batch {
         Self { queue: Queue::Short(ArrayVec::new_const()), sent: 0, doing }
     }
 
-    /// Makes an empty batch that sends up to `most` updates at once, if the heap has room for them; else it sends them a
-    /// page at a time.
+    /// Makes an empty batch that sends up to `most` updates at once, if the heap has room for them; else it sends them
+    /// a page at a time.
     pub(crate) fn for_updates(doing: Operation, most: usize) -> Self {
         let mut queue = Vec::new();
         if most <= CAPACITY || queue.try_reserve_exact(most).is_err() {

@@ -3,9 +3,9 @@
 //! *What this is*: eight bytes of a table of level `L`, made only from what it leads to: a table through
 //! [`crate::paging::table::Table`]'s `link`, `share` and `attach`, or by the frame of a page (`leaf.rs`).
 //!
-//! *What must hold*: an entry that maps nothing is zero, because Xen kills a domU whose not-present entry looks like L1TF
-//! (`pv_l1tf_check`, asm/shadow.h). The user and global bits and bit 52 stay clear: Xen adds the user bit and its own
-//! mark for a kernel page, and a clear pair is what makes it do so.
+//! *What must hold*: an entry that maps nothing is zero, because Xen kills a domU whose not-present entry looks like
+//! L1TF (`pv_l1tf_check`, asm/shadow.h). The user and global bits and bit 52 stay clear: Xen adds the user bit and its
+//! own mark for a kernel page, and a clear pair is what makes it do so.
 
 use core::{fmt, marker::PhantomData};
 

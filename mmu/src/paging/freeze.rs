@@ -1,11 +1,11 @@
 //! Taking the right to write away, and giving it back.
 //!
-//! *What this is*: a frame is sealed, and a table frozen, by making every mapping of it read-only; the way back makes the direct
-//! map's writable again, and owns the frame anew. All that is read-only in the direct map came to be so here or was mapped so, and
-//! becomes writable here. It stands apart from `table.rs` because it has to walk the live tables.
+//! *What this is*: a frame is sealed, and a table frozen, by making every mapping of it read-only; the way back makes
+//! the direct map's writable again, and owns the frame anew. All that is read-only in the direct map came to be so here
+//! or was mapped so, and becomes writable here. It stands apart from `table.rs` because it has to walk the live tables.
 //!
-//! *What must hold*: the change to read-only is in the batch before anything that could hook the table, and Xen carries a batch
-//! out in order (see [`crate::paging::batch::Batch`]).
+//! *What must hold*: the change to read-only is in the batch before anything that could hook the table, and Xen carries
+//! a batch out in order (see [`crate::paging::batch::Batch`]).
 //!
 //! *What is not prevented*: a second writable mapping that is not in the [`LiveTables`]. Xen refuses the hook then.
 
@@ -29,7 +29,8 @@ impl<L: Level> Table<L, Draft> {
     /// Gives up every writable mapping of the table, by way of the batch.
     ///
     /// # Errors
-    /// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::Refused`] when a full batch is sent.
+    /// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::Refused`] when a full batch is
+    /// sent.
     pub(crate) fn freeze(
         self,
         machine: &mut impl Machine,
@@ -72,11 +73,12 @@ pub(crate) fn seal<M: Machine>(
     Ok((frame.into_sealed(view.authority()), mfn))
 }
 
-/// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more; returns its machine frame.
+/// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more; returns its
+/// machine frame.
 ///
 /// # Errors
-/// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::NoMemory`] for a page that nothing maps,
-/// [`MmuError::Refused`] when a full batch is sent.
+/// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::NoMemory`] for a page that nothing
+/// maps, [`MmuError::Refused`] when a full batch is sent.
 pub(crate) fn seal_page<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,

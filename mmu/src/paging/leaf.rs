@@ -1,10 +1,11 @@
 //! The entry that maps a page of a module, by what its frame may be.
 //!
-//! *What this is*: a writable entry needs the frame as [`Data`], an executable one needs it [`Sealed`]; so no frame can be code and
-//! writable memory at once. Writable mappings are counted in the frame, and it is not free before the count is zero.
+//! *What this is*: a writable entry needs the frame as [`Data`], an executable one needs it [`Sealed`]; so no frame can
+//! be code and writable memory at once. Writable mappings are counted in the frame, and it is not free before the count
+//! is zero.
 //!
-//! *What is not prevented*: the machine frame of another page: the live tables are asked right before. An entry is a value. Who makes one enters it once, before the frame gets another role: `module/place.rs` alone
-//! does.
+//! *What is not prevented*: the machine frame of another page: the live tables are asked right before. An entry is a
+//! value. Who makes one enters it once, before the frame gets another role: `module/place.rs` alone does.
 
 use p2m::{Data, Frame, Sealed};
 use start_info::Mfn;

@@ -122,7 +122,8 @@ mod tests {
                 assert_eq!(indices(last)[level], index);
                 assert!(indices(last)[..level].iter().all(|&below| below == 511));
                 assert_eq!(indices(last)[level + 1..], expected[level + 1..]);
-                // The next entry; behind the last of the lower half is the first of the upper, behind the very last nothing.
+                // The next entry; behind the last of the lower half is the first of the upper, behind the very last
+                // nothing.
                 let next =
                     if level == 3 && index == 255 { 0xffff_8000_0000_0000 } else { last.wrapping_add(1) };
                 if next != 0 {

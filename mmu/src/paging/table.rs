@@ -1,11 +1,11 @@
 //! A page table, and who may store to it.
 //!
 //! *What this is*: Xen lets a frame be writable memory or a page table, never both. A [`Draft`] owns its frame and is
-//! written with plain stores; freezing gives up the writable mapping; a live table is changed by Xen only, on request. The
-//! way back is detach, then thaw.
+//! written with plain stores; freezing gives up the writable mapping; a live table is changed by Xen only, on request.
+//! The way back is detach, then thaw.
 //!
-//! *What must hold*: a table is frozen before it is linked, and is live before anything but Xen changes it. `freeze.rs` freezes.
-//! A frozen or live table knows its machine frame and is used within one call: none is held across a suspend
+//! *What must hold*: a table is frozen before it is linked, and is live before anything but Xen changes it. `freeze.rs`
+//! freezes. A frozen or live table knows its machine frame and is used within one call: none is held across a suspend
 //! (`docs/decisions/0022-what-a-resume-renews.md`). Who keeps a table keeps its page, or is `space/roots.rs`.
 
 use core::marker::PhantomData;
@@ -86,8 +86,8 @@ impl<L: Inner> Table<L, Draft> {
         self.put(memory, index, Entry::link(&child));
     }
 
-    /// Leads to a live table that other tables lead to as well. Nothing below it can be executed through this entry: what
-    /// is shared is memory and the builder's list, and the builder knows no protection.
+    /// Leads to a live table that other tables lead to as well. Nothing below it can be executed through this entry:
+    /// what is shared is memory and the builder's list, and the builder knows no protection.
     pub(crate) fn share(&mut self, memory: &mut impl Memory, index: Index, child: &Table<L::Below, Live>) {
         self.put(memory, index, Entry::link(child).without_execution());
     }

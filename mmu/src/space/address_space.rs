@@ -1,9 +1,9 @@
 //! A further address space that shares all there is with the first.
 //!
-//! *What this is*: a top-level table of its own whose entries lead to the same tables as the first one's. An entry added
-//! later to either half appears in every space, because top-level entries are hooked everywhere at once
-//! (`LiveTables::attach_everywhere`). The source document is the EFI thread of 2012: a mapping beyond 512 GiB was there in one
-//! top-level table and absent from the one that firmware ran on.
+//! *What this is*: a top-level table of its own whose entries lead to the same tables as the first one's. An entry
+//! added later to either half appears in every space, because top-level entries are hooked everywhere at once
+//! (`LiveTables::attach_everywhere`). The source document is the EFI thread of 2012: a mapping beyond 512 GiB was there
+//! in one top-level table and absent from the one that firmware ran on.
 //!
 //! *What must hold*: the space in use is not retired. Which one that is, the view knows.
 //!
@@ -24,7 +24,8 @@ use crate::{
     },
 };
 
-/// An address space besides the first. It is named by the page of its top-level table, which a guest that is saved and restored keeps.
+/// An address space besides the first. It is named by the page of its top-level table, which a guest that is saved and
+/// restored keeps.
 #[derive(Debug)]
 pub struct AddressSpace {
     page: Pfn,
@@ -104,8 +105,9 @@ impl DirectMap {
     /// Ends an address space and takes its table back.
     ///
     /// # Errors
-    /// Gives the space back with [`MmuError::SpaceInUse`] while the processor uses it, and with [`MmuError::Refused`] when Xen
-    /// refuses. [`MmuError::SpaceLost`] when Xen then refuses to take it back as it was: it must not be entered again.
+    /// Gives the space back with [`MmuError::SpaceInUse`] while the processor uses it, and with [`MmuError::Refused`]
+    /// when Xen refuses. [`MmuError::SpaceLost`] when Xen then refuses to take it back as it was: it must not be
+    /// entered again.
     pub fn retire_space<M: Machine>(
         &mut self,
         machine: &mut M,

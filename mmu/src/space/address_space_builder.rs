@@ -1,13 +1,15 @@
 //! The tables on the way to an address, made where they are missing.
 //!
-//! *What this is*: one open table at each level, like rungs, below a top that is a draft (a new address space) or all live
-//! top-level tables there are. Going on to an address under another table closes the rungs below: new ones are frozen and
-//! go into their parents, by a store if that is new too, by Xen if it is live. All tables of the layer are made here, but the
-//! top-level ones of further address spaces, which are copies.
+//! *What this is*: one open table at each level, like rungs, below a top that is a draft (a new address space) or all
+//! live top-level tables there are. Going on to an address under another table closes the rungs below: new ones are
+//! frozen and go into their parents, by a store if that is new too, by Xen if it is live. All tables of the layer are
+//! made here, but the top-level ones of further address spaces, which are copies.
 //!
-//! *What must hold*: addresses ascend, so every table is opened once. What is new is filled before anything live leads to it.
+//! *What must hold*: addresses ascend, so every table is opened once. What is new is filled before anything live leads
+//! to it.
 //!
-//! *What is not prevented*: dropping a ladder half-way. Who may have to undo it notes the frames of its tables (`table_note.rs`).
+//! *What is not prevented*: dropping a ladder half-way. Who may have to undo it notes the frames of its tables
+//! (`table_note.rs`).
 
 use start_info::{ENTRIES, Index, PAGE_SIZE};
 use x86_64::VirtAddr;
@@ -96,8 +98,8 @@ impl<T: Top> AddressSpaceBuilder<T> {
     /// Maps one page; an empty entry makes the tables and maps nothing.
     ///
     /// # Errors
-    /// [`MmuError::OutOfOrder`] below an address that was mapped before, [`MmuError::NoFrames`] when there is no frame for a
-    /// table, [`MmuError::Refused`] when Xen refuses a change to read-only.
+    /// [`MmuError::OutOfOrder`] below an address that was mapped before, [`MmuError::NoFrames`] when there is no frame
+    /// for a table, [`MmuError::Refused`] when Xen refuses a change to read-only.
     pub(crate) fn map<M: Machine>(
         &mut self,
         machine: &mut M,

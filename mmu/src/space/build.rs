@@ -1,8 +1,8 @@
 //! The address space the kernel runs in from the switch on.
 //!
-//! *What this is*: which pages are mapped where: the direct map as it is, our P2M leaves one after the other, the parts of
-//! the kernel image with the protection each needs, and an empty table for the fixmap. Nothing else: what the builder put
-//! behind the image is not mapped there any more.
+//! *What this is*: which pages are mapped where: the direct map as it is, our P2M leaves one after the other, the parts
+//! of the kernel image with the protection each needs, and an empty table for the fixmap. Nothing else: what the
+//! builder put behind the image is not mapped there any more.
 //!
 //! *What must hold*: addresses are mapped in ascending order, as [`AddressSpaceBuilder`] demands; the regions are.
 
@@ -47,11 +47,13 @@ impl NewSpace {
     }
 }
 
-/// Builds and pins the address space for a kernel whose image has these parts, in ascending order. `guard` stays unmapped.
+/// Builds and pins the address space for a kernel whose image has these parts, in ascending order. `guard` stays
+/// unmapped.
 ///
 /// # Errors
-/// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses a change or the pin,
-/// [`MmuError::NoMemory`] for a page of the image without memory, [`MmuError::P2m`] for a leaf outside the direct map.
+/// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses a change or the
+/// pin, [`MmuError::NoMemory`] for a page of the image without memory, [`MmuError::P2m`] for a leaf outside the direct
+/// map.
 pub fn build_space<M: Machine>(
     machine: &mut M,
     map: &mut DirectMap,
@@ -108,8 +110,8 @@ fn map_part<M: Machine>(
     })
 }
 
-/// Lets the new address space share the direct map of the live one, and the builder's list while that is in use, and has Xen
-/// check and pin it. No frame is taken from here to the switch: the direct map must not grow.
+/// Lets the new address space share the direct map of the live one, and the builder's list while that is in use, and
+/// has Xen check and pin it. No frame is taken from here to the switch: the direct map must not grow.
 fn pin<M: Machine>(
     ladder: AddressSpaceBuilder<Table<L4, Draft>>,
     machine: &mut M,
@@ -117,8 +119,8 @@ fn pin<M: Machine>(
     list: BuilderP2m,
 ) -> Result<Table<L4, Live>, MmuError> {
     let (mut l4, mut batch) = ladder.into_top(machine, view)?;
-    // Now, and not at the start: a table for this space may have been the frame for which the direct map grew, over the end
-    // of a top-level entry.
+    // Now, and not at the start: a table for this space may have been the frame for which the direct map grew, over the
+    // end of a top-level entry.
     let root = view.root();
     let end = match list {
         BuilderP2m::Copied => L4::index(INIT_P2M).get(),

@@ -1,7 +1,7 @@
 //! The page tables the builder left, walked and checked.
 //!
-//! *What this is*: the live root at entry and how far the builder's mapping really reaches. start_info does not say: both
-//! builders round up to 4 MiB so that 512 KiB stay behind the stack, and an exact fit may add 4 MiB more.
+//! *What this is*: the live root at entry and how far the builder's mapping really reaches. start_info does not say:
+//! both builders round up to 4 MiB so that 512 KiB stay behind the stack, and an exact fit may add 4 MiB more.
 //!
 //! *What must hold*: the tables are read through the mapping they themselves make.
 
@@ -26,8 +26,8 @@ impl BuilderTables {
     /// Walks the builder's tables and finds the end of its mapping.
     ///
     /// # Errors
-    /// [`MmuError::NoMemory`] when the P2M gives the root no frame; [`MmuError::BuilderEnd`] when the mapping does not end where
-    /// it must, by start_info.
+    /// [`MmuError::NoMemory`] when the P2M gives the root no frame; [`MmuError::BuilderEnd`] when the mapping does not
+    /// end where it must, by start_info.
     pub fn adopt<M: Memory + MachineToPhys>(
         authority: Authority,
         machine: &M,

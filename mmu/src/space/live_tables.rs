@@ -1,7 +1,7 @@
 //! The address space as it is: where the tables are and how to read them.
 //!
-//! *What this is*: the live roots, and the windows through which a page of memory, and so a table, is reached. Tables are
-//! found by walking, so nothing but the root needs to be kept.
+//! *What this is*: the live roots, and the windows through which a page of memory, and so a table, is reached. Tables
+//! are found by walking, so nothing but the root needs to be kept.
 //!
 //! *What must hold*: a table's MFN leads back to its PFN by the M2P, and a window maps that page.
 //!

@@ -3,8 +3,8 @@
 //! *What this is*: after the switch nothing uses the builder's tables, list and stack. Unpinning the old root makes its
 //! tables ordinary pages; they become writable in the direct map and go to the allocator.
 //!
-//! *What must hold*: a page that is given back is no live table. That is checked by walking all of them, and Xen checks it
-//! again: it refuses a writable mapping of a table.
+//! *What must hold*: a page that is given back is no live table. That is checked by walking all of them, and Xen checks
+//! it again: it refuses a writable mapping of a table.
 
 use core::fmt;
 
@@ -39,12 +39,12 @@ impl fmt::Display for Released {
     }
 }
 
-/// Switches to `space`, and releases the builder's pages. Those of `held_in_holes` become writable too, but are not given to the
-/// allocator: the machine has no RAM at their numbers, and they go back to Xen.
+/// Switches to `space`, and releases the builder's pages. Those of `held_in_holes` become writable too, but are not
+/// given to the allocator: the machine has no RAM at their numbers, and they go back to Xen.
 ///
 /// # Errors
-/// [`MmuError::Refused`] when Xen refuses the switch or a change, [`MmuError::StillLive`] when a page to be given back is a live
-/// table; it is then not given back, and neither is any other.
+/// [`MmuError::Refused`] when Xen refuses the switch or a change, [`MmuError::StillLive`] when a page to be given back
+/// is a live table; it is then not given back, and neither is any other.
 pub fn release<M: Machine>(
     machine: &mut M,
     map: &mut DirectMap,
@@ -101,8 +101,8 @@ pub fn release<M: Machine>(
     Ok(released)
 }
 
-/// Takes the builder's mapping of a page of the image away: of the page below the stack, which nothing uses. The first step of
-/// a boot, before anything else of memory is known.
+/// Takes the builder's mapping of a page of the image away: of the page below the stack, which nothing uses. The first
+/// step of a boot, before anything else of memory is known.
 ///
 /// # Errors
 /// [`MmuError::NoMemory`] for a page that does not lie in the top 2 GiB, [`MmuError::Refused`] when Xen refuses.

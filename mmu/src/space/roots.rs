@@ -1,6 +1,7 @@
 //! The top-level tables there are, and which of them the processor uses.
 //!
-//! *What this is*: all other tables are found by walking from one of these. They are the only tables whose machine frames are kept.
+//! *What this is*: all other tables are found by walking from one of these. They are the only tables whose machine
+//! frames are kept.
 //!
 //! *What must hold*: each is pinned, and an entry that is added to or taken from one is so in all of them.
 //!

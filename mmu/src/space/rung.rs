@@ -1,7 +1,7 @@
 //! A table on the way to an address: there already, or new.
 //!
-//! *What this is*: what a [`crate::space::ladder::AddressSpaceBuilder`] is made of: a rung for each level, and the top they hang on. A new table
-//! leads to another by a store, a live one by a request to Xen.
+//! *What this is*: what a [`crate::space::ladder::AddressSpaceBuilder`] is made of: a rung for each level, and the top
+//! they hang on. A new table leads to another by a store, a live one by a request to Xen.
 //!
 //! *What must hold*: a rung that was found live is in the place where it was found until the ladder goes on.
 

@@ -1,11 +1,11 @@
 //! The way back for tables that were taken and could not all be hooked.
 //!
-//! *What this is*: a note of the frames that became tables, and its undoing: the tables are unhooked, made writable and given back
-//! in the order opposite to that of their taking, and all is as it was. What was done is read from the live tables
-//! (`docs/decisions/0014-undo-by-reading.md`), so undoing can itself be refused and be tried again.
+//! *What this is*: a note of the frames that became tables, and its undoing: the tables are unhooked, made writable and
+//! given back in the order opposite to that of their taking, and all is as it was. What was done is read from the live
+//! tables (`docs/decisions/0014-undo-by-reading.md`), so undoing can itself be refused and be tried again.
 //!
-//! *What must hold*: a table is noted before it is made, and no table but those noted was made for the addresses. A table is
-//! unhooked before it is made writable, by an earlier list.
+//! *What must hold*: a table is noted before it is made, and no table but those noted was made for the addresses. A
+//! table is unhooked before it is made writable, by an earlier list.
 
 use arrayvec::ArrayVec;
 use p2m::{Frame, Memory};
@@ -37,8 +37,8 @@ pub(crate) trait TableNote: Note {
         (0..self.len()).any(|number| self.table(memory, number) == Some(table))
     }
 
-    /// Takes the tables that cover `addresses`, one address for each L1 table, out of the live ones and makes their pages
-    /// writable. It reads what is still to be done there, so it can be called again.
+    /// Takes the tables that cover `addresses`, one address for each L1 table, out of the live ones and makes their
+    /// pages writable. It reads what is still to be done there, so it can be called again.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses; the rest stays as it is.
@@ -101,7 +101,8 @@ pub(crate) trait TableNote: Note {
     /// Hands the frames to `keep` after [`TableNote::undo`], the last first.
     ///
     /// # Errors
-    /// [`MmuError::NoMemory`] for a frame that the direct map does not map for writing; it stays noted, with those before it.
+    /// [`MmuError::NoMemory`] for a frame that the direct map does not map for writing; it stays noted, with those
+    /// before it.
     fn reclaim<M: Machine>(
         &mut self,
         machine: &mut M,

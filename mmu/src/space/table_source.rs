@@ -1,7 +1,7 @@
 //! Where the frames of new tables come from.
 //!
-//! *What this is*: who builds tables needs a frame for each, and the windows by which a table is found and sealed. A source has
-//! both. It may grow the direct map, and with [`Noted`] each frame is noted before it becomes a table.
+//! *What this is*: who builds tables needs a frame for each, and the windows by which a table is found and sealed. A
+//! source has both. It may grow the direct map, and with [`Noted`] each frame is noted before it becomes a table.
 
 use p2m::{Frame, Memory};
 use start_info::Pfn;

@@ -8,7 +8,8 @@ use core::fmt;
 
 use crate::addr::{OutOfRange, PageCount, Pfn};
 
-/// A run of pseudo-physical frames, `start` included, `end` not. The last frame number has no successor, so it is in no run.
+/// A run of pseudo-physical frames, `start` included, `end` not. The last frame number has no successor, so it is in no
+/// run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PfnRange {
     start: Pfn,
@@ -111,7 +112,8 @@ impl PfnRange {
         Self { start: if start.0 < self.end.0 { start } else { self.end }, end: self.end }
     }
 
-    /// Returns the run in pieces that end at every multiple of `step`, so that each lies in one table, chunk or page of words.
+    /// Returns the run in pieces that end at every multiple of `step`, so that each lies in one table, chunk or page of
+    /// words.
     pub fn pieces(self, step: u64) -> impl Iterator<Item = Self> + Clone + use<> {
         let mut rest = self;
         core::iter::from_fn(move || {

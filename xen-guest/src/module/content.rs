@@ -3,8 +3,8 @@
 //! *What this is*: copies and patches of a plan, both in ascending order, so that one page after the other can be made:
 //! no memory for the whole module is needed besides its own.
 //!
-//! *What must hold*: copies lie apart (the plan places sections so), and so do patches, which is checked here: the order
-//! in which a page gets them does not matter then.
+//! *What must hold*: copies lie apart (the plan places sections so), and so do patches, which is checked here: the
+//! order in which a page gets them does not matter then.
 
 use alloc::vec::Vec;
 

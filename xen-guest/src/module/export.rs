@@ -1,7 +1,7 @@
 //! What the kernel lends to modules.
 //!
-//! *What this is*: a name and an address for each function a module may call. The kernel keeps a `static` slice of them,
-//! made by [`export!`](crate::export).
+//! *What this is*: a name and an address for each function a module may call. The kernel keeps a `static` slice of
+//! them, made by [`export!`](crate::export).
 //!
 //! *What must hold*: each name is the function's own, so that a module written in C finds it; each function has a C ABI
 //! and is safe to call with any arguments its documentation allows.
@@ -57,7 +57,8 @@ macro_rules! export {
     };
 }
 
-/// What a kernel lends, to be found by name: a module may want as many symbols as it has, from a kernel that lends as many.
+/// What a kernel lends, to be found by name: a module may want as many symbols as it has, from a kernel that lends as
+/// many.
 #[derive(Debug)]
 pub(crate) struct Lent<'k>(Vec<(usize, &'k Export)>);
 

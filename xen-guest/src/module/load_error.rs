@@ -42,8 +42,8 @@ pub enum LoadError {
         /// The first of them.
         user: String,
     },
-    /// It was ended and is no longer loaded, but Xen refuses to take its pages away. They are tried again by the next module
-    /// that is loaded or unloaded.
+    /// It was ended and is no longer loaded, but Xen refuses to take its pages away. They are tried again by the next
+    /// module that is loaded or unloaded.
     #[error("it is unloaded, but {pages} pages of it are not given back yet: {error}")]
     Lingers {
         /// How many pages.

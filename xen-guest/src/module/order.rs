@@ -1,7 +1,7 @@
 //! The order in which modules are loaded.
 //!
-//! *What this is*: from the modules wanted, and what each says it needs, a list in which each comes after those. What is
-//! needed is wanted too.
+//! *What this is*: from the modules wanted, and what each says it needs, a list in which each comes after those. What
+//! is needed is wanted too.
 //!
 //! *What must hold*: nothing is loaded before the whole list is known; a circle or an absent module is told first.
 //!
@@ -19,9 +19,9 @@ use crate::module::{
 /// Lists the modules `wanted` and all they need, each after those it needs.
 ///
 /// # Errors
-/// [`ModuleError::NoSuchModule`] for a module that is wanted and [`ModuleError::NoSuchNeed`] for one that is needed and not there,
-/// [`ModuleError::Circle`] with the modules in it, [`ModuleError::OtherName`] for a file named otherwise than its module, and those of
-/// [`Info::of`], with the module's name in front.
+/// [`ModuleError::NoSuchModule`] for a module that is wanted and [`ModuleError::NoSuchNeed`] for one that is needed and
+/// not there, [`ModuleError::Circle`] with the modules in it, [`ModuleError::OtherName`] for a file named otherwise
+/// than its module, and those of [`Info::of`], with the module's name in front.
 pub(crate) fn order<'a>(archive: &Archive<'a>, wanted: &[&str]) -> Result<Vec<Module<'a>>, ModuleError> {
     let entries = archive.modules().len();
     let mut states = Vec::new();

@@ -3,8 +3,8 @@
 //! *What this is*: from an object's bytes, the pages it needs in parts, which bytes go where, and, once its address
 //! is known, what the relocations store. All checks are made here: what the executor gets can be carried out blindly.
 //!
-//! *What must hold*: what is not copied, `.bss` and the gaps between sections, is zero; patches lie inside what was copied.
-//! [`Content`] sees to both. A copy or patch may cross a page boundary.
+//! *What must hold*: what is not copied, `.bss` and the gaps between sections, is zero; patches lie inside what was
+//! copied. [`Content`] sees to both. A copy or patch may cross a page boundary.
 //!
 //! *What is not prevented*: loading one plan twice. Each address gets its own patches.
 
@@ -95,7 +95,8 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// Every variant of [`ModuleError`] that is about an object: the file, its sections, symbols and relocations;
-    /// [`ModuleError::NoEntry`] without a `module_init`; [`ModuleError::TooLarge`] if `room` does not do; [`ModuleError::NoMemory`].
+    /// [`ModuleError::NoEntry`] without a `module_init`; [`ModuleError::TooLarge`] if `room` does not do;
+    /// [`ModuleError::NoMemory`].
     pub(crate) fn new(bytes: &'a [u8], room: PageCount) -> Result<Self, ModuleError> {
         let object = Object::open(bytes)?;
         let info = Info::read(&object)?;
@@ -211,8 +212,9 @@ impl<'a> Plan<'a> {
     /// All of them are computed before any is handed out, so a module that is refused has changed nothing.
     ///
     /// # Errors
-    /// [`ModuleError::Base`] for an address the module cannot have, [`ModuleError::Unresolved`] for a symbol `exports` does not know,
-    /// [`ModuleError::Overflow`] for a value its field cannot hold, [`ModuleError::PatchesMeet`], [`ModuleError::NoMemory`].
+    /// [`ModuleError::Base`] for an address the module cannot have, [`ModuleError::Unresolved`] for a symbol `exports`
+    /// does not know, [`ModuleError::Overflow`] for a value its field cannot hold, [`ModuleError::PatchesMeet`],
+    /// [`ModuleError::NoMemory`].
     pub(crate) fn resolve(
         &self,
         base: VirtAddr,
@@ -239,7 +241,8 @@ impl<'a> Plan<'a> {
             patches.extend(symbol.slot.map(|slot| Patch::new(slot, address, size_of_val(&address))));
         }
         for relocation in &self.relocations {
-            // Neither look-up can fail: both tables were made from these relocations. Skipping would be worse than saying so.
+            // Neither look-up can fail: both tables were made from these relocations. Skipping would be worse than
+            // saying so.
             let found = self.symbols.binary_search_by_key(&relocation.symbol, |symbol| symbol.index).ok();
             let symbol = found.and_then(|rank| Some((self.symbols.get(rank)?, *addresses.get(rank)?)));
             let section = section::find(&self.sections, relocation.section);

@@ -3,8 +3,8 @@
 //! *What this is*: who is in the module window, what each lends to others and which others it uses, and what loading it
 //! cost. It decides who may come and who may go; it loads nothing itself.
 //!
-//! *What must hold*: no two modules have one name, no symbol has two exporters, the kernel included, and a module stays as
-//! long as another one that was loaded later uses it.
+//! *What must hold*: no two modules have one name, no symbol has two exporters, the kernel included, and a module stays
+//! as long as another one that was loaded later uses it.
 //!
 //! *What is not prevented*: pointers that modules hand each other by other ways than symbols.
 

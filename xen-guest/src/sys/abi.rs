@@ -1,8 +1,8 @@
 //! The numbers and structures that Xen and this layer share, as far as `xen-sys` has none.
 //!
 //! *What this is*: one block for each header of Xen's `public/`. What `xen-sys` has is used from there; where a field's
-//! place matters, it is asserted here. The requests that only `mmu` may make are laid out in `mmu::hv`, start_info in its
-//! crate.
+//! place matters, it is asserted here. The requests that only `mmu` may make are laid out in `mmu::hv`, start_info in
+//! its crate.
 //!
 //! *What must hold*: every structure is laid out as in C, and a call that takes one gets all its bytes.
 

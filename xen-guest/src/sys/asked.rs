@@ -1,7 +1,7 @@
 //! Asks the processor and Xen what there is, for [`crate::boot::demands`].
 //!
-//! *What must hold*: CPUID is asked of Xen, by the prefix it emulates for PV guests (`public/arch-x86/xen.h`, XEN_CPUID). The bare
-//! instruction shows the host where the processor cannot be made to fault on it.
+//! *What must hold*: CPUID is asked of Xen, by the prefix it emulates for PV guests (`public/arch-x86/xen.h`,
+//! XEN_CPUID). The bare instruction shows the host where the processor cannot be made to fault on it.
 
 use core::arch::asm;
 
@@ -58,8 +58,8 @@ impl Asked for Host {
             }
             _ => return Err(Errno::ENOSYS),
         };
-        // SAFETY: lists of no requests, a mapping that Xen refuses, and questions, of which one is answered in `status`,
-        // which is ours and as large as Xen's structure.
+        // SAFETY: lists of no requests, a mapping that Xen refuses, and questions, of which one is answered in
+        // `status`, which is ours and as large as Xen's structure.
         check(unsafe { question(call.number, arguments) }).map(|_| ())
     }
 }

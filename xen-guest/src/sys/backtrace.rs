@@ -10,7 +10,8 @@ use crate::sys::{modules::Place, registers::Registers, stack::Callers, symbols, 
 const MAX_CALLERS: usize = 32;
 
 impl Registers {
-    /// Returns the module that was running: where the instruction pointer is, or else the innermost caller that is in one.
+    /// Returns the module that was running: where the instruction pointer is, or else the innermost caller that is in
+    /// one.
     pub(super) fn module(&self) -> Option<Place<'static>> {
         // After a call to where nothing is, the return address lies on top of the stack, and no frame was made for it.
         let called_nowhere = !symbols::is_text(self.rip);

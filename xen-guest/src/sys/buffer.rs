@@ -50,7 +50,8 @@ impl Buffer {
     pub(super) fn word(&self, offset: u64) -> &AtomicU64 {
         assert!(offset.is_multiple_of(8));
         let pointer = self.pointer(offset, 8).cast::<AtomicU64>();
-        // SAFETY: the word lies in the pages, as `pointer` checks; they are words of this type, and borrowed as long as it.
+        // SAFETY: the word lies in the pages, as `pointer` checks; they are words of this type, and borrowed as long as
+        // it.
         unsafe { &*pointer }
     }
 
@@ -70,8 +71,8 @@ impl Buffer {
     pub(super) fn bytes(&self, offset: u64, len: usize) -> Vec<u8> {
         let mut bytes = std::vec![0; len];
         let from = self.pointer(offset, len);
-        // SAFETY: the bytes lie in the pages, as `pointer` checks, and no other thread writes them: tests with two threads
-        // use `word`. The vector has as many.
+        // SAFETY: the bytes lie in the pages, as `pointer` checks, and no other thread writes them: tests with two
+        // threads use `word`. The vector has as many.
         unsafe { from.copy_to_nonoverlapping(bytes.as_mut_ptr(), len) };
         bytes
     }

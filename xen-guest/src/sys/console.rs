@@ -1,9 +1,10 @@
 //! Where text goes: Xen's own console, and the ring that xenconsoled empties.
 //!
-//! *What this is*: the one writer that the log, panics and refusals share. A release Xen lets only dom0 use `console_io`;
-//! a domU's words reach a person through the ring (`public/io/console.h`). Both are tried.
+//! *What this is*: the one writer that the log, panics and refusals share. A release Xen lets only dom0 use
+//! `console_io`; a domU's words reach a person through the ring (`public/io/console.h`). Both are tried.
 //!
-//! *What must hold*: a full ring does not stop the guest for ever: after many turns without a reader the text is dropped.
+//! *What must hold*: a full ring does not stop the guest for ever: after many turns without a reader the text is
+//! dropped.
 //!
 //! *What is not prevented*: text of a panic inside the writer. It goes out by `console_io` only.
 

@@ -36,8 +36,8 @@ fn give(heap: &LockedHeap, window: &LinearMap, span: Span<Mapped>) {
     let start = window.address(span.range().start());
     let mut heap = heap.lock();
     if let (Some(start), 0, 1..) = (start, heap.size(), bytes) {
-        // SAFETY: the span has pages, as just checked, is mapped writable, one frame after the other, for ever, and was ours alone until this call
-        // took it; the heap had no memory, as just checked.
+        // SAFETY: the span has pages, as just checked, is mapped writable, one frame after the other, for ever, and was
+        // ours alone until this call took it; the heap had no memory, as just checked.
         unsafe { heap.init(pointer::to_mut(start), bytes) };
     }
 }

@@ -1,11 +1,11 @@
 //! The hypercall instruction.
 //!
 //! *What this is*: one function for each number of arguments. In kernel mode any `syscall` enters Xen (entry.S,
-//! `lstar_enter`), so no page has to be filled first. `xen-sys` has calls of its own; they are not used because they pass
-//! a fifth argument in r9 where Xen reads r8.
+//! `lstar_enter`), so no page has to be filled first. `xen-sys` has calls of its own; they are not used because they
+//! pass a fifth argument in r9 where Xen reads r8.
 //!
-//! *What must hold*: Xen rewrites argument registers when it resumes a long call, and a debug build overwrites them, so all
-//! are declared changed; so are rcx and r11, which `syscall` itself overwrites.
+//! *What must hold*: Xen rewrites argument registers when it resumes a long call, and a debug build overwrites them, so
+//! all are declared changed; so are rcx and r11, which `syscall` itself overwrites.
 
 use core::{
     arch::asm,
@@ -15,8 +15,8 @@ use core::{
 /// All hypercalls that were made, but for an `iret` in the trap handler.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
-/// Hypercalls that Xen refused. Not counted: those to its console, which a release Xen lets only dom0 use, and questions about
-/// the host to which "there is no such thing" is an answer.
+/// Hypercalls that Xen refused. Not counted: those to its console, which a release Xen lets only dom0 use, and
+/// questions about the host to which "there is no such thing" is an answer.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 /// Returns how many hypercalls were made.

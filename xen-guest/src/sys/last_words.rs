@@ -1,8 +1,8 @@
 //! How much a domain that is ending may still say.
 //!
-//! *What this is*: a panic or trap is told with a message, a backtrace, registers. Telling can fail again: a message that panics, a
-//! stack that cannot be read. The second failure is told by its place alone, which runs no code but our own and `core`'s; a third, in
-//! that or in the console, by nothing.
+//! *What this is*: a panic or trap is told with a message, a backtrace, registers. Telling can fail again: a message
+//! that panics, a stack that cannot be read. The second failure is told by its place alone, which runs no code but our
+//! own and `core`'s; a third, in that or in the console, by nothing.
 //!
 //! *What must hold*: whoever tells of an end asks here first, so no failure leads back to itself.
 

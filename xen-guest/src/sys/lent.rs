@@ -1,6 +1,7 @@
 //! What the kernel lends to modules and what can be lent on any machine: the log and the heap.
 //!
-//! *What must hold*: signatures agree with `tests/modules/kit` (Rust and C); when one changes, [`crate::module::ABI`] does.
+//! *What must hold*: signatures agree with `tests/modules/kit` (Rust and C); when one changes, [`crate::module::ABI`]
+//! does.
 //!
 //! *What is not prevented*: a module that hands over addresses that are not its own. It runs with the kernel's rights.
 
@@ -31,7 +32,8 @@ pub(super) extern "C" fn xen_guest_log(start: *const u8, len: usize) {
     }
 }
 
-/// What a module calls for memory: `size` bytes at a multiple of `align`; null when there are none, or for a bad request.
+/// What a module calls for memory: `size` bytes at a multiple of `align`; null when there are none, or for a bad
+/// request.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn xen_guest_alloc(size: usize, align: usize) -> *mut u8 {
     match Layout::from_size_align(size, align) {

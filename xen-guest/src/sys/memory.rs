@@ -1,6 +1,7 @@
 //! `memory_op`: the memory map, and giving memory back.
 //!
-//! *What this is*: `XENMEM_memory_map`, `XENMEM_machine_memory_map` and `XENMEM_decrease_reservation` of `public/memory.h`.
+//! *What this is*: `XENMEM_memory_map`, `XENMEM_machine_memory_map` and `XENMEM_decrease_reservation` of
+//! `public/memory.h`.
 
 use mmu::{Errno, Partial, ReleasedMfn};
 use spin::Mutex;
@@ -40,8 +41,8 @@ pub(super) fn map(of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
         MapOf::Domain => abi::XENMEM_MEMORY_MAP,
     };
     let arguments = [command, &raw mut map as u64, 0, 0];
-    // SAFETY: Xen writes at most `entries` lines of 20 bytes to the buffer, which has as many and is locked, and the number
-    // of lines to `map`.
+    // SAFETY: Xen writes at most `entries` lines of 20 bytes to the buffer, which has as many and is locked, and the
+    // number of lines to `map`.
     let result = unsafe { question(xen_sys::__HYPERVISOR_memory_op, arguments) };
     match (check(result), of) {
         (Ok(_), _) => {}

@@ -1,7 +1,7 @@
 //! The unsafe boundary: everything that turns a number into an action of the machine.
 //!
-//! *What this is*: entry and traps, hypercalls, memory words, shared pages, the heap, and the jump into a module. The rest
-//! of the layer forbids or denies unsafe code.
+//! *What this is*: entry and traps, hypercalls, memory words, shared pages, the heap, and the jump into a module. The
+//! rest of the layer forbids or denies unsafe code.
 //!
 //! *What must hold*: every unsafe block does one thing and says where the fact it rests on was established;
 //! `docs/xen-contract.md` lists them all, and `scripts/check` compares.

@@ -6,8 +6,8 @@
 //!
 //! *What must hold*: whoever gives the address answers for what is mapped there; a pointer by itself is never unsound.
 //!
-//! *What is not prevented*: an address that lies in somebody else's exposed memory. Miri knows then that there is memory,
-//! not whose; so the tests look at the bytes beside those that may be touched.
+//! *What is not prevented*: an address that lies in somebody else's exposed memory. Miri knows then that there is
+//! memory, not whose; so the tests look at the bytes beside those that may be touched.
 
 use x86_64::VirtAddr;
 

@@ -5,15 +5,15 @@ use start_info::PfnRange;
 
 use crate::sys::pointer;
 
-/// Returns the bytes of the ramdisk; `None` if the window does not map all its pages. No byte behind the last page is among
-/// them, whatever start_info says about the length.
+/// Returns the bytes of the ramdisk; `None` if the window does not map all its pages. No byte behind the last page is
+/// among them, whatever start_info says about the length.
 pub(super) fn bytes(window: &LinearMap, pfns: PfnRange, len: u64) -> Option<&'static [u8]> {
     let start = window.address(pfns.start())?;
     let _last = window.address(pfns.last()?)?;
     let len = usize::try_from(len.min(pfns.len().bytes())).ok()?;
-    // SAFETY: the window reaches from the first to the last page, checked above, and maps each that has memory, which the
-    // caller has checked (`Guest::ramdisk`); the pages are reserved in
-    // the direct map for ever, so nobody writes them; `len` does not pass the last page.
+    // SAFETY: the window reaches from the first to the last page, checked above, and maps each that has memory, which
+    // the caller has checked (`Guest::ramdisk`); the pages are reserved in the direct map for ever, so nobody writes
+    // them; `len` does not pass the last page.
     Some(unsafe { core::slice::from_raw_parts(pointer::to(start), len) })
 }
 

@@ -3,9 +3,9 @@
 //! *What this is*: 2048 bytes and two indices in a page that xenconsoled maps too. We store bytes and move the producer
 //! index on, it moves the consumer index on. Indices count bytes for ever and wrap at 2^32.
 //!
-//! *What must hold*: a byte is stored before the index that covers it. A full ring does not stop the guest for ever: after
-//! many turns without a reader the text is dropped, and so is what follows, until the reader moves. Nor is a reader that was once
-//! waited for in vain waited for again before it has moved: not by a later line, not at the end.
+//! *What must hold*: a byte is stored before the index that covers it. A full ring does not stop the guest for ever:
+//! after many turns without a reader the text is dropped, and so is what follows, until the reader moves. Nor is a
+//! reader that was once waited for in vain waited for again before it has moved: not by a later line, not at the end.
 //!
 //! *What is not prevented*: a reader that moves its index backwards gets bytes twice, or none until it is back.
 
@@ -119,8 +119,8 @@ impl<R: Reader> Ring<R> {
 
     fn index(&self, offset: u64) -> &AtomicU32 {
         let pointer = pointer::to_mut(self.page.address() + offset);
-        // SAFETY: a `SharedPage` is a whole mapped page that only its two sides use (p2m::window), and the offset is one of
-        // the two constants above, a multiple of 4 inside it; atomics, because the other side writes it too.
+        // SAFETY: a `SharedPage` is a whole mapped page that only its two sides use (p2m::window), and the offset is
+        // one of the two constants above, a multiple of 4 inside it; atomics, because the other side writes it too.
         unsafe { AtomicU32::from_ptr(pointer) }
     }
 

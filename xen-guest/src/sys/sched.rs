@@ -37,8 +37,8 @@ pub(super) fn give_way() {
     ask(&Operation::Yield);
 }
 
-/// Stays up, blocked, for ever: a poll of no ports without a timeout never ends. The toolstack can pause, dump and destroy
-/// the domain; requests through xenstore are not answered.
+/// Stays up, blocked, for ever: a poll of no ports without a timeout never ends. The toolstack can pause, dump and
+/// destroy the domain; requests through xenstore are not answered.
 pub fn idle() -> ! {
     stop_timer();
     let poll = SchedPoll { ports: core::ptr::null_mut(), nr_ports: 0, timeout: 0 };

@@ -2,8 +2,8 @@
 //!
 //! *What this is*: the fields of `struct shared_info` this layer writes.
 //!
-//! *What must hold*: the toolstack takes a non-zero `p2m_cr3` as "the linear form is valid", so that field goes last; an
-//! odd generation says a change is under way.
+//! *What must hold*: the toolstack takes a non-zero `p2m_cr3` as "the linear form is valid", so that field goes last;
+//! an odd generation says a change is under way.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

@@ -3,8 +3,8 @@
 //! *What this is*: reading frames that `-C force-frame-pointers` and the compiler of a module left: the caller's frame
 //! pointer, and above it the return address.
 //!
-//! *What must hold*: nothing outside the stack is read, whatever the frame pointers say, and the walk ends: each frame lies
-//! above the one before.
+//! *What must hold*: nothing outside the stack is read, whatever the frame pointers say, and the walk ends: each frame
+//! lies above the one before.
 
 use x86_64::VirtAddr;
 
@@ -25,8 +25,8 @@ impl Stack {
             return None;
         }
         let pointer = pointer::to::<[u64; 2]>(VirtAddr::try_new(at).ok()?);
-        // SAFETY: the two words are aligned and lie on the stack, as just checked, and a `Stack` is mapped; they are read
-        // once, and a wrong frame pointer gives wrong numbers only.
+        // SAFETY: the two words are aligned and lie on the stack, as just checked, and a `Stack` is mapped; they are
+        // read once, and a wrong frame pointer gives wrong numbers only.
         Some(unsafe { pointer.read_volatile() })
     }
 }

@@ -1,7 +1,7 @@
 //! Words and pages of the guest's memory.
 //!
-//! *What this is*: the loads and stores behind [`p2m::Memory`]. That trait is safe because a [`Word`] and a [`WordMut`] can
-//! be made from a right to the memory only.
+//! *What this is*: the loads and stores behind [`p2m::Memory`]. That trait is safe because a [`Word`] and a [`WordMut`]
+//! can be made from a right to the memory only.
 //!
 //! *What must hold*: one word at a time and volatile, because Xen sets accessed and dirty bits in words that are table
 //! entries. Pages that are copied as a whole hold no table.
@@ -14,8 +14,8 @@ use crate::sys::pointer;
 /// Reads a word.
 pub(super) fn load(word: Word) -> u64 {
     let pointer = pointer::to::<u64>(word.address());
-    // SAFETY: a `Word` names mapped memory (p2m::memory, "what must hold"), aligned to 8 bytes; volatile, because Xen sets
-    // accessed and dirty bits in words that are table entries.
+    // SAFETY: a `Word` names mapped memory (p2m::memory, "what must hold"), aligned to 8 bytes; volatile, because Xen
+    // sets accessed and dirty bits in words that are table entries.
     unsafe { pointer.read_volatile() }
 }
 
@@ -52,8 +52,8 @@ pub(super) fn store(word: &WordMut<'_>, value: u64) {
 pub(super) fn copy_page(source: Word, target: &mut Frame) {
     let from = pointer::to::<[u64; 512]>(source.of_page().address());
     let to = pointer::to_mut::<[u64; 512]>(target.word_mut(Index::FIRST).address());
-    // SAFETY: `source` starts the page of a word, and a word's page is mapped as a whole; `target` is a whole frame held by
-    // one owner. A window names words of that frame too, so the two pages may be one: `copy` allows it.
+    // SAFETY: `source` starts the page of a word, and a word's page is mapped as a whole; `target` is a whole frame
+    // held by one owner. A window names words of that frame too, so the two pages may be one: `copy` allows it.
     unsafe { core::ptr::copy(from, to, 1) }
 }
 

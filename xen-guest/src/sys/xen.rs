@@ -1,7 +1,7 @@
 //! The right to the hypervisor.
 //!
-//! *What must hold*: there is one [`Xen`], made once at entry, and the [`crate::Guest`] owns it. No safe code gets it or a
-//! reference to it: that is what keeps a payload from feeding numbers of its own to the hypervisor or to memory.
+//! *What must hold*: there is one [`Xen`], made once at entry, and the [`crate::Guest`] owns it. No safe code gets it
+//! or a reference to it: that is what keeps a payload from feeding numbers of its own to the hypervisor or to memory.
 
 #[cfg(target_os = "none")]
 use crate::sys::shared_info::SharedInfo;

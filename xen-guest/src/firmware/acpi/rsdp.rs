@@ -1,10 +1,10 @@
 //! ACPI's root pointer.
 //!
-//! *What this is*: the search for the RSDP (ACPI 6.5, 5.2.5): where EFI's configuration table says, or, on a host without EFI, on
-//! a border of 16 bytes in the first KiB of the EBDA or in 0xe0000..0x100000.
+//! *What this is*: the search for the RSDP (ACPI 6.5, 5.2.5): where EFI's configuration table says, or, on a host
+//! without EFI, on a border of 16 bytes in the first KiB of the EBDA or in 0xe0000..0x100000.
 //!
-//! *What must hold*: an [`Rsdp`] has the signature and right checksums. In the scan a wrong one is passed over, as the signature may be
-//! there by chance; it is told of only if no right one follows.
+//! *What must hold*: an [`Rsdp`] has the signature and right checksums. In the scan a wrong one is passed over, as the
+//! signature may be there by chance; it is told of only if no right one follows.
 //!
 //! *What is not prevented*: an EFI host that hides its root pointer in low memory only. There is no scan there.
 
@@ -86,7 +86,8 @@ fn scan<M: MachineMemory>(memory: &mut M) -> Result<Option<Rsdp>, FirmwareError>
     let mut wrong = None;
     for (start, len) in areas.into_iter().flatten() {
         let found = pieces(memory, "low memory", start, len, |memory, at, piece| {
-            // Pages and segments are multiples of 16, so a signature lies in one piece; the rest of the pointer may not.
+            // Pages and segments are multiples of 16, so a signature lies in one piece; the rest of the pointer may
+            // not.
             for (at, line) in (at..).step_by(16).zip(piece.chunks(16)) {
                 if line.starts_with(SIGNATURE) {
                     match Rsdp::read(memory, at, Found::BiosScan) {

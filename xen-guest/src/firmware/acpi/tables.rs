@@ -1,14 +1,15 @@
 //! ACPI's tables: which there are, and whether each adds up.
 //!
-//! *What this is*: the walk from the root pointer through XSDT or RSDT to every table, and through the FADT to DSDT and FACS
-//! (ACPI 6.5, 5.2.6 to 5.2.10). Contents are not interpreted.
+//! *What this is*: the walk from the root pointer through XSDT or RSDT to every table, and through the FADT to DSDT and
+//! FACS (ACPI 6.5, 5.2.6 to 5.2.10). Contents are not interpreted.
 //!
-//! *What must hold*: a table is read in pieces of a page and kept nowhere, and once, however often it is named. Nothing is followed out of
-//! a table that does not add up. At most [`AcpiTables::MAX`] tables of at most [`MAX_LEN`] bytes each, and [`MAX_TOTAL_LEN`] together, are
-//! looked at, and [`MAX_ENTRIES`] entries of the root table: each page that is read is some hypercalls.
+//! *What must hold*: a table is read in pieces of a page and kept nowhere, and once, however often it is named. Nothing
+//! is followed out of a table that does not add up. At most [`AcpiTables::MAX`] tables of at most [`MAX_LEN`] bytes
+//! each, and [`MAX_TOTAL_LEN`] together, are looked at, and [`MAX_ENTRIES`] entries of the root table: each page that
+//! is read is some hypercalls.
 //!
-//! *What is not prevented*: reading a device's registers, if a table with a right checksum names their address. The layer reads, and writes
-//! nothing.
+//! *What is not prevented*: reading a device's registers, if a table with a right checksum names their address. The
+//! layer reads, and writes nothing.
 
 use core::fmt;
 
@@ -54,8 +55,8 @@ pub enum Checksum {
     Right,
     /// Something else.
     Wrong(u8),
-    /// Something else, in a BGRT that Xen changed: where the boot logo lies in memory that Xen uses, it clears the image's address and
-    /// valid bit and leaves the checksum as it was (arch/x86/acpi/boot.c, `acpi_invalidate_bgrt`).
+    /// Something else, in a BGRT that Xen changed: where the boot logo lies in memory that Xen uses, it clears the
+    /// image's address and valid bit and leaves the checksum as it was (arch/x86/acpi/boot.c, `acpi_invalidate_bgrt`).
     Invalidated(u8),
     /// The FACS has no checksum: firmware and kernel write to it.
     Without,
@@ -125,7 +126,8 @@ impl AcpiTables {
 /// Reads every table that `rsdp` leads to. One with a wrong checksum is in the list; what it leads to is not.
 ///
 /// # Errors
-/// A table cannot be read, has an impossible length, or is not the one it should be; or there are too many, or too many bytes of them.
+/// A table cannot be read, has an impossible length, or is not the one it should be; or there are too many, or too many
+/// bytes of them.
 pub(crate) fn tables<M: MachineMemory>(memory: &mut M, rsdp: &Rsdp) -> Result<AcpiTables, FirmwareError> {
     let mut tables = AcpiTables::default();
     let (name, at, entry) = match rsdp.xsdt {
@@ -182,8 +184,8 @@ fn entries<M: MachineMemory>(
     Ok(addresses)
 }
 
-/// Adds what only the FADT leads to. A field of 64 bits goes before its twin of 32, unless it is zero or behind the table's end; where
-/// both are zero there is no such table.
+/// Adds what only the FADT leads to. A field of 64 bits goes before its twin of 32, unless it is zero or behind the
+/// table's end; where both are zero there is no such table.
 fn behind_fadt<M: MachineMemory>(
     memory: &mut M,
     fadt: &AcpiTable,

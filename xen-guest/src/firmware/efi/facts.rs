@@ -3,7 +3,8 @@
 //! *What this is*: [`EfiCalls`], the questions that Xen answers for dom0 (`platform.h`, XENPF_firmware_info and
 //! XENPF_efi_runtime_call), and the answers as checked values. EFI itself is called by Xen, never by this domain.
 //!
-//! *What must hold*: "not started from EFI" (ENOSYS) is a value, [`None`]; so is what this EFI does not have (EOPNOTSUPP).
+//! *What must hold*: "not started from EFI" (ENOSYS) is a value, [`None`]; so is what this EFI does not have
+//! (EOPNOTSUPP).
 //!
 //! *What is not prevented*: firmware that gives a wrong answer of the right form.
 
@@ -105,7 +106,8 @@ pub struct EfiFacts {
 /// Asks Xen for what it knows of EFI; `None` when it was not started from EFI.
 ///
 /// # Errors
-/// [`FirmwareError::Refused`] when Xen refuses, as it does to a domain other than dom0; [`FirmwareError::Address`] for a configuration table nowhere.
+/// [`FirmwareError::Refused`] when Xen refuses, as it does to a domain other than dom0; [`FirmwareError::Address`] for
+/// a configuration table nowhere.
 pub(crate) fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, FirmwareError> {
     let version = match efi.efi_version() {
         Ok(version) => Version(version),
@@ -130,7 +132,8 @@ pub(crate) fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, Fi
 /// Asks EFI for the time; `None` where it has no clock, or Xen does not use its runtime services.
 ///
 /// # Errors
-/// [`FirmwareError::Refused`] and [`FirmwareError::Status`] when Xen or EFI refuses, [`FirmwareError::Time`] for a time that is none.
+/// [`FirmwareError::Refused`] and [`FirmwareError::Status`] when Xen or EFI refuses, [`FirmwareError::Time`] for a time
+/// that is none.
 pub(crate) fn efi_time<E: EfiCalls>(efi: &mut E) -> Result<Option<Time>, FirmwareError> {
     let Some(answer) = optional(PlatformCall::GetTime, efi.efi_get_time())? else { return Ok(None) };
     match answer.status {

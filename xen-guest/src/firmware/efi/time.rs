@@ -31,7 +31,8 @@ pub struct Time {
     pub second: u8,
     /// Below 10^9.
     pub nanosecond: u32,
-    /// Minutes that local time is behind UTC (UTC = local time + zone), -1440 to 1440; `None` where the firmware does not say.
+    /// Minutes that local time is behind UTC (UTC = local time + zone), -1440 to 1440; `None` where the firmware does
+    /// not say.
     pub zone: Option<i16>,
     /// Whether daylight saving affects it (bit 0), and is in force (bit 1).
     pub daylight: u8,

@@ -1,7 +1,7 @@
 //! Opens a module's file: header, section table, symbol table.
 //!
-//! *What this is*: the `object` crate reads the tables; this file checks first that it is asked about the one kind of file
-//! we load, and that every section lies inside the file and apart from the others.
+//! *What this is*: the `object` crate reads the tables; this file checks first that it is asked about the one kind of
+//! file we load, and that every section lies inside the file and apart from the others.
 //!
 //! *What must hold*: all indices taken from the file go through [`Object::row`] or the symbol table's checked lookup.
 //!
@@ -25,8 +25,8 @@ pub(in crate::module) type Header = FileHeader64<LittleEndian>;
 /// One row of the section table.
 pub(in crate::module) type Row = SectionHeader64<LittleEndian>;
 
-/// The longest name that is read to its end. A table of names need not have any end between two of them, and then reading every name
-/// to its end takes the square of the file's size.
+/// The longest name that is read to its end. A table of names need not have any end between two of them, and then
+/// reading every name to its end takes the square of the file's size.
 pub(in crate::module) const MAX_NAME_LEN: usize = 512;
 
 /// A module's file whose tables lie inside it.
@@ -165,7 +165,8 @@ impl<'a> Object<'a> {
         PrintableName::new(self.raw_name(row))
     }
 
-    /// Checks that a table's size is a whole number of entries, where the `object` crate would not say which table it is.
+    /// Checks that a table's size is a whole number of entries, where the `object` crate would not say which table it
+    /// is.
     pub(in crate::module) fn check_entries(&self, row: &Row, entry: u64) -> Result<(), ModuleError> {
         let size = row.sh_size(ENDIAN);
         if size.is_multiple_of(entry) {

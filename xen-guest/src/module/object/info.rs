@@ -1,7 +1,8 @@
 //! What a module says about itself.
 //!
-//! *What this is*: the section `.modinfo`, texts `key=value` that each end with a zero byte: `name`, `version`, `license`,
-//! `abi`, and, if it needs other modules, `depends` with their names between commas. Other keys are for people.
+//! *What this is*: the section `.modinfo`, texts `key=value` that each end with a zero byte: `name`, `version`,
+//! `license`, `abi`, and, if it needs other modules, `depends` with their names between commas. Other keys are for
+//! people.
 //!
 //! *What must hold*: the ABI it was built for is the kernel's own, or nothing of it is looked at any further.
 //!
@@ -11,8 +12,8 @@ use alloc::vec::Vec;
 
 use crate::module::{error::ModuleError, name::PrintableName, object::elf::Object};
 
-/// The version of what kernel and modules agree on: entry functions, exports and their signatures, sections. It counts up
-/// whenever a module built before would no longer be right.
+/// The version of what kernel and modules agree on: entry functions, exports and their signatures, sections. It counts
+/// up whenever a module built before would no longer be right.
 pub const ABI: u32 = 1;
 
 /// The section with a module's words about itself.
@@ -41,8 +42,8 @@ impl<'a> Info<'a> {
     /// Reads what the object in `bytes` says about itself.
     ///
     /// # Errors
-    /// Those of a file that is no object; [`ModuleError::NoInfo`], [`ModuleError::InfoTwice`] and [`ModuleError::InfoValue`] with the key,
-    /// [`ModuleError::Abi`] with both versions.
+    /// Those of a file that is no object; [`ModuleError::NoInfo`], [`ModuleError::InfoTwice`] and
+    /// [`ModuleError::InfoValue`] with the key, [`ModuleError::Abi`] with both versions.
     pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, ModuleError> {
         Self::read(&Object::open(bytes)?)
     }

@@ -1,7 +1,8 @@
 //! The sections that are loaded, and the parts they are sorted into.
 //!
-//! *What this is*: every section of the file with the ALLOC flag, and [`place`], which gives each an offset. Parts follow
-//! each other in the order of [`PartKind::ALL`]; each starts on a page of its own, so each can have its own protection.
+//! *What this is*: every section of the file with the ALLOC flag, and [`place`], which gives each an offset. Parts
+//! follow each other in the order of [`PartKind::ALL`]; each starts on a page of its own, so each can have its own
+//! protection.
 //!
 //! *What must hold*: no section is writable and executable, so none belongs into two parts.
 //!

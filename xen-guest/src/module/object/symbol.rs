@@ -1,11 +1,12 @@
 //! The symbols a module's relocations refer to.
 //!
-//! *What this is*: a symbol's name and its [`Place`]: inside the module, at a fixed value, or wherever its exporter has it.
+//! *What this is*: a symbol's name and its [`Place`]: inside the module, at a fixed value, or wherever its exporter has
+//! it.
 //!
 //! *What must hold*: only symbols that something refers to are read; an object may carry others that mean nothing here.
 //!
-//! *What is not prevented*: a weak symbol nobody defines counts as unresolved. C would make it null; a module that can do
-//! without a function of the kernel is not a case we have.
+//! *What is not prevented*: a weak symbol nobody defines counts as unresolved. C would make it null; a module that can
+//! do without a function of the kernel is not a case we have.
 
 use alloc::vec::Vec;
 

@@ -4,10 +4,11 @@
 //! because the crate we tried, `cpio_reader`, ends its iteration in the same way at a trailer, at a cut and at rubbish,
 //! and a truncated ramdisk must be told from one without the module. Which archives there are [`RamdiskBytes`] finds.
 //!
-//! *What must hold*: an archive ends with its trailer; all headers of all archives were walked before the first module is
-//! handed out. A name is found by search, so that the time for n modules grows no faster than n log n.
+//! *What must hold*: an archive ends with its trailer; all headers of all archives were walked before the first module
+//! is handed out. A name is found by search, so that the time for n modules grows no faster than n log n.
 //!
-//! *What is not prevented*: a flipped byte inside a file, for newc has no checksum; hard links to a module are not followed.
+//! *What is not prevented*: a flipped byte inside a file, for newc has no checksum; hard links to a module are not
+//! followed.
 
 use alloc::vec::Vec;
 
@@ -149,7 +150,8 @@ pub(in crate::module) struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// Reads the entry that starts at `offset`, of the archive that starts at `archive`.
     fn at(ramdisk: &'a [u8], archive: u64, offset: u64) -> Result<Self, ArchiveError> {
-        // The magic number is looked at before the length: rubbish or padding shorter than a header is no truncated entry.
+        // The magic number is looked at before the length: rubbish or padding shorter than a header is no truncated
+        // entry.
         let magic = slice(ramdisk, offset, 6).map_err(|_| truncated(ramdisk, offset, HEADER))?;
         if magic != MAGIC {
             let mut found = [0; 6];

@@ -1,8 +1,9 @@
 //! Unpacks gzip, the form in which most tools write a ramdisk's archive.
 //!
-//! *What this is*: the frame of gzip (RFC 1952) around `miniz_oxide`, which undoes the compression. A member is unpacked twice:
-//! first into a small window, to learn where it ends, how much it is and that its checksum is right; then into memory of
-//! exactly that size. So running out of memory is told with the size that was wanted, and nothing is ever copied to grow.
+//! *What this is*: the frame of gzip (RFC 1952) around `miniz_oxide`, which undoes the compression. A member is
+//! unpacked twice: first into a small window, to learn where it ends, how much it is and that its checksum is right;
+//! then into memory of exactly that size. So running out of memory is told with the size that was wanted, and nothing
+//! is ever copied to grow.
 //!
 //! *What must hold*: memory is taken by calls that may fail, as `alloc` would otherwise end the kernel.
 //!
@@ -40,13 +41,14 @@ pub(in crate::module) fn starts(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// Unpacks the member that starts at byte `offset` and those that follow without a gap; returns where the last one ends.
+/// Unpacks the member that starts at byte `offset` and those that follow without a gap; returns where the last one
+/// ends.
 ///
 /// An archive may be cut into members anywhere, so they are unpacked into one run of bytes.
 ///
 /// # Errors
-/// [`GzipError::Header`], [`GzipError::Truncated`], [`GzipError::Data`], [`GzipError::Check`] for what is no whole gzip;
-/// [`GzipError::TooLarge`] if it is more than `limit` bytes, [`GzipError::NoRoom`] if the heap has not so many.
+/// [`GzipError::Header`], [`GzipError::Truncated`], [`GzipError::Data`], [`GzipError::Check`] for what is no whole
+/// gzip; [`GzipError::TooLarge`] if it is more than `limit` bytes, [`GzipError::NoRoom`] if the heap has not so many.
 pub(in crate::module) fn unpack(
     ramdisk: &[u8],
     offset: u64,

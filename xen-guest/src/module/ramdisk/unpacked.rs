@@ -1,11 +1,11 @@
 //! The archives in a ramdisk, one behind the other, each plain or packed with gzip.
 //!
-//! *What this is*: what the tools that make ramdisks write: an archive of processor microcode in front, zeros up to some border, and
-//! then the archive proper, which is mostly compressed. Any number of archives is followed, with any number of zeros between
-//! and behind them. What is packed is unpacked here, into the heap, and lives as long as this.
+//! *What this is*: what the tools that make ramdisks write: an archive of processor microcode in front, zeros up to
+//! some border, and then the archive proper, which is mostly compressed. Any number of archives is followed, with any
+//! number of zeros between and behind them. What is packed is unpacked here, into the heap, and lives as long as this.
 //!
-//! *What must hold*: each archive starts with an entry and ends with its trailer; nothing but zeros and archives follows. What is packed holds
-//! plain archives, one at least, and zeros.
+//! *What must hold*: each archive starts with an entry and ends with its trailer; nothing but zeros and archives
+//! follows. What is packed holds plain archives, one at least, and zeros.
 //!
 //! *What is not prevented*: a ramdisk whose end is lost at the border between two archives. It looks whole.
 
@@ -58,8 +58,9 @@ impl<'a> RamdiskBytes<'a> {
     /// Goes through a ramdisk from its first byte to its last, and unpacks what is packed.
     ///
     /// # Errors
-    /// [`ModuleError::Archive`] with the byte where it happened, within [`ModuleError::InGzip`] if that byte was packed;
-    /// [`ModuleError::Gzip`] for a gzip that cannot be unpacked, [`ModuleError::Compression`] for another packing; [`ModuleError::NoMemory`].
+    /// [`ModuleError::Archive`] with the byte where it happened, within [`ModuleError::InGzip`] if that byte was
+    /// packed; [`ModuleError::Gzip`] for a gzip that cannot be unpacked, [`ModuleError::Compression`] for another
+    /// packing; [`ModuleError::NoMemory`].
     pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, ModuleError> {
         let mut pieces = Vec::new();
         let mut unpacked = 0;
@@ -110,7 +111,8 @@ fn walk_all<'s>(bytes: &'s [u8], visit: &mut Visit<'_, 's>) -> Result<(), Module
     }
 }
 
-/// Where the first archive should be: behind leading zeros. If there is nothing else, at the first byte, where none is found.
+/// Where the first archive should be: behind leading zeros. If there is nothing else, at the first byte, where none is
+/// found.
 fn first(bytes: &[u8]) -> u64 {
     let at = after_zeros(bytes, 0);
     if at < bytes.len() as u64 { at } else { 0 }

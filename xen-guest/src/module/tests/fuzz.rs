@@ -1,8 +1,8 @@
 //! Objects spoiled at random, without end if wanted.
 //!
-//! *What this is*: a plain driver that needs no tools. Each round takes a good object, spoils it in one to six ways, and
-//! loads what is left of it as the executor would. It must be refused or planned; a panic, an overflow or a write outside
-//! its pages is a failure, and tells the seed.
+//! *What this is*: a plain driver that needs no tools. Each round takes a good object, spoils it in one to six ways,
+//! and loads what is left of it as the executor would. It must be refused or planned; a panic, an overflow or a write
+//! outside its pages is a failure, and tells the seed.
 //!
 //! Bounded in CI. More by hand: `FUZZ_ROUNDS=10000000 FUZZ_SEED=1 cargo test --release --package xen-guest fuzz`.
 

@@ -31,8 +31,8 @@ fn least(mut work: impl FnMut()) -> Duration {
     (0..7).map(|_| processor_time(&mut work)).min().unwrap()
 }
 
-/// Checks that sixteen times the size takes less than a hundred times as long. The number of steps grows by 24 where it is n log n, by
-/// 256 where it is n squared; what is between is for caches and for other work on this machine.
+/// Checks that sixteen times the size takes less than a hundred times as long. The number of steps grows by 24 where it
+/// is n log n, by 256 where it is n squared; what is between is for caches and for other work on this machine.
 fn grows_little<T>(what: &str, size: usize, make: impl Fn(usize) -> T, work: impl Fn(&T)) {
     let [small, large] = [size, size * 16].map(|size| {
         let subject = make(size);

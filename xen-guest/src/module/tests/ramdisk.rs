@@ -242,8 +242,8 @@ fn scattered(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|rank| format!("m{:08}", rank.wrapping_mul(2_654_435_761) % 100_000_007))
 }
 
-/// How many times as long the one takes as the other, by the least times of some tries: what else the machine does only adds.
-/// Stops trying when it is less than `enough`.
+/// How many times as long the one takes as the other, by the least times of some tries: what else the machine does only
+/// adds. Stops trying when it is less than `enough`.
 fn ratio(enough: u128, one: impl Fn(), other: impl Fn()) -> u128 {
     let acts: [&dyn Fn(); 2] = [&one, &other];
     let mut least = [u128::MAX; 2];
