@@ -45,11 +45,11 @@ impl Switched {
             p2m_cr3: if linear { self.root.maddr().get() } else { 0 },
             p2m_vaddr: if self.publication.is_some() { LINEAR_P2M } else { list.at },
         });
-        let occupied = match self.publication {
+        let builder_list = match self.publication {
             Some(_) => None,
             None => Some(Region::new("P2M list", list.at, self.pages.list().pages().of_words())),
         };
-        let window = ModuleWindow::new(&self.layout, occupied);
+        let window = ModuleWindow::new(&self.layout, builder_list);
         let io = IoMap::new(&self.layout);
         self.setting.report.end(platform, Stage::SharedInfo, self.map.taken());
         let Self { setting, pages, layout, map, tree, publication, .. } = self;
