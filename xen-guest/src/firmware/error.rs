@@ -115,7 +115,7 @@ pub enum FirmwareError {
         most: u32,
     },
     /// The root table ends inside an entry.
-    #[error("{signature} at {at:#x}: {bytes:#x} bytes of entries are no multiple of {entry} bytes")]
+    #[error("{signature} at {at:#x}: {bytes:#x} bytes of entries are not a multiple of {entry} bytes")]
     RootEntries {
         /// Its name.
         signature: Signature,
