@@ -1,9 +1,9 @@
-//! What Xen tells dom0, and does for it, about the firmware: the hypercall `platform_op`.
+//! What Xen reports about the firmware to dom0, and does with it for dom0: the hypercall `platform_op`.
 //!
 //! *What this is*: the two operations on EFI of `public/platform.h`.
 //!
-//! *What must hold*: every argument has the 136 bytes of `struct xen_platform_op`, as Xen copies all of them in. Xen
-//! writes back to it, and to the buffers it names no more than the bytes it was given for them.
+//! *What must hold*: every argument has the 136 bytes of `struct xen_platform_op`, because Xen copies all of them in.
+//! Xen writes back to it, and to the buffers it names no more than the bytes it was given for them.
 
 use mmu::Errno;
 

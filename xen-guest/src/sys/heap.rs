@@ -9,7 +9,7 @@ use p2m::{LinearMap, Mapped, Span};
 
 use crate::sys::pointer;
 
-// On the host, tests have the allocator of the host, and a heap of their own each.
+// On the host, tests use the host's allocator, and each makes a heap of its own.
 #[cfg_attr(target_os = "none", global_allocator)]
 static HEAP: LockedHeap = LockedHeap::empty();
 
@@ -61,7 +61,7 @@ mod tests {
         buffer.window().free_span(&Authority::take().unwrap(), range)
     }
 
-    /// Takes memory of a heap; null when it has none.
+    /// Takes memory from a heap; null when none is left.
     fn taken(heap: &LockedHeap, layout: Layout) -> *mut u8 {
         heap.lock().allocate_first_fit(layout).map_or(null_mut(), NonNull::as_ptr)
     }

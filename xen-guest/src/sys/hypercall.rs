@@ -12,11 +12,11 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// All hypercalls that were made, but for an `iret` in the trap handler.
+/// All hypercalls that were made, except an `iret` in the trap handler.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// Hypercalls that Xen refused. Not counted: those to its console, which a release Xen lets only dom0 use, and
-/// questions about the host to which "there is no such thing" is an answer.
+/// questions about the host that may be answered with "there is no such thing".
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 /// Returns how many hypercalls were made.
@@ -29,7 +29,7 @@ pub(super) fn refused() -> u64 {
     REFUSED.load(Ordering::Relaxed)
 }
 
-/// Makes a hypercall with up to four arguments: for what this layer does not do.
+/// Makes a hypercall with up to four arguments: for what this layer does not offer.
 ///
 /// The number is a `__HYPERVISOR_` constant of `public/xen.h`; the result is what Xen left in rax.
 ///
@@ -52,7 +52,7 @@ pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
     result
 }
 
-/// Makes a hypercall that may be answered with "there is none", which is no refusal to be counted.
+/// Makes a hypercall that may be answered with "there is none", which is not counted as a refusal.
 ///
 /// # Safety
 /// As [`hypercall`].

@@ -1,15 +1,14 @@
-//! What the kernel lends to modules and what can be lent on any machine: the log and the heap.
+//! What the kernel lends to modules on any machine: the log and the heap.
 //!
 //! *What must hold*: signatures agree with `tests/modules/kit` (Rust and C); when one changes, [`crate::module::ABI`]
 //! does.
 //!
-//! *What is not prevented*: a module that hands over addresses that are not its own. It runs with the kernel's rights.
+//! *What is not prevented*: a module that passes addresses that are not its own. It runs with the kernel's rights.
 
 use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 
-/// Returns the text a module hands over. An empty one may be at a null pointer, as in C; a length that no memory has is
-/// taken for none.
+/// Returns the text a module passes. An empty one may be at a null pointer, as in C; an impossible length counts as 0.
 ///
 /// # Safety
 /// `text` points to `len` readable bytes that nobody writes meanwhile.
@@ -28,11 +27,11 @@ pub(super) extern "C" fn xen_guest_log(start: *const u8, len: usize) {
     let bytes = unsafe { text(start, len) };
     match core::str::from_utf8(bytes) {
         Ok(text) => log::info!("{}", text.trim_end()),
-        Err(_) => log::warn!("a module logged {len} bytes that are no text"),
+        Err(_) => log::warn!("a module logged {len} bytes that are not text"),
     }
 }
 
-/// What a module calls for memory: `size` bytes at a multiple of `align`; null when there are none, or for a bad
+/// What a module calls to get memory: `size` bytes at a multiple of `align`; null when there is no room, or for a bad
 /// request.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn xen_guest_alloc(size: usize, align: usize) -> *mut u8 {
@@ -43,7 +42,7 @@ pub(super) extern "C" fn xen_guest_alloc(size: usize, align: usize) -> *mut u8 {
     }
 }
 
-/// What a module calls to give memory back, with the numbers it asked for.
+/// What a module calls to give memory back, with the same numbers.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn xen_guest_free(memory: *mut u8, size: usize, align: usize) {
     if memory.is_null() || size == 0 {

@@ -17,21 +17,21 @@ use crate::{
     },
 };
 
-/// As many lines as Xen's own table has room for (`asm/e820.h`, E820MAX), and those it puts between them.
+/// As many entries as Xen's own table has room for (`asm/e820.h`, E820MAX), and those it inserts between them.
 const LINES: usize = 1024 + 256;
 
-/// Where Xen puts the lines of a map: too large for the stack, and asked for before there is a heap.
+/// Where Xen puts the entries of a map: too large for the stack, and needed before there is a heap.
 static BUFFER: Mutex<[[u8; MapEntry::BYTES]; LINES]> = Mutex::new([[0; MapEntry::BYTES]; LINES]);
 
 /// The maps that were read.
 static MAPS: Maps = Maps::new();
 
-/// Returns a map that was asked for before.
+/// Returns a map that was read before.
 pub(super) fn known(of: MapOf) -> Option<&'static MemoryMap> {
     MAPS.get(of)
 }
 
-/// Asks for a map. In a frame of its own: its temporaries would else be in that of the whole boot.
+/// Asks for a map. Not inlined: its temporaries would otherwise be in the stack frame of the whole boot.
 #[inline(never)]
 pub(super) fn map(of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
     let mut buffer = BUFFER.lock();

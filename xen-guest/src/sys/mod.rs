@@ -8,8 +8,8 @@
 
 #![expect(unsafe_code, reason = "this folder is where unsafe code lives")]
 
-// What executes an instruction of Xen's or of the processor's, or needs the linker script, is for the kernel alone. The
-// rest is tested on the host, over a buffer in the guest's place.
+// Code that makes hypercalls, uses privileged instructions or needs the linker script is for the kernel alone. The rest
+// is tested on the host, with a buffer in place of the guest's memory.
 #[cfg(any(target_os = "none", test))]
 mod abi;
 #[cfg(target_os = "none")]

@@ -1,10 +1,10 @@
-//! Real Xen, as the boot sees it.
+//! Real Xen, as the boot uses it.
 //!
 //! *What this is*: the implementation of the traits of `p2m`, `mmu` and [`crate::Platform`] by loads, stores and
 //! hypercalls.
 //!
-//! *What must hold*: only the boot and the [`crate::Guest`] call these methods. A payload has no [`Xen`]; words,
-//! requests and shared pages that reach one were therefore made by the layer from what it owns.
+//! *What must hold*: only the boot and the [`crate::Guest`] call these methods. A payload has no [`Xen`]; so the words,
+//! requests and shared pages that reach one were made by the layer from what it owns.
 
 use mmu::{
     Errno, ExtOp, FixmapPage, Hypervisor, Partial, RamdiskPages, Region, ReleasedMfn, Update, VaUpdate,

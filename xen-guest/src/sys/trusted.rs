@@ -1,8 +1,7 @@
 //! What somebody answers for: a module's code, the functions lent to modules, a guest taken apart.
 //!
-//! *What this is*: a module is machine code that runs with the kernel's rights, so whoever has bytes loaded as one
-//! vouches for them. For those of the guest's own ramdisk that is who started the domain: the kernel came from there
-//! too.
+//! *What this is*: a module is machine code that runs with the kernel's rights, so whoever loads bytes as one vouches
+//! for them. For modules of the guest's own ramdisk that is whoever started the domain: the kernel came from there too.
 //!
 //! *What is not prevented*: a module of the ramdisk that does harm.
 
@@ -60,8 +59,7 @@ impl<'a> TrustedModule<'a> {
 }
 
 impl<P: Platform> Guest<P> {
-    /// Lends functions of the kernel to modules, besides those of the layer and in place of any lent by an earlier
-    /// call.
+    /// Lends functions of the kernel to modules, besides those of the layer replacing those of an earlier call.
     ///
     /// # Safety
     /// Each export is a function that is sound to call with the C signature that modules declare for its name.

@@ -49,7 +49,7 @@ impl VariableName {
     }
 }
 
-/// What a variable holds.
+/// The bytes of a variable.
 pub type VariableBytes = ArrayVec<u8, MAX_BYTES>;
 
 /// A variable.
@@ -57,7 +57,7 @@ pub type VariableBytes = ArrayVec<u8, MAX_BYTES>;
 pub struct Variable {
     /// Bit 0: kept over a reset; bit 1: for boot services; bit 2: for runtime services.
     pub attributes: u32,
-    /// What it holds.
+    /// Its bytes.
     pub bytes: VariableBytes,
 }
 
@@ -66,7 +66,7 @@ pub struct Variable {
 ///
 /// # Errors
 /// [`FirmwareError::Refused`] and [`FirmwareError::Status`] when Xen or EFI refuses, [`FirmwareError::VariableSize`]
-/// when the answer is longer than was asked for.
+/// when the answer is longer than the buffer.
 pub(crate) fn efi_variable<E: EfiCalls>(
     efi: &mut E,
     name: &VariableName,
