@@ -1,6 +1,6 @@
 //! What Xen says when it refuses.
 //!
-//! *What this is*: the error numbers of `public/errno.h`, as far as they are named, and how far a list of requests got.
+//! *What this is*: the error numbers of `public/errno.h` that have a name here, and how far a list of requests got.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ use core::fmt;
 pub struct Errno(pub u16);
 
 impl Errno {
-    /// Not permitted: device memory without the right to it, or a call for the control domain.
+    /// Not permitted: device memory the domain has no right to, or a call only the control domain may make.
     pub const EPERM: Self = Self(1);
     /// Out of memory.
     pub const ENOMEM: Self = Self(12);
@@ -21,7 +21,7 @@ impl Errno {
     pub const EINVAL: Self = Self(22);
     /// No such hypercall.
     pub const ENOSYS: Self = Self(38);
-    /// What was asked for does not exist here.
+    /// The requested operation does not exist here.
     pub const EOPNOTSUPP: Self = Self(95);
 
     const fn name(self) -> Option<&'static str> {
@@ -59,6 +59,6 @@ impl fmt::Display for Errno {
 pub struct Partial {
     /// How many requests were carried out.
     pub done: usize,
-    /// Why the next one was not.
+    /// Why the next one was refused.
     pub errno: Errno,
 }

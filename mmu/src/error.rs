@@ -14,8 +14,8 @@ use crate::{
 pub enum Operation {
     /// Mapping memory at `__va`.
     DirectMap,
-    /// Giving pages the numbers the machine's memory map leaves for them.
-    Arrangement,
+    /// Giving pages new numbers by the machine's memory map.
+    Renumbering,
     /// Giving memory back to Xen.
     GivingBack,
     /// Building the new address space.
@@ -42,7 +42,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::DirectMap => "mapping memory at __va",
-            Self::Arrangement => "renumbering pages by the memory map",
+            Self::Renumbering => "renumbering pages by the memory map",
             Self::GivingBack => "giving memory back to Xen",
             Self::AddressSpace => "building the address space",
             Self::Switch => "switching to the new page tables",
@@ -69,7 +69,7 @@ pub struct Refused {
     pub errno: Errno,
 }
 
-/// What needs pages that follow each other.
+/// What needs adjacent pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunOf {
     /// What the payload asked for.
@@ -91,21 +91,21 @@ pub enum MmuError {
     NoFrames {
         /// What the frame was for.
         doing: Operation,
-        /// How many pages of memory are mapped. Page numbers without memory are none.
+        /// How many pages of memory are mapped. Page numbers without memory do not count.
         mapped: PageCount,
         /// How many pages of memory the guest has.
         total: PageCount,
     },
-    /// There are no pages of memory as many as wanted that follow each other.
+    /// No run of adjacent pages is long enough.
     #[error(fmt = no_run)]
     NoRun {
-        /// What they were for.
+        /// What the run is for.
         object: RunOf,
-        /// How many are needed.
+        /// How many pages are needed.
         need: PageCount,
         /// The longest run there is.
         longest: PageCount,
-        /// How many pages there are in all.
+        /// How many pages are free in all.
         free: PageCount,
     },
     /// A P2M step failed.
@@ -114,12 +114,12 @@ pub enum MmuError {
     /// A machine address that no entry can hold.
     #[error("machine address {0}")]
     OutOfRange(#[from] OutOfRange),
-    /// An address has no table where there must be one.
+    /// An address lacks a table that must exist.
     #[error("{address:#x} has no L{level} table")]
     NotMapped {
         /// The address.
         address: u64,
-        /// The level of the table that is absent.
+        /// The level of the missing table.
         level: u8,
     },
     /// A page that must have memory has none.
@@ -174,7 +174,7 @@ pub enum MmuError {
         /// Its addresses.
         region: Region,
     },
-    /// The heap has no room for what must be remembered.
+    /// The heap has no room for a record of the operation.
     #[error("{doing}: the heap is full")]
     HeapFull {
         /// What was being done.
@@ -188,7 +188,7 @@ pub enum MmuError {
         /// The pages to be given back.
         released: PfnRange,
     },
-    /// The ramdisk cannot be moved: somebody reads it.
+    /// The ramdisk cannot move: somebody reads it.
     #[error("the ramdisk at pfn {pages} is in use and cannot be moved")]
     RamdiskLent {
         /// Its pages.
@@ -200,23 +200,24 @@ pub enum MmuError {
         /// Its top-level table.
         root: Mfn,
     },
-    /// An address space is neither what it was nor gone: Xen refused both. Its top-level table is lost.
-    #[error("Xen neither let go of top-level table {root} nor took it back; its page is lost")]
+    /// An address space was unpinned and could be neither freed nor pinned again: Xen refused both. Its top-level table
+    /// is lost.
+    #[error("Xen refused to make top-level table {root} writable and then to pin it again; its page is lost")]
     SpaceLost {
         /// That table.
         root: Mfn,
     },
-    /// A machine frame that was to be mapped as a device's is the guest's own memory.
+    /// A machine frame to be mapped as a device's is the guest's own memory.
     #[error("machine frame {mfn} is the guest's own memory, pfn {pfn}; use it at __va")]
     OwnMemory {
         /// The frame.
         mfn: Mfn,
-        /// The page it is.
+        /// The page it belongs to.
         pfn: Pfn,
     },
-    /// A page number that was to stand for something else has memory, or was to get the memory of another.
+    /// A page number whose entry was to change has memory, or would get the memory of another number.
     #[error(
-        "pfn {pfn} has memory or was to get some, machine frame {mfn}; only a number without memory can be changed"
+        "pfn {pfn} has or would get memory, machine frame {mfn}; change only a page number without memory"
     )]
     HasMemory {
         /// The page number.
@@ -224,19 +225,19 @@ pub enum MmuError {
         /// The memory's machine frame.
         mfn: Mfn,
     },
-    /// No page was to be mapped.
-    #[error("0 pages were to be mapped; ask for one at least")]
+    /// A mapping of no pages was requested.
+    #[error("a mapping of 0 pages was requested; ask for at least 1")]
     NoPages,
-    /// A page that was to be mapped at its own machine address is not an identity page.
+    /// A page to be mapped at its own machine address is not an identity page.
     #[error(
-        "pfn {pfn} is not the machine frame of the same number; only what is no RAM can be mapped at its own address"
+        "pfn {pfn} is not an identity page; only a page that is not RAM can be mapped at its machine address"
     )]
     NotIdentity {
         /// The page.
         pfn: Pfn,
     },
-    /// Machine frames beyond the last number there is.
-    #[error("{pages} machine frames from {first} on go beyond the last there can be")]
+    /// Machine frames beyond the last frame number.
+    #[error("{pages} machine frames from {first} on extend beyond the last frame number; ask for fewer")]
     NoSuchFrame {
         /// The first of them.
         first: Mfn,
@@ -264,7 +265,7 @@ impl MmuError {
         Self::Refused(Refused { doing, done: stopped.done, errno: stopped.errno })
     }
 
-    /// For a call that is one operation.
+    /// Makes the error of a call that is a single operation.
     pub(crate) const fn refused_call(doing: Operation, errno: Errno) -> Self {
         Self::Refused(Refused { doing, done: 0, errno })
     }
@@ -281,10 +282,10 @@ fn no_run(
     match object {
         RunOf::Payload if free < need => write!(
             f,
-            "{need} free pages are needed, there are {free}; ask for less, or give the guest more memory"
+            "{need} free pages are needed, but only {free} are free; ask for less, or give the guest more memory"
         ),
         RunOf::Payload => {
-            write!(f, "what is asked for needs {pages} of {free} free pages; ask for shorter runs")
+            write!(f, "the request needs {pages} of {free} free pages; ask for shorter runs")
         }
         RunOf::Ramdisk(at) => write!(
             f,
@@ -300,7 +301,7 @@ fn no_run(
     }
 }
 
-/// Returns how many pages a guest must be given so that as many are free: the rest go into its P2M and page tables.
+/// Returns how many more pages a guest needs so that `pages` more are free: the rest go into its P2M and page tables.
 const fn more_for(pages: u64) -> u64 {
     pages + pages / 64 + 64
 }

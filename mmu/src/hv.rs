@@ -2,11 +2,12 @@
 //!
 //! *What this is*: what real Xen (`xen-guest`) and the model (`tests/model`) implement.
 //!
-//! *What must hold*: [`Update`], [`ExtOp`], [`VaUpdate`] and [`ReleasedMfn`] have private fields and cannot be copied, so a raw number
-//! cannot be fed to Xen, nor the same request twice; that is what lets the trait be safe. `Update` and `ExtOp` have the layout of Xen's own structures
-//! (`public/xen.h`, `mmu_update` and `mmuext_op`), so a slice of them is the argument.
+//! *What must hold*: [`Update`], [`ExtOp`], [`VaUpdate`] and [`ReleasedMfn`] have private fields and cannot be copied,
+//! so neither a raw number nor the same request twice can reach Xen; that is why the trait can be safe. `Update` and
+//! `ExtOp` have the layout of Xen's own structures (`public/xen.h`, `mmu_update` and `mmuext_op`), so a slice of them
+//! is the argument.
 //!
-//! *What is not prevented*: Xen refusing. Every method says how far it got.
+//! *What is not prevented*: a refusal by Xen. Every method says how far it got.
 
 use core::mem::size_of;
 
@@ -35,7 +36,7 @@ impl Update {
         Self { target: slot.get() | xen_sys::MMU_NORMAL_PT_UPDATE as u64, value: entry.raw() }
     }
 
-    /// Tells Xen which page a frame of ours is from now on (`MMU_MACHPHYS_UPDATE`).
+    /// Tells Xen the new page number of one of our frames (`MMU_MACHPHYS_UPDATE`).
     pub(crate) const fn machine_to_phys(mfn: Mfn, pfn: Pfn) -> Self {
         Self { target: mfn.maddr().get() | xen_sys::MMU_MACHPHYS_UPDATE as u64, value: pfn.get() }
     }
@@ -46,7 +47,7 @@ impl Update {
         self.target
     }
 
-    /// Returns the word to be written.
+    /// Returns the word to write.
     #[must_use]
     pub const fn value(&self) -> u64 {
         self.value
@@ -90,7 +91,7 @@ impl ExtOp {
         self.command
     }
 
-    /// Returns the first argument: a frame number, or an address to be flushed.
+    /// Returns the first argument: a frame number, or an address to flush.
     #[must_use]
     pub const fn first(&self) -> u64 {
         self.first
@@ -122,7 +123,7 @@ impl VaUpdate {
     }
 }
 
-/// A frame that nothing of ours maps or uses any more, to be given back to Xen.
+/// A frame that the guest no longer maps or uses, to be given back to Xen.
 #[derive(Debug, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct ReleasedMfn(u64);
@@ -162,11 +163,11 @@ pub trait Hypervisor {
     /// Gives frames back, in order (`XENMEM_decrease_reservation`).
     ///
     /// # Errors
-    /// [`Partial`] at the first that Xen does not take; the errno is 0 where Xen only says how many it took.
+    /// [`Partial`] at the first that Xen does not take; the errno is 0, because Xen only returns how many it took.
     fn decrease_reservation(&mut self, frames: &[ReleasedMfn]) -> Result<(), Partial>;
 }
 
-/// All that page tables are built with: the hypercalls, words of memory, and Xen's M2P.
+/// Everything that page tables are built with: the hypercalls, words of memory, and Xen's M2P.
 pub trait Machine: Hypervisor + Memory + MachineToPhys {}
 
 impl<T: Hypervisor + Memory + MachineToPhys> Machine for T {}

@@ -1,20 +1,20 @@
 //! PV page tables under Xen's rule: a table is read-only once it is live.
 //!
-//! *What this is*: the direct map that grows chunk by chunk ([`DirectMap`]), the new address space ([`build_space`]), the
-//! regions of the address space ([`Layout`]), and requests to Xen that only this crate can make. Inside, and for nobody
-//! else: tables whose state is their type (`Table` as `Draft`, `Frozen` or `Live`) and entries that know their level.
+//! *What this is*: the direct map that grows chunk by chunk ([`DirectMap`]), the new address space ([`build_space`]),
+//! the regions of the address space ([`Layout`]), and requests to Xen that only this crate can make. Private to the
+//! crate: tables whose state is their type (`Table` as `Draft`, `Frozen` or `Live`) and entries that know their level.
 //!
-//! *What must hold*, and is kept by types:
-//! - a table is written only while it is a draft, which owns the frame, so nobody else can write it either;
+//! *What must hold*, and types enforce it:
+//! - a table is written only while it is a draft, which owns the frame, so nobody else can write it;
 //! - an entry that leads to a table is made from a frozen or live one of the level below;
 //! - a frame has one role at a time: free, data, sealed, or table ([`p2m::Frame`]);
 //! - nothing is both writable and executable: [`Access`] has no such variant;
 //! - memory yields frames only after Xen accepted the tables that map it;
 //! - a fixmap slot needs the settled layout, and Xen's hole is in no region.
 //!
-//! *What types do not prove*, so tests and the toolstack's eyes must: that the builder left no second writable alias of a
-//! frame; that MFNs come from this domain; that an index meets the intended address; that a dropped frame is not missed;
-//! that Xen agrees.
+//! *What types do not prove*, so tests and runs under real Xen must: that the builder left no second writable alias of
+//! a frame; that MFNs come from this domain; that an index belongs to the intended address; that a dropped frame is not
+//! needed; that Xen agrees.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,14 +1,14 @@
 //! The one source of frames.
 //!
-//! *What this is*: a stack of free spans of the direct map. Frames are taken from the end of the span that was given
-//! last, so page tables come from the end of the chunk just mapped; freed frames go on top. Frames that are given back in
-//! the order opposite to that of their taking leave the stack as it was.
+//! *What this is*: a stack of free spans of the direct map. Frames are taken from the end of the span that was added
+//! last, so page tables come from the end of the chunk just mapped; freed frames go on top. Frames given back in
+//! reverse order leave the stack as it was.
 //!
-//! *What must hold*: a span's description lives in the first page of the span itself, so any number of spans needs no
-//! memory. That page is free: nobody else writes it.
+//! *What must hold*: a span is described in its own first page, so any number of spans needs no other memory. That page
+//! is free: nobody else writes it.
 //!
-//! *What is not prevented*: fragmentation. A span is joined to the one on top if it follows it, and to no other;
-//! [`FrameAllocator::take_span`] looks through the spans.
+//! *What is not prevented*: fragmentation. A span is joined only with the one on top, if it follows it;
+//! [`FrameAllocator::take_span`] searches the spans.
 
 use start_info::{Index, PageCount, Pfn, PfnRange};
 
@@ -22,10 +22,10 @@ const LENGTH: Index = Index::new(0);
 const BELOW: Index = Index::new(1);
 const NOTHING: u64 = u64::MAX;
 
-/// The free frames of a window.
+/// The free frames of a linear map.
 #[derive(Debug)]
 pub struct FrameAllocator {
-    window: LinearMap,
+    linear: LinearMap,
     /// The span frames are taken from.
     top: PfnRange,
     /// The first frame of the next span, which describes itself.
@@ -35,19 +35,19 @@ pub struct FrameAllocator {
 }
 
 impl FrameAllocator {
-    /// Makes an allocator without frames for a window.
+    /// Makes an allocator without frames for a linear map.
     #[must_use]
-    pub const fn new(window: LinearMap) -> Self {
-        Self { window, top: PfnRange::EMPTY, below: None, free: 0, taken: 0 }
+    pub const fn new(linear: LinearMap) -> Self {
+        Self { linear, top: PfnRange::EMPTY, below: None, free: 0, taken: 0 }
     }
 
-    /// Takes note of the window's new extent. Frames that were free in a window elsewhere are given up: memory is handed
-    /// out anew through the new one.
-    pub fn move_to(&mut self, window: LinearMap) {
-        if self.window.base() != window.base() {
+    /// Sets the map's new extent. If the base address differs, the frames that were free through the old map are
+    /// dropped: the new one hands out memory anew.
+    pub fn move_to(&mut self, linear: LinearMap) {
+        if self.linear.base() != linear.base() {
             (self.top, self.below, self.free) = (PfnRange::EMPTY, None, 0);
         }
-        self.window = window;
+        self.linear = linear;
     }
 
     /// Returns how many frames are free.
@@ -83,7 +83,7 @@ impl FrameAllocator {
         }
         loop {
             let before = self.top.len().get();
-            let frame = self.window.take_last(&mut self.top, memory, p2m);
+            let frame = self.linear.take_last(&mut self.top, memory, p2m);
             self.free -= before - self.top.len().get();
             if frame.is_some() {
                 self.taken += 1;
@@ -95,7 +95,7 @@ impl FrameAllocator {
         }
     }
 
-    /// Takes a run of `len` adjacent frames; `None` when no span has as many.
+    /// Takes a run of `len` adjacent frames; `None` when no span is long enough.
     pub fn take_span(&mut self, memory: &mut impl Memory, len: PageCount) -> Option<Span<Mapped>> {
         if memory.denies_frame() {
             return None;
@@ -112,7 +112,7 @@ impl FrameAllocator {
                 found = Some(rest);
                 break;
             }
-            // Set the span aside on a chain of its own, then look at the next.
+            // Set the span aside on a chain of its own, then try the next.
             if !self.top.is_empty() {
                 self.describe(memory, self.top, passed);
                 passed = Some(self.top.start());
@@ -130,7 +130,7 @@ impl FrameAllocator {
         found
     }
 
-    /// Returns the length of the longest run of free frames, among those that are kept as one.
+    /// Returns the length of the longest free span.
     #[must_use]
     pub fn longest(&self, memory: &impl Memory) -> PageCount {
         let (mut longest, mut next) = (self.top.len(), self.below);
@@ -160,10 +160,10 @@ impl FrameAllocator {
         true
     }
 
-    /// Writes into a span's first page how long it is, and where the span below starts.
+    /// Writes a span's length, and where the span below starts, into its first page.
     fn describe(&self, memory: &mut impl Memory, span: PfnRange, below: Option<Pfn>) {
         let first = span.start();
-        if let Some(page) = self.window.address(first) {
+        if let Some(page) = self.linear.address(first) {
             // The first page of a free span is ours to write.
             let mut frame = Frame::mint(first, page);
             frame.set(memory, LENGTH, span.len().get());
@@ -172,9 +172,9 @@ impl FrameAllocator {
     }
 
     fn read_description(&self, memory: &impl Memory, first: Pfn) -> (PfnRange, Option<Pfn>) {
-        let read = |index| self.window.word(first, index).map_or(NOTHING, |word| memory.load(word));
-        // As `describe` wrote it. Whatever stands there, no page outside the window becomes free by it.
-        let range = PfnRange::between(first, first.plus(read(LENGTH))).intersection(self.window.frames());
+        let read = |index| self.linear.word(first, index).map_or(NOTHING, |word| memory.load(word));
+        // `describe` wrote these words. Whatever they say, no page outside the map becomes free.
+        let range = PfnRange::between(first, first.plus(read(LENGTH))).intersection(self.linear.frames());
         (range, Pfn::try_new(read(BELOW)).ok())
     }
 }

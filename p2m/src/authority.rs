@@ -1,10 +1,10 @@
-//! The right to say what is mapped where, and whose memory is.
+//! The right to state what is mapped where, and who owns which memory.
 //!
-//! *What this is*: one value that the constructors of [`crate::LinearMap`] and the first [`crate::Span`] ask for, and every
-//! step that gives a frame another role. The boot takes it and keeps it with the page tables.
+//! *What this is*: one value. The constructors of [`crate::LinearMap`] and of the first [`crate::Span`] require it, and
+//! so does every step that gives a frame another role. The boot takes it and keeps it with the page tables.
 //!
-//! *What must hold*: in a kernel there is one, so a payload cannot make a window, a span or a frame out of nothing. On a
-//! host, where one process boots many models, everybody gets one.
+//! *What must hold*: a kernel has only one, so a payload cannot make a linear map, a span or a frame out of nothing. On
+//! a host, where one process boots many models, every caller gets one.
 
 /// The authority over the guest's memory.
 #[derive(Debug)]

@@ -1,18 +1,18 @@
-//! What holds something at entry, by name.
+//! The pages in use at entry, and what each is used for.
 //!
-//! *What this is*: the pages that start_info speaks of. What lies between them, such as the builder's padding, is free.
+//! *What this is*: the pages that start_info names. Pages between them, such as the domain builder's padding, are free.
 //!
-//! *What must hold*: a page that is listed is handed out to nobody and moved by nobody until whoever uses it lets go.
+//! *What must hold*: a listed page is neither handed out nor moved until its user releases it.
 
 use core::fmt;
 
 use arrayvec::ArrayVec;
 use start_info::{BootFacts, P2mPlace, PfnRange};
 
-/// How many things start_info can name.
+/// How many uses start_info can name.
 pub const MAX_OCCUPANTS: usize = 8;
 
-/// What holds a page at entry.
+/// What a page is used for at entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occupant {
     /// The kernel image.
@@ -23,11 +23,11 @@ pub enum Occupant {
     StartInfo,
     /// The builder's page tables.
     PageTables,
-    /// The stack the kernel is entered on.
+    /// The stack at entry.
     BootStack,
     /// The ramdisk.
     Ramdisk,
-    /// The page shared with xenstore or with the console's daemon.
+    /// A page shared with xenstore or with the console daemon.
     Ring,
 }
 
@@ -53,7 +53,8 @@ pub struct BootReserved {
 }
 
 impl BootReserved {
-    /// Finds them. The pages for rings count whatever frames start_info names: those are checked before a ring is used.
+    /// Finds the pages in use. The pages for rings count, whatever ring frames start_info names: those frames are
+    /// checked before a ring is used.
     #[must_use]
     pub fn at_entry(facts: &BootFacts) -> Self {
         let (P2mPlace::Image(list) | P2mPlace::Own(list)) = facts.p2m_list().place;
@@ -74,17 +75,17 @@ impl BootReserved {
         Self { ranges, is_dom0: facts.is_dom0() }
     }
 
-    /// Returns what is where.
+    /// Returns each use and its pages.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Occupant, PfnRange)> + Clone + '_ {
         self.ranges.iter().copied()
     }
 
-    /// Returns the pages.
+    /// Returns the pages in use.
     pub fn ranges(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         self.ranges.iter().map(|&(_, range)| range)
     }
 
-    /// Tells whether the pages can become free later: the image stays where it is, and the toolstack knows a domU's
+    /// Tells whether the pages can become free later: the image stays where it is, and the toolstack finds a domU's
     /// start_info and rings by their place.
     pub(crate) const fn may_leave(&self, occupant: Occupant) -> bool {
         match occupant {

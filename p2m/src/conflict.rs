@@ -6,7 +6,7 @@ use start_info::{MapRegion, PfnRange};
 
 use crate::Occupant;
 
-/// Something in use that cannot go lies where the machine has no RAM.
+/// Something in use that cannot move lies where the machine has no RAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{occupant} at {:#x}..{:#x} lies where the machine has {}; {}",
@@ -17,9 +17,9 @@ pub struct Conflict {
     pub occupant: Occupant,
     /// Its pages.
     pub pages: PfnRange,
-    /// The pages that are no RAM.
+    /// The pages that are not RAM.
     pub hole: PfnRange,
-    /// What the map has there; `None` for nothing.
+    /// What the map has there; `None` for a gap.
     pub obstacle: Option<MapRegion>,
 }
 
@@ -34,7 +34,7 @@ const fn remedy(occupant: Occupant) -> &'static str {
     match occupant {
         Occupant::Image => "link the kernel elsewhere (linker.ld), or boot it with e820_host=0 as domU",
         Occupant::List => "boot with revector=on",
-        // Of a domU alone: they follow the image.
+        // Only in a domU: these pages follow the image.
         _ => "boot with e820_host=0, or link the kernel elsewhere (linker.ld)",
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! *What this is*: what a PFN stands for, and the eight bytes that say so in a leaf page.
 //!
-//! *What must hold*: `Missing` is all ones, the value that Xen's M2P, the builders and the toolstack use for "no page".
-//! Bits 62 and 63 are the marks that Linux gives identity and foreign frames; a tool that compares whole words sees such
-//! an entry above the largest MFN and skips it as a hole.
+//! *What must hold*: `Missing` is all ones, the value that Xen's M2P, the domain builders and the toolstack use for "no
+//! page". Bits 62 and 63 are the marks that Linux gives identity and foreign frames; a tool that compares whole words
+//! sees such an entry above the largest MFN and skips it as a hole.
 
 use start_info::Mfn;
 
@@ -28,7 +28,7 @@ impl P2mEntry {
     /// The word of a PFN without a page.
     pub const MISSING: u64 = u64::MAX;
 
-    /// Reads the word of a leaf; a word that is no entry of ours reads as `Missing`.
+    /// Reads the word of a leaf; a word that is not a valid entry reads as `Missing`.
     #[must_use]
     pub const fn decode(word: u64) -> Self {
         if word == Self::MISSING {

@@ -6,7 +6,7 @@ use start_info::{PageCount, Pfn};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum P2mError {
     /// More frames were needed than had been set aside.
-    #[error("a change of the P2M took more pages than were set aside for it")]
+    #[error("a change of the P2M needed more pages than were set aside for it")]
     NoFrames,
     /// The page lies beyond the last one the tree has room for.
     #[error("pfn {pfn} is beyond the {pages} pages of the P2M")]

@@ -1,12 +1,12 @@
 //! The right to use a page of memory, or a run of them.
 //!
-//! *What this is*: [`Frame`] is one page with one role at a time, as Xen wants it: free, memory ([`Data`]), sealed, or,
-//! inside `mmu`, a page table. [`Span`] is a run of PFNs that is not yet mapped, or mapped and free. Neither can
-//! be copied or made outside this crate.
+//! *What this is*: [`Frame`] is one page with one role at a time, as Xen demands: free, memory ([`Data`]), sealed, or,
+//! inside `mmu`, a page table. [`Span`] is a run of PFNs that is not yet mapped, or mapped and free. Neither can be
+//! copied or made outside this crate.
 //!
 //! *What must hold*: a frame or span is in exactly one place: the allocator, a table, a tree, or the payload. They are
-//! moved, so the compiler keeps this. A frame that was mapped writable elsewhere is not free before that mapping is gone;
-//! the count says so, as Xen's own does.
+//! moved, so the compiler enforces this. A frame that was mapped writable elsewhere is not free until that mapping is
+//! gone; a count keeps track, as Xen's own does.
 //!
 //! *What is not prevented*: dropping one. That loses memory and breaks nothing.
 
@@ -20,11 +20,11 @@ use crate::{
     memory::{Word, WordMut, entry_address},
 };
 
-/// The state of a frame that nothing but the direct map maps: it may become a table, data, or be given back.
+/// The state of a frame that only the direct map maps: it may become a table or data, or be given back.
 #[derive(Debug)]
 pub struct Free(());
 
-/// The state of a frame that may be mapped writable elsewhere, and how many such mappings were made.
+/// The state of a frame that may be mapped writable elsewhere, with the number of such mappings.
 #[derive(Debug)]
 pub struct Data {
     mappings: u32,
@@ -45,8 +45,8 @@ mod private {
     impl Private for super::Data {}
 }
 
-/// A page of the guest's memory, held by one owner. It does not know its machine frame, which another one becomes when a guest
-/// is saved and restored: the P2M or the tables say which.
+/// A page of the guest's memory, held by one owner. It does not know its machine frame, which changes when a guest is
+/// saved and restored: ask the P2M or the tables for it.
 #[derive(Debug)]
 pub struct Frame<S = Free> {
     pfn: Pfn,
@@ -59,14 +59,14 @@ impl Frame {
         Self { pfn, address, state: Free(()) }
     }
 
-    /// Decides that the page is memory to be mapped writable, and not a table.
+    /// Makes the page memory that may be mapped writable, and not a table.
     #[must_use]
     pub fn into_data(self) -> Frame<Data> {
         let Self { pfn, address, .. } = self;
         Frame { pfn, address, state: Data { mappings: 0 } }
     }
 
-    /// Decides that the page is written no more. `mmu` calls this when it takes the writable mapping away.
+    /// Seals the page: it is no longer written. `mmu` calls this when it takes the writable mapping away.
     #[must_use]
     pub fn into_sealed(self, _: &Authority) -> Frame<Sealed> {
         let Self { pfn, address, .. } = self;
@@ -75,12 +75,12 @@ impl Frame {
 }
 
 impl Frame<Data> {
-    /// Counts one more writable mapping, about to be made.
+    /// Counts one more writable mapping, which is about to be made.
     pub const fn count_mapping(&mut self) {
         self.state.mappings += 1;
     }
 
-    /// Counts one mapping less. `mmu` calls this when Xen has taken it away.
+    /// Counts one mapping fewer. `mmu` calls this when Xen has taken it away.
     pub const fn discount_mapping(&mut self, _: &Authority) {
         self.state.mappings = self.state.mappings.saturating_sub(1);
     }
@@ -101,7 +101,7 @@ impl<S> Frame<S> {
         self.pfn
     }
 
-    /// Returns the virtual address at which the direct map, or at first the builder, maps the page.
+    /// Returns the virtual address at which the direct map, or early in the boot the builder, maps the page.
     #[must_use]
     pub const fn address(&self) -> VirtAddr {
         self.address
@@ -130,7 +130,7 @@ impl<S: Writable> Frame<S> {
 #[derive(Debug)]
 pub enum Unmapped {}
 
-/// The state of a span that is mapped writable and used for nothing.
+/// The state of a span that is mapped writable and unused.
 #[derive(Debug)]
 pub enum Mapped {}
 
@@ -171,14 +171,14 @@ impl<S> Span<S> {
         Self::mint(head)
     }
 
-    /// Cuts off and returns the first `len` frames, or all.
+    /// Cuts off and returns the first `len` frames, or all if there are fewer.
     pub(crate) fn take_first(&mut self, len: PageCount) -> Self {
         self.take_until(self.range.start().plus(len.get()))
     }
 
-    /// Hands every part of the span that lies outside all of `reserved` to `keep`, in ascending order.
+    /// Passes every part of the span outside `reserved` to `keep`, in ascending order.
     ///
-    /// The reserved frames are no longer anybody's: who reserved them knows what they hold.
+    /// The reserved frames are dropped: whoever reserved them keeps track of them.
     pub fn without(mut self, reserved: impl Iterator<Item = PfnRange> + Clone, mut keep: impl FnMut(Self)) {
         while !self.is_empty() {
             let next = reserved

@@ -1,17 +1,17 @@
 //! Where frames for the P2M come from.
 //!
-//! *What this is*: the tree and what is published of it need pages; who has them is not their business.
+//! *What this is*: the tree and its published forms need pages; this trait hides where they come from.
 
 use crate::{error::P2mError, frame::Frame};
 
 /// Something that frames are taken from.
 pub trait FrameSource<M> {
-    /// Why no frame could be had.
+    /// Why no frame could be taken.
     type Error: From<P2mError>;
 
     /// Takes a frame; its contents are undefined.
     ///
     /// # Errors
-    /// When there is none left, or when mapping more memory failed.
+    /// When none is left, or when mapping more memory failed.
     fn take(&mut self, memory: &mut M) -> Result<Frame, Self::Error>;
 }

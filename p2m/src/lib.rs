@@ -1,15 +1,16 @@
-//! The guest's PFN to MFN map: over Xen's list, then revectored, then published.
+//! The guest's PFN to MFN map: built over the domain builder's list, then revectored, then published.
 //!
-//! *What this is*: the builder's flat [`List`], the numbers that the machine's memory map leaves for its pages
-//! ([`Renumbering`]), a [`Tree`] built over both whose leaves are later copied into pages of our own ([`Tree::revector`]), the two forms the toolstack reads ([`Publication`]), the audit against Xen's M2P, and the
-//! right to use a page of memory at all ([`Frame`], [`Span`], [`FrameAllocator`]).
+//! *What this is*: the builder's flat [`List`], new page numbers by the machine's memory map ([`Renumbering`]), a
+//! [`Tree`] built over both whose leaves are later copied into pages of our own ([`Tree::revector`]), the two forms the
+//! toolstack reads ([`Publication`]), the audit against Xen's M2P, and the right to use a page of memory at all
+//! ([`Frame`], [`Span`], [`FrameAllocator`]).
 //!
-//! *What must hold*: this crate turns no address into a pointer. Every access goes through [`Memory`], and a [`Word`] to
-//! access can be named only by who holds the frame, the list or a committed window. Windows and spans are made with the
-//! [`Authority`], of which a kernel has one.
+//! *What must hold*: this crate turns no address into a pointer. Every access goes through [`Memory`], and only the
+//! holder of a frame, of the list or of a committed linear map can name a [`Word`] to access. Linear maps and spans are
+//! made with the [`Authority`]; a kernel has only one.
 //!
-//! *What is not prevented*: whoever holds the authority committing a span that Xen has not mapped. `mmu::DirectMap` holds
-//! it, and does so after Xen accepted the tables.
+//! *What is not prevented*: the holder of the authority committing a span that Xen has not mapped. `mmu::DirectMap`
+//! holds it, and commits a span only after Xen accepted its tables.
 
 #![no_std]
 #![forbid(unsafe_code)]

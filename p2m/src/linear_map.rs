@@ -1,10 +1,10 @@
 //! A stretch of pseudo-physical memory that is mapped at a fixed offset.
 //!
 //! *What this is*: frame number to virtual address and back, for the builder's mapping (`__ka`) and for the direct map
-//! (`__va`), each as far as it is really mapped.
+//! (`__va`), each up to its mapped end.
 //!
-//! *What must hold*: every frame of the window that has memory is mapped at `base + pfn * 4096`, at least for reading. Which
-//! frames have memory the P2M says; which may be written is not the window's business but the [`Frame`]'s.
+//! *What must hold*: every frame of the map that has memory is mapped at `base + pfn * 4096`, at least for reading. The
+//! P2M says which frames have memory; a [`Frame`], not the map, gives the right to write one.
 
 use start_info::{Index, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
@@ -49,11 +49,11 @@ impl LinearMap {
         Self { base, pages: PageCount::ZERO }
     }
 
-    /// Takes note that Xen accepted the tables that map `span`, the frames that follow the window's, and returns the span
-    /// as mapped.
+    /// Records that Xen accepted the tables that map `span`, the frames after the map's last, and returns the span as
+    /// mapped.
     ///
     /// # Errors
-    /// Gives the span back when it does not start where the window ends.
+    /// Gives the span back when it does not start where the map ends.
     pub fn extend(&mut self, _: &Authority, span: Span<Unmapped>) -> Result<Span<Mapped>, Span<Unmapped>> {
         if span.range().start() != self.frames().end() {
             return Err(span);
@@ -62,15 +62,15 @@ impl LinearMap {
         Ok(Span::mint(span.range()))
     }
 
-    /// Returns the free frames `range` of a mapping the builder made; empty where the window does not reach.
+    /// Returns the free frames `range` of a mapping the builder made; empty where the map does not reach.
     ///
-    /// The caller says, by start_info, that they hold nothing.
+    /// The caller knows from start_info that they hold nothing.
     #[must_use]
     pub fn free_span(&self, _: &Authority, range: PfnRange) -> Span<Mapped> {
         Span::mint(range.intersection(self.frames()))
     }
 
-    /// Returns which frames the window maps.
+    /// Returns which frames are mapped.
     #[must_use]
     pub const fn frames(&self) -> PfnRange {
         PfnRange::first(self.pages)
@@ -82,40 +82,41 @@ impl LinearMap {
         self.base
     }
 
-    /// Returns where the window maps `pfn`, if it does.
+    /// Returns the address of `pfn`, if it is mapped.
     #[must_use]
     pub fn address(&self, pfn: Pfn) -> Option<VirtAddr> {
         self.frames().contains(pfn).then(|| self.base + pfn.get() * PAGE_SIZE)
     }
 
-    /// Returns the frame that the window maps at `address`, if any.
+    /// Returns the frame that is mapped at `address`, if any.
     #[must_use]
     pub(crate) fn pfn(&self, address: VirtAddr) -> Option<Pfn> {
         let offset = address.as_u64().checked_sub(self.base.as_u64())?;
         Pfn::try_new(offset / PAGE_SIZE).ok().filter(|&pfn| self.frames().contains(pfn))
     }
 
-    /// Names a word of a frame of the window for reading.
+    /// Names a word of a mapped frame for reading.
     #[must_use]
     pub fn word(&self, pfn: Pfn, index: Index) -> Option<Word> {
         self.address(pfn).map(|page| Word::at(entry_address(page, u64::from(index.get()))))
     }
 
-    /// Names a page of the window that is shared with another domain, such as the console ring.
+    /// Names a mapped page that is shared with another domain, such as the console ring.
     ///
-    /// The caller says, by start_info, that the page is one; nothing else is ever kept in it.
+    /// The caller knows from start_info that the page is one; nothing else is ever kept in it.
     #[must_use]
     pub fn shared_page(&self, _: &Authority, pfn: Pfn) -> Option<SharedPage> {
         self.address(pfn).map(SharedPage)
     }
 
-    /// Owns a frame anew that was a page table and has just become writable here. Only `mmu` can tell when that is so.
+    /// Takes ownership of a frame that was a page table and has just become writable here. Only `mmu` knows when that
+    /// is so.
     #[must_use]
     pub fn reclaim(&self, _: &Authority, pfn: Pfn) -> Option<Frame> {
         self.address(pfn).map(|address| Frame::mint(pfn, address))
     }
 
-    /// Turns the first frame of a free span into an owned frame; `None` when the span is used up or its first page has no
+    /// Turns the first frame of a free span into an owned frame; `None` when the span is empty or its first page has no
     /// memory.
     #[must_use]
     pub fn take_first(
@@ -129,9 +130,9 @@ impl LinearMap {
         p2m.entry(memory, pfn).ram().map(|_| Frame::mint(pfn, address))
     }
 
-    /// Turns the last frame of a free span into an owned frame; `None` when the span is used up.
+    /// Turns the last frame of a free span into an owned frame; `None` when the span is empty.
     ///
-    /// Frames that the P2M calls missing are passed over: there is no memory to own.
+    /// Frames that are missing in the P2M are skipped: they have no memory to own.
     pub(crate) fn take_last(
         &self,
         span: &mut PfnRange,

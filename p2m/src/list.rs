@@ -3,7 +3,8 @@
 //! *What this is*: `start_info.mfn_list`, one word a page, read in place.
 //!
 //! *What must hold*: the list is mapped for its whole length, which the start_info parser checked, until the tree has
-//! been revectored. Words behind the last page are undefined (dom0's builder leaves what the page held) and never read.
+//! been revectored. Words after that of the last page are undefined (dom0's builder leaves what the page held) and
+//! never read.
 
 use start_info::{BootFacts, PAGE_SIZE, PageCount, Pfn};
 use x86_64::VirtAddr;

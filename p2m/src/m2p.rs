@@ -1,9 +1,10 @@
 //! The check of the P2M against Xen's own table, the M2P.
 //!
-//! *What this is*: Xen keeps the PFN of every machine frame in a table the guest may read (`xen.h`, MACH2PHYS_VIRT_START).
-//! A P2M entry is right when the M2P leads back to it.
+//! *What this is*: Xen keeps the PFN of every machine frame in a table the guest may read (`xen.h`,
+//! MACH2PHYS_VIRT_START). A P2M entry is right when the M2P leads back to it.
 //!
-//! *What must hold*: a foreign frame's M2P holds the owner's number, so only entries marked as own RAM are compared.
+//! *What must hold*: the M2P entry of a foreign frame holds the owner's number, so only entries marked as own RAM are
+//! compared.
 
 use core::fmt;
 
@@ -13,19 +14,19 @@ use crate::{Memory, P2mEntry, Translate};
 
 /// Xen's machine to pseudo-physical table.
 pub trait MachineToPhys {
-    /// Returns the table's word for `mfn`, or `None` where the table has no page for it.
+    /// Returns the table's word for `mfn`, or `None` where the table has no page there.
     fn machine_to_phys(&self, mfn: Mfn) -> Option<u64>;
 
-    /// Returns the PFN the table holds for `mfn`, if the word is one.
+    /// Returns the PFN that the table holds for `mfn`, if the word is a PFN.
     fn pfn_of(&self, mfn: Mfn) -> Option<Pfn> {
         self.machine_to_phys(mfn).and_then(|word| Pfn::try_new(word).ok())
     }
 }
 
-/// What the entries of a P2M were.
+/// How many entries of each kind a P2M had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// Entries of own memory, each confirmed by the M2P.
+    /// Entries for own memory, each confirmed by the M2P.
     pub ram: u64,
     /// Entries without a page.
     pub missing: u64,
@@ -45,7 +46,7 @@ impl fmt::Display for Audit {
     }
 }
 
-/// A page whose two tables disagree.
+/// A page on which the P2M and the M2P disagree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the P2M gives pfn {pfn} the frame {mfn}, {}", in_m2p(*.back))]
 pub struct Mismatch {
@@ -53,11 +54,11 @@ pub struct Mismatch {
     pub pfn: Pfn,
     /// What the P2M holds for it.
     pub mfn: Mfn,
-    /// What the M2P holds for that frame; `None` where the table has no page.
+    /// What the M2P holds for that frame; `None` where the M2P has no page there.
     pub back: Option<u64>,
 }
 
-/// Says which page the M2P has for a frame.
+/// Describes what the M2P has for a frame.
 fn in_m2p(back: Option<u64>) -> impl fmt::Display {
     fmt::from_fn(move |f| match back {
         Some(back) => write!(f, "but Xen's M2P gives that frame to pfn {back:#x}"),
@@ -77,7 +78,7 @@ pub fn audit<M: Memory + MachineToPhys>(
     let mut audit = Audit::default();
     let mut rest = PfnRange::first(pages);
     while let Some(pfn) = rest.iter().next() {
-        // At the start of each leaf: whether it is one of many without memory.
+        // At the start of each leaf, skip a long gap without memory.
         if pfn.get().is_multiple_of(ENTRIES) {
             let gap = p2m.without_memory(machine, pfn).intersection(rest);
             let count = match p2m.entry(machine, pfn) {

@@ -1,13 +1,13 @@
 //! The one way this crate and `mmu` touch guest memory: eight-byte words.
 //!
 //! *What this is*: the trait that a machine (real Xen, or the model in tests) implements, and the two kinds of words it
-//! is asked for.
+//! accesses.
 //!
-//! *What must hold*: a [`Word`] names mapped memory and a [`WordMut`] memory that is mapped writable and that nobody else
-//! holds. Both have private fields, so only [`crate::Frame`], [`crate::List`], [`crate::LinearMap`] and who holds the
-//! [`crate::Authority`] make them, each from a right it owns. That is what lets the trait be safe.
+//! *What must hold*: a [`Word`] names mapped memory and a [`WordMut`] memory that is mapped writable and that nobody
+//! else holds. Both have private fields, so only [`crate::Frame`], [`crate::List`], [`crate::LinearMap`] and the holder
+//! of the [`crate::Authority`] make them, each from a right it owns. That is why the trait can be safe.
 //!
-//! *What is not prevented*: Xen setting accessed and dirty bits in a page table that is read as words; hence volatile
+//! *What is not prevented*: Xen sets accessed and dirty bits in a page table while it is read; hence volatile
 //! single-word access and no slices.
 
 use core::marker::PhantomData;
@@ -26,13 +26,13 @@ impl Word {
         Self(address)
     }
 
-    /// Names the first word of a page of a device's, or of another domain's, that `mmu` has just mapped.
+    /// Names the first word of a page of a device or another domain that `mmu` has just mapped.
     #[must_use]
     pub const fn of_device(_: &Authority, page: VirtAddr) -> Self {
         Self(page)
     }
 
-    /// Returns another word of the page that a word lies in.
+    /// Returns another word of the same page.
     #[must_use]
     pub fn beside(self, index: Index) -> Self {
         Self(entry_address(self.of_page().0, u64::from(index.get())))
@@ -44,7 +44,7 @@ impl Word {
         (ENTRIES - self.0.as_u64() / 8 % ENTRIES) as usize
     }
 
-    /// Returns the first word of the page that a word lies in.
+    /// Returns the first word of the same page.
     #[must_use]
     pub fn of_page(self) -> Self {
         Self(self.0.align_down(start_info::PAGE_SIZE))
@@ -84,7 +84,7 @@ pub trait Memory {
     /// Writes a word of an owned frame.
     fn store(&mut self, word: WordMut<'_>, value: u64);
 
-    /// Tells whether a frame is to be denied although there is one. Real machines never do; the model does, to try what
+    /// Tells whether to deny a frame although one is free. Real machines never do; the model does, to test what
     /// follows.
     fn denies_frame(&self) -> bool {
         false
@@ -97,7 +97,7 @@ pub trait Memory {
         }
     }
 
-    /// Reads words that follow each other, from `first` to the end of its page or of `words`; returns how many.
+    /// Reads consecutive words, from `first` to the end of its page or of `words`; returns how many.
     fn load_words(&self, first: Word, words: &mut [u64]) -> usize {
         let count = first.words_to_end().min(words.len());
         for (word, number) in words.iter_mut().take(count).zip(0..) {
@@ -113,13 +113,13 @@ pub trait Memory {
         }
     }
 
-    /// Tells whether the first `words` words of the page that `page` lies in all have one value.
+    /// Tells whether the first `words` words of the page of `page` all have the same value.
     fn is_filled(&self, page: Word, words: u64, value: u64) -> bool {
         let page = page.of_page();
         (0..words).all(|index| self.load(Word(entry_address(page.0, index))) == value)
     }
 
-    /// Copies the 512 words of the page that `source` lies in to a frame.
+    /// Copies the 512 words of the page of `source` to a frame.
     fn copy_page(&mut self, source: Word, target: &mut Frame) {
         let source = source.of_page();
         for index in Index::all() {
@@ -129,7 +129,7 @@ pub trait Memory {
     }
 }
 
-/// Returns `address` moved on by the eight-byte entry number `index`.
+/// Returns the address of the eight-byte entry `index` after `address`.
 pub(crate) fn entry_address(page: VirtAddr, index: u64) -> VirtAddr {
     page + (index % ENTRIES) * 8
 }

@@ -24,7 +24,7 @@ impl Page {
         Self(frame.address())
     }
 
-    /// Takes a page of the builder's list for a leaf.
+    /// Takes a page of the builder's list as a leaf.
     pub(crate) const fn of_list(address: VirtAddr) -> Self {
         Self(address)
     }
@@ -54,13 +54,13 @@ impl Page {
 }
 
 /// Returns the page of a leaf, as the direct map knows it.
-pub(crate) fn page_pfn(window: &LinearMap, leaf: Page) -> Result<Pfn, P2mError> {
-    window.pfn(leaf.address()).ok_or(P2mError::StrayLeaf { address: leaf.address().as_u64() })
+pub(crate) fn page_pfn(linear: &LinearMap, leaf: Page) -> Result<Pfn, P2mError> {
+    linear.pfn(leaf.address()).ok_or(P2mError::StrayLeaf { address: leaf.address().as_u64() })
 }
 
-/// Makes the leaf `index` of an arrangement that is no page of the list.
+/// Makes leaf `index` of a [`Renumbering`] where it is not a page of the list.
 pub(crate) fn mixed_leaf<M: Memory, S: FrameSource<M>>(
-    arrangement: &Renumbering,
+    renumbering: &Renumbering,
     memory: &mut M,
     source: &mut S,
     index: u64,
@@ -68,7 +68,7 @@ pub(crate) fn mixed_leaf<M: Memory, S: FrameSource<M>>(
     let mut frame = source.take(memory)?;
     let mut words = [P2mEntry::MISSING; ENTRIES as usize];
     if let Ok(first) = Pfn::try_new(index * ENTRIES) {
-        arrangement.leaf_words(memory, first, &mut words);
+        renumbering.leaf_words(memory, first, &mut words);
     }
     memory.store_words(&mut frame, &words);
     Ok(Page::of(frame))

@@ -1,16 +1,17 @@
-//! The guest's pages under the numbers that the machine's memory map leaves for them.
+//! New numbers for the guest's pages, chosen by the machine's memory map.
 //!
 //! *What this is*: a domain builder numbers pages from 0 without a gap, whatever the machine has at these addresses. A
-//! kernel that also speaks of machine memory by number, as dom0 does of ACPI tables and devices, wants one numbering for
-//! both: where the map has no RAM the P2M says *identity*, and the memory that had the number is moved to a number the map
-//! has RAM for, or given back. The n-th page to be moved gets the n-th number that is free for it, so nothing has to be
-//! written down but the map.
+//! kernel that also names machine memory by number, as dom0 does for ACPI tables and devices, needs one numbering for
+//! both. Where the map has no RAM the P2M says *identity*; the memory that had the number moves to a number where the
+//! map has RAM, or is given back. The n-th page to move gets the n-th free number, so only the map has to be kept.
 //!
-//! Numbers cost memory as well: an inner page of the tree, a table of the linear list and a page of the frame list for each GiB
-//! of them. So numbers end where the guest has the most memory left; a few pages far behind the others are no gain.
+//! Numbers cost memory too: each GiB of them takes an inner page of the tree, a table of the linear list and a page of
+//! the frame list. So the numbers end where the guest has the most memory left: a few pages far above the others are
+//! not worth their cost.
 //!
-//! *What must hold*: a page in use keeps its number until it is let go; then it is given back ([`Renumbering::held_in_holes`]). What
-//! is in use for ever and lies where there is no RAM is a [`Conflict`]. The plan is made before anything is mapped.
+//! *What must hold*: a page in use keeps its number until it is released; then it is given back
+//! ([`Renumbering::held_in_holes`]). A page that stays in use for good where there is no RAM is a [`Conflict`]. The
+//! plan is made before anything is mapped.
 //!
 //! *What is not prevented*: a map that is wrong.
 
@@ -25,16 +26,16 @@ const SPAN: u64 = ENTRIES * ENTRIES;
 /// An inner page of the tree, a table of the linear list, a page of the frame list.
 const PAGES_PER_SPAN: u64 = 3;
 
-/// What is done with memory whose number is needed for something else.
+/// What happens to memory whose number is needed for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Displaced {
-    /// It gets another number; what finds none is given back.
+    /// It gets another number; if none is left, it is given back.
     Moved,
     /// It is given back: the builder's list has no room for more numbers.
     GivenBack,
 }
 
-/// Pages that get other numbers.
+/// Pages that get new numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
     /// Their numbers in the builder's list.
@@ -43,11 +44,11 @@ pub struct Move {
     pub to: PfnRange,
 }
 
-/// The machine's side of an arrangement.
+/// The machine's side of a renumbering.
 #[derive(Clone, Debug)]
 struct Machine {
     map: &'static MemoryMap,
-    occupied: BootReserved,
+    boot_reserved: BootReserved,
     displaced: Displaced,
     /// The first number that no page is moved to.
     end: Pfn,
@@ -57,10 +58,10 @@ struct Machine {
 #[derive(Clone, Debug)]
 pub struct Renumbering {
     list: List,
-    /// How many numbers there are now.
+    /// How many numbers there are.
     pages: PageCount,
     machine: Option<Machine>,
-    /// Where the last number that was asked for lies: the next is likely beside it.
+    /// The run of the last number that was looked up: the next is likely in it too.
     last: Cell<Run>,
 }
 
@@ -73,39 +74,39 @@ struct Run {
 
 #[derive(Clone, Copy, Debug)]
 enum Meaning {
-    /// What the builder's list says.
+    /// Entries of the builder's list.
     Listed,
-    /// What the builder's list says of the pages from this number on.
+    /// Entries of the builder's list from this number on.
     Moved(Pfn),
     /// The machine frames of the same numbers.
     Identity,
-    /// Nothing.
+    /// No memory.
     Missing,
 }
 
 impl Renumbering {
-    /// Leaves every page its number: a domU without a map.
+    /// Keeps every page's number: for a domU without a map.
     #[must_use]
     pub fn as_built(list: List) -> Self {
         let last = Run { pages: PfnRange::EMPTY, meaning: Meaning::Listed };
         Self { list, pages: list.pages(), machine: None, last: Cell::new(last) }
     }
 
-    /// Plans which pages get other numbers, because the map has no RAM where they are. The authority stands for `occupied`
-    /// being all that is in use: the rest loses its memory.
+    /// Plans which pages get new numbers, because the map has no RAM where they are. The holder of the authority
+    /// vouches that `boot_reserved` lists all pages in use: the rest may lose its memory.
     ///
     /// # Errors
-    /// [`Conflict`] for something in use that cannot go.
+    /// [`Conflict`] for something in use that cannot move.
     pub fn plan(
         _: &Authority,
         list: List,
         map: &'static MemoryMap,
-        occupied: BootReserved,
+        boot_reserved: BootReserved,
         displaced: Displaced,
     ) -> Result<Self, Conflict> {
         let mut plan = Self::as_built(list);
         let listed = PfnRange::first(list.pages()).end();
-        let mut machine = Machine { map, occupied, displaced, end: Pfn::LAST };
+        let mut machine = Machine { map, boot_reserved, displaced, end: Pfn::LAST };
         machine.check(listed)?;
         machine.end = machine.best_end(listed);
         plan.machine = Some(machine);
@@ -126,13 +127,13 @@ impl Renumbering {
         self.pages
     }
 
-    /// Returns how many pages of memory there are: the builder's, less those that are given back at once.
+    /// Returns how many pages of memory there are: the builder's, minus those that are given back at once.
     #[must_use]
     pub fn memory(&self) -> PageCount {
         self.given_back().fold(self.list.pages(), |rest, range| rest.less(range.len()))
     }
 
-    /// Returns the pages that get other numbers, in ascending order of both.
+    /// Returns the pages that get new numbers, in ascending order of both numbers.
     pub fn moves(&self) -> impl Iterator<Item = Move> + '_ {
         self.machine.iter().flat_map(|machine| machine.moves(self.listed().end()))
     }
@@ -145,10 +146,10 @@ impl Renumbering {
         vacant.map(move |vacant| vacant.from(moved)).filter(|rest| !rest.is_empty())
     }
 
-    /// Returns the pages that are in use where there is no RAM, and are given back when they are let go.
+    /// Returns the pages that are in use where there is no RAM. They are given back when they are released.
     pub fn held_in_holes(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         let end = self.listed().end();
-        self.machine.iter().flat_map(move |machine| machine.late(end)).map(|(_, _, late)| late)
+        self.machine.iter().flat_map(move |machine| machine.in_holes(end)).map(|(_, _, in_holes)| in_holes)
     }
 
     /// Returns the numbers that mean the machine frame of the same number.
@@ -162,7 +163,7 @@ impl Renumbering {
         self.identity().next().is_none() && self.held_in_holes().next().is_none()
     }
 
-    /// Returns what leaf `index` of the P2M is made of, and the first leaf after it that needs a look of its own.
+    /// Returns what leaf `index` of the P2M is made of, and the first leaf after it that may be different.
     #[inline]
     pub(crate) fn leaves(&self, index: u64) -> (LeafKind, u64) {
         let first = Pfn::clamped(index * ENTRIES);
@@ -178,7 +179,7 @@ impl Renumbering {
 
     #[inline]
     fn leaf(&self, leaf: PfnRange, run: Run) -> LeafKind {
-        // The last page of the list is used in part; what follows in it is undefined, and nothing else's.
+        // The last page of the list may be used in part; the rest of it is undefined, and nothing else uses it.
         let end =
             if run.pages.end() == PfnRange::first(self.pages).end() { leaf.end() } else { run.pages.end() };
         match run.meaning {
@@ -218,7 +219,7 @@ impl Renumbering {
         rest.fill(P2mEntry::MISSING);
     }
 
-    /// Looks for the run of a number. Not in the way of the many that lie in the run of the one before.
+    /// Finds the run of a number. Not inlined: most numbers lie in the run of the previous one.
     #[inline(never)]
     fn find(&self, pfn: Pfn) -> Run {
         let listed = self.listed().end();
@@ -242,7 +243,7 @@ impl Renumbering {
         if let Some(pages) = holes().find(|pages| pages.contains(pfn)) {
             return Run { pages, meaning: Meaning::Identity };
         }
-        // To the next number that means something, or to the end.
+        // Up to the next number that has a meaning, or to the end.
         let next = holes().chain(self.moves().map(|moved| moved.to)).map(PfnRange::start);
         let end = next.filter(|&start| start > pfn).fold(Pfn::LAST, Pfn::min);
         Run { pages: PfnRange::between(pfn, end), meaning: Meaning::Missing }
@@ -250,13 +251,13 @@ impl Renumbering {
 }
 
 impl Machine {
-    /// Checks that what is in use where there is no RAM can go.
+    /// Checks that every page in use where there is no RAM can move.
     fn check(&self, end: Pfn) -> Result<(), Conflict> {
         let stuck = |occupant| {
             let list_stays = occupant == Occupant::List && self.displaced == Displaced::GivenBack;
-            list_stays || !self.occupied.may_leave(occupant)
+            list_stays || !self.boot_reserved.may_leave(occupant)
         };
-        match self.late(end).find(|&(occupant, ..)| stuck(occupant)) {
+        match self.in_holes(end).find(|&(occupant, ..)| stuck(occupant)) {
             Some((occupant, pages, hole)) => {
                 Err(Conflict { occupant, pages, hole, obstacle: self.map.obstacle(hole) })
             }
@@ -264,23 +265,24 @@ impl Machine {
         }
     }
 
-    /// Returns what is in use where there is no RAM: what it is, its pages, and which of them.
-    fn late(&self, end: Pfn) -> impl Iterator<Item = (Occupant, PfnRange, PfnRange)> + Clone + '_ {
+    /// Returns the uses where there is no RAM: the use, all its pages, and those of them that are not RAM.
+    fn in_holes(&self, end: Pfn) -> impl Iterator<Item = (Occupant, PfnRange, PfnRange)> + Clone + '_ {
         self.map.holes(end).flat_map(|hole| {
             let held = self
-                .occupied
+                .boot_reserved
                 .iter()
                 .map(move |(occupant, pages)| (occupant, pages, hole.intersection(pages)));
-            held.filter(|(_, _, late)| !late.is_empty())
+            held.filter(|(_, _, in_holes)| !in_holes.is_empty())
         })
     }
 
-    /// Returns the numbers below `end` that are no RAM and that nothing holds.
+    /// Returns the numbers below `end` that are not RAM and not in use.
     fn vacant(&self, end: Pfn) -> impl Iterator<Item = PfnRange> + Clone + '_ {
-        self.map.holes(end).flat_map(|hole| without(hole, &self.occupied))
+        self.map.holes(end).flat_map(|hole| without(hole, &self.boot_reserved))
     }
 
-    /// Returns the end of numbers that leaves the most memory: what is moved, less what the P2M takes for numbers behind `end`.
+    /// Returns the end of numbers that leaves the most memory: the pages moved, minus what the P2M takes for the
+    /// numbers beyond `end`.
     fn best_end(&self, end: Pfn) -> Pfn {
         let mut moved = 0;
         let choices = self.moves(end).map(|step| {
@@ -288,11 +290,11 @@ impl Machine {
             let spans = step.to.end().get().div_ceil(SPAN) - end.get().div_ceil(SPAN);
             (moved.saturating_sub(spans * PAGES_PER_SPAN), step.to.end())
         });
-        // Of ends that leave as much, the first.
+        // Of ends that leave the same, the first.
         choices.fold((0, end), |best, choice| if choice.0 > best.0 { choice } else { best }).1
     }
 
-    /// Pairs the numbers that are to be left with those behind `end` that the machine has RAM for.
+    /// Pairs the numbers to be cleared with those beyond `end` where the machine has RAM.
     fn moves(&self, end: Pfn) -> impl Iterator<Item = Move> + '_ {
         let mut vacant = self.vacant(end);
         let free = self.map.ram().map(move |ram| ram.from(end).below(self.end));
@@ -318,13 +320,13 @@ impl Machine {
 /// What a leaf of the P2M is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeafKind {
-    /// A page of the builder's list, as it is.
+    /// A page of the builder's list, unchanged.
     List,
     /// Identity entries only.
     Identity,
     /// No memory at all.
     Missing,
-    /// Something that must be put together.
+    /// A mix, built entry by entry.
     Mixed,
 }
 
@@ -365,7 +367,7 @@ impl Translate for Renumbering {
             }
             (asked, rest) = (asked.from(end), behind);
         }
-        // Behind the last number there is.
+        // Beyond the last number.
         rest.fill(P2mEntry::MISSING);
     }
 }
@@ -388,12 +390,12 @@ impl fmt::Display for Renumbering {
     }
 }
 
-/// Returns the parts of `range` that nothing occupies, in ascending order.
-fn without(range: PfnRange, occupied: &BootReserved) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+/// Returns the parts of `range` that are not in use, in ascending order.
+fn without(range: PfnRange, boot_reserved: &BootReserved) -> impl Iterator<Item = PfnRange> + Clone + '_ {
     let mut rest = range;
     core::iter::from_fn(move || {
         while !rest.is_empty() {
-            let next = occupied
+            let next = boot_reserved
                 .ranges()
                 .map(|held| held.intersection(rest))
                 .filter(|held| !held.is_empty())

@@ -1,21 +1,22 @@
 //! The page of a ring.
 //!
-//! *What this is*: start_info names the rings by machine frames. Both are stored to, so before one is used its frame has to be that
-//! of a page the builder took for a ring: a domU's builder puts them right after start_info (xen.h, "Start-of-day memory layout",
-//! items e and f).
+//! *What this is*: start_info names the rings by machine frames. Both are written to, so before one is used its frame
+//! must be that of a page the domain builder took for a ring: a domU's builder puts them right after start_info (xen.h,
+//! "Start-of-day memory layout", items e and f).
 //!
-//! *What must hold*: this is the one way from a ring's frame to its page. A page outside `allowed` is never returned.
+//! *What must hold*: this is the only way from a ring's frame to its page. A page outside `allowed` is never returned.
 //!
-//! *What is not prevented*: a frame of another domain that has the same page number there. The P2M list tells; see [`check_listed`].
+//! *What is not prevented*: a frame of another domain that has the same page number there. The P2M list shows that; see
+//! [`check_listed`].
 
 use start_info::{Pfn, PfnRange, Ring, RingName, StartInfoError};
 
 use crate::{List, MachineToPhys, Memory, Translate};
 
-/// Returns the page of a ring, which has to be one of `allowed`.
+/// Returns the page of a ring, which must be one of `allowed`.
 ///
 /// # Errors
-/// [`P2mError::RingElsewhere`] for any other frame.
+/// [`StartInfoError::RingElsewhere`] for any other frame.
 pub fn ring_page(
     machine: &impl MachineToPhys,
     allowed: PfnRange,
@@ -27,10 +28,10 @@ pub fn ring_page(
     page.ok_or(StartInfoError::RingElsewhere { ring: name, mfn: ring.mfn, back, allowed })
 }
 
-/// Checks that the list has a ring's frame at the ring's page.
+/// Checks that the list has the ring's frame at the ring's page.
 ///
 /// # Errors
-/// As [`ring_page`], and [`P2mError::RingNotListed`] when it has another one.
+/// As [`ring_page`], and [`StartInfoError::RingNotListed`] when it has another frame.
 pub fn check_listed<M: Memory + MachineToPhys>(
     machine: &M,
     list: &List,

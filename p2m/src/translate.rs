@@ -1,6 +1,7 @@
 //! From a page's number to what it is.
 //!
-//! *What this is*: the question that the builder's list, the plan of numbers and the tree all answer, each for its time.
+//! *What this is*: the lookup that the builder's list, the [`crate::Renumbering`] and the tree all provide, each during
+//! its part of the boot.
 
 use start_info::{ENTRIES, Pfn, PfnRange};
 
@@ -8,11 +9,11 @@ use crate::{entry::P2mEntry, memory::Memory};
 
 /// Something that knows the entry of every page.
 pub trait Translate {
-    /// Returns the entry of `pfn`; `Missing` for a page behind the last one.
+    /// Returns the entry of `pfn`; `Missing` for a page beyond the last one.
     fn entry(&self, memory: &impl Memory, pfn: Pfn) -> P2mEntry;
 
-    /// Returns the words ([`P2mEntry::encode`]) of as many pages as `words` has room for, from `first` on; those
-    /// behind the leaf that `first` lies in mean nothing.
+    /// Returns the words ([`P2mEntry::encode`]) of as many pages as `words` has room for, from `first` on; words beyond
+    /// the leaf of `first` are meaningless.
     fn leaf_words(&self, memory: &impl Memory, first: Pfn, words: &mut [u64]) {
         words_by_entry(self, memory, first, words);
     }
@@ -20,7 +21,7 @@ pub trait Translate {
     /// Calls `visit` with each of these pages and its entry. The entries are read a leaf at a time.
     ///
     /// # Errors
-    /// The first of `visit`.
+    /// The first error of `visit`.
     fn each_entry<M: Memory, E>(
         &self,
         memory: &mut M,
@@ -39,8 +40,8 @@ pub trait Translate {
         Ok(())
     }
 
-    /// Returns the pages from `pfn` on that are what `pfn` is and have no memory, as far as that can be told without looking at
-    /// each of them; an empty range if `pfn` may have memory. So a gap of many TiB is one step.
+    /// Returns the pages from `pfn` on that have the same kind of entry as `pfn` and no memory, as far as that is known
+    /// without reading each entry; an empty range if `pfn` may have memory. So a gap of many TiB is one step.
     fn without_memory(&self, _memory: &impl Memory, _pfn: Pfn) -> PfnRange {
         PfnRange::EMPTY
     }
@@ -59,7 +60,7 @@ pub trait Translate {
     }
 }
 
-/// Asks for each entry by itself: where a leaf is not of one piece.
+/// Looks up each entry by itself, for a leaf whose entries have several sources.
 pub(crate) fn words_by_entry<T: Translate + ?Sized>(
     p2m: &T,
     memory: &impl Memory,

@@ -3,12 +3,12 @@
 //! *What this is*: a radix tree whose inner words are the virtual addresses of the pages below and whose leaves hold
 //! [`P2mEntry`] words. Two inner levels reach 2^27 pages (512 GiB); a third is added when the guest is larger.
 //!
-//! *What must hold*: a leaf is a page of the builder's list, a page of our own reached through the direct map, or one of
-//! the two shared leaves (all missing, all identity), which are never written after they were filled.
+//! *What must hold*: a leaf is a page of the builder's list, a page of our own reached through the direct map, or one
+//! of the two shared leaves (all missing, all identity), which are never written once filled.
 //!
-//! *What is not prevented*: a set that the toolstack does not see. [`Tree::set`] returns the new leaf when it had to make
-//! one, and must-use reminds the caller to publish it (`mmu::map_leaf`, [`crate::Publication::replace`]) or to take it back
-//! ([`Tree::undo`]).
+//! *What is not prevented*: a change that the toolstack does not see. [`Tree::set`] returns the new leaf if it made
+//! one, and `must_use` reminds the caller to publish it (`mmu::map_leaf`, [`crate::Publication::replace`]) or to take
+//! it back ([`Tree::undo`]).
 
 use core::ops::Range;
 
@@ -41,13 +41,13 @@ impl NewLeaf {
     }
 }
 
-/// What setting an entry did.
+/// What [`Tree::set`] did.
 #[must_use = "the toolstack reads the old leaf until the new one is published"]
 #[derive(Debug, PartialEq, Eq)]
 pub enum Set {
-    /// The entry was changed in its leaf, which the toolstack reads already.
+    /// The entry was changed in its leaf, which the toolstack already reads.
     InPlace,
-    /// A leaf had to be made.
+    /// A new leaf was made.
     New(NewLeaf),
 }
 
@@ -65,30 +65,30 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Builds a tree whose leaves are the pages of the builder's list; where the arrangement says something else, leaves of
-    /// our own.
+    /// Builds a tree whose leaves are the pages of the builder's list; where the [`Renumbering`] differs from the list,
+    /// leaves of our own.
     ///
     /// # Errors
-    /// When the source has no frame for an inner page or a leaf.
+    /// The source's error when it has no frame for an inner page or a leaf.
     pub fn over<M: Memory, S: FrameSource<M>>(
-        arrangement: &Renumbering,
+        renumbering: &Renumbering,
         memory: &mut M,
         source: &mut S,
     ) -> Result<Self, S::Error> {
-        let pages = arrangement.pages();
+        let pages = renumbering.pages();
         let root = new_page(memory, source, 0)?;
         let missing = new_page(memory, source, P2mEntry::MISSING)?;
         let identity = new_page(memory, source, P2mEntry::Identity.encode())?;
-        let (inner, list) = (inner_levels(pages), *arrangement.list());
+        let (inner, list) = (inner_levels(pages), *renumbering.list());
         let tree = Self { root, inner, pages, missing, identity, list };
         let mut index = 0;
         while index < tree.leaves() {
-            let (kind, end) = arrangement.leaves(index);
+            let (kind, end) = renumbering.leaves(index);
             let leaf = match kind {
-                LeafKind::List => Page::of_list(arrangement.list().page(index)),
+                LeafKind::List => Page::of_list(renumbering.list().page(index)),
                 LeafKind::Missing => missing,
                 LeafKind::Identity => identity,
-                LeafKind::Mixed => mixed_leaf(arrangement, memory, source, index)?,
+                LeafKind::Mixed => mixed_leaf(renumbering, memory, source, index)?,
             };
             if end == index + 1 {
                 tree.put_leaf(memory, source, index, leaf)?;
@@ -106,13 +106,13 @@ impl Tree {
         self.pages
     }
 
-    /// Returns how many leaves the tree has, the last perhaps used in part.
+    /// Returns how many leaves the tree has; the last may be used in part.
     #[must_use]
     pub const fn leaves(&self) -> u64 {
         self.pages.of_words().get()
     }
 
-    /// Returns how many inner levels stand above the leaves.
+    /// Returns how many inner levels are above the leaves.
     #[must_use]
     pub const fn inner_levels(&self) -> u32 {
         self.inner
@@ -121,7 +121,7 @@ impl Tree {
     /// Changes the entry of a page. A shared leaf is first replaced by a copy of its own.
     ///
     /// # Errors
-    /// [`P2mError::Beyond`] for a page behind the last; the source's error when a leaf is needed and there is no frame.
+    /// [`P2mError::Beyond`] for a page beyond the last; the source's error when a leaf is needed and no frame is free.
     pub fn set<M: Memory, S: FrameSource<M>>(
         &mut self,
         memory: &mut M,
@@ -141,7 +141,7 @@ impl Tree {
         if before.load(memory, 0) == entry.encode() {
             return Ok(Set::InPlace);
         }
-        // Whatever is wanting above the leaf comes first, so that no leaf is lost if there is no frame for that.
+        // Missing inner pages come first, so that no leaf is lost if there is no frame for them.
         self.put_leaf(memory, source, index, before)?;
         let leaf = copy_of(memory, source, before)?;
         leaf.store(memory, pfn.get() % ENTRIES, entry.encode());
@@ -152,14 +152,15 @@ impl Tree {
     /// Makes all 512 entries of leaf `index` identity entries, by pointing at the shared identity leaf.
     ///
     /// # Errors
-    /// [`P2mError::Beyond`] for a leaf that does not have all its 512 pages, the source's error when an inner page is needed and there is no frame.
+    /// [`P2mError::Beyond`] for a leaf that does not have all its 512 pages, the source's error when an inner page is
+    /// needed and no frame is free.
     pub fn set_identity_leaf<M: Memory, S: FrameSource<M>>(
         &mut self,
         memory: &mut M,
         source: &mut S,
         index: u64,
     ) -> Result<NewLeaf, S::Error> {
-        // A leaf that is used in part would have identity entries behind the last page.
+        // A leaf that is used in part would get identity entries beyond the last page.
         if index >= self.pages.get() / ENTRIES {
             let pfn = Pfn::clamped(index.saturating_mul(ENTRIES));
             return Err(P2mError::Beyond { pfn, pages: self.pages }.into());
@@ -169,12 +170,12 @@ impl Tree {
         Ok(NewLeaf { index, before })
     }
 
-    /// Puts the leaf back that was there before, for who cannot publish the new one, and returns the new one's frame; `None`
-    /// for a shared leaf, and for one that the direct map `window` does not map.
-    pub fn undo(&mut self, memory: &mut impl Memory, window: &LinearMap, new: NewLeaf) -> Option<Frame> {
+    /// Puts the previous leaf back, for a caller that cannot publish the new one, and returns the new one's frame;
+    /// `None` for a shared leaf, and for one that the direct map `linear` does not map.
+    pub fn undo(&mut self, memory: &mut impl Memory, linear: &LinearMap, new: NewLeaf) -> Option<Frame> {
         let leaf = self.leaf(memory, new.index)?;
-        let frame = self.leaf_pfn(memory, window, new.index).ok().and_then(|pfn| {
-            self.entry(memory, pfn).ram().and(window.address(pfn)).map(|page| Frame::mint(pfn, page))
+        let frame = self.leaf_pfn(memory, linear, new.index).ok().and_then(|pfn| {
+            self.entry(memory, pfn).ram().and(linear.address(pfn)).map(|page| Frame::mint(pfn, page))
         });
         self.lowest(memory, new.index)?.store(
             memory,
@@ -190,32 +191,33 @@ impl Tree {
         self.leaf(memory, index).map(Page::address)
     }
 
-    /// Returns the page that leaf `index` is, as the direct map `window` knows it.
+    /// Returns the page that leaf `index` is, as the direct map `linear` knows it.
     ///
     /// # Errors
-    /// [`P2mError::StrayLeaf`] for a leaf outside the window, such as one of the builder's list before the revectoring.
-    pub fn leaf_pfn(&self, memory: &impl Memory, window: &LinearMap, index: u64) -> Result<Pfn, P2mError> {
-        page_pfn(window, self.leaf_or_missing(memory, index))
+    /// [`P2mError::StrayLeaf`] for a leaf outside it, such as one of the builder's list before revectoring.
+    pub fn leaf_pfn(&self, memory: &impl Memory, linear: &LinearMap, index: u64) -> Result<Pfn, P2mError> {
+        page_pfn(linear, self.leaf_or_missing(memory, index))
     }
 
     /// Returns the machine frame of leaf `index`, and the first leaf after it that is another page.
     ///
     /// # Errors
-    /// [`P2mError::StrayLeaf`] for a leaf outside `window`, [`P2mError::NoMachineFrame`] for a page that is no RAM.
+    /// [`P2mError::StrayLeaf`] for a leaf outside `linear`, [`P2mError::NoMachineFrame`] for a page that is not RAM.
     #[inline(always)]
     pub fn leaves_alike(
         &self,
         memory: &impl Memory,
-        window: &LinearMap,
+        linear: &LinearMap,
         index: u64,
     ) -> Result<(Mfn, u64), P2mError> {
         let (leaf, end) = self.run_of_leaf(memory, index);
-        let pfn = page_pfn(window, leaf)?;
+        let pfn = page_pfn(linear, leaf)?;
         let mfn = self.entry(memory, pfn).ram().ok_or(P2mError::NoMachineFrame { pfn })?;
         Ok((mfn, end))
     }
 
-    /// Returns leaf `index`, and the first leaf after it that is another page: of a shared leaf there are many in a row.
+    /// Returns leaf `index`, and the first leaf after it that is another page: a shared leaf repeats many times in a
+    /// row.
     #[inline(always)]
     pub(crate) fn run_of_leaf(&self, memory: &impl Memory, index: u64) -> (Page, u64) {
         let leaf = self.leaf_or_missing(memory, index);
@@ -225,7 +227,7 @@ impl Tree {
         (leaf, self.end_of_shared(memory, index, leaf))
     }
 
-    /// Returns the first leaf behind `index` that is not `leaf`. Not in the way of the many leaves that are no shared ones.
+    /// Returns the first leaf after `index` that is not `leaf`. Not inlined: most leaves are not shared.
     #[inline(never)]
     fn end_of_shared(&self, memory: &impl Memory, index: u64, leaf: Page) -> u64 {
         let mut lowest = self.lowest(memory, index);
@@ -243,13 +245,13 @@ impl Tree {
         end
     }
 
-    /// Returns leaf `index`; where the tree leads to none, no page is there.
+    /// Returns leaf `index`, or the shared missing leaf where the tree has none.
     #[inline(always)]
     pub(crate) fn leaf_or_missing(&self, memory: &impl Memory, index: u64) -> Page {
         self.leaf(memory, index).unwrap_or(self.missing)
     }
 
-    /// Tells whether a leaf is one of the two that stand for many, and are not written.
+    /// Tells whether a leaf is one of the two shared ones, which are never written.
     #[inline(always)]
     fn is_shared(&self, leaf: Page) -> bool {
         leaf == self.missing || leaf == self.identity
@@ -281,7 +283,7 @@ impl Tree {
         self.put(memory, source, 0, index, leaf)
     }
 
-    /// Puts the same leaf in many places; an inner page that leads nowhere else is filled as a whole.
+    /// Puts the same leaf in many places; an inner page that leads only to this leaf is filled as a whole.
     #[inline(never)]
     fn put_leaves<M: Memory, S: FrameSource<M>>(
         &self,
@@ -305,7 +307,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Leads to a page from an inner page, which stands `level` levels above the lowest, on the way to leaf `index`.
+    /// Writes the entry that leads to a page on the way to leaf `index`, in an inner page `level` levels above the
+    /// lowest inner page.
     #[inline(always)]
     fn put<M: Memory, S: FrameSource<M>>(
         &self,
@@ -373,7 +376,7 @@ impl Translate for Tree {
     }
 }
 
-/// Returns how many inner levels reach that many pages.
+/// Returns how many inner levels are needed for `pages` pages.
 const fn inner_levels(pages: PageCount) -> u32 {
     let mut levels = 2;
     let mut reach = ENTRIES * ENTRIES * ENTRIES;

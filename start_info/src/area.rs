@@ -1,10 +1,10 @@
 //! Runs of pages that a field of start_info claims.
 //!
-//! *What this is*: a name for each such run, so that an [`StartInfoError`] can say whose pages are wrong, and the one check they
-//! all pass: to lie whole in the room the builder had for them.
+//! *What this is*: a name for each such run, so that a [`StartInfoError`] can say whose pages are wrong, and the one
+//! check for all of them: each must lie entirely in the room the domain builder had for it.
 //!
-//! *What must hold*: rooms do not overlap, so only runs in the same room can meet: a ramdisk and a list, which `ramdisk`
-//! compares.
+//! *What must hold*: rooms do not overlap, so only runs in the same room can meet: a ramdisk and a list, which
+//! `ramdisk` compares.
 
 use core::fmt;
 
@@ -24,14 +24,15 @@ pub enum Area {
 }
 
 impl Area {
-    /// Returns the run of `pages` from `start`, if it lies in `room`. Takes bare numbers, because a field can hold any.
+    /// Returns the run of `pages` from `start`, if it lies in `room`. Takes plain numbers, because a field can hold any
+    /// value.
     pub(crate) fn within(self, start: u64, pages: u64, room: PfnRange) -> Result<PfnRange, StartInfoError> {
         let misplaced = StartInfoError::Misplaced { area: self, start, pages, room };
         let run = || PfnRange::try_new(Pfn::try_new(start)?, PageCount::try_new(pages)?);
         run().ok().filter(|run| run.start() >= room.start() && run.end() <= room.end()).ok_or(misplaced)
     }
 
-    /// Says what the room is and what to do when the area does not fit.
+    /// Returns what the room is, and what to do if the area does not fit.
     pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::MappedRamdisk => "the room between the kernel and what follows it; check the ramdisk= file",

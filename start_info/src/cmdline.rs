@@ -1,9 +1,9 @@
 //! The kernel command line.
 //!
-//! *What this is*: an owned copy, so that the start_info page can be given back while the words are still wanted.
+//! *What this is*: an owned copy, so that the start_info page can be given back while the words are still needed.
 //!
-//! *What must hold*: the copy is UTF-8. A byte that is not becomes `?`, one for one: it spoils the word it stands in, not
-//! the words behind it, and a typing mistake in a configuration file is no reason to refuse a boot.
+//! *What must hold*: the copy is UTF-8. Each invalid byte becomes `?`. It spoils only its own word, not the words after
+//! it: a typing mistake in a configuration file is no reason to refuse a boot.
 //!
 //! *What is not prevented*: a misspelt word. Unknown words are ignored, as every kernel does, because boot loaders add
 //! words of their own.
@@ -40,17 +40,17 @@ impl CommandLine {
     /// Returns the whole line.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // `parse` left only UTF-8 in the first `len` bytes: the empty string is never taken.
+        // `parse` left only UTF-8 in the first `len` bytes, so the fallback is never used.
         self.text.get(..self.len).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
     }
 
-    /// Returns the words, which are what blanks separate; there is no quoting.
+    /// Returns the words, which are separated by blanks; there is no quoting.
     pub(crate) fn words(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.as_str().split_ascii_whitespace()
     }
 
-    /// Returns what follows `key=`. Of several such words the last counts, so that a default can be overridden by adding
-    /// a word at the end.
+    /// Returns what follows `key=`. If several words match, the last one counts, so a word added at the end overrides a
+    /// default.
     #[must_use]
     pub fn value_of(&self, key: &str) -> Option<&str> {
         self.words().rev().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_byte_that_is_no_text_spoils_its_own_word_only() {
-        // A lone byte, the front of a three-byte character cut off, and a whole one.
+        // A lone byte, the first two bytes of a three-byte character, and a whole character.
         let line = line(b"a=\xff b=\xe2\x82 c=\xe2\x82\xac then=idle");
         assert_eq!(line.as_str(), "a=? b=?? c=\u{20ac} then=idle");
         assert_eq!(line.value_of("then"), Some("idle"));

@@ -1,9 +1,9 @@
-//! The ways a start_info page can contradict itself.
+//! The ways in which a start_info page can be wrong.
 //!
-//! *What this is*: one variant per contradiction with the numbers in it. Each prints as one line: what was found, what it
-//! was measured against, and what somebody at the host can change.
+//! *What this is*: one variant per contradiction, with its numbers. Each prints as one line: what was found, what was
+//! expected, and what to change on the host.
 //!
-//! *What is not prevented*: a wrong diagnosis. Of two numbers that disagree, the line can only name both.
+//! *What is not prevented*: a wrong diagnosis. If two numbers disagree, the line can only name both.
 
 use core::fmt;
 
@@ -14,7 +14,7 @@ use crate::{Area, Mfn, PageCount, Pfn, PfnRange, RingName};
 /// Why start_info was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartInfoError {
-    /// The page does not begin as start_info does.
+    /// The page does not begin like start_info.
     #[error(
         "the page begins with \"{}\", not with \"xen-\"; start the kernel as a PV guest (type=\"pv\") or as dom0",
         .found.escape_ascii()
@@ -30,7 +30,7 @@ pub enum StartInfoError {
     UnknownFlags {
         /// The whole word.
         flags: u32,
-        /// The bits without a meaning.
+        /// The unknown bits.
         unknown: u32,
     },
     /// The flags name the initial domain, but not a privileged one.
@@ -41,7 +41,7 @@ pub enum StartInfoError {
         /// The whole word.
         flags: u32,
     },
-    /// A size of memory no domain can have.
+    /// A memory size that no domain can have.
     #[error(
         "nr_pages is {found:#x}, but a domain has at least 1 page and fewer than {limit:#x}; \
          change memory= or dom0_mem="
@@ -52,14 +52,14 @@ pub enum StartInfoError {
         /// The first number that is too large.
         limit: u64,
     },
-    /// The kernel's base address is not one a boot mapping can start at.
+    /// No boot mapping can start at the kernel's base address.
     #[error(
         "VIRT_BASE {found:#x} is not a multiple of {alignment:#x}; change it in the kernel's linker script and notes"
     )]
     VirtBase {
         /// The base.
         found: VirtAddr,
-        /// What it has to be a multiple of.
+        /// What it must be a multiple of.
         alignment: u64,
     },
     /// The kernel's bounds are not whole pages above its base, in ascending order.
@@ -94,7 +94,7 @@ pub enum StartInfoError {
     AddressSpace {
         /// Its start.
         virt_base: VirtAddr,
-        /// Where start_info is in it.
+        /// The address of start_info in it.
         start_info: VirtAddr,
     },
     /// Memory is smaller than what is already mapped.
@@ -108,7 +108,7 @@ pub enum StartInfoError {
         /// The pages in the boot mapping.
         needed: u64,
     },
-    /// The page tables are not where they belong.
+    /// The page tables are not at their place.
     #[error(
         "pt_base is {found:#x}, but the pages before it end at {expected:#x}; build the domain with Xen's own tools"
     )]
@@ -126,7 +126,7 @@ pub enum StartInfoError {
     PageTableCount {
         /// `nr_pt_frames`.
         found: u64,
-        /// What the mapping takes.
+        /// How many the mapping takes.
         expected: u64,
         /// The pages in the mapping.
         mapped: u64,
@@ -139,7 +139,7 @@ pub enum StartInfoError {
         /// `mfn_list`.
         found: u64,
     },
-    /// The P2M list is below the boot mapping, yet no pages of its own are named.
+    /// The P2M list is below the boot mapping, but has no pages of its own.
     #[error(
         "mfn_list {at:#x} is below the boot mapping at {virt_base:#x}, but nr_p2m_frames is 0; \
          build the domain with Xen's own tools"
@@ -164,7 +164,7 @@ pub enum StartInfoError {
         /// Where it should end.
         start_info: Pfn,
     },
-    /// The P2M list runs out of its half of the address space.
+    /// The P2M list extends beyond its half of the address space.
     #[error(
         "a P2M list of {pages:#x} pages at {at:#x} leaves the address space; change INIT_P2M in the kernel's notes"
     )]
@@ -174,7 +174,7 @@ pub enum StartInfoError {
         /// The pages of the list.
         pages: u64,
     },
-    /// The P2M list covers addresses that are Xen's.
+    /// The P2M list covers addresses that belong to Xen.
     #[error(
         "the P2M list {at:#x}-{last:#x} covers Xen's addresses {:#x}-{:#x}; change INIT_P2M in the kernel's notes",
         .hole.0, .hole.1
@@ -187,7 +187,7 @@ pub enum StartInfoError {
         /// Xen's first and last byte.
         hole: (VirtAddr, VirtAddr),
     },
-    /// The P2M list has pages of its own, but its addresses are those of the boot mapping.
+    /// The P2M list has pages of its own, but its addresses overlap the boot mapping.
     #[error(
         "the P2M list {at:#x}-{last:#x} has pages of its own, but covers the boot mapping {:#x}-{:#x}; \
          change INIT_P2M in the kernel's notes",
@@ -246,7 +246,7 @@ pub enum StartInfoError {
         /// The list's pages.
         list: PfnRange,
     },
-    /// The address of shared_info is not that of a page.
+    /// The address of shared_info is not that of a page below 2^52.
     #[error(
         "shared_info {found:#x} is not the machine address of a page below 2^52; \
          build the domain with Xen's own tools"
@@ -288,7 +288,7 @@ pub enum StartInfoError {
         /// The frame.
         mfn: Mfn,
     },
-    /// A ring's frame is not one of the pages that the builder took for rings.
+    /// A ring's frame is not that of a page the builder took for rings.
     #[error(
         "the {ring} ring is in machine frame {mfn}, {}, not in pfn {allowed} right after start_info; \
          build the domain with Xen's own tools",
@@ -299,12 +299,12 @@ pub enum StartInfoError {
         ring: RingName,
         /// The frame.
         mfn: Mfn,
-        /// What Xen's M2P holds for it; `None` where the table has no page.
+        /// What Xen's M2P holds for it; `None` where the M2P has no page there.
         back: Option<u64>,
         /// The pages for rings.
         allowed: PfnRange,
     },
-    /// A ring's frame is somebody else's, who has it at the number of a page for rings.
+    /// A ring's frame belongs to another domain, in which it has the number of a page for rings.
     #[error(
         "the {ring} ring is in machine frame {mfn}, by Xen's M2P pfn {pfn}, but the P2M list has {} there; \
          build the domain with Xen's own tools",
@@ -352,15 +352,15 @@ pub enum StartInfoError {
         /// The first byte after start_info.
         first: usize,
     },
-    /// The command line has no end.
+    /// The command line has no final NUL.
     #[error("the command line has no NUL in its {limit} bytes; shorten extra= or the dom0 kernel's line")]
     CommandLine {
-        /// The bytes there are for it.
+        /// The size of its field.
         limit: usize,
     },
 }
 
-/// Says which page Xen's M2P has for a frame.
+/// Describes what Xen's M2P has for a frame.
 fn in_m2p(back: Option<u64>) -> impl fmt::Display {
     fmt::from_fn(move |f| match back {
         Some(back) => write!(f, "by Xen's M2P pfn {back:#x}"),
@@ -368,7 +368,7 @@ fn in_m2p(back: Option<u64>) -> impl fmt::Display {
     })
 }
 
-/// Says which frame the P2M list has for a page.
+/// Describes which frame the P2M list has for a page.
 fn in_list(listed: Option<Mfn>) -> impl fmt::Display {
     fmt::from_fn(move |f| match listed {
         Some(listed) => write!(f, "frame {listed}"),

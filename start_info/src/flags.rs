@@ -1,27 +1,27 @@
 //! The flags word of start_info.
 //!
-//! *What this is*: the `SIF_*` bits of Xen's header as a typed set, and the processor-management byte among them.
+//! *What this is*: the `SIF_*` bits of Xen's header as a typed set, including the processor-management byte.
 //!
-//! *What must hold*: a bit Xen has not defined refuses the boot. Such a bit means another page or another Xen, and a
-//! guess about either would be made before there is any way to report it.
+//! *What must hold*: a boot with a bit that Xen has not defined is refused. Such a bit means another page or another
+//! Xen, and this layer does not guess before it can report anything.
 
 use bitflags::bitflags;
 
 use crate::StartInfoError;
 
 bitflags! {
-    /// What the builder says about the domain (xen.h, `SIF_*`).
+    /// What the domain builder says about the domain (xen.h, `SIF_*`).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Flags: u32 {
         /// The domain may control the host.
         const PRIVILEGED = xen_sys::SIF_PRIVILEGED;
         /// The domain is the first one, built by Xen itself: dom0.
         const INITDOMAIN = xen_sys::SIF_INITDOMAIN;
-        /// The ramdisk is a package of several modules with a table at its front.
+        /// The ramdisk is a package of several modules, with a table at its start.
         const MULTIBOOT_MOD = xen_sys::SIF_MULTIBOOT_MOD;
         /// The ramdisk is not mapped; `mod_start` is its first PFN.
         const MOD_START_PFN = xen_sys::SIF_MOD_START_PFN;
-        /// The toolstack can follow a P2M through `p2m_cr3` and `p2m_vaddr`.
+        /// The toolstack can read a P2M through `p2m_cr3` and `p2m_vaddr`.
         const VIRT_P2M_4TOOLS = xen_sys::SIF_VIRT_P2M_4TOOLS;
         /// The byte that [`Flags::processor_management`] returns.
         const PROCESSOR_MANAGEMENT = xen_sys::SIF_PM_MASK;
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn the_processor_management_byte_is_taken_out_whole() {
-        // 0x303 is what Debian's Xen 4.17 gives dom0.
+        // Debian's Xen 4.17 gives dom0 0x303.
         let flags = Flags::parse(0x303).unwrap();
         assert_eq!(flags.processor_management(), 3);
         assert_eq!(Flags::parse(0xff00).unwrap().processor_management(), 0xff);

@@ -1,11 +1,12 @@
-//! What Xen hands a PV guest at entry, as checked values.
+//! What Xen passes to a PV guest at entry, as checked values.
 //!
 //! *What this is*: the four kinds of numbers every other crate works with ([`Pfn`], [`Mfn`], [`Maddr`], [`PageCount`])
-//! and [`BootFacts`], the start_info page after every field has been checked against the others.
+//! and [`BootFacts`], the start_info page with every field checked against the others.
 //!
 //! *What must hold*: nothing here reads memory; the caller passes bytes it owns.
 //!
-//! *What is not prevented*: a Xen that lies consistently. The P2M itself is checked against the M2P one stage later.
+//! *What is not prevented*: values that are wrong but consistent. The P2M itself is checked against the M2P one stage
+//! later.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,13 +1,14 @@
-//! The builder's boot mapping: what lies where at entry.
+//! The domain builder's boot mapping: what lies where at entry.
 //!
-//! *What this is*: the packed row of kernel image, start_info, rings, page tables and boot stack that every builder makes
-//! (xen.h, "Start-of-day memory layout"). Inside it, and nowhere else, a virtual address tells its PFN.
+//! *What this is*: the kernel image, start_info, rings, page tables and boot stack, one after the other, as every
+//! builder maps them (xen.h, "Start-of-day memory layout"). Only inside this mapping does a virtual address determine
+//! its PFN.
 //!
-//! *What must hold*: elements stand in Xen's order without gaps from start_info on, and the tables are exactly as many as
-//! the mapping needs. So the position of start_info alone fixes the tables, the stack and the end; the fields that
-//! repeat them are compared with that.
+//! *What must hold*: elements are in Xen's order, without gaps from start_info on, and there are exactly as many tables
+//! as the mapping needs. So the position of start_info alone determines the tables, the stack and the end; the fields
+//! that repeat them are compared with that.
 //!
-//! *What is not prevented*: tables that map something else. Whoever adopts them walks them.
+//! *What is not prevented*: tables that map something else. The code that takes them over walks them.
 
 use x86_64::VirtAddr;
 
@@ -16,12 +17,12 @@ use crate::{PAGE_SIZE, PageCount, Pfn, PfnRange, StartInfoError, flags::Flags};
 
 /// The mapping ends on a multiple of 4 MiB (xen.h, item 2) ...
 const END_ALIGNMENT_BYTES: u64 = 4 << 20;
-/// ... at least 512 KiB behind the boot stack (item 7).
+/// ... at least 512 KiB after the boot stack (item 7).
 const PADDING_PAGES: u64 = (512 << 10) / PAGE_SIZE;
 /// Both builders give one page (pv/dom0_build.c; xg_dom_core.c, `xc_dom_build_image`).
 const STACK_PAGES: u64 = 1;
 
-/// What the kernel knows by itself when it is entered.
+/// What the kernel itself knows at entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KernelEntry {
     /// The address of start_info: what rsi held.
@@ -30,7 +31,7 @@ pub struct KernelEntry {
     pub virt_base: VirtAddr,
     /// The first byte of the kernel in memory, on a page boundary.
     pub image_start: VirtAddr,
-    /// The first byte behind the kernel in memory, `.bss` included, on a page boundary.
+    /// The first byte after the kernel in memory, `.bss` included, on a page boundary.
     pub image_end: VirtAddr,
 }
 
@@ -53,14 +54,14 @@ pub(crate) struct Mapping {
     pub(crate) page_tables: PageTables,
     pub(crate) boot_stack: Pfn,
     pub(crate) end: Pfn,
-    /// Between the image and start_info: what the builder mapped on request.
+    /// Between the image and start_info, for what the builder maps on request.
     pub(crate) inner_room: PfnRange,
-    /// Behind the mapping, to the end of memory.
+    /// After the mapping, to the end of memory.
     pub(crate) outer_room: PfnRange,
 }
 
 impl Mapping {
-    /// Finds the elements and compares `pt_base` and `nr_pt_frames` with where and how many the tables must be.
+    /// Finds the elements, and compares `pt_base` and `nr_pt_frames` with the expected place and number of tables.
     pub(crate) fn locate(
         fields: &Fields,
         entry: &KernelEntry,
@@ -103,13 +104,13 @@ impl Mapping {
     }
 }
 
-/// Returns the PFN behind a page-aligned address, mapped or not.
+/// Returns the PFN of a page-aligned address, mapped or not.
 pub(crate) fn pfn_of(virt_base: VirtAddr, address: VirtAddr) -> Option<Pfn> {
     let offset = address.as_u64().checked_sub(virt_base.as_u64())?;
     if offset.is_multiple_of(PAGE_SIZE) { Pfn::try_new(offset / PAGE_SIZE).ok() } else { None }
 }
 
-/// A domU has two ring pages behind start_info, first xenstore's, then the console's; dom0 has none (items e and f).
+/// A domU has two ring pages after start_info, first xenstore's, then the console's; dom0 has none (items e and f).
 fn ring_pages(flags: Flags) -> u64 {
     if flags.contains(Flags::INITDOMAIN) { 0 } else { 2 }
 }
@@ -136,10 +137,10 @@ struct Plan {
 }
 
 impl Plan {
-    /// Plans the mapping whose tables begin at page number `first`; nothing if it would leave its half of the address
+    /// Plans the mapping whose tables begin at page number `first`; `None` if it would leave its half of the address
     /// space.
     ///
-    /// Both builders search upward for the least number of tables that suffices (xg_dom_x86.c, `alloc_pgtables_pv`;
+    /// Both builders search upward for the smallest number of tables that suffices (xg_dom_x86.c, `alloc_pgtables_pv`;
     /// pv/dom0_build.c, the loop over `nr_pt_pages`). This loop takes larger steps to the same number: a mapping with
     /// room for `tables` tables needs `needed`, so no number below `needed` suffices.
     fn after(first: u64, virt_base: VirtAddr) -> Option<Self> {

@@ -1,13 +1,13 @@
-//! What lies where on the machine: the E820 map that Xen gives dom0, or the toolstack a domU.
+//! What lies where on the machine: the E820 map that Xen gives dom0, or that the toolstack gives a domU.
 //!
 //! *What this is*: entries of `XENMEM_machine_memory_map` and `XENMEM_memory_map` (`public/memory.h`) as ascending
-//! regions that do not overlap. The guest's own numbering of pages knows nothing of them; `p2m::Renumbering` brings the
-//! two together.
+//! regions that do not overlap. The domain builder numbers the guest's pages without regard to them; `p2m::Renumbering`
+//! brings the two together.
 //!
-//! *What must hold*: where entries overlap, what is not RAM wins: nothing is taken for memory that might be something else.
-//! A page is RAM only if it is whole. What lies behind 2^52, where no entry of a page table leads, is cut off.
+//! *What must hold*: where entries overlap, what is not RAM wins: nothing that might be something else counts as
+//! memory. A page is RAM only if all of it is. Everything above 2^52, where no page-table entry can lead, is cut off.
 //!
-//! *What is not prevented*: a map that leaves something out. A gap counts as no RAM.
+//! *What is not prevented*: a map that leaves something out. A gap does not count as RAM.
 
 use core::fmt;
 
@@ -15,10 +15,10 @@ use arrayvec::ArrayVec;
 
 use crate::{MAX_FRAMES, PAGE_SIZE, Pfn, PfnRange};
 
-/// The most regions a map may come to after neighbours of a kind were joined. Hosts have twenty to forty.
+/// The most regions a map may have after neighbours of the same kind are joined. Hosts have twenty to forty.
 pub const MAX_REGIONS: usize = 128;
 
-/// The first address a page-table entry has no room for.
+/// The first address that a page-table entry cannot hold.
 const END: u64 = MAX_FRAMES * PAGE_SIZE;
 
 /// What a region is (ACPI specification, "Address Range Types").
@@ -26,15 +26,15 @@ const END: u64 = MAX_FRAMES * PAGE_SIZE;
 pub enum MapKind {
     /// Memory.
     Ram,
-    /// Not to be used: devices, firmware, or nothing.
+    /// Reserved: devices, firmware, or nothing.
     Reserved,
     /// ACPI tables.
     Acpi,
-    /// Memory that ACPI's firmware keeps over a sleep.
+    /// Memory that ACPI firmware needs preserved across sleep.
     Nvs,
     /// Memory with errors, or Xen's own.
     Unusable,
-    /// A type this layer has no name for; not RAM.
+    /// A type without a name here; not RAM.
     Other(u32),
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for MapKind {
     }
 }
 
-/// A line of the map as Xen writes it (`struct e820entry`).
+/// An entry of the map as Xen writes it (`struct e820entry`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MapEntry {
     /// The first byte.
@@ -90,13 +90,14 @@ impl MapEntry {
         }
     }
 
-    /// Returns the first address behind the entry, or one behind all that can be addressed; `None` for RAM of a length that is
-    /// none.
+    /// Returns the first address after the entry, or one above every usable address; `None` for RAM with an invalid
+    /// length.
     ///
-    /// A line may end at 2^64, whose address is no number. Behind that the length is wrong. What is no RAM is cut off there all the
-    /// same: it only keeps memory from being used. RAM is believed whole or not at all.
+    /// An entry may end at 2^64, which does not fit in an address. If it ends above that, its length is wrong. An entry
+    /// that is not RAM is still used, cut off there: it only keeps memory from being used. RAM is accepted whole or
+    /// refused.
     fn end(&self) -> Option<u64> {
-        // With no bytes there is no last byte either.
+        // An entry of 0 bytes has no last byte.
         let Some(rest) = self.len.checked_sub(1) else { return Some(self.start) };
         match self.start.checked_add(rest) {
             Some(last) => Some(last.saturating_add(1)),
@@ -106,7 +107,7 @@ impl MapEntry {
     }
 }
 
-/// Bytes of the machine's address space that are of one kind.
+/// A range of the machine's address space of one kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MapRegion {
     start: u64,
@@ -121,7 +122,7 @@ impl MapRegion {
         self.kind
     }
 
-    /// Returns the pages that lie in the region: for RAM whole pages only, for all else every page touched.
+    /// Returns the pages that lie in the region: for RAM only whole pages, for anything else every page it touches.
     #[must_use]
     pub(crate) fn pages(&self) -> PfnRange {
         let (start, end) = match self.kind {
@@ -131,7 +132,7 @@ impl MapRegion {
         PfnRange::between(Pfn::clamped(start), Pfn::clamped(end))
     }
 
-    /// Tells whether this and another are one region: of one kind, and nothing between them.
+    /// Tells whether this and another region can be joined: same kind, and no gap between them.
     fn joins(&self, other: Self) -> bool {
         self.kind == other.kind && self.start <= other.end && other.start <= self.end
     }
@@ -152,7 +153,7 @@ impl fmt::Display for MapRegion {
 /// Why a map was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
-    /// An entry for RAM ends after the last address there is, 2^64 - 1.
+    /// An entry for RAM ends after the last address, 2^64 - 1.
     #[error(
         "an entry of type {} with {:#x} bytes from {:#x} ends after the last address, \
          0xffffffffffffffff; check the host's firmware",
@@ -164,7 +165,7 @@ pub enum MapError {
     },
     /// The map has more regions than there is room for.
     #[error(
-        "the host's memory map has more than {limit} regions; raise MOST_REGIONS in start_info/src/memory_map.rs"
+        "the host's memory map has more than {limit} regions; raise MAX_REGIONS in start_info/src/memory_map.rs"
     )]
     TooLong {
         /// How many there is room for.
@@ -175,7 +176,7 @@ pub enum MapError {
     NoRam,
 }
 
-/// The map: ascending regions that do not overlap. What lies between them is nothing.
+/// The map: ascending regions that do not overlap. Between them there is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryMap {
     regions: ArrayVec<MapRegion, MAX_REGIONS>,
@@ -185,7 +186,8 @@ impl MemoryMap {
     /// Makes a map of entries in any order.
     ///
     /// # Errors
-    /// [`MapError`] for an entry for RAM that ends behind 2^64, more regions than there is room for, or a map without RAM.
+    /// [`MapError`] for an entry for RAM that ends above 2^64, for more regions than there is room for, or for a map
+    /// without RAM.
     pub fn from_entries(entries: impl Iterator<Item = MapEntry> + Clone) -> Result<Self, MapError> {
         let mut map = Self::default();
         for wanted in [true, false] {
@@ -215,7 +217,7 @@ impl MemoryMap {
             .filter(|pages| !pages.is_empty())
     }
 
-    /// Returns the runs of pages below `end` that are no RAM, the lowest first.
+    /// Returns the runs of pages below `end` that are not RAM, the lowest first.
     pub fn holes(&self, end: Pfn) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         let mut next = Pfn::new(0);
         let behind = PfnRange::between(end, end);
@@ -247,13 +249,13 @@ impl MemoryMap {
             .find(|region| region.kind != MapKind::Ram && region.pages().overlaps(pages))
     }
 
-    /// Puts a region in the place of what is there.
+    /// Inserts a region, replacing what it overlaps.
     fn put(&mut self, new: MapRegion) -> Result<(), MapError> {
         if new.start >= new.end {
             return Ok(());
         }
         let too_long = |_| MapError::TooLong { limit: MAX_REGIONS };
-        // Most lines of a map fall between two others, touch none of them but at an end, and join none.
+        // Most entries of a map fall between two others, at most touch them, and join neither.
         let at = self.regions.partition_point(|old| old.end <= new.start);
         let (before, behind) = self.regions.split_at(at);
         let fits = behind.first().is_none_or(|next| new.end <= next.start && !next.joins(new));

@@ -1,13 +1,14 @@
 //! The builder's list of machine frames, one per PFN.
 //!
-//! *What this is*: where the list is mapped and which pages it lies in. A builder puts it behind the kernel, in the boot
-//! mapping, or, asked by `XEN_ELFNOTE_INIT_P2M`, at an address of the kernel's choice with pages outside the mapping.
+//! *What this is*: where the list is mapped and which pages it lies in. A domain builder puts it after the kernel, in
+//! the boot mapping, or, if `XEN_ELFNOTE_INIT_P2M` asks for it, at an address of the kernel's choice, with pages
+//! outside the mapping.
 //!
-//! *What must hold*: the list starts on a page. It is given back page by page once it has been copied, so no page of it
-//! may hold anything else.
+//! *What must hold*: the list starts on a page. It is given back page by page once it has been copied, so its pages may
+//! hold nothing else.
 //!
 //! *What is not prevented*: wrong entries, and memory with holes. With vNUMA the list is longer than `nr_pages`; inside
-//! the boot mapping that shows and is refused, outside it does not show here.
+//! the boot mapping that is detected and refused, outside it cannot be seen here.
 
 use x86_64::VirtAddr;
 
@@ -37,7 +38,7 @@ pub struct P2mList {
 pub enum P2mPlace {
     /// From the boot mapping, between the image and start_info: exactly the pages of the list.
     Image(PfnRange),
-    /// From behind the boot mapping: the pages of the list and the tables that map it, in no order to rely on.
+    /// From after the boot mapping: the pages of the list and the tables that map it, in no particular order.
     Own(PfnRange),
 }
 
@@ -52,7 +53,7 @@ impl P2mList {
             .ok()
             .filter(|at| at.is_aligned(PAGE_SIZE))
             .ok_or(StartInfoError::ListAddress { found: fields.mfn_list })?;
-        // Less than 2^40 entries: no overflow.
+        // Fewer than 2^40 entries, so this does not overflow.
         let pages = (nr_pages.get() * ENTRY_BYTES).div_ceil(PAGE_SIZE);
         let place = if fields.nr_p2m_frames == 0 {
             P2mPlace::Image(in_image(at, pages, nr_pages, mapping)?)
@@ -66,7 +67,7 @@ impl P2mList {
 
 /// Finds a list in the boot mapping, where it ends at start_info.
 ///
-/// `first_p2m_pfn` is not looked at: without `INIT_P2M`, dom0's builder leaves a PFN there that means nothing.
+/// `first_p2m_pfn` is ignored: without `INIT_P2M`, dom0's builder leaves a PFN there that means nothing.
 fn in_image(
     at: VirtAddr,
     pages: u64,
@@ -82,7 +83,7 @@ fn in_image(
     Ok(list)
 }
 
-/// Checks that a list at an address of its own is in nobody's way.
+/// Checks that a list at an address of its own overlaps neither Xen's addresses nor the boot mapping.
 fn check_addresses(at: VirtAddr, pages: u64, mapping: &Mapping) -> Result<(), StartInfoError> {
     let last = at
         .as_u64()

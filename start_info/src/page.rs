@@ -1,11 +1,11 @@
 //! The fields of the start_info page, as Xen wrote them.
 //!
-//! *What this is*: the one place that knows where each field lies. The numbers come from `xen-sys`; the assertions below
-//! repeat them from Xen's compiled header, so a binding generated for another layout does not build.
+//! *What this is*: the one place that knows where each field lies. The offsets come from `xen-sys`; the assertions
+//! below repeat them from Xen's compiled header, so a binding generated for another layout does not build.
 //!
-//! *What must hold*: nothing. Every 4096 bytes are some [`Fields`].
+//! *What must hold*: nothing. Any 4096 bytes can be read as [`Fields`].
 //!
-//! *What is not prevented*: nonsense in a field. Judging it is the work of the modules that use it.
+//! *What is not prevented*: nonsense in a field. The modules that use it check it.
 
 use core::mem::offset_of;
 use xen_sys::start_info as Layout;
@@ -17,7 +17,7 @@ const PAGE_BYTES: usize = PAGE_SIZE as usize;
 /// The end of the part every domain has; in dom0 the description of the screen follows.
 pub(crate) const START_INFO_BYTES: usize = size_of::<Layout>();
 
-/// The bytes kept for the command line, its NUL included.
+/// The size of the command line, its NUL included.
 pub(crate) const COMMAND_LINE_BYTES: usize = xen_sys::MAX_GUEST_CMDLINE as usize;
 
 const _: () = {
@@ -51,7 +51,7 @@ pub(crate) struct Fields {
     pub(crate) flags: u32,
     pub(crate) store_mfn: u64,
     pub(crate) store_evtchn: u32,
-    /// `console.domU`; shares its bytes with `console.dom0`, and the flags say which of the two is meant.
+    /// `console.domU`; shares its bytes with `console.dom0`, the flags say which of the two is valid.
     pub(crate) console_mfn: u64,
     pub(crate) console_evtchn: u32,
     /// `console.dom0`.
@@ -103,6 +103,6 @@ fn int<const AT: usize>(page: &[u8; PAGE_BYTES]) -> u32 {
 
 fn bytes<const AT: usize, const LEN: usize>(page: &[u8; PAGE_BYTES]) -> [u8; LEN] {
     const { assert!(AT + LEN <= PAGE_BYTES) };
-    // The line above makes the fallback unreachable; indexing would leave a path to a panic in its place.
+    // The line above makes the fallback unreachable; indexing would leave a path to a panic instead.
     page.get(AT..).and_then(|tail| tail.first_chunk()).copied().unwrap_or([0; LEN])
 }

@@ -1,13 +1,13 @@
 //! The start_info page as checked facts.
 //!
-//! *What this is*: the entrance of the crate. [`BootFacts::parse`] takes the page's bytes and what the kernel knows by
-//! itself, and gives facts or the first contradiction found.
+//! *What this is*: the entry point of the crate. [`BootFacts::parse`] takes the page's bytes and what the kernel itself
+//! knows, and returns facts or the first contradiction found.
 //!
-//! *What must hold*: a value of [`BootFacts`] exists only if its areas are disjoint and inside memory; nobody behind it
-//! checks again.
+//! *What must hold*: a value of [`BootFacts`] exists only if its areas are disjoint and inside memory; later code does
+//! not check again.
 //!
-//! *What is not prevented*: `nr_pages` wrong by less than a page of the list, frames that are not ours, a lie told
-//! consistently. The P2M, once read, is compared with all of these.
+//! *What is not prevented*: `nr_pages` wrong by less than a page of the list, frames that are not ours, values that are
+//! wrong but consistent. The P2M, once read, is compared with all of these.
 
 use crate::mapping::Mapping;
 use crate::p2m_list::P2mList;
@@ -18,8 +18,8 @@ use crate::{
     Ring, Screen, ScreenError, StartInfoError, flags::Flags,
 };
 
-/// What a domain knows about itself before it has touched anything. Its machine frames, of shared_info and the rings, are those of
-/// this start: a resume has to read start_info anew.
+/// What a domain knows about itself before it changes anything. The machine frames of shared_info and the rings are
+/// valid for this start only: a resume must read start_info anew.
 #[derive(Clone, Debug)]
 pub struct BootFacts {
     nr_pages: PageCount,
@@ -42,12 +42,12 @@ pub struct BootFacts {
 impl BootFacts {
     /// Checks the page against itself and against what the kernel knows.
     ///
-    /// Bytes no field covers are not looked at, neither are fields that mean nothing in the kind of domain the flags
+    /// Bytes outside all fields are ignored, and so are fields without a meaning for the kind of domain that the flags
     /// name.
     ///
     /// # Errors
-    /// One variant of [`StartInfoError`] per contradiction; the first in the order of the calls below. Position comes before
-    /// content, so that a wrong `VIRT_BASE` is named as such and not as forty damaged fields.
+    /// One variant of [`StartInfoError`] per contradiction; the first in the order of the calls below. Positions are
+    /// checked before contents, so that a wrong `VIRT_BASE` is reported as such and not as many damaged fields.
     pub fn parse(page: &[u8; 4096], entry: &KernelEntry) -> Result<Self, StartInfoError> {
         let fields = Fields::read(page);
         check_magic(&fields.magic)?;
@@ -84,7 +84,7 @@ impl BootFacts {
         })
     }
 
-    /// Returns how many pages of memory the domain has: its PFNs are the numbers below.
+    /// Returns how many pages of memory the domain has: its PFNs are the numbers below that.
     #[must_use]
     pub const fn nr_pages(&self) -> PageCount {
         self.nr_pages
@@ -120,8 +120,8 @@ impl BootFacts {
         self.console
     }
 
-    /// Returns the screen Xen hands over, or why its description was not understood, which is no reason not to boot. `None` for a domU and
-    /// where Xen has no screen.
+    /// Returns the screen Xen hands over, or why its description was not understood, which does not stop a boot. `None`
+    /// for a domU and where Xen has no screen.
     #[must_use]
     pub const fn screen(&self) -> Option<Result<Screen, ScreenError>> {
         self.screen
@@ -157,8 +157,9 @@ impl BootFacts {
         self.start_info
     }
 
-    /// Returns the pages right behind it, which the builder took for the rings (xen.h, "Start-of-day memory layout", items e and f);
-    /// none in dom0. Nothing else may be in them, whatever frames `store_mfn` and `console.domU.mfn` name.
+    /// Returns the pages right after start_info, which the builder took for the rings (xen.h, "Start-of-day memory
+    /// layout", items e and f); none in dom0. Nothing else may be in them, whatever frames `store_mfn` and
+    /// `console.domU.mfn` name.
     #[must_use]
     pub fn ring_pages(&self) -> PfnRange {
         PfnRange::between(self.start_info.plus(1), self.page_tables.pfns.start())
@@ -170,17 +171,17 @@ impl BootFacts {
         self.page_tables
     }
 
-    /// Returns the page of the stack the domain is entered on, right behind the page tables.
+    /// Returns the page of the stack at entry, right after the page tables.
     #[must_use]
     pub const fn boot_stack(&self) -> Pfn {
         self.boot_stack
     }
 
-    /// Returns the least page number at which the builder's mapping can end: the first multiple of 4 MiB that leaves
-    /// 512 KiB behind the boot stack.
+    /// Returns the lowest page number at which the builder's mapping can end: the first multiple of 4 MiB that leaves
+    /// 512 KiB after the boot stack.
     ///
-    /// The ABI lets a builder map 4 MiB more, although those of Xen 4.17 and 4.22 never do. Whoever clears the mapping
-    /// finds its real end by walking the tables.
+    /// The ABI lets a builder map 4 MiB more, although those of Xen 4.17 and 4.22 never do. The code that clears the
+    /// mapping finds its real end by walking the tables.
     #[must_use]
     pub const fn least_boot_end(&self) -> Pfn {
         self.least_boot_end
@@ -193,7 +194,7 @@ impl BootFacts {
     }
 }
 
-/// Checks for the front part that all versions have in common: dom0's magic may end in `64p`.
+/// Checks for the prefix that all versions have in common: dom0's magic may end in `64p`.
 fn check_magic(magic: &[u8; 32]) -> Result<(), StartInfoError> {
     if magic.starts_with(b"xen-") {
         return Ok(());

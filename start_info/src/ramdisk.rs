@@ -1,12 +1,12 @@
 //! The ramdisk.
 //!
-//! *What this is*: the first module the builder loaded. It lies in the boot mapping, or, asked by
-//! `XEN_ELFNOTE_MOD_START_PFN`, behind it, where the kernel has to map it before it can read it.
+//! *What this is*: the first module the builder loaded. It lies in the boot mapping, or, if `XEN_ELFNOTE_MOD_START_PFN`
+//! asks for it, after the mapping, where the kernel must map it before reading it.
 //!
 //! *What must hold*: it starts on a page and shares no page with anything else; it is given back page by page.
 //!
-//! *What is not prevented*: an unmapped ramdisk whose length is too long by part of a page. A domU's builder rounds that
-//! length up (xg_dom_core.c, `xc_dom_build_image`), so readers must stand zeros at the end.
+//! *What is not prevented*: an unmapped ramdisk whose length is too long by part of a page. A domU's builder rounds
+//! that length up (xg_dom_core.c, `xc_dom_build_image`), so readers must accept zeros at the end.
 
 use x86_64::VirtAddr;
 
@@ -19,7 +19,7 @@ use crate::{PAGE_SIZE, PfnRange, StartInfoError, flags::Flags};
 /// The pages of the ramdisk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RamdiskPlace {
-    /// The pages, the last one perhaps in part.
+    /// The pages; the last may be used in part.
     pub pfns: PfnRange,
     /// The length in bytes.
     pub len: u64,
@@ -28,7 +28,7 @@ pub struct RamdiskPlace {
 }
 
 impl RamdiskPlace {
-    /// Finds the ramdisk under either meaning of `mod_start`. A length of zero is no ramdisk, whatever else is set.
+    /// Finds the ramdisk under either meaning of `mod_start`. A length of zero means no ramdisk, whatever else is set.
     pub(crate) fn parse(
         fields: &Fields,
         flags: Flags,

@@ -3,14 +3,14 @@
 //! *What this is*: for a domU two rings, each a machine frame and an event channel; for dom0 no ring, the console
 //! hypercall, and perhaps a description of the screen.
 //!
-//! *What must hold*: frames and ports can exist, and no two things share one.
+//! *What must hold*: frames and ports are in range, and no two things share one.
 //!
-//! *What is not prevented*: a frame that is no ring's. `p2m::ring_page` finds the page and checks that it is one.
+//! *What is not prevented*: a frame that is not a ring's. `p2m::ring_page` finds the page and checks that it is one.
 
 use crate::page::{Fields, START_INFO_BYTES};
 use crate::{Maddr, Mfn, PAGE_SIZE, StartInfoError, flags::Flags, ring_name::RingName};
 
-/// The ports there are at boot; more exist only after a guest has asked for them (event_channel.h,
+/// The ports that exist at boot; more exist only after a guest has asked for them (event_channel.h,
 /// `EVTCHN_2L_NR_CHANNELS`).
 const PORTS: u32 = 4096;
 
@@ -30,7 +30,7 @@ pub enum Console {
     Ring(Ring),
     /// To Xen, by hypercall: dom0.
     Hypervisor {
-        /// Where the screen is described; [`crate::BootFacts::screen`] has what is said there.
+        /// Where the screen is described; [`crate::BootFacts::screen`] has the description.
         vga: Option<VgaInfo>,
     },
 }
@@ -38,13 +38,13 @@ pub enum Console {
 /// The place of `dom0_vga_console_info` in the start_info page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VgaInfo {
-    /// Bytes from the start of the page.
+    /// The offset in the page.
     pub offset: u32,
-    /// Bytes Xen filled in; older versions know fewer fields.
+    /// The bytes Xen filled in; older versions have fewer fields.
     pub size: u32,
 }
 
-/// Checks the address of shared_info, the one machine *byte* address among the fields.
+/// Checks the address of shared_info, the only machine *byte* address among the fields.
 pub(crate) fn shared_info(fields: &Fields) -> Result<Maddr, StartInfoError> {
     let found = fields.shared_info;
     match Maddr::try_new(found) {
@@ -53,7 +53,7 @@ pub(crate) fn shared_info(fields: &Fields) -> Result<Maddr, StartInfoError> {
     }
 }
 
-/// Checks the rings of a domU, or that dom0 has none.
+/// Checks the rings of a domU, or that dom0 has no xenstore ring.
 pub(crate) fn rings(
     fields: &Fields,
     flags: Flags,

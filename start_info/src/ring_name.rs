@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Tells one ring from the other in an [error](crate::Error).
+/// Tells one ring from the other in an [error](crate::StartInfoError).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RingName {
     /// `store_mfn` and `store_evtchn`.

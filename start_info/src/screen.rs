@@ -2,8 +2,8 @@
 //!
 //! *What this is*: `struct dom0_vga_console_info` (xen.h), which follows start_info in its page, as a checked value.
 //!
-//! *What must hold*: a [`Screen`] can exist: its picture fits its lines, its lines the frame buffer, its cursor the text.
-//! A field that an older Xen did not write is absent, not zero.
+//! *What must hold*: a [`Screen`] is consistent: its picture fits its lines, its lines fit the frame buffer, and its
+//! cursor is inside the text. A field that an older Xen did not write is absent, not zero.
 //!
 //! *What is not prevented*: a frame buffer that is not there. Nothing here is mapped.
 
@@ -18,7 +18,7 @@ const VESA_LFB: u8 = 0x23;
 /// `XEN_VGATYPE_EFI_LFB`.
 const EFI_LFB: u8 = 0x70;
 
-/// The bytes of a description in text mode, and of one of a frame buffer as the first Xen with any wrote it.
+/// The size of a description in text mode, and of a frame buffer's as the first Xen that had one wrote it.
 const TEXT_BYTES: u32 = 14;
 const BUFFER_BYTES: u32 = 28;
 /// What `lfb_size` counts.
@@ -37,9 +37,9 @@ pub enum Screen {
 /// A screen of characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextMode {
-    /// Lines of pixels a character has.
+    /// The height of a character in pixels.
     pub font_height: u16,
-    /// Where the cursor is: column, row.
+    /// The cursor's column and row.
     pub cursor: (u16, u16),
     /// Rows of characters.
     pub rows: u16,
@@ -69,11 +69,11 @@ pub struct FrameBuffer {
     pub bytes_per_line: u16,
     /// Bits of a pixel.
     pub bits_per_pixel: u16,
-    /// The first byte; from `lfb_base` and, where Xen wrote it, `ext_lfb_base`.
+    /// The address of the first byte, from `lfb_base` and, where Xen wrote it, `ext_lfb_base`.
     pub base: Maddr,
     /// Bytes of the frame buffer.
     pub bytes: u64,
-    /// Where red, green, blue and what is reserved lie in a pixel.
+    /// Where red, green, blue and the reserved bits lie in a pixel.
     pub colours: [Field; 4],
     /// What the video BIOS can do (VBE function 0x4f00), where Xen wrote it.
     pub capabilities: Option<u32>,
@@ -90,11 +90,11 @@ pub struct Field {
     pub size: u8,
 }
 
-/// Why a description of the screen was not understood. A boot goes on without.
+/// Why a description of the screen was not understood. The boot goes on without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScreenError {
-    /// A type of screen this kernel does not know.
-    #[error("type {found:#x} is none of 0x3 (text), 0x23 (VESA) and 0x70 (EFI)")]
+    /// An unknown type of screen.
+    #[error("type {found:#x} is not one of 0x3 (text), 0x23 (VESA) and 0x70 (EFI)")]
     Type {
         /// `video_type`.
         found: u8,
@@ -112,7 +112,7 @@ pub enum ScreenError {
     /// A text without characters.
     #[error("a text of {} columns and {} rows of height {} shows nothing", .found.0, .found.1, .found.2)]
     Text {
-        /// Columns, rows, pixels of a character's height.
+        /// Columns, rows, and the height of a character in pixels.
         found: (u16, u16, u16),
     },
     /// The cursor is outside the text.
@@ -123,14 +123,14 @@ pub enum ScreenError {
         /// Columns and rows.
         limit: (u16, u16),
     },
-    /// A picture without pixels, or pixels of a width that is none.
+    /// A picture without pixels, or pixels of an impossible width.
     #[error("a picture of {}x{} with {} bits a pixel (1 to 32) shows nothing", .found.0, .found.1, .found.2)]
     Picture {
         /// Width, height, bits of a pixel.
         found: (u16, u16, u16),
     },
     /// A line of the picture is longer than a line of the frame buffer.
-    #[error("{found} bytes a line are fewer than the {least} of its pixels")]
+    #[error("{found} bytes a line are fewer than the {least} its pixels need")]
     Line {
         /// `bytes_per_line`.
         found: u16,
@@ -178,7 +178,7 @@ impl Screen {
     }
 }
 
-/// The bytes Xen wrote, and no byte behind them.
+/// Only the bytes that Xen wrote, and no byte after them.
 struct Description<'p> {
     page: &'p [u8; PAGE_BYTES],
     place: VgaInfo,
@@ -235,7 +235,7 @@ impl Description<'_> {
         let [width, height, bytes_per_line, bits_per_pixel] = sides().ok_or(short)?;
         let (low, units) = place().ok_or(short)?;
         let colours = colours().ok_or(short)?;
-        // Before Xen 4.13 every frame buffer lay below 4 GiB, and its upper half was not written.
+        // Before Xen 4.13 every frame buffer was below 4 GiB, and the upper half of its address was not written.
         let base = u64::from(self.int(36).unwrap_or(0)) << 32 | u64::from(low);
         let bytes = u64::from(units) * LFB_UNIT;
 
@@ -250,7 +250,7 @@ impl Description<'_> {
         if bytes < least {
             return Err(ScreenError::Buffer { found: bytes, least });
         }
-        // The base can be any number of 64 bits; there are bytes, because there is a picture.
+        // The base can be any 64-bit number; `bytes` is not 0, because the picture is not empty.
         let last = base.checked_add(bytes - 1).and_then(|last| Maddr::try_new(last).ok());
         let (Ok(start), Some(_), true) = (Maddr::try_new(base), last, base != 0) else {
             return Err(ScreenError::Base { found: base, bytes });

@@ -1,16 +1,16 @@
 //! A boot layer for Xen PV guest kernels: from start_info to a loaded module.
 //!
-//! *What this is*: the stages of a boot ([`boot()`] runs them all, on real Xen or on a model), module loading, what firmware
-//! left for dom0 ([`firmware`]), and, for the target without an operating system, the entry point and everything unsafe
-//! (`sys`; parts of it in tests too).
+//! *What this is*: the stages of a boot ([`boot()`] runs them all, on real Xen or on a model), module loading, and what
+//! firmware left for dom0 ([`firmware`]). For the target without an operating system there are also the entry point and
+//! everything unsafe (`sys`; tests compile parts of it too).
 //!
-//! A kernel names its payload with `entry!` and gets a [`Guest`], which owns all there is: memory mapped at `__va`, page
+//! A kernel names its payload with `entry!` and gets a [`Guest`], which owns everything: memory mapped at `__va`, page
 //! tables, the P2M, free frames, the module window, and the hypervisor under them.
 //!
 //! *What must hold*: the image is linked with this repository's `linker.ld`, without a red zone.
 //!
-//! *What is not prevented*: a payload that makes hypercalls of its own by unsafe code and breaks the tables' rules. Xen refuses
-//! those.
+//! *What is not prevented*: a payload whose unsafe code makes its own hypercalls and breaks the rules of page tables.
+//! Xen refuses those.
 
 #![cfg_attr(not(test), no_std)]
 

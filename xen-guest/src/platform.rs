@@ -1,14 +1,14 @@
-//! What the boot needs of a machine besides its page tables.
+//! What the boot needs from a machine besides its page tables.
 //!
-//! *What this is*: the second half of the seam whose first half is [`mmu::Machine`]. Real Xen implements it in `sys`, the
-//! model in `tests/model`; the boot is generic over it and so runs in `cargo test`.
+//! *What this is*: the second half of the seam whose first half is [`mmu::Machine`]. Real Xen implements it in `sys`,
+//! the model in `tests/model`; the boot is generic over it, so it also runs in `cargo test`.
 
 use mmu::{Errno, FixmapPage, Machine, RamdiskPages, Region};
 use p2m::{LinearMap, SharedPage};
 use start_info::{MapError, MemoryMap};
 use x86_64::VirtAddr;
 
-/// What the toolstack is told about the P2M (`public/arch-x86/xen.h`, `struct arch_shared_info`).
+/// What is published about the P2M for the toolstack (`public/arch-x86/xen.h`, `struct arch_shared_info`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
     /// The number of P2M entries.
@@ -37,35 +37,36 @@ impl EntryPoint {
     }
 }
 
-/// Why there is no memory map where there must be one.
+/// Why a memory map that must exist is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoMap {
     /// Xen refused.
     #[error("Xen refused the memory map with {0}")]
     Refused(Errno),
-    /// The map makes no sense.
+    /// The map is inconsistent.
     #[error(transparent)]
     Map(#[from] MapError),
 }
 
-/// Whose memory map is asked for.
+/// Whose memory map is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapOf {
     /// The machine's (`XENMEM_machine_memory_map`): for dom0.
     Machine,
-    /// What the toolstack set for this domain (`XENMEM_memory_map`): with `e820_host=1` the machine's in part.
+    /// What the toolstack set for this domain (`XENMEM_memory_map`): with `e820_host=1` it is partly the machine's.
     Domain,
 }
 
-/// A machine on which no instruction of the guest is executed: a model of Xen, for tests. A guest on one can be looked into and
-/// changed from outside ([`crate::Guest::parts_mut`]); real Xen is none, so in a kernel that cannot be asked for.
+/// A machine that executes no instruction of the guest: a model of Xen, for tests. A test can read and change a guest
+/// on one from outside ([`crate::Guest::parts_mut`]). Real Xen does not implement this, so a kernel cannot do that.
 pub trait Simulated: Platform {}
 
 /// A machine that a kernel can be booted on.
 ///
-/// Implementing it gives no right to memory: what a boot hands to it are numbers, and [`crate::boot()`] runs once in a kernel.
+/// Implementing it gives no access to memory: a boot passes only numbers to it, and [`crate::boot()`] runs once in a
+/// kernel.
 pub trait Platform: Machine {
-    /// Writes text to every console there is: the hypervisor's and, once attached, the ring.
+    /// Writes text to every console: the hypervisor's and, once attached, the ring.
     fn write_console(&mut self, text: &str);
 
     /// Uses the console ring at `page` from now on; `port` tells the other side.
@@ -74,22 +75,22 @@ pub trait Platform: Machine {
     /// Uses the shared_info page from now on.
     fn attach_shared_info(&mut self, page: FixmapPage);
 
-    /// Returns a memory map; `None` for a domU whose toolstack set none (`xl` always sets one). It is kept for ever: it is too
-    /// large to be handed on by value from stage to stage.
+    /// Returns a memory map; `None` for a domU whose toolstack set none (`xl` always sets one). It is kept for good: it
+    /// is too large to be passed by value from stage to stage.
     ///
     /// # Errors
-    /// [`NoMap`] when Xen refuses, or when the map makes no sense.
+    /// [`NoMap`] when Xen refuses, or when the map is inconsistent.
     fn memory_map(&mut self, of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap>;
 
     /// Publishes the P2M in shared_info, which must be attached.
     fn publish(&mut self, published: &Published);
 
-    /// Returns the bytes of the ramdisk through the direct map; `None` when it is not all mapped. Its pages are given back to
-    /// nobody, so the bytes stay.
+    /// Returns the bytes of the ramdisk through the direct map; `None` when not all of it is mapped. Its pages are
+    /// never freed, so the bytes stay valid.
     fn ramdisk(&self, window: &LinearMap, ramdisk: &RamdiskPages) -> Option<&'static [u8]>;
 
     /// Calls a module's init function, `extern "C" fn() -> i32`, and returns what it returned. A machine that executes
-    /// nothing says 0.
+    /// nothing returns 0.
     fn start_module(&mut self, _init: EntryPoint) -> i32 {
         0
     }
@@ -97,7 +98,7 @@ pub trait Platform: Machine {
     /// Calls a module's exit function, `extern "C" fn()`.
     fn end_module(&mut self, _exit: EntryPoint) {}
 
-    /// Takes note of a module's addresses, so that a fault there can be told with its name.
+    /// Records a module's addresses, so that a fault there can be reported with its name.
     fn note_module(&mut self, _name: &str, _region: Region) {}
 
     /// Forgets the addresses of a module.
@@ -106,7 +107,7 @@ pub trait Platform: Machine {
     /// Returns how many hypercalls were made so far.
     fn hypercalls(&self) -> u64;
 
-    /// Returns how many of them were refused, `console_io` apart.
+    /// Returns how many of them were refused, not counting `console_io`.
     fn refused(&self) -> u64;
 
     /// Returns the time stamp counter.

@@ -1,10 +1,10 @@
 //! A few pages at addresses that never change.
 //!
-//! *What this is*: slots for frames that are not the guest's own memory: Xen's shared_info, and one through which any machine
-//! page can be looked at for a while, such as ACPI's tables before anything larger is mapped.
+//! *What this is*: slots for frames that are not the guest's own memory: Xen's shared_info, and one that maps any
+//! machine page for a while, such as ACPI's tables before anything larger is mapped.
 //!
-//! *What must hold*: the slots lie where the settled layout has them; before the layout is settled there is no [`Fixmap`].
-//! A page that is looked at is shown for reading only: it may be a live table, or become one.
+//! *What must hold*: the slots lie where the settled layout puts them; until the layout is settled there is no
+//! [`Fixmap`]. A temporary mapping is read-only: its page may be a live table, or become one.
 //!
 //! *What is not prevented*: mapping a frame that Xen does not let us map. Xen refuses it.
 
@@ -31,8 +31,8 @@ use crate::{
 enum Slot {
     /// Xen's shared_info page.
     SharedInfo = 0,
-    /// The page that is looked at.
-    Glimpse = 1,
+    /// The page that is mapped temporarily.
+    Temporary = 1,
 }
 
 /// The fixmap of a settled layout.
@@ -41,7 +41,8 @@ pub struct Fixmap<'l> {
     _layout: &'l Layout,
 }
 
-/// A page that a slot maps, readable and writable. A resume has to map shared_info anew: its machine address is another one.
+/// A page that a slot maps, readable and writable. A resume must map shared_info anew, because its machine address
+/// changes.
 #[derive(Debug)]
 pub struct FixmapPage(VirtAddr);
 
@@ -53,7 +54,7 @@ impl FixmapPage {
     }
 }
 
-/// A machine page that the fixmap shows until the next one is looked at.
+/// A machine page that the fixmap maps until it maps the next one.
 #[derive(Debug)]
 pub struct TempMapping<'f> {
     fixmap: PhantomData<&'f mut ()>,
@@ -81,8 +82,8 @@ impl<'l> Fixmap<'l> {
         Self { _layout: layout }
     }
 
-    /// Maps Xen's shared_info, whose machine address start_info has. Should that be wrong and a page of the guest's own, it is
-    /// no page that Xen writes.
+    /// Maps Xen's shared_info, whose machine address is in start_info. If that address is wrong and belongs to the
+    /// guest, Xen does not write the page, so it is refused.
     ///
     /// # Errors
     /// [`MmuError::OwnMemory`] for a page of the guest, [`MmuError::Refused`] when Xen refuses.
@@ -99,26 +100,26 @@ impl<'l> Fixmap<'l> {
         self.set(machine, Slot::SharedInfo, Entry::leaf(mfn, Access::ReadWrite)).map(FixmapPage)
     }
 
-    /// Shows a machine page for reading: a device's, firmware's or one of the guest's own.
+    /// Maps a machine page read-only: a device's, firmware's or one of the guest's own.
     ///
     /// # Errors
-    /// [`MmuError::Refused`] when Xen refuses, as it does where the domain has no right to the frame.
+    /// [`MmuError::Refused`] when Xen refuses, as it does when the domain has no right to the frame.
     pub fn map_temporary<M: Machine>(
         &mut self,
         machine: &mut M,
         view: &LiveTables,
         mfn: Mfn,
     ) -> Result<TempMapping<'_>, MmuError> {
-        let address = self.set(machine, Slot::Glimpse, Entry::leaf(mfn, Access::Read))?;
+        let address = self.set(machine, Slot::Temporary, Entry::leaf(mfn, Access::Read))?;
         Ok(TempMapping { fixmap: PhantomData, first: Word::of_device(view.authority(), address) })
     }
 
-    /// Ends the looking: no machine page is shown any more.
+    /// Unmaps the temporary page.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses.
     pub fn close(&mut self, hypervisor: &mut impl Hypervisor) -> Result<(), MmuError> {
-        self.set(hypervisor, Slot::Glimpse, Entry::EMPTY).map(|_| ())
+        self.set(hypervisor, Slot::Temporary, Entry::EMPTY).map(|_| ())
     }
 
     fn set(

@@ -1,15 +1,16 @@
 //! Device memory and firmware's tables, mapped where the kernel can reach them.
 //!
-//! *What this is*: two ways to map machine frames that are no memory of the guest: at addresses of a region of their own,
-//! or at the address that is the machine's (1:1), in the lower half. Tables are made as needed; a new top-level entry
-//! appears in every address space.
+//! *What this is*: two ways to map machine frames that are not the guest's memory: in a region of their own, or at
+//! their machine address (1:1), in the lower half. Tables are made as needed; a new top-level entry appears in every
+//! address space.
 //!
-//! *What must hold*: the frames are not the guest's own memory, by the P2M and the M2P: that is at `__va`, and a second
-//! writable alias would keep it from ever becoming a table. Nothing mapped here is executable. What is mapped 1:1 has an
-//! identity entry in the P2M. An address is in one mapping at most, and outside all of them every entry is empty: what Xen
-//! refuses to unmap stays noted here.
+//! *What must hold*: the frames are not the guest's own memory, by the P2M and the M2P: that memory is mapped at
+//! `__va`, and a second writable alias would keep it from ever becoming a table. Nothing mapped here is executable.
+//! What is mapped 1:1 has an identity entry in the P2M. An address is in one mapping at most, and outside all of them
+//! every entry is empty: what Xen refuses to unmap stays noted here.
 //!
-//! *What is not prevented*: mapping what the domain has no right to: Xen refuses it, and chooses the caching.
+//! *What is not prevented*: mapping what the domain has no right to, which Xen refuses, and choosing the caching, which
+//! Xen does.
 
 use alloc::vec::Vec;
 
@@ -30,7 +31,7 @@ use crate::{
     },
 };
 
-/// All that is mapped of the machine's memory, and the region for what has no address of its own.
+/// The mapped device memory, and the region for what is not mapped 1:1.
 #[derive(Debug)]
 pub struct IoMap {
     region: Region,
@@ -42,22 +43,23 @@ pub struct IoMap {
 #[derive(Debug)]
 struct Taken {
     region: Region,
-    /// Nobody has them any more; Xen refused to unmap them.
+    /// Nobody owns them any more; Xen refused to unmap them.
     leaving: bool,
 }
 
-/// Machine frames that are mapped. They are a device's or Xen's, so no resume can renew them: unmap them before a suspend.
+/// Machine frames that are mapped. They belong to a device or to Xen, so a resume cannot renew them: unmap them before
+/// a suspend.
 #[derive(Debug)]
 #[must_use = "what is mapped stays mapped until it is given to unmap"]
 pub struct IoPages {
     region: Region,
     first: Mfn,
-    /// Some may be unmapped: Xen stopped in the middle.
+    /// Some may be unmapped: Xen stopped half-way.
     torn: bool,
 }
 
 impl IoPages {
-    /// Reads a word of one of the pages; `None` behind the last, and when Xen refused to unmap them in the middle.
+    /// Reads a word of one of the pages; `None` beyond the last, and after an attempt to unmap them stopped half-way.
     #[must_use]
     pub fn read(&self, map: &DirectMap, memory: &impl Memory, page: u64, index: Index) -> Option<u64> {
         (!self.torn && page < self.region.pages().get()).then(|| {
@@ -89,8 +91,9 @@ impl IoMap {
     /// Maps `pages` machine frames from `first` on.
     ///
     /// # Errors
-    /// [`MmuError::NoPages`] for none, [`MmuError::OwnMemory`] for a frame of the guest, [`MmuError::IoFull`] when there are no addresses
-    /// left, [`MmuError::NoFrames`] when there are too few frames for the tables, [`MmuError::Refused`] when Xen refuses.
+    /// [`MmuError::NoPages`] for 0 pages, [`MmuError::OwnMemory`] for a frame of the guest, [`MmuError::IoFull`] when
+    /// no addresses are left, [`MmuError::NoFrames`] when there are too few frames for the tables,
+    /// [`MmuError::Refused`] when Xen refuses.
     pub fn map<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -108,9 +111,9 @@ impl IoMap {
     /// Maps pages at the address that is their machine address, in the lower half of every address space.
     ///
     /// # Errors
-    /// [`MmuError::NoPages`] for none, [`MmuError::NotIdentity`] for a page the P2M does not call identity, and for page 0, whose
-    /// address is the null pointer; [`MmuError::Overlap`] for pages that are mapped so already; [`MmuError::NoFrames`] and
-    /// [`MmuError::Refused`] as [`IoMap::map`].
+    /// [`MmuError::NoPages`] for 0 pages, [`MmuError::NotIdentity`] for a page whose P2M entry is not identity, and for
+    /// page 0, whose address is the null pointer; [`MmuError::Overlap`] for pages that are already mapped this way;
+    /// [`MmuError::NoFrames`] and [`MmuError::Refused`] as [`IoMap::map`].
     pub fn map_identity<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -143,7 +146,7 @@ impl IoMap {
         self.map_at(machine, map, p2m, wanted, first, access)
     }
 
-    /// Maps frames at addresses that nothing is mapped at, or nothing of them.
+    /// Maps frames at unused addresses: all of them or none.
     fn map_at<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -153,7 +156,7 @@ impl IoMap {
         first: Mfn,
         access: IoAccess,
     ) -> Result<IoPages, MmuError> {
-        // Before each frame is looked at: a request that no tables can be had for ends here.
+        // This comes before the check of each frame: a request that there are too few frames for ends here.
         map.has_room_for(region.pages().get() / L1_PAGES)?;
         let pages = region.pages();
         let frames = first.run(pages).map_err(|_| MmuError::NoSuchFrame { first, pages })?;
@@ -164,14 +167,15 @@ impl IoMap {
         match map_all(machine, map, p2m, region, frames, access) {
             Ok(()) => Ok(IoPages { region, first, torn: false }),
             Err(error) => {
-                // What Xen mapped before it refused goes again; why it refused is what the caller asked for.
+                // What Xen mapped before it refused is unmapped. The caller gets the reason for the refusal, not this
+                // result.
                 let _later = self.leave(machine, map, region);
                 Err(error)
             }
         }
     }
 
-    /// Unmaps what [`IoMap::map`] or [`IoMap::map_identity`] mapped. The tables stay for the next.
+    /// Unmaps what [`IoMap::map`] or [`IoMap::map_identity`] mapped. The tables stay for the next mapping.
     ///
     /// # Errors
     /// Gives the pages back with [`MmuError::Refused`] when Xen refuses; some may be unmapped then.
@@ -190,9 +194,9 @@ impl IoMap {
         }
     }
 
-    /// Tries again to unmap what nobody has any more.
+    /// Tries again to unmap what nobody owns any more.
     fn retry<M: Machine>(&mut self, machine: &mut M, map: &DirectMap) {
-        // What is refused again stays noted, and keeps its addresses.
+        // What Xen refuses again stays noted and keeps its addresses.
         self.taken.retain(|taken| !taken.leaving || clear(machine, map, taken.region).is_err());
     }
 
@@ -208,7 +212,7 @@ impl IoMap {
         Ok(())
     }
 
-    /// Returns the first gap of the region that holds so many pages.
+    /// Returns the first gap of the region that has room for `pages` pages.
     fn find(&self, pages: PageCount) -> Result<Region, MmuError> {
         if pages == PageCount::ZERO {
             return Err(MmuError::NoPages);
@@ -257,7 +261,8 @@ fn check_foreign<M: Machine>(
     })
 }
 
-/// Returns the page that a machine frame is, if it is memory of the guest: the M2P alone may name the owner's page.
+/// Returns the page of a machine frame, if it is memory of the guest. The M2P alone does not prove that: it may hold
+/// the number of another owner's page.
 pub(crate) fn own_page<M: Machine>(machine: &M, p2m: &impl Translate, mfn: Mfn) -> Option<Pfn> {
     machine.pfn_of(mfn).filter(|&pfn| p2m.entry(machine, pfn).ram() == Some(mfn))
 }

@@ -1,4 +1,4 @@
-//! Machine pages that are no memory of the guest: a few for a moment or at a fixed address, and runs of them for as long as wanted.
+//! Machine pages that are not the guest's memory: single ones in the fixmap, and runs of device memory.
 
 pub(crate) mod fixmap;
 pub(crate) mod io_map;

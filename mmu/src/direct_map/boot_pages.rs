@@ -1,9 +1,9 @@
 //! What was in use at entry, and how the direct map maps it.
 //!
-//! *What this is*: the pages that hold something, those of them that are mapped for reading only, and a list of the builder's that
-//! is not mapped at all before it is let go (see `deferred.rs`).
+//! *What this is*: the pages that are in use at entry, which of them are mapped read-only, and a builder's list that is
+//! not mapped at all until it is released (see `deferred.rs`).
 //!
-//! *What must hold*: a page is on the lists before the chunk that has it is mapped, and is taken off them when it is let go. Live
+//! *What must hold*: a page is on the lists before its chunk is mapped, and is taken off them when it is released. Live
 //! tables of the builder, pages it may have made tables, our own first tables and the kernel's constants are read-only.
 
 use arrayvec::ArrayVec;
@@ -15,27 +15,27 @@ use crate::{direct_map::needed::Needed, paging::entry::Access, space::builder_p2
 /// What is in use at entry, page 0, and our own first tables.
 const MAX_RANGES: usize = MAX_OCCUPANTS + 2;
 
-/// Pages that are not like the others.
+/// Pages that the direct map treats differently.
 #[derive(Debug)]
 pub(super) struct BootPages {
-    /// Pages that hold something and are handed out to nobody.
+    /// Pages in use, which the allocator never hands out.
     reserved: ArrayVec<PfnRange, MAX_RANGES>,
-    /// Pages mapped for reading only.
+    /// Pages mapped read-only.
     read_only: ArrayVec<PfnRange, MAX_RANGES>,
-    /// Pages that are not mapped before they are let go.
+    /// Pages that are not mapped until they are released.
     deferred: PfnRange,
 }
 
 impl BootPages {
-    /// Lists them: `own` are our own first tables, `constant` the pages of the image that are not to be written.
+    /// Lists them: `own` are our own first tables, `constant` the pages of the image that are never written.
     pub(super) fn new(
-        occupied: &BootReserved,
+        boot_reserved: &BootReserved,
         facts: &BootFacts,
         own: PfnRange,
         constant: PfnRange,
         old_list: BuilderP2m,
     ) -> Self {
-        let mut reserved: ArrayVec<PfnRange, MAX_RANGES> = occupied.ranges().collect();
+        let mut reserved: ArrayVec<PfnRange, MAX_RANGES> = boot_reserved.ranges().collect();
         // Page 0 stays unused: a pseudo-physical address of 0 is never right.
         reserved.push(PfnRange::one(Pfn::new(0)));
         reserved.push(own);
@@ -53,7 +53,7 @@ impl BootPages {
         Self { reserved, read_only, deferred }
     }
 
-    /// Returns the pages that are handed out to nobody.
+    /// Returns the pages that are never handed out.
     pub(super) fn reserved(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         self.reserved.iter().copied()
     }
@@ -63,17 +63,17 @@ impl BootPages {
         pages.intersection(self.deferred) == pages
     }
 
-    /// Tells whether some of these pages are mapped for reading only.
+    /// Tells whether some of these pages are mapped read-only.
     pub(super) fn has_read_only(&self, pages: PfnRange) -> bool {
         self.read_only.iter().any(|range| range.overlaps(pages))
     }
 
-    /// Returns what may be done with a page.
+    /// Returns how a page is mapped.
     pub(super) fn access(&self, pfn: Pfn) -> Access {
         if self.read_only.iter().any(|range| range.contains(pfn)) { Access::Read } else { Access::ReadWrite }
     }
 
-    /// Returns how many frames mapping `unmapped` may take that it does not yield, because what is mapped is in use.
+    /// Returns how many frames mapping `unmapped` may take without yielding any, because the mapped pages are in use.
     pub(super) fn tables_without_yield(&self, unmapped: PfnRange) -> u64 {
         let tables = |range: &PfnRange| {
             let tables =
@@ -83,7 +83,7 @@ impl BootPages {
         self.reserved.iter().filter(|range| range.overlaps(unmapped)).map(tables).sum()
     }
 
-    /// Takes the pages that follow off the lists, because they are released before the chunk that has them is mapped.
+    /// Takes the given pages off the lists, because they are released before their chunk is mapped.
     pub(super) fn forget(&mut self, pages: PfnRange) {
         if self.deferred == pages {
             self.deferred = PfnRange::EMPTY;

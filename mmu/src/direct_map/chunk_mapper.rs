@@ -1,10 +1,10 @@
 //! Maps pages at `__va`, chunk by chunk.
 //!
-//! *What this is*: what the P2M says of pages, made into the tables that map them; and how much memory that was. It borrows what it
-//! needs of the direct map: the live tables, the free frames, and the note of what it takes.
+//! *What this is*: turns P2M entries into the tables that map their pages, and counts how much memory that was. It
+//! borrows what it needs from the direct map: the live tables, the free frames, and the note of the frames it takes.
 //!
-//! *What must hold*: the frame of a table is noted before the table is made. What was mapped counts, and is handed out, only after
-//! [`ChunkMapper::finish`]: who drops a mapper half-way has nothing to set right but the tables that were noted.
+//! *What must hold*: the frame of a table is noted before the table is made. What was mapped counts, and is handed out,
+//! only after [`ChunkMapper::finish`]: if a mapper is dropped half-way, only the noted tables have to be undone.
 
 use p2m::{Frame, FrameAllocator, P2mEntry, Translate};
 use start_info::{PageCount, Pfn, PfnRange};
@@ -35,11 +35,11 @@ use crate::{
 pub(super) struct Coverage {
     /// How many pages of memory.
     pub(super) memory: PageCount,
-    /// Whether there were numbers without memory among them.
+    /// Whether some of the numbers had no memory.
     pub(super) has_holes: bool,
 }
 
-/// The frames of what is mapped already.
+/// The frames of the part that is already mapped.
 #[derive(Debug)]
 pub(super) struct MappedFrames<'m, T> {
     pub(super) view: &'m LiveTables,
@@ -65,15 +65,15 @@ impl<M: Machine, T: Translate> TableSource<M> for MappedFrames<'_, T> {
 /// Maps pages, lowest first.
 #[derive(Debug)]
 pub(super) struct ChunkMapper<'m, T> {
-    /// Without a note where nothing is undone: for the first chunk, and for the builder's list.
+    /// `None` where nothing is undone: for the first chunk, and for the builder's list.
     frames: Noted<MappedFrames<'m, T>, Option<&'m mut ChunkUndo>>,
     boot_pages: &'m BootPages,
-    ladder: AddressSpaceBuilder<LiveTop>,
+    space_builder: AddressSpaceBuilder<LiveTop>,
     done: Coverage,
 }
 
 impl<'m, T: Translate> ChunkMapper<'m, T> {
-    /// Begins with nothing.
+    /// Starts with nothing mapped.
     pub(super) const fn new(
         source: MappedFrames<'m, T>,
         undo: Option<&'m mut ChunkUndo>,
@@ -81,8 +81,13 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
         doing: Operation,
     ) -> Self {
         let frames = Noted { source, note: undo, doing };
-        let ladder = AddressSpaceBuilder::live(Batch::new(doing));
-        Self { frames, boot_pages, ladder, done: Coverage { memory: PageCount::ZERO, has_holes: false } }
+        let space_builder = AddressSpaceBuilder::live(Batch::new(doing));
+        Self {
+            frames,
+            boot_pages,
+            space_builder,
+            done: Coverage { memory: PageCount::ZERO, has_holes: false },
+        }
     }
 
     /// Returns the live address space.
@@ -107,7 +112,7 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
         Ok(())
     }
 
-    /// Makes the table for pages that one table maps; none where no page has memory.
+    /// Makes the one table that maps these pages; none if no page has memory.
     fn map_in_l1<M: Machine>(&mut self, machine: &mut M, pages: PfnRange) -> Result<(), MmuError> {
         if self.boot_pages.are_deferred(pages) {
             return Ok(());
@@ -129,7 +134,7 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
             Some(mfn) => Entry::leaf(mfn, access(pfn)),
             None => Entry::EMPTY,
         });
-        self.ladder.fill(machine, &mut self.frames, direct_address(pages.start()), entries)
+        self.space_builder.fill(machine, &mut self.frames, direct_address(pages.start()), entries)
     }
 
     /// Sends what is left to Xen; then the pages are mapped.
@@ -137,14 +142,15 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses.
     pub(super) fn finish<M: Machine>(self, machine: &mut M) -> Result<Coverage, MmuError> {
-        self.ladder
+        self.space_builder
             .finish(machine, self.frames.source.view)?
             .waive("hooks fill empty entries, and a frozen table is not written again");
         Ok(self.done)
     }
 }
 
-/// Returns where to go on in `pages`: at their start, or behind a gap there, at the last border of `step` pages in it.
+/// Returns where to go on in `pages`: at their start, or, if they start with a gap, at the last multiple of `step`
+/// pages in it.
 pub(super) fn behind_gap<M: Machine>(machine: &M, p2m: &impl Translate, pages: PfnRange, step: u64) -> Pfn {
     let gap = p2m.without_memory(machine, pages.start()).end();
     if gap >= pages.end() { pages.end() } else { pages.start().max(gap.align_down(step)) }

@@ -1,13 +1,14 @@
-//! A chunk on its way into the direct map, and the way back.
+//! A chunk that is being mapped, and how to undo it.
 //!
-//! *What this is*: while a chunk is being mapped, the numbers of the frames that become its tables, in a page taken for that
-//! first. If Xen refuses, or the frames run out, they are undone as [`TableNote`] says, by `DirectMap::retry`, with which every
-//! `DirectMap::grow` begins.
+//! *What this is*: the numbers of the frames that become a chunk's tables, kept while it is being mapped, in a page
+//! that is taken first. If Xen refuses, or the frames run out, `DirectMap::retry` undoes the tables as [`TableNote`]
+//! says; every `DirectMap::grow` begins with it.
 //!
-//! *What must hold*: nothing of a chunk is handed out or looked at before all of it is mapped; nothing else grows before
-//! what was begun is undone.
+//! *What must hold*: nothing of a chunk is handed out or read before all of it is mapped; the direct map does not grow
+//! until an unfinished chunk is undone.
 //!
-//! *What is not prevented*: the first chunk is mapped without a page to note its tables in. If that is refused the boot ends.
+//! *What is not prevented*: a refusal of the first chunk, which is mapped without a note of its tables. The boot ends
+//! then.
 
 use arrayvec::ArrayVec;
 use p2m::{Frame, Memory};
@@ -23,14 +24,14 @@ use crate::{
 /// The tables above the L1 tables of a chunk that can be new: its L2 and its L3.
 const MAX_UPPER: usize = 2;
 
-/// A chunk that is being mapped, or whose mapping is to be undone.
+/// A chunk that is being mapped, or whose mapping must be undone.
 #[derive(Debug)]
 pub(super) struct ChunkUndo {
     chunk: PfnRange,
     /// Its words are the numbers of the first 512 frames taken for tables.
     page: Frame,
     in_page: u64,
-    /// The frames behind those.
+    /// The frames after those.
     more: ArrayVec<Pfn, MAX_UPPER>,
 }
 
@@ -44,7 +45,7 @@ impl ChunkUndo {
         self.page
     }
 
-    /// Returns the frames that wait while the chunk is not undone: those that were noted, and the page of the note.
+    /// Returns the frames that are held until the chunk is undone: those that were noted, and the page of the note.
     pub(super) fn waiting(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
         (0..self.len()).filter_map(|number| self.table(memory, number)).chain([self.page.pfn()])
     }
@@ -60,7 +61,7 @@ impl ChunkUndo {
 }
 
 impl Note for ChunkUndo {
-    // There is room for all that a chunk takes.
+    // There is room for every frame that a chunk can take.
     fn note(&mut self, memory: &mut impl Memory, pfn: Pfn) -> bool {
         if self.in_page < ENTRIES {
             self.page.set(memory, Index::containing(self.in_page), pfn.get());

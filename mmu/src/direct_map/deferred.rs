@@ -1,14 +1,14 @@
-//! The builder's list is not mapped in the direct map before it is let go.
+//! The builder's list is not mapped in the direct map until it is released.
 //!
-//! *What this is*: with INIT_P2M the list lies in pages right behind the boot mapping, 2 MiB for each GiB of memory. It is read at the
-//! builder's own address, so mapping it for reading would take tables, on a host of many TiB more than there are pages below,
-//! and each of its pages would have to be made writable later. So L1 tables that would map nothing but the list are left
-//! out, and are made, writable at once, when the list has been copied.
+//! *What this is*: with INIT_P2M the list lies in pages right after the boot mapping, 2 MiB for each GiB of memory. It
+//! is read at the builder's own address. Mapping it here read-only would take tables, on a host of many TiB more than
+//! there are pages below, and each of its pages would have to be made writable later. So L1 tables that would map only
+//! the list are left out. They are made, writable at once, when the list has been copied.
 //!
-//! *What must hold*: nobody reaches a page of the list by the direct map meanwhile: it is held by nobody but the tree, which has
-//! the builder's address.
+//! *What must hold*: until then nobody reaches a page of the list through the direct map: only the tree uses the list,
+//! at the builder's address.
 //!
-//! *What is not prevented*: a list that stays is mapped, because walking the live tables needs its own.
+//! A list that stays (`revector=off`) is mapped, because its tables are live and walking live tables reads them here.
 
 use p2m::Translate;
 use start_info::PfnRange;
@@ -24,8 +24,9 @@ use crate::{
 };
 
 impl DirectMap {
-    /// Maps pages of the list that nothing uses any more, as far as the direct map has come, and gives them to the allocator:
-    /// all but those of `held_in_holes`. A chunk at a time, so that each pays for the tables of the next.
+    /// Maps pages of the list that nothing uses any more, as far as the direct map reaches, and gives them to the
+    /// allocator: all but those in `held_in_holes`. It does one chunk at a time, so that each yields the frames for the
+    /// tables of the next.
     ///
     /// # Errors
     /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses.
@@ -34,12 +35,12 @@ impl DirectMap {
         machine: &mut M,
         p2m: &impl Translate,
         list: PfnRange,
-        late: impl Iterator<Item = PfnRange> + Clone,
+        held_in_holes: impl Iterator<Item = PfnRange> + Clone,
     ) -> Result<(), MmuError> {
         self.forget(list);
         for part in list.intersection(self.view().direct().frames()).pieces(L2_PAGES) {
             self.take_up_in_l2(machine, p2m, part)?;
-            self.give_released(machine, part, late.clone());
+            self.give_released(machine, part, held_in_holes.clone());
         }
         Ok(())
     }
@@ -63,7 +64,7 @@ impl DirectMap {
         }
         let done = mapper.finish(machine)?;
         self.extent.add_mapped(done.memory);
-        // A stale read-only translation would fault on the first write of a page given back.
+        // A stale read-only translation would fault on the first write to a page given back.
         batch.commit(machine)?.flush(machine)
     }
 }

@@ -1,16 +1,16 @@
 //! How far memory is mapped.
 //!
-//! *What this is*: the pages that no table maps yet, and how much of the guest's memory is mapped, out of how much.
+//! *What this is*: the pages that no table maps yet, how much memory the guest has, and how much of it is mapped.
 //!
-//! *What must hold*: what is not in the rest was mapped, or is a number without memory. The two counts are of memory: numbers
-//! without any are in neither.
+//! *What must hold*: what is not left to map was mapped, or is a number without memory. Both counts are of memory:
+//! numbers without any are in neither.
 
 use p2m::{Span, Unmapped};
 use start_info::{PageCount, Pfn, PfnRange};
 
 use crate::error::{MmuError, Operation};
 
-/// What of the guest's pages is mapped, and what is left.
+/// Which of the guest's pages are mapped, and which are left.
 #[derive(Debug)]
 pub(super) struct Extent {
     rest: Span<Unmapped>,
@@ -31,17 +31,17 @@ impl Extent {
         self.rest.range()
     }
 
-    /// Gives the right to the pages below `end`, whose tables Xen accepted, or which have no memory.
+    /// Returns the pages below `end`, whose tables Xen accepted or which have no memory.
     pub(super) fn take_until(&mut self, end: Pfn) -> Span<Unmapped> {
         self.rest.take_until(end)
     }
 
-    /// Takes note of so many more pages of memory that are mapped.
+    /// Counts `pages` more pages of memory as mapped.
     pub(super) const fn add_mapped(&mut self, pages: PageCount) {
         self.mapped = self.mapped.and(pages);
     }
 
-    /// Takes note of a page of memory that goes back to Xen.
+    /// Counts a page of memory that goes back to Xen.
     pub(super) const fn leave(&mut self, was_mapped: bool) {
         self.memory = self.memory.less(PageCount::new(1));
         self.mapped = self.mapped.less(PageCount::new(was_mapped as u64));
@@ -62,7 +62,7 @@ impl Extent {
         self.mapped
     }
 
-    /// Says that no frame is left in what is mapped.
+    /// Returns the error that no frame is left in what is mapped.
     pub(super) const fn no_frames(&self) -> MmuError {
         MmuError::NoFrames { doing: Operation::DirectMap, mapped: self.mapped(), total: self.memory() }
     }

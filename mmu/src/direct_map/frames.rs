@@ -1,9 +1,9 @@
 //! Taking frames from the direct map, and giving them back.
 //!
-//! *What this is*: the allocator's frames, and the growing when they run out.
+//! *What this is*: takes frames from the allocator, and grows the direct map when they run out.
 //!
-//! *What must hold*: some frames are kept for mapping more, so that it can go on when the last of what is mapped was taken.
-//! Every frame goes through here or through a [`crate::direct_map::chunk_mapper::ChunkMapper`].
+//! *What must hold*: some frames are kept for mapping more, so that the map can still grow when every other mapped
+//! frame is taken. Every frame goes through here or through a [`crate::direct_map::chunk_mapper::ChunkMapper`].
 
 use p2m::{Frame, Mapped, Span, Translate};
 use start_info::PageCount;
@@ -24,10 +24,10 @@ impl DirectMap {
         self.take_mapped(machine, p2m)
     }
 
-    /// Takes a run of adjacent frames, mapping more memory if need be.
+    /// Takes a run of adjacent frames, mapping more memory if needed.
     ///
     /// # Errors
-    /// [`MmuError::NoRun`] when no run is as long, and as [`DirectMap::grow`].
+    /// [`MmuError::NoRun`] when no run is long enough, and as [`DirectMap::grow`].
     pub fn take_span<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -45,7 +45,7 @@ impl DirectMap {
         }
     }
 
-    /// Takes a frame of what is mapped.
+    /// Takes a frame from what is mapped.
     pub(super) fn take_mapped<M: Machine>(
         &mut self,
         machine: &M,
@@ -54,18 +54,18 @@ impl DirectMap {
         self.frames.take(machine, p2m).ok_or_else(|| self.extent.no_frames())
     }
 
-    /// Says why there is no run as long. More memory may help only if less is free than is needed.
+    /// Says why no run is long enough. More memory may help only if fewer pages are free than are needed.
     fn no_run<M: Machine>(&self, machine: &M, object: RunOf, need: PageCount) -> MmuError {
         let longest = self.frames.longest(machine);
         if longest >= need {
-            // The pages are there; they were denied.
+            // The pages exist; the model denied them.
             return self.extent.no_frames();
         }
         MmuError::NoRun { object, need, longest, free: PageCount::clamped(self.free()) }
     }
 
-    /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so mapping must go on
-    /// before the last frame is gone; a chunk may yield none, if it holds the ramdisk or the builder's list.
+    /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so the map must
+    /// grow before the last frame is gone. A chunk may yield no frame, if it holds the ramdisk or the builder's list.
     fn reserve(&self) -> u64 {
         Needed::MAX + self.boot_pages.tables_without_yield(self.extent.rest())
     }
@@ -80,10 +80,10 @@ impl DirectMap {
         self.frames.give(machine, span);
     }
 
-    /// Checks that so many frames could be had for tables, if all memory were mapped.
+    /// Checks that `tables` frames could be taken for tables, if all memory were mapped.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when there are not as many.
+    /// [`MmuError::NoFrames`] when there are fewer.
     pub(crate) fn has_room_for(&self, tables: u64) -> Result<(), MmuError> {
         let most = self.frames.free() + self.extent.rest().len().get();
         if tables <= most { Ok(()) } else { Err(self.extent.no_frames()) }

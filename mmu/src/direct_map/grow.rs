@@ -1,7 +1,7 @@
 //! How the direct map grows, a chunk at a time.
 //!
-//! *What this is*: the order of steps around a [`ChunkMapper`]: what was refused before is undone, a page for the note is taken,
-//! the chunk is mapped, and its free pages go to the allocator.
+//! *What this is*: the steps around a [`ChunkMapper`]: undo what was refused before, take a page for the note, map the
+//! chunk, and give its free pages to the allocator.
 //!
 //! *What must hold*: nothing of the chunk is handed out before Xen accepted all of it.
 
@@ -24,8 +24,8 @@ impl DirectMap {
     /// Maps the next chunk; `false` when all memory is mapped.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when the mapped memory has no room for the tables, [`MmuError::Refused`] when Xen refuses. Then all
-    /// is as before, or, if Xen refuses that as well, will be when the next call begins.
+    /// [`MmuError::NoFrames`] when the mapped memory has no room for the tables, [`MmuError::Refused`] when Xen
+    /// refuses. Then all is as before; if Xen refuses to undo it too, the next call begins with that.
     pub fn grow<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<bool, MmuError> {
         self.retry(machine)?;
         let rest = self.extent.rest();
@@ -35,7 +35,7 @@ impl DirectMap {
         let chunk = rest.below(rest.start().next_multiple(L2_PAGES));
         let behind = behind_gap(machine, p2m, rest, L2_PAGES);
         if behind >= chunk.end() {
-            // Where the machine has nothing for many GiB there is nothing to do for each.
+            // A gap of many GiB is skipped in one step, not chunk by chunk.
             let gap = self.extent.take_until(behind);
             self.extend(gap)?;
             return Ok(true);
@@ -43,14 +43,14 @@ impl DirectMap {
         let page = self.take_mapped(machine, p2m)?;
         self.undo = Some(ChunkUndo::new(chunk, page));
         if let Err(error) = self.map_chunk(machine, p2m, chunk) {
-            // Why the chunk cannot be mapped is what the caller asked for. What cannot be undone now stays noted.
+            // The caller gets the reason why the chunk cannot be mapped. What cannot be undone now stays noted.
             let _later = self.retry(machine);
             return Err(error);
         }
         Ok(true)
     }
 
-    /// Maps chunks until all pages below `end` are mapped, as far as there are any.
+    /// Maps chunks until all existing pages below `end` are mapped.
     ///
     /// # Errors
     /// As [`DirectMap::grow`].
@@ -64,7 +64,7 @@ impl DirectMap {
         Ok(())
     }
 
-    /// Undoes what was begun of a chunk that could not be mapped, if anything still is to be undone.
+    /// Undoes a chunk that could not be mapped, if one is left.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses; the rest stays noted, and can be undone later.
@@ -74,14 +74,15 @@ impl DirectMap {
             undo.unmap(machine, view)?;
             undo.reclaim(machine, view, |machine, frame| frames.give_frame(machine, frame))?;
         }
-        // With the last of its tables the note has served.
+        // When the last table is given back, the note is no longer needed.
         if let Some(undo) = undo.take() {
             frames.give_frame(machine, undo.into_page());
         }
         Ok(())
     }
 
-    /// Returns the pages of a chunk whose mapping was refused and could not be undone yet: of its tables, and of the note of them.
+    /// Returns the pages held by a chunk whose mapping was refused and could not be undone yet: its tables, and the
+    /// page of the note.
     pub fn waiting(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
         self.undo.iter().flat_map(|undo| undo.waiting(memory))
     }
@@ -104,7 +105,7 @@ impl DirectMap {
         self.hand_out(machine, p2m, chunk, done)
     }
 
-    /// Begins to map pages with tables of what is mapped already.
+    /// Begins to map pages, with tables from what is already mapped.
     pub(super) const fn mapper<'m, T: Translate>(
         &'m mut self,
         p2m: &'m T,
@@ -114,7 +115,7 @@ impl DirectMap {
         ChunkMapper::new(MappedFrames { view, frames, extent, p2m }, undo.as_mut(), boot_pages, doing)
     }
 
-    /// Takes note of pages that are mapped now, as far as there is anything behind them.
+    /// Records pages that are mapped now, as far as they have memory.
     fn extend(&mut self, pages: Span<Unmapped>) -> Result<Span<Mapped>, MmuError> {
         let start = pages.range().start();
         let mapped = self.view.extend(pages).map_err(|_| MmuError::NoMemory { pfn: start })?;
@@ -142,7 +143,7 @@ impl DirectMap {
     }
 }
 
-/// Gives the parts of a span that have memory behind them.
+/// Gives back the parts of a span that have memory.
 fn give_runs<M: Machine>(
     machine: &mut M,
     frames: &mut FrameAllocator,

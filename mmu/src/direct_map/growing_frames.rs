@@ -1,7 +1,7 @@
 //! The direct map as a source of frames.
 //!
-//! *What this is*: the direct map together with the P2M it needs to grow, so that who takes a frame need not know whether
-//! it was mapped already (`map=eager`) or is mapped now (`map=lazy`).
+//! *What this is*: the direct map together with the P2M it needs to grow, so that whoever takes a frame need not know
+//! whether it was mapped before (`map=eager`) or is mapped now (`map=lazy`).
 
 use p2m::{Frame, FrameSource, Translate};
 

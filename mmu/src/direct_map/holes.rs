@@ -1,4 +1,4 @@
-//! Pages that are let go: given to the allocator, or, where the machine has no RAM, unmapped and given back to Xen.
+//! Releases pages: to the allocator, or, where the machine has no RAM, unmapped and back to Xen.
 
 use p2m::{Renumbering, Translate};
 use start_info::PfnRange;
@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl DirectMap {
-    /// Unmaps what lies where the machine has no RAM, once it has been let go, and gives its memory back to Xen. What the P2M
-    /// says of it is the caller's to change.
+    /// Unmaps the released pages where the machine has no RAM, and gives their memory back to Xen. The caller changes
+    /// their P2M entries.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses.
@@ -23,9 +23,9 @@ impl DirectMap {
         p2m: &impl Translate,
         pages: &Renumbering,
     ) -> Result<(), MmuError> {
-        let late = || pages.held_in_holes().flat_map(PfnRange::iter);
+        let held_in_holes = || pages.held_in_holes().flat_map(PfnRange::iter);
         let mut batch = Batch::new(Operation::GivingBack);
-        for pfn in late() {
+        for pfn in held_in_holes() {
             let address = self.view.direct().address(pfn).ok_or(MmuError::NoMemory { pfn })?;
             let (slot, entry) = self.view.leaf(machine, address)?;
             if entry.is_present() {
@@ -34,18 +34,18 @@ impl DirectMap {
             self.extent.leave(entry.is_present());
         }
         batch.commit(machine)?.flush(machine)?;
-        release_mfn(machine, p2m, late())
+        release_mfn(machine, p2m, held_in_holes())
     }
 
-    /// Gives pages that nobody holds any more to the allocator, all but those of `held_in_holes`.
+    /// Gives pages that nobody holds any more to the allocator, all but those in `held_in_holes`.
     pub(crate) fn give_released<M: Machine>(
         &mut self,
         machine: &mut M,
         pages: PfnRange,
-        late: impl Iterator<Item = PfnRange> + Clone,
+        held_in_holes: impl Iterator<Item = PfnRange> + Clone,
     ) {
         let span = self.view.direct().free_span(self.view.authority(), pages);
         let frames = &mut self.frames;
-        span.without(late, |free| frames.give(machine, free));
+        span.without(held_in_holes, |free| frames.give(machine, free));
     }
 }

@@ -1,8 +1,9 @@
 //! All memory at `__va`, mapped chunk by chunk with tables from memory already mapped.
 //!
-//! *What this is*: the scheme of the 2012 thread. A chunk is what one L2 table covers, 1 GiB. Its tables are taken from the
-//! end of the chunk before, where they can be filled through their own mapping; then that mapping becomes read-only and
-//! one update hooks them. The first chunk takes its tables from the pages below the kernel, which the builder mapped.
+//! *What this is*: the scheme of the 2012 thread. A chunk is what one L2 table covers, 1 GiB. Its tables are taken from
+//! the end of the previous chunk, where they can be filled through their own mapping; then that mapping becomes
+//! read-only and one update hooks them. The first chunk takes its tables from the pages below the kernel, which the
+//! builder mapped.
 //!
 //! | job | where |
 //! |---|---|
@@ -13,7 +14,7 @@
 //! | mapping a chunk | `chunk_mapper.rs`; the order of steps around it: `grow.rs` |
 //! | undoing a chunk that was refused | `chunk_undo.rs` |
 //! | tables of other addresses | `open.rs` |
-//! | pages that are let go | `deferred.rs`, `holes.rs` |
+//! | releasing pages | `deferred.rs`, `holes.rs` |
 //! | the ramdisk | `ramdisk.rs` |
 //! | further address spaces | `space/address_space.rs` |
 //!
@@ -21,8 +22,8 @@
 //! of the builder, or that the builder may have made tables, are mapped read-only until they are released; the kernel's
 //! text and constants are not writable here either.
 //!
-//! *What is not prevented*: Xen refusing half-way. The error says so, nothing of the chunk is handed out, and what was begun
-//! is undone; it can be tried again.
+//! *What is not prevented*: a refusal by Xen half-way. The error says so, nothing of the chunk is handed out, and what
+//! was begun is undone; the call can be tried again.
 
 mod boot_pages;
 pub(crate) mod chunk;
@@ -61,29 +62,29 @@ pub struct DirectMap {
     extent: Extent,
     boot_pages: BootPages,
     frames: FrameAllocator,
-    /// The chunk being mapped, or still to be undone.
+    /// The chunk that is being mapped, or must still be undone.
     undo: Option<ChunkUndo>,
     ramdisk: Option<RamdiskPages>,
 }
 
 impl DirectMap {
-    /// Maps what the builder mapped once more at `__va`, with tables from the pages below the kernel.
+    /// Maps what the builder mapped a second time, at `__va`, with tables from the pages below the kernel.
     ///
-    /// `constant` are the pages of the image that are not to be written. A list of the builder's that will be copied is left
-    /// out if it is not in the builder's mapping.
+    /// `constant` are the pages of the image that are never written. A builder's list that will be copied is left out
+    /// if it is not in the builder's mapping.
     ///
     /// # Errors
     /// [`MmuError::NoRun`] when there is no room below the kernel, [`MmuError::Refused`] when Xen refuses.
     pub fn bootstrap<M: Machine>(
         machine: &mut M,
         pages: &Renumbering,
-        occupied: &BootReserved,
+        boot_reserved: &BootReserved,
         facts: &BootFacts,
         tables: BuilderTables,
         constant: PfnRange,
         old_list: BuilderP2m,
     ) -> Result<Self, MmuError> {
-        let builder = *tables.window();
+        let builder = *tables.linear();
         let view = tables.into_view();
         let rest = Span::<Unmapped>::all_memory(view.authority(), pages.pages());
         let first = builder.frames().intersection(rest.range());
@@ -92,7 +93,7 @@ impl DirectMap {
         frames.give(machine, builder.free_span(view.authority(), own));
         let mut map = Self {
             extent: Extent::new(rest, pages.memory()),
-            boot_pages: BootPages::new(occupied, facts, own, constant, old_list),
+            boot_pages: BootPages::new(boot_reserved, facts, own, constant, old_list),
             frames,
             undo: None,
             ramdisk: RamdiskPages::of(view.authority(), facts),
@@ -112,13 +113,13 @@ impl DirectMap {
         &mut self.view
     }
 
-    /// Names a page that is shared with another domain, where the direct map has it.
+    /// Names a page that is shared with another domain, at its address in the direct map.
     #[must_use]
     pub fn shared_page(&self, pfn: Pfn) -> Option<SharedPage> {
         self.view.direct().shared_page(self.view.authority(), pfn)
     }
 
-    /// Returns how many page numbers are mapped, counted from 0, as far as there is anything behind them.
+    /// Returns how many page numbers are mapped, counted from 0, those without memory included.
     #[must_use]
     pub const fn mapped(&self) -> PageCount {
         self.view.direct().frames().len()
@@ -142,7 +143,7 @@ impl DirectMap {
         self.extent.mapped()
     }
 
-    /// Takes the pages that follow off the lists of those that are not like the others: they are let go.
+    /// Takes the given pages off the lists in [`BootPages`]: they are released.
     pub(crate) fn forget(&mut self, pages: PfnRange) {
         self.boot_pages.forget(pages);
     }

@@ -1,4 +1,4 @@
-//! How many tables there must be, and where the first of them come from.
+//! How many tables are needed, and where the first of them come from.
 
 use p2m::{Renumbering, Translate};
 use start_info::{BootFacts, ENTRIES, PageCount, Pfn, PfnRange};
@@ -9,8 +9,8 @@ use crate::{
     hv::Machine,
 };
 
-/// Returns the highest run of `need` pages below the image that are memory: they become the first tables. Page 0 and at
-/// least one page more are left out.
+/// Returns the highest run of `need` pages below the image that have memory: they become the first tables. Page 0 and
+/// at least one more page are left out.
 ///
 /// # Errors
 /// [`MmuError::NoRun`] when there is none.

@@ -1,10 +1,10 @@
-//! Tables of other addresses than the direct map's.
+//! Tables for addresses outside the direct map.
 //!
 //! *What this is*: the tables that lead to an address of device memory, made when it is first needed. They stay.
 //!
 //! *What must hold*: no table is lost when the next cannot be had or Xen refuses one.
 //!
-//! *What is not prevented*: Xen refusing to undo what it refused to finish. The tables of that one address are lost then, and break
+//! *What is not prevented*: a second refusal, of the undo. The tables of that one address are lost then, and break
 //! nothing.
 
 use p2m::Translate;
@@ -27,7 +27,7 @@ use crate::{
 };
 
 impl DirectMap {
-    /// Returns the live L1 table that covers an address, making it and the tables above it if need be.
+    /// Returns the live L1 table that covers an address, making it and the tables above it if needed.
     ///
     /// # Errors
     /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses.
@@ -42,15 +42,15 @@ impl DirectMap {
         }
         let source = GrowingFrames { map: self, p2m };
         let mut source = Noted { source, note: Tables::new(), doing: Operation::Device };
-        let mut ladder = AddressSpaceBuilder::live(Batch::new(Operation::Device));
-        let opened = ladder
+        let mut space_builder = AddressSpaceBuilder::live(Batch::new(Operation::Device));
+        let opened = space_builder
             .open(machine, &mut source, address)
-            .and_then(|()| ladder.finish(machine, source.source.map.view()))
+            .and_then(|()| space_builder.finish(machine, source.source.map.view()))
             .map(|unflushed| unflushed.waive("the entry was empty, and a frozen table is not written again"));
         let mut tables = source.note;
         if let Err(error) = opened {
             let Self { view, frames, .. } = self;
-            // Why there are no tables is what the caller asked for.
+            // The caller gets the reason why there are no tables, not this result.
             let _lost =
                 tables.undo(machine, view, Operation::Device, core::iter::once(address)).and_then(|()| {
                     tables.reclaim(machine, view, |machine, frame| frames.give_frame(machine, frame))

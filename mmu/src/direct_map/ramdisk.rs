@@ -1,9 +1,9 @@
 //! The pages of the ramdisk.
 //!
-//! *What this is*: where the ramdisk is now: where start_info says, unless it had to make way.
+//! *What this is*: where the ramdisk is now: where start_info says, unless it had to move.
 //!
-//! *What must hold*: once its bytes were lent, which is for ever, the pages are never moved or given back. So nobody can name
-//! other pages as the ramdisk's, and lending is noted.
+//! *What must hold*: once its bytes were lent, which is for good, the pages are never moved or given back. So lending
+//! is noted, and nobody else can name other pages as the ramdisk's.
 
 use p2m::{Authority, Translate};
 use start_info::{BootFacts, Index, PfnRange};
@@ -23,7 +23,7 @@ pub struct RamdiskPages {
 }
 
 impl RamdiskPages {
-    /// Returns those that start_info names; `None` when there is no ramdisk.
+    /// Returns the pages that start_info names; `None` when there is no ramdisk.
     #[must_use]
     pub fn of(_: &Authority, facts: &BootFacts) -> Option<Self> {
         facts.ramdisk().map(|ramdisk| Self { pfns: ramdisk.pfns, len: ramdisk.len, lent: false })
@@ -35,7 +35,7 @@ impl RamdiskPages {
         self.pfns
     }
 
-    /// Returns the length in bytes, as start_info has it.
+    /// Returns the length in bytes that start_info gives.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.len
@@ -61,7 +61,7 @@ impl DirectMap {
         self.ramdisk.as_ref().map(RamdiskPages::pfns)
     }
 
-    /// Returns the pages of the ramdisk, which from now on stay where they are, because somebody reads them.
+    /// Returns the pages of the ramdisk. From then on they stay where they are, because somebody reads them.
     pub const fn lend_ramdisk(&mut self) -> Option<&RamdiskPages> {
         match &mut self.ramdisk {
             Some(ramdisk) => {
@@ -72,17 +72,17 @@ impl DirectMap {
         }
     }
 
-    /// Copies a ramdisk that lies where the machine has no RAM to a run of free pages, and lets the old ones go: all but those of
-    /// `held_in_holes` to the allocator.
+    /// Copies a ramdisk that lies where the machine has no RAM to a run of free pages, and gives the old ones to the
+    /// allocator, all but those in `held_in_holes`.
     ///
     /// # Errors
-    /// [`MmuError::RamdiskLent`] when somebody reads it, [`MmuError::NoRun`] when there is no run as long, and as
-    /// [`DirectMap::grow`]; nothing is let go then.
+    /// [`MmuError::RamdiskLent`] when somebody reads it, [`MmuError::NoRun`] when no run is long enough, and as
+    /// [`DirectMap::grow`]; nothing is released then.
     pub fn move_ramdisk<M: Machine>(
         &mut self,
         machine: &mut M,
         p2m: &impl Translate,
-        late: impl Iterator<Item = PfnRange> + Clone,
+        held_in_holes: impl Iterator<Item = PfnRange> + Clone,
     ) -> Result<(), MmuError> {
         let Some(ramdisk) = &self.ramdisk else { return Ok(()) };
         let pages = ramdisk.pfns();
@@ -107,7 +107,7 @@ impl DirectMap {
             machine.copy_page(source, &mut target);
         }
         self.forget(pages);
-        self.give_released(machine, pages, late);
+        self.give_released(machine, pages, held_in_holes);
         if let Some(ramdisk) = &mut self.ramdisk {
             ramdisk.set(new);
         }

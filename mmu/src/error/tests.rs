@@ -18,7 +18,7 @@ fn region(name: &'static str, start: u64, pages: u64) -> Region {
     Region::new(name, VirtAddr::new(start), PageCount::new(pages))
 }
 
-/// The place of a kind in the list below: a kind that is new does not compile before it has one.
+/// The place of each kind in the list below: a new kind does not compile until it has one.
 fn rank(error: &MmuError) -> usize {
     match error {
         MmuError::Refused(_) => 0,
@@ -121,7 +121,7 @@ fn of_regions_and_what_is_in_use() -> Vec<Line> {
         ),
         (
             MmuError::SpaceLost { root: MFN },
-            "Xen neither let go of top-level table 0x34 nor took it back; its page is lost",
+            "Xen refused to make top-level table 0x34 writable and then to pin it again; its page is lost",
         ),
     ]
 }
@@ -134,16 +134,16 @@ fn of_numbers_and_runs() -> Vec<Line> {
         ),
         (
             MmuError::HasMemory { pfn: PFN, mfn: MFN },
-            "pfn 0x12 has memory or was to get some, machine frame 0x34; only a number without memory can be changed",
+            "pfn 0x12 has or would get memory, machine frame 0x34; change only a page number without memory",
         ),
-        (MmuError::NoPages, "0 pages were to be mapped; ask for one at least"),
+        (MmuError::NoPages, "a mapping of 0 pages was requested; ask for at least 1"),
         (
             MmuError::NotIdentity { pfn: PFN },
-            "pfn 0x12 is not the machine frame of the same number; only what is no RAM can be mapped at its own address",
+            "pfn 0x12 is not an identity page; only a page that is not RAM can be mapped at its machine address",
         ),
         (
             MmuError::NoSuchFrame { first: MFN, pages: PAGES },
-            "56 machine frames from 0x34 on go beyond the last there can be",
+            "56 machine frames from 0x34 on extend beyond the last frame number; ask for fewer",
         ),
         (
             MmuError::IoFull { wanted: PAGES, region: region("device memory", 0x1000, 2) },
@@ -157,7 +157,7 @@ fn of_numbers_and_runs() -> Vec<Line> {
                 longest: PageCount::new(7),
                 free: PageCount::new(78),
             },
-            "what is asked for needs a run of 56 pages, the longest is 7 of 78 free pages; ask for shorter runs",
+            "the request needs a run of 56 pages, the longest is 7 of 78 free pages; ask for shorter runs",
         ),
     ]
 }
@@ -175,7 +175,7 @@ fn every_number_of_an_error_is_in_its_place() {
 fn every_deed_has_words_of_its_own() {
     let all = [
         (Operation::DirectMap, "mapping memory at __va"),
-        (Operation::Arrangement, "renumbering pages by the memory map"),
+        (Operation::Renumbering, "renumbering pages by the memory map"),
         (Operation::GivingBack, "giving memory back to Xen"),
         (Operation::AddressSpace, "building the address space"),
         (Operation::Switch, "switching to the new page tables"),
@@ -192,7 +192,7 @@ fn every_deed_has_words_of_its_own() {
     }
 }
 
-/// By the numbers of `public/errno.h`.
+/// The names by the numbers of `public/errno.h`.
 #[test]
 fn every_errno_has_the_name_of_its_number() {
     let named = [

@@ -1,6 +1,6 @@
 //! Where each region of the address space starts.
 //!
-//! *What this is*: the constants of the layout, and both offsets: `__va` (direct map) and `__ka` (kernel image) are two offsets
+//! *What this is*: the constants of the layout. `__va` (direct map) and `__ka` (kernel image) are two offsets that lead
 //! to the same page.
 //!
 //! *What must hold*: [`crate::LayoutPlan`] reserves all of them, so no two meet and none touches Xen's hole.
@@ -15,11 +15,13 @@ use x86_64::VirtAddr;
 pub const DIRECT_MAP: VirtAddr = VirtAddr::new(0xffff_8800_0000_0000);
 /// `__ka`: what is added to a pseudo-physical address of the kernel image. Also the builder's VIRT_BASE.
 pub const KERNEL_MAP: VirtAddr = VirtAddr::new(0xffff_ffff_8000_0000);
-/// Where the builder of a kernel with the INIT_P2M note puts its list: a top-level slot of its own, below VIRT_BASE.
+/// Where the domain builder puts its list for a kernel with the INIT_P2M note: a top-level slot of its own, below
+/// VIRT_BASE.
 pub const INIT_P2M: VirtAddr = VirtAddr::new(0xffff_c800_0000_0000);
-/// Where our own P2M leaves are mapped one after the other. On a 1 GiB border: the toolstack cuts the list short if not.
+/// Where our own P2M leaves are mapped one after the other. On a 1 GiB boundary, because otherwise the toolstack cuts
+/// the list short.
 pub const LINEAR_P2M: VirtAddr = VirtAddr::new(0xffff_c900_0000_0000);
-/// Where device memory is mapped: a top-level slot of its own, which is empty until something is.
+/// Where device memory is mapped: a top-level slot of its own, empty until something is mapped.
 pub const IO_MAP: VirtAddr = VirtAddr::new(0xffff_ca00_0000_0000);
 /// How many pages of addresses device memory has: 512 GiB.
 pub const IO_MAP_PAGES: PageCount = PageCount::new(1 << 27);
@@ -31,7 +33,7 @@ pub(crate) const MODULES_PAGES: PageCount = PageCount::new((FIXMAP.as_u64() - MO
 pub const FIXMAP: VirtAddr = VirtAddr::new(0xffff_ffff_ff00_0000);
 /// How many pages the fixmap has: one L1 table.
 pub(crate) const FIXMAP_PAGES: PageCount = PageCount::new(512);
-/// The builder's mapping ends on a border of this many pages (4 MiB).
+/// The builder's mapping ends on a multiple of this many pages (4 MiB).
 pub(crate) const BUILDER_ALIGNMENT: u64 = 1024;
 
 /// Where Xen's hole starts (`xen.h`, HYPERVISOR_VIRT_START); it ends where the direct map starts (HYPERVISOR_VIRT_END).

@@ -1,9 +1,9 @@
-//! The regions of the address space, reserved one by one and then settled for good.
+//! The regions of the address space, reserved one by one and then final.
 //!
-//! *What this is*: the plan that regions are added to, and what it becomes.
+//! *What this is*: the plan that regions are added to, and the final layout it becomes.
 //!
 //! *What must hold*: no two regions overlap and none touches Xen's hole. Nothing can be reserved after
-//! [`LayoutPlan::settle`], which consumes the plan, and the fixmap can be had only from the [`Layout`] layout.
+//! [`LayoutPlan::settle`], which consumes the plan, and a [`crate::Fixmap`] needs the [`Layout`].
 
 use arrayvec::ArrayVec;
 use start_info::{PageCount, PfnRange};
@@ -27,11 +27,12 @@ pub struct LayoutPlan {
 }
 
 impl LayoutPlan {
-    /// Starts a layout with the regions every kernel has: Xen's hole, the direct map of `pages` pages, both places of the P2M, device
-    /// memory, the kernel image of the frames `image`, the module window and the fixmap.
+    /// Starts a layout with the regions every kernel has: Xen's hole, the direct map of `pages` pages, both P2M
+    /// regions, device memory, the kernel image of the frames `image`, the module window and the fixmap.
     ///
     /// # Errors
-    /// [`MmuError::Overlap`] with both regions when two of them meet, such as an image that reaches into the module window.
+    /// [`MmuError::Overlap`] with both regions when two of them overlap, such as an image that reaches into the module
+    /// window.
     pub fn new(pages: PageCount, image: PfnRange) -> Result<Self, MmuError> {
         let image = Region::new("kernel image", kernel_address(image), image.len());
         let window = Region::new("module window", MODULES, MODULES_PAGES);
@@ -55,7 +56,8 @@ impl LayoutPlan {
     /// Adds a region.
     ///
     /// # Errors
-    /// [`MmuError::Overlap`] with both regions when it meets another, [`MmuError::TooManyRegions`] when there is no room.
+    /// [`MmuError::Overlap`] with both regions when it overlaps another, [`MmuError::TooManyRegions`] when there is no
+    /// room.
     pub fn reserve(&mut self, wanted: Region) -> Result<(), MmuError> {
         if let Some(&holder) = self.regions.iter().find(|region| region.overlaps(&wanted)) {
             return Err(MmuError::Overlap { wanted, holder });

@@ -10,12 +10,12 @@ use x86_64::VirtAddr;
 pub struct Region {
     name: &'static str,
     start: VirtAddr,
-    /// The last byte, because the top region ends with the address space.
+    /// The last byte. An end after it would overflow for a region at the top of the address space.
     last: u64,
 }
 
 impl Region {
-    /// Describes the `pages` pages from `start` on; at least one, and none behind the end of the address space.
+    /// Describes the `pages` pages from `start` on; at least one, and none beyond the end of the address space.
     #[must_use]
     pub fn new(name: &'static str, start: VirtAddr, pages: PageCount) -> Self {
         let bytes = pages.bytes().max(PAGE_SIZE);

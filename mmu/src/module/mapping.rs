@@ -1,16 +1,15 @@
-//! A place in the module window: addresses, the pages there, and the way out.
+//! One module's part of the module window: its addresses, its pages, and how they are removed.
 //!
-//! *What this is*: all that one module has of the window. The window owns it, from the reservation until everything is back,
-//! so what Xen refuses to take away stays here and is tried again. The way in and the way out are the same steps in
+//! *What this is*: everything one module has in the window. The window owns it from the reservation until everything is
+//! given back, so what Xen refuses to unmap stays here and is tried again. Mapping and removing are the same steps in
 //! opposite order: seal, then map; unmap and flush, then make writable and flush.
 //!
-//! *What must hold*: a page is made writable only after a flush that follows the removal of its mapping in the window; a table
-//! likewise, after it was unhooked. What is to be removed is read from the live tables each time, so that
-//! [`ModuleMapping::empty`] may be stopped anywhere and be called again. All memory of the heap is taken with the addresses: the way
-//! out takes none.
+//! *What must hold*: a page is made writable only after its mapping in the window was removed and flushed; a table only
+//! after it was unhooked. What must be removed is read from the live tables each time, so [`ModuleMapping::empty`] may
+//! stop anywhere and be called again. All heap memory is taken with the addresses: the removal takes none.
 //!
-//! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the writable
-//! translation of a page that is executable by then; nothing but this function runs meanwhile.
+//! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the
+//! writable translation of a page that is already executable. Only this function runs in that time.
 
 use alloc::vec::Vec;
 
@@ -61,7 +60,7 @@ impl ModulePage {
         }
     }
 
-    /// Returns the entry that maps the page, after asking for the loss of its writable mapping if it needs that.
+    /// Returns the entry that maps the page, after requesting the removal of its writable mapping if needed.
     fn enter<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -92,20 +91,20 @@ pub(crate) struct ModuleMapping {
     region: Region,
     /// The pages, the first at the start of the region.
     pages: Vec<ModulePage>,
-    /// Tables taken for these addresses that no live table leads to, or might not.
+    /// Tables taken for these addresses that are not hooked under a live table, or might not be.
     tables: Vec<Pfn>,
-    /// The pages are on their way out.
+    /// The pages are being removed.
     leaving: bool,
 }
 
 impl ModuleMapping {
-    /// Makes a place without pages.
+    /// Makes a mapping without pages.
     ///
     /// # Errors
-    /// [`MmuError::HeapFull`] when the heap has no room for what must be remembered of it.
+    /// [`MmuError::HeapFull`] when the heap has no room for its lists.
     pub(crate) fn new(region: Region) -> Result<Self, MmuError> {
         let mut place = Self { region, pages: Vec::new(), tables: Vec::new(), leaving: false };
-        // A table that was taken and not hooked, and one that was found there.
+        // For each L1 table: one that was taken and not hooked, and one that was found there.
         let tables = 2 * chunks(region).count();
         place
             .pages
@@ -123,20 +122,20 @@ impl ModuleMapping {
         self.leaving
     }
 
-    /// Takes note that the pages are to go.
+    /// Marks the pages for removal.
     pub(crate) const fn set_leaving(&mut self) {
         self.leaving = true;
     }
 
-    /// Returns the pages of the guest that the place holds, unhooked tables among them.
+    /// Returns the guest's pages that it holds, unhooked tables included.
     pub(crate) fn held(&self) -> impl Iterator<Item = Pfn> {
         self.pages.iter().map(ModulePage::pfn).chain(self.tables.iter().copied())
     }
 
-    /// Adds the page behind the last one.
+    /// Adds a page after the last one.
     ///
     /// # Errors
-    /// Gives the frame back if there is no address for it.
+    /// Gives the frame back if no address is left for it.
     pub(crate) fn add(&mut self, frame: Frame, access: Access, view: &LiveTables) -> Result<(), Frame> {
         if self.pages.len() as u64 >= self.region.pages().get() {
             return Err(frame);
@@ -145,7 +144,8 @@ impl ModuleMapping {
         Ok(())
     }
 
-    /// Cuts off the pages behind the first `keep`, as a place of their own. Without effect if the heap has no room for it.
+    /// Cuts off the pages after the first `keep`, as a mapping of their own. Without effect if the heap has no room for
+    /// it.
     ///
     /// # Errors
     /// As [`ModuleMapping::new`].
@@ -159,10 +159,11 @@ impl ModuleMapping {
         Ok(tail)
     }
 
-    /// Sees to it that there are L1 tables for the addresses.
+    /// Makes sure that the addresses have L1 tables.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when there is no frame, [`MmuError::Refused`] when Xen refuses. The tables taken so far stay noted.
+    /// [`MmuError::NoFrames`] when no frame is free, [`MmuError::Refused`] when Xen refuses. The tables taken so far
+    /// stay noted.
     pub(crate) fn open<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -170,13 +171,13 @@ impl ModuleMapping {
         p2m: &impl Translate,
     ) -> Result<(), MmuError> {
         let batch = Batch::for_updates(Operation::Module, 2 * chunks(self.region).count());
-        let mut ladder = AddressSpaceBuilder::live(batch);
+        let mut space_builder = AddressSpaceBuilder::live(batch);
         let source = GrowingFrames { map: &mut *map, p2m };
         let mut source = Noted { source, note: AsReserved(&mut self.tables), doing: Operation::Module };
         for address in chunks(self.region) {
-            ladder.open(machine, &mut source, address)?;
+            space_builder.open(machine, &mut source, address)?;
         }
-        let hooked = ladder.finish(machine, map.view())?;
+        let hooked = space_builder.finish(machine, map.view())?;
         hooked.waive("the entry was empty, and a frozen table is not written again");
         self.forget_hooked(machine, map.view())
     }
@@ -186,7 +187,7 @@ impl ModuleMapping {
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses.
     pub(crate) fn fill<M: Machine>(&mut self, machine: &mut M, view: &LiveTables) -> Result<(), MmuError> {
-        // One batch, so that a page's writable mapping is gone before its executable one is there.
+        // One batch, so that a page's writable mapping is removed before its executable one is made.
         let mut batch = Batch::for_updates(Operation::Module, 2 * self.pages.len());
         let mut cursor = Cursor::default();
         for (page, address) in self.pages.iter_mut().zip(self.region.addresses()) {
@@ -197,11 +198,12 @@ impl ModuleMapping {
         batch.commit(machine)?.flush(machine)
     }
 
-    /// Unmaps whatever is mapped at the addresses, and makes the pages writable again. `is_unused` tells whether nobody else
-    /// needs the L1 table for an address.
+    /// Unmaps whatever is mapped at the addresses, and makes the pages writable again. `is_unused` tells whether no
+    /// other module needs the L1 table of an address.
     ///
     /// # Errors
-    /// [`MmuError::Refused`] when Xen refuses. It may be called again then, and must be before the pages can be given back.
+    /// [`MmuError::Refused`] when Xen refuses. Then it can be called again, and must be before the pages can be given
+    /// back.
     pub(crate) fn empty<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -219,7 +221,7 @@ impl ModuleMapping {
             }
         }
         for address in chunks(self.region).filter(|&address| is_unused(address)) {
-            // Where a table cannot be noted it stays, for the next module there.
+            // A table that cannot be noted stays, for the next module there.
             if self.tables.len() < self.tables.capacity()
                 && let Some(l1) = view.l1(machine, address)?
             {
@@ -228,7 +230,7 @@ impl ModuleMapping {
                 l2.detach(machine, &mut batch, L2::index(address), l1)?;
             }
         }
-        // Not before no processor can execute the pages any more may they become writable.
+        // The pages may become writable only when no processor can execute them any more.
         batch.commit(machine)?.flush(machine)?;
 
         let mut batch = Batch::for_updates(Operation::Unmap, most);
@@ -239,8 +241,8 @@ impl ModuleMapping {
         batch.commit(machine)?.flush(machine)
     }
 
-    /// Gives back pages and tables, after [`ModuleMapping::empty`]. The last goes first, so that the next module gets the same ones in
-    /// the same order.
+    /// Gives back pages and tables, after [`ModuleMapping::empty`]. The last goes first, so that the next module gets
+    /// the same frames in the same order.
     ///
     /// # Errors
     /// [`MmuError::NoMemory`] for a page that the direct map does not map for writing; the others are given back.
@@ -265,7 +267,7 @@ impl ModuleMapping {
         result
     }
 
-    /// Strikes the tables that a live one leads to off the note: those are found by walking.
+    /// Removes the tables that a live one leads to from the note: those are found by walking.
     fn forget_hooked<M: Machine>(&mut self, machine: &M, view: &LiveTables) -> Result<(), MmuError> {
         if self.tables.is_empty() {
             return Ok(());
@@ -279,7 +281,7 @@ impl ModuleMapping {
     }
 }
 
-/// A list that has room for what was reserved, and takes no more of the heap.
+/// A list with room for what was reserved. It takes no more of the heap.
 struct AsReserved<'p>(&'p mut Vec<Pfn>);
 
 impl Note for AsReserved<'_> {
@@ -292,7 +294,7 @@ impl Note for AsReserved<'_> {
     }
 }
 
-/// The L1 table used last, so that it is looked up once for its 512 pages.
+/// The L1 table used last, so that it is looked up only once for its 512 pages.
 #[derive(Default)]
 struct Cursor {
     table: Option<(VirtAddr, Option<Table<L1, Live>>)>,

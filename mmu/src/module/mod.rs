@@ -1,4 +1,4 @@
-//! The module window: who has which addresses, and the pages mapped there.
+//! The module window: its addresses, who has them, and the pages mapped there.
 
 pub(crate) mod mapping;
 pub(crate) mod window;

@@ -1,17 +1,17 @@
 //! The module window: reserve addresses, map pages there, protected, and take them back.
 //!
-//! *What this is*: addresses from `MODULES` to the fixmap; each module gets the first gap that holds it. A module's pages
-//! are filled through the direct map, then text and constants are sealed there, and only then mapped in the window. Taking
-//! pages back is the same way backwards; `place.rs` has both ways.
+//! *What this is*: addresses from `MODULES` to the fixmap; each module gets the first gap that holds it. A module's
+//! pages are filled through the direct map. Then text and constants are sealed there, and only then mapped in the
+//! window. Removal runs the same steps backwards; `mapping.rs` has both.
 //!
-//! *What must hold*: no page is writable and executable, in the window by [`Access`], and through two mappings because a
-//! page that is mapped executable is read-only in the direct map from before that until the mapping is gone and flushed.
-//! What Xen refuses to take away is kept, with its addresses, and tried again by [`ModuleWindow::retry`]; no frame of it
-//! is handed out before. The number of hypercalls does not depend on the number of pages, as long as the heap has room for the
-//! list of them.
+//! *What must hold*: no page is both writable and executable. In one mapping [`Access`] forbids it. Across two
+//! mappings: before a page is mapped executable it becomes read-only in the direct map, and it stays so until the
+//! executable mapping is removed and flushed. What Xen refuses to take away is kept, with its addresses, and tried
+//! again by [`ModuleWindow::retry`]; until then no frame of it is handed out. The number of hypercalls does not depend
+//! on the number of pages, if the heap has room for a list of them.
 //!
-//! *What is not prevented*: dropping a [`Reservation`] or a [`MappedModule`]. The window keeps the addresses, and the pages where
-//! they are, for good.
+//! *What is not prevented*: dropping a [`Reservation`] or a [`MappedModule`]. The window keeps the addresses, and the
+//! pages where they are, for good.
 
 use alloc::vec::Vec;
 
@@ -31,14 +31,14 @@ use crate::{
     },
 };
 
-/// The module window, and what of it is given out.
+/// The module window, and which parts of it are in use.
 #[derive(Debug)]
 pub struct ModuleWindow {
     window: Region,
-    /// What is given out, lowest address first.
+    /// The parts in use, lowest address first.
     places: Vec<ModuleMapping>,
-    /// What still stands in the window or might, such as the builder's list before it was revectored.
-    occupied: Option<Region>,
+    /// What the builder left in the window, such as its list if it was not revectored.
+    builder_list: Option<Region>,
 }
 
 /// Addresses for one module.
@@ -56,7 +56,7 @@ impl Reservation {
     }
 }
 
-/// Pages of a module that are mapped alike, in ascending order.
+/// Pages of a module with the same protection, in ascending order.
 #[derive(Debug)]
 pub struct ModulePart<I> {
     /// The pages, already filled.
@@ -88,10 +88,10 @@ impl MappedModule {
 }
 
 impl ModuleWindow {
-    /// Opens the window of a settled layout; `occupied` is what the builder left in its way.
+    /// Opens the window of a settled layout; `builder_list` is what the builder left in it.
     #[must_use]
-    pub const fn new(layout: &Layout, occupied: Option<Region>) -> Self {
-        Self { window: layout.module_window(), places: Vec::new(), occupied }
+    pub const fn new(layout: &Layout, builder_list: Option<Region>) -> Self {
+        Self { window: layout.module_window(), places: Vec::new(), builder_list }
     }
 
     /// Returns the window.
@@ -100,33 +100,33 @@ impl ModuleWindow {
         self.window
     }
 
-    /// Returns the first address behind all that is given out.
+    /// Returns the first address after all parts in use.
     #[must_use]
     pub fn end(&self) -> VirtAddr {
         let last = self.places.last().map(ModuleMapping::region);
         last.map_or(self.window.start(), |last| VirtAddr::new_truncate(last.last() + 1))
     }
 
-    /// Returns what is given out, lowest address first.
+    /// Returns the parts in use, lowest address first.
     pub fn taken(&self) -> impl DoubleEndedIterator<Item = Region> {
         self.places.iter().map(ModuleMapping::region)
     }
 
-    /// Returns the addresses of what Xen refused to take away so far.
+    /// Returns the addresses of what Xen has refused to take away.
     pub fn leaving(&self) -> impl Iterator<Item = Region> {
         self.places.iter().filter(|place| place.is_leaving()).map(ModuleMapping::region)
     }
 
-    /// Returns the pages of what Xen refused to take away so far.
+    /// Returns the pages of what Xen has refused to take away.
     pub fn waiting(&self) -> impl Iterator<Item = Pfn> {
         self.places.iter().filter(|place| place.is_leaving()).flat_map(ModuleMapping::held)
     }
 
-    /// Reserves addresses for a module of so many pages that must start on a multiple of `alignment` bytes, a power of two.
+    /// Reserves addresses for a module of `pages` pages that starts on a multiple of `alignment` bytes, a power of two.
     ///
     /// # Errors
     /// [`MmuError::WindowFull`] with what is left, [`MmuError::Overlap`] when the builder's list is in the way,
-    /// [`MmuError::HeapFull`] when there is no room for what must be remembered of a module. After this nothing of it needs the heap.
+    /// [`MmuError::HeapFull`] when the heap has no room for its lists. After this the module needs no more heap here.
     pub fn reserve(&mut self, pages: PageCount, alignment: u64) -> Result<Reservation, MmuError> {
         let alignment = alignment.max(PAGE_SIZE);
         let mut largest = 0;
@@ -150,7 +150,7 @@ impl ModuleWindow {
     }
 
     fn give(&mut self, rank: usize, region: Region) -> Result<Reservation, MmuError> {
-        if let Some(holder) = self.occupied.filter(|occupied| occupied.overlaps(&region)) {
+        if let Some(holder) = self.builder_list.filter(|builder_list| builder_list.overlaps(&region)) {
             return Err(MmuError::Overlap { wanted: region, holder });
         }
         let place = ModuleMapping::new(region)?;
@@ -159,7 +159,7 @@ impl ModuleWindow {
         Ok(Reservation { region })
     }
 
-    /// Gives addresses back at which nothing is mapped, and the tables that were there for them alone.
+    /// Gives back addresses at which nothing is mapped, and the tables that only they needed.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses; it is left to [`ModuleWindow::retry`] then.
@@ -172,11 +172,11 @@ impl ModuleWindow {
         self.leave(machine, map, reservation.region)
     }
 
-    /// Sees to it that there are tables for the addresses, so that [`ModuleWindow::map`] takes no more frames.
+    /// Makes sure that the addresses have tables, so that [`ModuleWindow::map`] takes no more frames.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses. What was done so far is
-    /// undone with the reservation, by [`ModuleWindow::cancel`].
+    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses. What was done
+    /// so far is undone with the reservation, by [`ModuleWindow::cancel`].
     pub fn open<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -190,9 +190,9 @@ impl ModuleWindow {
     /// Maps the parts of a module one after the other from the start of its addresses.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses, [`MmuError::TooManyPages`] when
-    /// there are more frames than addresses. Frames and addresses are given back then, or left to [`ModuleWindow::retry`] if
-    /// Xen refuses that too.
+    /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses,
+    /// [`MmuError::TooManyPages`] when there are more frames than addresses. Then frames and addresses are given back,
+    /// or left to [`ModuleWindow::retry`] if Xen refuses that too.
     pub fn map<M: Machine, I: IntoIterator<Item = Frame>>(
         &mut self,
         machine: &mut M,
@@ -209,14 +209,14 @@ impl ModuleWindow {
         match mapped {
             Ok(()) => Ok(MappedModule { start: region.start(), pages: region.pages() }),
             Err(error) => {
-                // Why it cannot be mapped is what the caller asked for. What cannot be undone now stays here.
+                // The caller gets the reason why it cannot be mapped. What cannot be undone now stays here.
                 let _later = self.leave(machine, map, region);
                 Err(error)
             }
         }
     }
 
-    /// Takes in all frames, before anything can fail.
+    /// Takes all frames, before anything can fail.
     fn add<M: Machine, I: IntoIterator<Item = Frame>>(
         &mut self,
         machine: &mut M,
@@ -246,11 +246,12 @@ impl ModuleWindow {
         }
     }
 
-    /// Unmaps all pages behind the first `keep`, such as a module's code for its start, and gives back pages and addresses.
+    /// Unmaps all pages after the first `keep`, such as a module's init code, and gives back pages and addresses.
     ///
     /// # Errors
-    /// [`MmuError::HeapFull`] when there is no room to remember the rest; all stays as it is then. [`MmuError::Refused`] when Xen
-    /// refuses: the pages are no longer the module's, and left to [`ModuleWindow::retry`].
+    /// [`MmuError::HeapFull`] when the heap has no room for the lists of the rest; then all stays as it is.
+    /// [`MmuError::Refused`] when Xen refuses: the pages no longer belong to the module, and are left to
+    /// [`ModuleWindow::retry`].
     pub fn shrink<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -291,7 +292,7 @@ impl ModuleWindow {
     /// Tries again to take away what Xen refused to take away before.
     ///
     /// # Errors
-    /// [`MmuError::Refused`] when it refuses again. What it did not refuse is given back.
+    /// [`MmuError::Refused`] when it refuses again. The rest is given back.
     pub fn retry<M: Machine>(&mut self, machine: &mut M, map: &mut DirectMap) -> Result<(), MmuError> {
         let mut result = Ok(());
         for rank in (0..self.places.len()).rev() {
@@ -302,7 +303,7 @@ impl ModuleWindow {
         result
     }
 
-    /// Takes away what a region has.
+    /// Removes the mapping that has a region.
     fn leave<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -316,7 +317,7 @@ impl ModuleWindow {
         self.finish(machine, map, rank)
     }
 
-    /// Takes a place away that is leaving, or leaves it where it is.
+    /// Removes a mapping that is marked for removal, or leaves it where it is.
     fn finish<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -330,7 +331,7 @@ impl ModuleWindow {
         match place.empty(machine, map.view(), |address| self.is_unused(address)) {
             Ok(()) => place.give_back(machine, map),
             Err(error) => {
-                // It was there a moment ago, so there is room for it.
+                // It was just taken out, so there is room for it.
                 self.places.insert(rank, place);
                 Err(error)
             }
@@ -348,11 +349,11 @@ impl ModuleWindow {
         self.places.get_mut(rank).ok_or(absent)
     }
 
-    /// Tells whether nothing is, or might be, mapped by the L1 table that covers `address`.
+    /// Tells whether the L1 table that covers `address` maps nothing for certain.
     fn is_unused(&self, address: VirtAddr) -> bool {
         let start = address.align_down(L2::REACH);
         let chunk = Region::new("chunk", start, PageCount::new(ENTRIES));
-        !self.taken().chain(self.occupied).any(|region| region.overlaps(&chunk))
+        !self.taken().chain(self.builder_list).any(|region| region.overlaps(&chunk))
     }
 }
 

@@ -1,16 +1,18 @@
 //! Gathers entry updates and sends them to Xen many at a time.
 //!
-//! *What this is*: an ordered queue in front of `mmu_update`. When it is full it is sent; [`Batch::commit`] sends the rest.
-//! A module's updates are sent all at once if the heap has room for them: Xen takes any number (`mm.c`, `do_mmu_update`,
-//! goes on where it was preempted).
+//! *What this is*: an ordered queue in front of `mmu_update`. When it is full it is sent; [`Batch::commit`] sends the
+//! rest. A module's updates are sent all at once if the heap has room for them: Xen takes any number (`mm.c`,
+//! `do_mmu_update`, continues where it was preempted).
 //!
-//! *What must hold*: Xen carries updates out in order, so what a table must go through before it is hooked (its writable
-//! mapping taken away) is pushed before the hook. Xen stops at the first refusal, and so does the batch: nothing behind
-//! it is sent. The error counts what was done over all lists of the batch. Who undoes a batch does not go by that count: it
-//! reads the live tables, which say what was done also after a second refusal (`docs/decisions/0014-undo-by-reading.md`).
+//! *What must hold*: Xen carries updates out in order, so the update that takes away a table's writable mapping is
+//! pushed before the one that hooks it. Xen stops at the first refusal, and so does the batch: nothing after it is
+//! sent. The error counts what was done over all lists of the batch. Undoing a batch does not rely on that count: it
+//! reads the live tables, which say what was done even after a second refusal
+//! (`docs/decisions/0014-undo-by-reading.md`).
 //!
-//! *What is not prevented*: two updates of one entry. The later one wins, as with single updates. A table frozen by way of
-//! one batch and hooked by way of another that is sent before: Xen refuses the hook (`0015-batch-without-brand.md` there).
+//! *What is not prevented*: two updates of one entry. The later one wins, as with single updates. A table frozen
+//! through one batch and hooked through another that is sent earlier: Xen refuses the hook
+//! (`0015-batch-without-brand.md` there).
 
 use alloc::vec::Vec;
 
@@ -25,7 +27,7 @@ use crate::{
 /// How many updates go to Xen at a time: one page of them.
 const CAPACITY: usize = 256;
 
-/// Where updates wait: in place, which needs no heap, or in a heap that holds all there will be.
+/// Where updates wait: in place, which needs no heap, or in a list on the heap with room for all of them.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -81,8 +83,8 @@ impl Batch {
         Self { queue: Queue::Short(ArrayVec::new_const()), sent: 0, doing }
     }
 
-    /// Makes an empty batch that sends up to `most` updates at once, if the heap has room for them; else it sends them a
-    /// page at a time.
+    /// Makes an empty batch that sends up to `most` updates at once, if the heap has room for them; otherwise it sends
+    /// them a page at a time.
     pub(crate) fn for_updates(doing: Operation, most: usize) -> Self {
         let mut queue = Vec::new();
         if most <= CAPACITY || queue.try_reserve_exact(most).is_err() {

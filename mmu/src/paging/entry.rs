@@ -1,11 +1,11 @@
 //! Page-table entries that know their level.
 //!
-//! *What this is*: eight bytes of a table of level `L`, made only from what it leads to: a table through
+//! *What this is*: eight bytes of a table of level `L`. It is made only from what it leads to: a table through
 //! [`crate::paging::table::Table`]'s `link`, `share` and `attach`, or by the frame of a page (`leaf.rs`).
 //!
-//! *What must hold*: an entry that maps nothing is zero, because Xen kills a domU whose not-present entry looks like L1TF
-//! (`pv_l1tf_check`, asm/shadow.h). The user and global bits and bit 52 stay clear: Xen adds the user bit and its own
-//! mark for a kernel page, and a clear pair is what makes it do so.
+//! *What must hold*: an entry that maps nothing is zero, because Xen kills a domU whose not-present entry looks like
+//! L1TF (`pv_l1tf_check`, asm/shadow.h). The user and global bits and bit 52 stay clear: Xen adds the user bit and its
+//! own mark for a kernel page, but only if it finds both clear.
 
 use core::{fmt, marker::PhantomData};
 
@@ -19,7 +19,7 @@ use crate::paging::{
 
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
-/// What may be done with a page through a mapping. There is no writable and executable.
+/// What a mapping allows. No variant is both writable and executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading.
@@ -108,12 +108,12 @@ impl<L> Entry<L> {
 }
 
 impl Entry<L1> {
-    /// Maps a machine frame. Inside this crate only: here the right to it comes from a span or from the layout.
+    /// Maps a machine frame. Private to this crate: the right to the frame comes from a span or from the layout.
     pub(crate) fn leaf(mfn: Mfn, access: Access) -> Self {
         Self::read(mfn.maddr().get() | access.flags().bits())
     }
 
-    /// The same mapping for reading only, never executable.
+    /// The same mapping, read-only and not executable.
     pub(crate) fn read_only(self) -> Self {
         match self.mfn() {
             Some(mfn) => Self::leaf(mfn, Access::Read),

@@ -1,9 +1,9 @@
-//! A promise that stale translations will be dealt with.
+//! A promise to deal with stale translations.
 //!
-//! *What this is*: what a batch of accepted updates leaves behind. Xen flushes after changes of upper levels, not after
-//! changes of L1 entries (`mm.c`, `do_mmu_update`), so somebody must say what becomes of the old translation.
+//! *What this is*: what a batch of accepted updates returns. Xen flushes after changes of upper levels, not after
+//! changes of L1 entries (`mm.c`, `do_mmu_update`), so the caller must say what happens to the old translations.
 //!
-//! *What must hold*: the promise is spent by a flush, or waived with the reason why no stale translation can be used.
+//! *What must hold*: the promise is kept by a flush, or waived with the reason why no stale translation can be used.
 
 use crate::{
     error::{MmuError, Operation},
@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct Unflushed(pub(super) ());
 
 impl Unflushed {
-    /// Flushes the translations of this processor, the only one there is; who starts another changes it here
+    /// Flushes the translations of this processor, the only one; support for more processors must change it here
     /// (`docs/decisions/0023-seams-for-several-processors.md`).
     ///
     /// # Errors
@@ -27,6 +27,6 @@ impl Unflushed {
             .map_err(|stopped| MmuError::refused(Operation::Flush, stopped))
     }
 
-    /// Leaves the old translations alone, for a reason that is true.
+    /// Leaves the old translations alone, for the reason given, which must be true.
     pub(crate) const fn waive(self, _reason: &'static str) {}
 }

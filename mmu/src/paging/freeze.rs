@@ -1,11 +1,11 @@
-//! Taking the right to write away, and giving it back.
+//! Takes away the right to write a page, and gives it back.
 //!
-//! *What this is*: a frame is sealed, and a table frozen, by making every mapping of it read-only; the way back makes the direct
-//! map's writable again, and owns the frame anew. All that is read-only in the direct map came to be so here or was mapped so, and
-//! becomes writable here. It stands apart from `table.rs` because it has to walk the live tables.
+//! *What this is*: a frame is sealed, and a table frozen, by making every mapping of it read-only; the way back makes
+//! the direct map's mapping writable again and returns the frame. Every read-only page of the direct map was mapped so
+//! or made so here, and becomes writable here. This is apart from `table.rs` because it must walk the live tables.
 //!
-//! *What must hold*: the change to read-only is in the batch before anything that could hook the table, and Xen carries a batch
-//! out in order (see [`crate::paging::batch::Batch`]).
+//! *What must hold*: the change to read-only is in the batch before anything that could hook the table, and Xen carries
+//! a batch out in order (see [`crate::paging::batch::Batch`]).
 //!
 //! *What is not prevented*: a second writable mapping that is not in the [`LiveTables`]. Xen refuses the hook then.
 
@@ -26,10 +26,11 @@ use crate::{
 };
 
 impl<L: Level> Table<L, Draft> {
-    /// Gives up every writable mapping of the table, by way of the batch.
+    /// Gives up every writable mapping of the table, through the batch.
     ///
     /// # Errors
-    /// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::Refused`] when a full batch is sent.
+    /// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::Refused`] when a full batch is
+    /// sent.
     pub(crate) fn freeze(
         self,
         machine: &mut impl Machine,
@@ -58,7 +59,7 @@ impl<L: Level> Table<L, Frozen> {
     }
 }
 
-/// Takes the writable mappings of a frame away, by way of the batch; returns its machine frame with it.
+/// Takes away the writable mappings of a frame, through the batch; returns it with its machine frame.
 ///
 /// # Errors
 /// As [`seal_page`].
@@ -72,11 +73,12 @@ pub(crate) fn seal<M: Machine>(
     Ok((frame.into_sealed(view.authority()), mfn))
 }
 
-/// Takes the writable mappings of a page away, by way of the batch, for an owner who writes it no more; returns its machine frame.
+/// Takes away the writable mappings of a page, through the batch, for an owner that no longer writes it; returns its
+/// machine frame.
 ///
 /// # Errors
-/// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::NoMemory`] for a page that nothing maps,
-/// [`MmuError::Refused`] when a full batch is sent.
+/// [`MmuError::NotMapped`] when a mapping that must exist does not, [`MmuError::NoMemory`] for a page that nothing
+/// maps, [`MmuError::Refused`] when a full batch is sent.
 pub(crate) fn seal_page<M: Machine>(
     machine: &mut M,
     batch: &mut Batch,
@@ -94,8 +96,8 @@ pub(crate) fn seal_page<M: Machine>(
     mfn.ok_or(MmuError::NoMemory { pfn })
 }
 
-/// Lets a page that nothing else maps any more be written through the direct map again, by way of the batch; nothing is
-/// to be done where it can be. Once that is committed and flushed, [`reclaim`] gives it.
+/// Makes a page that nothing else maps any more writable in the direct map again, through the batch; does nothing if it
+/// is writable. Once that is committed and flushed, [`reclaim`] returns the frame.
 ///
 /// # Errors
 /// [`MmuError::NotMapped`] when the direct map has no table for it, [`MmuError::Refused`] when a full batch is sent.
@@ -114,7 +116,7 @@ pub(crate) fn make_writable<M: Machine>(
     }
 }
 
-/// As [`make_writable`] for one page, which is flushed with the change; if Xen refuses, nothing is changed.
+/// As [`make_writable`], for one page and with its flush; if Xen refuses, nothing is changed.
 fn make_writable_at_once<M: Machine>(machine: &mut M, view: &LiveTables, pfn: Pfn) -> Result<(), MmuError> {
     let (address, _, entry) = direct(machine, view, pfn)?;
     let mfn = entry.mfn().ok_or(MmuError::NoMemory { pfn })?;
@@ -123,7 +125,7 @@ fn make_writable_at_once<M: Machine>(machine: &mut M, view: &LiveTables, pfn: Pf
         .map_err(|errno| MmuError::refused_call(Operation::Release, errno))
 }
 
-/// Owns a page anew that can be written through the direct map.
+/// Takes ownership of a page that is writable in the direct map.
 ///
 /// # Errors
 /// [`MmuError::NoMemory`] when the direct map does not map it for writing.
@@ -133,7 +135,7 @@ pub(crate) fn reclaim<M: Machine>(machine: &M, view: &LiveTables, pfn: Pfn) -> R
     frame.ok_or(MmuError::NoMemory { pfn })
 }
 
-/// Returns where the direct map has a page, and the entry there with its own address.
+/// Returns the address of a page in the direct map, and the entry there with its machine address.
 fn direct<M: Machine>(
     machine: &M,
     view: &LiveTables,

@@ -1,10 +1,12 @@
-//! The entry that maps a page of a module, by what its frame may be.
+//! The entry that maps a page of a module, by the state of its frame.
 //!
-//! *What this is*: a writable entry needs the frame as [`Data`], an executable one needs it [`Sealed`]; so no frame can be code and
-//! writable memory at once. Writable mappings are counted in the frame, and it is not free before the count is zero.
+//! *What this is*: a writable entry needs the frame as [`Data`], an executable one needs it [`Sealed`]; so no frame can
+//! be code and writable memory at once. Writable mappings are counted in the frame, which is not freed until the count
+//! is zero.
 //!
-//! *What is not prevented*: the machine frame of another page: the live tables are asked right before. An entry is a value. Who makes one enters it once, before the frame gets another role: `module/place.rs` alone
-//! does.
+//! *What is not prevented*: the machine frame of another page: the caller looks it up in the live tables right before.
+//! Nor is an entry written twice or too late prevented, because it is a plain value. Only `module/mapping.rs` makes
+//! one, and it writes it once, before the frame gets another role.
 
 use p2m::{Data, Frame, Sealed};
 use start_info::Mfn;
@@ -22,13 +24,13 @@ impl Entry<L1> {
         Self::leaf(mfn, Access::ReadWrite)
     }
 
-    /// Maps a page that nobody can write for reading.
+    /// Maps a page that nobody can write, read-only.
     #[must_use]
     pub(crate) fn constant(_: &Frame<Sealed>, mfn: Mfn) -> Self {
         Self::leaf(mfn, Access::Read)
     }
 
-    /// Maps a page that nobody can write for reading and executing.
+    /// Maps a page that nobody can write, for reading and executing.
     #[must_use]
     pub(crate) fn executable(_: &Frame<Sealed>, mfn: Mfn) -> Self {
         Self::leaf(mfn, Access::Execute)

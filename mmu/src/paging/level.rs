@@ -12,7 +12,7 @@ mod sealed {
     pub(crate) trait Sealed {}
 }
 
-/// What is counted by a level's number.
+/// What every level has.
 pub(crate) trait Arithmetic: sealed::Sealed {
     /// The number Xen gives the level: 1 for the tables whose entries map pages.
     const NUMBER: u8;
@@ -94,7 +94,7 @@ mod tests {
         (0..4).fold(half, |address, level| address + (u64::from(indices[level]) << [12, 21, 30, 39][level]))
     }
 
-    // In the place of a proof by Kani: nine bits a level are few enough to try each pair of levels in full.
+    // Instead of a proof by Kani: nine bits a level are few enough to try each pair of levels in full.
     #[test]
     fn every_index_of_every_level_is_found_whatever_the_others_are() {
         for level in 0..4 {
@@ -122,7 +122,8 @@ mod tests {
                 assert_eq!(indices(last)[level], index);
                 assert!(indices(last)[..level].iter().all(|&below| below == 511));
                 assert_eq!(indices(last)[level + 1..], expected[level + 1..]);
-                // The next entry; behind the last of the lower half is the first of the upper, behind the very last nothing.
+                // The next entry: after the last of the lower half comes the first of the upper half; after the very
+                // last, nothing.
                 let next =
                     if level == 3 && index == 255 { 0xffff_8000_0000_0000 } else { last.wrapping_add(1) };
                 if next != 0 {

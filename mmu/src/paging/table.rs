@@ -1,12 +1,13 @@
-//! A page table, and who may store to it.
+//! A page table, and who may write it.
 //!
 //! *What this is*: Xen lets a frame be writable memory or a page table, never both. A [`Draft`] owns its frame and is
-//! written with plain stores; freezing gives up the writable mapping; a live table is changed by Xen only, on request. The
-//! way back is detach, then thaw.
+//! written with plain stores; freezing gives up the writable mapping; a live table is changed by Xen only, on request.
+//! The way back is to detach it, then to make it writable.
 //!
-//! *What must hold*: a table is frozen before it is linked, and is live before anything but Xen changes it. `freeze.rs` freezes.
-//! A frozen or live table knows its machine frame and is used within one call: none is held across a suspend
-//! (`docs/decisions/0022-what-a-resume-renews.md`). Who keeps a table keeps its page, or is `space/roots.rs`.
+//! *What must hold*: a table is frozen before it is linked, and is live before anything but Xen changes it. `freeze.rs`
+//! freezes. A frozen or live table knows its machine frame and is used only within one call: none is held across a
+//! suspend (`docs/decisions/0022-what-a-resume-renews.md`). To keep a table, keep its page; only `space/roots.rs` keeps
+//! machine frames.
 
 use core::marker::PhantomData;
 
@@ -24,7 +25,7 @@ use crate::{
     },
 };
 
-/// A table that only we know.
+/// A table that Xen does not know of.
 #[derive(Debug)]
 pub(crate) struct Draft(Frame);
 
@@ -32,7 +33,7 @@ pub(crate) struct Draft(Frame);
 #[derive(Debug)]
 pub(crate) struct Frozen(Pfn, Mfn);
 
-/// A table that Xen has typed.
+/// A table that Xen has accepted as one.
 #[derive(Debug)]
 pub(crate) struct Live(Pfn, Mfn);
 
@@ -50,13 +51,13 @@ impl<L, S> Table<L, S> {
 }
 
 impl<L: Level> Table<L, Draft> {
-    /// Makes an empty table of a frame.
+    /// Makes a frame an empty table.
     pub(crate) fn empty(mut frame: Frame, memory: &mut impl Memory) -> Self {
         memory.fill(&mut frame, 0);
         Self::new(Draft(frame))
     }
 
-    /// Makes a table of a frame, with these entries from the first index on; the rest is empty.
+    /// Makes a frame a table with these entries from the first index on; the rest is empty.
     pub(crate) fn filled<M: Memory>(
         mut frame: Frame,
         memory: &mut M,
@@ -81,20 +82,20 @@ impl<L: Level> Table<L, Draft> {
 }
 
 impl<L: Inner> Table<L, Draft> {
-    /// Leads to a table of the level below, which from now on belongs to this one.
+    /// Leads to a table of the level below, which then belongs to this one.
     pub(crate) fn link(&mut self, memory: &mut impl Memory, index: Index, child: Table<L::Below, Frozen>) {
         self.put(memory, index, Entry::link(&child));
     }
 
-    /// Leads to a live table that other tables lead to as well. Nothing below it can be executed through this entry: what
-    /// is shared is memory and the builder's list, and the builder knows no protection.
+    /// Leads to a live table that other tables lead to as well. Nothing below it can be executed through this entry:
+    /// only memory and the builder's list are shared, and the builder maps everything executable.
     pub(crate) fn share(&mut self, memory: &mut impl Memory, index: Index, child: &Table<L::Below, Live>) {
         self.put(memory, index, Entry::link(child).without_execution());
     }
 }
 
 impl Table<L4, Draft> {
-    /// Leads to a live table with the right to execute that an entry of another top-level table has.
+    /// Leads to a live table, executable if the entry of another top-level table is.
     pub(crate) fn share_as(
         &mut self,
         memory: &mut impl Memory,
@@ -120,7 +121,7 @@ impl<L: Level> Target<L> for Table<L, Live> {
 }
 
 impl<L: Level> Table<L, Frozen> {
-    /// Takes note that nobody can write the table's frame any more, which the live tables have at `mfn`.
+    /// Records that nobody can write the table any more; its machine frame is `mfn`, by the live tables.
     pub(crate) const fn of_sealed(frame: &Frame<Sealed>, mfn: Mfn) -> Self {
         Self::new(Frozen(frame.pfn(), mfn))
     }
@@ -135,7 +136,7 @@ impl<L: Level> Table<L, Frozen> {
         self.state.1
     }
 
-    /// Takes note that Xen has typed the table: a live table leads to it, or it is pinned.
+    /// Records that Xen has typed the table: a live table leads to it, or it is pinned.
     pub(crate) const fn into_live(self) -> Table<L, Live> {
         let Frozen(pfn, mfn) = self.state;
         Table::new(Live(pfn, mfn))
@@ -143,7 +144,7 @@ impl<L: Level> Table<L, Frozen> {
 }
 
 impl<L: Level> Table<L, Live> {
-    /// Takes note of a table that was found by walking from a live root.
+    /// Names a table that was found by walking from a live root.
     pub(crate) const fn from_walk(pfn: Pfn, mfn: Mfn) -> Self {
         Self::new(Live(pfn, mfn))
     }
@@ -158,7 +159,7 @@ impl<L: Level> Table<L, Live> {
         self.state.1
     }
 
-    /// Takes note that nothing leads to the table any more, and no pin holds it.
+    /// Records that nothing leads to the table any more, and that it is not pinned.
     pub(crate) fn into_frozen(self) -> Table<L, Frozen> {
         Table::new(Frozen(self.state.0, self.state.1))
     }
@@ -179,7 +180,7 @@ impl<L: Level> Table<L, Live> {
 }
 
 impl<L: Inner> Table<L, Live> {
-    /// Hooks a frozen table under this live one, by way of the batch. Xen checks and types it then.
+    /// Hooks a frozen table under this live one, through the batch. Xen then checks and types it.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when a full batch is sent.
@@ -194,7 +195,7 @@ impl<L: Inner> Table<L, Live> {
         Ok(child.into_live())
     }
 
-    /// Unhooks a table from this one, by way of the batch. Nothing else may lead to it.
+    /// Unhooks a table from this one, through the batch. Nothing else may lead to it.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when a full batch is sent.

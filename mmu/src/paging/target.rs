@@ -1,7 +1,7 @@
 //! What an entry of a table can lead to.
 //!
-//! *What this is*: the one thing an entry must know of the table below it. `entry.rs` asks for it and `table.rs` answers, so that
-//! neither needs the other.
+//! *What this is*: the one thing an entry must know of the table below it. `entry.rs` asks for it and `table.rs`
+//! answers, so neither file needs the other.
 
 use start_info::Mfn;
 

@@ -1,13 +1,13 @@
-//! A further address space that shares all there is with the first.
+//! A further address space that shares all mappings with the first.
 //!
-//! *What this is*: a top-level table of its own whose entries lead to the same tables as the first one's. An entry added
-//! later to either half appears in every space, because top-level entries are hooked everywhere at once
-//! (`LiveTables::attach_everywhere`). The source document is the EFI thread of 2012: a mapping beyond 512 GiB was there in one
-//! top-level table and absent from the one that firmware ran on.
+//! *What this is*: a top-level table of its own whose entries lead to the same tables as the first one's. An entry
+//! added later to either half appears in every space, because top-level entries are hooked everywhere at once
+//! (`LiveTables::attach_everywhere`). The reason is the EFI thread of 2012: a mapping above 512 GiB was present in one
+//! top-level table and missing from the one that firmware ran on.
 //!
-//! *What must hold*: the space in use is not retired. Which one that is, the view knows.
+//! *What must hold*: the space in use is not retired. `LiveTables` knows which one that is.
 //!
-//! *What is not prevented*: dropping an [`AddressSpace`]. Its table stays pinned and goes on being kept in step.
+//! *What is not prevented*: dropping an [`AddressSpace`]. Its table stays pinned, and new entries still go into it.
 
 use p2m::Translate;
 use start_info::{Index, Mfn, Pfn};
@@ -24,7 +24,8 @@ use crate::{
     },
 };
 
-/// An address space besides the first. It is named by the page of its top-level table, which a guest that is saved and restored keeps.
+/// An address space besides the first. It is named by the page of its top-level table, which stays the same when a
+/// guest is saved and restored.
 #[derive(Debug)]
 pub struct AddressSpace {
     page: Pfn,
@@ -43,7 +44,7 @@ impl DirectMap {
     ///
     /// # Errors
     /// [`MmuError::NoFrames`] when there is no frame for the table, [`MmuError::Refused`] when Xen refuses it,
-    /// [`MmuError::HeapFull`] when it cannot be kept in mind.
+    /// [`MmuError::HeapFull`] when the heap has no room for it.
     pub fn new_space<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -67,7 +68,7 @@ impl DirectMap {
             machine.mmuext_op(&[pin]).map_err(|stopped| MmuError::refused(Operation::AddressSpace, stopped))
         });
         if let Err(error) = pinned {
-            // Xen did not type the page; a second refusal in a row would lose it.
+            // Xen did not type the page; if it now refuses again, the page is lost.
             let frame = frozen.make_writable(machine, self.view()).map_err(|(_, second)| second)?;
             self.give(machine, frame);
             return Err(error);
@@ -104,8 +105,9 @@ impl DirectMap {
     /// Ends an address space and takes its table back.
     ///
     /// # Errors
-    /// Gives the space back with [`MmuError::SpaceInUse`] while the processor uses it, and with [`MmuError::Refused`] when Xen
-    /// refuses. [`MmuError::SpaceLost`] when Xen then refuses to take it back as it was: it must not be entered again.
+    /// Gives the space back with [`MmuError::SpaceInUse`] while the processor uses it, and with [`MmuError::Refused`]
+    /// when Xen refuses. [`MmuError::SpaceLost`] when Xen then refuses to pin it again: it must not be entered any
+    /// more.
     pub fn retire_space<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -129,7 +131,7 @@ impl DirectMap {
                 Ok(())
             }
             Err((frozen, error)) => {
-                // Back to where it was: a space that is not kept in step must not be left to be used.
+                // Restore it: a space that gets no new entries must not stay usable.
                 let pinned = machine.mmuext_op(&[ExtOp::pin_l4(root)]).is_ok();
                 if pinned {
                     self.view_mut().roots_mut().add(&frozen.into_live());

@@ -1,13 +1,15 @@
-//! The tables on the way to an address, made where they are missing.
+//! The tables that lead to an address, made where they are missing.
 //!
-//! *What this is*: one open table at each level, like rungs, below a top that is a draft (a new address space) or all live
-//! top-level tables there are. Going on to an address under another table closes the rungs below: new ones are frozen and
-//! go into their parents, by a store if that is new too, by Xen if it is live. All tables of the layer are made here, but the
-//! top-level ones of further address spaces, which are copies.
+//! *What this is*: one open table (a rung) at each level, below a top that is a draft (a new address space) or all live
+//! top-level tables. Moving on to an address under another table closes the rungs that do not cover it: new tables are
+//! frozen and go into their parents, by a store if the parent is new too, by Xen if it is live. All tables of the layer
+//! are made here, except the top-level ones of further address spaces, which are copies.
 //!
-//! *What must hold*: addresses ascend, so every table is opened once. What is new is filled before anything live leads to it.
+//! *What must hold*: addresses ascend, so every table is opened once. What is new is filled before anything live leads
+//! to it.
 //!
-//! *What is not prevented*: dropping a ladder half-way. Who may have to undo it notes the frames of its tables (`table_note.rs`).
+//! *What is not prevented*: dropping a builder half-way. Callers that may have to undo it note the frames of its tables
+//! (`table_note.rs`).
 
 use start_info::{ENTRIES, Index, PAGE_SIZE};
 use x86_64::VirtAddr;
@@ -29,7 +31,7 @@ use crate::{
     },
 };
 
-/// The tables on the way to the last address.
+/// The open tables, which lead to the last address.
 #[derive(Debug)]
 pub(crate) struct AddressSpaceBuilder<T> {
     top: T,
@@ -42,7 +44,7 @@ pub(crate) struct AddressSpaceBuilder<T> {
 }
 
 impl AddressSpaceBuilder<LiveTop> {
-    /// Starts at the live tables; requests to Xen go by way of `batch`.
+    /// Starts at the live tables; requests to Xen go through `batch`.
     pub(crate) const fn live(batch: Batch) -> Self {
         Self::on(LiveTop, batch)
     }
@@ -74,7 +76,7 @@ impl AddressSpaceBuilder<Table<L4, Draft>> {
         Ok(Self::on(Table::empty(frame, machine), Batch::new(Operation::AddressSpace)))
     }
 
-    /// Closes all tables, and returns the top-level one with what is left for Xen.
+    /// Closes all tables, and returns the top-level one with the batch of what is left to send.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses a change to read-only.
@@ -93,11 +95,11 @@ impl<T: Top> AddressSpaceBuilder<T> {
         Self { top, l3: None, l2: None, l1: None, at: VirtAddr::zero(), batch }
     }
 
-    /// Maps one page; an empty entry makes the tables and maps nothing.
+    /// Maps one page. An empty entry only makes the tables.
     ///
     /// # Errors
-    /// [`MmuError::OutOfOrder`] below an address that was mapped before, [`MmuError::NoFrames`] when there is no frame for a
-    /// table, [`MmuError::Refused`] when Xen refuses a change to read-only.
+    /// [`MmuError::OutOfOrder`] below an address that was mapped before, [`MmuError::NoFrames`] when no frame is free
+    /// for a table, [`MmuError::Refused`] when Xen refuses a change to read-only.
     pub(crate) fn map<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -117,10 +119,10 @@ impl<T: Top> AddressSpaceBuilder<T> {
         }
     }
 
-    /// Maps what one L1 table covers, from its first entry on, by a new table that is filled as a whole.
+    /// Maps the range of one L1 table, from its first entry on, by a new table that is filled as a whole.
     ///
     /// # Errors
-    /// As [`AddressSpaceBuilder::map`], and [`MmuError::OutOfOrder`] in the middle of what a table covers.
+    /// As [`AddressSpaceBuilder::map`], and [`MmuError::OutOfOrder`] if `start` is not the first address of a table.
     pub(crate) fn fill<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -137,7 +139,7 @@ impl<T: Top> AddressSpaceBuilder<T> {
         Ok(())
     }
 
-    /// Maps so many pages one after the other to the same frame; a table that leads nowhere else is filled as a whole.
+    /// Maps `pages` adjacent pages to the same frame; a table whose entries are all that frame is filled as a whole.
     ///
     /// # Errors
     /// As [`AddressSpaceBuilder::map`].
@@ -164,7 +166,7 @@ impl<T: Top> AddressSpaceBuilder<T> {
         Ok(())
     }
 
-    /// Opens the tables of an address, after those that do not cover it were closed.
+    /// Opens the tables of an address, after closing those that do not cover it.
     ///
     /// # Errors
     /// As [`AddressSpaceBuilder::map`].

@@ -1,10 +1,11 @@
-//! The address space the kernel runs in from the switch on.
+//! The address space the kernel runs in after the switch.
 //!
-//! *What this is*: which pages are mapped where: the direct map as it is, our P2M leaves one after the other, the parts of
-//! the kernel image with the protection each needs, and an empty table for the fixmap. Nothing else: what the builder put
-//! behind the image is not mapped there any more.
+//! *What this is*: which pages are mapped where: the direct map as it is, our P2M leaves one after the other, the parts
+//! of the kernel image with the protection each needs, and an empty table for the fixmap. What the builder put after
+//! the image is no longer mapped there.
 //!
-//! *What must hold*: addresses are mapped in ascending order, as [`AddressSpaceBuilder`] demands; the regions are.
+//! *What must hold*: addresses are mapped in ascending order, as [`AddressSpaceBuilder`] demands; the regions are in
+//! that order.
 
 use p2m::{NewLeaf, Translate, Tree};
 use start_info::{BootFacts, Index, Mfn, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
@@ -22,16 +23,16 @@ use crate::{
     space::{address_space_builder::AddressSpaceBuilder, builder_p2m::BuilderP2m, live_tables::LiveTables},
 };
 
-/// Pages of the image that are mapped alike.
+/// Pages of the image with the same protection.
 #[derive(Clone, Copy, Debug)]
 pub struct ImagePart {
     /// The pages.
     pub pages: PfnRange,
-    /// What may be done with them.
+    /// How they are mapped.
     pub access: Access,
 }
 
-/// The first address space of our own: built and pinned, and not in use before [`crate::release`] switches to it.
+/// The first address space of our own: built and pinned, but not in use until [`crate::release`] switches to it.
 #[derive(Debug)]
 pub struct NewSpace(Table<L4, Live>);
 
@@ -47,11 +48,13 @@ impl NewSpace {
     }
 }
 
-/// Builds and pins the address space for a kernel whose image has these parts, in ascending order. `guard` stays unmapped.
+/// Builds and pins the address space for a kernel whose image has these parts, in ascending order. `guard` stays
+/// unmapped.
 ///
 /// # Errors
-/// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses a change or the pin,
-/// [`MmuError::NoMemory`] for a page of the image without memory, [`MmuError::P2m`] for a leaf outside the direct map.
+/// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses a change or the
+/// pin, [`MmuError::NoMemory`] for a page of the image that has no memory, [`MmuError::P2m`] for a leaf outside the
+/// direct map.
 pub fn build_space<M: Machine>(
     machine: &mut M,
     map: &mut DirectMap,
@@ -62,7 +65,7 @@ pub fn build_space<M: Machine>(
     list: BuilderP2m,
 ) -> Result<NewSpace, MmuError> {
     let source = &mut GrowingFrames { map, p2m: tree };
-    let mut ladder = AddressSpaceBuilder::new_space(machine, source)?;
+    let mut space_builder = AddressSpaceBuilder::new_space(machine, source)?;
     if list == BuilderP2m::Copied {
         let mut index = 0;
         while index < tree.leaves() {
@@ -70,9 +73,9 @@ pub fn build_space<M: Machine>(
             let address = LINEAR_P2M + index * PAGE_SIZE;
             let leaf = || Entry::leaf(mfn, Access::Read);
             if end == index + 1 {
-                ladder.map(machine, source, address, leaf())?;
+                space_builder.map(machine, source, address, leaf())?;
             } else {
-                ladder.map_alike(machine, source, address, end - index, leaf)?;
+                space_builder.map_alike(machine, source, address, end - index, leaf)?;
             }
             index = end;
         }
@@ -82,17 +85,17 @@ pub fn build_space<M: Machine>(
         _ => None,
     };
     for part in parts.iter().chain(&kept) {
-        map_part(&mut ladder, machine, source, part, guard)?;
+        map_part(&mut space_builder, machine, source, part, guard)?;
     }
     // An empty entry, for the table of the fixmap.
-    ladder.open(machine, source, FIXMAP)?;
-    pin(ladder, machine, source.map.view(), list).map(NewSpace)
+    space_builder.open(machine, source, FIXMAP)?;
+    pin(space_builder, machine, source.map.view(), list).map(NewSpace)
 }
 
-/// Maps the pages of a part but `guard`. In a frame of its own, which has room for the words of a leaf.
+/// Maps the pages of a part except `guard`. Not inlined, because its stack frame has room for the words of a leaf.
 #[inline(never)]
 fn map_part<M: Machine>(
-    ladder: &mut AddressSpaceBuilder<Table<L4, Draft>>,
+    space_builder: &mut AddressSpaceBuilder<Table<L4, Draft>>,
     machine: &mut M,
     source: &mut GrowingFrames<'_, Tree>,
     part: &ImagePart,
@@ -104,21 +107,20 @@ fn map_part<M: Machine>(
         }
         let mfn = entry.ram().ok_or(MmuError::NoMemory { pfn })?;
         let address = KERNEL_MAP + pfn.get() * PAGE_SIZE;
-        ladder.map(machine, source, address, Entry::leaf(mfn, part.access))
+        space_builder.map(machine, source, address, Entry::leaf(mfn, part.access))
     })
 }
 
-/// Lets the new address space share the direct map of the live one, and the builder's list while that is in use, and has Xen
-/// check and pin it. No frame is taken from here to the switch: the direct map must not grow.
+/// Makes the new address space share the live direct map, and the builder's list while that is in use; then Xen checks
+/// and pins it. From here to the switch no frame is taken: the direct map must not grow.
 fn pin<M: Machine>(
-    ladder: AddressSpaceBuilder<Table<L4, Draft>>,
+    space_builder: AddressSpaceBuilder<Table<L4, Draft>>,
     machine: &mut M,
     view: &LiveTables,
     list: BuilderP2m,
 ) -> Result<Table<L4, Live>, MmuError> {
-    let (mut l4, mut batch) = ladder.into_top(machine, view)?;
-    // Now, and not at the start: a table for this space may have been the frame for which the direct map grew, over the end
-    // of a top-level entry.
+    let (mut l4, mut batch) = space_builder.into_top(machine, view)?;
+    // Not earlier: taking a frame for a table of this space may have grown the direct map into a new top-level entry.
     let root = view.root();
     let end = match list {
         BuilderP2m::Copied => L4::index(INIT_P2M).get(),
@@ -138,7 +140,7 @@ fn pin<M: Machine>(
     Ok(l4.into_live())
 }
 
-/// Maps a leaf that took the place of another in the linear P2M.
+/// Maps a new leaf in the linear P2M, in place of the old one.
 ///
 /// # Errors
 /// [`MmuError::P2m`] for a leaf outside the direct map, [`MmuError::Refused`] when Xen refuses.

@@ -1,9 +1,9 @@
 //! The address space as it is: where the tables are and how to read them.
 //!
-//! *What this is*: the live roots, and the windows through which a page of memory, and so a table, is reached. Tables are
-//! found by walking, so nothing but the root needs to be kept.
+//! *What this is*: the live roots, and the linear maps through which a page of memory, and so a table, is reached.
+//! Tables are found by walking, so only the roots are kept.
 //!
-//! *What must hold*: a table's MFN leads back to its PFN by the M2P, and a window maps that page.
+//! *What must hold*: a table's MFN leads back to its PFN by the M2P, and a linear map covers that page.
 //!
 //! *What is not prevented*: an entry that changes while it is read. Only Xen changes live entries, on our request.
 
@@ -23,13 +23,13 @@ use crate::{
     space::roots::Roots,
 };
 
-/// The live address space and the windows into memory.
+/// The live address space, and the linear maps of memory.
 #[derive(Debug)]
 pub struct LiveTables {
     authority: Authority,
     roots: Roots,
     direct: LinearMap,
-    /// The builder's mapping, as long as its tables are live: a second, writable alias of what it covers.
+    /// The builder's mapping while its tables are live: a second, writable alias of what it covers.
     builder: Option<LinearMap>,
 }
 
@@ -67,7 +67,7 @@ impl LiveTables {
         Table::from_walk(pfn, mfn)
     }
 
-    /// Empties an entry of every top-level table there is, by way of the batch.
+    /// Empties an entry of every top-level table, through the batch.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when a full batch is sent.
@@ -82,19 +82,19 @@ impl LiveTables {
             .try_for_each(|mut table| table.update(machine, batch, index, Entry::EMPTY))
     }
 
-    /// Returns the direct map's window.
+    /// Returns the direct map as a [`LinearMap`].
     #[must_use]
     pub const fn direct(&self) -> &LinearMap {
         &self.direct
     }
 
-    /// Takes note that Xen accepted the tables that map `span` in the direct map.
+    /// Records that Xen accepted the tables that map `span` in the direct map.
     pub(crate) fn extend(&mut self, span: Span<Unmapped>) -> Result<Span<Mapped>, Span<Unmapped>> {
         self.direct.extend(&self.authority, span)
     }
 
-    pub(crate) const fn set_builder(&mut self, window: LinearMap) {
-        self.builder = Some(window);
+    pub(crate) const fn set_builder(&mut self, linear: LinearMap) {
+        self.builder = Some(linear);
     }
 
     pub(crate) fn switch_to(&mut self, root: &Table<L4, Live>) {
@@ -102,7 +102,7 @@ impl LiveTables {
         self.builder = None;
     }
 
-    /// Hooks a frozen table under every top-level table there is, by way of the batch.
+    /// Hooks a frozen table under every top-level table, through the batch.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when a full batch is sent.
@@ -122,7 +122,7 @@ impl LiveTables {
 
     /// Returns every address at which `pfn` is mapped.
     pub(crate) fn aliases(&self, pfn: Pfn) -> impl Iterator<Item = VirtAddr> + use<> {
-        [self.direct.address(pfn), self.builder.as_ref().and_then(|window| window.address(pfn))]
+        [self.direct.address(pfn), self.builder.as_ref().and_then(|linear| linear.address(pfn))]
             .into_iter()
             .flatten()
     }
@@ -130,13 +130,13 @@ impl LiveTables {
     fn word(&self, pfn: Pfn, index: Index) -> Option<Word> {
         self.direct
             .word(pfn, index)
-            .or_else(|| self.builder.as_ref().and_then(|window| window.word(pfn, index)))
+            .or_else(|| self.builder.as_ref().and_then(|linear| linear.word(pfn, index)))
     }
 
     /// Reads an entry of a live table.
     ///
     /// # Errors
-    /// [`MmuError::NoMemory`] when no window reaches the table.
+    /// [`MmuError::NoMemory`] when no linear map covers the table.
     pub(crate) fn read<L: Level>(
         &self,
         memory: &impl Memory,
@@ -150,7 +150,7 @@ impl LiveTables {
     /// Returns the table below an entry, or `None` for an empty entry.
     ///
     /// # Errors
-    /// [`MmuError::NoMemory`] when no window reaches the table that holds the entry.
+    /// [`MmuError::NoMemory`] when no linear map covers the table that holds the entry.
     pub(crate) fn below<L: Inner, M: Memory + MachineToPhys>(
         &self,
         machine: &M,
@@ -226,7 +226,7 @@ impl LiveTables {
     /// Returns the machine frame that the direct map has for a page.
     ///
     /// # Errors
-    /// [`MmuError::NoMemory`] for a page outside the direct map and for one without memory.
+    /// [`MmuError::NoMemory`] for a page outside the direct map or without memory.
     pub(crate) fn frame_of<M: Memory + MachineToPhys>(&self, machine: &M, pfn: Pfn) -> Result<Mfn, MmuError> {
         let address = self.direct.address(pfn).ok_or(MmuError::NoMemory { pfn })?;
         let (_, entry) = self.leaf(machine, address)?;
@@ -236,7 +236,7 @@ impl LiveTables {
     /// Calls `visit` with the page of every live table outside Xen's slots, the roots first.
     ///
     /// # Errors
-    /// What `visit` returns, and [`MmuError::NoMemory`] when no window reaches a table.
+    /// What `visit` returns, and [`MmuError::NoMemory`] when no linear map covers a table.
     pub fn each_table<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
@@ -252,7 +252,7 @@ impl LiveTables {
             for i3 in Index::all() {
                 let Some(l2) = self.below(machine, &l3, i3)? else { continue };
                 visit(L2::NUMBER, l2.pfn())?;
-                // Nearly all tables are L1 tables, so what leads to them is read a table at a time.
+                // Nearly all tables are L1 tables, so the entries that lead to them are read a table at a time.
                 let first = self.word(l2.pfn(), Index::FIRST).ok_or(MmuError::NoMemory { pfn: l2.pfn() })?;
                 machine.load_words(first, &mut words);
                 for l1 in words.iter().filter_map(|&word| Self::led_to(machine, Entry::<L2>::read(word))) {

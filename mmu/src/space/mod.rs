@@ -1,4 +1,4 @@
-//! Address spaces: the builder's, which is found, ours, which is built, and the way from one to the other.
+//! Address spaces: the builder's, ours, and the switch from one to the other.
 
 pub(crate) mod address_space;
 pub(crate) mod address_space_builder;

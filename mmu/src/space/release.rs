@@ -3,8 +3,8 @@
 //! *What this is*: after the switch nothing uses the builder's tables, list and stack. Unpinning the old root makes its
 //! tables ordinary pages; they become writable in the direct map and go to the allocator.
 //!
-//! *What must hold*: a page that is given back is no live table. That is checked by walking all of them, and Xen checks it
-//! again: it refuses a writable mapping of a table.
+//! *What must hold*: a page that is given back is no live table. A walk of all live tables checks that, and so does
+//! Xen: it refuses a writable mapping of a table.
 
 use core::fmt;
 
@@ -28,7 +28,7 @@ pub struct Released {
     pub tables: PfnRange,
     /// The builder's boot stack.
     pub stack: PfnRange,
-    /// The builder's list; with INIT_P2M, the tables that mapped it too. Empty when it is still in use.
+    /// The builder's list; with INIT_P2M, also the tables that mapped it. Empty while the list is in use.
     pub list: PfnRange,
 }
 
@@ -39,12 +39,12 @@ impl fmt::Display for Released {
     }
 }
 
-/// Switches to `space`, and releases the builder's pages. Those of `held_in_holes` become writable too, but are not given to the
-/// allocator: the machine has no RAM at their numbers, and they go back to Xen.
+/// Switches to `space`, and releases the builder's pages. Those in `held_in_holes` become writable too, but do not go
+/// to the allocator: the machine has no RAM at their numbers, so they go back to Xen.
 ///
 /// # Errors
-/// [`MmuError::Refused`] when Xen refuses the switch or a change, [`MmuError::StillLive`] when a page to be given back is a live
-/// table; it is then not given back, and neither is any other.
+/// [`MmuError::Refused`] when Xen refuses the switch or a change, [`MmuError::StillLive`] when a page to be given back
+/// is a live table; then no page is given back.
 pub fn release<M: Machine>(
     machine: &mut M,
     map: &mut DirectMap,
@@ -52,7 +52,7 @@ pub fn release<M: Machine>(
     facts: &BootFacts,
     space: NewSpace,
     list: BuilderP2m,
-    late: impl Iterator<Item = PfnRange> + Clone,
+    held_in_holes: impl Iterator<Item = PfnRange> + Clone,
 ) -> Result<Released, MmuError> {
     machine
         .mmuext_op(&[ExtOp::new_base(space.root()), ExtOp::unpin(map.view().root().mfn())])
@@ -63,8 +63,9 @@ pub fn release<M: Machine>(
         // The list's tables stay live, and the check below reads every live table.
         map.grow_to(machine, p2m, range.end())?;
     }
-    // A chunk hands out all that nobody holds when it is mapped: what is to go back to Xen must still be held then.
-    map.grow_to(machine, p2m, late.clone().map(PfnRange::end).fold(Pfn::new(0), Pfn::max))?;
+    // When a chunk is mapped, every page in it that nobody holds is handed out. Pages that must go back to Xen must
+    // still be held then.
+    map.grow_to(machine, p2m, held_in_holes.clone().map(PfnRange::end).fold(Pfn::new(0), Pfn::max))?;
     let released = Released {
         tables: facts.page_tables().pfns,
         stack: PfnRange::one(facts.boot_stack()),
@@ -74,7 +75,7 @@ pub fn release<M: Machine>(
         },
     };
     let ranges: ArrayVec<PfnRange, 3> = [released.tables, released.stack, released.list].into();
-    // Nearly all tables lie outside of all three.
+    // Nearly all tables lie outside all three ranges.
     let bounds = ranges.iter().filter(|range| !range.is_empty()).fold(released.stack, |all, range| {
         PfnRange::between(all.start().min(range.start()), all.end().max(range.end()))
     });
@@ -91,18 +92,18 @@ pub fn release<M: Machine>(
             make_writable(machine, &mut batch, map.view(), pfn)?;
         }
     }
-    // A stale read-only translation would fault on the first write of a page given back.
+    // A stale read-only translation would fault on the first write to a page given back.
     batch.commit(machine)?.flush(machine)?;
     for range in [released.tables, released.stack] {
         map.forget(range);
-        map.give_released(machine, range, late.clone());
+        map.give_released(machine, range, held_in_holes.clone());
     }
-    map.take_up(machine, p2m, released.list, late)?;
+    map.take_up(machine, p2m, released.list, held_in_holes)?;
     Ok(released)
 }
 
-/// Takes the builder's mapping of a page of the image away: of the page below the stack, which nothing uses. The first step of
-/// a boot, before anything else of memory is known.
+/// Removes the builder's mapping of one page of the image: the page below the stack, which nothing uses. It is the
+/// first step of a boot, before anything else about memory is known.
 ///
 /// # Errors
 /// [`MmuError::NoMemory`] for a page that does not lie in the top 2 GiB, [`MmuError::Refused`] when Xen refuses.

@@ -1,11 +1,11 @@
 //! Gives memory back to Xen.
 //!
-//! *What this is*: frames that nothing maps any more, a list at a time.
+//! *What this is*: frames that nothing maps any more go to Xen, a list at a time.
 //!
 //! *What must hold*: no mapping of ours is left, and the flush was made. Xen would keep a frame that is still mapped as
 //! ours until the mapping goes (`common/memory.c`, `decrease_reservation`), and the count it returns would not show it.
 //!
-//! *What is not prevented*: the P2M still naming the frame. The caller says what the number means from now on.
+//! *What is not prevented*: a P2M entry that still names the frame. The caller must change it.
 
 use arrayvec::ArrayVec;
 use p2m::Translate;
@@ -19,10 +19,10 @@ use crate::{
 /// How many frames go to Xen at a time.
 const CAPACITY: usize = 256;
 
-/// Gives back the frames that `p2m` has for these pages; pages without memory are passed over.
+/// Gives back the frames that `p2m` has for these pages; pages without memory are skipped.
 ///
 /// # Errors
-/// [`MmuError::Refused`] with the number of frames that were taken back before.
+/// [`MmuError::Refused`] with the number of frames that Xen took before.
 pub(crate) fn release_mfn<M: Machine>(
     machine: &mut M,
     p2m: &impl Translate,

@@ -1,13 +1,13 @@
-//! Carries out an arrangement: new numbers for pages, before anything of ours maps them.
+//! Carries out a [`Renumbering`]: gives pages new numbers, before we map any of them.
 //!
-//! *What this is*: for every page that gets another number Xen's M2P is told, and if the builder mapped the page, that
-//! mapping goes: it is at the old number's address, where nobody would think of it when the page becomes a table. Pages
-//! that find no number are given back.
+//! *What this is*: for every page that gets a new number, Xen's M2P is updated. If the builder mapped the page, that
+//! mapping is removed: it is at the old number's address, where nobody would look for it when the page becomes a table.
+//! Pages that get no number are given back.
 //!
-//! *What must hold*: the direct map does not exist yet, so the builder's mapping is the only one. Nothing occupies the
-//! pages ([`Renumbering::plan`]).
+//! *What must hold*: the direct map does not exist yet, so the builder's mapping is the only one. The pages are not in
+//! use ([`Renumbering::plan`]).
 //!
-//! *What is not prevented*: Xen refusing half-way. The boot ends then.
+//! *What is not prevented*: a refusal by Xen half-way. Then the boot ends.
 
 use p2m::{MachineToPhys, Memory, Renumbering, Translate};
 use start_info::{Pfn, PfnRange};
@@ -24,10 +24,10 @@ impl BuilderTables {
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses.
-    // Inlined into the boot it took some instructions more for every page.
+    // Not inlined: inlined into the boot, it took a few more instructions per page.
     #[inline(never)]
     pub fn renumber<M: Machine>(&self, machine: &mut M, plan: &Renumbering) -> Result<(), MmuError> {
-        let mut batch = Batch::new(Operation::Arrangement);
+        let mut batch = Batch::new(Operation::Renumbering);
         for moved in plan.moves() {
             for (from, to) in moved.from.iter().zip(moved.to.iter()) {
                 let Some(mfn) = plan.list().entry(machine, from).ram() else { continue };
@@ -47,9 +47,9 @@ impl BuilderTables {
         release_mfn(machine, plan.list(), plan.given_back().flat_map(PfnRange::iter))
     }
 
-    /// Returns what takes the builder's mapping of a page away; `None` for a page it did not map.
+    /// Returns the update that removes the builder's mapping of a page; `None` for a page it did not map.
     fn clear<M: Memory + MachineToPhys>(&self, machine: &M, pfn: Pfn) -> Result<Option<Update>, MmuError> {
-        let Some(address) = self.window().address(pfn) else { return Ok(None) };
+        let Some(address) = self.linear().address(pfn) else { return Ok(None) };
         let (slot, _) = self.view().leaf(machine, address)?;
         Ok(Some(Update::new(slot, Entry::<L1>::EMPTY)))
     }

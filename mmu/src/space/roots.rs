@@ -1,10 +1,11 @@
-//! The top-level tables there are, and which of them the processor uses.
+//! The top-level tables, and which of them the processor uses.
 //!
-//! *What this is*: all other tables are found by walking from one of these. They are the only tables whose machine frames are kept.
+//! *What this is*: all other tables are found by walking from one of these. They are the only tables whose machine
+//! frames are kept.
 //!
-//! *What must hold*: each is pinned, and an entry that is added to or taken from one is so in all of them.
+//! *What must hold*: each is pinned, and an entry that is added to or removed from one is added to or removed from all.
 //!
-//! *What a resume has to renew*: the machine frame of each, by the P2M, before the first walk. The pages stay the same.
+//! *What a resume must renew*: the machine frame of each, by the P2M, before the first walk. The pages stay the same.
 
 use alloc::vec::Vec;
 
@@ -25,9 +26,9 @@ type Root = (Pfn, Mfn);
 #[derive(Debug)]
 pub(crate) struct Roots {
     first: Root,
-    /// Those of further address spaces, which share every entry with the first.
+    /// The roots of further address spaces, which share every entry with the first.
     others: Vec<Root>,
-    /// The one the processor uses. Of several processors each has its own.
+    /// The one the processor uses. With several processors, each would have its own.
     current: Pfn,
 }
 
@@ -36,22 +37,22 @@ impl Roots {
         Self { first, others: Vec::new(), current: first.0 }
     }
 
-    /// Returns the first.
+    /// Returns the first root.
     pub(crate) const fn first(&self) -> Root {
         self.first
     }
 
-    /// Returns the others.
+    /// Returns the other roots.
     pub(crate) fn others(&self) -> impl Iterator<Item = Table<L4, Live>> {
         self.others.iter().map(|&(pfn, mfn)| Table::from_walk(pfn, mfn))
     }
 
-    /// Returns the machine frame of one of the others.
+    /// Returns the machine frame of one of the other roots.
     pub(crate) fn machine_frame(&self, page: Pfn) -> Option<Mfn> {
         self.others.iter().find(|root| root.0 == page).map(|root| root.1)
     }
 
-    /// Takes note that the processor left the first for another, which takes its place.
+    /// Records that the processor switched from the first root to another, which replaces it.
     pub(crate) fn replace_first(&mut self, root: &Table<L4, Live>) {
         self.first = (root.pfn(), root.mfn());
         self.current = root.pfn();
@@ -66,7 +67,7 @@ impl Roots {
         self.current = page;
     }
 
-    /// Sees to it that there is room for one more.
+    /// Makes room for one more.
     ///
     /// # Errors
     /// [`MmuError::HeapFull`] when the list cannot grow.
@@ -74,12 +75,12 @@ impl Roots {
         self.others.try_reserve(1).map_err(|_| MmuError::HeapFull { doing: Operation::AddressSpace })
     }
 
-    /// Takes note of one more, after [`Roots::reserve`].
+    /// Adds one more, after [`Roots::reserve`].
     pub(crate) fn add(&mut self, root: &Table<L4, Live>) {
         self.others.push((root.pfn(), root.mfn()));
     }
 
-    /// Forgets one; there is room for one more then.
+    /// Removes one, which leaves room for one more.
     pub(crate) fn remove(&mut self, page: Pfn) {
         self.others.retain(|root| root.0 != page);
     }

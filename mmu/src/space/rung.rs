@@ -1,9 +1,10 @@
-//! A table on the way to an address: there already, or new.
+//! A table that leads to an address: found live, or new.
 //!
-//! *What this is*: what a [`crate::space::ladder::AddressSpaceBuilder`] is made of: a rung for each level, and the top they hang on. A new table
-//! leads to another by a store, a live one by a request to Xen.
+//! *What this is*: the parts of an [`AddressSpaceBuilder`](crate::space::address_space_builder::AddressSpaceBuilder):
+//! one rung for each level, and the top they hang on. An entry of a new table is stored; an entry of a live one is
+//! requested from Xen.
 //!
-//! *What must hold*: a rung that was found live is in the place where it was found until the ladder goes on.
+//! *What must hold*: a rung that was found live stays hooked where it was found until the builder moves on.
 
 use start_info::Index;
 use x86_64::VirtAddr;
@@ -22,10 +23,10 @@ use crate::{
 
 /// What the highest rungs hang on.
 pub(crate) trait Top {
-    /// Returns the L3 table that is there already for an address.
+    /// Returns the live L3 table of an address, if there is one.
     ///
     /// # Errors
-    /// [`MmuError::NoMemory`] when no window reaches the top-level table.
+    /// [`MmuError::NoMemory`] when no linear map covers the top-level table.
     fn l3<M: Machine>(
         &self,
         machine: &M,
@@ -33,7 +34,7 @@ pub(crate) trait Top {
         address: VirtAddr,
     ) -> Result<Option<Table<L3, Live>>, MmuError>;
 
-    /// Leads to a new L3 table.
+    /// Hooks a new L3 table.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when a full batch is sent.
@@ -96,7 +97,7 @@ impl Top for Table<L4, Draft> {
     }
 }
 
-/// A table on the way to the last address.
+/// A table that leads to the last address.
 #[derive(Debug)]
 pub(super) enum Rung<L> {
     New(Table<L, Draft>),
@@ -104,7 +105,7 @@ pub(super) enum Rung<L> {
 }
 
 impl<L: Level> Rung<L> {
-    /// Takes the table that is there, or makes an empty one.
+    /// Takes the live table, or makes an empty one.
     pub(super) fn found_or_new<M: Machine>(
         live: Option<Table<L, Live>>,
         machine: &mut M,
@@ -116,7 +117,7 @@ impl<L: Level> Rung<L> {
         }
     }
 
-    /// Freezes the table if it is new; a live one is in its place already.
+    /// Freezes the table if it is new; a live one is already hooked.
     pub(super) fn close<M: Machine>(
         self,
         machine: &mut M,
@@ -147,7 +148,7 @@ impl<L: Level> Rung<L> {
 }
 
 impl<L: Inner> Rung<L> {
-    /// Returns the table below an entry that is there already.
+    /// Returns the live table below an entry, if there is one.
     pub(super) fn below<M: Machine>(
         &self,
         machine: &M,

@@ -1,11 +1,11 @@
-//! The way back for tables that were taken and could not all be hooked.
+//! Undoes tables that were taken but could not all be hooked.
 //!
-//! *What this is*: a note of the frames that became tables, and its undoing: the tables are unhooked, made writable and given back
-//! in the order opposite to that of their taking, and all is as it was. What was done is read from the live tables
-//! (`docs/decisions/0014-undo-by-reading.md`), so undoing can itself be refused and be tried again.
+//! *What this is*: a note of the frames that became tables, and how to undo them: they are unhooked, made writable and
+//! given back, last taken first, and all is as before. What was done is read from the live tables
+//! (`docs/decisions/0014-undo-by-reading.md`), so an undo that is refused can be tried again.
 //!
-//! *What must hold*: a table is noted before it is made, and no table but those noted was made for the addresses. A table is
-//! unhooked before it is made writable, by an earlier list.
+//! *What must hold*: a table is noted before it is made, and only noted tables were made for the addresses. A table is
+//! unhooked before it is made writable, by an earlier list of updates.
 
 use arrayvec::ArrayVec;
 use p2m::{Frame, Memory};
@@ -37,8 +37,8 @@ pub(crate) trait TableNote: Note {
         (0..self.len()).any(|number| self.table(memory, number) == Some(table))
     }
 
-    /// Takes the tables that cover `addresses`, one address for each L1 table, out of the live ones and makes their pages
-    /// writable. It reads what is still to be done there, so it can be called again.
+    /// Unhooks the tables that cover `addresses`, one address for each L1 table, and makes their pages writable. It
+    /// reads from the live tables what is left to do, so it can be called again.
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses; the rest stays as it is.
@@ -61,11 +61,11 @@ pub(crate) trait TableNote: Note {
                 make_writable(machine, &mut batch, view, pfn)?;
             }
         }
-        // A stale read-only translation would fault on the first write, one of an attempt before this too.
+        // A stale read-only translation, from this attempt or an earlier one, would fault on the first write.
         batch.commit(machine)?.flush(machine)
     }
 
-    /// Takes the tables out of the live ones, at the highest level at which they are noted.
+    /// Unhooks the tables, at the highest level at which they are noted.
     ///
     /// # Errors
     /// As [`TableNote::undo`].
@@ -95,13 +95,14 @@ pub(crate) trait TableNote: Note {
         Ok(())
     }
 
-    /// Strikes the last one off.
+    /// Removes the last one.
     fn forget_last(&mut self);
 
     /// Hands the frames to `keep` after [`TableNote::undo`], the last first.
     ///
     /// # Errors
-    /// [`MmuError::NoMemory`] for a frame that the direct map does not map for writing; it stays noted, with those before it.
+    /// [`MmuError::NoMemory`] for a frame that the direct map does not map for writing; it stays noted, with those
+    /// before it.
     fn reclaim<M: Machine>(
         &mut self,
         machine: &mut M,

@@ -1,7 +1,8 @@
 //! Where the frames of new tables come from.
 //!
-//! *What this is*: who builds tables needs a frame for each, and the windows by which a table is found and sealed. A source has
-//! both. It may grow the direct map, and with [`Noted`] each frame is noted before it becomes a table.
+//! *What this is*: building tables needs a frame for each, and the linear maps through which a table is found and
+//! sealed. A source has both. It may grow the direct map, and with [`Noted`] each frame is noted before it becomes a
+//! table.
 
 use p2m::{Frame, Memory};
 use start_info::Pfn;
@@ -17,7 +18,7 @@ pub(crate) trait TableSource<M> {
     /// Takes a frame for a table; its contents are undefined.
     ///
     /// # Errors
-    /// [`MmuError::NoFrames`] when there is none, and when mapping more memory failed.
+    /// [`MmuError::NoFrames`] when none is free, and when mapping more memory failed.
     fn take_table(&mut self, machine: &mut M) -> Result<Frame, MmuError>;
 
     /// Takes a frame back that became no table.

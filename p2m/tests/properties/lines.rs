@@ -17,7 +17,7 @@ fn rank(error: &P2mError) -> usize {
 fn every_number_of_an_error_is_in_its_place() {
     let pfn = Pfn::new(0x12);
     let lines = [
-        (P2mError::NoFrames, "a change of the P2M took more pages than were set aside for it"),
+        (P2mError::NoFrames, "a change of the P2M needed more pages than were set aside for it"),
         (P2mError::Beyond { pfn, pages: PageCount::new(34) }, "pfn 0x12 is beyond the 34 pages of the P2M"),
         (P2mError::StrayLeaf { address: 0x1234 }, "P2M leaf at 0x1234 lies outside the direct map"),
         (P2mError::NoMachineFrame { pfn }, "pfn 0x12 has no machine frame"),

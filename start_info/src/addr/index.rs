@@ -1,4 +1,4 @@
-//! Which entry of a page.
+//! The index of an entry in a page.
 
 use core::fmt;
 

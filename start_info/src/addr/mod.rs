@@ -5,8 +5,8 @@
 //!
 //! *What must hold*: frame numbers stay below 2^40, the 40 bits a page-table entry has for them (bits 12..51).
 //!
-//! *What is not prevented*: a wrong number of the right kind. Conversions that need data belong to the data's owner:
-//! PFN to MFN is a question to the P2M, not a method here.
+//! *What is not prevented*: a wrong number of the right kind. Conversions that need data belong to the owner of the
+//! data: the P2M translates a PFN to an MFN, not a method here.
 
 mod index;
 mod pfn_range;
@@ -27,7 +27,7 @@ pub const ENTRIES: u64 = 512;
 /// One more than the largest frame number a page-table entry can hold.
 pub const MAX_FRAMES: u64 = 1 << 40;
 
-/// A number that does not fit its kind.
+/// A number that is too large for its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{value:#x} is not below {limit:#x}")]
 pub struct OutOfRange {
@@ -52,7 +52,7 @@ macro_rules! frame_number {
                 Self(number)
             }
 
-            /// Makes a frame number from a value that came from outside.
+            /// Makes a frame number from an untrusted value.
             ///
             /// # Errors
             /// [`OutOfRange`] for a number of 2^40 or more.
@@ -94,13 +94,13 @@ impl Pfn {
     /// The last frame number.
     pub const LAST: Self = Self(MAX_FRAMES - 1);
 
-    /// Returns the frame of that number, or the last there is.
+    /// Returns the frame with that number, or the last frame.
     #[must_use]
     pub const fn clamped(number: u64) -> Self {
         if number < Self::LAST.0 { Self(number) } else { Self::LAST }
     }
 
-    /// Returns the frame so many behind this one, or the last.
+    /// Returns the frame that many after this one, or the last frame.
     #[must_use]
     pub const fn plus(self, pages: u64) -> Self {
         Self::clamped(self.0.saturating_add(pages))
@@ -148,7 +148,7 @@ impl Mfn {
 pub struct Maddr(u64);
 
 impl Maddr {
-    /// Makes a machine address from a value that came from outside.
+    /// Makes a machine address from an untrusted value.
     ///
     /// # Errors
     /// [`OutOfRange`] for an address of 2^52 or more.
@@ -188,7 +188,7 @@ impl fmt::Display for Maddr {
     }
 }
 
-/// A number of 4 KiB pages, below 2^40: what a run of frames can have.
+/// A number of 4 KiB pages, below 2^40, as a run of frames can have.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct PageCount(u64);
@@ -204,7 +204,7 @@ impl PageCount {
         Self(pages)
     }
 
-    /// Makes a count from a value that came from outside.
+    /// Makes a count from an untrusted value.
     ///
     /// # Errors
     /// [`OutOfRange`] for 2^40 pages or more.
@@ -212,13 +212,13 @@ impl PageCount {
         if pages < MAX_FRAMES { Ok(Self(pages)) } else { Err(OutOfRange { value: pages, limit: MAX_FRAMES }) }
     }
 
-    /// Returns `pages`, or the largest count there is.
+    /// Returns `pages`, or the largest count.
     #[must_use]
     pub const fn clamped(pages: u64) -> Self {
         Self(if pages < MAX_FRAMES { pages } else { MAX_FRAMES - 1 })
     }
 
-    /// Returns how many pages `bytes` take, the last one perhaps in part.
+    /// Returns how many pages `bytes` take; the last may be used in part.
     ///
     /// # Errors
     /// [`OutOfRange`] for 2^52 bytes or more.
@@ -238,19 +238,19 @@ impl PageCount {
         self.0 * PAGE_SIZE
     }
 
-    /// Returns how many pages a list takes that has a word of 8 bytes for each of so many pages.
+    /// Returns how many pages a list takes that has one 8-byte word for each of these pages.
     #[must_use]
     pub const fn of_words(self) -> Self {
         Self(self.0.div_ceil(ENTRIES))
     }
 
-    /// Returns how many pages there are without `fewer`, 0 at least.
+    /// Returns this count minus `fewer`, at least 0.
     #[must_use]
     pub const fn less(self, fewer: Self) -> Self {
         Self(self.0.saturating_sub(fewer.0))
     }
 
-    /// Returns how many pages there are with `more`, or the largest count there is.
+    /// Returns this count plus `more`, or the largest count.
     #[must_use]
     pub const fn and(self, more: Self) -> Self {
         Self::clamped(self.0 + more.0)

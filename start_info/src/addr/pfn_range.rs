@@ -1,6 +1,6 @@
 //! A run of pseudo-physical frames.
 //!
-//! *What this is*: a start and an end, both frame numbers, and how a run is cut.
+//! *What this is*: a start and an end, both frame numbers, and ways to cut a run.
 //!
 //! *What must hold*: the end is not below the start. The last frame number has no successor, so it is in no run.
 
@@ -8,7 +8,8 @@ use core::fmt;
 
 use crate::addr::{OutOfRange, PageCount, Pfn};
 
-/// A run of pseudo-physical frames, `start` included, `end` not. The last frame number has no successor, so it is in no run.
+/// A run of pseudo-physical frames, `start` included, `end` not. The last frame number has no successor, so it is in no
+/// run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PfnRange {
     start: Pfn,
@@ -48,19 +49,19 @@ impl PfnRange {
         Self { start: Pfn(0), end: Pfn(len.0) }
     }
 
-    /// Returns the first frame; of an empty run, where it would start.
+    /// Returns the first frame; for an empty run, where it would start.
     #[must_use]
     pub const fn start(self) -> Pfn {
         self.start
     }
 
-    /// Returns the first frame behind the run.
+    /// Returns the first frame after the run.
     #[must_use]
     pub const fn end(self) -> Pfn {
         self.end
     }
 
-    /// Returns the last frame; `None` of an empty run.
+    /// Returns the last frame; `None` for an empty run.
     #[must_use]
     pub const fn last(self) -> Option<Pfn> {
         if self.is_empty() { None } else { Some(Pfn(self.end.0 - 1)) }
@@ -84,7 +85,7 @@ impl PfnRange {
         self.start.0 <= pfn.0 && pfn.0 < self.end.0
     }
 
-    /// Returns the frames that both runs have.
+    /// Returns the frames that are in both runs.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         let start = if self.start.0 > other.start.0 { self.start } else { other.start };
@@ -104,14 +105,15 @@ impl PfnRange {
         Self::between(self.start, if end.0 < self.end.0 { end } else { self.end })
     }
 
-    /// Returns the frames of the run from `start` on; the empty run at its end where there is none.
+    /// Returns the frames of the run from `start` on; if there are none, the empty run at its end.
     #[must_use]
     pub const fn from(self, start: Pfn) -> Self {
         let start = if start.0 > self.start.0 { start } else { self.start };
         Self { start: if start.0 < self.end.0 { start } else { self.end }, end: self.end }
     }
 
-    /// Returns the run in pieces that end at every multiple of `step`, so that each lies in one table, chunk or page of words.
+    /// Returns the run in pieces that end at every multiple of `step`, so that each lies in one table, chunk or page of
+    /// words.
     pub fn pieces(self, step: u64) -> impl Iterator<Item = Self> + Clone + use<> {
         let mut rest = self;
         core::iter::from_fn(move || {
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
     use crate::addr::MAX_FRAMES;
 
-    /// It has no successor, so it could not be the last of a run whose end is a frame.
+    /// It has no successor, so a run that contained it would have no end.
     #[test]
     fn the_last_frame_number_is_in_no_run() {
         assert!(PfnRange::one(Pfn::LAST).is_empty());

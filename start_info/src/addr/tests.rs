@@ -1,4 +1,4 @@
-//! The numbers at their borders.
+//! The numbers at their limits.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn an_entry_address_stays_in_its_page() {
     assert_eq!(page.entry(Index::new(511)).entry(Index::FIRST), page);
 }
 
-// In the place of a proof by Kani: all 512 entries, from every byte of a page.
+// Instead of a proof by Kani: all 512 entries, from every byte of a page.
 #[test]
 fn every_entry_has_its_address_whichever_byte_of_the_page_it_is_asked_from() {
     for frame in [0, 1, 511, 512, MAX_FRAMES - 1] {

@@ -1,8 +1,8 @@
-//! What was in use where the machine has no RAM makes way.
+//! Clears the pages that were in use where the machine has no RAM.
 //!
-//! *What this is*: the last step of an arrangement. The builder's tables, stack and list were let go by the release, and
-//! start_info was copied at entry; a ramdisk is copied now. Then the pages go back to Xen, and their numbers mean the
-//! machine's frames.
+//! *What this is*: the last step of a [`Renumbering`]. The builder's tables, stack and list were released before, and
+//! start_info was copied at entry; a ramdisk is copied now. Then the pages go back to Xen, and their numbers stand for
+//! the machine's frames.
 
 use mmu::MmuError;
 use p2m::{P2mEntry, Renumbering};
@@ -11,10 +11,10 @@ use start_info::PfnRange;
 use crate::{boot::running::Running, platform::Platform};
 
 impl Running {
-    /// Moves the ramdisk away if it lies where the machine has no RAM, and gives all memory there back.
+    /// Moves the ramdisk if it lies where the machine has no RAM, and gives all memory there back to Xen.
     ///
     /// # Errors
-    /// [`Error::NoRun`] when there is no room for the ramdisk, [`Error::Refused`] when Xen refuses.
+    /// [`MmuError::NoRun`] when there is no room for the ramdisk, [`MmuError::Refused`] when Xen refuses.
     pub(crate) fn clear_holes<P: Platform>(
         &mut self,
         platform: &mut P,

@@ -1,4 +1,4 @@
-//! What every stage of the boot carries along.
+//! What every stage of the boot passes on.
 
 use start_info::{BootFacts, MemoryMap};
 
@@ -7,12 +7,12 @@ use crate::{
     report::timeline::Timeline,
 };
 
-/// What every stage carries along.
+/// What every stage passes on.
 #[derive(Debug)]
 pub struct BootContext {
     /// The checked start_info.
     pub facts: BootFacts,
-    /// The memory map that Xen or the toolstack gave, if there is one.
+    /// The memory map from Xen or the toolstack, if there is one.
     pub map: Option<&'static MemoryMap>,
     /// The parts of the kernel image.
     pub image: Image,

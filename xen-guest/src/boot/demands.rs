@@ -1,18 +1,18 @@
-//! What the layer cannot do without: features of the processor, hypercalls of Xen.
+//! What the layer requires: features of the processor, hypercalls of Xen.
 //!
-//! *What this is*: all of it, each with the reason, asked for once at entry, before the first page table is changed. What is
-//! missing is one line that names it, in place of an errno somewhere later.
+//! *What this is*: each requirement with its reason, checked once at entry, before the first page table is changed.
+//! What is missing is named in one line, instead of an errno somewhere later.
 //!
-//! *What must hold*: a hypercall is asked in a way that changes nothing. Only "there is no such call" and "not permitted" count
-//! as missing: a call that finds its harmless argument wrong is there.
+//! *What must hold*: a hypercall is tried in a way that changes nothing. Only "no such call" and "not permitted" count
+//! as missing: a call that rejects its harmless argument exists.
 //!
-//! *What is not prevented*: a single command of a hypercall that Xen lacks. Its errno is told where it is used. Not demanded is
-//! what a boot can end well without: `console_io` (a release Xen refuses it to a domU), `platform_op` (no EFI then),
-//! `vcpu_op` (the timer goes on), and a domU's own memory map.
+//! *What is not prevented*: a single command of a hypercall that Xen lacks. Its errno is reported where it is used. A
+//! boot can succeed without these, so they are not required: `console_io` (a release Xen refuses it to a domU),
+//! `platform_op` (no EFI then), `vcpu_op` (the timer goes on), and a domU's own memory map.
 
 use mmu::Errno;
 
-/// A feature of the processor, as CPUID tells it.
+/// A feature of the processor, as CPUID reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Feature {
     /// Its short name.
@@ -36,7 +36,7 @@ pub(crate) struct Call {
     need: &'static str,
 }
 
-/// Something the layer cannot do without is missing.
+/// Something the layer requires is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
 pub struct Missing(What);
@@ -64,7 +64,7 @@ const NX: Feature = Feature {
            and for a domU do not mask it (cpuid=)",
 };
 
-/// The features, each with why.
+/// The features, each with its reason.
 const FEATURES: [Feature; 2] = [
     NX,
     Feature {
@@ -75,7 +75,7 @@ const FEATURES: [Feature; 2] = [
     },
 ];
 
-/// The hypercalls, each with why. `set_trap_table` is made before anything is asked, and has an error of its own.
+/// The hypercalls, each with its reason. `set_trap_table` is called before these checks, and has an error of its own.
 const CALLS: [Call; 6] = [
     Call { name: "mmu_update", number: xen_sys::__HYPERVISOR_mmu_update, need: "page tables are changed" },
     Call { name: "mmuext_op", number: xen_sys::__HYPERVISOR_mmuext_op, need: "page tables are pinned" },
@@ -93,29 +93,29 @@ const CALLS: [Call; 6] = [
     Call {
         name: "event_channel_op",
         number: xen_sys::__HYPERVISOR_event_channel_op,
-        need: "the console's reader is told",
+        need: "the console's reader is notified",
     },
 ];
 
-/// Who can be asked what there is.
+/// A machine that can be asked for its features and hypercalls.
 pub(crate) trait Asked {
     /// Returns EAX and EDX of a leaf of CPUID, as Xen shows it to this guest.
     fn cpuid(&self, leaf: u32) -> (u32, u32);
 
-    /// Makes one of [`CALLS`] in a way that changes nothing.
+    /// Tries one of [`CALLS`] in a way that changes nothing.
     ///
     /// # Errors
     /// What Xen answers.
     fn call(&self, call: &Call) -> Result<(), Errno>;
 }
 
-/// Asks for all that is demanded.
+/// Checks everything that is required.
 ///
 /// # Errors
-/// [`Missing`] for the first that is not there.
+/// [`Missing`] for the first that is missing.
 pub(crate) fn confirm(asked: &impl Asked) -> Result<(), Missing> {
     for feature in FEATURES {
-        // A leaf behind the last one of its range has what the last has, or anything.
+        // A leaf beyond the last one of its range repeats the last, or has anything.
         let (last, _) = asked.cpuid(feature.leaf & 0x8000_0000);
         let has = last >= feature.leaf && asked.cpuid(feature.leaf).1 & 1 << feature.bit != 0;
         if !has {
@@ -166,7 +166,7 @@ mod tests {
         for feature in FEATURES {
             let machine = Machine { without: Some(feature), ..GOOD };
             assert_eq!(confirm(&machine), Err(Missing(What::Feature(feature))));
-            // A processor that does not know the leaf says something else for it.
+            // A processor that does not know the leaf returns something else for it.
             let machine = Machine { last: 0, ..GOOD };
             assert!(matches!(confirm(&machine), Err(Missing(What::Feature(_)))));
             let line = Missing(What::Feature(feature)).to_string();
@@ -184,7 +184,7 @@ mod tests {
                 let line = missing.to_string();
                 assert!(line.contains(call.name) && line.contains(&errno.to_string()), "{line}");
             }
-            // It is there, and does not like its argument.
+            // It exists, and rejects its argument.
             for errno in [Errno::EINVAL, Errno::EFAULT] {
                 assert_eq!(confirm(&Machine { refuses: Some((call.number, errno)), ..GOOD }), Ok(()));
             }

@@ -28,7 +28,7 @@ pub enum Cause {
     /// Page tables or the P2M could not be built.
     #[error(transparent)]
     Mmu(#[from] mmu::MmuError),
-    /// There is no memory map where there must be one.
+    /// A memory map that must exist is missing.
     #[error(transparent)]
     NoMap(#[from] NoMap),
     /// Something in use lies where the machine has no RAM.
@@ -37,7 +37,7 @@ pub enum Cause {
     /// The boot was run before: memory has an owner already.
     #[error("the boot has run before; call it once")]
     Again,
-    /// The processor or Xen lacks what the layer cannot do without.
+    /// The processor or Xen lacks something this layer requires.
     #[error(transparent)]
     Missing(#[from] Missing),
     /// Xen refused the trap table.
@@ -46,7 +46,7 @@ pub enum Cause {
 }
 
 impl Failure {
-    /// Notes in which stage something went wrong.
+    /// Names the stage in which something went wrong.
     pub(crate) fn new(stage: Stage, cause: impl Into<Cause>) -> Self {
         Self { stage, cause: cause.into() }
     }

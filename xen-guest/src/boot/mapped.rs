@@ -18,20 +18,20 @@ pub(crate) struct Mapped {
 }
 
 impl Mapped {
-    /// Builds the tree and, unless told not to, moves its leaves into pages of our own.
+    /// Builds the tree and, unless `revector=off`, copies its leaves into pages of our own.
     ///
     /// # Errors
-    /// [`Failure`] when there is no memory for the tree or its leaves, or Xen refuses to map more.
+    /// [`Failure`] when there is no memory for the tree or its leaves, or when Xen refuses to map more memory.
     pub(crate) fn build_p2m<P: Platform>(mut self, platform: &mut P) -> Result<WithP2m, Failure> {
         let failure = |cause: mmu::MmuError| Failure::new(Stage::P2m, cause);
-        let mut pool = GrowingFrames { map: &mut self.map, p2m: &self.pages };
-        let mut tree = Tree::over(&self.pages, platform, &mut pool).map_err(failure)?;
+        let mut frames = GrowingFrames { map: &mut self.map, p2m: &self.pages };
+        let mut tree = Tree::over(&self.pages, platform, &mut frames).map_err(failure)?;
         let mut publication = None;
         if self.setting.options.revector == Revector::On {
-            let done = tree.revector(platform, &mut pool).map_err(failure)?;
-            let window = *pool.map.view().direct();
+            let done = tree.revector(platform, &mut frames).map_err(failure)?;
+            let window = *frames.map.view().direct();
             tree.confirm_leaves(platform, &window).map_err(|error| failure(error.into()))?;
-            publication = Some(Publication::build(&tree, platform, &mut pool, &window).map_err(failure)?);
+            publication = Some(Publication::build(&tree, platform, &mut frames, &window).map_err(failure)?);
             log::info!("P2M: {} leaves copied to __va, {} shared as missing", done.copied, done.missing);
         } else {
             log::info!("P2M: left at {:#x} as the builder put it", self.setting.facts.p2m_list().at.as_u64());

@@ -1,13 +1,13 @@
 //! The boot from end to end: one stage after the other.
 //!
-//! *What this is*: the chain of stages, one struct each. A stage owns what is valid at its time and nothing else; a transition consumes
-//! it and makes the next.
+//! *What this is*: the chain of stages, one struct each. A stage owns what is valid at that point and nothing else; a
+//! transition consumes it and makes the next.
 
 mod clear_holes;
 pub(crate) mod context;
 #[cfg_attr(
     not(any(target_os = "none", test)),
-    expect(dead_code, reason = "asked at the entry point, which the host has not")
+    expect(dead_code, reason = "used at the entry point, which a host build lacks")
 )]
 pub(crate) mod demands;
 pub(crate) mod failure;
@@ -38,10 +38,11 @@ use crate::{
 
 /// Boots: reads start_info, builds the P2M and the page tables, and gives back what the builder left.
 ///
-/// `page` is a copy of start_info, `entry` what the kernel knows by itself, `image` its parts.
+/// `page` is a copy of start_info, `entry` what the kernel knows of itself, `image` its parts.
 ///
 /// # Errors
-/// [`Failure`], in one line, with nothing half-done that Xen would mind; and the platform, to say so.
+/// [`Failure`], which prints as one line, and the platform to print it on. Nothing is left half-done that Xen would
+/// object to.
 pub fn boot<P: Platform>(
     mut platform: P,
     page: &[u8; 4096],

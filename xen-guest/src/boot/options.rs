@@ -7,7 +7,7 @@ use core::mem::offset_of;
 use mmu::BuilderP2m;
 use start_info::CommandLine;
 
-/// Whether the P2M is copied out of the range behind the kernel.
+/// Whether the P2M is copied out of the range after the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Revector {
     /// Copy it, and give the old pages back.
@@ -33,7 +33,7 @@ pub enum Then {
     /// Power off.
     #[default]
     Poweroff,
-    /// Ask to be started again.
+    /// Ask Xen for a reboot.
     Reboot,
     /// End as if something had gone wrong.
     Crash,
@@ -55,7 +55,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Tells whether the builder's list is looked at when the tree is built.
+    /// Tells what becomes of the builder's list.
     #[must_use]
     pub(crate) const fn builder_p2m(&self) -> BuilderP2m {
         match self.revector {
@@ -87,10 +87,10 @@ impl Options {
     }
 }
 
-/// Returns what follows `key=` on the command line of a start_info page that nobody has checked, as [`CommandLine::value_of`] would.
+/// Returns what follows `key=` on the command line of an unchecked start_info page, as [`CommandLine::value_of`] would.
 #[cfg_attr(
     not(any(target_os = "none", test)),
-    expect(dead_code, reason = "read at the entry point, which the host has not")
+    expect(dead_code, reason = "used at the entry point, which a host build lacks")
 )]
 pub(crate) fn unchecked_value<'p>(page: &'p [u8; 4096], key: &str) -> Option<&'p [u8]> {
     let (_, line) = page.split_at_checked(offset_of!(xen_sys::start_info, cmd_line))?;
@@ -118,6 +118,6 @@ mod tests {
         assert_eq!(value(b"\tnoreport=json  report=\xff \0"), Some(b"\xff".to_vec()));
         assert_eq!(value(b"reports=json\0"), None);
         assert_eq!(value(b"\0"), None);
-        assert_eq!(value(b"report=json"), None, "a line without an end is none");
+        assert_eq!(value(b"report=json"), None, "a line without its final 0 is not read");
     }
 }

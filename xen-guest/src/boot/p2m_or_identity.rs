@@ -1,7 +1,7 @@
-//! What every page number means: the P2M, and behind its end the machine's memory map.
+//! What every page number means: the P2M, and beyond its end the machine's memory map.
 //!
-//! *What this is*: to dom0 a number behind the P2M where the machine has no RAM is the machine frame of that number, such
-//! as a device's. The P2M need not reach so far for that.
+//! *What this is*: for dom0, a number beyond the P2M where the machine has no RAM is the machine frame of the same
+//! number, such as a device's. So the P2M need not reach that far.
 
 use p2m::{Memory, P2mEntry, Translate, Tree};
 use start_info::{MemoryMap, Pfn};
@@ -12,7 +12,7 @@ use crate::boot::context::BootContext;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct P2mOrIdentity<'r> {
     tree: &'r Tree,
-    /// Of the machine: to a domU nothing behind its P2M belongs.
+    /// The machine's, for dom0 only: a domU has nothing beyond its P2M.
     map: Option<&'static MemoryMap>,
 }
 

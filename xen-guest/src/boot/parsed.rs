@@ -42,7 +42,7 @@ impl Parsed {
             refusal::attach_console(platform, &authority, page, entry);
             Failure::new(Stage::StartInfo, cause)
         })?;
-        // The builder maps at least this much, so the ring's page can be reached long before we map anything.
+        // The domain builder maps at least this much, so the ring's page can be reached before we map anything.
         let window = LinearMap::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
         let failure = |cause| Failure::new(Stage::StartInfo, cause);
         rings::attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn))
@@ -52,7 +52,7 @@ impl Parsed {
         Ok(Self { setting: BootContext { facts, map: None, image: *image, options, report }, authority })
     }
 
-    /// Compares the builder's list with Xen's M2P where it matters most: the pages this boot builds on.
+    /// Compares the builder's list with Xen's M2P for the pages this boot depends on.
     ///
     /// # Errors
     /// [`Failure`] with the page on which list and M2P disagree.
@@ -73,7 +73,7 @@ impl Parsed {
 }
 
 fn confirm<P: Platform>(platform: &P, list: &List, pfn: Pfn) -> Result<(), Mismatch> {
-    // A hole is no disagreement: the builder may leave the last pages out.
+    // A hole is not a disagreement: the builder may leave the last pages out.
     let Some(mfn) = list.entry(platform, pfn).ram() else { return Ok(()) };
     match platform.machine_to_phys(mfn) {
         Some(back) if back == pfn.get() => Ok(()),

@@ -1,7 +1,7 @@
-//! A refused start_info, and how its refusal is still seen.
+//! A refused start_info, and how the refusal still reaches a console.
 //!
-//! *What this is*: when the page cannot be trusted there is no console either. On a release Xen a domU's words then reach
-//! nobody, so the ring is looked for in the raw bytes: if its frame is one of the two pages right after start_info, it is used.
+//! *What this is*: without a trusted page there is no console either, and a release Xen drops what a domU prints. So
+//! the ring is looked up in the raw bytes: if its frame is one of the two pages right after start_info, it is used.
 
 use core::mem::offset_of;
 

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) struct Renumbered {
     pub(super) setting: BootContext,
     pub(super) authority: Authority,
-    pub(super) occupied: BootReserved,
+    pub(super) boot_reserved: BootReserved,
     pub(super) pages: Renumbering,
     pub(super) plan: LayoutPlan,
 }
@@ -22,7 +22,7 @@ impl Renumbered {
     /// Decides the layout for good, finds how far the builder's mapping reaches, and gives pages their new numbers.
     ///
     /// # Errors
-    /// [`Failure`] when the builder's mapping does not end where it must, or Xen refuses a new number.
+    /// [`Failure`] when the builder's mapping does not end where it must, or when Xen refuses a new number.
     pub(crate) fn settle<P: Platform>(mut self, platform: &mut P) -> Result<Settled, Failure> {
         let BootContext { facts, .. } = &self.setting;
         let builder = BuilderTables::adopt(self.authority, platform, self.pages.list(), facts)
@@ -33,7 +33,7 @@ impl Renumbered {
             log::info!("memory map: {}", self.pages);
             self.setting.report.end(platform, Stage::Renumber, 0);
         }
-        let Self { setting, occupied, pages, plan, .. } = self;
-        Ok(Settled { setting, occupied, pages, layout: plan.settle(), builder })
+        let Self { setting, boot_reserved, pages, plan, .. } = self;
+        Ok(Settled { setting, boot_reserved, pages, layout: plan.settle(), builder })
     }
 }

@@ -1,8 +1,10 @@
-//! The rings of a domU: which page of ours each is, and when the console's is written to.
+//! The rings of a domU: which of our pages each one is, and from when on the console's is written.
 //!
-//! *What this is*: what start_info says of the rings, held against where a builder puts them, before a byte is stored to one.
+//! *What this is*: what start_info says of the rings is compared with where a domain builder puts them, before a byte
+//! is written to one.
 //!
-//! *What must hold*: the console is attached here and nowhere else, so no page is ever written to but one of the two behind start_info.
+//! *What must hold*: the console is attached here and nowhere else, so only one of the two pages after start_info is
+//! ever written.
 
 use p2m::{List, SharedPage, ring_page};
 use start_info::{BootFacts, Console, Pfn, PfnRange, Ring, RingName, StartInfoError};
@@ -12,8 +14,8 @@ use crate::platform::Platform;
 /// Uses the console ring, if the domain has one, where `page_of` says its page is mapped.
 ///
 /// # Errors
-/// [`Error::RingElsewhere`] when its frame is not that of a page for rings. The page where it belongs is used then, so that the refusal
-/// can be read: nothing else is in it, and the daemon may well be right.
+/// [`StartInfoError::RingElsewhere`] when its frame is not that of a page for rings. Then the page where it belongs is
+/// used, so that the refusal can be read: it holds nothing else, and the console daemon may well read it.
 pub(crate) fn attach_console<P: Platform>(
     platform: &mut P,
     facts: &BootFacts,
@@ -31,7 +33,7 @@ pub(crate) fn attach_console<P: Platform>(
     checked.map(|_| ())
 }
 
-/// Uses the console ring of a start_info that was refused, if its frame is that of one of the two pages in `allowed`.
+/// Uses the console ring of a refused start_info, if its frame belongs to one of the two pages in `allowed`.
 pub(crate) fn attach_raw_console<P: Platform>(
     platform: &mut P,
     allowed: PfnRange,
@@ -44,10 +46,10 @@ pub(crate) fn attach_raw_console<P: Platform>(
     }
 }
 
-/// Checks that each ring's frame is that of a page for rings, by Xen's M2P and by the builder's list.
+/// Checks by Xen's M2P and by the builder's list that each ring's frame belongs to a page for rings.
 ///
 /// # Errors
-/// [`Error::RingElsewhere`], [`Error::RingNotListed`].
+/// [`StartInfoError::RingElsewhere`], [`StartInfoError::RingNotListed`].
 pub(crate) fn check_listed<P: Platform>(
     platform: &P,
     facts: &BootFacts,
@@ -65,7 +67,7 @@ fn rings(facts: &BootFacts) -> impl Iterator<Item = (RingName, Ring)> + use<> {
     console.into_iter().chain(facts.xenstore().map(|ring| (RingName::Xenstore, ring)))
 }
 
-/// Returns the last page for rings that xenstore's is not in.
+/// Returns the last page for rings that does not hold xenstore's.
 fn vacant<P: Platform>(platform: &P, facts: &BootFacts) -> Option<Pfn> {
     let allowed = facts.ring_pages();
     let store = facts.xenstore().and_then(|ring| ring_page(platform, allowed, RingName::Xenstore, ring).ok());

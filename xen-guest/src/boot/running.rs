@@ -1,4 +1,4 @@
-//! What the boot made: all that a running kernel is.
+//! What the boot made: everything a running kernel owns.
 
 use mmu::{DirectMap, IoMap, Layout, ModuleWindow};
 use p2m::{Frame, FrameSource, Publication, Set, Translate, Tree};
@@ -27,7 +27,7 @@ pub struct Running {
     pub io: IoMap,
     /// The module window.
     pub window: ModuleWindow,
-    /// The modules in it.
+    /// The modules in the window.
     pub modules: ModuleTable,
 }
 
@@ -41,15 +41,15 @@ impl Running {
     /// Changes what stands for `pfn`, in the P2M and in both forms the toolstack reads.
     ///
     /// # Errors
-    /// [`mmu::Error::P2m`] for a page behind the last, [`mmu::Error::NoFrames`] when a leaf is needed and there is no
-    /// frame, [`mmu::Error::Refused`] when Xen refuses to map the leaf. Nothing is changed then.
+    /// [`mmu::MmuError::P2m`] for a page beyond the last, [`mmu::MmuError::NoFrames`] when a leaf is needed and no
+    /// frame is free, [`mmu::MmuError::Refused`] when Xen refuses to map the leaf. Then nothing is changed.
     pub(crate) fn set_entry<P: Platform>(
         &mut self,
         platform: &mut P,
         pfn: Pfn,
         entry: p2m::P2mEntry,
     ) -> Result<(), mmu::MmuError> {
-        // An entry in a leaf of its own needs no frame, so it is changed without one.
+        // An entry in a leaf of its own is changed without a frame.
         let set = match self.p2m.set(platform, &mut Spare(&mut [None, None]), pfn, entry) {
             Err(mmu::MmuError::P2m(p2m::P2mError::NoFrames)) => self.set_with_frames(platform, pfn, entry)?,
             set => set?,
@@ -57,7 +57,7 @@ impl Running {
         if let Set::New(leaf) = set
             && let Some(publication) = &mut self.publication
         {
-            // What can be refused comes first.
+            // The step that Xen can refuse comes first.
             let window = self.map.view().direct();
             let published = mmu::map_leaf(platform, &self.map, &self.p2m, &leaf)
                 .and_then(|()| Ok(publication.replace(&self.p2m, platform, window, &leaf)?));
@@ -70,18 +70,19 @@ impl Running {
         Ok(())
     }
 
-    /// Changes an entry for which a leaf must be made, and perhaps a page above it.
+    /// Changes an entry that needs a new leaf, and perhaps a new page above it.
     fn set_with_frames<P: Platform>(
         &mut self,
         platform: &mut P,
         pfn: Pfn,
         entry: p2m::P2mEntry,
     ) -> Result<Set, mmu::MmuError> {
-        // While the tree changes, the direct map may have to grow, and grows by entries the change does not touch.
+        // While the tree changes, the direct map may have to grow. It reads only entries that the change does not
+        // touch.
         let mut frames = [Some(self.map.take(platform, &self.p2m)?), None];
         match self.map.take(platform, &self.p2m) {
             Ok(frame) => frames[1] = Some(frame),
-            // One is enough where the page above is there.
+            // One frame is enough if the page above exists.
             Err(mmu::MmuError::NoFrames { .. }) => {}
             Err(error) => {
                 frames.into_iter().flatten().for_each(|frame| self.map.give(platform, frame));
@@ -95,7 +96,7 @@ impl Running {
         set
     }
 
-    /// Returns what stands for `pfn` in the P2M, and behind its end by the memory map.
+    /// Returns what stands for `pfn` in the P2M, and beyond its end by the memory map.
     pub fn entry<P: Platform>(&self, platform: &P, pfn: Pfn) -> p2m::P2mEntry {
         P2mOrIdentity::of(&self.p2m, &self.setting).entry(platform, pfn)
     }

@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Settled {
     pub(super) setting: BootContext,
-    pub(super) occupied: BootReserved,
+    pub(super) boot_reserved: BootReserved,
     pub(super) pages: Renumbering,
     pub(super) layout: Layout,
     pub(super) builder: BuilderTables,
@@ -29,8 +29,9 @@ impl Settled {
         let (facts, pages) = (&self.setting.facts, &self.pages);
         let list = self.setting.options.builder_p2m();
         let builder = self.builder;
-        let mut map = DirectMap::bootstrap(platform, pages, &self.occupied, facts, builder, constant, list)
-            .map_err(failure)?;
+        let mut map =
+            DirectMap::bootstrap(platform, pages, &self.boot_reserved, facts, builder, constant, list)
+                .map_err(failure)?;
         if self.setting.options.mapping == Mapping::Eager {
             let mut progress = Progress::of(&map);
             while map.grow(platform, pages).map_err(failure)? {
@@ -43,15 +44,15 @@ impl Settled {
     }
 }
 
-/// Says how far a long mapping is, in memory: page numbers without any take no time.
+/// Reports the progress of a long mapping. It counts memory: page numbers without any take no time.
 struct Progress {
-    /// Pages between two lines.
+    /// Pages from one line to the next.
     step: u64,
     next: u64,
 }
 
 impl Progress {
-    /// Below this many pages (8 GiB) it is over before it can be read.
+    /// Below this many pages (8 GiB) the mapping is over before a line could be read.
     const LONG: u64 = 1 << 21;
 
     fn of(map: &DirectMap) -> Self {

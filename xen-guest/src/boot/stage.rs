@@ -5,13 +5,13 @@ use core::fmt;
 /// A stage, as reports and refusals name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The entry point: traps, what cannot be done without, the guard page.
+    /// The entry point: traps, the hypercalls that must work, the guard page.
     Entry,
     /// start_info is checked, and the console found.
     StartInfo,
     /// The builder's list is compared with Xen's M2P.
     P2mCheck,
-    /// The memory map is asked for, and numbers are planned by it.
+    /// The memory map is requested, and page numbers are planned by it.
     MemoryMap,
     /// The layout is settled.
     Layout,
@@ -25,11 +25,11 @@ pub enum Stage {
     P2m,
     /// The new address space is built.
     PageTables,
-    /// The switch, and what the builder left is given back.
+    /// The switch to it; what the builder left is given back.
     Release,
     /// shared_info is mapped, and the P2M published in it.
     SharedInfo,
-    /// What was in use where the machine has no RAM is let go.
+    /// Pages in use where the machine has no RAM are moved and released.
     MakeWay,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Stage {
 mod tests {
     use super::Stage;
 
-    /// As docs/boot.md has them, and whoever reads the report.
+    /// `docs/boot.md` and the readers of the report rely on these names.
     #[test]
     fn every_stage_has_its_name() {
         let names = [

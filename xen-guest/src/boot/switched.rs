@@ -25,10 +25,11 @@ pub(crate) struct Switched {
 }
 
 impl Switched {
-    /// Maps shared_info, tells the toolstack where the P2M is, and opens the module window.
+    /// Maps shared_info, publishes where the P2M is for the toolstack, and opens the module window.
     ///
     /// # Errors
-    /// [`Failure`] when Xen refuses to map shared_info, or when what lies where the machine has no RAM cannot be moved away.
+    /// [`Failure`] when Xen refuses to map shared_info, or when pages in use where the machine has no RAM cannot be
+    /// moved.
     pub(crate) fn publish<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
         let facts = &self.setting.facts;
         let page = Fixmap::new(&self.layout)
@@ -36,7 +37,7 @@ impl Switched {
             .map_err(|cause| Failure::new(Stage::SharedInfo, cause))?;
         platform.attach_shared_info(page);
         let list = facts.p2m_list();
-        // The builder's list as it is no longer says where every page is: then there is no linear form to be read.
+        // If the builder's list, unchanged, no longer says where every page is, there is no linear form to publish.
         let linear = self.publication.is_some() || self.pages.is_as_built();
         platform.publish(&Published {
             max_pfn: self.tree.pages().get(),
@@ -44,11 +45,11 @@ impl Switched {
             p2m_cr3: if linear { self.root.maddr().get() } else { 0 },
             p2m_vaddr: if self.publication.is_some() { LINEAR_P2M } else { list.at },
         });
-        let occupied = match self.publication {
+        let builder_list = match self.publication {
             Some(_) => None,
             None => Some(Region::new("P2M list", list.at, self.pages.list().pages().of_words())),
         };
-        let window = ModuleWindow::new(&self.layout, occupied);
+        let window = ModuleWindow::new(&self.layout, builder_list);
         let io = IoMap::new(&self.layout);
         self.setting.report.end(platform, Stage::SharedInfo, self.map.taken());
         let Self { setting, pages, layout, map, tree, publication, .. } = self;

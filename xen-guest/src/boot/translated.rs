@@ -20,19 +20,19 @@ impl Translated {
     /// Asks for the memory map and plans which pages get other numbers. Nothing is changed yet.
     ///
     /// # Errors
-    /// [`Failure`] when dom0 gets no map, with both ranges when something in use that cannot go lies where the machine has
-    /// no RAM, or with the regions of the layout that overlap.
+    /// [`Failure`] when dom0 gets no map, with both ranges when something in use that cannot move lies where the
+    /// machine has no RAM, or with the regions of the layout that overlap.
     pub(crate) fn renumber<P: Platform>(mut self, platform: &mut P) -> Result<Renumbered, Failure> {
         let facts = &self.setting.facts;
         let of = if facts.is_dom0() { MapOf::Machine } else { MapOf::Domain };
         let map = platform.memory_map(of).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
-        let occupied = BootReserved::at_entry(facts);
+        let boot_reserved = BootReserved::at_entry(facts);
         let displaced = match self.setting.options.revector {
             Revector::On => Displaced::Moved,
             Revector::Off => Displaced::GivenBack,
         };
         let pages = match map {
-            Some(map) => Renumbering::plan(&self.authority, self.list, map, occupied.clone(), displaced)
+            Some(map) => Renumbering::plan(&self.authority, self.list, map, boot_reserved.clone(), displaced)
                 .map_err(|cause| Failure::new(Stage::MemoryMap, cause))?,
             None => Renumbering::as_built(self.list),
         };
@@ -40,6 +40,6 @@ impl Translated {
             .map_err(|cause| Failure::new(Stage::Layout, cause))?;
         self.setting.map = map;
         self.setting.report.end(platform, Stage::MemoryMap, 0);
-        Ok(Renumbered { setting: self.setting, authority: self.authority, occupied, pages, plan })
+        Ok(Renumbered { setting: self.setting, authority: self.authority, boot_reserved, pages, plan })
     }
 }

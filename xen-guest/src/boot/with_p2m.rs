@@ -8,7 +8,7 @@ use crate::{
     platform::Platform,
 };
 
-/// The tree answers every lookup.
+/// The tree now answers every lookup.
 #[derive(Debug)]
 pub(crate) struct WithP2m {
     pub(super) setting: BootContext,

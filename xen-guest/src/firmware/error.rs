@@ -1,4 +1,4 @@
-//! What firmware can have wrong, one line each.
+//! What can be wrong with firmware, one line each.
 
 use core::fmt;
 
@@ -23,10 +23,10 @@ pub enum PlatformCall {
     GetVariable,
 }
 
-/// Why something of the firmware cannot be used.
+/// Why something from the firmware cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FirmwareError {
-    /// An address beyond what a machine can have.
+    /// An address beyond the last one a machine can have.
     #[error("{what}, {bytes:#x} bytes at {at:#x}, is not below 0x10000000000000")]
     Address {
         /// What should be there.
@@ -48,7 +48,7 @@ pub enum FirmwareError {
         /// Why not.
         cause: mmu::MmuError,
     },
-    /// EFI names an RSDP that is none.
+    /// EFI names an address that has no RSDP.
     #[error("at {at:#x}, where EFI has the RSDP, is \"{}\", not \"RSD PTR \"", .found.escape_ascii())]
     RsdpSignature {
         /// Where.
@@ -56,7 +56,7 @@ pub enum FirmwareError {
         /// What is there.
         found: [u8; 8],
     },
-    /// An RSDP does not add up.
+    /// An RSDP has a wrong checksum.
     #[error("RSDP at {at:#x}: checksum wrong: its first {bytes} bytes add up to {sum:#04x}, not to 0")]
     RsdpChecksum {
         /// Where.
@@ -102,7 +102,7 @@ pub enum FirmwareError {
         /// The most that is believed.
         most: u32,
     },
-    /// With this table all are longer than is read.
+    /// With this table, all tables together are too long.
     #[error("{signature} at {at:#x}: with its {found:#x} bytes all tables have more than {most:#x}")]
     TotalLength {
         /// Its name.
@@ -115,7 +115,7 @@ pub enum FirmwareError {
         most: u32,
     },
     /// The root table ends inside an entry.
-    #[error("{signature} at {at:#x}: {bytes:#x} bytes of entries are no multiple of {entry} bytes")]
+    #[error("{signature} at {at:#x}: {bytes:#x} bytes of entries are not a multiple of {entry} bytes")]
     RootEntries {
         /// Its name.
         signature: Signature,
@@ -126,13 +126,13 @@ pub enum FirmwareError {
         /// The bytes of one.
         entry: u32,
     },
-    /// More tables than are looked at.
+    /// Too many tables.
     #[error("there are more than {limit} tables")]
     TooManyTables {
         /// How many are.
         limit: usize,
     },
-    /// More entries in EFI's configuration table than are looked at.
+    /// Too many entries in EFI's configuration table.
     #[error("EFI has {found} configuration tables, more than the {limit} that are looked at")]
     ConfigurationTables {
         /// How many there are.
@@ -156,7 +156,7 @@ pub enum FirmwareError {
         /// Why.
         status: Status,
     },
-    /// EFI's time is none.
+    /// EFI's time does not exist.
     #[error(
         "EFI's time {:04}-{:02}-{:02} {:02}:{:02}:{:02}, {nanosecond} ns, zone {zone}, does not exist",
         .date.0, .date.1, .date.2, .time.0, .time.1, .time.2
@@ -171,7 +171,7 @@ pub enum FirmwareError {
         /// Minutes behind UTC.
         zone: i16,
     },
-    /// A variable's name that cannot be asked for.
+    /// An invalid variable name.
     #[error("a variable's name of {units} characters has a NUL or more than {limit}")]
     Name {
         /// Its characters.
@@ -179,7 +179,7 @@ pub enum FirmwareError {
         /// The most there can be.
         limit: usize,
     },
-    /// A variable is said to be longer than the buffer it was written to.
+    /// EFI reports a variable longer than the buffer it was written to.
     #[error("EFI wrote a variable of {found} bytes to a buffer of {limit}")]
     VariableSize {
         /// Its bytes.

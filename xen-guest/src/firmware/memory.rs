@@ -1,9 +1,9 @@
 //! Bytes at machine addresses.
 //!
-//! *What this is*: the seam through which tables of firmware are read, and reading from it in pieces.
+//! *What this is*: the interface through which firmware tables are read, and reading through it in pieces.
 //!
-//! *What must hold*: an address is checked before it is asked for; a piece never passes the end of a page, so whoever
-//! implements the seam by a window of one page moves it once a piece.
+//! *What must hold*: an address is checked before it is read. A piece never crosses a page boundary, so an
+//! implementation that maps one page at a time maps once per piece.
 
 use start_info::{Maddr, PAGE_SIZE};
 
@@ -16,7 +16,7 @@ pub(crate) trait MachineMemory {
     /// Reads the bytes at a machine address.
     ///
     /// # Errors
-    /// Why they cannot be read; what `bytes` holds then is undefined.
+    /// Why they cannot be read; then the content of `bytes` is undefined.
     fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), mmu::MmuError>;
 }
 
@@ -45,7 +45,7 @@ pub(super) fn array<M: MachineMemory, const LEN: usize>(
     read(memory, what, at, &mut bytes).map(|()| bytes)
 }
 
-/// Hands the `len` bytes at `at` to `take` page by page, each piece with its address, until `take` gives something.
+/// Passes the `len` bytes at `at` to `take` page by page, each piece with its address, until `take` returns a value.
 pub(super) fn pieces<M: MachineMemory, T>(
     memory: &mut M,
     what: &'static str,
@@ -89,22 +89,22 @@ pub(super) fn added(sum: u8, bytes: &[u8]) -> u8 {
     bytes.iter().copied().fold(sum, u8::wrapping_add)
 }
 
-/// Reads a number of 2 bytes from what was read; 0 behind its end.
+/// Reads a 2-byte number from the bytes; 0 beyond their end.
 pub(super) fn short(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(chunk(bytes, at))
 }
 
-/// Reads a number of 4 bytes from what was read; 0 behind its end.
+/// Reads a 4-byte number from the bytes; 0 beyond their end.
 pub(super) fn int(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(chunk(bytes, at))
 }
 
-/// Reads a number of 8 bytes from what was read; 0 behind its end.
+/// Reads an 8-byte number from the bytes; 0 beyond their end.
 pub(super) fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(chunk(bytes, at))
 }
 
-/// Takes some bytes from what was read; zeros behind its end.
+/// Takes some of the bytes; zeros beyond their end.
 pub(super) fn chunk<const LEN: usize>(bytes: &[u8], at: usize) -> [u8; LEN] {
     bytes.get(at..).and_then(|tail| tail.first_chunk()).copied().unwrap_or([0; LEN])
 }

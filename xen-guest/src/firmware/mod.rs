@@ -1,12 +1,12 @@
 //! What the host's firmware left for the kernel that owns the host: ACPI's tables, EFI's facts, time and variables.
 //!
-//! *What this is*: for dom0. Everything here is decoding: bytes come through `MachineMemory` and [`EfiCalls`], which real Xen
-//! implements in `sys`.
+//! *What this is*: for dom0. This module only decodes: bytes come through `MachineMemory` and [`EfiCalls`], which real
+//! Xen implements in `sys`.
 //!
-//! *What must hold*: nothing that firmware wrote is believed before it is checked. No length of its makes this code allocate,
-//! recurse or run without a bound, and what is wrong is an error with the numbers in it.
+//! *What must hold*: nothing from firmware is used before it is checked. No length in it makes this code allocate,
+//! recurse or run without a bound, and what is wrong is an error with its numbers.
 //!
-//! *What is not prevented*: tables that are wrong and have a right checksum. Their contents are the payload's to judge.
+//! *What is not prevented*: tables that are wrong but have a right checksum. The payload must judge their contents.
 
 mod acpi;
 mod efi;

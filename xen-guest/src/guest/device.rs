@@ -11,7 +11,7 @@ use crate::{
 /// Frames that Xen gives to dom0's devices as a whole (mm.c, `arch_init_memory`).
 const FIRST_MIB: u64 = 0x100;
 
-/// Tells of a range of bytes that goes on behind the last frame.
+/// Reports a range of bytes that extends beyond the last frame.
 fn beyond(at: Maddr, len: u64) -> MmuError {
     let pages = at.get().saturating_add(len).div_ceil(PAGE_SIZE) - at.mfn().get();
     MmuError::NoSuchFrame { first: at.mfn(), pages: PageCount::clamped(pages) }
@@ -30,24 +30,25 @@ impl<P: Platform> MachineMemory for MachineReader<'_, P> {
 }
 
 impl<P: Platform> Guest<P> {
-    /// Copies bytes of the machine's memory, page by page, each shown by the fixmap for reading. Xen shows dom0 what is no
-    /// domain's memory; to others it refuses.
+    /// Copies bytes of the machine's memory, page by page, each mapped read-only in the fixmap. Xen lets dom0 map what
+    /// is no domain's memory; it refuses other domains.
     ///
     /// # Errors
-    /// [`Error::NotIdentity`] where the P2M does not call the page identity, the first MiB apart, which is dom0's to read
-    /// whatever the map says of it; [`Error::Refused`] when Xen refuses a page, [`Error::NoSuchFrame`] behind the last frame.
+    /// [`MmuError::NotIdentity`] where the P2M entry of the page is not identity, except in the first MiB, which dom0
+    /// may read whatever the map says; [`MmuError::Refused`] when Xen refuses a page, [`MmuError::NoSuchFrame`] beyond
+    /// the last frame.
     pub fn read_machine(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), MmuError> {
         if bytes.is_empty() {
             return Ok(());
         }
         self.check_machine(at, bytes.len() as u64)?;
         let read = self.read_pages(at, bytes);
-        // Whatever became of it, no page stays shown.
+        // Whether it succeeded or not, no page stays mapped.
         let closed = Fixmap::new(&self.parts.layout).close(&mut self.platform);
         read.and(closed)
     }
 
-    /// Finds what of `len` bytes is not to be read, before any of it is shown.
+    /// Finds which of `len` bytes must not be read, before any of them is mapped.
     fn check_machine(&self, at: Maddr, len: u64) -> Result<(), MmuError> {
         let first = at.mfn();
         for number in first.get()..at.get().saturating_add(len).div_ceil(PAGE_SIZE) {
@@ -116,7 +117,7 @@ impl<P: Platform> Guest<P> {
         parts.io.unmap(platform, &parts.map, pages)
     }
 
-    /// Reads a word of a page of a device; `None` behind the last page, and once an attempt to unmap them was made.
+    /// Reads a word of a page of a device; `None` beyond the last page, and once an attempt to unmap them was made.
     #[must_use]
     pub fn read_device(&self, pages: &IoPages, page: u64, index: Index) -> Option<u64> {
         pages.read(&self.parts.map, &self.platform, page, index)

@@ -7,10 +7,11 @@ use crate::{
 };
 
 impl<P: Platform> Guest<P> {
-    /// Finds ACPI's root pointer and all tables, as dom0; `None` when the host has none. `efi` is what [`Guest::efi_facts`] gave.
+    /// Finds ACPI's root pointer and all tables, as dom0; `None` when the host has none. `efi` is what
+    /// [`Guest::efi_facts`] gave.
     ///
     /// # Errors
-    /// [`firmware::Error`]. A table with a wrong checksum is no error; [`Tables::wrong`] names it.
+    /// [`firmware::FirmwareError`]. A table with a wrong checksum is not an error; [`AcpiTables::wrong`] names it.
     pub fn acpi(
         &mut self,
         efi: Option<&EfiFacts>,
@@ -23,10 +24,10 @@ impl<P: Platform> Guest<P> {
 }
 
 impl<P: Platform + EfiCalls> Guest<P> {
-    /// Asks Xen what EFI said; `None` when Xen was not started by EFI.
+    /// Asks Xen for what EFI reported; `None` when Xen was not started by EFI.
     ///
     /// # Errors
-    /// [`firmware::Error`] when Xen or EFI refuses, or says what cannot be.
+    /// [`firmware::FirmwareError`] when Xen or EFI refuses, or reports something impossible.
     pub fn efi_facts(&mut self) -> Result<Option<EfiFacts>, firmware::FirmwareError> {
         firmware::efi_facts(&mut self.platform)
     }
@@ -39,7 +40,7 @@ impl<P: Platform + EfiCalls> Guest<P> {
         firmware::efi_time(&mut self.platform)
     }
 
-    /// Asks EFI for a variable; `None` when there is none of that name.
+    /// Asks EFI for a variable; `None` when none has that name.
     ///
     /// # Errors
     /// As [`Guest::efi_facts`].

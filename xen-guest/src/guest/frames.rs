@@ -10,7 +10,7 @@ impl<P: Platform> Guest<P> {
     /// Takes a frame; its contents are undefined.
     ///
     /// # Errors
-    /// [`Error::NoFrames`] when there is none.
+    /// [`MmuError::NoFrames`] when there is none.
     pub fn take_frame(&mut self) -> Result<Frame, MmuError> {
         self.parts.map.take(&mut self.platform, &self.parts.p2m)
     }
@@ -23,7 +23,7 @@ impl<P: Platform> Guest<P> {
     /// Takes a run of adjacent frames.
     ///
     /// # Errors
-    /// [`Error::NoRun`] when no run is as long.
+    /// [`MmuError::NoRun`] when no run is long enough.
     pub fn take_span(&mut self, len: PageCount) -> Result<Span<Mapped>, MmuError> {
         self.parts.map.take_span(&mut self.platform, &self.parts.p2m, len)
     }
@@ -33,7 +33,7 @@ impl<P: Platform> Guest<P> {
         self.parts.map.give_span(&mut self.platform, span);
     }
 
-    /// Cuts the first frame off a run; `None` when it has no more.
+    /// Cuts the first frame off a run; `None` when it is empty.
     pub fn split_frame(&mut self, span: &mut Span<Mapped>) -> Option<Frame> {
         self.parts.map.view().direct().take_first(span, &self.platform, &self.parts.p2m)
     }
@@ -60,7 +60,7 @@ impl<P: Platform> Guest<P> {
         self.parts.map.free()
     }
 
-    /// Returns how many page numbers are mapped at `__va`, counted from 0, those without memory among them.
+    /// Returns how many page numbers are mapped at `__va`, counted from 0, including those without memory.
     #[must_use]
     pub const fn mapped(&self) -> PageCount {
         self.parts.map.mapped()

@@ -13,7 +13,7 @@ pub enum HeapError {
         /// How many bytes.
         bytes: usize,
     },
-    /// There is no run of pages as long.
+    /// No run of pages is long enough.
     #[error(transparent)]
     Mmu(#[from] mmu::MmuError),
 }
@@ -22,7 +22,7 @@ impl Guest {
     /// Gives the heap of `alloc` its memory: a run of so many pages.
     ///
     /// # Errors
-    /// [`HeapError::Again`] when it has memory already, [`HeapError::Mmu`] for no pages, and when there is no such run.
+    /// [`HeapError::Again`] when it has memory already, [`HeapError::Mmu`] for 0 pages and when there is no such run.
     pub fn init_heap(&mut self, len: PageCount) -> Result<(), HeapError> {
         if len == PageCount::ZERO {
             return Err(mmu::MmuError::NoPages.into());

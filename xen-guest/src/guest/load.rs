@@ -4,10 +4,10 @@
 //! through [`p2m::Memory`], `mmu` seals and maps the pages, and the jump into a module is the platform's.
 //!
 //! *What must hold*: a module that is refused, or that fails to start, leaves everything as it was: frames, addresses,
-//! page tables and symbols. What Xen refuses to take away stays in the module window, belongs to no module any more, and is
-//! tried again whenever a module is loaded or unloaded. A module's exit function is called once.
+//! page tables and symbols. What Xen refuses to take away stays in the module window and no longer belongs to any
+//! module. Every load or unload of a module tries it again. A module's exit function is called once.
 //!
-//! *What is not prevented*: a heap too full for the few names of a module; the allocator ends the kernel then.
+//! *What is not prevented*: a heap too full for the few names of a module. Then the allocator ends the kernel.
 
 use alloc::{borrow::ToOwned, vec::Vec};
 use core::iter::repeat_n;
@@ -30,13 +30,14 @@ use crate::{
 };
 
 impl<P: Platform> Guest<P> {
-    /// Loads a module: checks it, places it in the window, relocates it, maps it protected, and calls its init function.
+    /// Loads a module: checks it, places it in the window, relocates it, maps it protected, and calls its init
+    /// function.
     ///
-    /// What it wants from others comes from the functions the kernel lends, or from modules loaded before.
+    /// Its undefined symbols are resolved by the functions the kernel lends, or by modules loaded before.
     ///
     /// # Errors
-    /// [`LoadError`]; nothing is left of the module then, or, if Xen refuses to take something away, nothing will be after
-    /// the next load. If it refuses only to take the pages for the module's start away, the module is loaded.
+    /// [`LoadError`]. Then nothing is left of the module; if Xen refuses to take something away, the next load tries
+    /// again. If Xen refuses only to take away the pages that were needed for the module's start, the module is loaded.
     pub fn load_module(&mut self, module: &TrustedModule<'_>) -> Result<&Loaded, LoadError> {
         self.load(module.name(), module.bytes())
     }
@@ -87,7 +88,7 @@ impl<P: Platform> Guest<P> {
         self.start_module(loaded, base + plan.init(), plan.kept())
     }
 
-    /// Calls a module's init function, and gives back what only that needed.
+    /// Calls a module's init function, and gives back the pages that only its start needed.
     fn start_module(
         &mut self,
         mut loaded: Loaded,
@@ -99,14 +100,14 @@ impl<P: Platform> Guest<P> {
         let code = platform.start_module(EntryPoint::new(init));
         if code != 0 {
             platform.forget_module(loaded.region());
-            // What cannot be taken away now waits in the window.
+            // What cannot be taken away now stays in the window for a retry.
             let _later = window.unmap(platform, map, loaded.mapped);
             return Err(LoadError::Init { code });
         }
         platform.forget_module(loaded.region());
         if let Err(error) = window.shrink(platform, map, &mut loaded.mapped, kept) {
             // It has started, and may have no exit function: it stays.
-            log::warn!("module {}: the pages for its start are not given back yet: {error}", loaded.name);
+            log::warn!("module {}: the pages of its init code are not given back yet: {error}", loaded.name);
         }
         platform.note_module(&loaded.name, loaded.region());
         let name = loaded.name.clone();
@@ -114,11 +115,11 @@ impl<P: Platform> Guest<P> {
         modules.get(&name).ok_or(LoadError::NotLoaded)
     }
 
-    /// Unloads a module that no other one uses: calls its exit function, and gives back its pages and addresses.
+    /// Unloads a module that no other module uses: calls its exit function, and gives back its pages and addresses.
     ///
     /// # Errors
-    /// [`LoadError::NotLoaded`], [`LoadError::Kept`]. [`LoadError::Lingers`] when Xen refuses to take its pages away: the
-    /// module has ended and its name is free; there is nothing to be called again.
+    /// [`LoadError::NotLoaded`], [`LoadError::InUse`]. [`LoadError::Lingers`] when Xen refuses to take its pages away:
+    /// the module has ended and its name is free; do not call this again for it.
     pub fn unload_module(&mut self, name: &str) -> Result<(), LoadError> {
         self.tidy();
         let Self { platform, parts: Running { window, map, modules, .. } } = self;
@@ -134,14 +135,15 @@ impl<P: Platform> Guest<P> {
     /// Tries again to take away what Xen refused to take away before.
     fn tidy(&mut self) {
         let Self { platform, parts: Running { window, map, .. } } = self;
-        // If it refuses again, what is wanted now has its own addresses and frames.
+        // If Xen refuses again, no harm is done: this load uses other addresses and frames.
         let _later = window.retry(platform, map);
         let _later = map.retry(platform);
     }
 
-    /// Gives the addresses of a module back that is refused.
+    /// Gives back the addresses of a module that is refused.
     fn refuse<T>(&mut self, reservation: Reservation, error: impl Into<LoadError>) -> Result<T, LoadError> {
-        // Why the module is refused is what the caller asked for. What cannot be taken away now waits in the window.
+        // The caller gets the reason for the refusal, not this error. What cannot be taken away now stays in the window
+        // for a retry.
         let _later = self.parts.window.cancel(&mut self.platform, &mut self.parts.map, reservation);
         Err(error.into())
     }
@@ -206,7 +208,7 @@ impl Meter {
         Self { cost: Cost::default(), lap, hypercalls, taken }
     }
 
-    /// Returns the ticks since the lap before.
+    /// Returns the ticks since the previous lap.
     fn lap(&mut self, platform: &impl Platform) -> u64 {
         let now = platform.ticks();
         now.saturating_sub(core::mem::replace(&mut self.lap, now))

@@ -1,10 +1,10 @@
-//! What a payload is given: the guest, with the machine under it.
+//! What a payload gets: the guest, with the machine under it.
 //!
 //! *What this is*: [`Guest`] owns its platform and all that the boot made. A payload asks the guest; it never holds the
-//! hypervisor, a page table, the P2M or the frame allocator by itself.
+//! hypervisor, a page table, the P2M or the frame allocator itself.
 //!
-//! *What must hold*: no safe method gives out the platform of a kernel, by value or by reference. Whatever takes a platform in
-//! `p2m`, `mmu` and this crate therefore cannot be called by a payload with the real one, and a platform of the payload's own
+//! *What must hold*: no safe method gives out the platform of a kernel, by value or by reference. So a payload cannot
+//! pass the real platform to the functions of `p2m`, `mmu` and this crate that take one, and a platform of its own
 //! reaches no memory (`docs/decisions/0019-the-guest-owns-its-platform.md`).
 //!
 //! *What is not prevented*: `unsafe` code that takes the guest apart ([`Guest::into_parts`]).
@@ -84,7 +84,7 @@ impl<P: Platform> Guest<P> {
         &self.parts.modules
     }
 
-    /// Returns the first address behind all modules.
+    /// Returns the first address after all modules.
     #[must_use]
     pub fn modules_end(&self) -> VirtAddr {
         self.parts.window.end()
@@ -96,7 +96,7 @@ impl<P: Platform> Guest<P> {
         self.platform.hypercalls()
     }
 
-    /// Returns how many of them Xen refused, `console_io` apart.
+    /// Returns how many of them Xen refused, not counting `console_io`.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.platform.refused()

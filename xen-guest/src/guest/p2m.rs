@@ -19,15 +19,15 @@ impl<P: Platform> Guest<P> {
         self.parts.entry(&self.platform, pfn)
     }
 
-    /// Changes what stands for a page number that has no memory, in the P2M and in both forms the toolstack reads. A number
-    /// that has memory is named by the frame that owns it, and by nothing else.
+    /// Changes what stands for a page number that has no memory, in the P2M and in both forms the toolstack reads. A
+    /// number that has memory cannot be changed here: only the owner of its frame may name it.
     ///
     /// # Errors
-    /// [`Error::HasMemory`] when the number has memory or is to get some, [`Error::P2m`] for a number above the last,
-    /// [`Error::NoFrames`] when a leaf is needed and there is no frame, [`Error::Refused`] when Xen refuses to map the leaf.
-    /// Nothing is changed then.
+    /// [`MmuError::HasMemory`] when the number has memory or would get some, [`MmuError::P2m`] for a number above the
+    /// last, [`MmuError::NoFrames`] when a leaf is needed and no frame is free, [`MmuError::Refused`] when Xen refuses
+    /// to map the leaf. Then nothing is changed.
     pub fn set_entry(&mut self, pfn: Pfn, entry: P2mEntry) -> Result<(), MmuError> {
-        // By the tree alone: above its end nothing can be set.
+        // The tree alone is asked: above its end nothing can be set.
         let present = p2m::Translate::entry(&self.parts.p2m, &self.platform, pfn);
         if let Some(mfn) = present.ram().or(entry.ram()) {
             return Err(MmuError::HasMemory { pfn, mfn });

@@ -13,7 +13,7 @@ use crate::{
     sys::TrustedModule,
 };
 
-/// The guest's own ramdisk, with what is packed in it unpacked.
+/// The guest's own ramdisk, with its compressed parts unpacked.
 #[derive(Debug)]
 pub struct UnpackedRamdisk(RamdiskBytes<'static>);
 
@@ -21,7 +21,7 @@ impl UnpackedRamdisk {
     /// Finds the modules in all its archives.
     ///
     /// # Errors
-    /// [`module::Error::DuplicateModule`] for two files of one name; [`module::Error::NoMemory`].
+    /// [`module::ModuleError::DuplicateModule`] for two files with the same name; [`module::ModuleError::NoMemory`].
     pub fn modules(&self) -> Result<RamdiskModules<'_>, module::ModuleError> {
         Archive::new(&self.0).map(|archive| RamdiskModules { archive })
     }
@@ -29,7 +29,7 @@ impl UnpackedRamdisk {
 
 /// The modules of the guest's own ramdisk.
 ///
-/// Who starts the domain chooses kernel and ramdisk together, so the modules there are trusted as the kernel is.
+/// Whoever starts the domain chooses both kernel and ramdisk, so the modules there are trusted as the kernel is.
 #[derive(Debug, Clone)]
 pub struct RamdiskModules<'r> {
     archive: Archive<'r>,
@@ -45,7 +45,7 @@ impl<'r> RamdiskModules<'r> {
     /// Returns the module of that name.
     ///
     /// # Errors
-    /// [`module::Error::NoSuchModule`] when the archive has none.
+    /// [`module::ModuleError::NoSuchModule`] when the archive has none.
     pub fn module(&self, name: &str) -> Result<TrustedModule<'r>, module::ModuleError> {
         self.archive.module(name).map(|module| TrustedModule::of_ramdisk(&module))
     }
@@ -53,8 +53,8 @@ impl<'r> RamdiskModules<'r> {
     /// Lists the modules `wanted` and all they need, each after those it needs.
     ///
     /// # Errors
-    /// [`module::Error::NoSuchModule`] and [`module::Error::NoSuchNeed`] for one that is not there, [`module::Error::Circle`] for
-    /// modules that need each other.
+    /// [`module::ModuleError::NoSuchModule`] and [`module::ModuleError::NoSuchNeed`] for one that is missing,
+    /// [`module::ModuleError::Circle`] for modules that need each other.
     pub fn in_order(&self, wanted: &[&str]) -> Result<Vec<TrustedModule<'r>>, module::ModuleError> {
         let modules = order(&self.archive, wanted)?;
         Ok(modules.iter().map(TrustedModule::of_ramdisk).collect())
@@ -62,11 +62,11 @@ impl<'r> RamdiskModules<'r> {
 }
 
 impl<P: Platform> Guest<P> {
-    /// Returns the bytes of the ramdisk, mapping them first if the map is lazy; `None` when there is no ramdisk. From now on
-    /// its pages stay where they are.
+    /// Returns the bytes of the ramdisk, mapping them first if the map is lazy; `None` when there is no ramdisk. From
+    /// then on its pages stay where they are.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] for a page of it without memory, which the builder's list calls missing; and as
+    /// [`MmuError::NoMemory`] for a page of it that has no memory by the builder's list; and as
     /// [`mmu::DirectMap::grow`].
     pub fn ramdisk(&mut self) -> Result<Option<&'static [u8]>, MmuError> {
         let Some(pages) = self.ramdisk_pages() else { return Ok(None) };
@@ -86,18 +86,18 @@ impl<P: Platform> Guest<P> {
         self.parts.ramdisk_pages()
     }
 
-    /// Unpacks what is packed in the ramdisk, into the heap; `None` when there is no ramdisk.
+    /// Unpacks the compressed parts of the ramdisk into the heap; `None` when there is no ramdisk.
     ///
     /// # Errors
-    /// [`RamdiskError::Mmu`] as [`Guest::ramdisk`], [`RamdiskError::Archive`] when what is packed cannot be unpacked
-    /// or is no archive, with the byte where that was seen.
+    /// [`RamdiskError::Mmu`] as [`Guest::ramdisk`], [`RamdiskError::Archive`] when a part cannot be unpacked or is not
+    /// an archive, with the byte where that was seen.
     pub fn unpack_ramdisk(&mut self) -> Result<Option<UnpackedRamdisk>, RamdiskError> {
         let Some(bytes) = self.ramdisk()? else { return Ok(None) };
         Ok(Some(UnpackedRamdisk(RamdiskBytes::new(bytes)?)))
     }
 }
 
-/// Why there are no modules to be had from the ramdisk.
+/// Why the ramdisk yields no modules.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RamdiskError {
     /// It could not be mapped.

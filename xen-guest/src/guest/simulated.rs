@@ -1,4 +1,4 @@
-//! A guest on a machine that is only simulated, seen from all sides.
+//! A guest on a simulated machine, with full access for tests.
 
 use crate::{
     boot::running::Running,
@@ -36,7 +36,7 @@ impl<P: Simulated> Guest<P> {
         (self.platform, self.parts)
     }
 
-    /// Loads a module from any bytes: on a simulated machine nothing of it is executed.
+    /// Loads a module from any bytes: a simulated machine executes nothing of it.
     ///
     /// # Errors
     /// As [`Guest::load_module`].
@@ -44,7 +44,7 @@ impl<P: Simulated> Guest<P> {
         self.load(name, bytes)
     }
 
-    /// Lends functions to modules, which call none of them.
+    /// Lends functions to modules. The modules are never executed, so they call none.
     pub const fn lend(&mut self, exports: &'static [Export]) {
         self.parts.modules.lend(exports);
     }

@@ -5,7 +5,7 @@ use mmu::{AddressSpace, MmuError};
 use crate::{guest::Guest, platform::Platform};
 
 impl<P: Platform> Guest<P> {
-    /// Makes an address space that shares all there is with the first.
+    /// Makes an address space that shares all mappings with the first.
     ///
     /// # Errors
     /// As [`mmu::DirectMap::new_space`].

@@ -1,10 +1,10 @@
 //! What the pages of a placed module hold.
 //!
-//! *What this is*: copies and patches of a plan, both in ascending order, so that one page after the other can be made:
-//! no memory for the whole module is needed besides its own.
+//! *What this is*: copies and patches of a plan, both in ascending order, so pages are built one by one: besides the
+//! module's own pages, no memory for the whole module is needed.
 //!
-//! *What must hold*: copies lie apart (the plan places sections so), and so do patches, which is checked here: the order
-//! in which a page gets them does not matter then.
+//! *What must hold*: copies do not overlap (the plan places sections so). Patches do not overlap either, which is
+//! checked here. So the order in which a page gets them does not matter.
 
 use alloc::vec::Vec;
 
@@ -38,7 +38,7 @@ impl<'a> Content<'a> {
         Ok(Self { copies, patches })
     }
 
-    /// Writes the page that `before` pages precede; tells whether there is anything but zeros to it.
+    /// Writes the page after the first `before` pages; tells whether it has anything but zeros.
     #[must_use]
     pub(crate) fn write(&self, before: u64, page: &mut [u8; PAGE_SIZE as usize]) -> bool {
         page.fill(0);
@@ -68,7 +68,7 @@ fn end(patch: &Patch) -> u64 {
     patch.offset() + patch.bytes().len() as u64
 }
 
-/// Writes those of the bytes for `offset` that lie in the page that starts at `start`.
+/// Writes the bytes for `offset` that lie in the page starting at `start`.
 fn overlay(page: &mut [u8; PAGE_SIZE as usize], start: u64, offset: u64, bytes: &[u8]) {
     let skipped = start.saturating_sub(offset) as usize;
     let at = offset.saturating_sub(start) as usize;

@@ -1,9 +1,9 @@
 //! Why a module is refused, in one line each.
 //!
-//! *What this is*: one enum for the whole loader, flat but for what is wrong with the ramdisk. Every variant holds the
-//! values found and the limits they broke.
+//! *What this is*: one enum for the whole loader, flat except for errors of the ramdisk. Every variant holds the values
+//! found and the limits they broke.
 //!
-//! *What must hold*: a line stays one line whatever bytes the module brings; [`PrintableName`] sees to it.
+//! *What must hold*: a line stays one line, whatever bytes the module contains; [`PrintableName`] ensures that.
 //!
 //! *What is not prevented*: two causes in one object. The first one found is named.
 
@@ -29,7 +29,7 @@ pub enum ModuleError {
     /// A gzip cannot be unpacked.
     #[error(transparent)]
     Gzip(#[from] GzipError),
-    /// An archive is compressed in a way that is not known here.
+    /// An archive is compressed in an unsupported way.
     #[error(
         "what starts at byte {offset:#x} is compressed with {name}, which is not known here; use gzip, or nothing"
     )]
@@ -39,7 +39,7 @@ pub enum ModuleError {
         /// The program that undoes it.
         name: &'static str,
     },
-    /// What is wrong with what a gzip holds.
+    /// What is wrong with the content of a gzip.
     #[error("in what the gzip at byte {offset:#x} unpacks to: {cause}")]
     InGzip {
         /// Where it starts.
@@ -67,7 +67,7 @@ pub enum ModuleError {
         /// The first four bytes.
         found: [u8; 4],
     },
-    /// A field of the ELF header says that this is no x86-64 relocatable object.
+    /// A field of the ELF header says that this is not an x86-64 relocatable object.
     #[error("no x86-64 relocatable object: {field} is {found:#x}, must be {wanted:#x}")]
     Header {
         /// The field, by its name in the ELF specification.
@@ -90,8 +90,8 @@ pub enum ModuleError {
     /// The ELF crate found a table it cannot read.
     #[error("object is malformed: {0}")]
     Malformed(object::read::Error),
-    /// A table's size is no multiple of its entries' size.
-    #[error("section {section} is {size:#x} bytes, no multiple of its entries' {entry:#x}")]
+    /// A table's size is not a multiple of its entries' size.
+    #[error("section {section} is {size:#x} bytes, not a multiple of its entries' {entry:#x}")]
     TableSize {
         /// The section that holds the table.
         section: PrintableName,
@@ -105,7 +105,7 @@ pub enum ModuleError {
     Overlap {
         /// The section that starts first.
         first: PrintableName,
-        /// The one that starts before the first has ended.
+        /// The one that starts before the first ends.
         second: PrintableName,
         /// Where the second one starts in the file.
         offset: u64,
@@ -116,7 +116,7 @@ pub enum ModuleError {
         /// The section.
         section: PrintableName,
     },
-    /// A section's alignment is no power of two, or larger than a module may ask for.
+    /// A section's alignment is not a power of two, or is larger than allowed.
     #[error(
         "section {section} asks for alignment {found:#x}, must be a power of two up to {:#x}",
         ALIGNMENT_LIMIT
@@ -137,7 +137,7 @@ pub enum ModuleError {
         /// Its `sh_flags`.
         flags: u64,
     },
-    /// The module does not fit into the room there is.
+    /// The module does not fit into the free room.
     #[error("module is too large: section {section} of {size:#x} bytes goes over {room} pages")]
     TooLarge {
         /// The section that goes over the limit.
@@ -147,7 +147,7 @@ pub enum ModuleError {
         /// The room for the whole module.
         room: PageCount,
     },
-    /// An index leads to no section.
+    /// An index names no section.
     #[error("{holder} refers to section {index} of {sections}")]
     SectionIndex {
         /// The section or symbol that holds the index.
@@ -157,7 +157,7 @@ pub enum ModuleError {
         /// How many sections there are.
         sections: u64,
     },
-    /// A relocation names a symbol the table does not have.
+    /// A relocation names a symbol that is not in the table.
     #[error("a relocation of section {section} refers to symbol {index} of {symbols}")]
     SymbolIndex {
         /// The relocated section.
@@ -237,16 +237,16 @@ pub enum ModuleError {
         /// What would have to be stored.
         value: u64,
     },
-    /// The module calls for a symbol nobody exports.
+    /// The module needs a symbol that nobody exports.
     #[error("symbol {symbol} is exported by nobody")]
     Unresolved {
         /// The symbol.
         symbol: PrintableName,
     },
-    /// A symbol that others define or want has a name that is not read to its end.
+    /// An imported or exported symbol has a name that is too long to be linked.
     #[error("symbol {symbol} has a name of more than {limit} bytes, the longest that is linked")]
     LongName {
-        /// The front of the name.
+        /// The start of the name.
         symbol: PrintableName,
         /// The longest that is linked.
         limit: usize,
@@ -288,8 +288,8 @@ pub enum ModuleError {
         /// The key.
         key: &'static str,
     },
-    /// A module's value for a key is none.
-    #[error("module says {key}={found}, which cannot be")]
+    /// A module has an invalid value for a key.
+    #[error("module says {key}={found}, which is not valid")]
     InfoValue {
         /// The key.
         key: &'static str,
@@ -304,7 +304,7 @@ pub enum ModuleError {
         /// The kernel's.
         kernel: u32,
     },
-    /// A file is named otherwise than its module.
+    /// A file's name differs from its module's.
     #[error("modules/{file}.ko calls itself {module}; name the file {module}.ko")]
     OtherName {
         /// The name by the file.
@@ -312,7 +312,7 @@ pub enum ModuleError {
         /// The name by the module itself.
         module: PrintableName,
     },
-    /// A module that another one needs is not there.
+    /// A module that another one needs is missing.
     #[error("module {module} needs {need}, which the ramdisk does not have")]
     NoSuchNeed {
         /// The module.
@@ -326,13 +326,13 @@ pub enum ModuleError {
         /// All of them, the first one twice.
         members: PrintableName,
     },
-    /// What a module exports is no symbol it defines, global, and for as long as it is loaded.
+    /// A module exports something that is not a global symbol it defines and keeps while it is loaded.
     #[error("export {symbol} is no global symbol that the module defines and keeps")]
     ExportKind {
         /// The symbol.
         symbol: PrintableName,
     },
-    /// A symbol is exported already.
+    /// A symbol is already exported.
     #[error("symbol {symbol} is exported by {holder} already")]
     ExportTwice {
         /// The symbol.
@@ -363,13 +363,13 @@ pub enum ModuleError {
 }
 
 impl ModuleError {
-    /// Says which module it is about.
+    /// Adds the module's name.
     #[must_use]
     pub(crate) fn of_module(self, module: &str) -> Self {
         Self::OfModule { module: PrintableName::new(module.as_bytes()), cause: Box::new(self) }
     }
 
-    /// Says that it is about what the gzip at that byte of the ramdisk unpacks to.
+    /// Adds the gzip at that byte of the ramdisk, in whose content the error is.
     pub(super) fn in_gzip(self, offset: u64) -> Self {
         Self::InGzip { offset, cause: Box::new(self) }
     }

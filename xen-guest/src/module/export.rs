@@ -1,7 +1,7 @@
 //! What the kernel lends to modules.
 //!
-//! *What this is*: a name and an address for each function a module may call. The kernel keeps a `static` slice of them,
-//! made by [`export!`](crate::export).
+//! *What this is*: a name and an address for each function a module may call. The kernel keeps a `static` slice of
+//! them, made by [`export!`](crate::export).
 //!
 //! *What must hold*: each name is the function's own, so that a module written in C finds it; each function has a C ABI
 //! and is safe to call with any arguments its documentation allows.
@@ -18,7 +18,7 @@ use crate::module::error::ModuleError;
 #[derive(Debug, Clone, Copy)]
 pub struct Export {
     name: &'static str,
-    // A closure, because a function's address is no constant before the linker has run.
+    // A closure, because a function's address is not constant before linking.
     address: fn() -> VirtAddr,
 }
 
@@ -29,7 +29,7 @@ impl Export {
         Self { name, address }
     }
 
-    /// Returns a function's address as the loader counts it; code always lies at a canonical address.
+    /// Returns a function's address as a number; code always lies at a canonical address.
     #[must_use]
     pub fn locate(function: *const ()) -> VirtAddr {
         VirtAddr::new_truncate(function as u64)
@@ -57,12 +57,13 @@ macro_rules! export {
     };
 }
 
-/// What a kernel lends, to be found by name: a module may want as many symbols as it has, from a kernel that lends as many.
+/// What a kernel lends, searchable by name: both a module and a kernel may have many symbols.
 #[derive(Debug)]
 pub(crate) struct Lent<'k>(Vec<(usize, &'k Export)>);
 
 impl<'k> Lent<'k> {
-    /// Puts the exports in order. Of several with one name the first counts, by the order of the lists and in each.
+    /// Sorts the exports. If several have the same name, the first one counts, in the order of the lists and within
+    /// each.
     ///
     /// # Errors
     /// [`ModuleError::NoMemory`].

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write as _};
 
-/// Bytes as they are, because they are no text.
+/// Bytes in hexadecimal, because they are not text.
 pub(super) struct Hex<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Hex<'_> {

@@ -25,7 +25,7 @@ pub enum LoadError {
         /// That module.
         need: String,
     },
-    /// Its init function returned something else than zero.
+    /// Its init function returned a value other than zero.
     #[error("its init returned {code}; it was taken out again")]
     Init {
         /// What it returned.
@@ -42,8 +42,8 @@ pub enum LoadError {
         /// The first of them.
         user: String,
     },
-    /// It was ended and is no longer loaded, but Xen refuses to take its pages away. They are tried again by the next module
-    /// that is loaded or unloaded.
+    /// Its exit function ran and it is no longer loaded, but Xen refuses to take its pages away. The next load or
+    /// unload of a module tries again.
     #[error("it is unloaded, but {pages} pages of it are not given back yet: {error}")]
     Lingers {
         /// How many pages.

@@ -1,12 +1,13 @@
 //! Loadable modules: from the ramdisk's bytes to bytes at an address.
 //!
-//! *What this is*: the half of the loader that is pure, and the table of what is loaded. [`RamdiskBytes`] unpacks what the ramdisk has packed, [`Archive`] finds `modules/NAME.ko` in it, `Info` is what it says
-//! about itself, `order` lists modules after those they need, `Plan` says where each section of an object lies,
-//! `Content` which bytes each of its pages gets, [`Export`] is what the kernel lends. Nothing here follows a pointer or
-//! maps a page: the executor (`guest/load.rs`) carries the plan out.
+//! *What this is*: the pure half of the loader, and the table of what is loaded. [`RamdiskBytes`] unpacks the
+//! compressed parts of the ramdisk, [`Archive`] finds `modules/NAME.ko` in it, `Info` is what a module says about
+//! itself, `order` lists modules after those they need, `Plan` says where each section of an object lies, `Content`
+//! which bytes each page gets, and [`Export`] is what the kernel lends. Nothing here follows a pointer or maps a page:
+//! the executor (`guest/load.rs`) carries the plan out.
 //!
-//! *What must hold*: the executor writes every page through the direct map, and only then maps each part with the protection
-//! its `PartKind` names; it never maps a part executable and writable.
+//! *What must hold*: the executor writes every page through the direct map, and only then maps each part with the
+//! protection its `PartKind` names; it never maps a part executable and writable.
 //!
 //! *What is not prevented*: a module that does harm. Its code runs with the kernel's rights.
 

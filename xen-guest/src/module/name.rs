@@ -1,17 +1,17 @@
-//! A name that comes from outside, in a line of text.
+//! A name from an untrusted source, in a line of text.
 
 use alloc::string::String;
 use core::fmt;
 
-/// A name out of a module or archive, made fit for one line of text.
+/// A name from a module or archive, made safe for one line of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrintableName(String);
 
 impl PrintableName {
-    /// The longest name kept; generics make Rust's symbols long, and a console line is not.
+    /// The longest name kept; Rust's generics make long symbols, and a console line is short.
     const LIMIT: usize = 96;
 
-    /// Makes a name from bytes nobody has checked: control characters are escaped, a long tail is cut.
+    /// Makes a name from unchecked bytes: control characters are escaped, a long tail is cut.
     #[must_use]
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut name = String::new();

@@ -1,9 +1,10 @@
 //! The order in which modules are loaded.
 //!
-//! *What this is*: from the modules wanted, and what each says it needs, a list in which each comes after those. What is
-//! needed is wanted too.
+//! *What this is*: from the modules wanted, and what each says it needs, a list in which each comes after those it
+//! needs. Needed modules are listed too.
 //!
-//! *What must hold*: nothing is loaded before the whole list is known; a circle or an absent module is told first.
+//! *What must hold*: nothing is loaded before the whole list is known, so a circle or a missing module is reported
+//! first.
 //!
 //! *What is not prevented*: a module that uses a symbol of another without naming it. It is linked if it comes later.
 
@@ -19,9 +20,9 @@ use crate::module::{
 /// Lists the modules `wanted` and all they need, each after those it needs.
 ///
 /// # Errors
-/// [`ModuleError::NoSuchModule`] for a module that is wanted and [`ModuleError::NoSuchNeed`] for one that is needed and not there,
-/// [`ModuleError::Circle`] with the modules in it, [`ModuleError::OtherName`] for a file named otherwise than its module, and those of
-/// [`Info::of`], with the module's name in front.
+/// [`ModuleError::NoSuchModule`] for a module that is wanted and [`ModuleError::NoSuchNeed`] for one that is needed and
+/// missing, [`ModuleError::Circle`] with the modules in it, [`ModuleError::OtherName`] for a file whose name differs
+/// from its module's, and those of [`Info::of`], with the module's name in front.
 pub(crate) fn order<'a>(archive: &Archive<'a>, wanted: &[&str]) -> Result<Vec<Module<'a>>, ModuleError> {
     let entries = archive.modules().len();
     let mut states = Vec::new();
@@ -51,7 +52,7 @@ enum State {
 
 /// A module whose needs are not all listed yet.
 struct Open<'a> {
-    /// Where it stands in the archive.
+    /// Its index in the archive.
     at: usize,
     module: Module<'a>,
     needs: Vec<&'a str>,
@@ -59,7 +60,7 @@ struct Open<'a> {
 
 struct Order<'s, 'a> {
     archive: &'s Archive<'a>,
-    /// By where a module stands in the archive, so that none is looked for in a list.
+    /// Indexed by a module's place in the archive, so that no list is searched.
     states: Vec<State>,
     /// Each is needed by the one before it.
     open: Vec<Open<'a>>,
@@ -67,7 +68,7 @@ struct Order<'s, 'a> {
 }
 
 impl<'a> Order<'_, 'a> {
-    /// Returns how far a module is; what was never entered is new.
+    /// Returns the state of a module; one that was never entered is new.
     fn state(&self, at: usize) -> State {
         self.states.get(at).copied().unwrap_or(State::New)
     }
@@ -114,7 +115,7 @@ impl<'a> Order<'_, 'a> {
         Ok(())
     }
 
-    /// Names the modules from the open one that stands at `at` in the archive.
+    /// Names the open modules, starting with the one at index `at` of the archive.
     fn circle(&self, at: usize) -> ModuleError {
         let mut members = String::new();
         let from_it = || self.open.iter().skip_while(|open| open.at != at);

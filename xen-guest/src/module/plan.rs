@@ -1,10 +1,10 @@
 //! What loading a module will do, decided before anything is done.
 //!
-//! *What this is*: from an object's bytes, the pages it needs in parts, which bytes go where, and, once its address
-//! is known, what the relocations store. All checks are made here: what the executor gets can be carried out blindly.
+//! *What this is*: from an object's bytes, the pages it needs in parts, which bytes go where, and, once its address is
+//! known, what the relocations store. All checks are made here: the executor can carry the plan out without any.
 //!
-//! *What must hold*: what is not copied, `.bss` and the gaps between sections, is zero; patches lie inside what was copied.
-//! [`Content`] sees to both. A copy or patch may cross a page boundary.
+//! *What must hold*: what is not copied, `.bss` and the gaps between sections, is zero; patches lie inside what was
+//! copied. [`Content`] ensures both. A copy or patch may cross a page boundary.
 //!
 //! *What is not prevented*: loading one plan twice. Each address gets its own patches.
 
@@ -28,13 +28,13 @@ use crate::module::{
     },
 };
 
-/// The function the loader calls once the module lies where it belongs: `extern "C" fn() -> i32`, zero for success.
+/// The function the loader calls once the module is in place: `extern "C" fn() -> i32`, zero for success.
 const INIT: &str = "module_init";
 
 /// The function the loader calls before it takes the module away, if there is one: `extern "C" fn()`.
 const EXIT: &str = "module_exit";
 
-/// A module ready to be placed at any address in reach of what it calls.
+/// A module ready to be placed at any address within reach of what it calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan<'a> {
     sections: Vec<Section<'a>>,
@@ -44,7 +44,7 @@ pub(crate) struct Plan<'a> {
     alignment: u64,
     init: u64,
     exit: Option<u64>,
-    // In the order of their index in the file, as are the sections: both are found by it.
+    // Ordered by their index in the file, like the sections: both are found by it.
     symbols: Vec<Symbol<'a>>,
     relocations: Vec<Relocation>,
     exports: Vec<Exported<'a>>,
@@ -65,7 +65,7 @@ enum Value {
 }
 
 impl Patch {
-    /// Makes the patch that stores the low `width` bytes of `value`: four, or else all.
+    /// Makes the patch that stores the low `width` bytes of `value`: four, or otherwise all.
     const fn new(offset: u64, value: u64, width: usize) -> Self {
         let value = match width {
             4 => Value::Half((value as u32).to_le_bytes()),
@@ -95,7 +95,8 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// Every variant of [`ModuleError`] that is about an object: the file, its sections, symbols and relocations;
-    /// [`ModuleError::NoEntry`] without a `module_init`; [`ModuleError::TooLarge`] if `room` does not do; [`ModuleError::NoMemory`].
+    /// [`ModuleError::NoEntry`] without a `module_init`; [`ModuleError::TooLarge`] if `room` is not enough;
+    /// [`ModuleError::NoMemory`].
     pub(crate) fn new(bytes: &'a [u8], room: PageCount) -> Result<Self, ModuleError> {
         let object = Object::open(bytes)?;
         let info = Info::read(&object)?;
@@ -158,7 +159,7 @@ impl<'a> Plan<'a> {
         self.relocations.len()
     }
 
-    /// Returns to how many symbols its relocations refer.
+    /// Returns how many symbols its relocations refer to.
     #[must_use]
     pub(crate) fn symbols(&self) -> usize {
         self.symbols.len()
@@ -206,13 +207,14 @@ impl<'a> Plan<'a> {
         self.symbols.iter().find_map(|symbol| symbol.slot)
     }
 
-    /// Decides what the pages hold when the module lies at `base` and `exports` answers for other symbols.
+    /// Decides what the pages hold when the module lies at `base` and `exports` resolves other symbols.
     ///
-    /// All of them are computed before any is handed out, so a module that is refused has changed nothing.
+    /// All patches are computed before any is returned, so a module that is refused has changed nothing.
     ///
     /// # Errors
-    /// [`ModuleError::Base`] for an address the module cannot have, [`ModuleError::Unresolved`] for a symbol `exports` does not know,
-    /// [`ModuleError::Overflow`] for a value its field cannot hold, [`ModuleError::PatchesMeet`], [`ModuleError::NoMemory`].
+    /// [`ModuleError::Base`] for an address the module cannot have, [`ModuleError::Unresolved`] for a symbol `exports`
+    /// does not know, [`ModuleError::Overflow`] for a value its field cannot hold, [`ModuleError::PatchesMeet`],
+    /// [`ModuleError::NoMemory`].
     pub(crate) fn resolve(
         &self,
         base: VirtAddr,
@@ -239,7 +241,8 @@ impl<'a> Plan<'a> {
             patches.extend(symbol.slot.map(|slot| Patch::new(slot, address, size_of_val(&address))));
         }
         for relocation in &self.relocations {
-            // Neither look-up can fail: both tables were made from these relocations. Skipping would be worse than saying so.
+            // Neither look-up can fail: both tables were made from these relocations. An error is better than a skipped
+            // relocation.
             let found = self.symbols.binary_search_by_key(&relocation.symbol, |symbol| symbol.index).ok();
             let symbol = found.and_then(|rank| Some((self.symbols.get(rank)?, *addresses.get(rank)?)));
             let section = section::find(&self.sections, relocation.section);
@@ -264,7 +267,7 @@ impl<'a> Plan<'a> {
         Ok(patches)
     }
 
-    /// Checks that the module can lie at `base`, so that no sum of it and an offset overflows.
+    /// Checks that the module can lie at `base`, so that `base` plus an offset never overflows.
     fn check_base(&self, base: VirtAddr) -> Result<u64, ModuleError> {
         let last = base.as_u64().checked_add(self.pages.bytes().saturating_sub(1));
         let fits = last.is_some_and(|last| VirtAddr::try_new(last).is_ok());

@@ -1,12 +1,12 @@
 //! The modules that are loaded.
 //!
-//! *What this is*: who is in the module window, what each lends to others and which others it uses, and what loading it
-//! cost. It decides who may come and who may go; it loads nothing itself.
+//! *What this is*: which modules are in the module window, what each lends to others, which others it uses, and what
+//! loading it cost. It decides which may be loaded and unloaded; it loads nothing itself.
 //!
-//! *What must hold*: no two modules have one name, no symbol has two exporters, the kernel included, and a module stays as
-//! long as another one that was loaded later uses it.
+//! *What must hold*: no two modules have the same name, no symbol has two exporters, the kernel included, and a module
+//! stays while another one, loaded later, uses it.
 //!
-//! *What is not prevented*: pointers that modules hand each other by other ways than symbols.
+//! *What is not prevented*: pointers that modules pass to each other in other ways than by symbols.
 
 use alloc::{
     borrow::ToOwned,
@@ -49,14 +49,14 @@ pub struct Loaded {
     pub(crate) version: String,
     pub(crate) license: String,
     pub(crate) mapped: MappedModule,
-    /// How many pages it had before those for its start were given back.
+    /// How many pages it had before its init pages were given back.
     pub(crate) pages: PageCount,
     /// The size of its file.
     pub(crate) size: usize,
     pub(crate) relocations: usize,
     pub(crate) symbols: usize,
     pub(crate) exit: Option<VirtAddr>,
-    /// What it lends; empty in the table, which has them all in one place.
+    /// What it lends; empty once it is in the table, which keeps all exports in one place.
     pub(crate) exports: Vec<(String, VirtAddr)>,
     /// The modules it uses.
     pub(crate) uses: Vec<String>,
@@ -95,13 +95,13 @@ impl Loaded {
     }
 }
 
-/// All modules that are loaded, in the order they came.
+/// All loaded modules, in the order they were loaded.
 #[derive(Debug)]
 pub struct ModuleTable {
     loaded: Vec<Loaded>,
-    /// What all of them lend.
+    /// What all modules lend.
     lent: BTreeMap<String, Exported>,
-    /// What the layer lends, and what the kernel lends besides.
+    /// What the layer lends, and what the kernel lends in addition.
     exports: [&'static [Export]; 2],
 }
 
@@ -114,22 +114,22 @@ struct Exported {
 }
 
 impl ModuleTable {
-    /// Makes an empty table of modules to which these functions are lent.
+    /// Makes an empty table; these functions are lent to its modules.
     pub(crate) const fn new(exports: &'static [Export]) -> Self {
         Self { loaded: Vec::new(), lent: BTreeMap::new(), exports: [exports, &[]] }
     }
 
-    /// Lends these functions too, in place of any lent by an earlier call.
+    /// Lends these functions too, replacing those of an earlier call.
     pub(crate) const fn lend(&mut self, exports: &'static [Export]) {
         self.exports[1] = exports;
     }
 
-    /// Returns what the kernel lends, to be found by name.
+    /// Returns what the kernel lends, searchable by name.
     pub(crate) fn kernel(&self) -> Result<Lent<'static>, ModuleError> {
         Lent::new(&self.exports)
     }
 
-    /// Returns the modules, in the order they came.
+    /// Returns the modules, in the order they were loaded.
     #[must_use]
     pub fn loaded(&self) -> &[Loaded] {
         &self.loaded
@@ -157,7 +157,7 @@ impl ModuleTable {
         kernel.find(symbol).or_else(|| self.lent.get(symbol).map(|exported| exported.at))
     }
 
-    /// Checks that a module may come, and returns the names of those it will use.
+    /// Checks that a module may be loaded, and returns the names of those it will use.
     pub(crate) fn admit(
         &mut self,
         name: &str,
@@ -201,7 +201,7 @@ impl ModuleTable {
         self.loaded.push(module);
     }
 
-    /// Takes a module that nobody uses off the table.
+    /// Removes a module that nobody uses from the table.
     pub(crate) fn remove(&mut self, name: &str) -> Result<Loaded, LoadError> {
         let rank = self.loaded.iter().position(|module| module.name == name);
         let rank = rank.ok_or(LoadError::NotLoaded)?;
@@ -214,7 +214,7 @@ impl ModuleTable {
         Ok(module)
     }
 
-    /// Shows the modules as JSON, a line each.
+    /// Shows the modules as JSON, one line each.
     #[must_use]
     pub const fn json(&self) -> ModulesJson<'_> {
         ModulesJson(self)

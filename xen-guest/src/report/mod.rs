@@ -1,4 +1,4 @@
-//! What a boot says of itself: its stages with their costs, the address space it made, and facts for programs.
+//! What a boot reports: its stages with their costs, the address space it made, and facts for programs.
 
 pub(crate) mod fact;
 pub(crate) mod json;

@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 
 use crate::{boot::stage::Stage, platform::Platform};
 
-/// How many stages there are room for.
+/// How many stages there is room for.
 const STAGES: usize = 12;
 
 /// The cost of one stage.
@@ -16,7 +16,7 @@ pub struct StageCost {
     pub stage: Stage,
     /// The time stamp counter at the stage's end.
     pub ticks: u64,
-    /// Ticks since the stage before ended.
+    /// Ticks since the previous stage ended.
     pub took: u64,
     /// Hypercalls made in the stage.
     pub hypercalls: u64,
@@ -56,7 +56,7 @@ impl Timeline {
             frames: frames.saturating_sub(self.frames),
         };
         (self.hypercalls, self.frames) = (hypercalls, frames);
-        // A stage too many is left out of the report, nothing worse.
+        // A stage too many is only left out of the report.
         let _full = self.records.try_push(record);
     }
 
@@ -66,7 +66,7 @@ impl Timeline {
         &self.records
     }
 
-    /// Shows the stages as JSON, a line each.
+    /// Shows the stages as JSON, one line each.
     #[must_use]
     pub const fn json(&self) -> Json<'_> {
         Json(self)

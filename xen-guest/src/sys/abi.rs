@@ -1,8 +1,8 @@
-//! The numbers and structures that Xen and this layer share, as far as `xen-sys` has none.
+//! The numbers and structures that Xen and this layer share and that `xen-sys` lacks.
 //!
 //! *What this is*: one block for each header of Xen's `public/`. What `xen-sys` has is used from there; where a field's
-//! place matters, it is asserted here. The requests that only `mmu` may make are laid out in `mmu::hv`, start_info in its
-//! crate.
+//! offset matters, it is asserted here. The requests that only `mmu` may make are laid out in `mmu::hv`, start_info in
+//! its crate.
 //!
 //! *What must hold*: every structure is laid out as in C, and a call that takes one gets all its bytes.
 
@@ -15,9 +15,9 @@ use xen_sys::{arch_shared_info, shared_info};
 
 // xen.h
 
-/// The domain that asks.
+/// The calling domain.
 pub(super) const DOMID_SELF: u16 = 0x7ff0;
-/// Flush this one page of the own TLB after `update_va_mapping`.
+/// Flush this page from this processor's TLB after `update_va_mapping`.
 pub(super) const UVMF_INVLPG: u64 = 2;
 /// The first address that is Xen's own (`HYPERVISOR_VIRT_START`).
 pub(super) const HYPERVISOR_VIRT_START: u64 = xen_sys::__HYPERVISOR_VIRT_START.cast_unsigned();
@@ -109,7 +109,7 @@ const _: () = {
 
 /// Takes frames from the domain.
 pub(super) const XENMEM_DECREASE_RESERVATION: u64 = 1;
-/// How many frames the machine's memory reaches to.
+/// How many frame numbers the machine's memory reaches to.
 pub(super) const XENMEM_MAXIMUM_RAM_PAGE: u64 = 2;
 /// The map that the toolstack set for the domain.
 pub(super) const XENMEM_MEMORY_MAP: u64 = 9;
@@ -136,7 +136,7 @@ pub(super) struct MemoryReservation {
     pub(super) order: u32,
     /// Where new frames may lie.
     pub(super) flags: u32,
-    /// Whose they are.
+    /// The domain they belong to.
     pub(super) domain: u16,
 }
 
@@ -222,9 +222,9 @@ pub(super) struct EfiRuntimeCall<A> {
     function: u32,
     /// Flags in, and for a variable its attributes out.
     pub(super) misc: u32,
-    /// What EFI says of the call.
+    /// EFI's status of the call.
     pub(super) status: u64,
-    /// What the function takes and gives.
+    /// The function's arguments and results.
     pub(super) arguments: A,
 }
 
@@ -242,7 +242,7 @@ pub(super) struct EfiGetTime {
 #[repr(C)]
 pub(super) struct EfiGetVariable {
     name: *const u16,
-    /// How many bytes there is room for, and then how many the variable has.
+    /// The size of the buffer, and then that of the variable.
     pub(super) size: u64,
     data: *mut u8,
     owner: [u8; 16],

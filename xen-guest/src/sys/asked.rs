@@ -1,7 +1,7 @@
-//! Asks the processor and Xen what there is, for [`crate::boot::demands`].
+//! Asks the processor and Xen what they support, for [`crate::boot::demands`].
 //!
-//! *What must hold*: CPUID is asked of Xen, by the prefix it emulates for PV guests (`public/arch-x86/xen.h`, XEN_CPUID). The bare
-//! instruction shows the host where the processor cannot be made to fault on it.
+//! *What must hold*: CPUID is asked from Xen, with the prefix it emulates for PV guests (`public/arch-x86/xen.h`,
+//! XEN_CPUID). The bare instruction shows the host where the processor cannot be made to fault on it.
 
 use core::arch::asm;
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The machine below us.
+/// The real machine.
 #[derive(Debug)]
 pub(super) struct Host;
 
@@ -49,7 +49,7 @@ impl Asked for Host {
             xen_sys::__HYPERVISOR_mmu_update | xen_sys::__HYPERVISOR_mmuext_op => {
                 [0, 0, 0, u64::from(DOMID_SELF)]
             }
-            // An address of Xen's own is refused before the entry is looked at.
+            // Xen refuses one of its own addresses before it reads the entry.
             xen_sys::__HYPERVISOR_update_va_mapping => [HYPERVISOR_VIRT_START, 0, 0, 0],
             xen_sys::__HYPERVISOR_memory_op => [XENMEM_MAXIMUM_RAM_PAGE, 0, 0, 0],
             xen_sys::__HYPERVISOR_sched_op => [u64::from(xen_sys::SCHEDOP_yield), 0, 0, 0],
@@ -58,8 +58,8 @@ impl Asked for Host {
             }
             _ => return Err(Errno::ENOSYS),
         };
-        // SAFETY: lists of no requests, a mapping that Xen refuses, and questions, of which one is answered in `status`,
-        // which is ours and as large as Xen's structure.
+        // SAFETY: lists of no requests, a mapping that Xen refuses, and questions, of which one is answered in
+        // `status`, which is ours and as large as Xen's structure.
         check(unsafe { question(call.number, arguments) }).map(|_| ())
     }
 }

@@ -1,4 +1,4 @@
-//! The way to a trap or panic: return addresses, and the module among them.
+//! The call chain of a trap or panic: return addresses, and the module among them.
 //!
 //! *What must hold*: nothing outside our own stack is read ([`crate::sys::stack`]).
 
@@ -12,9 +12,10 @@ use crate::sys::{modules::Place, registers::Registers, stack::Callers, symbols, 
 const MAX_CALLERS: usize = 32;
 
 impl Registers {
-    /// Returns the module that was running: where the instruction pointer is, or else the innermost caller that is in one.
+    /// Returns the module that was running: where the instruction pointer is, or else the innermost caller that is in
+    /// one.
     pub(super) fn module(&self) -> Option<Place<'static>> {
-        // After a call to where nothing is, the return address lies on top of the stack, and no frame was made for it.
+        // After a call to an unmapped address, the return address is on top of the stack, without a frame.
         let called_nowhere = !symbols::is_text(self.rip);
         let top = symbols::stack().words(self.rsp).filter(|_| called_nowhere).map(|[word, _]| word);
         let mut places = [self.rip]
@@ -25,7 +26,7 @@ impl Registers {
         places.find(Place::is_module)
     }
 
-    /// Returns the way to the trap.
+    /// Returns the call chain of the trap.
     pub(super) const fn backtrace(&self) -> Backtrace {
         Backtrace { rip: self.rip, rbp: self.rbp }
     }

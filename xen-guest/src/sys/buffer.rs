@@ -2,8 +2,8 @@
 //!
 //! *What this is*: page-aligned words, shared with the code under test by their address, as the guest's memory is.
 //!
-//! *What must hold*: there is no byte more than the pages asked for, so that Miri sees an access beside them. Words are
-//! atomics, because both sides of a test hold them; nobody borrows them mutably.
+//! *What must hold*: there is no byte beyond the requested pages, so that Miri detects an access outside them. Words
+//! are atomics, because both sides of a test use them; nobody borrows them mutably.
 
 use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
@@ -15,7 +15,7 @@ use x86_64::VirtAddr;
 #[repr(align(4096))]
 struct Page(#[expect(dead_code, reason = "reached by address, see `Buffer::word`")] [AtomicU64; 512]);
 
-/// The pages. A vector and not a box: moving a box would take the right to them from whoever has their address.
+/// The pages. A vector and not a box: moving a box would invalidate the pointers made from their address.
 pub(super) struct Buffer(Vec<Page>);
 
 impl Buffer {
@@ -24,7 +24,7 @@ impl Buffer {
         Self((0..pages).map(|_| Page([const { AtomicU64::new(0) }; 512])).collect())
     }
 
-    /// Where the pages are; from here on they are reached by address too.
+    /// Returns the address of the pages; from then on they are also accessed by address.
     pub(super) fn address(&self) -> VirtAddr {
         VirtAddr::new(self.0.as_ptr().expose_provenance() as u64)
     }
@@ -35,7 +35,7 @@ impl Buffer {
         LinearMap::of_builder(&Authority::take().unwrap(), self.address(), pages)
     }
 
-    /// A page as one that another domain uses too.
+    /// A page as one shared with another domain.
     pub(super) fn shared_page(&self, number: u64) -> SharedPage {
         self.window().shared_page(&Authority::take().unwrap(), Pfn::new(number)).unwrap()
     }
@@ -50,7 +50,8 @@ impl Buffer {
     pub(super) fn word(&self, offset: u64) -> &AtomicU64 {
         assert!(offset.is_multiple_of(8));
         let pointer = self.pointer(offset, 8).cast::<AtomicU64>();
-        // SAFETY: the word lies in the pages, as `pointer` checks; they are words of this type, and borrowed as long as it.
+        // SAFETY: the word lies in the pages, as `pointer` checks; they are words of this type, and borrowed as long as
+        // it.
         unsafe { &*pointer }
     }
 
@@ -70,8 +71,8 @@ impl Buffer {
     pub(super) fn bytes(&self, offset: u64, len: usize) -> Vec<u8> {
         let mut bytes = std::vec![0; len];
         let from = self.pointer(offset, len);
-        // SAFETY: the bytes lie in the pages, as `pointer` checks, and no other thread writes them: tests with two threads
-        // use `word`. The vector has as many.
+        // SAFETY: the bytes lie in the pages, as `pointer` checks, and no other thread writes them: tests with two
+        // threads use `word`. The vector has as many.
         unsafe { from.copy_to_nonoverlapping(bytes.as_mut_ptr(), len) };
         bytes
     }

@@ -1,9 +1,10 @@
 //! Where text goes: Xen's own console, and the ring that xenconsoled empties.
 //!
-//! *What this is*: the one writer that the log, panics and refusals share. A release Xen lets only dom0 use `console_io`;
-//! a domU's words reach a person through the ring (`public/io/console.h`). Both are tried.
+//! *What this is*: the one writer that the log, panics and refusals share. A release Xen lets only dom0 use
+//! `console_io`; a domU's output goes through the ring (`public/io/console.h`). Both are tried.
 //!
-//! *What must hold*: a full ring does not stop the guest for ever: after many turns without a reader the text is dropped.
+//! *What must hold*: a full ring does not stop the guest for good: after many yields without a reader the text is
+//! dropped.
 //!
 //! *What is not prevented*: text of a panic inside the writer. It goes out by `console_io` only.
 
@@ -20,11 +21,11 @@ use crate::sys::{
     sched,
 };
 
-/// How often the processor is given away for the ring's reader before text is dropped.
+/// How often the processor is yielded to the ring's reader before text is dropped.
 const PATIENCE: u32 = 1 << 20;
 
 static RING: Mutex<Option<Ring<Port>>> = Mutex::new(None);
-/// Set once Xen refused `console_io`: it will not change its mind.
+/// Set once Xen refused `console_io`: the refusal does not change later.
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// The event channel to the ring's reader.
@@ -41,7 +42,7 @@ impl Reader for Port {
     }
 }
 
-/// Uses the ring at `page` from now on: for the first time, or where it is mapped now.
+/// Uses the ring at `page` from now on: for the first time, or at its new address.
 pub(super) fn attach(page: SharedPage, port: u32) {
     let Some(mut ring) = RING.try_lock() else { return };
     match ring.as_mut() {

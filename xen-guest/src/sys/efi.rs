@@ -1,9 +1,9 @@
-//! What Xen tells dom0, and does for it, about the firmware: the hypercall `platform_op`.
+//! What Xen reports about the firmware to dom0, and does with it for dom0: the hypercall `platform_op`.
 //!
 //! *What this is*: the two operations on EFI of `public/platform.h`.
 //!
-//! *What must hold*: every argument has the 136 bytes of `struct xen_platform_op`, as Xen copies all of them in. Xen writes back to it, and
-//! to the buffers it names no more than the bytes it was given for them.
+//! *What must hold*: every argument has the 136 bytes of `struct xen_platform_op`, because Xen copies all of them in.
+//! Xen writes back to it, and to the buffers it names no more than the bytes it was given for them.
 
 use mmu::Errno;
 
@@ -28,7 +28,8 @@ use crate::{
 unsafe fn call<B>(operation: &mut PlatformOp<B>) -> Result<(), Errno> {
     const { assert!(size_of::<PlatformOp<B>>() == PLATFORM_OP_BYTES) };
     let arguments = [&raw mut *operation as u64, 0, 0, 0];
-    // SAFETY: the operation is ours to change and has the size Xen copies, as just asserted; for its buffers the caller answers.
+    // SAFETY: the operation is ours to change and has the size Xen copies, as just asserted; for its buffers the caller
+    // answers.
     check(unsafe { hypercall(xen_sys::__HYPERVISOR_platform_op, arguments) }).map(|_| ())
 }
 
@@ -59,7 +60,8 @@ impl EfiCalls for Xen {
         let bytes = u32::try_from(size_of_val(name)).map_err(|_| Errno::EINVAL)?;
         let vendor = EfiVendor::to(name.as_mut_ptr(), bytes);
         let mut operation = PlatformOp::efi_info(XEN_FW_EFI_VENDOR, vendor);
-        // SAFETY: `name` is ours to change, and Xen writes at most the `bytes` it has (common/efi/runtime.c, `efi_get_info`).
+        // SAFETY: `name` is ours to change, and Xen writes at most the `bytes` it has (common/efi/runtime.c,
+        // `efi_get_info`).
         unsafe { call(&mut operation) }?;
         Ok(operation.body.info.revision)
     }
@@ -80,8 +82,9 @@ impl EfiCalls for Xen {
         let size = bytes.len() as u64;
         let get = EfiGetVariable::of(name.units().as_ptr(), owner.to_bytes(), bytes.as_mut_ptr(), size);
         let mut operation = PlatformOp::efi_runtime_call(XEN_EFI_GET_VARIABLE, get);
-        // SAFETY: a `Name` ends with a NUL, up to which Xen reads; `bytes` is ours to change, and EFI gives success only where the variable
-        // fits in `size` (common/efi/runtime.c, `efi_runtime_call`; UEFI 2.10, 8.2, GetVariable).
+        // SAFETY: a `Name` ends with a NUL, up to which Xen reads; `bytes` is ours to change, and EFI gives success
+        // only where the variable fits in `size` (common/efi/runtime.c, `efi_runtime_call`; UEFI 2.10, 8.2,
+        // GetVariable).
         unsafe { call(&mut operation) }?;
         let EfiRuntimeCall { misc, status, arguments, .. } = operation.body;
         Ok(EfiAnswer { status: Status(status), value: (misc, arguments.size) })

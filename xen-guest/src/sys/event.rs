@@ -2,7 +2,7 @@
 
 use crate::sys::{abi::EvtchnSend, hypercall::hypercall};
 
-/// Tells the other side of `port` that there is something for it. A refusal is no concern of the sender.
+/// Notifies the other side of `port`. A refusal is ignored: the sender can do nothing about it.
 pub(super) fn notify(port: u32) {
     let send = EvtchnSend { port };
     // SAFETY: `struct evtchn_send` of public/event_channel.h is one u32; Xen reads it only.

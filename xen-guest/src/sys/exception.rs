@@ -1,4 +1,4 @@
-//! What an exception says of itself, in words.
+//! What an exception means, in words.
 
 use core::fmt;
 
@@ -19,7 +19,7 @@ impl fmt::Display for Access {
     }
 }
 
-/// Returns what an exception is called.
+/// Returns the name of an exception.
 pub(super) const fn name(vector: u64) -> &'static str {
     match vector {
         0 => "division error",

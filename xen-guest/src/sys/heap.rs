@@ -9,7 +9,7 @@ use p2m::{LinearMap, Mapped, Span};
 
 use crate::sys::pointer;
 
-// On the host, tests have the allocator of the host, and a heap of their own each.
+// On the host, tests use the host's allocator, and each makes a heap of its own.
 #[cfg_attr(target_os = "none", global_allocator)]
 static HEAP: LockedHeap = LockedHeap::empty();
 
@@ -36,8 +36,8 @@ fn give(heap: &LockedHeap, window: &LinearMap, span: Span<Mapped>) {
     let start = window.address(span.range().start());
     let mut heap = heap.lock();
     if let (Some(start), 0, 1..) = (start, heap.size(), bytes) {
-        // SAFETY: the span has pages, as just checked, is mapped writable, one frame after the other, for ever, and was ours alone until this call
-        // took it; the heap had no memory, as just checked.
+        // SAFETY: the span has pages, as just checked, is mapped writable, one frame after the other, for ever, and was
+        // ours alone until this call took it; the heap had no memory, as just checked.
         unsafe { heap.init(pointer::to_mut(start), bytes) };
     }
 }
@@ -61,7 +61,7 @@ mod tests {
         buffer.window().free_span(&Authority::take().unwrap(), range)
     }
 
-    /// Takes memory of a heap; null when it has none.
+    /// Takes memory from a heap; null when none is left.
     fn taken(heap: &LockedHeap, layout: Layout) -> *mut u8 {
         heap.lock().allocate_first_fit(layout).map_or(null_mut(), NonNull::as_ptr)
     }

@@ -1,22 +1,22 @@
 //! The hypercall instruction.
 //!
 //! *What this is*: one function for each number of arguments. In kernel mode any `syscall` enters Xen (entry.S,
-//! `lstar_enter`), so no page has to be filled first. `xen-sys` has calls of its own; they are not used because they pass
-//! a fifth argument in r9 where Xen reads r8.
+//! `lstar_enter`), so no page has to be filled first. `xen-sys` has calls of its own; they are not used because they
+//! pass a fifth argument in r9 where Xen reads r8.
 //!
-//! *What must hold*: Xen rewrites argument registers when it resumes a long call, and a debug build overwrites them, so all
-//! are declared changed; so are rcx and r11, which `syscall` itself overwrites.
+//! *What must hold*: Xen rewrites argument registers when it resumes a long call, and a debug build overwrites them, so
+//! all are declared changed; so are rcx and r11, which `syscall` itself overwrites.
 
 use core::{
     arch::asm,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// All hypercalls that were made, but for an `iret` in the trap handler.
+/// All hypercalls that were made, except an `iret` in the trap handler.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
-/// Hypercalls that Xen refused. Not counted: those to its console, which a release Xen lets only dom0 use, and questions about
-/// the host to which "there is no such thing" is an answer.
+/// Hypercalls that Xen refused. Not counted: those to its console, which a release Xen lets only dom0 use, and
+/// questions about the host that may be answered with "there is no such thing".
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 /// Returns how many hypercalls were made.
@@ -29,7 +29,7 @@ pub(super) fn refused() -> u64 {
     REFUSED.load(Ordering::Relaxed)
 }
 
-/// Makes a hypercall with up to four arguments: for what this layer does not do.
+/// Makes a hypercall with up to four arguments: for what this layer does not offer.
 ///
 /// The number is a `__HYPERVISOR_` constant of `public/xen.h`; the result is what Xen left in rax.
 ///
@@ -52,7 +52,7 @@ pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
     result
 }
 
-/// Makes a hypercall that may be answered with "there is none", which is no refusal to be counted.
+/// Makes a hypercall that may be answered with "there is none", which is not counted as a refusal.
 ///
 /// # Safety
 /// As [`hypercall`].

@@ -1,17 +1,17 @@
-//! How much a domain that is ending may still say.
+//! How much a domain that is ending may still print.
 //!
-//! *What this is*: a panic or trap is told with a message, a backtrace, registers. Telling can fail again: a message that panics, a
-//! stack that cannot be read. The second failure is told by its place alone, which runs no code but our own and `core`'s; a third, in
-//! that or in the console, by nothing.
+//! *What this is*: a panic or trap is reported with a message, a backtrace and registers. The report can fail too: a
+//! message that panics, a stack that cannot be read. A second failure is reported only by its place, which runs only
+//! our own code and `core`'s; a third, in that or in the console, is not reported.
 //!
-//! *What must hold*: whoever tells of an end asks here first, so no failure leads back to itself.
+//! *What must hold*: code that reports an end asks here first, so no failure leads back to itself.
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-/// What may be said.
+/// What may be printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Words {
-    /// All there is to say.
+    /// The full report.
     All,
     /// One short line.
     Place,
@@ -28,7 +28,7 @@ impl LastWords {
         Self(AtomicU8::new(0))
     }
 
-    /// Says how much may be said of one failure more.
+    /// Returns how much may be printed for one more failure.
     pub(super) fn next(&self) -> Words {
         let before = self.0.load(Ordering::Relaxed);
         self.0.store(before.saturating_add(1), Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! The memory maps that were read.
 //!
-//! *What must hold*: a map is kept for ever, and is the answer to the question it was read for, not to another.
+//! *What must hold*: a map is kept for good, and is returned only for the kind it was read for.
 
 use spin::Once;
 use start_info::MemoryMap;
@@ -23,10 +23,10 @@ impl Maps {
         self.kept(of).get()
     }
 
-    /// Keeps what `read` gives, unless a map of that kind was kept before.
+    /// Keeps the map that `read` returns, unless one of that kind was kept before.
     ///
     /// # Errors
-    /// Those of `read`; nothing is kept then.
+    /// The errors of `read`; then nothing is kept.
     pub(super) fn keep<E>(
         &self,
         of: MapOf,

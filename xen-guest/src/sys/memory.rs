@@ -1,6 +1,7 @@
 //! `memory_op`: the memory map, and giving memory back.
 //!
-//! *What this is*: `XENMEM_memory_map`, `XENMEM_machine_memory_map` and `XENMEM_decrease_reservation` of `public/memory.h`.
+//! *What this is*: `XENMEM_memory_map`, `XENMEM_machine_memory_map` and `XENMEM_decrease_reservation` of
+//! `public/memory.h`.
 
 use mmu::{Errno, Partial, ReleasedMfn};
 use spin::Mutex;
@@ -16,21 +17,21 @@ use crate::{
     },
 };
 
-/// As many lines as Xen's own table has room for (`asm/e820.h`, E820MAX), and those it puts between them.
+/// As many entries as Xen's own table has room for (`asm/e820.h`, E820MAX), and those it inserts between them.
 const LINES: usize = 1024 + 256;
 
-/// Where Xen puts the lines of a map: too large for the stack, and asked for before there is a heap.
+/// Where Xen puts the entries of a map: too large for the stack, and needed before there is a heap.
 static BUFFER: Mutex<[[u8; MapEntry::BYTES]; LINES]> = Mutex::new([[0; MapEntry::BYTES]; LINES]);
 
 /// The maps that were read.
 static MAPS: Maps = Maps::new();
 
-/// Returns a map that was asked for before.
+/// Returns a map that was read before.
 pub(super) fn known(of: MapOf) -> Option<&'static MemoryMap> {
     MAPS.get(of)
 }
 
-/// Asks for a map. In a frame of its own: its temporaries would else be in that of the whole boot.
+/// Asks for a map. Not inlined: its temporaries would otherwise be in the stack frame of the whole boot.
 #[inline(never)]
 pub(super) fn map(of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
     let mut buffer = BUFFER.lock();
@@ -40,8 +41,8 @@ pub(super) fn map(of: MapOf) -> Result<Option<&'static MemoryMap>, NoMap> {
         MapOf::Domain => abi::XENMEM_MEMORY_MAP,
     };
     let arguments = [command, &raw mut map as u64, 0, 0];
-    // SAFETY: Xen writes at most `entries` lines of 20 bytes to the buffer, which has as many and is locked, and the number
-    // of lines to `map`.
+    // SAFETY: Xen writes at most `entries` lines of 20 bytes to the buffer, which has as many and is locked, and the
+    // number of lines to `map`.
     let result = unsafe { question(xen_sys::__HYPERVISOR_memory_op, arguments) };
     match (check(result), of) {
         (Ok(_), _) => {}

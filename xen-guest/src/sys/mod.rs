@@ -1,15 +1,15 @@
 //! The unsafe boundary: everything that turns a number into an action of the machine.
 //!
-//! *What this is*: entry and traps, hypercalls, memory words, shared pages, the heap, and the jump into a module. The rest
-//! of the layer forbids or denies unsafe code.
+//! *What this is*: entry and traps, hypercalls, memory words, shared pages, the heap, and the jump into a module. The
+//! rest of the layer forbids or denies unsafe code.
 //!
 //! *What must hold*: every unsafe block does one thing and says where the fact it rests on was established;
 //! `docs/xen-contract.md` lists them all, and `scripts/check` compares.
 
 #![expect(unsafe_code, reason = "this folder is where unsafe code lives")]
 
-// What executes an instruction of Xen's or of the processor's, or needs the linker script, is for the kernel alone. The
-// rest is tested on the host, over a buffer in the guest's place.
+// Code that makes hypercalls, uses privileged instructions or needs the linker script is for the kernel alone. The rest
+// is tested on the host, with a buffer in place of the guest's memory.
 #[cfg(any(target_os = "none", test))]
 mod abi;
 #[cfg(target_os = "none")]

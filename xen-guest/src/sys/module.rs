@@ -8,9 +8,9 @@ use crate::{platform::EntryPoint, sys::pointer};
 /// Calls the module's init function and returns what it returned.
 pub(super) fn start(init: EntryPoint) -> i32 {
     let pointer = pointer::to::<()>(init.address());
-    // SAFETY: an `EntryPoint` is made after the module was relocated to, and mapped executable at, its addresses, and lies in
-    // its code (module::plan); what the module then does is the module's to answer for. A function pointer and a data pointer
-    // are of one size.
+    // SAFETY: an `EntryPoint` is made after the module was relocated to, and mapped executable at, its addresses, and
+    // lies in its code (module::plan); what the module then does is the module's to answer for. A function pointer and
+    // a data pointer are of one size.
     let init = unsafe { core::mem::transmute_copy::<*const (), extern "C" fn() -> i32>(&pointer) };
     init()
 }

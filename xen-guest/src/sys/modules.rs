@@ -1,9 +1,9 @@
-//! Whose an address is: the modules' ranges and names, for the trap handler.
+//! Which module has an address: the modules' ranges and names, for the trap handler.
 //!
-//! *What this is*: a table without a lock, because a trap may come at any time, also while the table is changed. A row
-//! counts once its start is set, which is last when it is filled and first when it is cleared.
+//! *What this is*: a table without a lock, because a trap may come at any time, even while the table is changed. A row
+//! is valid while its start is set; the start is set last and cleared first.
 //!
-//! *What is not prevented*: more modules than rows. Those beyond are told as "a module".
+//! *What is not prevented*: more modules than rows. The others are reported as "a module".
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +37,7 @@ impl Table {
         )
     }
 
-    /// Takes note of a module.
+    /// Adds a module.
     pub(super) fn note(&self, name: &str, region: Region) {
         let Some(row) = self.0.iter().find(|row| row.start.load(Ordering::Relaxed) == 0) else { return };
         let mut bytes = [0; 8 * WORDS];
@@ -49,7 +49,7 @@ impl Table {
         row.start.store(region.start().as_u64(), Ordering::Release);
     }
 
-    /// Forgets a module.
+    /// Removes a module.
     pub(super) fn forget(&self, region: Region) {
         let start = region.start().as_u64();
         if let Some(row) = self.0.iter().find(|row| row.start.load(Ordering::Relaxed) == start) {
@@ -82,7 +82,7 @@ impl Place<'_> {
         self.row.is_some()
     }
 
-    /// Returns the module's name; empty where no module is, or its name is no text.
+    /// Returns the module's name; empty if there is no module, or if its name is not text.
     pub(super) fn name(&self) -> arrayvec::ArrayString<{ 8 * WORDS }> {
         let mut bytes = [0; 8 * WORDS];
         let words = self.row.into_iter().flat_map(|row| &row.name);
@@ -91,7 +91,7 @@ impl Place<'_> {
         }
         let mut text = arrayvec::ArrayString::new();
         for chunk in bytes.split(|byte| *byte == 0).take(1).flat_map(<[u8]>::utf8_chunks) {
-            // It is as long as the bytes it comes from.
+            // The name is as long as the bytes it comes from.
             let _fits = text.try_push_str(chunk.valid());
         }
         text
@@ -122,7 +122,7 @@ mod tests {
         Region::new("module", layout::MODULES + page * 0x1000, PageCount::new(pages))
     }
 
-    /// What is said of an address in the window, counted from its start.
+    /// What is reported for an address in the window, counted from its start.
     fn said(table: &Table, offset: u64) -> String {
         table.place(layout::MODULES.as_u64() + offset).unwrap().to_string()
     }
@@ -152,7 +152,7 @@ mod tests {
         table.note("b", region(0, 1));
         assert_eq!(said(&table, 8), "module b+0x8");
         assert_eq!(said(&table, 0x1000), "the module window where no module is");
-        // It is known by its start, whatever pages it gave back meanwhile; another one is not taken for it.
+        // A module is found by its start, whatever pages it has given back; no other module is removed instead.
         table.forget(region(1, 1));
         assert_eq!(said(&table, 8), "module b+0x8");
         table.forget(region(0, 5));

@@ -2,7 +2,7 @@
 
 use mmu::{Errno, Partial};
 
-/// Turns the result of a call into the errno it stands for, if it is one.
+/// Turns the result of a call into an errno, if it is one.
 pub(super) fn check(result: i64) -> Result<u64, Errno> {
     match u64::try_from(result) {
         Ok(value) => Ok(value),
@@ -10,7 +10,7 @@ pub(super) fn check(result: i64) -> Result<u64, Errno> {
     }
 }
 
-/// Reads the outcome of a call with a list: Xen says how many it did, and a short count is a refusal too.
+/// Reads the result of a call with a list: Xen returns how many it did, and a short count is a refusal too.
 pub(super) fn stopped(result: i64, done: u32, wanted: usize) -> Result<(), Partial> {
     let done = done as usize;
     match check(result) {

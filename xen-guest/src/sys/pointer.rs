@@ -4,10 +4,10 @@
 //! address: page tables put it there, and no Rust allocation ever gave a pointer to it. Such a pointer has *exposed*
 //! provenance, in the words of `core::ptr`: it may reach what anybody has exposed, and what was never Rust's.
 //!
-//! *What must hold*: whoever gives the address answers for what is mapped there; a pointer by itself is never unsound.
+//! *What must hold*: the caller answers for what is mapped at the address; a pointer by itself is never unsound.
 //!
-//! *What is not prevented*: an address that lies in somebody else's exposed memory. Miri knows then that there is memory,
-//! not whose; so the tests look at the bytes beside those that may be touched.
+//! *What is not prevented*: an address that lies in somebody else's exposed memory. Miri then knows that there is
+//! memory, but not whose; so the tests check the bytes next to those that may be accessed.
 
 use x86_64::VirtAddr;
 

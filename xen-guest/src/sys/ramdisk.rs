@@ -5,15 +5,15 @@ use start_info::PfnRange;
 
 use crate::sys::pointer;
 
-/// Returns the bytes of the ramdisk; `None` if the window does not map all its pages. No byte behind the last page is among
-/// them, whatever start_info says about the length.
+/// Returns the bytes of the ramdisk; `None` if the linear map does not cover all its pages. They end with the last
+/// page, whatever start_info says about the length.
 pub(super) fn bytes(window: &LinearMap, pfns: PfnRange, len: u64) -> Option<&'static [u8]> {
     let start = window.address(pfns.start())?;
     let _last = window.address(pfns.last()?)?;
     let len = usize::try_from(len.min(pfns.len().bytes())).ok()?;
-    // SAFETY: the window reaches from the first to the last page, checked above, and maps each that has memory, which the
-    // caller has checked (`Guest::ramdisk`); the pages are reserved in
-    // the direct map for ever, so nobody writes them; `len` does not pass the last page.
+    // SAFETY: the window reaches from the first to the last page, checked above, and maps each that has memory, which
+    // the caller has checked (`Guest::ramdisk`); the pages are reserved in the direct map for ever, so nobody writes
+    // them; `len` does not pass the last page.
     Some(unsafe { core::slice::from_raw_parts(pointer::to(start), len) })
 }
 
@@ -38,7 +38,7 @@ mod tests {
             let found = read(&buffer.window(), start, pages, len).unwrap();
             assert_eq!(found, &content[start as usize * 4096..][..len as usize]);
         }
-        // A length that its pages do not have is cut.
+        // A length beyond the last page is cut.
         assert_eq!(read(&buffer.window(), 2, 1, u64::MAX).unwrap(), &content[2 * 4096..]);
     }
 

@@ -58,7 +58,7 @@ mod tests {
 
     const TRAPS: &str = include_str!("traps.S");
 
-    /// No two the same.
+    /// All values differ.
     const SAVED: Registers = Registers {
         r15: 0x15,
         r14: 0x14,
@@ -118,7 +118,7 @@ mod tests {
         let words =
             |text: &'static str, word| text.lines().filter_map(move |line| line.trim().strip_prefix(word));
         let mut pushed: Vec<&str> = words(entry, "push ").collect();
-        // What is pushed last lies lowest; what the processor and Xen push lies above.
+        // What is pushed last is at the lowest address; what the processor and Xen push is above.
         pushed.reverse();
         let expected: Vec<(&str, usize)> = pushed.iter().copied().zip((0..).step_by(8)).collect();
         assert_eq!(offsets, *expected);

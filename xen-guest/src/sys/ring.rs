@@ -1,11 +1,11 @@
 //! The output half of the console ring (`public/io/console.h`).
 //!
-//! *What this is*: 2048 bytes and two indices in a page that xenconsoled maps too. We store bytes and move the producer
-//! index on, it moves the consumer index on. Indices count bytes for ever and wrap at 2^32.
+//! *What this is*: 2048 bytes and two indices in a page that xenconsoled maps too. We write bytes and advance the
+//! producer index; it advances the consumer index. Indices are never reset and wrap at 2^32.
 //!
-//! *What must hold*: a byte is stored before the index that covers it. A full ring does not stop the guest for ever: after
-//! many turns without a reader the text is dropped, and so is what follows, until the reader moves. Nor is a reader that was once
-//! waited for in vain waited for again before it has moved: not by a later line, not at the end.
+//! *What must hold*: a byte is stored before the index that covers it. A full ring does not stop the guest for good:
+//! after many yields without a reader the text is dropped, and so is what follows, until the reader moves. After one
+//! wait in vain, neither a later line nor the end waits again until the reader has moved.
 //!
 //! *What is not prevented*: a reader that moves its index backwards gets bytes twice, or none until it is back.
 
@@ -28,7 +28,7 @@ const _: () = assert!(OUT_SIZE.is_power_of_two(), "or an index that wraps would 
 
 /// The domain that reads the ring.
 pub(super) trait Reader {
-    /// Tells it that there is something to read.
+    /// Notifies it that there is something to read.
     fn notify(&mut self);
 
     /// Lets it run.
@@ -40,9 +40,9 @@ pub(super) trait Reader {
 pub(super) struct Ring<R> {
     page: SharedPage,
     reader: R,
-    /// How often the processor is given away for the reader before text is dropped.
+    /// How often the processor is yielded to the reader before text is dropped.
     patience: u32,
-    /// Where the reader stood when patience was in vain: it is not waited for again before it has moved.
+    /// The reader's index after a wait in vain: it is not waited for again until it has moved.
     deaf_at: Option<u32>,
 }
 
@@ -51,12 +51,12 @@ impl<R: Reader> Ring<R> {
         Self { page, reader, patience, deaf_at: None }
     }
 
-    /// Goes on where the same ring is mapped now, with what is known of its reader.
+    /// Continues at the ring's new address, with what is known of its reader.
     pub(super) fn move_to(&mut self, page: SharedPage, reader: R) {
         (self.page, self.reader) = (page, reader);
     }
 
-    /// Writes text, with a carriage return before every line feed as a terminal wants it, and tells the reader.
+    /// Writes text, with a carriage return before every line feed as a terminal needs it, and notifies the reader.
     pub(super) fn write(&mut self, text: &str) {
         for piece in text.split_inclusive('\n') {
             match piece.strip_suffix('\n') {
@@ -96,12 +96,12 @@ impl<R: Reader> Ring<R> {
         producer.wrapping_sub(self.consumer())
     }
 
-    /// Where the reader is.
+    /// Returns the reader's index.
     fn consumer(&self) -> u32 {
         self.index(OUT_CONSUMER).load(Ordering::Acquire)
     }
 
-    /// Lets the reader run until so few bytes wait for it; tells whether that came about.
+    /// Lets the reader run until at most so many bytes wait for it; tells whether that happened.
     fn wait_until(&mut self, enough: impl Fn(u32) -> bool) -> bool {
         for _ in 0..self.patience {
             if enough(self.waiting()) {
@@ -119,8 +119,8 @@ impl<R: Reader> Ring<R> {
 
     fn index(&self, offset: u64) -> &AtomicU32 {
         let pointer = pointer::to_mut(self.page.address() + offset);
-        // SAFETY: a `SharedPage` is a whole mapped page that only its two sides use (p2m::window), and the offset is one of
-        // the two constants above, a multiple of 4 inside it; atomics, because the other side writes it too.
+        // SAFETY: a `SharedPage` is a whole mapped page that only its two sides use (p2m::window), and the offset is
+        // one of the two constants above, a multiple of 4 inside it; atomics, because the other side writes it too.
         unsafe { AtomicU32::from_ptr(pointer) }
     }
 

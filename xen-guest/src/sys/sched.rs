@@ -1,4 +1,4 @@
-//! Giving the processor away, and ending the domain.
+//! Yielding the processor, and ending the domain.
 
 use crate::sys::{
     abi::{SchedPoll, SchedShutdown, VCPUOP_STOP_PERIODIC_TIMER},
@@ -12,7 +12,7 @@ use crate::sys::{
 pub enum Reason {
     /// Powered off.
     Poweroff = xen_sys::SHUTDOWN_poweroff,
-    /// To be started again.
+    /// To be rebooted.
     Reboot = xen_sys::SHUTDOWN_reboot,
     /// Something went wrong.
     Crash = xen_sys::SHUTDOWN_crash,
@@ -24,7 +24,7 @@ pub fn shutdown(reason: Reason) -> ! {
     end(reason)
 }
 
-/// Ends the domain, whatever was not read yet.
+/// Ends the domain at once, even if output was not read yet.
 pub(super) fn end(reason: Reason) -> ! {
     let shutdown = SchedShutdown { reason: reason as u32 };
     loop {
@@ -37,8 +37,8 @@ pub(super) fn give_way() {
     ask(&Operation::Yield);
 }
 
-/// Stays up, blocked, for ever: a poll of no ports without a timeout never ends. The toolstack can pause, dump and destroy
-/// the domain; requests through xenstore are not answered.
+/// Stays up, blocked, for good: a poll of no ports without a timeout never ends. The toolstack can pause, dump and
+/// destroy the domain; requests through xenstore are not answered.
 pub fn idle() -> ! {
     stop_timer();
     let poll = SchedPoll { ports: core::ptr::null_mut(), nr_ports: 0, timeout: 0 };
@@ -47,7 +47,7 @@ pub fn idle() -> ! {
     }
 }
 
-/// What the scheduler is asked for, with what Xen reads of ours.
+/// A request to the scheduler, with its argument.
 enum Operation<'a> {
     Yield,
     Shutdown(&'a SchedShutdown),
@@ -55,7 +55,7 @@ enum Operation<'a> {
     Poll(&'a SchedPoll),
 }
 
-/// Asks the scheduler. A refusal is no concern of anybody here: who must not go on asks again.
+/// Asks the scheduler. A refusal is ignored: callers that must not go on ask again.
 fn ask(operation: &Operation<'_>) {
     let (command, argument) = match *operation {
         Operation::Yield => (xen_sys::SCHEDOP_yield, 0),
@@ -68,7 +68,7 @@ fn ask(operation: &Operation<'_>) {
     let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, arguments) };
 }
 
-/// Stops the periodic timer that Xen starts for every PV processor (10 ms); nobody here listens to it.
+/// Stops the periodic timer that Xen starts for every PV processor (10 ms); nothing here uses it.
 fn stop_timer() {
     // SAFETY: the call has no argument but the processor's number, 0, and changes nothing in memory.
     let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_vcpu_op, [VCPUOP_STOP_PERIODIC_TIMER, 0, 0, 0]) };

@@ -1,10 +1,10 @@
-//! Real Xen, as the boot sees it.
+//! Real Xen, as the boot uses it.
 //!
 //! *What this is*: the implementation of the traits of `p2m`, `mmu` and [`crate::Platform`] by loads, stores and
 //! hypercalls.
 //!
-//! *What must hold*: only the boot and the [`crate::Guest`] call these methods. A payload has no [`Xen`]; words, requests and
-//! shared pages that reach one were therefore made by the layer from what it owns.
+//! *What must hold*: only the boot and the [`crate::Guest`] call these methods. A payload has no [`Xen`]; so the words,
+//! requests and shared pages that reach one were made by the layer from what it owns.
 
 use mmu::{
     Errno, ExtOp, FixmapPage, Hypervisor, Partial, RamdiskPages, Region, ReleasedMfn, Update, VaUpdate,
@@ -82,8 +82,8 @@ impl Hypervisor for Xen {
 
     fn update_va_mapping(&mut self, update: VaUpdate) -> Result<(), Errno> {
         let arguments = [update.address().as_u64(), update.value(), UVMF_INVLPG, 0];
-        // SAFETY: `VaUpdate` is made by `mmu` only: for fixmap slots, for the guard page, for a leaf of the linear P2M, which
-        // nothing of ours reads, and to make a page writable whose owner holds it and that is a table no more.
+        // SAFETY: `VaUpdate` is made by `mmu` only: for fixmap slots, for the guard page, for a leaf of the linear P2M,
+        // which nothing of ours reads, and to make a page writable whose owner holds it and that is a table no more.
         check(unsafe { hypercall(xen_sys::__HYPERVISOR_update_va_mapping, arguments) }).map(|_| ())
     }
 

@@ -2,8 +2,8 @@
 //!
 //! *What this is*: the fields of `struct shared_info` this layer writes.
 //!
-//! *What must hold*: the toolstack takes a non-zero `p2m_cr3` as "the linear form is valid", so that field goes last; an
-//! odd generation says a change is under way.
+//! *What must hold*: the toolstack takes a non-zero `p2m_cr3` as "the linear form is valid", so that field is written
+//! last; an odd generation says that a change is in progress.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -65,7 +65,7 @@ mod tests {
     use crate::platform::Published;
     use crate::sys::buffer::Buffer;
 
-    // By number, as `public/xen.h` has them: the constants of `abi` are what is tested.
+    // By number, as in `public/xen.h`, because this tests the constants of `abi`.
     const MAX_PFN: u64 = 0xc10;
     const LIST: u64 = 0xc18;
     const CR3: u64 = 0xc28;

@@ -1,16 +1,16 @@
-//! The way back through the stack.
+//! Walks back through the stack.
 //!
 //! *What this is*: reading frames that `-C force-frame-pointers` and the compiler of a module left: the caller's frame
 //! pointer, and above it the return address.
 //!
-//! *What must hold*: nothing outside the stack is read, whatever the frame pointers say, and the walk ends: each frame lies
-//! above the one before.
+//! *What must hold*: nothing outside the stack is read, whatever the frame pointers say, and the walk ends: each frame
+//! lies above the one before.
 
 use x86_64::VirtAddr;
 
 use crate::sys::pointer;
 
-/// A stack that is mapped and stays so: from its lowest byte to the first behind it, both multiples of 8.
+/// A stack that is mapped and stays so: from its lowest byte to the first after it, both multiples of 8.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stack {
     pub(super) start: u64,
@@ -18,15 +18,15 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    /// Reads two words of the stack; `None` elsewhere.
+    /// Reads two words of the stack; `None` outside it.
     pub(super) fn words(self, at: u64) -> Option<[u64; 2]> {
         let behind = at.checked_add(16)?;
         if !at.is_multiple_of(8) || at < self.start || behind > self.end {
             return None;
         }
         let pointer = pointer::to::<[u64; 2]>(VirtAddr::try_new(at).ok()?);
-        // SAFETY: the two words are aligned and lie on the stack, as just checked, and a `Stack` is mapped; they are read
-        // once, and a wrong frame pointer gives wrong numbers only.
+        // SAFETY: the two words are aligned and lie on the stack, as just checked, and a `Stack` is mapped; they are
+        // read once, and a wrong frame pointer gives wrong numbers only.
         Some(unsafe { pointer.read_volatile() })
     }
 }
@@ -44,7 +44,7 @@ impl<K: Fn(u64) -> bool> Iterator for Callers<K> {
 
     fn next(&mut self) -> Option<u64> {
         let [caller, return_address] = self.stack.words(self.frame)?;
-        // Frames lie one above the other, or there is no end to them.
+        // Each frame must lie above the one before, or the walk would not end.
         self.frame = if caller > self.frame { caller } else { 0 };
         (self.known)(return_address).then_some(return_address)
     }

@@ -1,7 +1,7 @@
 //! What somebody answers for: a module's code, the functions lent to modules, a guest taken apart.
 //!
-//! *What this is*: a module is machine code that runs with the kernel's rights, so whoever has bytes loaded as one vouches for
-//! them. For those of the guest's own ramdisk that is who started the domain: the kernel came from there too.
+//! *What this is*: a module is machine code that runs with the kernel's rights, so whoever loads bytes as one vouches
+//! for them. For modules of the guest's own ramdisk that is whoever started the domain: the kernel came from there too.
 //!
 //! *What is not prevented*: a module of the ramdisk that does harm.
 
@@ -23,8 +23,9 @@ impl<'a> TrustedModule<'a> {
     /// Vouches for a module.
     ///
     /// # Safety
-    /// What the object's code does when its init and exit functions are called is sound in this kernel: it keeps to the memory
-    /// it owns and is lent, and declares what it imports as the kernel and the modules it needs define it (`docs/modules.md`).
+    /// What the object's code does when its init and exit functions are called is sound in this kernel: it keeps to the
+    /// memory it owns and is lent, and declares what it imports as the kernel and the modules it needs define it
+    /// (`docs/modules.md`).
     #[must_use]
     pub const unsafe fn new(name: &'a str, bytes: &'a [u8]) -> Self {
         Self { name, bytes }
@@ -58,7 +59,7 @@ impl<'a> TrustedModule<'a> {
 }
 
 impl<P: Platform> Guest<P> {
-    /// Lends functions of the kernel to modules, besides those of the layer and in place of any lent by an earlier call.
+    /// Lends functions of the kernel to modules, besides those of the layer replacing those of an earlier call.
     ///
     /// # Safety
     /// Each export is a function that is sound to call with the C signature that modules declare for its name.
@@ -69,8 +70,8 @@ impl<P: Platform> Guest<P> {
     /// Takes the guest apart, for a test kernel that makes hypercalls which the layer's types would not let through.
     ///
     /// # Safety
-    /// Whoever takes the parts answers for every mapping and every frame: that no step of the boot is made again, that what
-    /// is given back or mapped is held by nobody else, and that the two parts are used with each other only.
+    /// Whoever takes the parts answers for every mapping and every frame: that no step of the boot is made again, that
+    /// what is given back or mapped is held by nobody else, and that the two parts are used with each other only.
     #[must_use]
     pub unsafe fn into_parts(self) -> (P, Running) {
         (self.platform, self.parts)

@@ -1,7 +1,7 @@
 //! Words and pages of the guest's memory.
 //!
-//! *What this is*: the loads and stores behind [`p2m::Memory`]. That trait is safe because a [`Word`] and a [`WordMut`] can
-//! be made from a right to the memory only.
+//! *What this is*: the loads and stores that implement [`p2m::Memory`]. That trait is safe because a [`Word`] and a
+//! [`WordMut`] can be made only from a right to the memory.
 //!
 //! *What must hold*: one word at a time and volatile, because Xen sets accessed and dirty bits in words that are table
 //! entries. Pages that are copied as a whole hold no table.
@@ -14,12 +14,12 @@ use crate::sys::pointer;
 /// Reads a word.
 pub(super) fn load(word: Word) -> u64 {
     let pointer = pointer::to::<u64>(word.address());
-    // SAFETY: a `Word` names mapped memory (p2m::memory, "what must hold"), aligned to 8 bytes; volatile, because Xen sets
-    // accessed and dirty bits in words that are table entries.
+    // SAFETY: a `Word` names mapped memory (p2m::memory, "what must hold"), aligned to 8 bytes; volatile, because Xen
+    // sets accessed and dirty bits in words that are table entries.
     unsafe { pointer.read_volatile() }
 }
 
-/// Reads words that follow each other, up to the end of their page; returns how many.
+/// Reads consecutive words, up to the end of their page; returns how many.
 pub(super) fn load_words(first: Word, words: &mut [u64]) -> usize {
     let count = first.words_to_end().min(words.len());
     let pointer = pointer::to::<u64>(first.address());
@@ -48,12 +48,12 @@ pub(super) fn store(word: &WordMut<'_>, value: u64) {
     unsafe { pointer.write_volatile(value) }
 }
 
-/// Copies the page that `source` lies in to a frame.
+/// Copies the page of `source` to a frame.
 pub(super) fn copy_page(source: Word, target: &mut Frame) {
     let from = pointer::to::<[u64; 512]>(source.of_page().address());
     let to = pointer::to_mut::<[u64; 512]>(target.word_mut(Index::FIRST).address());
-    // SAFETY: `source` starts the page of a word, and a word's page is mapped as a whole; `target` is a whole frame held by
-    // one owner. A window names words of that frame too, so the two pages may be one: `copy` allows it.
+    // SAFETY: `source` starts the page of a word, and a word's page is mapped as a whole; `target` is a whole frame
+    // held by one owner. A window names words of that frame too, so the two pages may be one: `copy` allows it.
     unsafe { core::ptr::copy(from, to, 1) }
 }
 
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_page_copied_onto_itself_stays_as_it_is() {
-        // Nothing keeps a window from naming a word of the very frame that is written.
+        // A linear map may name a word of the very frame that is written.
         let (buffer, content) = pages();
         let (window, mut frame) = (buffer.window(), buffer.frame(1));
         copy_page(window.word(Pfn::new(1), Index::FIRST).unwrap(), &mut frame);

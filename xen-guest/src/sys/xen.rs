@@ -1,12 +1,12 @@
 //! The right to the hypervisor.
 //!
-//! *What must hold*: there is one [`Xen`], made once at entry, and the [`crate::Guest`] owns it. No safe code gets it or a
-//! reference to it: that is what keeps a payload from feeding numbers of its own to the hypervisor or to memory.
+//! *What must hold*: there is one [`Xen`], made once at entry, and the [`crate::Guest`] owns it. No safe code gets it
+//! or a reference to it: so a payload cannot pass numbers of its own to the hypervisor or to memory.
 
 #[cfg(target_os = "none")]
 use crate::sys::shared_info::SharedInfo;
 
-/// The hypervisor under us. On a host it is only a name.
+/// The hypervisor under us. On a host it is only a placeholder.
 #[derive(Debug)]
 pub struct Xen {
     #[cfg(target_os = "none")]

@@ -1,10 +1,10 @@
 //! ACPI's root pointer.
 //!
-//! *What this is*: the search for the RSDP (ACPI 6.5, 5.2.5): where EFI's configuration table says, or, on a host without EFI, on
-//! a border of 16 bytes in the first KiB of the EBDA or in 0xe0000..0x100000.
+//! *What this is*: the search for the RSDP (ACPI 6.5, 5.2.5): where EFI's configuration table says, or, on a host
+//! without EFI, at a multiple of 16 bytes in the first KiB of the EBDA or in 0xe0000..0x100000.
 //!
-//! *What must hold*: an [`Rsdp`] has the signature and right checksums. In the scan a wrong one is passed over, as the signature may be
-//! there by chance; it is told of only if no right one follows.
+//! *What must hold*: an [`Rsdp`] has the signature and right checksums. The scan skips one with a wrong checksum,
+//! because its signature may be there by chance; it is reported only if no right one follows.
 //!
 //! *What is not prevented*: an EFI host that hides its root pointer in low memory only. There is no scan there.
 
@@ -22,7 +22,7 @@ const SIGNATURE: &[u8; 8] = b"RSD PTR ";
 /// The bytes of ACPI 1.0, and of 2.0 and later.
 const FIRST: usize = 20;
 const WHOLE: usize = 36;
-/// The longest root pointer that is believed.
+/// The longest root pointer that is accepted.
 const MAX_LEN: u32 = 4096;
 
 /// Where the BIOS keeps the segment of its extended data area, and the addresses at which there can be one.
@@ -35,7 +35,7 @@ const BIOS: (u64, u64) = (0xe_0000, 0x2_0000);
 
 const WHAT: &str = "RSDP";
 
-/// Who led to the root pointer.
+/// What led to the root pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// The scan of a BIOS host's low memory.
@@ -47,9 +47,9 @@ pub enum Found {
 /// The root pointer, with right checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rsdp {
-    /// Where it is.
+    /// Its address.
     pub at: Maddr,
-    /// Who led to it.
+    /// What led to it.
     pub found: Found,
     /// 0 for ACPI 1.0, 2 for all later.
     pub revision: u8,
@@ -59,10 +59,10 @@ pub struct Rsdp {
     pub xsdt: Option<u64>,
 }
 
-/// Looks for the root pointer: where EFI says if this is an EFI host, else in low memory. `None` when there is none.
+/// Looks for the root pointer: where EFI says on an EFI host, otherwise in low memory. `None` when there is none.
 ///
 /// # Errors
-/// Memory cannot be read; or the only root pointer there is is wrong.
+/// Memory cannot be read, or the only root pointer found is wrong.
 pub(crate) fn find_rsdp<M: MachineMemory>(
     memory: &mut M,
     efi: Option<&EfiFacts>,
@@ -86,7 +86,8 @@ fn scan<M: MachineMemory>(memory: &mut M) -> Result<Option<Rsdp>, FirmwareError>
     let mut wrong = None;
     for (start, len) in areas.into_iter().flatten() {
         let found = pieces(memory, "low memory", start, len, |memory, at, piece| {
-            // Pages and segments are multiples of 16, so a signature lies in one piece; the rest of the pointer may not.
+            // Pages and segments are multiples of 16, so a signature lies in one piece; the rest of the pointer may
+            // cross into the next.
             for (at, line) in (at..).step_by(16).zip(piece.chunks(16)) {
                 if line.starts_with(SIGNATURE) {
                     match Rsdp::read(memory, at, Found::BiosScan) {
@@ -116,7 +117,7 @@ impl Rsdp {
         check(at, FIRST as u32, added(0, &first))?;
         let [.., revision, _, _, _, _] = first;
         let rsdt = int(&first, 16);
-        // Revision 1 was never given out; like 0 it has no second part.
+        // Revision 1 was never assigned; like 0 it has no second part.
         if revision < 2 {
             return Ok(Self { at: place, found, revision, rsdt, xsdt: None });
         }

@@ -1,14 +1,15 @@
-//! ACPI's tables: which there are, and whether each adds up.
+//! ACPI's tables: which exist, and whether each has a right checksum.
 //!
-//! *What this is*: the walk from the root pointer through XSDT or RSDT to every table, and through the FADT to DSDT and FACS
-//! (ACPI 6.5, 5.2.6 to 5.2.10). Contents are not interpreted.
+//! *What this is*: the walk from the root pointer through XSDT or RSDT to every table, and through the FADT to DSDT and
+//! FACS (ACPI 6.5, 5.2.6 to 5.2.10). Contents are not interpreted.
 //!
-//! *What must hold*: a table is read in pieces of a page and kept nowhere, and once, however often it is named. Nothing is followed out of
-//! a table that does not add up. At most [`AcpiTables::MAX`] tables of at most [`MAX_LEN`] bytes each, and [`MAX_TOTAL_LEN`] together, are
-//! looked at, and [`MAX_ENTRIES`] entries of the root table: each page that is read is some hypercalls.
+//! *What must hold*: a table is read in pieces of a page, not kept, and read only once, however often it is named. No
+//! address from a table with a wrong checksum is followed. At most [`AcpiTables::MAX`] tables of at most [`MAX_LEN`]
+//! bytes each, and [`MAX_TOTAL_LEN`] together, are read, and [`MAX_ENTRIES`] entries of the root table: each page that
+//! is read takes several hypercalls.
 //!
-//! *What is not prevented*: reading a device's registers, if a table with a right checksum names their address. The layer reads, and writes
-//! nothing.
+//! *What is not prevented*: reading a device's registers, if a table with a right checksum names their address. The
+//! layer only reads, it never writes.
 
 use core::fmt;
 
@@ -21,17 +22,17 @@ use crate::firmware::{
     memory::{MachineMemory, array, chunk, int, long, pieces, read, sum},
 };
 
-/// The longest table that is added up: 16 MiB. The longest known ones, of large servers, have some hundred KiB.
+/// The longest table that is read: 16 MiB. The longest known ones, of large servers, have a few hundred KiB.
 const MAX_LEN: u32 = 16 << 20;
-/// The bytes of all tables that are added up: 32 MiB. A large server has some MiB.
+/// The most bytes of all tables together: 32 MiB. A large server has a few MiB.
 const MAX_TOTAL_LEN: u32 = 32 << 20;
-/// The entries of a root table that are looked at, empty ones and repeated ones too. A large server has some hundred.
+/// The most entries of a root table that are read, empty and repeated ones included. A large server has a few hundred.
 const MAX_ENTRIES: u32 = 1024;
-/// Bytes of the header that every table but the FACS has.
+/// The size of the header that every table except the FACS has.
 const HEADER: u32 = 36;
-/// The least bytes of a FACS.
+/// The smallest size of a FACS.
 const FACS_MIN_LEN: u32 = 64;
-/// Bytes of the FADT up to and with `X_DSDT`, and where its fields are.
+/// The size of the FADT up to and including `X_DSDT`, and where its fields are.
 const FADT_BYTES: usize = 148;
 const FIRMWARE_CTRL: usize = 36;
 const DSDT: usize = 40;
@@ -47,15 +48,15 @@ const BGRT_NAME: Signature = Signature(*b"BGRT");
 /// The fields of the BGRT up to its image's address: version, status, type, address.
 const BGRT_BYTES: u32 = 12;
 
-/// What a table's bytes add up to.
+/// The result of a table's checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
     /// Zero, as it should be.
     Right,
     /// Something else.
     Wrong(u8),
-    /// Something else, in a BGRT that Xen changed: where the boot logo lies in memory that Xen uses, it clears the image's address and
-    /// valid bit and leaves the checksum as it was (arch/x86/acpi/boot.c, `acpi_invalidate_bgrt`).
+    /// Something else, in a BGRT that Xen changed: where the boot logo lies in memory that Xen uses, it clears the
+    /// image's address and valid bit and leaves the checksum as it was (arch/x86/acpi/boot.c, `acpi_invalidate_bgrt`).
     Invalidated(u8),
     /// The FACS has no checksum: firmware and kernel write to it.
     Without,
@@ -70,7 +71,7 @@ pub struct AcpiTable {
     pub at: Maddr,
     /// Its bytes.
     pub len: u32,
-    /// Whether it adds up.
+    /// Its checksum.
     pub checksum: Checksum,
 }
 
@@ -79,7 +80,7 @@ pub struct AcpiTable {
 pub struct AcpiTables(ArrayVec<AcpiTable, { AcpiTables::MAX }>);
 
 impl AcpiTables {
-    /// How many tables are looked at.
+    /// The most tables that are read.
     pub(crate) const MAX: usize = 128;
 
     /// Returns the tables.
@@ -88,13 +89,13 @@ impl AcpiTables {
         &self.0
     }
 
-    /// Returns the first table with a wrong checksum that is not Xen's doing.
+    /// Returns the first table with a wrong checksum that Xen did not cause.
     #[must_use]
     pub fn wrong(&self) -> Option<&AcpiTable> {
         self.0.iter().find(|table| matches!(table.checksum, Checksum::Wrong(_)))
     }
 
-    /// Reads the table at `at`, which has to have that name if one is given; not if it was read before.
+    /// Reads the table at `at`, unless it was read before. If a name is given, the table must have it.
     fn add<M: MachineMemory>(
         &mut self,
         memory: &mut M,
@@ -122,10 +123,10 @@ impl AcpiTables {
     }
 }
 
-/// Reads every table that `rsdp` leads to. One with a wrong checksum is in the list; what it leads to is not.
+/// Reads every table that `rsdp` leads to. A table with a wrong checksum is in the list, but what it leads to is not.
 ///
 /// # Errors
-/// A table cannot be read, has an impossible length, or is not the one it should be; or there are too many, or too many bytes of them.
+/// A table cannot be read, has an impossible length, or is not the expected one; or there are too many tables or bytes.
 pub(crate) fn tables<M: MachineMemory>(memory: &mut M, rsdp: &Rsdp) -> Result<AcpiTables, FirmwareError> {
     let mut tables = AcpiTables::default();
     let (name, at, entry) = match rsdp.xsdt {
@@ -165,7 +166,7 @@ fn entries<M: MachineMemory>(
     let (mut address, mut read) = (0_u64, 0);
     let _all: Option<()> =
         pieces(memory, "the entries of the root table", at, bytes.into(), |_, _, piece| {
-            // An entry may lie across two pages.
+            // An entry may cross a page boundary.
             for byte in piece {
                 address |= u64::from(*byte) << (read * 8);
                 read += 1;
@@ -182,8 +183,8 @@ fn entries<M: MachineMemory>(
     Ok(addresses)
 }
 
-/// Adds what only the FADT leads to. A field of 64 bits goes before its twin of 32, unless it is zero or behind the table's end; where
-/// both are zero there is no such table.
+/// Adds the tables that only the FADT names. A 64-bit field is preferred to its 32-bit twin, unless it is zero or
+/// beyond the table's end; if both are zero, there is no such table.
 fn behind_fadt<M: MachineMemory>(
     memory: &mut M,
     fadt: &AcpiTable,
@@ -208,7 +209,7 @@ fn behind_fadt<M: MachineMemory>(
 
 const WHAT: &str = "a table";
 
-/// The front of a table, whose length is one that is read.
+/// The header of a table, whose length was checked.
 struct Head {
     signature: Signature,
     at: Maddr,
@@ -254,7 +255,7 @@ impl Head {
     }
 }
 
-/// Tells whether a BGRT has the marks that Xen leaves: no image, and the word that it is not valid.
+/// Tells whether a BGRT has the marks that Xen leaves: no image address, and a cleared valid bit.
 fn is_invalidated<M: MachineMemory>(memory: &mut M, at: u64, len: u32) -> Result<bool, FirmwareError> {
     if len < HEADER + BGRT_BYTES {
         return Ok(false);
@@ -264,7 +265,7 @@ fn is_invalidated<M: MachineMemory>(memory: &mut M, at: u64, len: u32) -> Result
     Ok(status & 1 == 0 && long(&fields, 4) == 0)
 }
 
-/// How many there are, and which do not add up.
+/// How many there are, and which have a wrong checksum.
 impl fmt::Display for AcpiTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} tables, ", self.0.len())?;

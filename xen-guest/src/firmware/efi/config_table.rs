@@ -8,12 +8,12 @@ use crate::firmware::{
     memory::{MachineMemory, array, chunk, long},
 };
 
-/// How many entries are looked at; firmware has some dozens.
+/// The most entries that are read; firmware has a few dozen.
 const MAX_TABLES: u32 = 1024;
-/// Bytes of an entry.
+/// The size of an entry.
 const ENTRY: u64 = 24;
 
-/// Returns the address of ACPI's root pointer, that of 2.0 if there is one.
+/// Returns the address of ACPI's root pointer, preferably that of ACPI 2.0.
 pub(in crate::firmware) fn acpi<M: MachineMemory>(
     memory: &mut M,
     facts: &EfiFacts,

@@ -1,11 +1,12 @@
-//! What Xen says of the EFI it was started from.
+//! What Xen reports about the EFI it was started from.
 //!
 //! *What this is*: [`EfiCalls`], the questions that Xen answers for dom0 (`platform.h`, XENPF_firmware_info and
 //! XENPF_efi_runtime_call), and the answers as checked values. EFI itself is called by Xen, never by this domain.
 //!
-//! *What must hold*: "not started from EFI" (ENOSYS) is a value, [`None`]; so is what this EFI does not have (EOPNOTSUPP).
+//! *What must hold*: "not started from EFI" (ENOSYS) is a value, [`None`], and so is a feature that this EFI does not
+//! have (EOPNOTSUPP).
 //!
-//! *What is not prevented*: firmware that gives a wrong answer of the right form.
+//! *What is not prevented*: firmware that gives a wrong but well-formed answer.
 
 use core::fmt;
 
@@ -18,15 +19,15 @@ use crate::firmware::{
     error::{FirmwareError, PlatformCall},
 };
 
-/// Characters of the vendor's name that are asked for.
+/// How many characters of the vendor's name are requested.
 const VENDOR_UNITS: usize = 64;
 
-/// What a runtime service answered: its status, and a value that means something if that is success.
+/// The answer of a runtime service: its status, and a value that is valid if the status is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EfiAnswer<T> {
-    /// What the service says of itself.
+    /// The status.
     pub status: Status,
-    /// What it gave.
+    /// The value.
     pub value: T,
 }
 
@@ -50,7 +51,7 @@ pub trait EfiCalls {
     /// Xen's.
     fn efi_configuration(&mut self) -> Result<(u64, u32), Errno>;
 
-    /// Fills in the vendor's name, with a NUL if that has room, and returns the vendor's revision.
+    /// Fills in the vendor's name, with a NUL if there is room, and returns the vendor's revision.
     ///
     /// # Errors
     /// Xen's; EOPNOTSUPP where it has no name.
@@ -81,7 +82,7 @@ pub struct Version(pub u32);
 /// Who made the firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vendor {
-    /// The name, cut after 64 characters; what cannot be printed is a question mark.
+    /// The name, cut after 64 characters; unprintable characters become question marks.
     pub name: ArrayString<256>,
     /// The vendor's own revision.
     pub revision: u32,
@@ -105,7 +106,8 @@ pub struct EfiFacts {
 /// Asks Xen for what it knows of EFI; `None` when it was not started from EFI.
 ///
 /// # Errors
-/// [`FirmwareError::Refused`] when Xen refuses, as it does to a domain other than dom0; [`FirmwareError::Address`] for a configuration table nowhere.
+/// [`FirmwareError::Refused`] when Xen refuses, as it does to a domain other than dom0; [`FirmwareError::Address`] for
+/// a configuration table at an impossible address.
 pub(crate) fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, FirmwareError> {
     let version = match efi.efi_version() {
         Ok(version) => Version(version),
@@ -130,7 +132,8 @@ pub(crate) fn efi_facts<E: EfiCalls>(efi: &mut E) -> Result<Option<EfiFacts>, Fi
 /// Asks EFI for the time; `None` where it has no clock, or Xen does not use its runtime services.
 ///
 /// # Errors
-/// [`FirmwareError::Refused`] and [`FirmwareError::Status`] when Xen or EFI refuses, [`FirmwareError::Time`] for a time that is none.
+/// [`FirmwareError::Refused`] and [`FirmwareError::Status`] when Xen or EFI refuses, [`FirmwareError::Time`] for an
+/// impossible time.
 pub(crate) fn efi_time<E: EfiCalls>(efi: &mut E) -> Result<Option<Time>, FirmwareError> {
     let Some(answer) = optional(PlatformCall::GetTime, efi.efi_get_time())? else { return Ok(None) };
     match answer.status {
@@ -140,7 +143,7 @@ pub(crate) fn efi_time<E: EfiCalls>(efi: &mut E) -> Result<Option<Time>, Firmwar
     }
 }
 
-/// Takes "this host has no such thing" for an answer.
+/// Turns "this host has no such thing" into `None`.
 pub(in crate::firmware) fn optional<T>(
     call: PlatformCall,
     result: Result<T, Errno>,
@@ -152,11 +155,11 @@ pub(in crate::firmware) fn optional<T>(
     }
 }
 
-/// Makes a text of UTF-16, up to its NUL or its end.
+/// Converts UTF-16 to text, up to its NUL or its end.
 fn text(units: &[u16]) -> ArrayString<256> {
     let units = units.iter().copied().take_while(|unit| *unit != 0);
     let mut text = ArrayString::new();
-    // What is no character is shown as one, like control characters.
+    // Invalid units become question marks, like control characters.
     for sign in char::decode_utf16(units).map(|sign| sign.unwrap_or('?')) {
         let sign = if sign.is_control() { '?' } else { sign };
         if text.try_push(sign).is_err() {

@@ -1,4 +1,4 @@
-//! EFI, by way of Xen: facts, time and variables.
+//! EFI, through Xen: facts, time and variables.
 
 pub(crate) mod config_table;
 pub(crate) mod facts;

@@ -1,4 +1,4 @@
-//! What an EFI service says of itself.
+//! The status of an EFI service.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ impl Status {
     pub const SUCCESS: Self = Self(0);
     /// The service does not exist.
     pub const UNSUPPORTED: Self = Self::error(3);
-    /// The buffer cannot hold what there is.
+    /// The buffer is too small.
     pub const BUFFER_TOO_SMALL: Self = Self::error(5);
     /// No such variable.
     pub const NOT_FOUND: Self = Self::error(14);

@@ -31,9 +31,10 @@ pub struct Time {
     pub second: u8,
     /// Below 10^9.
     pub nanosecond: u32,
-    /// Minutes that local time is behind UTC (UTC = local time + zone), -1440 to 1440; `None` where the firmware does not say.
+    /// Minutes that local time is behind UTC (UTC = local time + zone), -1440 to 1440; `None` where the firmware does
+    /// not say.
     pub zone: Option<i16>,
-    /// Whether daylight saving affects it (bit 0), and is in force (bit 1).
+    /// Whether daylight saving applies to it (bit 0), and is in effect (bit 1).
     pub daylight: u8,
 }
 
@@ -61,7 +62,7 @@ impl Time {
     }
 }
 
-/// Days of a month; none of a month that does not exist.
+/// Returns the days of a month; 0 for a month that does not exist.
 const fn days(year: u16, month: u8) -> u8 {
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,

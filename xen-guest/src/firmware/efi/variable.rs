@@ -28,7 +28,7 @@ impl VariableName {
     /// Makes a name.
     ///
     /// # Errors
-    /// [`FirmwareError::VariableName`] when it is longer than 63 characters, or has a NUL.
+    /// [`FirmwareError::Name`] when it is longer than 63 characters, or has a NUL.
     pub fn new(name: &str) -> Result<Self, FirmwareError> {
         let refused = || FirmwareError::Name { units: name.encode_utf16().count(), limit: NAME_UNITS - 1 };
         let mut units = ArrayVec::new();
@@ -49,7 +49,7 @@ impl VariableName {
     }
 }
 
-/// What a variable holds.
+/// The bytes of a variable.
 pub type VariableBytes = ArrayVec<u8, MAX_BYTES>;
 
 /// A variable.
@@ -57,15 +57,16 @@ pub type VariableBytes = ArrayVec<u8, MAX_BYTES>;
 pub struct Variable {
     /// Bit 0: kept over a reset; bit 1: for boot services; bit 2: for runtime services.
     pub attributes: u32,
-    /// What it holds.
+    /// Its bytes.
     pub bytes: VariableBytes,
 }
 
-/// Asks EFI for a variable of at most 1024 bytes; `None` when there is no such variable, or Xen does not use the runtime services.
+/// Asks EFI for a variable of at most 1024 bytes; `None` when there is no such variable, or Xen does not use the
+/// runtime services.
 ///
 /// # Errors
-/// [`FirmwareError::Refused`] and [`FirmwareError::Status`] when Xen or EFI refuses, [`FirmwareError::VariableSize`] when the answer is longer than was
-/// asked for.
+/// [`FirmwareError::Refused`] and [`FirmwareError::Status`] when Xen or EFI refuses, [`FirmwareError::VariableSize`]
+/// when the answer is longer than the buffer.
 pub(crate) fn efi_variable<E: EfiCalls>(
     efi: &mut E,
     name: &VariableName,

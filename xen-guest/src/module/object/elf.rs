@@ -1,7 +1,7 @@
 //! Opens a module's file: header, section table, symbol table.
 //!
-//! *What this is*: the `object` crate reads the tables; this file checks first that it is asked about the one kind of file
-//! we load, and that every section lies inside the file and apart from the others.
+//! *What this is*: the `object` crate reads the tables. This file first checks that the file is of the one kind we
+//! load, that every section lies inside it, and that sections do not overlap.
 //!
 //! *What must hold*: all indices taken from the file go through [`Object::row`] or the symbol table's checked lookup.
 //!
@@ -25,8 +25,8 @@ pub(in crate::module) type Header = FileHeader64<LittleEndian>;
 /// One row of the section table.
 pub(in crate::module) type Row = SectionHeader64<LittleEndian>;
 
-/// The longest name that is read to its end. A table of names need not have any end between two of them, and then reading every name
-/// to its end takes the square of the file's size.
+/// The longest name that is read to its end. A table of names may have no NUL at all; reading every name to the end
+/// would then take quadratic time.
 pub(in crate::module) const MAX_NAME_LEN: usize = 512;
 
 /// A module's file whose tables lie inside it.
@@ -43,7 +43,7 @@ pub(in crate::module) struct Object<'a> {
 pub(in crate::module) enum Text<'a> {
     /// All of it.
     Whole(&'a [u8]),
-    /// The front of one that is longer than [`MAX_NAME_LEN`].
+    /// The start of one that is longer than [`MAX_NAME_LEN`].
     Front(&'a [u8]),
 }
 
@@ -58,7 +58,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Returns the bytes there are.
+    /// Returns the bytes that were read.
     pub(in crate::module) const fn bytes(self) -> &'a [u8] {
         match self {
             Self::Whole(bytes) | Self::Front(bytes) => bytes,
@@ -95,7 +95,7 @@ impl<'a> Object<'a> {
         Ok(object)
     }
 
-    /// Returns the bytes of a table of names; none where there is no such section.
+    /// Returns the bytes of a table of names; empty if there is no such section.
     fn table(&self, index: SectionIndex) -> &'a [u8] {
         let row = self.sections.section(index).ok();
         row.and_then(|row| row.data(ENDIAN, self.bytes).ok()).unwrap_or_default()
@@ -106,7 +106,7 @@ impl<'a> Object<'a> {
         self.sections.enumerate().map(|(index, row)| (index.0, row)).skip(1)
     }
 
-    /// Returns the row of that index; `holder` is who says so.
+    /// Returns the row of that index; `holder` names what refers to it.
     pub(in crate::module) fn row(
         &self,
         index: u64,
@@ -127,7 +127,7 @@ impl<'a> Object<'a> {
         &self.symbols
     }
 
-    /// Returns a section's bytes in the file; none for `.bss` and its like.
+    /// Returns a section's bytes in the file; none for `.bss` and similar ones.
     pub(in crate::module) fn bytes(&self, row: &Row) -> Result<&'a [u8], ModuleError> {
         row.data(ENDIAN, self.bytes).map_err(ModuleError::Malformed)
     }
@@ -137,7 +137,7 @@ impl<'a> Object<'a> {
         self.bytes
     }
 
-    /// Returns a section's name as the file has it, or the front of a long one.
+    /// Returns a section's name as the file has it, or the start of a long one.
     pub(in crate::module) fn raw_name(&self, row: &Row) -> &'a [u8] {
         Text::read(self.section_names, row.sh_name(ENDIAN)).map_or(b"(unnamed)", Text::bytes)
     }
@@ -149,7 +149,7 @@ impl<'a> Object<'a> {
     ) -> Result<Text<'a>, ModuleError> {
         match Text::read(self.symbol_names, symbol.st_name(ENDIAN)) {
             Some(text) => Ok(text),
-            // It has no end, which the `object` crate says too.
+            // The name has no end; the `object` crate reports that too.
             None => self.symbols.symbol_name(ENDIAN, symbol).map(Text::Whole).map_err(ModuleError::Malformed),
         }
     }
@@ -165,7 +165,7 @@ impl<'a> Object<'a> {
         PrintableName::new(self.raw_name(row))
     }
 
-    /// Checks that a table's size is a whole number of entries, where the `object` crate would not say which table it is.
+    /// Checks that a table's size is a whole number of entries. The `object` crate would not say which table is wrong.
     pub(in crate::module) fn check_entries(&self, row: &Row, entry: u64) -> Result<(), ModuleError> {
         let size = row.sh_size(ENDIAN);
         if size.is_multiple_of(entry) {
@@ -175,7 +175,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Checks that a table of relocations counts its symbols in the symbol table that is read.
+    /// Checks that a table of relocations refers to the symbol table that is read.
     pub(in crate::module) fn check_link(&self, row: &Row) -> Result<(), ModuleError> {
         if row.link(ENDIAN) == self.symbols.section() {
             return Ok(());
@@ -184,7 +184,7 @@ impl<'a> Object<'a> {
         Err(ModuleError::SectionIndex { holder: self.name(row), index, sections })
     }
 
-    /// Checks that every section lies inside the file, and no two share a byte of it.
+    /// Checks that every section lies inside the file, and that no two overlap in it.
     fn check_extents(&self) -> Result<(), ModuleError> {
         let present = self.bytes.len() as u64;
         let mut extents: Vec<(u64, u64, &Row)> = Vec::new();
@@ -211,7 +211,7 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
-    /// Returns "section NAME"; the name is missing where the cut took the names too.
+    /// Returns "section NAME"; the name is missing if the file is cut before the names.
     fn piece(&self, row: &Row) -> PrintableName {
         PrintableName::new(alloc::format!("section {}", self.name(row)).as_bytes())
     }
@@ -229,7 +229,7 @@ fn header(bytes: &[u8]) -> Result<&Header, ModuleError> {
         let piece = PrintableName::new(b"the file header");
         return Err(ModuleError::Truncated { piece, end: len as u64, present: bytes.len() as u64 });
     };
-    // The class and byte order decide where the other fields are, so they come first and from the raw bytes.
+    // The class and byte order decide where the other fields are, so they are read first, from the raw bytes.
     for (field, found, wanted) in [("EI_CLASS", class, 2), ("EI_DATA", order, 1), ("EI_VERSION", version, 1)]
     {
         check(field, found.into(), wanted)?;
@@ -247,7 +247,7 @@ const fn check(field: &'static str, found: u64, wanted: u64) -> Result<(), Modul
     if found == wanted { Ok(()) } else { Err(ModuleError::Header { field, found, wanted }) }
 }
 
-/// Says where a section table of `count` rows ends.
+/// Returns where a section table of `count` rows ends.
 fn end_of_table(bytes: &[u8], start: u64, count: u64) -> ModuleError {
     let end = start.saturating_add(count.saturating_mul(size_of::<Row>() as u64));
     ModuleError::Truncated {

@@ -1,9 +1,9 @@
 //! What a module says about itself.
 //!
-//! *What this is*: the section `.modinfo`, texts `key=value` that each end with a zero byte: `name`, `version`, `license`,
-//! `abi`, and, if it needs other modules, `depends` with their names between commas. Other keys are for people.
+//! *What this is*: the section `.modinfo`, texts `key=value` that each end with a zero byte: `name`, `version`,
+//! `license`, `abi`, and, if it needs other modules, `depends` with their names between commas. Other keys are ignored.
 //!
-//! *What must hold*: the ABI it was built for is the kernel's own, or nothing of it is looked at any further.
+//! *What must hold*: the ABI it was built for is the kernel's own; otherwise nothing more of it is read.
 //!
 //! *What is not prevented*: a module that lies about its licence.
 
@@ -11,11 +11,11 @@ use alloc::vec::Vec;
 
 use crate::module::{error::ModuleError, name::PrintableName, object::elf::Object};
 
-/// The version of what kernel and modules agree on: entry functions, exports and their signatures, sections. It counts up
-/// whenever a module built before would no longer be right.
+/// The version of what kernel and modules agree on: entry functions, exports and their signatures, sections. It is
+/// raised whenever a module built before would no longer work.
 pub const ABI: u32 = 1;
 
-/// The section with a module's words about itself.
+/// The section in which a module describes itself.
 pub(in crate::module) const INFO: &[u8] = b".modinfo";
 
 /// The most modules that a module may name as those it needs.
@@ -41,8 +41,8 @@ impl<'a> Info<'a> {
     /// Reads what the object in `bytes` says about itself.
     ///
     /// # Errors
-    /// Those of a file that is no object; [`ModuleError::NoInfo`], [`ModuleError::InfoTwice`] and [`ModuleError::InfoValue`] with the key,
-    /// [`ModuleError::Abi`] with both versions.
+    /// The errors of a file that is not an object; [`ModuleError::NoInfo`], [`ModuleError::InfoTwice`] and
+    /// [`ModuleError::InfoValue`] with the key, [`ModuleError::Abi`] with both versions.
     pub(crate) fn of(bytes: &'a [u8]) -> Result<Self, ModuleError> {
         Self::read(&Object::open(bytes)?)
     }
@@ -63,7 +63,7 @@ impl<'a> Info<'a> {
         if !is_name(name) {
             return Err(value("name", name));
         }
-        // Who needs nothing may leave it out.
+        // A module that needs none may omit it.
         let needs = optional(bytes, "depends")?.unwrap_or_default();
         let named = || needs.split(',').filter(|name| !name.is_empty());
         if named().count() > MAX_NEEDS || !named().all(is_name) {
@@ -87,7 +87,7 @@ fn required<'a>(bytes: &'a [u8], key: &'static str) -> Result<&'a str, ModuleErr
     optional(bytes, key)?.ok_or(ModuleError::NoInfo { key })
 }
 
-/// Finds the value of a key that may be there once.
+/// Finds the value of a key, which may appear only once.
 fn optional<'a>(bytes: &'a [u8], key: &'static str) -> Result<Option<&'a str>, ModuleError> {
     let mut values = bytes.split(|byte| *byte == 0).filter_map(|text| {
         let rest = text.strip_prefix(key.as_bytes())?;

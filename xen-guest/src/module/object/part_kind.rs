@@ -1,4 +1,4 @@
-//! What the parts of a module are, and what may be asked for in one.
+//! The parts of a module, and the largest alignment in one.
 
 /// The largest alignment a section may ask for: a large page, the most a mapping could keep.
 pub(in crate::module) const ALIGNMENT_LIMIT: u64 = 2 << 20;

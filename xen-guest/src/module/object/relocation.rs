@@ -2,7 +2,7 @@
 //!
 //! *What this is*: [`collect`] reads the RELA tables of the loaded sections; [`RelocationKind`] knows the arithmetic.
 //!
-//! *What must hold*: the place lies inside its section, so a plan can write nowhere else.
+//! *What must hold*: the place lies inside its section, so a plan cannot write anywhere else.
 //!
 //! *What is not prevented*: two relocations of one place. [`crate::module::Content`] refuses what they store.
 
@@ -47,7 +47,7 @@ pub(in crate::module) fn collect(
         }
         let target = row.sh_info(ENDIAN);
         object.row(target.into(), || object.name(row))?;
-        // Debug information is relocated by whoever reads it.
+        // Debug information is not loaded; its readers relocate it.
         let Some(section) = find(sections, target as usize) else { continue };
         if form != SHT_RELA {
             return Err(ModuleError::RelocationForm { section: object.name(row), kind: form.0 });

@@ -1,7 +1,7 @@
 //! The kinds of relocation this loader knows.
 //!
-//! *What this is*: the arithmetic of the x86-64 psABI (chapter "Relocation"): S is the symbol's address, A the addend, P the place,
-//! sums wrap at 2^64.
+//! *What this is*: the arithmetic of the x86-64 psABI (chapter "Relocation"): S is the symbol's address, A the addend,
+//! P the place, sums wrap at 2^64.
 
 use core::fmt;
 
@@ -24,14 +24,15 @@ pub enum RelocationKind {
     Unsigned32,
     /// `R_X86_64_32S`: S + A, which must be the sign-extension of 32 bits.
     Signed32,
-    /// `R_X86_64_PC32` and `R_X86_64_PLT32`: S + A - P. Nothing needs a jump table, for the window is in a call's reach.
+    /// `R_X86_64_PC32` and `R_X86_64_PLT32`: S + A - P. No jump table is needed, because the window is within a call's
+    /// reach.
     Relative32,
     /// `R_X86_64_PC64`: S + A - P.
     Relative64,
     /// `R_X86_64_GOTPCREL` and its relaxable forms: the address of a slot that holds S, + A - P.
     ///
-    /// A linker would rewrite most of these instructions to do without the slot. We give each symbol its slot instead: it
-    /// is right for every instruction, and no instruction has to be decoded to load a module.
+    /// A linker would rewrite most of these instructions to avoid the slot. We give each symbol a slot instead: that
+    /// works for every instruction, and no instruction has to be decoded.
     Slot32,
 }
 
@@ -58,7 +59,7 @@ impl RelocationKind {
         }
     }
 
-    /// Computes what to store at `place`, or gives the value back that does not fit.
+    /// Computes what to store at `place`, or returns the value that does not fit.
     ///
     /// `symbol` is the symbol's address, for [`RelocationKind::Slot32`] its slot's.
     pub(in crate::module) fn value(self, symbol: u64, addend: i64, place: u64) -> Result<u64, u64> {

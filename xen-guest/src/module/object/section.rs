@@ -1,11 +1,12 @@
 //! The sections that are loaded, and the parts they are sorted into.
 //!
-//! *What this is*: every section of the file with the ALLOC flag, and [`place`], which gives each an offset. Parts follow
-//! each other in the order of [`PartKind::ALL`]; each starts on a page of its own, so each can have its own protection.
+//! *What this is*: every section of the file with the ALLOC flag, and [`place`], which gives each an offset. Parts
+//! follow each other in the order of [`PartKind::ALL`]; each starts on a page of its own, so each can have its own
+//! protection.
 //!
-//! *What must hold*: no section is writable and executable, so none belongs into two parts.
+//! *What must hold*: no section is writable and executable, so none belongs to two parts.
 //!
-//! *What is not prevented*: data of one section read by code of another. Inside a part there are no walls.
+//! *What is not prevented*: code of one section reading data of another. Inside a part nothing separates sections.
 
 use alloc::vec::Vec;
 
@@ -30,7 +31,7 @@ use crate::module::{
 /// The size and alignment of a slot that holds a symbol's address.
 pub(in crate::module) const SLOT: u64 = 8;
 
-/// What the names of sections start with that are not needed once the module has started.
+/// The prefixes of the names of sections that are not needed once the module has started.
 const INIT: &[u8] = b".init.";
 
 /// A run of pages with one protection.
@@ -40,7 +41,7 @@ pub(crate) struct Part {
     pub(crate) kind: PartKind,
     /// How many pages of the module lie before it.
     pub(crate) start: PageCount,
-    /// How many pages it has; perhaps none.
+    /// How many pages it has; it may have none.
     pub(crate) pages: PageCount,
 }
 
@@ -61,7 +62,7 @@ pub(in crate::module) struct Section<'a> {
 /// Collects the sections to load, in the file's order.
 pub(in crate::module) fn collect<'a>(object: &Object<'a>) -> Result<Vec<Section<'a>>, ModuleError> {
     let mut sections = Vec::new();
-    // What is for the loader stays with the loader.
+    // Sections for the loader itself are not loaded.
     let ours = |row: &Row| matches!(object.raw_name(row), INFO | EXPORTS);
     let loaded = || object.rows().filter(|(_, row)| row.sh_flags(ENDIAN).contains(SHF_ALLOC) && !ours(row));
     let entries = loaded().count();
@@ -81,7 +82,7 @@ pub(in crate::module) fn collect<'a>(object: &Object<'a>) -> Result<Vec<Section<
 /// Decides which part a section belongs to.
 fn kind(object: &Object<'_>, row: &Row) -> Result<PartKind, ModuleError> {
     let (flags, kind) = (row.sh_flags(ENDIAN), row.sh_type(ENDIAN));
-    // Constructors and the like are refused, not loaded: nobody would run them.
+    // Constructors and similar sections are refused, because nobody would run them.
     let known = matches!(kind, SHT_PROGBITS | SHT_NOBITS | SHT_NOTE | SHT_X86_64_UNWIND);
     if !known || flags.contains(SHF_TLS) || flags.contains(SHF_COMPRESSED) {
         return Err(ModuleError::SectionKind { section: object.name(row), kind: kind.0, flags: flags.0 });
@@ -117,7 +118,7 @@ pub(in crate::module) fn place(
     let mut slots_at = 0;
     for part in &mut parts {
         let start = cursor.at;
-        // What has no bytes in the file comes last, so that zeros are one run at the end.
+        // Sections without bytes in the file come last, so that the zeros are one run at the end.
         for zeroed in [false, true] {
             let ours =
                 |section: &&mut Section<'_>| section.kind == part.kind && section.is_zeroed() == zeroed;
@@ -137,7 +138,7 @@ pub(in crate::module) fn place(
 }
 
 impl Section<'_> {
-    /// Tells whether the section is nothing but zeros, and none of them in the file.
+    /// Tells whether the section is all zeros and has no bytes in the file.
     fn is_zeroed(&self) -> bool {
         self.row.sh_type(ENDIAN) == SHT_NOBITS
     }

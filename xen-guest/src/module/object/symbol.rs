@@ -1,11 +1,13 @@
 //! The symbols a module's relocations refer to.
 //!
-//! *What this is*: a symbol's name and its [`Place`]: inside the module, at a fixed value, or wherever its exporter has it.
+//! *What this is*: a symbol's name and its [`Place`]: inside the module, at a fixed value, or where its exporter has
+//! it.
 //!
-//! *What must hold*: only symbols that something refers to are read; an object may carry others that mean nothing here.
+//! *What must hold*: only symbols that something refers to are read; an object may contain others that have no meaning
+//! here.
 //!
-//! *What is not prevented*: a weak symbol nobody defines counts as unresolved. C would make it null; a module that can do
-//! without a function of the kernel is not a case we have.
+//! *What is not prevented*: a weak symbol that nobody defines. It counts as unresolved, where C would make it null; no
+//! module here treats a kernel function as optional.
 
 use alloc::vec::Vec;
 
@@ -31,9 +33,9 @@ use crate::module::{
 pub(in crate::module) enum Place {
     /// At an offset in the module.
     Inside(u64),
-    /// At a value that does not move.
+    /// At a fixed value.
     Absolute(u64),
-    /// With whoever exports it.
+    /// Where its exporter has it.
     Import,
 }
 
@@ -87,7 +89,7 @@ impl<'a> Symbol<'a> {
                 if name.is_empty() {
                     name = object.raw_name(row);
                 }
-                // One past the end is allowed: that is where symbols that mark an end lie.
+                // One past the end is allowed, for symbols that mark an end.
                 if value > home.size {
                     return Err(ModuleError::SymbolOutside {
                         symbol: PrintableName::new(name),
@@ -108,7 +110,7 @@ impl<'a> Symbol<'a> {
     }
 }
 
-/// Returns the name of a symbol that is found by it, which has to be known to its end.
+/// Returns the name by which a symbol is found; it must have been read to its end.
 fn whole(text: Text<'_>) -> Result<&[u8], ModuleError> {
     match text {
         Text::Whole(name) => Ok(name),
@@ -118,7 +120,7 @@ fn whole(text: Text<'_>) -> Result<&[u8], ModuleError> {
     }
 }
 
-/// Tells whether a symbol of that type is where its value says: not in each thread, and not where a function will say.
+/// Tells whether a symbol of that type is at its value: not thread-local, and not resolved by a function.
 const fn has_address(kind: SymbolType) -> bool {
     !matches!(kind, STT_TLS | STT_GNU_IFUNC)
 }

@@ -1,13 +1,14 @@
 //! Finds the modules in a ramdisk.
 //!
-//! *What this is*: a reader of the newc form of cpio (magic 070701), the form the initramfs tools write. It was written
-//! because the crate we tried, `cpio_reader`, ends its iteration in the same way at a trailer, at a cut and at rubbish,
-//! and a truncated ramdisk must be told from one without the module. Which archives there are [`RamdiskBytes`] finds.
+//! *What this is*: a reader of the newc form of cpio (magic 070701), the form the initramfs tools write. The crate we
+//! tried, `cpio_reader`, ends its iteration in the same way at a trailer, at a cut and at garbage, but a truncated
+//! ramdisk must be distinguished from one without the module. [`RamdiskBytes`] finds the archives.
 //!
-//! *What must hold*: an archive ends with its trailer; all headers of all archives were walked before the first module is
-//! handed out. A name is found by search, so that the time for n modules grows no faster than n log n.
+//! *What must hold*: an archive ends with its trailer; all headers of all archives were walked before the first module
+//! is handed out. Names are sorted and searched, so the time for n modules grows no faster than n log n.
 //!
-//! *What is not prevented*: a flipped byte inside a file, for newc has no checksum; hard links to a module are not followed.
+//! *What is not prevented*: a flipped byte inside a file, because newc has no checksum; hard links to a module are not
+//! followed.
 
 use alloc::vec::Vec;
 
@@ -45,9 +46,9 @@ pub struct Module<'a> {
 /// The folder a module lies in, which decides whether "all" includes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shelf {
-    /// `modules`: one of all.
+    /// `modules`: included in "all".
     All,
-    /// `modules-extra`: only when it is named, or needed by another.
+    /// `modules-extra`: only when named, or needed by another module.
     Named,
 }
 
@@ -55,15 +56,15 @@ pub enum Shelf {
 #[derive(Debug, Clone)]
 pub struct Archive<'a> {
     modules: Vec<Module<'a>>,
-    /// Where each stands in `modules`, by ascending name.
+    /// The indices of `modules`, by ascending name.
     by_name: Vec<usize>,
 }
 
 impl<'a> Archive<'a> {
-    /// Looks through all archives of the ramdisk.
+    /// Walks all archives of the ramdisk.
     ///
     /// # Errors
-    /// [`ModuleError::DuplicateModule`] for two files of one name; [`ModuleError::NoMemory`].
+    /// [`ModuleError::DuplicateModule`] for two files with the same name; [`ModuleError::NoMemory`].
     pub(crate) fn new(ramdisk: &'a RamdiskBytes<'_>) -> Result<Self, ModuleError> {
         let mut modules: Vec<Module<'a>> = Vec::new();
         ramdisk.entries(&mut |entry| {
@@ -106,7 +107,7 @@ impl<'a> Archive<'a> {
         ModuleError::NoSuchModule { module: PrintableName::new(name.as_bytes()), present: self.modules.len() }
     }
 
-    /// Returns the module of that name, and where it stands among all.
+    /// Returns the module of that name, and its index among all.
     pub(in crate::module) fn find(&self, name: &str) -> Option<(usize, Module<'a>)> {
         let of = |at: &usize| self.modules.get(*at).map(|module| module.name);
         let rank = self.by_name.binary_search_by_key(&Some(name), of).ok()?;
@@ -149,7 +150,8 @@ pub(in crate::module) struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// Reads the entry that starts at `offset`, of the archive that starts at `archive`.
     fn at(ramdisk: &'a [u8], archive: u64, offset: u64) -> Result<Self, ArchiveError> {
-        // The magic number is looked at before the length: rubbish or padding shorter than a header is no truncated entry.
+        // The magic number is checked before the length: garbage or padding shorter than a header is not a truncated
+        // entry.
         let magic = slice(ramdisk, offset, 6).map_err(|_| truncated(ramdisk, offset, HEADER))?;
         if magic != MAGIC {
             let mut found = [0; 6];
@@ -164,7 +166,7 @@ impl<'a> Entry<'a> {
         // Sizes are below 2^32 and offsets below 2^63, a slice's limit: none of these sums overflows.
         let name_end = offset + HEADER + name_size;
         let name = slice(ramdisk, offset + HEADER, name_size)?;
-        // Tools that put archives together need not begin at a multiple of four.
+        // Tools that concatenate archives need not start one at a multiple of four.
         let padded = |end: u64| archive + (end - archive).next_multiple_of(4);
         let start = padded(name_end);
         let bytes = slice(ramdisk, start, file_size)?;
@@ -199,7 +201,7 @@ fn field(header: &[u8], entry: u64, at: u64) -> Result<u64, ArchiveError> {
         .ok_or(ArchiveError::Field { offset: entry + at, found })
 }
 
-/// Returns `len` bytes at `offset`, or says how many are missing. No bytes are missing nowhere.
+/// Returns `len` bytes at `offset`, or says how many are missing. A request for 0 bytes never fails.
 fn slice(ramdisk: &[u8], offset: u64, len: u64) -> Result<&[u8], ArchiveError> {
     if len == 0 {
         return Ok(&[]);
@@ -210,7 +212,7 @@ fn slice(ramdisk: &[u8], offset: u64, len: u64) -> Result<&[u8], ArchiveError> {
         .ok_or_else(|| truncated(ramdisk, offset, len))
 }
 
-/// Says that the ramdisk ends before `wanted` bytes from `offset`.
+/// Returns the error that the ramdisk ends before `wanted` bytes from `offset`.
 fn truncated(ramdisk: &[u8], offset: u64, wanted: u64) -> ArchiveError {
     ArchiveError::Truncated { offset, wanted, present: (ramdisk.len() as u64).saturating_sub(offset) }
 }

@@ -5,7 +5,7 @@ use crate::module::hex::Hex;
 /// Why an archive cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArchiveError {
-    /// Where an archive entry should start there is something else.
+    /// Something else is where an archive entry should start.
     #[error("no archive entry at byte {offset:#x}: found {}, a newc cpio has 30 37 30 37 30 31", Hex(.found))]
     NotAnArchive {
         /// Where, counted from the first byte of the ramdisk, or of what was unpacked.
@@ -13,8 +13,8 @@ pub enum ArchiveError {
         /// What is there instead of the magic number.
         found: [u8; 6],
     },
-    /// A field of an archive entry's header is no hexadecimal number.
-    #[error("archive header field at byte {offset:#x} is no hexadecimal number: {}", Hex(.found))]
+    /// A field of an archive entry's header is not a hexadecimal number.
+    #[error("archive header field at byte {offset:#x} is not a hexadecimal number: {}", Hex(.found))]
     Field {
         /// Where the field starts.
         offset: u64,
@@ -38,7 +38,7 @@ pub enum ArchiveError {
 /// Why a gzip cannot be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GzipError {
-    /// A gzip is of a kind that does not exist.
+    /// A gzip has an unknown method or unknown flags.
     #[error("gzip at byte {offset:#x} has method {method} and flags {flags:#x}, must be 8 and below 0x20")]
     Header {
         /// Where it starts.
@@ -56,15 +56,15 @@ pub enum GzipError {
         /// How many bytes follow from there.
         present: u64,
     },
-    /// A gzip holds what no compressor writes.
-    #[error("gzip at byte {offset:#x} is damaged: what stands at byte {at:#x} cannot be unpacked")]
+    /// The compressed data of a gzip is invalid.
+    #[error("gzip at byte {offset:#x} is damaged: the data at byte {at:#x} cannot be unpacked")]
     Data {
         /// Where it starts.
         offset: u64,
-        /// Where it goes wrong, about.
+        /// Roughly where it goes wrong.
         at: u64,
     },
-    /// A gzip does not unpack to what went in.
+    /// A gzip unpacks to something other than its checksum and length say.
     #[error(
         "gzip at byte {offset:#x} is damaged: it unpacks to {:#x} bytes with checksum {:#x}, must be {:#x} with \
          {:#x}",
@@ -78,7 +78,7 @@ pub enum GzipError {
         /// What it says they were.
         wanted: (u32, u32),
     },
-    /// What is packed is more than anybody means.
+    /// The ramdisk unpacks to more than the limit.
     #[error("gzip at byte {offset:#x} makes the ramdisk unpack to more than {limit:#x} bytes, the limit")]
     TooLarge {
         /// Where the gzip starts.
@@ -86,7 +86,7 @@ pub enum GzipError {
         /// How many bytes a ramdisk may unpack to.
         limit: u64,
     },
-    /// The heap cannot hold what a gzip unpacks to.
+    /// The heap cannot hold the unpacked data.
     #[error(
         "heap is full: no room for {bytes:#x} bytes to unpack the gzip at byte {offset:#x}; \
          give the guest more memory, or a ramdisk that is smaller or not compressed"

@@ -1,12 +1,13 @@
 //! Unpacks gzip, the form in which most tools write a ramdisk's archive.
 //!
-//! *What this is*: the frame of gzip (RFC 1952) around `miniz_oxide`, which undoes the compression. A member is unpacked twice:
-//! first into a small window, to learn where it ends, how much it is and that its checksum is right; then into memory of
-//! exactly that size. So running out of memory is told with the size that was wanted, and nothing is ever copied to grow.
+//! *What this is*: the frame of gzip (RFC 1952) around `miniz_oxide`, which undoes the compression. A member is
+//! unpacked twice: first into a small window, to learn where it ends, how much it is and that its checksum is right;
+//! then into memory of exactly that size. So an out-of-memory error has the size that was needed, and nothing is copied
+//! in order to grow.
 //!
-//! *What must hold*: memory is taken by calls that may fail, as `alloc` would otherwise end the kernel.
+//! *What must hold*: memory is taken by calls that can fail, because `alloc` would otherwise end the kernel.
 //!
-//! *What is not prevented*: a large archive that takes long. [`MAX_UNPACKED`] ends what would never end.
+//! *What is not prevented*: a large archive that takes long. [`MAX_UNPACKED`] bounds it.
 
 use alloc::vec::Vec;
 
@@ -25,7 +26,7 @@ const DEFLATE: u8 = 8;
 const HEADER: usize = 10;
 const END: usize = 8;
 
-/// Flags of a header: which optional parts it has, and those that mean nothing yet.
+/// Flags of a header: which optional parts it has, and the reserved ones.
 const HEADER_CHECK: u8 = 1 << 1;
 const EXTRA: u8 = 1 << 2;
 const NAME: u8 = 1 << 3;
@@ -40,13 +41,15 @@ pub(in crate::module) fn starts(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// Unpacks the member that starts at byte `offset` and those that follow without a gap; returns where the last one ends.
+/// Unpacks the member that starts at byte `offset` and those that follow without a gap; returns where the last one
+/// ends.
 ///
 /// An archive may be cut into members anywhere, so they are unpacked into one run of bytes.
 ///
 /// # Errors
-/// [`GzipError::Header`], [`GzipError::Truncated`], [`GzipError::Data`], [`GzipError::Check`] for what is no whole gzip;
-/// [`GzipError::TooLarge`] if it is more than `limit` bytes, [`GzipError::NoRoom`] if the heap has not so many.
+/// [`GzipError::Header`], [`GzipError::Truncated`], [`GzipError::Data`], [`GzipError::Check`] for something that is not
+/// a complete gzip; [`GzipError::TooLarge`] if it unpacks to more than `limit` bytes, [`GzipError::NoRoom`] if the heap
+/// does not have that many.
 pub(in crate::module) fn unpack(
     ramdisk: &[u8],
     offset: u64,
@@ -61,7 +64,7 @@ pub(in crate::module) fn unpack(
         members.try_reserve(1).map_err(|_| GzipError::NoRoom { offset, bytes })?;
         members.push(member);
     }
-    // All of it at once: the kernel's heap grows a vector by a copy, and would hold both.
+    // Reserve all of it at once: the kernel's heap grows a vector by a copy, and would hold both.
     let mut unpacked = room(offset, size)?;
     members.iter().try_for_each(|member| member.append_to(&mut unpacked))?;
     Ok((unpacked, end))
@@ -71,11 +74,11 @@ fn rest(ramdisk: &[u8], offset: u64) -> Option<&[u8]> {
     ramdisk.get(usize::try_from(offset).ok()?..)
 }
 
-/// A member that is whole.
+/// A complete member.
 struct Member<'a> {
     /// Where it starts in the ramdisk.
     offset: u64,
-    /// Its compressed data, and what comes behind it.
+    /// Its compressed data, and what follows it.
     data: &'a [u8],
     /// How many bytes it has, header and end included.
     len: usize,
@@ -123,7 +126,7 @@ impl<'a> Member<'a> {
         Ok(Self { offset, data, len: bytes.len() - data.len() + taken + END, size })
     }
 
-    /// Unpacks it behind what is there, where there is room for it.
+    /// Unpacks it after the data that is there; the room was reserved.
     fn append_to(&self, unpacked: &mut Vec<u8>) -> Result<(), GzipError> {
         let before = unpacked.len();
         unpacked.resize(before + self.size, 0);
@@ -133,7 +136,7 @@ impl<'a> Member<'a> {
         let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
         match inflater(self.offset)?.run(self.data, out, 0, flags) {
             (TINFLStatus::Done, _, written) if written == self.size => Ok(()),
-            // It was whole a moment ago.
+            // It was complete in the first pass.
             (_, read, _) => Err(GzipError::Data { offset: self.offset, at: self.offset + read as u64 }),
         }
     }
@@ -193,7 +196,7 @@ fn room(offset: u64, bytes: usize) -> Result<Vec<u8>, GzipError> {
     Ok(room)
 }
 
-/// Goes on with the checksum of gzip, which starts with all ones and is inverted at the end.
+/// Continues gzip's checksum, which starts with all ones and is inverted at the end.
 fn crc(check: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(check, |check, byte| {
         let index = (check ^ u32::from(*byte)) as u8;

@@ -1,13 +1,14 @@
-//! The archives in a ramdisk, one behind the other, each plain or packed with gzip.
+//! The archives in a ramdisk, one after the other, each plain or compressed with gzip.
 //!
-//! *What this is*: what the tools that make ramdisks write: an archive of processor microcode in front, zeros up to some border, and
-//! then the archive proper, which is mostly compressed. Any number of archives is followed, with any number of zeros between
-//! and behind them. What is packed is unpacked here, into the heap, and lives as long as this.
+//! *What this is*: reads what tools that make ramdisks write: an archive of processor microcode first, zeros for
+//! alignment, and then the main archive, which is usually compressed. Any number of archives is accepted, with any
+//! number of zeros between and after them. Compressed parts are unpacked here, into the heap, and live as long as this
+//! value.
 //!
-//! *What must hold*: each archive starts with an entry and ends with its trailer; nothing but zeros and archives follows. What is packed holds
-//! plain archives, one at least, and zeros.
+//! *What must hold*: each archive starts with an entry and ends with its trailer; only zeros and archives follow. A
+//! compressed part holds at least one plain archive, and zeros.
 //!
-//! *What is not prevented*: a ramdisk whose end is lost at the border between two archives. It looks whole.
+//! *What is not prevented*: a ramdisk that is cut exactly between two archives. It looks complete.
 
 use alloc::vec::Vec;
 
@@ -21,7 +22,7 @@ use crate::module::{
     },
 };
 
-/// Forms of compression that are not unpacked here, by what they start with.
+/// Forms of compression that are not supported, by their first bytes.
 const OTHERS: [(&[u8], &str); 6] = [
     (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
     (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"),
@@ -31,7 +32,7 @@ const OTHERS: [(&[u8], &str); 6] = [
     (&[0x89, b'L', b'Z', b'O'], "lzo"),
 ];
 
-/// A ramdisk whose archives are all there.
+/// A ramdisk whose archives are complete.
 #[derive(Debug)]
 pub struct RamdiskBytes<'a> {
     bytes: &'a [u8],
@@ -46,7 +47,7 @@ enum Piece {
         /// Where it starts.
         start: u64,
     },
-    /// What was packed: archives and zeros.
+    /// An unpacked gzip: archives and zeros.
     Unpacked {
         /// Where it starts in the ramdisk.
         offset: u64,
@@ -55,11 +56,12 @@ enum Piece {
 }
 
 impl<'a> RamdiskBytes<'a> {
-    /// Goes through a ramdisk from its first byte to its last, and unpacks what is packed.
+    /// Reads a ramdisk from its first byte to its last, and unpacks its compressed parts.
     ///
     /// # Errors
-    /// [`ModuleError::Archive`] with the byte where it happened, within [`ModuleError::InGzip`] if that byte was packed;
-    /// [`ModuleError::Gzip`] for a gzip that cannot be unpacked, [`ModuleError::Compression`] for another packing; [`ModuleError::NoMemory`].
+    /// [`ModuleError::Archive`] with the byte where it happened, within [`ModuleError::InGzip`] if that byte was
+    /// compressed; [`ModuleError::Gzip`] for a gzip that cannot be unpacked, [`ModuleError::Compression`] for another
+    /// compression; [`ModuleError::NoMemory`].
     pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, ModuleError> {
         let mut pieces = Vec::new();
         let mut unpacked = 0;
@@ -99,7 +101,7 @@ impl<'a> RamdiskBytes<'a> {
     }
 }
 
-/// Walks the archives in what was packed.
+/// Walks the archives in an unpacked gzip.
 fn walk_all<'s>(bytes: &'s [u8], visit: &mut Visit<'_, 's>) -> Result<(), ModuleError> {
     let mut at = first(bytes);
     loop {
@@ -110,13 +112,14 @@ fn walk_all<'s>(bytes: &'s [u8], visit: &mut Visit<'_, 's>) -> Result<(), Module
     }
 }
 
-/// Where the first archive should be: behind leading zeros. If there is nothing else, at the first byte, where none is found.
+/// Where the first archive should be: after leading zeros. If there are only zeros, at the first byte, where no archive
+/// is found.
 fn first(bytes: &[u8]) -> u64 {
     let at = after_zeros(bytes, 0);
     if at < bytes.len() as u64 { at } else { 0 }
 }
 
-/// Returns where the next byte is that is no zero; the end, if there is none.
+/// Returns the offset of the next byte that is not zero; the end, if there is none.
 fn after_zeros(bytes: &[u8], at: u64) -> u64 {
     // A page at a time: a ramdisk may be padded with hundreds of MiB.
     let rest = rest(bytes, at);
@@ -131,7 +134,7 @@ fn is_zero(page: &[u8]) -> bool {
     words.iter().all(|word| u64::from_le_bytes(*word) == 0) && tail.iter().all(|byte| *byte == 0)
 }
 
-/// Returns the bytes from `at` on; none behind the last.
+/// Returns the bytes from `at` on; none beyond the last.
 fn rest(bytes: &[u8], at: u64) -> &[u8] {
     let (_, rest) = bytes.split_at(at.min(bytes.len() as u64) as usize);
     rest

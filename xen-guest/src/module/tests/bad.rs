@@ -144,9 +144,9 @@ fn relocations() {
     says(&relocated(0, 1, 1, |object| object.sections[5].link = 1), ".rela refers to section 1 of 9");
     let line = "section .rela holds relocations of form 0x9, only RELA (0x4) is used on x86-64";
     says(&relocated(0, 1, 1, |object| object.sections[5].kind = 9), line);
-    let line = "section .rela is 0x17 bytes, no multiple of its entries' 0x18";
+    let line = "section .rela is 0x17 bytes, not a multiple of its entries' 0x18";
     says(&relocated(0, 1, 1, |object| object.sections[5].size = 0x17), line);
-    let line = "section .symtab is 0x2f bytes, no multiple of its entries' 0x18";
+    let line = "section .symtab is 0x2f bytes, not a multiple of its entries' 0x18";
     says(&good().spoiled(|sections, _| sections[5].size = 0x2f), line);
 }
 

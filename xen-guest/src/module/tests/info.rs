@@ -46,20 +46,20 @@ fn lacks_something() {
 fn says_what_cannot_be() {
     says("name=a\0abi=2", "module was built for ABI 2 of the kernel, this kernel has ABI 1");
     for abi in ["", "x", "-1", "4294967296", " 1"] {
-        says(&format!("abi={abi}"), &format!("module says abi={abi}, which cannot be"));
+        says(&format!("abi={abi}"), &format!("module says abi={abi}, which is not valid"));
     }
     says(&with("name=b"), "module says name= twice in its section .modinfo");
-    says(&with("depends=b c"), "module says depends=b c, which cannot be");
+    says(&with("depends=b c"), "module says depends=b c, which is not valid");
     let named = |name: &str| format!("name={name}\0version=1\0license=MIT\0abi=1");
     for name in ["", "a/b", "a b", "a,b", "ä"] {
-        says(&named(name), &format!("module says name={name}, which cannot be"));
+        says(&named(name), &format!("module says name={name}, which is not valid"));
     }
     let long = "x".repeat(33);
-    says(&named(&long), &format!("module says name={long}, which cannot be"));
+    says(&named(&long), &format!("module says name={long}, which is not valid"));
     assert!(Info::of(&saying(named(&"x".repeat(32)).as_bytes()).bytes()).is_ok());
     let many = with(&format!("depends={}", "a,".repeat(33)));
     assert!(Info::of(&saying(many.as_bytes()).bytes()).is_err());
     let odd = saying(b"abi=1\0name=\xff\xfe\0version=1\0license=MIT").bytes();
-    let line = "module says name=\u{fffd}\u{fffd}, which cannot be";
+    let line = "module says name=\u{fffd}\u{fffd}, which is not valid";
     assert_eq!(Info::of(&odd).unwrap_err().to_string(), line);
 }

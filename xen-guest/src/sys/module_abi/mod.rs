@@ -1,8 +1,9 @@
 //! What modules call: the log, the heap, and in `exports.rs` the list of it all and the end of the domain.
 //!
-//! *What must hold*: signatures agree with `tests/modules/kit` (Rust and C); when one changes, [`crate::module::ABI`] does.
+//! *What must hold*: signatures agree with `tests/modules/kit` (Rust and C); when one changes, [`crate::module::ABI`]
+//! does.
 //!
-//! *What is not prevented*: a module that hands over addresses that are not its own. It runs with the kernel's rights.
+//! *What is not prevented*: a module that passes addresses that are not its own. It runs with the kernel's rights.
 
 #[cfg(target_os = "none")]
 pub(super) mod exports;
@@ -10,8 +11,7 @@ pub(super) mod exports;
 use alloc::alloc::{alloc, dealloc};
 use core::{alloc::Layout, fmt};
 
-/// Returns the text a module hands over. An empty one may be at a null pointer, as in C; a length that no memory has is
-/// taken for none.
+/// Returns the text a module passes. An empty one may be at a null pointer, as in C; an impossible length counts as 0.
 ///
 /// # Safety
 /// `text` points to `len` readable bytes that nobody writes meanwhile.
@@ -47,7 +47,8 @@ pub(super) extern "C" fn xen_guest_log(start: *const u8, len: usize) {
     }
 }
 
-/// What a module calls for memory: `size` bytes at a multiple of `align`; null when there are none, or for a bad request.
+/// What a module calls to get memory: `size` bytes at a multiple of `align`; null when there is no room, or for a bad
+/// request.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn xen_guest_alloc(size: usize, align: usize) -> *mut u8 {
     match Layout::from_size_align(size, align) {
@@ -57,7 +58,7 @@ pub(super) extern "C" fn xen_guest_alloc(size: usize, align: usize) -> *mut u8 {
     }
 }
 
-/// What a module calls to give memory back, with the numbers it asked for.
+/// What a module calls to give memory back, with the same numbers.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn xen_guest_free(memory: *mut u8, size: usize, align: usize) {
     if memory.is_null() || size == 0 {
