@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use start_info::{Mfn, OutOfRange, PageCount, Pfn, PfnRange};
+use start_info::{Mfn, PageCount, Pfn, PfnRange};
 
 use crate::{
     errno::{Errno, Partial},
@@ -111,9 +111,6 @@ pub enum MmuError {
     /// A P2M step failed.
     #[error(transparent)]
     P2m(#[from] p2m::P2mError),
-    /// A machine address that no entry can hold.
-    #[error("machine address {0}")]
-    OutOfRange(#[from] OutOfRange),
     /// An address lacks a table that must exist.
     #[error("{address:#x} has no L{level} table")]
     NotMapped {

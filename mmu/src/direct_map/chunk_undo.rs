@@ -1,7 +1,7 @@
 //! A chunk that is being mapped, and how to undo it.
 //!
 //! *What this is*: the numbers of the frames that become a chunk's tables, kept while it is being mapped, in a page
-//! that is taken first. If Xen refuses, or the frames run out, `DirectMap::retry` undoes the tables as [`TableNote`]
+//! that is taken first. If Xen refuses, or the frames run out, `DirectMap::undo_pending` undoes the tables as [`TableNote`]
 //! says; every `DirectMap::grow` begins with it.
 //!
 //! *What must hold*: nothing of a chunk is handed out or read before all of it is mapped; the direct map does not grow

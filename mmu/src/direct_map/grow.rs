@@ -27,7 +27,7 @@ impl DirectMap {
     /// [`MmuError::NoFrames`] when the mapped memory has no room for the tables, [`MmuError::Refused`] when Xen
     /// refuses. Then all is as before; if Xen refuses to undo it too, the next call begins with that.
     pub fn grow<M: Machine>(&mut self, machine: &mut M, p2m: &impl Translate) -> Result<bool, MmuError> {
-        self.retry(machine)?;
+        self.undo_pending(machine)?;
         let rest = self.extent.rest();
         if rest.is_empty() {
             return Ok(false);
@@ -44,7 +44,7 @@ impl DirectMap {
         self.undo = Some(ChunkUndo::new(chunk, page));
         if let Err(error) = self.map_chunk(machine, p2m, chunk) {
             // The caller gets the reason why the chunk cannot be mapped. What cannot be undone now stays noted.
-            let _later = self.retry(machine);
+            let _later = self.undo_pending(machine);
             return Err(error);
         }
         Ok(true)
@@ -68,7 +68,7 @@ impl DirectMap {
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses; the rest stays noted, and can be undone later.
-    pub fn retry<M: Machine>(&mut self, machine: &mut M) -> Result<(), MmuError> {
+    pub fn undo_pending<M: Machine>(&mut self, machine: &mut M) -> Result<(), MmuError> {
         let Self { view, frames, undo, .. } = self;
         if let Some(undo) = undo {
             undo.unmap(machine, view)?;
@@ -83,7 +83,7 @@ impl DirectMap {
 
     /// Returns the pages held by a chunk whose mapping was refused and could not be undone yet: its tables, and the
     /// page of the note.
-    pub fn waiting(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
+    pub fn pending_pages(&self, memory: &impl Memory) -> impl Iterator<Item = Pfn> {
         self.undo.iter().flat_map(|undo| undo.waiting(memory))
     }
 

@@ -246,7 +246,11 @@ impl ModuleMapping {
     ///
     /// # Errors
     /// [`MmuError::NoMemory`] for a page that the direct map does not map for writing; the others are given back.
-    pub(crate) fn give_back<M: Machine>(self, machine: &mut M, map: &mut DirectMap) -> Result<(), MmuError> {
+    pub(crate) fn into_frames<M: Machine>(
+        self,
+        machine: &mut M,
+        map: &mut DirectMap,
+    ) -> Result<(), MmuError> {
         let mut result = Ok(());
         for page in self.pages.into_iter().rev() {
             let free = match page {

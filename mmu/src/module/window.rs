@@ -7,7 +7,7 @@
 //! *What must hold*: no page is both writable and executable. In one mapping [`Access`] forbids it. Across two
 //! mappings: before a page is mapped executable it becomes read-only in the direct map, and it stays so until the
 //! executable mapping is removed and flushed. What Xen refuses to take away is kept, with its addresses, and tried
-//! again by [`ModuleWindow::retry`]; until then no frame of it is handed out. The number of hypercalls does not depend
+//! again by [`ModuleWindow::undo_pending`]; until then no frame of it is handed out. The number of hypercalls does not depend
 //! on the number of pages, if the heap has room for a list of them.
 //!
 //! *What is not prevented*: dropping a [`Reservation`] or a [`MappedModule`]. The window keeps the addresses, and the
@@ -118,7 +118,7 @@ impl ModuleWindow {
     }
 
     /// Returns the pages of what Xen has refused to take away.
-    pub fn waiting(&self) -> impl Iterator<Item = Pfn> {
+    pub fn pending_pages(&self) -> impl Iterator<Item = Pfn> {
         self.places.iter().filter(|place| place.is_leaving()).flat_map(ModuleMapping::held)
     }
 
@@ -162,7 +162,7 @@ impl ModuleWindow {
     /// Gives back addresses at which nothing is mapped, and the tables that only they needed.
     ///
     /// # Errors
-    /// [`MmuError::Refused`] when Xen refuses; it is left to [`ModuleWindow::retry`] then.
+    /// [`MmuError::Refused`] when Xen refuses; it is left to [`ModuleWindow::undo_pending`] then.
     pub fn cancel<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -192,7 +192,7 @@ impl ModuleWindow {
     /// # Errors
     /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses,
     /// [`MmuError::TooManyPages`] when there are more frames than addresses. Then frames and addresses are given back,
-    /// or left to [`ModuleWindow::retry`] if Xen refuses that too.
+    /// or left to [`ModuleWindow::undo_pending`] if Xen refuses that too.
     pub fn map<M: Machine, I: IntoIterator<Item = Frame>>(
         &mut self,
         machine: &mut M,
@@ -251,7 +251,7 @@ impl ModuleWindow {
     /// # Errors
     /// [`MmuError::HeapFull`] when the heap has no room for the lists of the rest; then all stays as it is.
     /// [`MmuError::Refused`] when Xen refuses: the pages no longer belong to the module, and are left to
-    /// [`ModuleWindow::retry`].
+    /// [`ModuleWindow::undo_pending`].
     pub fn shrink<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -279,7 +279,7 @@ impl ModuleWindow {
     /// Unmaps a module and gives back its pages and addresses.
     ///
     /// # Errors
-    /// [`MmuError::Refused`] when Xen refuses; it is left to [`ModuleWindow::retry`] then.
+    /// [`MmuError::Refused`] when Xen refuses; it is left to [`ModuleWindow::undo_pending`] then.
     pub fn unmap<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -293,7 +293,7 @@ impl ModuleWindow {
     ///
     /// # Errors
     /// [`MmuError::Refused`] when it refuses again. The rest is given back.
-    pub fn retry<M: Machine>(&mut self, machine: &mut M, map: &mut DirectMap) -> Result<(), MmuError> {
+    pub fn undo_pending<M: Machine>(&mut self, machine: &mut M, map: &mut DirectMap) -> Result<(), MmuError> {
         let mut result = Ok(());
         for rank in (0..self.places.len()).rev() {
             if self.places.get(rank).is_some_and(ModuleMapping::is_leaving) {
@@ -329,7 +329,7 @@ impl ModuleWindow {
         }
         let mut place = self.places.remove(rank);
         match place.empty(machine, map.view(), |address| self.is_unused(address)) {
-            Ok(()) => place.give_back(machine, map),
+            Ok(()) => place.into_frames(machine, map),
             Err(error) => {
                 // It was just taken out, so there is room for it.
                 self.places.insert(rank, place);

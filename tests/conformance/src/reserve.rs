@@ -36,7 +36,7 @@ impl Taken {
 impl Bench<'_> {
     /// Returns the number of the `i`-th page that the guest does not have.
     pub(crate) fn new_page(&self, i: u64) -> u64 {
-        self.running.setting.facts.nr_pages().get() + DISTANCE + i
+        self.running.context.facts.nr_pages().get() + DISTANCE + i
     }
 
     /// Takes frames for `N` extents of new pages. An extent that Xen did not give has number `u64::MAX`.
@@ -85,7 +85,7 @@ impl Bench<'_> {
 
     /// Records how many more frames the guest has than start_info says.
     pub(crate) fn more(&mut self) {
-        let pages = self.running.setting.facts.nr_pages().get() as i64;
+        let pages = self.running.context.facts.nr_pages().get() as i64;
         let held = self.subject.call(Call::Reservation);
         self.transcript.add("more", held - pages);
     }
@@ -108,7 +108,7 @@ impl Bench<'_> {
 
     /// Records whether the guest's memory map ends with its last page.
     pub(crate) fn map_ends_with_memory(&mut self) {
-        let pages = self.running.setting.facts.nr_pages().get() as i64;
+        let pages = self.running.context.facts.nr_pages().get() as i64;
         let end = self.subject.call(Call::MemoryMapEnd);
         self.note("ends-with-memory", end == pages);
     }

@@ -11,7 +11,7 @@ use crate::{
 /// Memory can be used at `__va`.
 #[derive(Debug)]
 pub(crate) struct Mapped {
-    pub(super) setting: BootContext,
+    pub(super) context: BootContext,
     pub(super) pages: Renumbering,
     pub(super) layout: Layout,
     pub(super) map: DirectMap,
@@ -27,17 +27,17 @@ impl Mapped {
         let mut frames = GrowingFrames { map: &mut self.map, p2m: &self.pages };
         let mut tree = Tree::over(&self.pages, platform, &mut frames).map_err(failure)?;
         let mut publication = None;
-        if self.setting.options.revector == Revector::On {
+        if self.context.options.revector == Revector::On {
             let done = tree.revector(platform, &mut frames).map_err(failure)?;
             let window = *frames.map.view().direct();
             tree.confirm_leaves(platform, &window).map_err(|error| failure(error.into()))?;
             publication = Some(Publication::build(&tree, platform, &mut frames, &window).map_err(failure)?);
             log::info!("P2M: {} leaves copied to __va, {} shared as missing", done.copied, done.missing);
         } else {
-            log::info!("P2M: left at {:#x} as the builder put it", self.setting.facts.p2m_list().at.as_u64());
+            log::info!("P2M: left at {:#x} as the builder put it", self.context.facts.p2m_list().at.as_u64());
         }
-        self.setting.report.end(platform, Stage::P2m, self.map.taken());
-        let Self { setting, pages, layout, map } = self;
-        Ok(WithP2m { setting, pages, layout, map, tree, publication })
+        self.context.report.end(platform, Stage::P2m, self.map.taken());
+        let Self { context: setting, pages, layout, map } = self;
+        Ok(WithP2m { context: setting, pages, layout, map, tree, publication })
     }
 }

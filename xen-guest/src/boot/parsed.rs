@@ -21,7 +21,7 @@ use crate::{
 /// start_info is known to be consistent.
 #[derive(Debug)]
 pub(crate) struct Parsed {
-    setting: BootContext,
+    context: BootContext,
     authority: Authority,
 }
 
@@ -49,7 +49,7 @@ impl Parsed {
             .map_err(failure)?;
         let options = Options::from_command_line(facts.command_line());
         report.end(platform, Stage::StartInfo, 0);
-        Ok(Self { setting: BootContext { facts, map: None, image: *image, options, report }, authority })
+        Ok(Self { context: BootContext { facts, map: None, image: *image, options, report }, authority })
     }
 
     /// Compares the builder's list with Xen's M2P for the pages this boot depends on.
@@ -57,7 +57,7 @@ impl Parsed {
     /// # Errors
     /// [`Failure`] with the page on which list and M2P disagree.
     pub(crate) fn translate<P: Platform>(mut self, platform: &mut P) -> Result<Translated, Failure> {
-        let facts = &self.setting.facts;
+        let facts = &self.context.facts;
         let list = List::from_facts(facts);
         // The builder puts the rings right after start_info; wherever their frames lead must lead back to them.
         let (image, tables) = (facts.image(), facts.page_tables().pfns);
@@ -67,8 +67,8 @@ impl Parsed {
             confirm(platform, &list, pfn).map_err(|cause| Failure::new(Stage::P2mCheck, cause))?;
         }
         rings::check_listed(platform, facts, &list).map_err(|cause| Failure::new(Stage::P2mCheck, cause))?;
-        self.setting.report.end(platform, Stage::P2mCheck, 0);
-        Ok(Translated { setting: self.setting, authority: self.authority, list })
+        self.context.report.end(platform, Stage::P2mCheck, 0);
+        Ok(Translated { context: self.context, authority: self.authority, list })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 /// The numbers are planned.
 #[derive(Debug)]
 pub(crate) struct Renumbered {
-    pub(super) setting: BootContext,
+    pub(super) context: BootContext,
     pub(super) authority: Authority,
     pub(super) boot_reserved: BootReserved,
     pub(super) pages: Renumbering,
@@ -24,16 +24,16 @@ impl Renumbered {
     /// # Errors
     /// [`Failure`] when the builder's mapping does not end where it must, or when Xen refuses a new number.
     pub(crate) fn settle<P: Platform>(mut self, platform: &mut P) -> Result<Settled, Failure> {
-        let BootContext { facts, .. } = &self.setting;
+        let BootContext { facts, .. } = &self.context;
         let builder = BuilderTables::adopt(self.authority, platform, self.pages.list(), facts)
             .map_err(|cause| Failure::new(Stage::BuilderTables, cause))?;
-        self.setting.report.end(platform, Stage::Layout, 0);
+        self.context.report.end(platform, Stage::Layout, 0);
         if !self.pages.is_as_built() {
             builder.renumber(platform, &self.pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
             log::info!("memory map: {}", self.pages);
-            self.setting.report.end(platform, Stage::Renumber, 0);
+            self.context.report.end(platform, Stage::Renumber, 0);
         }
-        let Self { setting, boot_reserved, pages, plan, .. } = self;
-        Ok(Settled { setting, boot_reserved, pages, layout: plan.settle(), builder })
+        let Self { context: setting, boot_reserved, pages, plan, .. } = self;
+        Ok(Settled { context: setting, boot_reserved, pages, layout: plan.settle(), builder })
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Running {
     /// start_info, the image, the options and the report.
-    pub setting: BootContext,
+    pub context: BootContext,
     /// The regions of the address space.
     pub layout: Layout,
     /// Memory at `__va` and the free frames in it.
@@ -98,7 +98,7 @@ impl Running {
 
     /// Returns what stands for `pfn` in the P2M, and beyond its end by the memory map.
     pub fn entry<P: Platform>(&self, platform: &P, pfn: Pfn) -> p2m::P2mEntry {
-        P2mOrIdentity::of(&self.p2m, &self.setting).entry(platform, pfn)
+        P2mOrIdentity::of(&self.p2m, &self.context).entry(platform, pfn)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 /// The layout is decided.
 #[derive(Debug)]
 pub(crate) struct Settled {
-    pub(super) setting: BootContext,
+    pub(super) context: BootContext,
     pub(super) boot_reserved: BootReserved,
     pub(super) pages: Renumbering,
     pub(super) layout: Layout,
@@ -25,22 +25,22 @@ impl Settled {
     /// [`Failure`] when there is no memory for the tables or Xen refuses one.
     pub(crate) fn map_memory<P: Platform>(mut self, platform: &mut P) -> Result<Mapped, Failure> {
         let failure = |cause| Failure::new(Stage::DirectMap, cause);
-        let constant = self.setting.image.constant_pages();
-        let (facts, pages) = (&self.setting.facts, &self.pages);
-        let list = self.setting.options.builder_p2m();
+        let constant = self.context.image.constant_pages();
+        let (facts, pages) = (&self.context.facts, &self.pages);
+        let list = self.context.options.builder_p2m();
         let builder = self.builder;
         let mut map =
             DirectMap::bootstrap(platform, pages, &self.boot_reserved, facts, builder, constant, list)
                 .map_err(failure)?;
-        if self.setting.options.mapping == Mapping::Eager {
+        if self.context.options.mapping == Mapping::Eager {
             let mut progress = Progress::of(&map);
             while map.grow(platform, pages).map_err(failure)? {
                 progress.tell(&map);
             }
         }
-        self.setting.report.end(platform, Stage::DirectMap, map.taken());
-        let Self { setting, pages, layout, .. } = self;
-        Ok(Mapped { setting, pages, layout, map })
+        self.context.report.end(platform, Stage::DirectMap, map.taken());
+        let Self { context: setting, pages, layout, .. } = self;
+        Ok(Mapped { context: setting, pages, layout, map })
     }
 }
 

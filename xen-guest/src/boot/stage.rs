@@ -30,7 +30,7 @@ pub enum Stage {
     /// shared_info is mapped, and the P2M published in it.
     SharedInfo,
     /// Pages in use where the machine has no RAM are moved and released.
-    MakeWay,
+    ClearHoles,
 }
 
 impl fmt::Display for Stage {
@@ -48,7 +48,7 @@ impl fmt::Display for Stage {
             Self::PageTables => "page tables",
             Self::Release => "release",
             Self::SharedInfo => "shared_info",
-            Self::MakeWay => "make way",
+            Self::ClearHoles => "clear holes",
         })
     }
 }
@@ -73,7 +73,7 @@ mod tests {
             (Stage::PageTables, "page tables"),
             (Stage::Release, "release"),
             (Stage::SharedInfo, "shared_info"),
-            (Stage::MakeWay, "make way"),
+            (Stage::ClearHoles, "clear holes"),
         ];
         for (stage, name) in names {
             assert_eq!(stage.to_string(), name);

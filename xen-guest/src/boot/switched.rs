@@ -13,7 +13,7 @@ use crate::{
 /// The builder's tables are gone.
 #[derive(Debug)]
 pub(crate) struct Switched {
-    pub(super) setting: BootContext,
+    pub(super) context: BootContext,
     pub(super) pages: Renumbering,
     pub(super) layout: Layout,
     pub(super) map: DirectMap,
@@ -31,7 +31,7 @@ impl Switched {
     /// [`Failure`] when Xen refuses to map shared_info, or when pages in use where the machine has no RAM cannot be
     /// moved.
     pub(crate) fn publish<P: Platform>(mut self, platform: &mut P) -> Result<Running, Failure> {
-        let facts = &self.setting.facts;
+        let facts = &self.context.facts;
         let page = Fixmap::new(&self.layout)
             .map_shared_info(platform, &self.tree, facts)
             .map_err(|cause| Failure::new(Stage::SharedInfo, cause))?;
@@ -51,14 +51,15 @@ impl Switched {
         };
         let window = ModuleWindow::new(&self.layout, builder_list);
         let io = IoMap::new(&self.layout);
-        self.setting.report.end(platform, Stage::SharedInfo, self.map.taken());
-        let Self { setting, pages, layout, map, tree, publication, .. } = self;
+        self.context.report.end(platform, Stage::SharedInfo, self.map.taken());
+        let Self { context: setting, pages, layout, map, tree, publication, .. } = self;
         let modules = ModuleTable::new(&[]);
-        let mut running = Running { setting, layout, map, p2m: tree, publication, io, window, modules };
+        let mut running =
+            Running { context: setting, layout, map, p2m: tree, publication, io, window, modules };
         if pages.held_in_holes().next().is_some() {
             running.clear_holes(platform, &pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
             let taken = running.map.taken();
-            running.setting.report.end(platform, Stage::MakeWay, taken);
+            running.context.report.end(platform, Stage::ClearHoles, taken);
         }
         Ok(running)
     }

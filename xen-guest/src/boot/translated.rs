@@ -11,7 +11,7 @@ use crate::{
 /// The builder's list is trusted.
 #[derive(Debug)]
 pub(crate) struct Translated {
-    pub(super) setting: BootContext,
+    pub(super) context: BootContext,
     pub(super) authority: Authority,
     pub(super) list: List,
 }
@@ -23,11 +23,11 @@ impl Translated {
     /// [`Failure`] when dom0 gets no map, with both ranges when something in use that cannot move lies where the
     /// machine has no RAM, or with the regions of the layout that overlap.
     pub(crate) fn renumber<P: Platform>(mut self, platform: &mut P) -> Result<Renumbered, Failure> {
-        let facts = &self.setting.facts;
+        let facts = &self.context.facts;
         let of = if facts.is_dom0() { MapOf::Machine } else { MapOf::Domain };
         let map = platform.memory_map(of).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
         let boot_reserved = BootReserved::at_entry(facts);
-        let displaced = match self.setting.options.revector {
+        let displaced = match self.context.options.revector {
             Revector::On => Displaced::Moved,
             Revector::Off => Displaced::GivenBack,
         };
@@ -38,8 +38,8 @@ impl Translated {
         };
         let plan = LayoutPlan::new(pages.pages(), facts.image())
             .map_err(|cause| Failure::new(Stage::Layout, cause))?;
-        self.setting.map = map;
-        self.setting.report.end(platform, Stage::MemoryMap, 0);
-        Ok(Renumbered { setting: self.setting, authority: self.authority, boot_reserved, pages, plan })
+        self.context.map = map;
+        self.context.report.end(platform, Stage::MemoryMap, 0);
+        Ok(Renumbered { context: self.context, authority: self.authority, boot_reserved, pages, plan })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 /// The tree now answers every lookup.
 #[derive(Debug)]
 pub(crate) struct WithP2m {
-    pub(super) setting: BootContext,
+    pub(super) context: BootContext,
     pub(super) pages: Renumbering,
     pub(super) layout: Layout,
     pub(super) map: DirectMap,
@@ -26,7 +26,7 @@ impl WithP2m {
     /// # Errors
     /// [`Failure`] when there is no memory for the tables or Xen refuses a step.
     pub(crate) fn switch<P: Platform>(self, platform: &mut P) -> Result<Switched, Failure> {
-        let Self { mut setting, pages, layout, mut map, tree, publication } = self;
+        let Self { context: mut setting, pages, layout, mut map, tree, publication } = self;
         let list = setting.options.builder_p2m();
         let BootContext { facts, image, report, .. } = &mut setting;
         let space = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
@@ -46,6 +46,15 @@ impl WithP2m {
             .map_err(|cause| Failure::new(Stage::Release, cause))?;
         log::info!("released: {released}");
         report.end(platform, Stage::Release, map.taken());
-        Ok(Switched { setting, pages, layout, map, tree, publication, root: root_frame, frame_list_list })
+        Ok(Switched {
+            context: setting,
+            pages,
+            layout,
+            map,
+            tree,
+            publication,
+            root: root_frame,
+            frame_list_list,
+        })
     }
 }

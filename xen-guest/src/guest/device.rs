@@ -104,7 +104,7 @@ impl<P: Platform> Guest<P> {
     /// As [`mmu::IoMap::map_identity`].
     pub fn map_identity(&mut self, pages: PfnRange, access: IoAccess) -> Result<IoPages, MmuError> {
         let Self { platform, parts } = self;
-        let numbers = P2mOrIdentity::of(&parts.p2m, &parts.setting);
+        let numbers = P2mOrIdentity::of(&parts.p2m, &parts.context);
         parts.io.map_identity(platform, &mut parts.map, &numbers, pages, access)
     }
 

@@ -136,8 +136,8 @@ impl<P: Platform> Guest<P> {
     fn tidy(&mut self) {
         let Self { platform, parts: Running { window, map, .. } } = self;
         // If Xen refuses again, no harm is done: this load uses other addresses and frames.
-        let _later = window.retry(platform, map);
-        let _later = map.retry(platform);
+        let _later = window.undo_pending(platform, map);
+        let _later = map.undo_pending(platform);
     }
 
     /// Gives back the addresses of a module that is refused.

@@ -51,19 +51,19 @@ impl<P: Platform> Guest<P> {
     /// Returns what start_info said.
     #[must_use]
     pub const fn facts(&self) -> &BootFacts {
-        &self.parts.setting.facts
+        &self.parts.context.facts
     }
 
     /// Returns what the command line asks for.
     #[must_use]
     pub const fn options(&self) -> Options {
-        self.parts.setting.options
+        self.parts.context.options
     }
 
     /// Returns what the stages of the boot cost.
     #[must_use]
     pub const fn report(&self) -> &Timeline {
-        &self.parts.setting.report
+        &self.parts.context.report
     }
 
     /// Returns the regions of the address space as lines of text, lowest address first.

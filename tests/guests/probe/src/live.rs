@@ -96,7 +96,7 @@ impl Live {
     /// Looks for frames of others below that of `own`, a spare page, and then above it, up to shared_info, which is
     /// Xen's memory. `None` if no frame without a domain is found: any other frame might be one that may be mapped.
     pub(crate) fn new(xen: Xen, running: &Running, own: &Frame) -> Option<Self> {
-        let shared_info = running.setting.facts.shared_info().mfn();
+        let shared_info = running.context.facts.shared_info().mfn();
         let held = |mfn: u64| Mfn::try_new(mfn).ok().and_then(|mfn| xen.machine_to_phys(mfn));
         let ours = |mfn: u64, pfn: u64| {
             let entry = Pfn::try_new(pfn).map(|pfn| running.entry(&xen, pfn));

@@ -18,7 +18,7 @@ const STAGES: [(&str, bool); 11] = [
     ("page tables", true),
     ("release", true),
     ("shared_info", true),
-    ("make way", false),
+    ("clear holes", false),
 ];
 
 /// The numbers agree.

@@ -52,7 +52,7 @@ impl Account {
             }
         }
         // Some of these may still be hooked or mapped.
-        for pfn in window.waiting().chain(running.map.waiting(machine)) {
+        for pfn in window.pending_pages().chain(running.map.pending_pages(machine)) {
             account.owners.entry(pfn.get()).or_insert("waiting to be given back");
         }
         account

@@ -64,6 +64,13 @@ impl Booted {
         self.direct_map().assert_none();
         self.nothing_else_is_mapped().assert_none();
         self.p2m_is_right().assert_none();
+        // What goes back to Xen is no longer counted.
+        let memory = self.running.parts().map.memory().get();
+        assert_eq!(self.running.audit().unwrap().ram, memory, "pages of memory");
+        assert!(
+            self.running.mapped().get() < self.pages()
+                || self.running.parts().map.memory_mapped().get() == memory
+        );
         if self.running.options().revector == Revector::On {
             toolstack::check(machine).unwrap();
         }
@@ -109,7 +116,7 @@ impl Booted {
     /// shared_info, modules.
     fn nothing_else_is_mapped(&self) -> Complaints {
         let mut complaints = Complaints::default();
-        let (machine, setting) = (self.machine(), &self.running.parts().setting);
+        let (machine, setting) = (self.machine(), &self.running.parts().context);
         let places = &self.places;
         let pages = |base: u64, pages: Range<u64>| base + pages.start * 4096..base + pages.end * 4096;
         let leaves = self.pages().div_ceil(512);

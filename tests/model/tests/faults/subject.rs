@@ -57,7 +57,7 @@ impl Subject {
 
     pub(crate) fn waits(&self) -> bool {
         self.booted.running.parts().window.leaving().next().is_some()
-            || self.booted.running.parts().map.waiting(self.machine()).next().is_some()
+            || self.booted.running.parts().map.pending_pages(self.machine()).next().is_some()
     }
 
     /// Tries again what was refused, until nothing waits; returns how often.
@@ -65,7 +65,8 @@ impl Subject {
         let mut times = 0;
         while self.waits() {
             let (machine, parts) = self.booted.running.parts_mut();
-            let tried = parts.window.retry(machine, &mut parts.map).and(parts.map.retry(machine));
+            let tried =
+                parts.window.undo_pending(machine, &mut parts.map).and(parts.map.undo_pending(machine));
             assert!(tried.is_err() || !self.waits(), "nothing was refused, and it waits");
             self.audit();
             times += 1;
@@ -119,7 +120,7 @@ impl Subject {
         let memory = (0..mapped).filter(|&pfn| machine.built_mfn(pfn).is_some()).count() as u64;
         let pfn = |mfn| machine.built_pfn(mfn).unwrap();
         let mut used: HashSet<Pfn> = audit::tables(machine).map(|(mfn, _)| pfn(mfn)).collect();
-        used.extend(running.parts().window.waiting().chain(running.parts().map.waiting(machine)));
+        used.extend(running.parts().window.pending_pages().chain(running.parts().map.pending_pages(machine)));
         for address in running.parts().window.taken().flat_map(|region| region.addresses()) {
             used.extend(machine.live_leaf(address.as_u64()).ok().map(|leaf| pfn(leaf.pte.mfn())));
         }

@@ -190,3 +190,27 @@ fn the_space_in_use_stays() {
     booted.running.enter_space(None).unwrap();
     booted.running.retire_space(one.unwrap()).unwrap();
 }
+
+/// The page of the domain builder's top-level table is a page like any other after the boot.
+#[test]
+fn a_space_may_have_the_page_of_the_builders_top_level_table() {
+    let mut booted = booted(GuestConfig::new(64 * 256));
+    let old = booted.running.facts().page_tables().pfns.start();
+    let mut before = Vec::new();
+    let frame = loop {
+        let frame = booted.running.take_frame().unwrap();
+        if frame.pfn() == old {
+            break frame;
+        }
+        before.push(frame);
+    };
+    // What is given last is taken first, and a space takes its top-level table first.
+    booted.running.give_frame(frame);
+    let space = booted.running.new_space().unwrap();
+    assert_eq!(space.page(), old);
+    booted.running.retire_space(space).unwrap();
+    for frame in before.into_iter().rev() {
+        booted.running.give_frame(frame);
+    }
+    booted.audit();
+}
