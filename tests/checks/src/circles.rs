@@ -4,7 +4,8 @@
 //! `self` or `super`, and the rings this makes. A `pub use` in a file with others below it only passes a name on; a use
 //! of the name counts for the file it comes from. Tests are left out.
 //!
-//! *What is not seen*: a ring by methods, which name no file; a path inside a macro; a file with others below it that
+//! *What is not seen*: a ring by methods, which name no file; a path inside a macro; a name passed on by a
+//! module that was itself imported (`use crate::d; d::E`); a file with others below it that
 //! uses one of them through a name it passes on itself. A module inside a file counts as the file: `super` in it may
 //! lead one level too high.
 

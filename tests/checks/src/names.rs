@@ -3,6 +3,8 @@
 //! *What this is*: every `pub` struct, enum, union, trait and type alias in the Rust files of the workspace. A type
 //! under a `cfg` and its twin under the opposite are in one file and count as one.
 //!
+//! *What is not seen*: a type that a macro writes, two of one name in one file, a new name given by `pub use … as`.
+//!
 //! *What is left out*: tests inside a file, the programs of `tests/compile_fail` and the modules of `tests/modules`,
 //! which are not part of the workspace; types inside a function; what is only `pub(crate)` or less.
 

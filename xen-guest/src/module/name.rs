@@ -15,6 +15,7 @@ impl PrintableName {
     #[must_use]
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut name = String::new();
+        // Fewer bytes than the limit are kept whole.
         for character in String::from_utf8_lossy(bytes.get(..Self::LIMIT).unwrap_or(bytes)).chars() {
             if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
                 name.extend(character.escape_default());

@@ -98,6 +98,7 @@ impl<'a> Object<'a> {
     /// Returns the bytes of a table of names; empty if there is no such section.
     fn table(&self, index: SectionIndex) -> &'a [u8] {
         let row = self.sections.section(index).ok();
+        // A name that is looked for in an empty table is not found, which is an error of its own.
         row.and_then(|row| row.data(ENDIAN, self.bytes).ok()).unwrap_or_default()
     }
 
