@@ -37,3 +37,31 @@ pub fn core_file(contexts: &[u8], shared_info: &[u8], pages: &[u64], p2m: &[u64]
     }
     core.bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CONTEXT, core_file};
+
+    fn word(file: &[u8], at: usize) -> u64 {
+        file[at..at + 8].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+    }
+
+    /// As Xen's docs/misc/dump-core-format.txt has it: the names are row 1 and the last bytes, pages begin at a multiple of a page.
+    #[test]
+    fn sections_have_their_order_and_the_size_of_an_entry() {
+        let file = core_file(&[7; CONTEXT], &[8; 4096], &[5; 512], &[3, 4]);
+        let row = |number: usize| {
+            let at = 64 + 64 * number;
+            let [offset, size, entry] = [24, 32, 56].map(|field| word(&file, at + field) as usize);
+            (offset, size, entry)
+        };
+        let entries: Vec<usize> = (1..7).map(|number| row(number).2).collect();
+        assert_eq!(entries, [0, 0, CONTEXT, 4096, 4096, 16]);
+        let offsets: Vec<usize> = (2..7).chain([1]).map(|number| row(number).0).collect();
+        assert!(offsets.is_sorted(), "{offsets:?}");
+        assert_eq!(row(1).0 + row(1).1, file.len());
+        let (pages, p2m) = (row(5), row(6));
+        assert!(pages.0.is_multiple_of(4096) && word(&file, pages.0) == 5 && pages.1 == 4096);
+        assert_eq!((word(&file, p2m.0), word(&file, p2m.0 + 8), p2m.1), (3, 4, 16));
+    }
+}

@@ -314,3 +314,53 @@ pub fn kernel(segments: &[LoadSegment], symbols: &[Symbol]) -> Vec<u8> {
     let (segments, symbols) = (segments.to_vec(), symbols.to_vec());
     Elf { segments, symbols, ..Elf::new(Kind::Program) }.bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Elf, Kind, PROGBITS, RELA};
+
+    fn word(file: &[u8], at: usize, len: usize) -> u64 {
+        file[at..at + len].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+    }
+
+    /// By the tables of the System V ABI (chapter 4, "ELF Header", "Sections"), without a reader.
+    #[test]
+    fn every_field_is_where_the_abi_has_it() {
+        let mut elf = Elf::new(Kind::Object);
+        elf.section(".a", PROGBITS, 6, &[1, 2, 3]);
+        let rela = elf.section(".r", RELA, 0, &[9; 24]);
+        (rela.info, rela.entry, rela.align) = (1, 24, 8);
+        elf.symbol("s", 0x12, 1, 0x55);
+        let file = elf.bytes();
+        assert_eq!(file[..7], [0x7f, b'E', b'L', b'F', 2, 1, 1]);
+        // Type, machine, place of the rows, bytes of this header and of a row, number of rows, row of the names.
+        let header = [(16, 2, 1), (18, 2, 62), (40, 8, 64), (52, 2, 64), (58, 2, 64), (60, 2, 5), (62, 2, 4)];
+        for (at, len, expected) in header {
+            assert_eq!(word(&file, at, len), expected, "header {at}");
+        }
+        // Type, flags, size, link, info, alignment and bytes of an entry of rows 1 to 4.
+        let rows = [
+            [1, 6, 3, 0, 0, 16, 0],
+            [4, 0, 24, 3, 1, 8, 24],
+            [2, 0, 48, 4, 0, 16, 24],
+            [3, 0, 25, 0, 0, 16, 0],
+        ];
+        for (row, expected) in rows.iter().enumerate() {
+            let at = 64 + 64 * (row + 1);
+            let fields = [(4, 4), (8, 8), (32, 8), (40, 4), (44, 4), (48, 8), (56, 8)];
+            assert_eq!(fields.map(|(field, len)| word(&file, at + field, len)), *expected, "row {}", row + 1);
+        }
+        let bytes = |row: usize| {
+            let [at, len] = [24, 32].map(|field| word(&file, 64 + 64 * row + field, 8) as usize);
+            assert!(at.is_multiple_of(16), "row {row} at {at}");
+            &file[at..at + len]
+        };
+        assert_eq!((bytes(1), bytes(2)), (&[1, 2, 3][..], &[9; 24][..]));
+        assert_eq!(bytes(4), b"\0s\0.a\0.r\0.symtab\0.strtab\0");
+        // The second symbol: name, info, other, section, value, size.
+        let symbol = [(0, 4, 1), (4, 1, 0x12), (5, 1, 0), (6, 2, 1), (8, 8, 0x55), (16, 8, 0)];
+        for (at, len, expected) in symbol {
+            assert_eq!(word(&bytes(3)[24..], at, len), expected, "symbol {at}");
+        }
+    }
+}

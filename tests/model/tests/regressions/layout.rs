@@ -1,5 +1,7 @@
 //! Addresses: the module window, the end of the boot mapping, sizes of the image, who may use the fixmap.
 
+use std::path::PathBuf;
+
 use mmu::layout::{FIXMAP, KERNEL_MAP, MODULES};
 use mmu::{Errno, LayoutPlan};
 use start_info::{PageCount, Pfn, PfnRange};
@@ -119,8 +121,13 @@ fn vmi_seed_000_the_fixmap_cannot_be_used_before_its_place_is_decided() {
 fn xsa_466_no_code_of_ours_calls_the_hypercall_page() {
     let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/../../xen-guest/src/sys");
     let (mut files, mut own_calls) = (0, 0);
-    for file in std::fs::read_dir(sources).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    let mut paths = vec![PathBuf::from(sources)];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
         let code = || text.lines().filter(|line| !line.trim_start().starts_with("//"));
         for line in code().filter(|line| line.contains("hypercall_page")) {
             let line = line.trim_start();
