@@ -114,7 +114,7 @@ fn a_payload_is_told_whether_memory_or_a_run_is_missing() {
     };
     let line = ask(&mut booted, free + 1);
     assert!(
-        line.ends_with("or give the guest more memory") && line.contains(&format!("there are {free};")),
+        line.ends_with("or give the guest more memory") && line.contains(&format!(" {free} are free;")),
         "{line}"
     );
     let line = ask(&mut booted, free);
