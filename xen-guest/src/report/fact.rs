@@ -7,7 +7,7 @@
 
 use core::fmt::{self, Write as _};
 
-use crate::report::json::{Escaping, JsonText};
+use crate::report::json::JsonText;
 
 /// A fact: its name, and its fields in their order.
 #[derive(Clone, Copy, Debug)]
@@ -72,11 +72,7 @@ impl fmt::Display for Value<'_> {
             }
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Text(text) => write!(f, "\"{}\"", JsonText(text)),
-            Self::Source(value) => {
-                f.write_char('"')?;
-                write!(Escaping(f), "{value:?}")?;
-                f.write_char('"')
-            }
+            Self::Source(value) => write!(f, "\"{}\"", JsonText(format_args!("{value:?}"))),
         }
     }
 }

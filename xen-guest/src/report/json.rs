@@ -13,7 +13,7 @@ impl<T: fmt::Display> fmt::Display for JsonText<T> {
 }
 
 /// Escapes what is written through it.
-pub(crate) struct Escaping<'f, 'g>(pub(crate) &'f mut fmt::Formatter<'g>);
+struct Escaping<'f, 'g>(&'f mut fmt::Formatter<'g>);
 
 impl fmt::Write for Escaping<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {

@@ -3,7 +3,9 @@
 use alloc::{format, string::String};
 use core::fmt::{Debug, Display};
 
-use xen_guest::{Fact, Value};
+use xen_guest::{Guest, Value};
+
+use crate::report::report;
 
 /// A reason in words, what it is about, and the error by its names in the source.
 #[derive(Debug)]
@@ -25,8 +27,8 @@ impl Failed {
     }
 
     /// Shows it on the console as a fact of this name.
-    pub(crate) fn fact(&self, name: &str) {
+    pub(crate) fn fact(&self, guest: &Guest, name: &str) {
         let fields = [("about", Value::Text(&self.about)), ("error", Value::Text(&self.error))];
-        log::info!("{}", Fact::new(name, &fields));
+        report(guest, name, &fields);
     }
 }

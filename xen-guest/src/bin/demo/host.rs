@@ -4,11 +4,11 @@ use alloc::format;
 
 use start_info::Screen;
 use xen_guest::{
-    Fact, Guest, Value,
+    Guest, Value,
     firmware::{AcpiTables, EfiFacts, Guid, Rsdp, VariableName},
 };
 
-use crate::failed::Failed;
+use crate::{failed::Failed, report::report};
 
 /// Says what there is. A host may be without each of them; what is there must be right.
 pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
@@ -26,12 +26,6 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     }
     let efi = efi(guest).map_err(|error| Failed::by("EFI", &error))?;
     acpi(guest, efi.as_ref())
-}
-
-fn report(guest: &Guest, name: &str, fields: &[(&str, Value<'_>)]) {
-    if guest.options().json {
-        log::info!("{}", Fact::new(name, fields));
-    }
 }
 
 fn report_screen(guest: &Guest, screen: &Screen) {

@@ -2,11 +2,11 @@
 
 use start_info::PageCount;
 use xen_guest::{
-    Fact, Guest, Then, Value, entry,
+    Guest, Then, Value, entry,
     sys::{Reason, idle, shutdown},
 };
 
-use crate::{failed::Failed, host, modules, processor, spaces};
+use crate::{failed::Failed, host, modules, processor, report::report, spaces};
 
 entry!(main);
 
@@ -31,9 +31,9 @@ fn main(mut guest: Guest) -> ! {
         log::info!("{}", guest.picture().json());
         let calls =
             [("made", Value::Number(guest.hypercalls())), ("refused", Value::Number(guest.refused()))];
-        log::info!("{}", Fact::new("hypercalls", &calls));
+        report(&guest, "hypercalls", &calls);
         if let Err(failed) = &verdict {
-            failed.fact("failure");
+            failed.fact(&guest, "failure");
         }
     }
     match &verdict {
@@ -53,15 +53,13 @@ fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     guest.init_heap(len).map_err(|error| Failed::by("heap", &error))?;
     let audit = guest.audit().map_err(|error| Failed::by("audit", &error))?;
     log::info!("audit: {audit}");
-    if guest.options().json {
-        let fields = [
-            ("confirmed", Value::Number(audit.ram)),
-            ("missing", Value::Number(audit.missing)),
-            ("identity", Value::Number(audit.identity)),
-            ("foreign", Value::Number(audit.foreign)),
-        ];
-        log::info!("{}", Fact::new("audit", &fields));
-    }
+    let fields = [
+        ("confirmed", Value::Number(audit.ram)),
+        ("missing", Value::Number(audit.missing)),
+        ("identity", Value::Number(audit.identity)),
+        ("foreign", Value::Number(audit.foreign)),
+    ];
+    report(guest, "audit", &fields);
     processor::demonstrate(guest);
     spaces::demonstrate(guest)?;
     host::demonstrate(guest)?;

@@ -17,6 +17,8 @@ mod modules;
 #[cfg(target_os = "none")]
 mod processor;
 #[cfg(target_os = "none")]
+mod report;
+#[cfg(target_os = "none")]
 mod spaces;
 
 #[cfg(not(target_os = "none"))]

@@ -7,12 +7,12 @@ use mmu::layout::FIXMAP;
 use start_info::PageCount;
 use x86_64::VirtAddr;
 use xen_guest::{
-    Fact, Guest, LoadError, RamdiskModules, Value,
+    Guest, LoadError, RamdiskModules, Value,
     module::{self, Shelf},
     sys::{TrustedModule, heap_used},
 };
 
-use crate::failed::Failed;
+use crate::{failed::Failed, report::report};
 
 /// Does what the command line asks for.
 pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
@@ -65,12 +65,6 @@ struct State {
 }
 
 impl Demo<'_> {
-    fn report(&self, fact: &Fact<'_>) {
-        if self.guest.options().json {
-            log::info!("{fact}");
-        }
-    }
-
     fn state(&self) -> State {
         let guest = &self.guest;
         State {
@@ -100,7 +94,7 @@ impl Demo<'_> {
                 let after = self.state();
                 if after != before {
                     log::error!("module {name} left something behind: {before:?} became {after:?}");
-                    self.report(&Fact::new("left", &[("by", Value::Text(&name))]));
+                    report(self.guest, "left", &[("by", Value::Text(&name))]);
                 }
                 return Err(error);
             }
@@ -141,7 +135,7 @@ impl Demo<'_> {
         log::info!(
             "rounds: {rounds} times {names:?} loaded and unloaded: {frames} frames free before and after"
         );
-        self.report(&Fact::new("rounds", &[("rounds", Value::Number(rounds.into()))]));
+        report(self.guest, "rounds", &[("rounds", Value::Number(rounds.into()))]);
         Ok(())
     }
 
@@ -160,7 +154,7 @@ impl Demo<'_> {
         log::info!("fill: {count} modules up to {end:#x}, then {full}");
         let (modules, end_at) = (Value::Number(count), Value::Hex(end.as_u64()));
         let fields = [("modules", modules), ("end", end_at), ("error", Value::Source(&full))];
-        self.report(&Fact::new("fill", &fields));
+        report(self.guest, "fill", &fields);
         if !matches!(full, LoadError::Mmu(mmu::MmuError::WindowFull { .. })) || end != FIXMAP {
             return Err(Failed::because("fill", &format!("{count} modules up to {end:#x}, then {full}")));
         }
@@ -177,9 +171,7 @@ impl Demo<'_> {
             Ok(()) => return Err(Failed::because(name, "was loaded, which should have been refused")),
         };
         log::info!("refused: {}", failed.words);
-        if self.guest.options().json {
-            failed.fact("refused");
-        }
+        failed.fact(self.guest, "refused");
         let after = self.state();
         unchanged(name, &before, &after)
     }

@@ -2,13 +2,12 @@
 
 use core::arch::x86_64::__cpuid_count;
 
-use xen_guest::{Fact, Guest, Value};
+use xen_guest::{Guest, Value};
+
+use crate::report::report;
 
 /// Reports it for programs: a run that asks for another processor is held against this.
 pub(crate) fn demonstrate(guest: &Guest) {
-    if !guest.options().json {
-        return;
-    }
     let name = __cpuid_count(0, 0);
     let name = [name.ebx, name.edx, name.ecx].map(u32::to_le_bytes);
     // What is no text is no vendor we know.
@@ -26,5 +25,5 @@ pub(crate) fn demonstrate(guest: &Guest) {
         ("la57", bit(structured.ecx, 16)),
         ("pdpe1gb", bit(extended.edx, 26)),
     ];
-    log::info!("{}", Fact::new("processor", &fields));
+    report(guest, "processor", &fields);
 }

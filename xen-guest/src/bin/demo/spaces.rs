@@ -4,9 +4,9 @@ use alloc::format;
 
 use mmu::{IoAccess, IoPages};
 use start_info::{Index, PageCount, Pfn, PfnRange};
-use xen_guest::{Fact, Guest, Value};
+use xen_guest::{Guest, Value};
 
-use crate::failed::Failed;
+use crate::{failed::Failed, report::report};
 
 /// The screen's text page, device memory below 1 MiB that every PC has: dom0's.
 const SCREEN: Pfn = Pfn::new(0xb8);
@@ -37,14 +37,14 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
         return Err(differ("max_pfn is", there, here));
     }
     log::info!("spaces: {} is mapped at {} in both", page.first(), page.region());
-    report(guest, "shared_info", &page);
+    report_both(guest, "shared_info", &page);
     if let Some((there, screen)) = screen {
         let here = word(guest, &screen)?;
         if there != here {
             return Err(differ("the screen has", there, here));
         }
         log::info!("spaces: {} is mapped at its own address in both: {}", screen.first(), screen.region());
-        report(guest, "screen", &screen);
+        report_both(guest, "screen", &screen);
         guest.unmap_device(screen).map_err(|(_, error)| told(error))?;
     }
     guest.unmap_device(page).map_err(|(_, error)| told(error))?;
@@ -62,9 +62,7 @@ fn differ(what: &str, there: u64, here: u64) -> Failed {
 }
 
 /// What was found the same in both spaces, for programs.
-fn report(guest: &Guest, what: &str, pages: &IoPages) {
-    if guest.options().json {
-        let at = pages.region().start().as_u64();
-        log::info!("{}", Fact::new("space", &[("both have", Value::Text(&what)), ("at", Value::Hex(at))]));
-    }
+fn report_both(guest: &Guest, what: &str, pages: &IoPages) {
+    let at = pages.region().start().as_u64();
+    report(guest, "space", &[("both have", Value::Text(&what)), ("at", Value::Hex(at))]);
 }

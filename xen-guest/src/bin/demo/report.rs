@@ -1,0 +1,10 @@
+//! What the demonstration reports for programs.
+
+use xen_guest::{Fact, Guest, Value};
+
+/// Prints a fact, if the command line asks for `report=json`.
+pub(crate) fn report(guest: &Guest, name: &str, fields: &[(&str, Value<'_>)]) {
+    if guest.options().json {
+        log::info!("{}", Fact::new(name, fields));
+    }
+}
