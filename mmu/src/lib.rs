@@ -49,3 +49,7 @@ pub use space::builder_p2m::BuilderP2m;
 pub use space::builder_tables::BuilderTables;
 pub use space::live_tables::LiveTables;
 pub use space::release::{Released, release, unmap_guard};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

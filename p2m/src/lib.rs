@@ -56,3 +56,7 @@ pub use revector::Revectored;
 pub use ring_page::{check_listed, ring_page};
 pub use translate::Translate;
 pub use tree::{NewLeaf, Set, Tree};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

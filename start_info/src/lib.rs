@@ -41,3 +41,7 @@ pub use ramdisk::RamdiskPlace;
 pub use ring::{Console, Ring, VgaInfo};
 pub use ring_name::RingName;
 pub use screen::{Field, FrameBuffer, Mode, Screen, ScreenError, TextMode};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

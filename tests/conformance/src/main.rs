@@ -15,7 +15,7 @@ use conformance::{
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some(domain) = arguments.first().and_then(|word| ProbedDomain::named(word)) else {
-        bail!("usage: conformance domu|dom0|shim [LOG]")
+        bail!("usage: xen-guest-conformance domu|dom0|shim [LOG]")
     };
     let Some(path) = arguments.get(1) else {
         let mut booted = BootedModel::new(

@@ -68,3 +68,7 @@ pub use plan::{Places, TooSmall};
 pub use pte::Pte;
 pub use trace::{MemoryCommand, Plain, Traced, TracedCall};
 pub use walk::{Leaf, NotMapped};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -9,8 +9,8 @@ use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 use x86_64::VirtAddr;
 
 const USAGE: &str = "\
-usage: core-walk DUMP --kernel ELF --image-end HEX --module-end HEX
-                 [--mfndump FILE] [--allow HEX..HEX]… [--strict-alias]
+usage: xen-guest-walk DUMP --kernel ELF --image-end HEX --module-end HEX
+                      [--mfndump FILE] [--allow HEX..HEX]… [--strict-alias]
 
   DUMP            a core written by `xl dump-core` of a paused PV guest
   --kernel        the ELF file that was booted
@@ -23,12 +23,12 @@ fn main() -> ExitCode {
     let request = match Request::from_command_line() {
         Ok(Some(request)) => request,
         Ok(None) => return say(&mut io::stdout(), USAGE, 0),
-        Err(error) => return say(&mut io::stderr(), &format!("core-walk: {error}\n{USAGE}"), 2),
+        Err(error) => return say(&mut io::stderr(), &format!("xen-guest-walk: {error}\n{USAGE}"), 2),
     };
     match request.run() {
         Ok(report) if report.is_clean() => say(&mut io::stdout(), &report.to_string(), 0),
         Ok(report) => say(&mut io::stdout(), &report.to_string(), 1),
-        Err(error) => say(&mut io::stderr(), &format!("core-walk: {error}"), 2),
+        Err(error) => say(&mut io::stderr(), &format!("xen-guest-walk: {error}"), 2),
     }
 }
 

@@ -1,7 +1,12 @@
 //! Which tests are run for a break, and in which order.
 
-/// The packages of the boot code, each of which uses those before it.
-const PACKAGES: [&str; 4] = ["start_info", "p2m", "mmu", "xen-guest"];
+/// The packages of the boot code, each of which uses those before it, and the folder of each.
+const PACKAGES: [(&str, &str); 4] = [
+    ("start_info", "xen-guest-start-info"),
+    ("p2m", "xen-guest-p2m"),
+    ("mmu", "xen-guest-mmu"),
+    ("xen-guest", "xen-guest"),
+];
 /// The tests that boot on the model, and the quick ones among them: they catch most.
 const BOOT: &str = "boot";
 const QUICK_BOOTS: [&str; 7] =
@@ -18,10 +23,10 @@ const GUEST: &str = "guest";
 /// then boots of small guests, then the rest that uses the package, with the long boots and the search last. The
 /// packages that it uses are unchanged.
 pub(super) fn rounds(file: Option<&str>, model_tests: &[String]) -> Vec<Vec<String>> {
-    let package = file.and_then(|file| file.split('/').next());
-    let broken = PACKAGES.iter().position(|name| package == Some(name));
-    let all = |names: &[&str]| {
-        let names = names.iter().flat_map(|name| ["--package", name]).chain(["--", "--skip", TIMED]);
+    let folder = file.and_then(|file| file.split('/').next());
+    let broken = PACKAGES.iter().position(|(place, _)| folder == Some(place));
+    let all = |packages: &[(&'static str, &'static str)]| {
+        let names = packages.iter().flat_map(|(_, name)| ["--package", name]).chain(["--", "--skip", TIMED]);
         // The documentation has no examples to run.
         ["--lib", "--bins", "--tests"].into_iter().chain(names).map(String::from).collect::<Vec<_>>()
     };
@@ -63,11 +68,12 @@ mod tests {
         let guest = "--package xen-model --test guest";
         let skip = "-- --skip ::the_time_for_";
         let all = format!(
-            "--lib --bins --tests --package start_info --package p2m --package mmu --package xen-guest {skip}"
+            "--lib --bins --tests --package xen-guest-start-info --package xen-guest-p2m --package xen-guest-mmu \
+             --package xen-guest {skip}"
         );
         let all = all.as_str();
         assert_eq!(told(None), [all, "--package xen-model --lib --test guest --test rules", boots, search]);
-        let own = format!("--lib --bins --tests --package mmu {skip}");
+        let own = format!("--lib --bins --tests --package xen-guest-mmu {skip}");
         let users = format!("--lib --bins --tests --package xen-guest {skip}");
         let (own, users) = (own.as_str(), users.as_str());
         assert_eq!(told(Some("mmu/src/paging/leaf.rs")), [own, guest, quick, users, rest, boots, search]);

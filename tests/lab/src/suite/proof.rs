@@ -185,7 +185,7 @@ fn model_conforms(domain: &str, evidence: &Evidence) -> Result<()> {
     // On a shim, guest.log holds the shim's lines too.
     let log = out.join("probes.log");
     std::fs::write(&log, &evidence.guest)?;
-    cargo.args(["run", "--quiet", "--package", "conformance", "--", domain]).arg(log);
+    cargo.args(["run", "--quiet", "--package", "xen-guest-conformance", "--", domain]).arg(log);
     let said = process::run("the comparison with the model", &mut cargo, COMPARISON)?;
     std::fs::write(out.join("conformance.txt"), said)?;
     Ok(())
