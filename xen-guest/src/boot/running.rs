@@ -4,9 +4,10 @@ use mmu::{DirectMap, IoMap, Layout, ModuleWindow};
 use p2m::{Frame, FrameSource, Publication, Set, Translate, Tree};
 use start_info::{Pfn, PfnRange};
 
+#[cfg(feature = "modules")]
+use crate::module::table::ModuleTable;
 use crate::{
     boot::{context::BootContext, p2m_or_identity::P2mOrIdentity},
-    module::table::ModuleTable,
     platform::Platform,
 };
 
@@ -28,6 +29,7 @@ pub struct Running {
     /// The module window.
     pub window: ModuleWindow,
     /// The modules in the window.
+    #[cfg(feature = "modules")]
     pub modules: ModuleTable,
 }
 

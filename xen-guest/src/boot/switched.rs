@@ -4,9 +4,10 @@ use mmu::{DirectMap, Fixmap, IoMap, Layout, ModuleWindow, Region, layout::LINEAR
 use p2m::{Publication, Renumbering, Tree};
 use start_info::Mfn;
 
+#[cfg(feature = "modules")]
+use crate::module::table::ModuleTable;
 use crate::{
     boot::{context::BootContext, failure::Failure, running::Running, stage::Stage},
-    module::table::ModuleTable,
     platform::{Platform, Published},
 };
 
@@ -53,9 +54,17 @@ impl Switched {
         let io = IoMap::new(&self.layout);
         self.context.report.end(platform, Stage::SharedInfo, self.map.taken());
         let Self { context: setting, pages, layout, map, tree, publication, .. } = self;
-        let modules = ModuleTable::new(&[]);
-        let mut running =
-            Running { context: setting, layout, map, p2m: tree, publication, io, window, modules };
+        let mut running = Running {
+            context: setting,
+            layout,
+            map,
+            p2m: tree,
+            publication,
+            io,
+            window,
+            #[cfg(feature = "modules")]
+            modules: ModuleTable::new(&[]),
+        };
         if pages.held_in_holes().next().is_some() {
             running.clear_holes(platform, &pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
             let taken = running.map.taken();

@@ -4,9 +4,9 @@ use mmu::{Fixmap, IoAccess, IoPages, MmuError};
 use p2m::P2mEntry;
 use start_info::{Index, Maddr, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 
-use crate::{
-    boot::p2m_or_identity::P2mOrIdentity, firmware::MachineMemory, guest::Guest, platform::Platform,
-};
+#[cfg(feature = "firmware")]
+use crate::firmware::MachineMemory;
+use crate::{boot::p2m_or_identity::P2mOrIdentity, guest::Guest, platform::Platform};
 
 /// Frames that Xen gives to dom0's devices as a whole (mm.c, `arch_init_memory`).
 const FIRST_MIB: u64 = 0x100;
@@ -18,11 +18,13 @@ fn beyond(at: Maddr, len: u64) -> MmuError {
 }
 
 /// The machine's memory, read through the fixmap.
+#[cfg(feature = "firmware")]
 #[derive(Debug)]
 pub(super) struct MachineReader<'g, P> {
     pub(super) guest: &'g mut Guest<P>,
 }
 
+#[cfg(feature = "firmware")]
 impl<P: Platform> MachineMemory for MachineReader<'_, P> {
     fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), MmuError> {
         self.guest.read_machine(at, bytes)

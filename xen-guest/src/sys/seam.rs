@@ -12,13 +12,15 @@ use mmu::{
 use p2m::{Frame, LinearMap, MachineToPhys, Memory, SharedPage, Word, WordMut};
 use start_info::{MemoryMap, Mfn};
 
+#[cfg(feature = "modules")]
+use crate::{platform::EntryPoint, sys::module};
 use crate::{
-    platform::{EntryPoint, MapOf, NoMap, Platform, Published},
+    platform::{MapOf, NoMap, Platform, Published},
     sys::{
         abi::{DOMID_SELF, M2P, M2P_ENTRIES, UVMF_INVLPG},
         console,
         hypercall::hypercall,
-        memory, module,
+        memory,
         outcome::{check, stopped},
         ramdisk,
         shared_info::SharedInfo,
@@ -122,10 +124,12 @@ impl Platform for Xen {
         ramdisk::bytes(window, ramdisk.pfns(), ramdisk.bytes())
     }
 
+    #[cfg(feature = "modules")]
     fn start_module(&mut self, init: EntryPoint) -> i32 {
         module::start(init)
     }
 
+    #[cfg(feature = "modules")]
     fn end_module(&mut self, exit: EntryPoint) {
         module::end(exit);
     }
