@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | `panic-handler` | yes | the panic handler; a kernel's own may end with `sys::panic_report` |
 //! | `global-allocator` | yes | the heap, and `Guest::heap`; a kernel's own allocator gets memory from `Guest::give_away` |
-//! | `logger` | yes | the target of the `log` crate; without it, `sys::Console` is written to |
+//! | `logger` | yes | the target of the `log` crate; without it, `sys::ConsoleWriter` is written to |
 //! | `modules` | yes | loading modules; `object` and `miniz_oxide` are needed only for this |
 //! | `firmware` | yes | EFI and ACPI, for dom0 |
 //! | `init-p2m` | no | the builder puts the P2M list at an address of ours (INIT_P2M, MOD_START_PFN) |

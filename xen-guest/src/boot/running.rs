@@ -1,6 +1,6 @@
 //! What the boot made: everything a running kernel owns.
 
-use mmu::{DirectMap, IoMap, Layout, ModuleWindow};
+use mmu::{DirectMap, IoMap, Layout, Window};
 use p2m::{Frame, FrameSource, Publication, Set, Translate, Tree};
 use start_info::{Pfn, PfnRange};
 
@@ -27,7 +27,7 @@ pub struct Running {
     /// The addresses for device memory.
     pub io: IoMap,
     /// The module window.
-    pub window: ModuleWindow,
+    pub window: Window,
     /// The modules in the window.
     #[cfg(feature = "modules")]
     pub modules: ModuleTable,

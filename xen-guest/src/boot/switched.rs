@@ -1,6 +1,6 @@
 //! Stage 7: our own page tables are live; shared_info is mapped and the P2M published.
 
-use mmu::{DirectMap, Fixmap, IoMap, Layout, ModuleWindow, Region, layout::LINEAR_P2M};
+use mmu::{DirectMap, Fixmap, IoMap, Layout, Region, Window, layout::LINEAR_P2M};
 use p2m::{Publication, Renumbering, Tree};
 use start_info::Mfn;
 
@@ -50,7 +50,7 @@ impl Switched {
             Some(_) => None,
             None => Some(Region::new("P2M list", list.at, self.pages.list().pages().of_words())),
         };
-        let window = ModuleWindow::new(&self.layout, builder_list);
+        let window = Window::new(&self.layout, builder_list);
         let io = IoMap::new(&self.layout);
         self.context.report.end(platform, Stage::SharedInfo, self.map.taken());
         let Self { context: setting, pages, layout, map, tree, publication, .. } = self;

@@ -29,12 +29,12 @@ static LAST_WORDS: LastWords = LastWords::new();
 /// Whether an end is reported for programs too, as `report=json` asks.
 static FACTS: AtomicBool = AtomicBool::new(false);
 
-/// The console, for a kernel that writes to it without the `log` crate: `write!(Console, "…\n")`. Each piece of what is
+/// The console, for a kernel that writes to it without the `log` crate: `write!(ConsoleWriter, "…\n")`. Each piece of what is
 /// formatted goes out as it comes. What comes while a piece is being written is dropped.
 #[derive(Clone, Copy, Debug)]
-pub struct Console;
+pub struct ConsoleWriter;
 
-impl fmt::Write for Console {
+impl fmt::Write for ConsoleWriter {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         console::write(text);
         Ok(())
@@ -117,7 +117,7 @@ fn say(text: fmt::Arguments<'_>) {
     match line.write_fmt(text) {
         Ok(()) => console::write(&line),
         Err(_) => {
-            let _never_fails = Console.write_fmt(text);
+            let _never_fails = ConsoleWriter.write_fmt(text);
         }
     }
 }

@@ -89,7 +89,7 @@ pub(crate) use heap::{init as init_heap, size as heap_size};
 #[cfg(target_os = "none")]
 pub use hypercall::hypercall;
 #[cfg(target_os = "none")]
-pub use logger::{Console, panic_report};
+pub use logger::{ConsoleWriter, panic_report};
 #[cfg(all(feature = "modules", target_os = "none"))]
 pub use module_abi::exports::exports;
 #[cfg(target_os = "none")]
