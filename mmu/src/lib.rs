@@ -35,6 +35,7 @@ mod window;
 
 pub use device::fixmap::{Fixmap, FixmapPage, TempMapping};
 pub use device::io_map::{IoAccess, IoMap, IoPages};
+pub use device::register::DeviceInteger;
 pub use direct_map::{DirectMap, growing_frames::GrowingFrames, ramdisk::RamdiskPages};
 pub use errno::{Errno, Partial};
 pub use error::{MmuError, Refused, RunOf};

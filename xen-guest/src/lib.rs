@@ -69,7 +69,9 @@ pub use report::timeline::{StageCost, Timeline};
 
 // What a kernel needs of the crates below.
 pub use log;
-pub use mmu::{Access, AddressSpace, Errno, IoAccess, IoPages, MmuError, Refused, Region, layout};
+pub use mmu::{
+    Access, AddressSpace, DeviceInteger, Errno, IoAccess, IoPages, MmuError, Refused, Region, layout,
+};
 pub use p2m::{Audit, Data, Frame, Free, Mapped, Mismatch, P2mEntry, P2mError, Sealed, Span, Writable};
 pub use start_info::{
     BootFacts, CommandLine, Console, FrameBuffer, Index, Maddr, MapEntry, MapKind, MemoryMap, Mfn, PAGE_SIZE,

@@ -9,7 +9,7 @@
 use mmu::{
     Errno, ExtOp, FixmapPage, Hypervisor, Partial, RamdiskPages, Region, ReleasedMfn, Update, VaUpdate,
 };
-use p2m::{Frame, LinearMap, MachineToPhys, Memory, SharedPage, Word, WordMut};
+use p2m::{Frame, LinearMap, MachineToPhys, Memory, Register, SharedPage, Word, WordMut};
 use start_info::{MemoryMap, Mfn};
 
 #[cfg(feature = "modules")]
@@ -45,6 +45,14 @@ impl Memory for Xen {
 
     fn store_words(&mut self, frame: &mut Frame, words: &[u64; 512]) {
         words::store_words(frame, words);
+    }
+
+    fn load_register(&self, register: Register) -> u64 {
+        words::load_register(&register)
+    }
+
+    fn store_register(&mut self, register: Register, value: u64) {
+        words::store_register(&register, value);
     }
 
     fn copy_page(&mut self, source: Word, target: &mut Frame) {

@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use xen_guest::{Guest, Index, IoAccess, IoPages, MmuError, PageCount, Pfn, PfnRange, Value, log};
+use xen_guest::{Guest, IoAccess, IoPages, MmuError, PageCount, Pfn, PfnRange, Value, log};
 
 use crate::{failed::Failed, report::report};
 
@@ -51,8 +51,8 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
 
 /// Reads the word of a page where shared_info has the number of P2M entries.
 fn word(guest: &Guest, pages: &IoPages) -> Result<u64, Failed> {
-    const MAX_PFN: Index = Index::new(0xc10 / 8);
-    guest.read_device(pages, 0, MAX_PFN).ok_or_else(|| Failed::because(ABOUT, "nothing is mapped"))
+    const MAX_PFN: u64 = 0xc10;
+    guest.read_device(pages, MAX_PFN).map_err(|error| Failed::by(ABOUT, &error))
 }
 
 fn differ(what: &str, there: u64, here: u64) -> Failed {
