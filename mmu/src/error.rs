@@ -249,6 +249,40 @@ pub enum MmuError {
         /// The region.
         region: Region,
     },
+    /// A register that no mapped page of a device has.
+    #[error(
+        "{region} has no register of {bytes} bytes at offset {at:#x}: it must lie inside, at a multiple of its size"
+    )]
+    NoRegister {
+        /// The offset.
+        at: u64,
+        /// The size.
+        bytes: u64,
+        /// The mapped pages.
+        region: Region,
+    },
+    /// Bytes that mapped pages do not have.
+    #[error("{region} has no {bytes} bytes at offset {at:#x}")]
+    OutOfBounds {
+        /// The offset.
+        at: u64,
+        /// How many bytes.
+        bytes: u64,
+        /// The mapped pages.
+        region: Region,
+    },
+    /// What is mapped for reading was to be written.
+    #[error("{region} cannot be written: it is not mapped for that")]
+    ReadOnly {
+        /// The mapped pages.
+        region: Region,
+    },
+    /// Xen refused to unmap all of it, and some of it is unmapped.
+    #[error("{region} may be unmapped in part, because Xen stopped half-way; unmap it again")]
+    Torn {
+        /// The addresses.
+        region: Region,
+    },
     /// Addresses must be mapped in ascending order while an address space is built.
     #[error("{address:#x} was mapped after a higher address")]
     OutOfOrder {

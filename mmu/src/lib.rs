@@ -29,19 +29,19 @@ mod errno;
 mod error;
 mod hv;
 pub mod layout;
-mod module;
 mod paging;
 mod space;
+mod window;
 
 pub use device::fixmap::{Fixmap, FixmapPage, TempMapping};
 pub use device::io_map::{IoAccess, IoMap, IoPages};
+pub use device::register::DeviceInteger;
 pub use direct_map::{DirectMap, growing_frames::GrowingFrames, ramdisk::RamdiskPages};
 pub use errno::{Errno, Partial};
 pub use error::{MmuError, Refused, RunOf};
 pub use hv::{ExtOp, Hypervisor, Machine, ReleasedMfn, Update, VaUpdate};
 pub use layout::plan::{Layout, LayoutPlan};
 pub use layout::region::Region;
-pub use module::window::{MappedModule, ModulePart, ModuleWindow, Reservation};
 pub use paging::entry::Access;
 pub use space::address_space::AddressSpace;
 pub use space::build::{ImagePart, NewSpace, build_space, map_leaf};
@@ -49,6 +49,7 @@ pub use space::builder_p2m::BuilderP2m;
 pub use space::builder_tables::BuilderTables;
 pub use space::live_tables::LiveTables;
 pub use space::release::{Released, release, unmap_guard};
+pub use window::places::{MappedModule, ModulePart, Reservation, Window};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -85,6 +85,11 @@ impl Frame<Data> {
         self.state.mappings = self.state.mappings.saturating_sub(1);
     }
 
+    /// Names a word of the page for writing, at another address at which `mmu` has mapped it writable.
+    pub fn word_mut_at(&mut self, _: &Authority, page: VirtAddr, index: Index) -> WordMut<'_> {
+        WordMut::at(entry_address(page, u64::from(index.get())))
+    }
+
     /// Makes the page free again.
     ///
     /// # Errors
@@ -199,6 +204,26 @@ impl<S> Span<S> {
     }
 }
 
+impl Span<Mapped> {
+    /// Makes a frame a run of one.
+    #[must_use]
+    pub fn of(frame: Frame) -> Self {
+        Self::mint(PfnRange::one(frame.pfn))
+    }
+
+    /// Adds a frame at the end.
+    ///
+    /// # Errors
+    /// Gives the frame back when it does not follow the last one.
+    pub fn join(&mut self, frame: Frame) -> Result<(), Frame> {
+        if frame.pfn != self.range.end() {
+            return Err(frame);
+        }
+        self.range = PfnRange::between(self.range.start(), frame.pfn.plus(1));
+        Ok(())
+    }
+}
+
 impl Span<Unmapped> {
     /// Returns the right to the guest's first `pages` frames, none of which this layer has mapped yet.
     ///
@@ -234,6 +259,16 @@ mod tests {
                 .without(reserved.iter().copied(), |span| kept.push(span.range()));
             assert_eq!(kept, expected, "{reserved:?}");
         }
+    }
+
+    #[test]
+    fn only_the_frame_that_follows_joins_a_run() {
+        let frame = |pfn| Frame::mint(Pfn::new(pfn), VirtAddr::new(pfn << 12));
+        let mut span = Span::of(frame(10));
+        assert_eq!(span.join(frame(12)).unwrap_err().pfn(), Pfn::new(12));
+        assert_eq!(span.join(frame(10)).unwrap_err().pfn(), Pfn::new(10));
+        span.join(frame(11)).unwrap();
+        assert_eq!(span.range(), run(10, 12));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use core::marker::PhantomData;
 use start_info::{ENTRIES, Index};
 use x86_64::VirtAddr;
 
-use crate::{Authority, Frame};
+use crate::{Authority, Frame, Register};
 
 /// An eight-byte word of mapped memory that may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +26,10 @@ impl Word {
         Self(address)
     }
 
-    /// Names the first word of a page of a device or another domain that `mmu` has just mapped.
+    /// Names the first word of a page that `mmu` has mapped outside the linear maps: of a device, of another domain, or
+    /// of a window.
     #[must_use]
-    pub const fn of_device(_: &Authority, page: VirtAddr) -> Self {
+    pub const fn of_mapping(_: &Authority, page: VirtAddr) -> Self {
         Self(page)
     }
 
@@ -83,6 +84,12 @@ pub trait Memory {
 
     /// Writes a word of an owned frame.
     fn store(&mut self, word: WordMut<'_>, value: u64);
+
+    /// Reads a register of a device, with one access of its width.
+    fn load_register(&self, register: Register) -> u64;
+
+    /// Writes a register of a device, with one access of its width. The bits of `value` above that are ignored.
+    fn store_register(&mut self, register: Register, value: u64);
 
     /// Tells whether to deny a frame although one is free. Real machines never do; the model does, to test what
     /// follows.

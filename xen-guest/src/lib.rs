@@ -7,6 +7,24 @@
 //! A kernel names its payload with `entry!` and gets a [`Guest`], which owns everything: memory mapped at `__va`, page
 //! tables, the P2M, free frames, the module window, and the hypervisor under them.
 //!
+//! What a kernel needs of the crates below is re-exported, so it names only this one: numbers of pages
+//! ([`Pfn`], [`Mfn`], [`PageCount`]), what it owns ([`Frame`], [`Span`], [`IoPages`], [`AddressSpace`]), what may be done
+//! with it ([`Access`], [`IoAccess`]), errors, and the [`log`] crate.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds; what a kernel without it does |
+//! |---|---|---|
+//! | `panic-handler` | yes | the panic handler; a kernel's own may end with `sys::panic_report` |
+//! | `global-allocator` | yes | the heap, and `Guest::heap`; a kernel's own allocator gets memory from `Guest::give_away` |
+//! | `logger` | yes | the target of the `log` crate; without it, `sys::ConsoleWriter` is written to |
+//! | `modules` | yes | loading modules; `object` and `miniz_oxide` are needed only for this |
+//! | `firmware` | yes | EFI and ACPI, for dom0 |
+//! | `init-p2m` | no | the builder puts the P2M list at an address of ours (INIT_P2M, MOD_START_PFN) |
+//! | `fault-injection` | no | faults on purpose, for tests: `fail=NAME` on the command line |
+//!
+//! A kernel needs a global allocator in any case: page tables keep notes on the heap.
+//!
 //! *What must hold*: the image is linked with this repository's `linker.ld`, without a red zone.
 //!
 //! *What is not prevented*: a payload whose unsafe code makes its own hypercalls and breaks the rules of page tables.
@@ -14,11 +32,14 @@
 
 #![cfg_attr(not(test), no_std)]
 
+#[cfg(feature = "modules")]
 extern crate alloc;
 
 mod boot;
+#[cfg(feature = "firmware")]
 pub mod firmware;
 mod guest;
+#[cfg(feature = "modules")]
 pub mod module;
 mod platform;
 mod report;
@@ -32,12 +53,28 @@ pub use boot::options::{Mapping, Options, Revector, Then};
 pub use boot::running::Running;
 pub use boot::stage::Stage;
 pub use boot::{boot, image_address};
-#[cfg(target_os = "none")]
+pub use guest::Guest;
+#[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub use guest::HeapError;
-pub use guest::{Guest, RamdiskError, RamdiskModules, UnpackedRamdisk};
+#[cfg(feature = "modules")]
+pub use guest::{RamdiskError, RamdiskModules, UnpackedRamdisk};
+#[cfg(feature = "modules")]
 pub use module::load_error::LoadError;
+#[cfg(feature = "modules")]
 pub use module::table::{Cost, Loaded, ModuleTable, ModulesJson};
 pub use platform::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
 pub use report::fact::{Fact, Value};
 pub use report::picture::{Picture, PictureJson};
 pub use report::timeline::{StageCost, Timeline};
+
+// What a kernel needs of the crates below.
+pub use log;
+pub use mmu::{
+    Access, AddressSpace, DeviceInteger, Errno, IoAccess, IoPages, MmuError, Refused, Region, layout,
+};
+pub use p2m::{Audit, Data, Frame, Free, Mapped, Mismatch, P2mEntry, P2mError, Sealed, Span, Writable};
+pub use start_info::{
+    BootFacts, CommandLine, Console, FrameBuffer, Index, Maddr, MapEntry, MapKind, MemoryMap, Mfn, PAGE_SIZE,
+    PageCount, Pfn, PfnRange, Ring, Screen, TextMode,
+};
+pub use x86_64::VirtAddr;

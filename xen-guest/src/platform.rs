@@ -26,6 +26,7 @@ pub struct Published {
 pub struct EntryPoint(VirtAddr);
 
 impl EntryPoint {
+    #[cfg(feature = "modules")]
     pub(crate) const fn new(address: VirtAddr) -> Self {
         Self(address)
     }

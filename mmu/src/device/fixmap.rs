@@ -111,7 +111,7 @@ impl<'l> Fixmap<'l> {
         mfn: Mfn,
     ) -> Result<TempMapping<'_>, MmuError> {
         let address = self.set(machine, Slot::Temporary, Entry::leaf(mfn, Access::Read))?;
-        Ok(TempMapping { fixmap: PhantomData, first: Word::of_device(view.authority(), address) })
+        Ok(TempMapping { fixmap: PhantomData, first: Word::of_mapping(view.authority(), address) })
     }
 
     /// Unmaps the temporary page.

@@ -14,11 +14,12 @@
 
 use alloc::vec::Vec;
 
-use p2m::{Memory, P2mEntry, Translate, Word};
-use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use p2m::{Memory, P2mEntry, Register, Translate, Width};
+use start_info::{Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
 use crate::{
+    device::register::DeviceInteger,
     direct_map::{DirectMap, chunk::L1_PAGES},
     error::{MmuError, Operation},
     hv::Machine,
@@ -54,18 +55,55 @@ struct Taken {
 pub struct IoPages {
     region: Region,
     first: Mfn,
+    access: IoAccess,
     /// Some may be unmapped: Xen stopped half-way.
     torn: bool,
 }
 
 impl IoPages {
-    /// Reads a word of one of the pages; `None` beyond the last, and after an attempt to unmap them stopped half-way.
-    #[must_use]
-    pub fn read(&self, map: &DirectMap, memory: &impl Memory, page: u64, index: Index) -> Option<u64> {
-        (!self.torn && page < self.region.pages().get()).then(|| {
-            let address = self.region.start() + page * PAGE_SIZE;
-            memory.load(Word::of_device(map.view().authority(), address).beside(index))
-        })
+    /// Reads a register, `at` bytes after the start of the first page.
+    ///
+    /// # Errors
+    /// [`MmuError::NoRegister`] when it does not lie in the pages at a multiple of its size, [`MmuError::Torn`] after
+    /// an attempt to unmap them stopped half-way.
+    pub fn read<T: DeviceInteger>(
+        &self,
+        map: &DirectMap,
+        memory: &impl Memory,
+        at: u64,
+    ) -> Result<T, MmuError> {
+        self.register(map, at, T::WIDTH).map(|register| T::of_word(memory.load_register(register)))
+    }
+
+    /// Writes a register, `at` bytes after the start of the first page.
+    ///
+    /// # Errors
+    /// As [`IoPages::read`], and [`MmuError::ReadOnly`] when the pages are mapped for reading.
+    pub fn write<T: DeviceInteger>(
+        &mut self,
+        map: &DirectMap,
+        memory: &mut impl Memory,
+        at: u64,
+        value: T,
+    ) -> Result<(), MmuError> {
+        let register = self.register(map, at, T::WIDTH)?;
+        if self.access != IoAccess::ReadWrite {
+            return Err(MmuError::ReadOnly { region: self.region });
+        }
+        memory.store_register(register, value.into_word());
+        Ok(())
+    }
+
+    fn register(&self, map: &DirectMap, at: u64, width: Width) -> Result<Register, MmuError> {
+        let region = self.region;
+        if self.torn {
+            return Err(MmuError::Torn { region });
+        }
+        let page = Some(at / PAGE_SIZE).filter(|page| *page < region.pages().get());
+        let register = page.and_then(|page| {
+            Register::new(map.view().authority(), region.start() + page * PAGE_SIZE, at % PAGE_SIZE, width)
+        });
+        register.ok_or(MmuError::NoRegister { at, bytes: width.bytes(), region })
     }
 
     /// Returns the addresses.
@@ -165,7 +203,7 @@ impl IoMap {
         let rank = self.taken.partition_point(|taken| taken.region.start() < region.start());
         self.taken.insert(rank, Taken { region, leaving: false });
         match map_all(machine, map, p2m, region, frames, access) {
-            Ok(()) => Ok(IoPages { region, first, torn: false }),
+            Ok(()) => Ok(IoPages { region, first, access, torn: false }),
             Err(error) => {
                 // What Xen mapped before it refused is unmapped. The caller gets the reason for the refusal, not this
                 // result.

@@ -2,3 +2,4 @@
 
 pub(crate) mod fixmap;
 pub(crate) mod io_map;
+pub(crate) mod register;

@@ -5,7 +5,7 @@
 //! is zero.
 //!
 //! *What is not prevented*: the machine frame of another page: the caller looks it up in the live tables right before.
-//! Nor is an entry written twice or too late prevented, because it is a plain value. Only `module/mapping.rs` makes
+//! Nor is an entry written twice or too late prevented, because it is a plain value. Only `window/mapping.rs` makes
 //! one, and it writes it once, before the frame gets another role.
 
 use p2m::{Data, Frame, Sealed};

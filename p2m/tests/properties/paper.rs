@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use p2m::{
-    Frame, FrameAllocator, FrameSource, List, MachineToPhys, Memory, P2mEntry, P2mError, Renumbering,
-    Translate, Tree,
+    Frame, FrameAllocator, FrameSource, List, MachineToPhys, Memory, P2mEntry, P2mError, Register,
+    Renumbering, Translate, Tree,
 };
 use p2m::{LinearMap, Word, WordMut};
 use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
@@ -136,6 +136,14 @@ impl Memory for Paper {
         };
         words[index] = value;
         self.pages.insert(address / 4096, Page::Words(words));
+    }
+
+    fn load_register(&self, register: Register) -> u64 {
+        panic!("{register:?} was read, and there are no devices")
+    }
+
+    fn store_register(&mut self, register: Register, value: u64) {
+        panic!("{register:?} became {value:#x}, and there are no devices")
     }
 
     fn fill(&mut self, frame: &mut Frame, value: u64) {

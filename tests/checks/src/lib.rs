@@ -1,5 +1,6 @@
-//! Checks of this repository that start no machine and that the lab uses too: host tests in Miri, and the modules that
-//! the documentation tells its reader to build.
+//! Checks of this repository that start no machine and that the lab uses too: host tests in Miri, the combinations of
+//! features, and the modules that the documentation tells its reader to build.
 
+pub mod features;
 pub mod miri;
 pub mod outside;

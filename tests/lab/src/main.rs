@@ -39,6 +39,9 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
             if let Err(error) = checks::miri::ensure() {
                 eprintln!("setup: {error:#}: `scripts/test miri` will fail");
             }
+            if let Err(error) = checks::features::ensure() {
+                eprintln!("setup: {error:#}: `scripts/test features` will fail");
+            }
             Ok(ExitCode::SUCCESS)
         }
         Some("build") => {

@@ -7,7 +7,7 @@
 //! asked for it (pv/ro-page-fault.c); here it is a bug.
 
 use mmu::Errno;
-use p2m::{Frame as OwnedFrame, MachineToPhys, Memory, Word, WordMut};
+use p2m::{Frame as OwnedFrame, MachineToPhys, Memory, Register, Width, Word, WordMut};
 use start_info::{Index, Mfn};
 
 use crate::frames::{Found, FrameIndex, Owner};
@@ -91,6 +91,11 @@ impl ModelMachine {
     }
 }
 
+/// The bits that a register of a width has.
+const fn mask(width: Width) -> u64 {
+    u64::MAX >> (64 - width.bytes() * 8)
+}
+
 const fn word_of(address: u64) -> usize {
     (address % 4096 / 8) as usize
 }
@@ -104,6 +109,26 @@ impl Memory for ModelMachine {
     fn store(&mut self, word: WordMut<'_>, value: u64) {
         let address = word.address().as_u64();
         self.contents.set(self.target(address), word_of(address), value);
+    }
+
+    fn load_register(&self, register: Register) -> u64 {
+        let address = register.address().as_u64();
+        let word =
+            self.source(address).map_or(NO_ANSWER, |frame| self.contents.word(frame, word_of(address)));
+        word >> (address % 8 * 8) & mask(register.width())
+    }
+
+    fn store_register(&mut self, register: Register, value: u64) {
+        let address = register.address().as_u64();
+        match self.live_leaf(address) {
+            // Nothing answers, but the access is no fault.
+            Ok(leaf) if leaf.writable && self.has_device(leaf.pte.mfn()) => return,
+            _ => {}
+        }
+        let (frame, word, shift) = (self.target(address), word_of(address), address % 8 * 8);
+        let mask = mask(register.width());
+        let old = self.contents.word(frame, word) & !(mask << shift);
+        self.contents.set(frame, word, old | (value & mask) << shift);
     }
 
     fn denies_frame(&self) -> bool {

@@ -1,12 +1,13 @@
 //! What the boot made: everything a running kernel owns.
 
-use mmu::{DirectMap, IoMap, Layout, ModuleWindow};
+use mmu::{DirectMap, IoMap, Layout, Window};
 use p2m::{Frame, FrameSource, Publication, Set, Translate, Tree};
 use start_info::{Pfn, PfnRange};
 
+#[cfg(feature = "modules")]
+use crate::module::table::ModuleTable;
 use crate::{
     boot::{context::BootContext, p2m_or_identity::P2mOrIdentity},
-    module::table::ModuleTable,
     platform::Platform,
 };
 
@@ -26,8 +27,9 @@ pub struct Running {
     /// The addresses for device memory.
     pub io: IoMap,
     /// The module window.
-    pub window: ModuleWindow,
+    pub window: Window,
     /// The modules in the window.
+    #[cfg(feature = "modules")]
     pub modules: ModuleTable,
 }
 

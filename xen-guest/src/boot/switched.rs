@@ -1,12 +1,13 @@
 //! Stage 7: our own page tables are live; shared_info is mapped and the P2M published.
 
-use mmu::{DirectMap, Fixmap, IoMap, Layout, ModuleWindow, Region, layout::LINEAR_P2M};
+use mmu::{DirectMap, Fixmap, IoMap, Layout, Region, Window, layout::LINEAR_P2M};
 use p2m::{Publication, Renumbering, Tree};
 use start_info::Mfn;
 
+#[cfg(feature = "modules")]
+use crate::module::table::ModuleTable;
 use crate::{
     boot::{context::BootContext, failure::Failure, running::Running, stage::Stage},
-    module::table::ModuleTable,
     platform::{Platform, Published},
 };
 
@@ -49,13 +50,21 @@ impl Switched {
             Some(_) => None,
             None => Some(Region::new("P2M list", list.at, self.pages.list().pages().of_words())),
         };
-        let window = ModuleWindow::new(&self.layout, builder_list);
+        let window = Window::new(&self.layout, builder_list);
         let io = IoMap::new(&self.layout);
         self.context.report.end(platform, Stage::SharedInfo, self.map.taken());
         let Self { context: setting, pages, layout, map, tree, publication, .. } = self;
-        let modules = ModuleTable::new(&[]);
-        let mut running =
-            Running { context: setting, layout, map, p2m: tree, publication, io, window, modules };
+        let mut running = Running {
+            context: setting,
+            layout,
+            map,
+            p2m: tree,
+            publication,
+            io,
+            window,
+            #[cfg(feature = "modules")]
+            modules: ModuleTable::new(&[]),
+        };
         if pages.held_in_holes().next().is_some() {
             running.clear_holes(platform, &pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
             let taken = running.map.taken();

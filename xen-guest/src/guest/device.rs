@@ -1,12 +1,12 @@
 //! Memory of the machine that is not the guest's: devices, and firmware's tables.
 
-use mmu::{Fixmap, IoAccess, IoPages, MmuError};
+use mmu::{DeviceInteger, Fixmap, IoAccess, IoPages, MmuError};
 use p2m::P2mEntry;
 use start_info::{Index, Maddr, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 
-use crate::{
-    boot::p2m_or_identity::P2mOrIdentity, firmware::MachineMemory, guest::Guest, platform::Platform,
-};
+#[cfg(feature = "firmware")]
+use crate::firmware::MachineMemory;
+use crate::{boot::p2m_or_identity::P2mOrIdentity, guest::Guest, platform::Platform};
 
 /// Frames that Xen gives to dom0's devices as a whole (mm.c, `arch_init_memory`).
 const FIRST_MIB: u64 = 0x100;
@@ -18,11 +18,13 @@ fn beyond(at: Maddr, len: u64) -> MmuError {
 }
 
 /// The machine's memory, read through the fixmap.
+#[cfg(feature = "firmware")]
 #[derive(Debug)]
 pub(super) struct MachineReader<'g, P> {
     pub(super) guest: &'g mut Guest<P>,
 }
 
+#[cfg(feature = "firmware")]
 impl<P: Platform> MachineMemory for MachineReader<'_, P> {
     fn read(&mut self, at: Maddr, bytes: &mut [u8]) -> Result<(), MmuError> {
         self.guest.read_machine(at, bytes)
@@ -117,9 +119,26 @@ impl<P: Platform> Guest<P> {
         parts.io.unmap(platform, &parts.map, pages)
     }
 
-    /// Reads a word of a page of a device; `None` beyond the last page, and once an attempt to unmap them was made.
-    #[must_use]
-    pub fn read_device(&self, pages: &IoPages, page: u64, index: Index) -> Option<u64> {
-        pages.read(&self.parts.map, &self.platform, page, index)
+    /// Reads a register of a device, with one access of its width (`u8`, `u16`, `u32` or `u64`), `at` bytes after the
+    /// start of its first page.
+    ///
+    /// # Errors
+    /// As [`IoPages::read`].
+    pub fn read_device<T: DeviceInteger>(&self, pages: &IoPages, at: u64) -> Result<T, MmuError> {
+        pages.read(&self.parts.map, &self.platform, at)
+    }
+
+    /// Writes a register of a device, with one access of its width. What the device then does is not checked: one that
+    /// is asked to may write to any memory.
+    ///
+    /// # Errors
+    /// As [`IoPages::write`].
+    pub fn write_device<T: DeviceInteger>(
+        &mut self,
+        pages: &mut IoPages,
+        at: u64,
+        value: T,
+    ) -> Result<(), MmuError> {
+        pages.write(&self.parts.map, &mut self.platform, at, value)
     }
 }

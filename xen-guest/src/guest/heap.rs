@@ -1,10 +1,14 @@
-//! The payload's heap.
+//! Memory given away for good: for the layer's heap, or for an allocator of the kernel's own.
 
+use core::mem::MaybeUninit;
+
+use mmu::MmuError;
 use start_info::PageCount;
 
 use crate::{guest::Guest, sys};
 
 /// Why the heap got no memory.
+#[cfg(feature = "global-allocator")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeapError {
     /// It has memory already.
@@ -15,7 +19,7 @@ pub enum HeapError {
     },
     /// No run of pages is long enough.
     #[error(transparent)]
-    Mmu(#[from] mmu::MmuError),
+    Mmu(#[from] MmuError),
 }
 
 impl Guest {
@@ -23,16 +27,27 @@ impl Guest {
     ///
     /// # Errors
     /// [`HeapError::Again`] when it has memory already, [`HeapError::Mmu`] for 0 pages and when there is no such run.
-    pub fn init_heap(&mut self, len: PageCount) -> Result<(), HeapError> {
-        if len == PageCount::ZERO {
-            return Err(mmu::MmuError::NoPages.into());
-        }
+    #[cfg(feature = "global-allocator")]
+    pub fn heap(&mut self, pages: PageCount) -> Result<(), HeapError> {
         match sys::heap_size() {
             0 => {}
             bytes => return Err(HeapError::Again { bytes }),
         }
-        let span = self.take_span(len)?;
-        sys::init_heap(self.parts.map.view().direct(), span);
+        sys::init_heap(self.give_away(pages)?);
         Ok(())
+    }
+
+    /// Gives a run of pages away for good, as bytes: memory for an allocator of the kernel's own. What is in them is
+    /// undefined.
+    ///
+    /// # Errors
+    /// [`MmuError::NoPages`] for 0 pages, [`MmuError::NoRun`] when no run is long enough.
+    pub fn give_away(&mut self, pages: PageCount) -> Result<&'static mut [MaybeUninit<u8>], MmuError> {
+        if pages == PageCount::ZERO {
+            return Err(MmuError::NoPages);
+        }
+        let span = self.take_span(pages)?;
+        let pfn = span.range().start();
+        sys::bytes_of_span(self.parts.map.view().direct(), span).ok_or(MmuError::NoMemory { pfn })
     }
 }

@@ -10,13 +10,17 @@
 //! *What is not prevented*: `unsafe` code that takes the guest apart ([`Guest::into_parts`]).
 
 mod device;
+#[cfg(feature = "firmware")]
 mod firmware;
 mod frames;
 #[cfg(target_os = "none")]
 mod heap;
+#[cfg(feature = "modules")]
 mod load;
 mod p2m;
 mod ramdisk;
+#[cfg(feature = "modules")]
+mod ramdisk_modules;
 mod simulated;
 mod space;
 
@@ -24,13 +28,15 @@ use mmu::Region;
 use start_info::BootFacts;
 use x86_64::VirtAddr;
 
-#[cfg(target_os = "none")]
+#[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub use heap::HeapError;
-pub use ramdisk::{RamdiskError, RamdiskModules, UnpackedRamdisk};
+#[cfg(feature = "modules")]
+pub use ramdisk_modules::{RamdiskError, RamdiskModules, UnpackedRamdisk};
 
+#[cfg(feature = "modules")]
+use crate::module::table::ModuleTable;
 use crate::{
     boot::{options::Options, running::Running},
-    module::table::ModuleTable,
     platform::Platform,
     report::{picture::Picture, timeline::Timeline},
     sys::Xen,
@@ -79,6 +85,7 @@ impl<P: Platform> Guest<P> {
     }
 
     /// Returns the modules that are loaded.
+    #[cfg(feature = "modules")]
     #[must_use]
     pub const fn modules(&self) -> &ModuleTable {
         &self.parts.modules

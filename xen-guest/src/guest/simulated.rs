@@ -1,11 +1,8 @@
 //! A guest on a simulated machine, with full access for tests.
 
-use crate::{
-    boot::running::Running,
-    guest::Guest,
-    module::{Export, load_error::LoadError, table::Loaded},
-    platform::Simulated,
-};
+#[cfg(feature = "modules")]
+use crate::module::{Export, load_error::LoadError, table::Loaded};
+use crate::{boot::running::Running, guest::Guest, platform::Simulated};
 
 impl<P: Simulated> Guest<P> {
     /// Returns the machine.
@@ -40,11 +37,13 @@ impl<P: Simulated> Guest<P> {
     ///
     /// # Errors
     /// As [`Guest::load_module`].
+    #[cfg(feature = "modules")]
     pub fn load_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<&Loaded, LoadError> {
         self.load(name, bytes)
     }
 
     /// Lends functions to modules. The modules are never executed, so they call none.
+    #[cfg(feature = "modules")]
     pub const fn lend(&mut self, exports: &'static [Export]) {
         self.parts.modules.lend(exports);
     }

@@ -26,10 +26,11 @@ use crate::{
         stage::Stage,
     },
     guest::Guest,
-    module::table::ModuleTable,
     report::fact::Value,
-    sys::{asked::Host, logger, module_abi::exports::exports, pointer, symbols, traps, xen::Xen},
+    sys::{asked::Host, logger, pointer, symbols, traps, xen::Xen},
 };
+#[cfg(feature = "modules")]
+use crate::{module::table::ModuleTable, sys::module_abi::exports::exports};
 
 global_asm!(include_str!("start.S"));
 global_asm!(include_str!("notes.S"), virt_base = const KERNEL_MAP.as_u64());
@@ -52,6 +53,7 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 
 /// Boots and hands over to `payload`. [`crate::entry!`] calls this with what Xen left in rsi.
 pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
+    #[cfg(feature = "logger")]
     logger::init();
     let traps = traps::install();
     if ENTERED.swap(true, Ordering::Relaxed) {
@@ -61,14 +63,22 @@ pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
     // SAFETY: this is the one call, as ENTERED says, and the builder's tables are live: the boot has not run.
     let mut xen = unsafe { Xen::new() };
     match start(&mut xen, start_info, traps).and_then(|start| start.boot(xen)) {
-        Ok(mut guest) => {
-            guest.parts.modules = ModuleTable::new(exports());
+        Ok(guest) => {
+            #[cfg(feature = "modules")]
+            let guest = with_exports(guest);
             #[cfg(feature = "fault-injection")]
             fail::as_asked(guest.facts().command_line());
             payload(guest)
         }
         Err(failure) => logger::boot_failed(&failure),
     }
+}
+
+/// Lends the layer's functions to modules.
+#[cfg(feature = "modules")]
+fn with_exports(mut guest: Guest) -> Guest {
+    guest.parts.modules = ModuleTable::new(exports());
+    guest
 }
 
 /// What the boot is started with.

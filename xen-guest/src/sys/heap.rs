@@ -1,22 +1,55 @@
 //! The payload's heap.
 //!
-//! *What this is*: `linked_list_allocator` over a run of frames of the direct map.
+//! *What this is*: `linked_list_allocator` over memory the guest gives away, with the layer's one kind of lock.
 //!
 //! *What is not prevented*: running out. `alloc` reports it to the caller, or panics by Rust's rules.
 
-use linked_list_allocator::LockedHeap;
-use p2m::{LinearMap, Mapped, Span};
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    mem::MaybeUninit,
+    ptr::{NonNull, null_mut},
+};
 
-use crate::sys::pointer;
+use linked_list_allocator::Heap;
+use spin::{Mutex, MutexGuard};
 
 // On the host, tests use the host's allocator, and each makes a heap of its own.
 #[cfg_attr(target_os = "none", global_allocator)]
 static HEAP: LockedHeap = LockedHeap::empty();
 
-/// Gives the heap its memory. A second call does nothing and loses the span.
+/// Less memory is no heap: the allocator's list of free pieces needs some.
+const LEAST: usize = 4096;
+
+struct LockedHeap(Mutex<Heap>);
+
+impl LockedHeap {
+    const fn empty() -> Self {
+        Self(Mutex::new(Heap::empty()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heap> {
+        self.0.lock()
+    }
+}
+
+// SAFETY: what `Heap` gives has the layout asked for and overlaps nothing it gave before; the lock keeps calls apart.
+unsafe impl GlobalAlloc for LockedHeap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.lock().allocate_first_fit(layout).map_or(null_mut(), NonNull::as_ptr)
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        if let Some(memory) = NonNull::new(memory) {
+            // SAFETY: the caller returns what `alloc` gave, with the same layout (GlobalAlloc's contract).
+            unsafe { self.lock().deallocate(memory, layout) };
+        }
+    }
+}
+
+/// Gives the heap its memory. A second call does nothing: the memory is lost.
 #[cfg(target_os = "none")]
-pub(crate) fn init(window: &LinearMap, span: Span<Mapped>) {
-    give(&HEAP, window, span);
+pub(crate) fn init(memory: &'static mut [MaybeUninit<u8>]) {
+    give(&HEAP, memory);
 }
 
 /// Returns how many bytes of the heap are in use.
@@ -31,14 +64,11 @@ pub(crate) fn size() -> usize {
     HEAP.lock().size()
 }
 
-fn give(heap: &LockedHeap, window: &LinearMap, span: Span<Mapped>) {
-    let bytes = span.len().bytes() as usize;
-    let start = window.address(span.range().start());
+fn give(heap: &LockedHeap, memory: &'static mut [MaybeUninit<u8>]) {
     let mut heap = heap.lock();
-    if let (Some(start), 0, 1..) = (start, heap.size(), bytes) {
-        // SAFETY: the span has pages, as just checked, is mapped writable, one frame after the other, for ever, and was
-        // ours alone until this call took it; the heap had no memory, as just checked.
-        unsafe { heap.init(pointer::to_mut(start), bytes) };
+    // Neither a second time nor with too little for a list: the allocator would panic.
+    if heap.size() == 0 && memory.len() >= LEAST {
+        heap.init_from_slice(memory);
     }
 }
 
@@ -49,16 +79,18 @@ mod tests {
         ptr::{NonNull, null_mut},
     };
 
-    use linked_list_allocator::LockedHeap;
-    use p2m::{Authority, Mapped, Span};
+    use core::mem::MaybeUninit;
+
+    use p2m::Authority;
     use start_info::{PageCount, Pfn, PfnRange};
 
-    use super::{give, pointer};
-    use crate::sys::buffer::Buffer;
+    use super::{LEAST, LockedHeap, give};
+    use crate::sys::{buffer::Buffer, bytes};
 
-    fn span(buffer: &Buffer, start: u64, pages: u64) -> Span<Mapped> {
+    fn memory(buffer: &Buffer, start: u64, pages: u64) -> &'static mut [MaybeUninit<u8>] {
         let range = PfnRange::try_new(Pfn::new(start), PageCount::new(pages)).unwrap();
-        buffer.window().free_span(&Authority::take().unwrap(), range)
+        let span = buffer.window().free_span(&Authority::take().unwrap(), range);
+        bytes::of_span(&buffer.window(), span).unwrap()
     }
 
     /// Takes memory from a heap; null when none is left.
@@ -70,7 +102,7 @@ mod tests {
     fn the_heap_has_the_bytes_of_its_frames_and_no_others() {
         let buffer = Buffer::new(4);
         let heap = LockedHeap::empty();
-        give(&heap, &buffer.window(), span(&buffer, 1, 2));
+        give(&heap, memory(&buffer, 1, 2));
         let layout = Layout::from_size_align(8192, 4096).unwrap();
         let memory = taken(&heap, layout);
         assert_eq!(memory.addr() as u64, buffer.address().as_u64() + 4096);
@@ -90,7 +122,7 @@ mod tests {
     fn what_is_given_back_is_whole_again() {
         let buffer = Buffer::new(2);
         let heap = LockedHeap::empty();
-        give(&heap, &buffer.window(), span(&buffer, 0, 2));
+        give(&heap, memory(&buffer, 0, 2));
         let layouts = [(1, 1), (24, 8), (100, 64), (1000, 16), (7, 4), (2048, 2048)]
             .map(|(size, align)| Layout::from_size_align(size, align).unwrap());
         for rotation in 0..layouts.len() {
@@ -112,15 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn a_second_span_is_not_taken_and_an_empty_one_is_no_memory() {
+    fn a_second_piece_is_not_taken_and_too_small_a_one_is_no_memory() {
         let buffer = Buffer::new(2);
         let heap = LockedHeap::empty();
-        give(&heap, &buffer.window(), span(&buffer, 7, 1));
+        give(&heap, &mut memory(&buffer, 0, 1)[..LEAST - 1]);
         assert_eq!(heap.lock().size(), 0);
-        give(&heap, &buffer.window(), span(&buffer, 0, 1));
-        give(&heap, &buffer.window(), span(&buffer, 1, 1));
-        let bottom: *mut u8 = pointer::to_mut(buffer.address());
+        give(&heap, memory(&buffer, 0, 1));
+        give(&heap, memory(&buffer, 1, 1));
         let heap = heap.lock();
-        assert_eq!((heap.size(), heap.bottom()), (4096, bottom));
+        assert_eq!((heap.size(), heap.bottom().addr() as u64), (4096, buffer.address().as_u64()));
     }
 }

@@ -6,9 +6,11 @@
 
 use core::{
     fmt::{self, Write as _},
+    panic::PanicInfo,
     sync::atomic::{AtomicBool, Ordering},
 };
 
+#[cfg(feature = "logger")]
 use log::{Level, Log, Metadata, Record};
 
 use crate::{
@@ -27,19 +29,24 @@ static LAST_WORDS: LastWords = LastWords::new();
 /// Whether an end is reported for programs too, as `report=json` asks.
 static FACTS: AtomicBool = AtomicBool::new(false);
 
-struct Console;
+/// The console, for a kernel that writes to it without the `log` crate: `write!(ConsoleWriter, "…\n")`. Each piece of what is
+/// formatted goes out as it comes. What comes while a piece is being written is dropped.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsoleWriter;
 
-/// Writes pieces of a formatted line as they come.
-struct Writer;
-
-impl fmt::Write for Writer {
+impl fmt::Write for ConsoleWriter {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         console::write(text);
         Ok(())
     }
 }
 
-impl Log for Console {
+/// The target of the `log` crate.
+#[cfg(feature = "logger")]
+struct Logger;
+
+#[cfg(feature = "logger")]
+impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= log::max_level()
     }
@@ -60,8 +67,9 @@ impl Log for Console {
 }
 
 /// Makes the console the log's target. Called once.
+#[cfg(feature = "logger")]
 pub(super) fn init() {
-    if log::set_logger(&Console).is_ok() {
+    if log::set_logger(&Logger).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
     }
 }
@@ -109,13 +117,19 @@ fn say(text: fmt::Arguments<'_>) {
     match line.write_fmt(text) {
         Ok(()) => console::write(&line),
         Err(_) => {
-            let _never_fails = Writer.write_fmt(text);
+            let _never_fails = ConsoleWriter.write_fmt(text);
         }
     }
 }
 
+#[cfg(feature = "panic-handler")]
 #[panic_handler]
-fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+fn panic(info: &PanicInfo<'_>) -> ! {
+    panic_report(info)
+}
+
+/// Reports a panic with a backtrace, as the layer's own panic handler does, and ends the domain.
+pub fn panic_report(info: &PanicInfo<'_>) -> ! {
     let backtrace = Backtrace::here();
     let way = backtrace.addresses();
     let way = ("backtrace", Value::HexList(&way));

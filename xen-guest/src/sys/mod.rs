@@ -11,6 +11,7 @@
 // Code that makes hypercalls, uses privileged instructions or needs the linker script is for the kernel alone. The rest
 // is tested on the host, with a buffer in place of the guest's memory.
 #[cfg(any(target_os = "none", test))]
+#[cfg_attr(not(feature = "firmware"), expect(dead_code, reason = "what EFI takes is there too"))]
 mod abi;
 #[cfg(target_os = "none")]
 mod asked;
@@ -18,9 +19,11 @@ mod asked;
 mod backtrace;
 #[cfg(test)]
 mod buffer;
+#[cfg(any(target_os = "none", test))]
+mod bytes;
 #[cfg(target_os = "none")]
 mod console;
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", feature = "firmware"))]
 mod efi;
 #[cfg(target_os = "none")]
 mod entry;
@@ -30,7 +33,7 @@ mod event;
 mod exception;
 #[cfg(all(target_os = "none", feature = "fault-injection"))]
 mod fail;
-#[cfg(any(target_os = "none", test))]
+#[cfg(all(feature = "global-allocator", any(target_os = "none", test)))]
 mod heap;
 #[cfg(target_os = "none")]
 mod hypercall;
@@ -42,9 +45,9 @@ mod logger;
 mod maps;
 #[cfg(target_os = "none")]
 mod memory;
-#[cfg(any(target_os = "none", test))]
+#[cfg(all(feature = "modules", any(target_os = "none", test)))]
 mod module;
-#[cfg(any(target_os = "none", test))]
+#[cfg(all(feature = "modules", any(target_os = "none", test)))]
 mod module_abi;
 #[cfg(any(target_os = "none", test))]
 mod modules;
@@ -76,16 +79,21 @@ mod words;
 mod xen;
 
 #[cfg(target_os = "none")]
-pub use entry::entered;
-#[cfg(any(target_os = "none", test))]
-pub use heap::used as heap_used;
+pub(crate) use bytes::of_span as bytes_of_span;
 #[cfg(target_os = "none")]
+pub use entry::entered;
+#[cfg(all(feature = "global-allocator", any(target_os = "none", test)))]
+pub use heap::used as heap_used;
+#[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub(crate) use heap::{init as init_heap, size as heap_size};
 #[cfg(target_os = "none")]
 pub use hypercall::hypercall;
 #[cfg(target_os = "none")]
+pub use logger::{ConsoleWriter, panic_report};
+#[cfg(all(feature = "modules", target_os = "none"))]
 pub use module_abi::exports::exports;
 #[cfg(target_os = "none")]
 pub use sched::{Reason, idle, shutdown};
+#[cfg(feature = "modules")]
 pub use trusted::TrustedModule;
 pub use xen::Xen;

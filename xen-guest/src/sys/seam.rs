@@ -9,16 +9,18 @@
 use mmu::{
     Errno, ExtOp, FixmapPage, Hypervisor, Partial, RamdiskPages, Region, ReleasedMfn, Update, VaUpdate,
 };
-use p2m::{Frame, LinearMap, MachineToPhys, Memory, SharedPage, Word, WordMut};
+use p2m::{Frame, LinearMap, MachineToPhys, Memory, Register, SharedPage, Word, WordMut};
 use start_info::{MemoryMap, Mfn};
 
+#[cfg(feature = "modules")]
+use crate::{platform::EntryPoint, sys::module};
 use crate::{
-    platform::{EntryPoint, MapOf, NoMap, Platform, Published},
+    platform::{MapOf, NoMap, Platform, Published},
     sys::{
         abi::{DOMID_SELF, M2P, M2P_ENTRIES, UVMF_INVLPG},
         console,
         hypercall::hypercall,
-        memory, module,
+        memory,
         outcome::{check, stopped},
         ramdisk,
         shared_info::SharedInfo,
@@ -43,6 +45,14 @@ impl Memory for Xen {
 
     fn store_words(&mut self, frame: &mut Frame, words: &[u64; 512]) {
         words::store_words(frame, words);
+    }
+
+    fn load_register(&self, register: Register) -> u64 {
+        words::load_register(&register)
+    }
+
+    fn store_register(&mut self, register: Register, value: u64) {
+        words::store_register(&register, value);
     }
 
     fn copy_page(&mut self, source: Word, target: &mut Frame) {
@@ -122,10 +132,12 @@ impl Platform for Xen {
         ramdisk::bytes(window, ramdisk.pfns(), ramdisk.bytes())
     }
 
+    #[cfg(feature = "modules")]
     fn start_module(&mut self, init: EntryPoint) -> i32 {
         module::start(init)
     }
 
+    #[cfg(feature = "modules")]
     fn end_module(&mut self, exit: EntryPoint) {
         module::end(exit);
     }

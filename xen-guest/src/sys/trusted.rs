@@ -5,20 +5,19 @@
 //!
 //! *What is not prevented*: a module of the ramdisk that does harm.
 
-use crate::{
-    boot::running::Running,
-    guest::Guest,
-    module::{Export, Module},
-    platform::Platform,
-};
+#[cfg(feature = "modules")]
+use crate::module::{Export, Module};
+use crate::{boot::running::Running, guest::Guest, platform::Platform};
 
 /// The object of a module that may be executed.
+#[cfg(feature = "modules")]
 #[derive(Clone, Copy, Debug)]
 pub struct TrustedModule<'a> {
     name: &'a str,
     bytes: &'a [u8],
 }
 
+#[cfg(feature = "modules")]
 impl<'a> TrustedModule<'a> {
     /// Vouches for a module.
     ///
@@ -63,6 +62,7 @@ impl<P: Platform> Guest<P> {
     ///
     /// # Safety
     /// Each export is a function that is sound to call with the C signature that modules declare for its name.
+    #[cfg(feature = "modules")]
     pub const unsafe fn lend_exports(&mut self, exports: &'static [Export]) {
         self.parts.modules.lend(exports);
     }

@@ -6,8 +6,9 @@
 //! *What must hold*: one word at a time and volatile, because Xen sets accessed and dirty bits in words that are table
 //! entries. Pages that are copied as a whole hold no table.
 
-use p2m::{Frame, Word, WordMut};
+use p2m::{Frame, Register, Width, Word, WordMut};
 use start_info::Index;
+use x86_64::VirtAddr;
 
 use crate::sys::pointer;
 
@@ -48,6 +49,44 @@ pub(super) fn store(word: &WordMut<'_>, value: u64) {
     unsafe { pointer.write_volatile(value) }
 }
 
+/// Reads a register of a device.
+pub(super) fn load_register(register: &Register) -> u64 {
+    let address = register.address();
+    match register.width() {
+        Width::Bits8 => u64::from(load_as::<u8>(address)),
+        Width::Bits16 => u64::from(load_as::<u16>(address)),
+        Width::Bits32 => u64::from(load_as::<u32>(address)),
+        Width::Bits64 => load_as::<u64>(address),
+    }
+}
+
+/// Writes a register of a device.
+pub(super) fn store_register(register: &Register, value: u64) {
+    let address = register.address();
+    match register.width() {
+        Width::Bits8 => store_as(address, value as u8),
+        Width::Bits16 => store_as(address, value as u16),
+        Width::Bits32 => store_as(address, value as u32),
+        Width::Bits64 => store_as(address, value),
+    }
+}
+
+/// Reads an integer of a register's width.
+fn load_as<T: Copy>(address: VirtAddr) -> T {
+    let pointer = pointer::to::<T>(address);
+    // SAFETY: a `Register` lies in a page that is mapped for a device, at a multiple of its width (p2m::register), which
+    // is that of `T`; every value of an integer is valid.
+    unsafe { pointer.read_volatile() }
+}
+
+/// Writes an integer of a register's width.
+fn store_as<T: Copy>(address: VirtAddr, value: T) {
+    let pointer = pointer::to_mut::<T>(address);
+    // SAFETY: as for `load_as`; `mmu` makes a register for writing only of a page that is mapped writable and is not the
+    // guest's own memory.
+    unsafe { pointer.write_volatile(value) }
+}
+
 /// Copies the page of `source` to a frame.
 pub(super) fn copy_page(source: Word, target: &mut Frame) {
     let from = pointer::to::<[u64; 512]>(source.of_page().address());
@@ -61,10 +100,36 @@ pub(super) fn copy_page(source: Word, target: &mut Frame) {
 mod tests {
     use std::vec::Vec;
 
+    use p2m::{Authority, Register, Width};
     use start_info::{Index, Pfn};
 
-    use super::{copy_page, load, load_words, store, store_words};
+    use super::{copy_page, load, load_register, load_words, store, store_register, store_words};
     use crate::sys::buffer::Buffer;
+
+    #[test]
+    fn a_register_is_read_and_written_in_its_width_alone() {
+        let buffer = Buffer::new(1);
+        buffer.set_bytes(0, &[0x11; 32]);
+        let authority = Authority::take().unwrap();
+        let register = |offset, width| Register::new(&authority, buffer.address(), offset, width);
+        for (offset, width) in
+            [(1, Width::Bits8), (6, Width::Bits16), (12, Width::Bits32), (24, Width::Bits64)]
+        {
+            store_register(&register(offset, width).unwrap(), 0x8877_6655_4433_2288);
+            let bytes = width.bytes() as usize;
+            let written = &0x8877_6655_4433_2288_u64.to_le_bytes()[..bytes];
+            assert_eq!(buffer.bytes(offset, bytes), written);
+            assert_eq!(load_register(&register(offset, width).unwrap()).to_le_bytes()[..bytes], *written);
+            assert!(load_register(&register(offset, width).unwrap()) >> 1 >> (bytes * 8 - 1) == 0);
+        }
+        let others = (0..32).filter(|at| ![1, 6, 7, 12, 13, 14, 15].contains(at) && *at < 24);
+        assert!(others.clone().all(|at| buffer.bytes(at, 1) == [0x11]));
+        for (offset, width) in
+            [(1, Width::Bits16), (2, Width::Bits32), (4, Width::Bits64), (4096, Width::Bits8)]
+        {
+            assert!(register(offset, width).is_none(), "{offset} {width:?}");
+        }
+    }
 
     /// Three pages that differ in every word.
     fn pages() -> (Buffer, [Vec<u8>; 3]) {

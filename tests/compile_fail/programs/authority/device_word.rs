@@ -6,6 +6,6 @@ use p2m::{Authority, Word};
 use x86_64::VirtAddr;
 
 pub fn word(authority: &Authority, page: VirtAddr) -> Word {
-    Word::of_device(authority, page) //~ TWIN
-    Word::of_device(page) //~ FAIL E0061
+    Word::of_mapping(authority, page) //~ TWIN
+    Word::of_mapping(page) //~ FAIL E0061
 }

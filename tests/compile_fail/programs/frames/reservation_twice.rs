@@ -3,12 +3,12 @@
 //! On Xen: the second mapping takes the place of the first. The first one's frames still count as mapped, and the
 //! module window holds more pages than addresses.
 
-use mmu::{DirectMap, MmuError, Machine, MappedModule, ModulePart, ModuleWindow, Reservation};
+use mmu::{DirectMap, MmuError, Machine, MappedModule, ModulePart, Window, Reservation};
 use p2m::{Frame, Tree};
 
 pub fn map_both<M: Machine>(
     machine: &mut M,
-    window: &mut ModuleWindow,
+    window: &mut Window,
     map: &mut DirectMap,
     p2m: &Tree,
     first: Reservation,

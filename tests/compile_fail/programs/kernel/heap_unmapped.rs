@@ -10,7 +10,7 @@ use start_info::PageCount;
 use xen_guest::Guest;
 
 pub fn heap(guest: &mut Guest, len: PageCount, not: Span<Unmapped>) -> Span<Unmapped> {
-    let _heap = guest.init_heap(len); //~ TWIN
-    let _heap = guest.init_heap(not); //~ FAIL E0308
+    let _heap = guest.heap(len); //~ TWIN
+    let _heap = guest.heap(not); //~ FAIL E0308
     not
 }

@@ -2,9 +2,9 @@
 //!
 //! On Xen: a module would be mapped where a region is reserved later; the second mapping replaces running code.
 
-use mmu::{LayoutPlan, ModuleWindow, Layout};
+use mmu::{LayoutPlan, Window, Layout};
 
-pub fn open(plan: &LayoutPlan, settled: &Layout) -> ModuleWindow {
-    ModuleWindow::new(settled, None) //~ TWIN
-    ModuleWindow::new(plan, None) //~ FAIL E0308
+pub fn open(plan: &LayoutPlan, settled: &Layout) -> Window {
+    Window::new(settled, None) //~ TWIN
+    Window::new(plan, None) //~ FAIL E0308
 }

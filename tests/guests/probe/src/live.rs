@@ -15,7 +15,7 @@ use conformance::{
     RequestedTable, Special, Step, Subject,
 };
 use mmu::Errno;
-use p2m::{Frame, MachineToPhys, Memory, P2mEntry, Translate as _, Word, WordMut};
+use p2m::{Frame, MachineToPhys, Memory, P2mEntry, Register, Translate as _, Word, WordMut};
 use start_info::{Mfn, Pfn};
 use xen_guest::{
     Guest, Running,
@@ -165,6 +165,14 @@ impl Memory for Live {
 
     fn store(&mut self, word: WordMut<'_>, value: u64) {
         self.xen.store(word, value);
+    }
+
+    fn load_register(&self, register: Register) -> u64 {
+        self.xen.load_register(register)
+    }
+
+    fn store_register(&mut self, register: Register, value: u64) {
+        self.xen.store_register(register, value);
     }
 
     fn copy_page(&mut self, source: Word, target: &mut Frame) {

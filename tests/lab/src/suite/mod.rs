@@ -44,13 +44,13 @@ use crate::suite::processor_runs::PROCESSOR;
 use crate::suite::ration::Ration;
 use crate::suite::soak::boot::Boot;
 use crate::suite::xens_runs::{OF_DEFAULT, XENS};
-use checks::miri;
+use checks::{features, miri};
 use tools::folder;
 use tools::paths;
 use tools::process;
 
 /// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
-const GROUPS: [&str; 7] = ["unit", "model", "miri", "xen", "xens", "soak", "large"];
+const GROUPS: [&str; 8] = ["unit", "features", "model", "miri", "xen", "xens", "soak", "large"];
 const LIMIT: Duration = Duration::from_secs(1800);
 const MACHINES: usize = 2;
 
@@ -92,6 +92,9 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     }
     if names.contains(&"unit") {
         tally.add(cargo_test("unit", vec![host_tests(&["--exclude", "xen-model", "--workspace"])]));
+    }
+    if names.contains(&"features") {
+        tally.add(all_features());
     }
     if names.contains(&"model") {
         tally.add(cargo_test("model", vec![host_tests(&["--package", "xen-model"])]));
@@ -248,6 +251,17 @@ fn host_tests(arguments: &[&str]) -> Command {
     let mut cargo = tools::cargo();
     cargo.args(["test", "--quiet", "--no-fail-fast"]).args(arguments);
     cargo
+}
+
+fn all_features() -> Tally {
+    let started = Instant::now();
+    let checked = features::ensure()
+        .and_then(|()| process::run("features", &mut features::command(), LIMIT))
+        .inspect_err(|error| println!("features: FAILED: {error:#}"));
+    if checked.is_ok() {
+        println!("features: ok, all combinations in {} s", started.elapsed().as_secs());
+    }
+    Tally::one(checked.is_ok())
 }
 
 fn in_miri() -> Tally {

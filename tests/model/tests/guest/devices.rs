@@ -1,7 +1,7 @@
 //! Device memory: what may be mapped, and what Xen refuses half-way.
 
 use mmu::{Errno, IoAccess, IoPages, MmuError, Refused, layout::IO_MAP};
-use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
+use start_info::{Mfn, PageCount, Pfn, PfnRange};
 
 use crate::after::{Booted, booted};
 use crate::host::dom0_beside;
@@ -70,8 +70,8 @@ fn what_is_mapped_at_its_own_address_is_not_mapped_there_twice() {
     let device = map(&mut booted, 2).unwrap();
     booted.running.unmap_device(pages).unwrap();
     let again = identity(&mut booted, HOLE.0 + 1, HOLE.1).unwrap();
-    assert!(booted.running.read_device(&again, 0, Index::FIRST).is_some());
-    assert!(booted.running.read_device(&device, 1, Index::FIRST).is_some());
+    assert!(booted.running.read_device::<u64>(&again, 0 * 4096).is_ok());
+    assert!(booted.running.read_device::<u64>(&device, 1 * 4096).is_ok());
     booted.audit();
 }
 
@@ -89,7 +89,8 @@ fn what_xen_stopped_to_unmap_is_not_read_and_keeps_its_addresses() {
         let (torn, error) = booted.running.unmap_device(pages).unwrap_err();
         assert!(matches!(error, MmuError::Refused(Refused { done: 2, .. })), "{error}");
         for page in 0..4 {
-            assert_eq!(booted.running.read_device(&torn, page, Index::FIRST), None);
+            let read = booted.running.read_device::<u64>(&torn, page * 4096);
+            assert_eq!(read, Err(MmuError::Torn { region }));
         }
         match at_its_own_address {
             true => {
@@ -124,7 +125,7 @@ fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
     // A shorter range, so that it does not cover all that was left.
     let pages = map(&mut booted, 1).unwrap();
     assert_eq!(pages.region().start(), IO_MAP);
-    assert!(booted.running.read_device(&pages, 0, Index::FIRST).is_some());
+    assert!(booted.running.read_device::<u64>(&pages, 0 * 4096).is_ok());
     assert!(
         booted.machine().live_leaf(IO_MAP.as_u64() + 2 * 4096).is_err(),
         "nobody has it, and it is mapped"
@@ -258,7 +259,7 @@ fn overlapping_identity_ranges_are_refused_with_both() {
 fn what_xen_stopped_unmapping_is_not_read() {
     let mut whole = booted(dom0(0x6000));
     let pages = whole.running.map_device(Mfn::new(HOLE.0), PageCount::new(3), IoAccess::Read).unwrap();
-    assert!(whole.running.read_device(&pages, 2, Index::FIRST).is_some());
+    assert!(whole.running.read_device::<u64>(&pages, 2 * 4096).is_ok());
     for done in 0..3 {
         let mut booted = booted(dom0(0x6000));
         let pages = booted.running.map_device(Mfn::new(HOLE.0), PageCount::new(3), IoAccess::Read).unwrap();
@@ -266,11 +267,8 @@ fn what_xen_stopped_unmapping_is_not_read() {
         let (pages, error) = booted.running.unmap_device(pages).unwrap_err();
         assert!(matches!(error, MmuError::Refused { .. }));
         for page in 0..3 {
-            assert_eq!(
-                booted.running.read_device(&pages, page, Index::FIRST),
-                None,
-                "{done} done, page {page}"
-            );
+            let read = booted.running.read_device::<u64>(&pages, page * 4096);
+            assert!(matches!(read, Err(MmuError::Torn { .. })), "{done} done, page {page}: {read:?}");
         }
         booted.running.unmap_device(pages).unwrap();
     }
@@ -307,4 +305,34 @@ fn tables_that_xen_refuses_are_given_back() {
         assert_eq!(booted.running.free(), free - 3, "{done}");
         booted.audit();
     }
+}
+
+/// shared_info is memory in the model, so what is written can be read back.
+#[test]
+fn a_register_is_written_in_its_width_and_only_where_it_may() {
+    let mut booted = booted(dom0(0x6000));
+    let (frame, one) = (booted.machine().shared_info(), PageCount::new(1));
+    let mut pages = booted.running.map_device(frame, one, IoAccess::ReadWrite).unwrap();
+    let region = pages.region();
+    let at = 0xf00;
+    booted.running.write_device(&mut pages, at, 0x1122_3344_5566_7788_u64).unwrap();
+    booted.running.write_device(&mut pages, at + 4, 0xaabb_u16).unwrap();
+    booted.running.write_device(&mut pages, at + 1, 0xcc_u8).unwrap();
+    assert_eq!(booted.running.read_device(&pages, at), Ok(0x1122_aabb_5566_cc88_u64));
+    assert_eq!(booted.running.read_device(&pages, at + 4), Ok(0x1122_aabb_u32));
+    assert_eq!(booted.running.read_device(&pages, at + 6), Ok(0x1122_u16));
+    let none = |at, bytes| Err(MmuError::NoRegister { at, bytes, region });
+    for at in [1, 4093, 4094, 4096, u64::MAX - 3, u64::MAX] {
+        assert_eq!(booted.running.write_device(&mut pages, at, 0_u32), none(at, 4), "{at:#x}");
+        assert_eq!(booted.running.read_device::<u32>(&pages, at), none(at, 4).map(|()| 0), "{at:#x}");
+    }
+    let mut shown = booted.running.map_device(frame, one, IoAccess::Read).unwrap();
+    let refused = booted.running.write_device(&mut shown, at, 0_u64);
+    assert_eq!(refused, Err(MmuError::ReadOnly { region: shown.region() }));
+    assert_eq!(booted.running.read_device(&shown, at + 4), Ok(0x1122_aabb_u32));
+    // Where no device answers, a write is lost and a read is all ones.
+    let mut pages = booted.running.map_device(Mfn::new(HOLE.0), one, IoAccess::ReadWrite).unwrap();
+    booted.running.write_device(&mut pages, 8, 7_u8).unwrap();
+    assert_eq!(booted.running.read_device(&pages, 8), Ok(0xff_u8));
+    booted.audit();
 }

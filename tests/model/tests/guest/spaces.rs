@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mmu::{AddressSpace, IoAccess, MmuError, layout::DIRECT_MAP, layout::IO_MAP};
-use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
+use start_info::{Mfn, PageCount, Pfn, PfnRange};
 use xen_model::{GuestConfig, ModelMachine, TracedCall, audit};
 
 use crate::after::{Booted, booted};
@@ -30,9 +30,9 @@ fn a_top_level_entry_made_later_is_in_every_space() {
     let pages = PfnRange::between(Pfn::new(HOLE.0), Pfn::new(HOLE.1));
     let low = booted.running.map_identity(pages, IoAccess::ReadWrite).unwrap();
     assert_eq!(low.region().start().as_u64(), HOLE.0 << 12);
-    let max_pfn = booted.running.read_device(&page, 0, Index::new(0xc10 / 8));
-    assert_eq!(max_pfn, Some(booted.running.pages().get()));
-    assert_eq!(booted.running.read_device(&page, 1, Index::FIRST), None);
+    let max_pfn = booted.running.read_device(&page, 0xc10);
+    assert_eq!(max_pfn, Ok(booted.running.pages().get()));
+    assert!(booted.running.read_device::<u64>(&page, 4096).is_err());
     booted.audit();
     let first = booted.running.parts().map.view().root_frame().1;
     for address in [0, IO_MAP.as_u64(), DIRECT_MAP.as_u64(), 0xffff_ffff_8100_0000] {

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use mmu::{AddressSpace, IoPages};
 use p2m::{Frame, Mapped, P2mEntry, Span};
-use start_info::{Index, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use start_info::{Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use xen_model::Built;
 
 use crate::action::{Action, Alphabet, Device, Meaning, Page, SPANS};
@@ -194,7 +194,7 @@ impl Payload {
             }
         }
         for mapping in self.devices.iter().filter(|mapping| mapping.shared_info && !mapping.partial) {
-            let max_pfn = self.subject.read_device(&mapping.pages, 0, Index::new(0xc10 / 8));
+            let max_pfn = self.subject.read_device(&mapping.pages, 0xc10).ok();
             if max_pfn != Some(machine.pages_now()) {
                 return Err(format!("{mapping:?} shows {max_pfn:x?} for max_pfn"));
             }

@@ -95,8 +95,8 @@ impl Subject {
         unmapped.map_err(|(pages, error)| (pages, line(error)))
     }
 
-    pub(crate) fn read_device(&self, pages: &IoPages, page: u64, index: Index) -> Option<u64> {
-        self.running.read_device(pages, page, index)
+    pub(crate) fn read_device(&self, pages: &IoPages, at: u64) -> Result<u64, String> {
+        self.running.read_device(pages, at).map_err(line)
     }
 
     pub(crate) fn map_identity(&mut self, pages: PfnRange, access: IoAccess) -> Result<IoPages, String> {

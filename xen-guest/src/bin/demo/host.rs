@@ -2,10 +2,10 @@
 
 use alloc::format;
 
-use start_info::Screen;
 use xen_guest::{
-    Guest, Value,
-    firmware::{AcpiTables, EfiFacts, Guid, Rsdp, VariableName},
+    Guest, Screen, Value,
+    firmware::{AcpiTables, EfiFacts, FirmwareError, Guid, Rsdp, VariableName},
+    log,
 };
 
 use crate::{failed::Failed, report::report};
@@ -43,7 +43,7 @@ fn report_screen(guest: &Guest, screen: &Screen) {
     }
 }
 
-fn efi(guest: &mut Guest) -> Result<Option<EfiFacts>, xen_guest::firmware::FirmwareError> {
+fn efi(guest: &mut Guest) -> Result<Option<EfiFacts>, FirmwareError> {
     let Some(facts) = guest.efi_facts()? else {
         log::info!("no EFI");
         report(guest, "efi", &[("present", Value::Flag(false))]);

@@ -1,8 +1,7 @@
 //! The payload.
 
-use start_info::PageCount;
 use xen_guest::{
-    Guest, Then, Value, entry,
+    Guest, MmuError, PageCount, Then, Value, entry, log,
     sys::{Reason, idle, shutdown},
 };
 
@@ -50,7 +49,7 @@ fn main(mut guest: Guest) -> ! {
 
 fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     let len = heap_pages(guest).map_err(|error| Failed::by("heap", &error))?;
-    guest.init_heap(len).map_err(|error| Failed::by("heap", &error))?;
+    guest.heap(len).map_err(|error| Failed::by("heap", &error))?;
     let audit = guest.audit().map_err(|error| Failed::by("audit", &error))?;
     log::info!("audit: {audit}");
     let fields = [
@@ -68,7 +67,7 @@ fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
 
 /// Returns how large the heap is to be. That depends on the guest's memory, and not on how much of it happens to be mapped:
 /// more is mapped until the answer cannot change.
-fn heap_pages(guest: &mut Guest) -> Result<PageCount, mmu::MmuError> {
+fn heap_pages(guest: &mut Guest) -> Result<PageCount, MmuError> {
     while guest.free() / 4 < HEAP.get() && guest.grow()? {}
     Ok(HEAP.min(PageCount::clamped(guest.free() / 4)))
 }

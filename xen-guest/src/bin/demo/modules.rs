@@ -2,12 +2,10 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use log::LevelFilter;
-use mmu::layout::FIXMAP;
-use start_info::PageCount;
-use x86_64::VirtAddr;
 use xen_guest::{
-    Guest, LoadError, RamdiskModules, Value,
+    Guest, LoadError, MmuError, PageCount, RamdiskModules, Value, VirtAddr,
+    layout::FIXMAP,
+    log::{self, LevelFilter},
     module::{self, Shelf},
     sys::{TrustedModule, heap_used},
 };
@@ -155,7 +153,7 @@ impl Demo<'_> {
         let (modules, end_at) = (Value::Number(count), Value::Hex(end.as_u64()));
         let fields = [("modules", modules), ("end", end_at), ("error", Value::Source(&full))];
         report(self.guest, "fill", &fields);
-        if !matches!(full, LoadError::Mmu(mmu::MmuError::WindowFull { .. })) || end != FIXMAP {
+        if !matches!(full, LoadError::Mmu(MmuError::WindowFull { .. })) || end != FIXMAP {
             return Err(Failed::because("fill", &format!("{count} modules up to {end:#x}, then {full}")));
         }
         self.unload_all()?;

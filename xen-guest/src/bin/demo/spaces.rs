@@ -2,9 +2,7 @@
 
 use alloc::format;
 
-use mmu::{IoAccess, IoPages};
-use start_info::{Index, PageCount, Pfn, PfnRange};
-use xen_guest::{Guest, Value};
+use xen_guest::{Guest, IoAccess, IoPages, MmuError, PageCount, Pfn, PfnRange, Value, log};
 
 use crate::{failed::Failed, report::report};
 
@@ -16,7 +14,7 @@ const ABOUT: &str = "address spaces";
 /// Makes a space, maps shared_info in a top-level slot that was empty, and as dom0 the screen at its own address; both must
 /// be there in the new space and in the first one.
 pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
-    let told = |error: mmu::MmuError| Failed::by(ABOUT, &error);
+    let told = |error: MmuError| Failed::by(ABOUT, &error);
     let space = guest.new_space().map_err(told)?;
     // Mapped while only one space is in use, and both must have it.
     let shared_info = guest.facts().shared_info().mfn();
@@ -53,8 +51,8 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
 
 /// Reads the word of a page where shared_info has the number of P2M entries.
 fn word(guest: &Guest, pages: &IoPages) -> Result<u64, Failed> {
-    const MAX_PFN: Index = Index::new(0xc10 / 8);
-    guest.read_device(pages, 0, MAX_PFN).ok_or_else(|| Failed::because(ABOUT, "nothing is mapped"))
+    const MAX_PFN: u64 = 0xc10;
+    guest.read_device(pages, MAX_PFN).map_err(|error| Failed::by(ABOUT, &error))
 }
 
 fn differ(what: &str, there: u64, here: u64) -> Failed {

@@ -7,7 +7,7 @@
 //! *What must hold*: no page is both writable and executable. In one mapping [`Access`] forbids it. Across two
 //! mappings: before a page is mapped executable it becomes read-only in the direct map, and it stays so until the
 //! executable mapping is removed and flushed. What Xen refuses to take away is kept, with its addresses, and tried
-//! again by [`ModuleWindow::undo_pending`]; until then no frame of it is handed out. The number of hypercalls does not depend
+//! again by [`Window::undo_pending`]; until then no frame of it is handed out. The number of hypercalls does not depend
 //! on the number of pages, if the heap has room for a list of them.
 //!
 //! *What is not prevented*: dropping a [`Reservation`] or a [`MappedModule`]. The window keeps the addresses, and the
@@ -24,19 +24,19 @@ use crate::{
     error::{MmuError, Operation},
     hv::Machine,
     layout::{plan::Layout, region::Region},
-    module::mapping::ModuleMapping,
     paging::{
         entry::Access,
         level::{Arithmetic, L2},
     },
+    window::mapping::WindowMapping,
 };
 
 /// The module window, and which parts of it are in use.
 #[derive(Debug)]
-pub struct ModuleWindow {
+pub struct Window {
     window: Region,
     /// The parts in use, lowest address first.
-    places: Vec<ModuleMapping>,
+    places: Vec<WindowMapping>,
     /// What the builder left in the window, such as its list if it was not revectored.
     builder_list: Option<Region>,
 }
@@ -87,7 +87,7 @@ impl MappedModule {
     }
 }
 
-impl ModuleWindow {
+impl Window {
     /// Opens the window of a settled layout; `builder_list` is what the builder left in it.
     #[must_use]
     pub const fn new(layout: &Layout, builder_list: Option<Region>) -> Self {
@@ -103,23 +103,23 @@ impl ModuleWindow {
     /// Returns the first address after all parts in use.
     #[must_use]
     pub fn end(&self) -> VirtAddr {
-        let last = self.places.last().map(ModuleMapping::region);
+        let last = self.places.last().map(WindowMapping::region);
         last.map_or(self.window.start(), |last| VirtAddr::new_truncate(last.last() + 1))
     }
 
     /// Returns the parts in use, lowest address first.
     pub fn taken(&self) -> impl DoubleEndedIterator<Item = Region> {
-        self.places.iter().map(ModuleMapping::region)
+        self.places.iter().map(WindowMapping::region)
     }
 
     /// Returns the addresses of what Xen has refused to take away.
     pub fn leaving(&self) -> impl Iterator<Item = Region> {
-        self.places.iter().filter(|place| place.is_leaving()).map(ModuleMapping::region)
+        self.places.iter().filter(|place| place.is_leaving()).map(WindowMapping::region)
     }
 
     /// Returns the pages of what Xen has refused to take away.
     pub fn pending_pages(&self) -> impl Iterator<Item = Pfn> {
-        self.places.iter().filter(|place| place.is_leaving()).flat_map(ModuleMapping::held)
+        self.places.iter().filter(|place| place.is_leaving()).flat_map(WindowMapping::held)
     }
 
     /// Reserves addresses for a module of `pages` pages that starts on a multiple of `alignment` bytes, a power of two.
@@ -133,7 +133,7 @@ impl ModuleWindow {
         let mut free = 0;
         let mut start = self.window.start().as_u64();
         for rank in 0..=self.places.len() {
-            let next = self.places.get(rank).map(ModuleMapping::region);
+            let next = self.places.get(rank).map(WindowMapping::region);
             let end = next.map_or(self.window.last() + 1, |region| region.start().as_u64());
             let aligned = start.next_multiple_of(alignment);
             let room = end.saturating_sub(aligned);
@@ -153,7 +153,7 @@ impl ModuleWindow {
         if let Some(holder) = self.builder_list.filter(|builder_list| builder_list.overlaps(&region)) {
             return Err(MmuError::Overlap { wanted: region, holder });
         }
-        let place = ModuleMapping::new(region)?;
+        let place = WindowMapping::new(region)?;
         self.places.try_reserve(1).map_err(|_| MmuError::HeapFull { doing: Operation::Module })?;
         self.places.insert(rank, place);
         Ok(Reservation { region })
@@ -162,7 +162,7 @@ impl ModuleWindow {
     /// Gives back addresses at which nothing is mapped, and the tables that only they needed.
     ///
     /// # Errors
-    /// [`MmuError::Refused`] when Xen refuses; it is left to [`ModuleWindow::undo_pending`] then.
+    /// [`MmuError::Refused`] when Xen refuses; it is left to [`Window::undo_pending`] then.
     pub fn cancel<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -172,11 +172,11 @@ impl ModuleWindow {
         self.leave(machine, map, reservation.region)
     }
 
-    /// Makes sure that the addresses have tables, so that [`ModuleWindow::map`] takes no more frames.
+    /// Makes sure that the addresses have tables, so that [`Window::map`] takes no more frames.
     ///
     /// # Errors
     /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses. What was done
-    /// so far is undone with the reservation, by [`ModuleWindow::cancel`].
+    /// so far is undone with the reservation, by [`Window::cancel`].
     pub fn open<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -192,7 +192,7 @@ impl ModuleWindow {
     /// # Errors
     /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses,
     /// [`MmuError::TooManyPages`] when there are more frames than addresses. Then frames and addresses are given back,
-    /// or left to [`ModuleWindow::undo_pending`] if Xen refuses that too.
+    /// or left to [`Window::undo_pending`] if Xen refuses that too.
     pub fn map<M: Machine, I: IntoIterator<Item = Frame>>(
         &mut self,
         machine: &mut M,
@@ -251,7 +251,7 @@ impl ModuleWindow {
     /// # Errors
     /// [`MmuError::HeapFull`] when the heap has no room for the lists of the rest; then all stays as it is.
     /// [`MmuError::Refused`] when Xen refuses: the pages no longer belong to the module, and are left to
-    /// [`ModuleWindow::undo_pending`].
+    /// [`Window::undo_pending`].
     pub fn shrink<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -279,7 +279,7 @@ impl ModuleWindow {
     /// Unmaps a module and gives back its pages and addresses.
     ///
     /// # Errors
-    /// [`MmuError::Refused`] when Xen refuses; it is left to [`ModuleWindow::undo_pending`] then.
+    /// [`MmuError::Refused`] when Xen refuses; it is left to [`Window::undo_pending`] then.
     pub fn unmap<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -296,7 +296,7 @@ impl ModuleWindow {
     pub fn undo_pending<M: Machine>(&mut self, machine: &mut M, map: &mut DirectMap) -> Result<(), MmuError> {
         let mut result = Ok(());
         for rank in (0..self.places.len()).rev() {
-            if self.places.get(rank).is_some_and(ModuleMapping::is_leaving) {
+            if self.places.get(rank).is_some_and(WindowMapping::is_leaving) {
                 result = self.finish(machine, map, rank).and(result);
             }
         }
@@ -343,7 +343,7 @@ impl ModuleWindow {
         found.ok_or(MmuError::NotMapped { address: region.start().as_u64(), level: 1 })
     }
 
-    fn place(&mut self, region: Region) -> Result<&mut ModuleMapping, MmuError> {
+    fn place(&mut self, region: Region) -> Result<&mut WindowMapping, MmuError> {
         let rank = self.rank(region)?;
         let absent = MmuError::NotMapped { address: region.start().as_u64(), level: 1 };
         self.places.get_mut(rank).ok_or(absent)
@@ -364,13 +364,13 @@ mod tests {
     use start_info::{Pfn, PfnRange};
     use std::string::ToString;
 
-    fn window() -> ModuleWindow {
+    fn window() -> Window {
         let image = PfnRange::try_new(Pfn::new(0x1000), PageCount::new(0x100)).unwrap();
         let layout = LayoutPlan::new(PageCount::new(1 << 14), image).unwrap().settle();
-        ModuleWindow::new(&layout, None)
+        Window::new(&layout, None)
     }
 
-    fn start(window: &mut ModuleWindow, pages: u64, alignment: u64) -> u64 {
+    fn start(window: &mut Window, pages: u64, alignment: u64) -> u64 {
         window.reserve(PageCount::new(pages), alignment).unwrap().region().start().as_u64()
     }
 

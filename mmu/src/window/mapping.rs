@@ -5,7 +5,7 @@
 //! opposite order: seal, then map; unmap and flush, then make writable and flush.
 //!
 //! *What must hold*: a page is made writable only after its mapping in the window was removed and flushed; a table only
-//! after it was unhooked. What must be removed is read from the live tables each time, so [`ModuleMapping::empty`] may
+//! after it was unhooked. What must be removed is read from the live tables each time, so [`WindowMapping::empty`] may
 //! stop anywhere and be called again. All heap memory is taken with the addresses: the removal takes none.
 //!
 //! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the
@@ -38,13 +38,13 @@ use crate::{
 
 /// A page of a module.
 #[derive(Debug)]
-enum ModulePage {
+enum WindowPage {
     Data(Frame<Data>),
     Constant(Frame<Sealed>),
     Text(Frame<Sealed>),
 }
 
-impl ModulePage {
+impl WindowPage {
     fn of(frame: Frame, access: Access, view: &LiveTables) -> Self {
         match access {
             Access::ReadWrite => Self::Data(frame.into_data()),
@@ -87,17 +87,17 @@ impl ModulePage {
 
 /// Addresses of the module window, and what is or was mapped there.
 #[derive(Debug)]
-pub(crate) struct ModuleMapping {
+pub(crate) struct WindowMapping {
     region: Region,
     /// The pages, the first at the start of the region.
-    pages: Vec<ModulePage>,
+    pages: Vec<WindowPage>,
     /// Tables taken for these addresses that are not hooked under a live table, or might not be.
     tables: Vec<Pfn>,
     /// The pages are being removed.
     leaving: bool,
 }
 
-impl ModuleMapping {
+impl WindowMapping {
     /// Makes a mapping without pages.
     ///
     /// # Errors
@@ -129,7 +129,7 @@ impl ModuleMapping {
 
     /// Returns the guest's pages that it holds, unhooked tables included.
     pub(crate) fn held(&self) -> impl Iterator<Item = Pfn> {
-        self.pages.iter().map(ModulePage::pfn).chain(self.tables.iter().copied())
+        self.pages.iter().map(WindowPage::pfn).chain(self.tables.iter().copied())
     }
 
     /// Adds a page after the last one.
@@ -140,7 +140,7 @@ impl ModuleMapping {
         if self.pages.len() as u64 >= self.region.pages().get() {
             return Err(frame);
         }
-        self.pages.push(ModulePage::of(frame, access, view));
+        self.pages.push(WindowPage::of(frame, access, view));
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl ModuleMapping {
     /// it.
     ///
     /// # Errors
-    /// As [`ModuleMapping::new`].
+    /// As [`WindowMapping::new`].
     pub(crate) fn split_off(&mut self, keep: PageCount) -> Result<Self, MmuError> {
         let gone = self.region.pages().less(keep);
         let name = self.region.name();
@@ -241,7 +241,7 @@ impl ModuleMapping {
         batch.commit(machine)?.flush(machine)
     }
 
-    /// Gives back pages and tables, after [`ModuleMapping::empty`]. The last goes first, so that the next module gets
+    /// Gives back pages and tables, after [`WindowMapping::empty`]. The last goes first, so that the next module gets
     /// the same frames in the same order.
     ///
     /// # Errors
@@ -254,11 +254,11 @@ impl ModuleMapping {
         let mut result = Ok(());
         for page in self.pages.into_iter().rev() {
             let free = match page {
-                ModulePage::Data(mut frame) => {
+                WindowPage::Data(mut frame) => {
                     frame.discount_mapping(map.view().authority());
                     frame.into_free().map_err(|frame| MmuError::NoMemory { pfn: frame.pfn() })
                 }
-                ModulePage::Constant(frame) | ModulePage::Text(frame) => {
+                WindowPage::Constant(frame) | WindowPage::Text(frame) => {
                     reclaim(machine, map.view(), frame.pfn())
                 }
             };

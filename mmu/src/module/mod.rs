@@ -1,4 +1,0 @@
-//! The module window: its addresses, who has them, and the pages mapped there.
-
-pub(crate) mod mapping;
-pub(crate) mod window;
