@@ -25,10 +25,8 @@ pub const NAMES: [&str; 2] = ["mine", "mine-too"];
 /// # Errors
 /// The page lacks the blocks, or they do not build without output.
 pub fn modules() -> Result<[Vec<u8>; 2]> {
-    let scratch = Scratch(std::env::temp_dir().join(format!("lab-outside-{}", std::process::id())));
+    let scratch = Scratch::new("modules")?;
     let root = paths::root();
-    ensure!(!scratch.0.starts_with(&root), "{} is not outside", scratch.0.display());
-    folder::remove(&scratch.0)?;
     let page = std::fs::read_to_string(root.join(PAGE)).context(PAGE)?;
     let [c, rust] = NAMES.map(|name| scratch.0.join(name));
     folder::create(&c)?;
@@ -51,8 +49,18 @@ pub fn modules() -> Result<[Vec<u8>; 2]> {
     Ok([build(&c, NAMES[0])?, build(&rust, NAMES[1])?])
 }
 
-/// A folder that is removed when this is dropped.
-struct Scratch(PathBuf);
+/// A folder outside the repository that is removed when this is dropped.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Scratch {
+    /// Names a folder for a purpose; whatever an earlier process left there is removed.
+    pub(crate) fn new(purpose: &str) -> Result<Self> {
+        let scratch = Self(std::env::temp_dir().join(format!("lab-{purpose}-{}", std::process::id())));
+        ensure!(!scratch.0.starts_with(paths::root()), "{} is not outside", scratch.0.display());
+        folder::remove(&scratch.0)?;
+        Ok(scratch)
+    }
+}
 
 impl Drop for Scratch {
     fn drop(&mut self) {

@@ -1,0 +1,41 @@
+//! Memory: single frames, a run of frames, and a page at an address of its own whose protection changes.
+
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use xen_guest::{
+    Guest, Index, MmuError, PageCount, entry, log,
+    sys::{Reason, shutdown},
+};
+
+entry!(main);
+
+fn main(mut guest: Guest) -> ! {
+    match run(&mut guest) {
+        Ok(()) => log::info!("verdict: SUCCESS"),
+        Err(error) => log::info!("verdict: FAILURE {error}"),
+    }
+    shutdown(Reason::Poweroff)
+}
+
+fn run(guest: &mut Guest) -> Result<(), MmuError> {
+    let before = guest.free();
+
+    // A frame is read and written through the guest, wherever it is mapped.
+    let mut frame = guest.take_frame()?;
+    guest.write(&mut frame, Index::new(0), 0xdead_beef);
+    log::info!("{} says {:#x}", frame.pfn(), guest.read(&frame, Index::new(0)));
+
+    // A run of 16 frames, taken apart again.
+    let mut span = guest.take_span(PageCount::new(16))?;
+    log::info!("a run of frames: {}", span.range());
+    let first = guest.split_frame(&mut span);
+    guest.give_span(span);
+    if let Some(first) = first {
+        guest.give_frame(first);
+    }
+    guest.give_frame(frame);
+    log::info!("{} frames free before, {} after", before, guest.free());
+    Ok(())
+}

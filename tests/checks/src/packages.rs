@@ -1,0 +1,158 @@
+//! The packages that are published: made and verified as `cargo publish` would, and used by a kernel outside.
+//!
+//! *What this is*: `cargo package` for all of them, which compiles each from its own files; then `examples/hello`, copied out
+//! of the repository, with the packages in place of crates.io.
+//!
+//! *What is not prevented*: a name that somebody takes before they are published.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::outside::Scratch;
+use tools::{file, folder, paths, process};
+
+const LIMIT: Duration = Duration::from_secs(1200);
+
+/// The packages, each after those it uses: the order in which they are published.
+pub const PACKAGES: [&str; 8] = [
+    "xen-guest-kit",
+    "xen-guest-start-info",
+    "xen-guest-p2m",
+    "xen-guest-mmu",
+    "xen-guest",
+    "xen-model",
+    "xen-guest-conformance",
+    "xen-guest-walk",
+];
+
+/// Files that each package must have besides its code.
+const FILES: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
+
+/// Packages and verifies all, and returns the folders of their unpacked files, in the same order.
+///
+/// # Errors
+/// One cannot be packaged, does not compile by itself, or lacks a file.
+pub fn verified() -> Result<Vec<PathBuf>> {
+    let target = paths::target().join("packages");
+    let mut cargo = tools::cargo();
+    cargo.args(["package", "--quiet", "--allow-dirty", "--target-dir"]).arg(&target);
+    for package in PACKAGES {
+        cargo.args(["--package", package]);
+    }
+    // The packages have a workspace no more, and so none of its lints: only what the compiler itself warns of is said.
+    process::run("cargo package", &mut cargo, LIMIT)?;
+    let version = env!("CARGO_PKG_VERSION");
+    let unpacked = target.join("unpacked");
+    folder::remove(&unpacked)?;
+    folder::create(&unpacked)?;
+    let unpack = |package: &str| {
+        let name = format!("{package}-{version}");
+        let mut tar = Command::new("tar");
+        tar.arg("-xzf").arg(target.join("package").join(format!("{name}.crate"))).arg("-C").arg(&unpacked);
+        process::run("tar", &mut tar, LIMIT)?;
+        let folder = unpacked.join(name);
+        for name in FILES {
+            ensure!(folder.join(name).is_file(), "the package {package} has no {name}");
+        }
+        Ok(folder)
+    };
+    PACKAGES.iter().map(|package| unpack(package)).collect()
+}
+
+/// Builds `examples/hello` outside the repository from the packages, and returns the kernel.
+///
+/// # Errors
+/// As [`verified`], and if it does not build.
+pub fn hello() -> Result<Vec<u8>> {
+    let packages = verified()?;
+    let scratch = Scratch::new("packages")?;
+    copy_files(&paths::root().join("examples/hello"), &scratch.0, &["Cargo.toml", "src/main.rs"])?;
+    let manifest = scratch.0.join("Cargo.toml");
+    let text = file::text(&manifest)?;
+    let (path, found) = (", path = \"../../xen-guest\"", text.matches("path = ").count());
+    ensure!(found == 1 && text.contains(path), "examples/hello names another path than{path}");
+    file::write(&manifest, text.replace(path, ""))?;
+    let mut cargo = tools::cargo();
+    cargo.args(["build", "--quiet", "--release", "--target", "x86_64-unknown-none"]).current_dir(&scratch.0);
+    for (name, folder) in PACKAGES.iter().zip(&packages) {
+        cargo.args(["--config", &format!("patch.crates-io.{name}.path={:?}", folder.to_string_lossy())]);
+    }
+    cargo.arg("--target-dir").arg(paths::target().join("packages/outside"));
+    let said = process::output("building a kernel from the packages", &mut cargo, LIMIT)?;
+    ensure!(said.status.success(), "building a kernel from the packages: {}", said.tail());
+    file::bytes(&paths::target().join("packages/outside/x86_64-unknown-none/release/hello"))
+}
+
+fn copy_files(from: &Path, to: &Path, names: &[&str]) -> Result<()> {
+    for name in names {
+        let place = to.join(name);
+        folder::create(place.parent().context("a file in no folder")?)?;
+        file::copy(&from.join(name), &place)?;
+    }
+    Ok(())
+}
+
+/// Checks that the packages can be used by the oldest Rust that they name.
+///
+/// # Errors
+/// That Rust cannot be installed, or refuses something.
+pub fn for_oldest_rust() -> Result<String> {
+    let manifest = file::text(&paths::root().join("Cargo.toml"))?;
+    let line = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")?.strip_suffix('"'));
+    let version = line.context("Cargo.toml names no rust-version")?;
+    install(version)?;
+    for (packages, target) in [(&PACKAGES[1..5], Some("x86_64-unknown-none")), (&PACKAGES[..], None)] {
+        let mut cargo = tools::cargo();
+        cargo.arg(format!("+{version}")).args(["check", "--quiet", "--locked", "--lib"]);
+        cargo.args(target.iter().flat_map(|target| ["--target", target]));
+        cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+        cargo.arg("--target-dir").arg(paths::target().join("oldest"));
+        process::run("cargo check", &mut cargo, LIMIT).with_context(|| format!("with Rust {version}"))?;
+    }
+    Ok(version.to_owned())
+}
+
+fn install(version: &str) -> Result<()> {
+    let list = ["target", "list", "--installed", "--toolchain", version];
+    let said = process::run("rustup", Command::new("rustup").args(list), LIMIT).unwrap_or_default();
+    if said.lines().any(|line| line == "x86_64-unknown-none") {
+        return Ok(());
+    }
+    eprintln!("setup: installing the Rust toolchain {version}, the oldest that the packages are for");
+    let arguments = ["toolchain", "install", version, "--profile", "minimal", "--no-self-update"];
+    let mut rustup = Command::new("rustup");
+    rustup.args(arguments).args(["--target", "x86_64-unknown-none"]);
+    if let Err(error) = process::run("rustup", &mut rustup, LIMIT) {
+        let said = error.to_string();
+        let why = said.lines().find(|line| line.starts_with("error:")).unwrap_or("rustup gave no reason");
+        bail!("missing: the Rust toolchain {version} ({})", why.trim());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PACKAGES;
+    use tools::{file, paths};
+
+    #[test]
+    fn what_is_published_is_in_the_list_and_nothing_else() {
+        let manifest = file::text(&paths::root().join("Cargo.toml")).unwrap();
+        let members = manifest.lines().find_map(|line| line.strip_prefix("members = [")).unwrap();
+        let mut published = Vec::new();
+        for member in members.trim_end_matches(']').split(", ").map(|member| member.trim_matches('"')) {
+            let text = file::text(&paths::root().join(member).join("Cargo.toml")).unwrap();
+            if !text.contains("publish.workspace = true") {
+                let name = text.lines().find_map(|line| line.strip_prefix("name = \"")).unwrap();
+                published.push(name.trim_end_matches('"').to_owned());
+            }
+        }
+        let mut listed = PACKAGES.map(str::to_owned);
+        listed.sort();
+        published.sort();
+        assert_eq!(published, listed);
+    }
+}
