@@ -158,7 +158,9 @@ impl Elf {
 
     /// Adds a section and returns it to be changed.
     pub fn section(&mut self, name: &str, kind: u32, flags: u64, bytes: &[u8]) -> &mut Section {
-        self.sections.push_mut(Section::new(name, kind, flags, bytes))
+        let number = self.sections.len();
+        self.sections.push(Section::new(name, kind, flags, bytes));
+        &mut self.sections[number]
     }
 
     /// Adds a symbol and returns its number.
