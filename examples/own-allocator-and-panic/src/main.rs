@@ -31,8 +31,10 @@ fn main(mut guest: Guest) -> ! {
     match guest.give_away(PageCount::new(1024)) {
         Ok(memory) => {
             HEAP.lock().init_from_slice(memory);
+            // Not within `write!`: it would hold the lock while the string grows.
+            let size = HEAP.lock().size();
             let mut text = String::new();
-            let _ = write!(text, "a string in a heap of {} bytes", HEAP.lock().size());
+            let _ = write!(text, "a string in a heap of {size} bytes");
             say(&text);
             say("verdict: SUCCESS");
         }
