@@ -7,7 +7,26 @@
 //! A kernel names its payload with `entry!` and gets a [`Guest`], which owns everything: memory mapped at `__va`, page
 //! tables, the P2M, free frames, the module window, and the hypervisor under them.
 //!
-//! *What must hold*: the image is linked with this repository's `linker.ld`, without a red zone.
+//! A kernel is a package with this dependency, a `main.rs`, and a `.cargo/config.toml` with the line
+//! `build.target = "x86_64-unknown-none"`:
+//!
+//! ```ignore
+//! #![no_std]
+//! #![no_main]
+//!
+//! use xen_guest::{Guest, entry, sys};
+//!
+//! entry!(main);
+//!
+//! fn main(guest: Guest) -> ! {
+//!     log::info!("{}", guest.picture());
+//!     sys::shutdown(sys::Reason::Poweroff)
+//! }
+//! ```
+//!
+//! The build script has rustc link it by `xen-guest.ld`. No flag is needed, and any profile will do.
+//!
+//! *What must hold*: the image is linked by that script, without a red zone.
 //!
 //! *What is not prevented*: a payload whose unsafe code makes its own hypercalls and breaks the rules of page tables.
 //! Xen refuses those.

@@ -32,6 +32,8 @@ mod exception;
 mod fail;
 #[cfg(any(target_os = "none", test))]
 mod heap;
+#[cfg(not(target_os = "none"))]
+mod host_target;
 #[cfg(target_os = "none")]
 mod hypercall;
 #[cfg(any(target_os = "none", test))]
@@ -58,6 +60,9 @@ mod ramdisk;
 mod registers;
 #[cfg(any(target_os = "none", test))]
 mod ring;
+// Miri runs no assembly.
+#[cfg(any(target_os = "none", all(test, not(miri))))]
+mod relocations;
 #[cfg(target_os = "none")]
 mod sched;
 #[cfg(target_os = "none")]
@@ -76,7 +81,7 @@ mod words;
 mod xen;
 
 #[cfg(target_os = "none")]
-pub use entry::entered;
+pub use entry::{MIN_STACK_SIZE, STACK_SIZE, entered};
 #[cfg(any(target_os = "none", test))]
 pub use heap::used as heap_used;
 #[cfg(target_os = "none")]
