@@ -327,7 +327,7 @@ fn no_run(
         RunOf::FirstTables(image) => write!(
             f,
             "the first page tables need {pages} of {free} pages of memory below the kernel image at pfn {image}; \
-             link the kernel higher (linker.ld), or boot with a smaller ramdisk"
+             link the kernel higher (xen-guest.ld), or boot with a smaller ramdisk"
         ),
     }
 }

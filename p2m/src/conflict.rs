@@ -32,9 +32,9 @@ fn has(obstacle: Option<MapRegion>, hole: PfnRange) -> impl Display {
 
 const fn remedy(occupant: Occupant) -> &'static str {
     match occupant {
-        Occupant::Image => "link the kernel elsewhere (linker.ld), or boot it with e820_host=0 as domU",
+        Occupant::Image => "link the kernel elsewhere (xen-guest.ld), or boot it with e820_host=0 as domU",
         Occupant::List => "boot with revector=on",
         // Only in a domU: these pages follow the image.
-        _ => "boot with e820_host=0, or link the kernel elsewhere (linker.ld)",
+        _ => "boot with e820_host=0, or link the kernel elsewhere (xen-guest.ld)",
     }
 }

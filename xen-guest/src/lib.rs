@@ -25,7 +25,26 @@
 //!
 //! A kernel needs a global allocator in any case: page tables keep notes on the heap.
 //!
-//! *What must hold*: the image is linked with this repository's `linker.ld`, without a red zone.
+//! # A kernel
+//!
+//! It is a package with this dependency, a `main.rs` that starts with `#![no_std]` and `#![no_main]` and says
+//! `entry!(main)`, and a `.cargo/config.toml` with the line `build.target = "x86_64-unknown-none"`. The build script has
+//! rustc link it by `xen-guest.ld`. No flag is needed, and any profile will do. What it does with the guest can be
+//! written for any platform, and so be tested on a model of Xen (`xen-model`):
+//!
+//! ```
+//! use xen_guest::{Guest, Index, MmuError, Platform, log};
+//!
+//! fn payload<P: Platform>(guest: &mut Guest<P>) -> Result<(), MmuError> {
+//!     log::info!("{}", guest.picture());
+//!     let mut frame = guest.take_frame()?;
+//!     guest.write(&mut frame, Index::new(0), 0x1234);
+//!     guest.give_frame(frame);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! *What must hold*: the image is linked by that script, without a red zone.
 //!
 //! *What is not prevented*: a payload whose unsafe code makes its own hypercalls and breaks the rules of page tables.
 //! Xen refuses those.

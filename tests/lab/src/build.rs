@@ -12,9 +12,36 @@ use tools::{file, folder, paths, process};
 const TRIPLE: &str = "x86_64-unknown-none";
 const LIMIT: Duration = Duration::from_secs(1200);
 
+/// How a kernel is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Profile {
+    /// As this repository ships it.
+    Release,
+    /// As for a debugger.
+    Unoptimized,
+    /// For size, stripped, with nothing of this repository's flags.
+    Small,
+}
+
+impl Profile {
+    /// What Cargo.toml calls it; the folder of its files has the same name.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Unoptimized => "unoptimized",
+            Self::Small => "small",
+        }
+    }
+}
+
 /// Where the kernel for a mode lies.
 pub(crate) fn kernel(init_p2m: bool) -> PathBuf {
     paths::target().join(if init_p2m { "xen-guest-initp2m.elf" } else { "xen-guest.elf" })
+}
+
+/// Where the kernel without notes of the second variant lies that is built in a way of its own.
+pub(crate) fn profiled(profile: Profile) -> PathBuf {
+    paths::target().join(format!("xen-guest-{}.elf", profile.name()))
 }
 
 /// Where the guest that runs the probes of `tests/conformance` lies.
@@ -39,13 +66,19 @@ pub(crate) fn module(name: &str) -> PathBuf {
 pub(crate) fn kernels() -> Result<()> {
     // Two folders, so that the variants do not push each other out.
     let demo = ("xen-guest", "demo");
-    variant(&paths::target(), demo, &["--features", "fault-injection"], &kernel(false))?;
-    variant(
-        &paths::target().join("initp2m"),
-        demo,
-        &["--features", "fault-injection,init-p2m"],
-        &kernel(true),
-    )
+    let (folder, profile) = (paths::target(), Profile::Release);
+    variant(&folder, demo, profile, &["--features", "fault-injection"], &kernel(false))?;
+    let features = ["--features", "fault-injection,init-p2m"];
+    variant(&folder.join("initp2m"), demo, profile, &features, &kernel(true))
+}
+
+/// Builds the kernel in another way.
+///
+/// # Errors
+/// The compiler refuses; its words are in the error.
+pub(crate) fn in_profile(profile: Profile) -> Result<()> {
+    let features = ["--features", "fault-injection"];
+    variant(&paths::target(), ("xen-guest", "demo"), profile, &features, &profiled(profile))
 }
 
 /// Builds the probe guest.
@@ -53,15 +86,25 @@ pub(crate) fn kernels() -> Result<()> {
 /// # Errors
 /// The compiler refuses; its words are in the error.
 pub(crate) fn probe_guest() -> Result<()> {
-    variant(&paths::target(), ("probe", "probe"), &[], &probe())
+    variant(&paths::target(), ("probe", "probe"), Profile::Release, &[], &probe())
 }
 
-fn variant(folder: &Path, (package, bin): (&str, &str), features: &[&str], to: &Path) -> Result<()> {
+fn variant(
+    folder: &Path,
+    (package, bin): (&str, &str),
+    profile: Profile,
+    features: &[&str],
+    to: &Path,
+) -> Result<()> {
     let mut cargo = tools::cargo();
-    cargo.args(["build", "--quiet", "--release", "--target", TRIPLE, "--package", package, "--bin", bin]);
-    cargo.args(features).arg("--target-dir").arg(folder);
+    cargo.args(["build", "--quiet", "--target", TRIPLE, "--package", package, "--bin", bin]);
+    cargo.args(["--profile", profile.name()]).args(features).arg("--target-dir").arg(folder);
+    if profile == Profile::Small {
+        // Instead of the flags in .cargo/config.toml.
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", "");
+    }
     process::run("building the kernel", &mut cargo, LIMIT)?;
-    let built = folder.join(TRIPLE).join("release").join(bin);
+    let built = folder.join(TRIPLE).join(profile.name()).join(bin);
     replace(to, &file::bytes(&built)?)
 }
 

@@ -1,7 +1,8 @@
 //! What the kernel's pages may be used for, by its ELF file.
 //!
 //! *What this is*: the loadable segments by page, and the guard pages by symbol name: a data symbol with `guard` in its
-//! name, inside a writable segment. A linker's symbol has no size and stands for the page it lies in.
+//! name, inside a writable segment. A linker's symbol has no size and stands for the page it lies in. What is loaded at or
+//! after a symbol `image_end`, as relocations are, is not part of the image.
 //!
 //! *What must hold*: the file is the one that was booted.
 
@@ -102,6 +103,9 @@ impl Kernel {
             let start = VirtAddr::new_truncate(symbol.st_value(LittleEndian));
             if is_data && says_guard(name) && kernel.access(start) == Some(KernelAccess::ReadWrite) {
                 kernel.guards.push(whole_pages(start.as_u64(), symbol.st_size(LittleEndian).max(1)));
+            }
+            if name == b"image_end" {
+                kernel.segments.retain(|segment| segment.pages.start < start);
             }
         }
         Ok(kernel)

@@ -43,6 +43,15 @@ pub enum Cause {
     /// Xen refused the trap table.
     #[error("Xen refused the trap table with {0}")]
     Traps(Errno),
+    /// The image has a relocation that cannot be applied.
+    #[error(
+        "the image has a relocation of type {kind}, and only type 8 (R_X86_64_RELATIVE) is applied; link the kernel as a \
+         static PIE, as rustc does for x86_64-unknown-none, without indirect functions (type 37)"
+    )]
+    Relocation {
+        /// The `R_X86_64_…` number.
+        kind: u32,
+    },
 }
 
 impl Failure {

@@ -1,12 +1,16 @@
 //! The call chain of a trap or panic: return addresses, and the module among them.
 //!
-//! *What must hold*: nothing outside our own stack is read ([`crate::sys::stack`]).
+//! *What must hold*: nothing outside our own stack is read ([`crate::sys::stack`]). A kernel that was built without frame
+//! pointers has no return addresses to show: there the register may hold anything, a wrong frame's address too.
 
 use core::fmt;
 
 use arrayvec::ArrayVec;
 
 use crate::sys::{modules::Place, registers::Registers, stack::Callers, symbols, traps::MODULES};
+
+/// `push rbp; mov rbp, rsp`: what every function starts with, if frame pointers are forced.
+const FRAME_MADE: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
 
 /// How many return addresses are shown.
 const MAX_CALLERS: usize = 32;
@@ -70,12 +74,31 @@ impl fmt::Display for Backtrace {
         for address in self.addresses() {
             write!(f, " {address:#x}")?;
         }
+        if !has_frames() {
+            write!(f, " (no callers: build the kernel with -C force-frame-pointers=yes)")?;
+        }
         Ok(())
     }
+}
+
+/// Tells whether every function of the kernel keeps a frame pointer, by the code of one that needs none. The crate cannot
+/// see the flag; a build script can, but it does not run again when the flag changes.
+fn has_frames() -> bool {
+    let code: extern "C" fn(u64) -> u64 = no_frame_needed;
+    // SAFETY: a function's code is readable, and this one has four bytes: `mov rax, rdi; ret` are four.
+    let start = unsafe { (code as *const [u8; 4]).read_volatile() };
+    start == FRAME_MADE
+}
+
+#[inline(never)]
+extern "C" fn no_frame_needed(number: u64) -> u64 {
+    number
 }
 
 /// The return addresses above a frame of the boot stack.
 fn callers(frame: u64) -> Callers<fn(u64) -> bool> {
     let known = |address| symbols::is_text(address) || MODULES.place(address).is_some();
+    // No frame lies at 0.
+    let frame = if has_frames() { frame } else { 0 };
     Callers { stack: symbols::stack(), frame, known }
 }

@@ -37,22 +37,49 @@ global_asm!(include_str!("notes.S"), virt_base = const KERNEL_MAP.as_u64());
 #[cfg(feature = "init-p2m")]
 global_asm!(include_str!("notes_init_p2m.S"), init_p2m = const mmu::layout::INIT_P2M.as_u64());
 
-/// Names the payload of a kernel: a function `fn(Guest) -> !` that runs when the boot is done.
+/// Names the payload of a kernel: a function `fn(Guest) -> !` that runs when the boot is done. `stack = BYTES` chooses the
+/// size of its stack, which the boot uses too:
+///
+/// ```ignore
+/// xen_guest::entry!(main, stack = 512 * 1024);
+/// ```
 #[macro_export]
 macro_rules! entry {
     ($payload:path) => {
+        $crate::entry!($payload, stack = $crate::sys::STACK_SIZE);
+    };
+    ($payload:path, stack = $stack:expr) => {
         #[unsafe(no_mangle)]
-        extern "C" fn xen_guest_entered(start_info: u64) -> ! {
+        extern "C" fn xen_guest_entered(start_info: u64, refused_relocation: u64) -> ! {
             let payload: fn($crate::Guest) -> ! = $payload;
-            $crate::sys::entered(start_info, payload)
+            $crate::sys::entered(start_info, refused_relocation, payload)
         }
+        const _: () = assert!(
+            $stack >= $crate::sys::MIN_STACK_SIZE && $stack % 4096 == 0,
+            "entry!: the stack takes whole pages of 4096 bytes, and at least 128 KiB, without optimization 256 KiB",
+        );
+        ::core::arch::global_asm!(
+            ".pushsection .bss.stack, \"aw\", @nobits",
+            ".balign 4096",
+            ".skip {size}",
+            ".popsection",
+            size = const { $stack as usize },
+        );
     };
 }
 
+/// The size of the stack if [`crate::entry!`] chooses none.
+pub const STACK_SIZE: usize = 0x4_0000;
+
+/// The smallest stack that [`crate::entry!`] accepts. The boot itself needs 91 KiB when it is optimized (release profile)
+/// and 198 KiB when it is not; a stack that overflows before there are traps ends the domain without a word.
+pub const MIN_STACK_SIZE: usize = if cfg!(unoptimized) { STACK_SIZE } else { 0x2_0000 };
+
 static ENTERED: AtomicBool = AtomicBool::new(false);
 
-/// Boots and hands over to `payload`. [`crate::entry!`] calls this with what Xen left in rsi.
-pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
+/// Boots and hands over to `payload`. [`crate::entry!`] calls this with what Xen left in rsi, and the kind of a relocation
+/// that `start.S` did not apply, or 0.
+pub fn entered(start_info: u64, refused_relocation: u64, payload: fn(Guest) -> !) -> ! {
     #[cfg(feature = "logger")]
     logger::init();
     let traps = traps::install();
@@ -62,7 +89,7 @@ pub fn entered(start_info: u64, payload: fn(Guest) -> !) -> ! {
     }
     // SAFETY: this is the one call, as ENTERED says, and the builder's tables are live: the boot has not run.
     let mut xen = unsafe { Xen::new() };
-    match start(&mut xen, start_info, traps).and_then(|start| start.boot(xen)) {
+    match start(&mut xen, start_info, refused_relocation, traps).and_then(|start| start.boot(xen)) {
         Ok(guest) => {
             #[cfg(feature = "modules")]
             let guest = with_exports(guest);
@@ -94,7 +121,12 @@ impl Start {
     }
 }
 
-fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Start, Failure> {
+fn start(
+    xen: &mut Xen,
+    start_info: u64,
+    refused_relocation: u64,
+    traps: Result<(), Errno>,
+) -> Result<Start, Failure> {
     let image = symbols::image();
     let entry = start_info::KernelEntry {
         start_info: VirtAddr::new_truncate(start_info),
@@ -120,6 +152,7 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Sta
     let page = fail::spoiled_as_asked(page);
     let early = traps
         .map_err(|errno| Failure::new(Stage::Entry, Cause::Traps(errno)))
+        .and_then(|()| all_relocated(refused_relocation))
         .and_then(|()| demands::confirm(&Host).map_err(|missing| Failure::new(Stage::Entry, missing)))
         .and_then(|()| mmu::unmap_guard(xen, image.guard).map_err(|cause| Failure::new(Stage::Entry, cause)));
     if early.is_err()
@@ -130,4 +163,11 @@ fn start(xen: &mut Xen, start_info: u64, traps: Result<(), Errno>) -> Result<Sta
     }
     early?;
     Ok(Start { page, entry, image })
+}
+
+/// Refuses an image with a relocation that `start.S` does not apply; 0 stands for none.
+fn all_relocated(refused: u64) -> Result<(), Failure> {
+    // The lower half of `r_info`.
+    let kind = refused as u32;
+    if refused == 0 { Ok(()) } else { Err(Failure::new(Stage::Entry, Cause::Relocation { kind })) }
 }

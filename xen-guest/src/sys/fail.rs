@@ -62,7 +62,7 @@ pub(super) fn as_asked(line: &CommandLine) {
             // SAFETY: Xen knows no such operation, and looks at no argument.
             let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, [NO_OPERATION, 0, 0, 0]) };
         }
-        Some("again") => entered(0, |_| end(Reason::Crash)),
+        Some("again") => entered(0, 0, |_| end(Reason::Crash)),
         _ => {}
     }
 }

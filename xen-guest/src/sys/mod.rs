@@ -35,6 +35,8 @@ mod exception;
 mod fail;
 #[cfg(all(feature = "global-allocator", any(target_os = "none", test)))]
 mod heap;
+#[cfg(not(target_os = "none"))]
+mod host_target;
 #[cfg(target_os = "none")]
 mod hypercall;
 #[cfg(any(target_os = "none", test))]
@@ -61,6 +63,9 @@ mod ramdisk;
 mod registers;
 #[cfg(any(target_os = "none", test))]
 mod ring;
+// Miri runs no assembly.
+#[cfg(any(target_os = "none", all(test, not(miri))))]
+mod relocations;
 #[cfg(target_os = "none")]
 mod sched;
 #[cfg(target_os = "none")]
@@ -81,7 +86,7 @@ mod xen;
 #[cfg(target_os = "none")]
 pub(crate) use bytes::of_span as bytes_of_span;
 #[cfg(target_os = "none")]
-pub use entry::entered;
+pub use entry::{MIN_STACK_SIZE, STACK_SIZE, entered};
 #[cfg(all(feature = "global-allocator", any(target_os = "none", test)))]
 pub use heap::used as heap_used;
 #[cfg(all(feature = "global-allocator", target_os = "none"))]

@@ -28,7 +28,7 @@
     .asciz "xen-3.0"
     xen_note_end
     xen_note 2      // HYPERCALL_PAGE
-    .quad hypercall_page
+    .quad note_hypercall_page
     xen_note_end
     xen_note 3      // VIRT_BASE
     .quad {virt_base}
@@ -37,7 +37,7 @@
     .quad 0
     xen_note_end
     xen_note 1      // ENTRY
-    .quad _start
+    .quad note_entry
     xen_note_end
     xen_note 10     // FEATURES
     .asciz "!writable_page_tables"

@@ -1,4 +1,4 @@
-//! The bounds that `linker.ld` and `start.S` define.
+//! The bounds that `xen-guest.ld` defines.
 
 use start_info::{PAGE_SIZE, Pfn, PfnRange};
 use x86_64::VirtAddr;

@@ -86,7 +86,7 @@ load_word_missing:
     ret
     .size load_word_or_none, . - load_word_or_none
 
-    .section .rodata.traps, "a", @progbits
+    .section .data.rel.ro.traps, "aw", @progbits
     .balign 8
     .globl trap_entries
 trap_entries:

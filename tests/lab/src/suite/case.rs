@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::build;
+use crate::build::{self, Profile};
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::PAGE;
 use crate::run;
@@ -38,6 +38,8 @@ pub(crate) struct Case {
     pub(crate) notes: bool,
     /// The kernel is the probe guest, which has Xen refuse things on purpose.
     pub(crate) probe: bool,
+    /// How the kernel is built; other kernels than the usual are without those notes.
+    pub(crate) profile: Profile,
     pub(crate) ramdisk: Ramdisk,
     /// A script for dom0, by its text.
     pub(crate) script: Option<&'static str>,
@@ -165,6 +167,7 @@ impl Case {
             plain: false,
             notes: false,
             probe: false,
+            profile: Profile::Release,
             ramdisk: Ramdisk::Usual,
             script: None,
             cmdline: "",
@@ -239,6 +242,8 @@ impl Case {
         }
         let kernel = if self.probe {
             build::probe()
+        } else if self.profile != Profile::Release {
+            build::profiled(self.profile)
         } else {
             build::kernel(self.notes || options.mode == Mode::Dom0 && !self.plain)
         };

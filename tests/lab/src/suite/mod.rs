@@ -12,6 +12,7 @@ pub(crate) mod host_runs;
 pub(crate) mod machine_runs;
 pub(crate) mod module_runs;
 pub(crate) mod processor_runs;
+pub(crate) mod profile_runs;
 pub(crate) mod proof;
 pub(crate) mod ramdisk;
 pub(crate) mod ration;
@@ -20,8 +21,8 @@ mod recorded;
 pub(crate) mod soak;
 pub(crate) mod xens_runs;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::build;
+use crate::build::{self, Profile};
 use crate::machine;
 use crate::machine::size::number;
 use crate::setup::release::Release;
@@ -41,6 +42,7 @@ use crate::suite::host_runs::{HOST, LARGE_HOST};
 use crate::suite::machine_runs::MACHINE;
 use crate::suite::module_runs::MODULES;
 use crate::suite::processor_runs::PROCESSOR;
+use crate::suite::profile_runs::PROFILE;
 use crate::suite::ration::Ration;
 use crate::suite::soak::boot::Boot;
 use crate::suite::xens_runs::{OF_DEFAULT, XENS};
@@ -147,6 +149,8 @@ fn make_ready(runs: Vec<Run>, release: Option<Release>) -> Result<Vec<(Run, Part
     if ready.iter().any(|(run, _)| matches!(run, Run::Case(Case { probe: true, .. }))) {
         build::probe_guest()?;
     }
+    let profiles: BTreeSet<Profile> = ready.iter().map(|(run, _)| run.profile()).collect();
+    profiles.into_iter().filter(|profile| *profile != Profile::Release).try_for_each(build::in_profile)?;
     Ok(ready)
 }
 
@@ -201,6 +205,14 @@ impl Run {
         }
     }
 
+    /// How its kernel is built.
+    const fn profile(&self) -> Profile {
+        match self {
+            Self::Case(case) => case.profile,
+            Self::Soak(_) => Profile::Release,
+        }
+    }
+
     /// The memory it takes from this machine.
     fn touches(&self) -> Result<u64> {
         match self {
@@ -218,7 +230,7 @@ impl Run {
 }
 
 fn xen() -> impl Iterator<Item = Case> {
-    XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES)
+    XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES).chain(PROFILE)
 }
 
 fn xens() -> impl Iterator<Item = Case> {

@@ -290,12 +290,10 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     let core = CoreFile::open(&out.join("core"))?;
     let kernel = Kernel::open(&evidence.kernel)?;
     let listing = MfnDump::parse(&std::fs::read_to_string(out.join("p2m.txt"))?)?;
-    let image_end = image_end(&std::fs::read(&evidence.kernel)?)?;
     // A guest that died with a module does not say where they end.
     let memory = evidence.facts.all("memory").next();
     let module_end = memory.map_or(Ok(WINDOW.1), |memory| memory.hex("modules_end"))?;
-    let mut expected =
-        ExpectedTables::new(VirtAddr::new_truncate(image_end), VirtAddr::new_truncate(module_end));
+    let mut expected = ExpectedTables::new(kernel.end(), VirtAddr::new_truncate(module_end));
     expected.own_list = !evidence.cmdline.split_whitespace().any(|word| word == "revector=off");
     let report = examine(&core, &kernel, &expected, Some(&listing))?;
     std::fs::write(out.join("walk.txt"), report.to_string())?;
@@ -312,16 +310,6 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     ensure!(report.summary.mappings > 0 && report.summary.mfndump_lines > 0, "the walker saw nothing");
     std::fs::remove_file(out.join("core"))?;
     Ok(())
-}
-
-/// Where the image in an ELF file ends: the end of its last loaded segment.
-fn image_end(elf: &[u8]) -> Result<u64> {
-    use object::read::elf::{FileHeader, ProgramHeader};
-    let header = object::elf::FileHeader64::<object::Endianness>::parse(elf)?;
-    let endian = header.endian()?;
-    let segments = header.program_headers(endian, elf)?.iter();
-    let loaded = segments.filter(|segment| segment.p_type(endian) == object::elf::PT_LOAD);
-    loaded.map(|segment| segment.p_vaddr(endian) + segment.p_memsz(endian)).max().context("no loaded segment")
 }
 
 /// All hexadecimal numbers with `0x` in a line.

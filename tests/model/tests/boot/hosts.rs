@@ -100,7 +100,7 @@ fn acpi_nvs_at_16_mib_is_told_with_both_ranges() {
     assert_eq!(
         line,
         "memory map: the kernel image at 0x1000000..0x1123000 lies where the machine has ACPI NVS 0x1000000..0x1002000; \
-         link the kernel elsewhere (linker.ld), or boot it with e820_host=0 as domU"
+         link the kernel elsewhere (xen-guest.ld), or boot it with e820_host=0 as domU"
     );
 }
 
@@ -213,7 +213,7 @@ fn a_domu_with_the_hosts_map_makes_room_as_dom0_does() {
     let line = refused(&GuestConfig { memory_map: map(0x9000, &[(console, console + 1, ACPI)]), ..guest });
     assert!(line.contains("a ring page at"), "{line}");
     // There is no ramdisk that could be smaller.
-    assert!(line.ends_with("boot with e820_host=0, or link the kernel elsewhere (linker.ld)"), "{line}");
+    assert!(line.ends_with("boot with e820_host=0, or link the kernel elsewhere (xen-guest.ld)"), "{line}");
 }
 
 #[test]

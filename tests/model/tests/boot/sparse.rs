@@ -93,7 +93,7 @@ fn first_tables_without_room_below_the_image_are_told() {
     assert_eq!(
         line,
         "direct map: the first page tables need a run of 5 pages, the longest is 4 of 4 pages of memory below the kernel \
-         image at pfn 0x5; link the kernel higher (linker.ld), or boot with a smaller ramdisk"
+         image at pfn 0x5; link the kernel higher (xen-guest.ld), or boot with a smaller ramdisk"
     );
     // There is enough memory, but all of it in pieces.
     let holes: Vec<_> = (1..0x400).map(|piece| (piece * 4, piece * 4 + 1, RESERVED)).collect();

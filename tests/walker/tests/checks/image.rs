@@ -52,6 +52,18 @@ fn an_image_end_before_the_last_segment_is_found() {
 }
 
 #[test]
+fn what_is_loaded_after_the_image_is_not_mapped() {
+    let [text, rodata, data] = segments(0x3f00);
+    let loaded = [text, rodata, data, LoadSegment { start: IMAGE_END, len: 0x1800, flags: 4 }];
+    let report = |end: &str| {
+        let symbols = [symbol("guard", IMAGE + GUARD, 4096, 1), symbol(end, IMAGE_END, 0, 0)];
+        report_with(&sound(), &kernel(&loaded, &symbols), &expected(), None)
+    };
+    only(&report("end"), "image-end");
+    assert!(report("image_end").is_clean());
+}
+
+#[test]
 fn a_mapping_between_segments_is_found() {
     let mut domain = sound();
     domain.map(IMAGE_END, IMAGE_PFN + 7, NX | RW);
