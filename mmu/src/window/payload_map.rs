@@ -24,7 +24,7 @@ use crate::{
     error::{MmuError, Operation, WindowOf},
     hv::Machine,
     layout::{plan::Layout, region::Region},
-    paging::entry::Access,
+    paging::{entry::Access, flush::flush},
     window::{
         owned::OwnedPages,
         places::{ModulePart, Window},
@@ -298,7 +298,12 @@ impl PayloadMap {
                     (frames, out_of_order.unwrap_or(MmuError::NoPages))
                 }
             },
-            Err(error) => (frames, error),
+            Err(error) => {
+                // What was unmapped before the refusal must not stay visible by old translations. The caller gets the
+                // reason for the refusal, not this result.
+                let _refused_too = flush(machine);
+                (frames, error)
+            }
         };
         // Either there are none, because Xen refused, or some are missing. Then the others become free memory.
         frames.into_iter().for_each(|frame| map.give(machine, frame));
