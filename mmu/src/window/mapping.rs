@@ -201,14 +201,14 @@ impl WindowMapping {
                 l1.update(machine, &mut batch, L1::index(address), entry.read_only())?;
             }
         }
-        // The pages may become writable only when no processor can execute them any more.
+        // No processor may execute a page that is about to become writable.
         batch.commit(machine)?.flush(machine)?;
 
         let mut batch = Batch::for_updates(Operation::Protect, self.pages.len());
         for page in &self.pages {
             make_writable(machine, &mut batch, view, page.pfn())?;
         }
-        // A stale read-only translation would fault on the first write.
+        // Where the direct map was read-only, a stale translation would fault.
         batch.commit(machine)?.flush(machine)?;
         replace_each(&mut self.pages, |page| page.into_data(machine, view));
         self.are_all(|page| !page.is_sealed())?;

@@ -11,5 +11,5 @@ type Result<T> = core::result::Result<T, (Option<Frame>, MmuError)>;
 pub fn map<P: Platform>(guest: &mut Guest<P>, free: Frame, data: Frame<Data>) -> Result<MappedPages<Frame>> {
     let _data = &data;
     guest.map(free, Access::Execute) //~ TWIN
-    guest.map(data, Access::Execute) //~ FAIL E0277
+    guest.map(data, Access::Execute) //~ FAIL E0308
 }
