@@ -32,6 +32,12 @@ pub enum Operation {
     Module,
     /// Unmapping a module.
     Unmap,
+    /// Mapping pages of the payload.
+    MapPayload,
+    /// Unmapping pages of the payload.
+    UnmapPayload,
+    /// Changing what may be done with pages of the payload.
+    Protect,
     /// Taking away the guard page of the stack.
     Guard,
     /// Flushing the TLB.
@@ -51,6 +57,9 @@ impl fmt::Display for Operation {
             Self::Device => "mapping device memory",
             Self::Module => "mapping a module",
             Self::Unmap => "unmapping a module",
+            Self::MapPayload => "mapping pages of the payload",
+            Self::UnmapPayload => "unmapping pages of the payload",
+            Self::Protect => "changing the protection of pages of the payload",
             Self::Guard => "unmapping the stack's guard page",
             Self::Flush => "flushing the TLB",
         })
@@ -67,6 +76,50 @@ pub struct Refused {
     pub done: usize,
     /// Xen's reason.
     pub errno: Errno,
+}
+
+/// Whose window it is. Shown, it says how there can be room again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowOf {
+    /// The modules'.
+    Modules,
+    /// The payload's.
+    Payload,
+}
+
+impl WindowOf {
+    /// Returns what is being done while something is mapped.
+    pub(crate) const fn mapping(self) -> Operation {
+        match self {
+            Self::Modules => Operation::Module,
+            Self::Payload => Operation::MapPayload,
+        }
+    }
+
+    /// Returns what is being done while something is unmapped.
+    pub(crate) const fn unmapping(self) -> Operation {
+        match self {
+            Self::Modules => Operation::Unmap,
+            Self::Payload => Operation::UnmapPayload,
+        }
+    }
+
+    /// Returns the name of one mapping's addresses.
+    pub(crate) const fn region_name(self) -> &'static str {
+        match self {
+            Self::Modules => "module",
+            Self::Payload => "payload pages",
+        }
+    }
+}
+
+impl fmt::Display for WindowOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Modules => "unload a module",
+            Self::Payload => "unmap pages",
+        })
+    }
 }
 
 /// What needs adjacent pages.
@@ -149,11 +202,11 @@ pub enum MmuError {
         /// How many there is room for.
         limit: usize,
     },
-    /// The module window has no room.
-    #[error(
-        "window full: {wanted} pages wanted, {left} left ({largest} in one piece) of {window}; unload a module"
-    )]
+    /// A window has no room.
+    #[error("window full: {wanted} pages wanted, {left} left ({largest} in one piece) of {window}; {of}")]
     WindowFull {
+        /// Whose window; it says what can be done.
+        of: WindowOf,
         /// Pages asked for.
         wanted: PageCount,
         /// Pages left.

@@ -38,7 +38,7 @@ pub use device::io_map::{IoAccess, IoMap, IoPages};
 pub use device::register::DeviceInteger;
 pub use direct_map::{DirectMap, growing_frames::GrowingFrames, ramdisk::RamdiskPages};
 pub use errno::{Errno, Partial};
-pub use error::{MmuError, Refused, RunOf};
+pub use error::{MmuError, Refused, RunOf, WindowOf};
 pub use hv::{ExtOp, Hypervisor, Machine, ReleasedMfn, Update, VaUpdate};
 pub use layout::plan::{Layout, LayoutPlan};
 pub use layout::region::Region;
@@ -48,7 +48,10 @@ pub use space::build::{ImagePart, NewSpace, build_space, map_leaf};
 pub use space::builder_p2m::BuilderP2m;
 pub use space::builder_tables::BuilderTables;
 pub use space::live_tables::LiveTables;
+pub use space::lookup::MappedPage;
 pub use space::release::{Released, release, unmap_guard};
+pub use window::owned::OwnedPages;
+pub use window::payload_map::{MappedPages, PayloadMap};
 pub use window::places::{MappedModule, ModulePart, Reservation, Window};
 
 #[cfg(doctest)]

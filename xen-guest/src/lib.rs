@@ -8,7 +8,7 @@
 //! tables, the P2M, free frames, the module window, and the hypervisor under them.
 //!
 //! What a kernel needs of the crates below is re-exported, so it names only this one: numbers of pages
-//! ([`Pfn`], [`Mfn`], [`PageCount`]), what it owns ([`Frame`], [`Span`], [`IoPages`], [`AddressSpace`]), what may be done
+//! ([`Pfn`], [`Mfn`], [`PageCount`]), what it owns ([`Frame`], [`Span`], [`MappedPages`], [`IoPages`], [`AddressSpace`]), what may be done
 //! with it ([`Access`], [`IoAccess`]), errors, and the [`log`] crate.
 //!
 //! # Features
@@ -72,9 +72,9 @@ pub use boot::options::{Mapping, Options, Revector, Then};
 pub use boot::running::Running;
 pub use boot::stage::Stage;
 pub use boot::{boot, image_address};
-pub use guest::Guest;
 #[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub use guest::HeapError;
+pub use guest::{Guest, Lookup};
 #[cfg(feature = "modules")]
 pub use guest::{RamdiskError, RamdiskModules, UnpackedRamdisk};
 #[cfg(feature = "modules")]
@@ -89,7 +89,8 @@ pub use report::timeline::{StageCost, Timeline};
 // What a kernel needs of the crates below.
 pub use log;
 pub use mmu::{
-    Access, AddressSpace, DeviceInteger, Errno, IoAccess, IoPages, MmuError, Refused, Region, layout,
+    Access, AddressSpace, DeviceInteger, Errno, IoAccess, IoPages, MappedPage, MappedPages, MmuError,
+    OwnedPages, Refused, Region, layout,
 };
 pub use p2m::{Audit, Data, Frame, Free, Mapped, Mismatch, P2mEntry, P2mError, Sealed, Span, Writable};
 pub use start_info::{

@@ -14,7 +14,7 @@
 
 use alloc::vec::Vec;
 
-use p2m::{Memory, P2mEntry, Register, Translate, Width};
+use p2m::{MachineToPhys, Memory, P2mEntry, Register, Translate, Width};
 use start_info::{Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
@@ -301,7 +301,11 @@ fn check_foreign<M: Machine>(
 
 /// Returns the page of a machine frame, if it is memory of the guest. The M2P alone does not prove that: it may hold
 /// the number of another owner's page.
-pub(crate) fn own_page<M: Machine>(machine: &M, p2m: &impl Translate, mfn: Mfn) -> Option<Pfn> {
+pub(crate) fn own_page<M: Memory + MachineToPhys>(
+    machine: &M,
+    p2m: &impl Translate,
+    mfn: Mfn,
+) -> Option<Pfn> {
     machine.pfn_of(mfn).filter(|&pfn| p2m.entry(machine, pfn).ram() == Some(mfn))
 }
 
@@ -318,7 +322,7 @@ fn map_all<M: Machine>(
     for (address, mfn) in region.addresses().zip(frames) {
         let mut table = match l1.take() {
             Some(table) if L1::index(address).get() != 0 => table,
-            _ => map.open_l1(machine, p2m, address)?,
+            _ => map.open_l1(machine, p2m, address, Operation::Device)?,
         };
         table.update(machine, &mut batch, L1::index(address), Entry::leaf(mfn, access.into()))?;
         l1 = Some(table);

@@ -1,6 +1,7 @@
 //! Tables for addresses outside the direct map.
 //!
-//! *What this is*: the tables that lead to an address of device memory, made when it is first needed. They stay.
+//! *What this is*: the tables that lead to an address of device memory or of the payload, made when it is first
+//! needed. They stay.
 //!
 //! *What must hold*: no table is lost when the next cannot be had or Xen refuses one.
 //!
@@ -36,13 +37,14 @@ impl DirectMap {
         machine: &mut M,
         p2m: &impl Translate,
         address: VirtAddr,
+        doing: Operation,
     ) -> Result<Table<L1, Live>, MmuError> {
         if let Some(l1) = self.view.l1(machine, address)? {
             return Ok(l1);
         }
         let source = GrowingFrames { map: self, p2m };
-        let mut source = Noted { source, note: Tables::new(), doing: Operation::Device };
-        let mut space_builder = AddressSpaceBuilder::live(Batch::new(Operation::Device));
+        let mut source = Noted { source, note: Tables::new(), doing };
+        let mut space_builder = AddressSpaceBuilder::live(Batch::new(doing));
         let opened = space_builder
             .open(machine, &mut source, address)
             .and_then(|()| space_builder.finish(machine, source.source.map.view()))
@@ -51,10 +53,9 @@ impl DirectMap {
         if let Err(error) = opened {
             let Self { view, frames, .. } = self;
             // The caller gets the reason why there are no tables, not this result.
-            let _lost =
-                tables.undo(machine, view, Operation::Device, core::iter::once(address)).and_then(|()| {
-                    tables.reclaim(machine, view, |machine, frame| frames.give_frame(machine, frame))
-                });
+            let _lost = tables.undo(machine, view, doing, core::iter::once(address)).and_then(|()| {
+                tables.reclaim(machine, view, |machine, frame| frames.give_frame(machine, frame))
+            });
             return Err(error);
         }
         self.view.l1(machine, address)?.ok_or(MmuError::NotMapped { address: address.as_u64(), level: 1 })

@@ -3,7 +3,7 @@ use std::{string::ToString, vec, vec::Vec};
 use start_info::{Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
-use super::{MmuError, Operation, RunOf};
+use super::{MmuError, Operation, RunOf, WindowOf};
 use crate::{
     errno::{Errno, Partial},
     layout::region::Region,
@@ -44,6 +44,10 @@ fn rank(error: &MmuError) -> usize {
         MmuError::IoFull { .. } => 20,
         MmuError::OutOfOrder { .. } => 21,
         MmuError::NoRun { .. } => 22,
+        MmuError::NoRegister { .. } => 23,
+        MmuError::OutOfBounds { .. } => 24,
+        MmuError::ReadOnly { .. } => 25,
+        MmuError::Torn { .. } => 26,
     }
 }
 
@@ -90,6 +94,7 @@ fn of_regions_and_what_is_in_use() -> Vec<Line> {
         (MmuError::TooManyRegions { limit: 9 }, "the layout has room for 9 regions, not more"),
         (
             MmuError::WindowFull {
+                of: WindowOf::Modules,
                 wanted: PAGES,
                 left: PageCount::new(5),
                 largest: PageCount::new(4),
@@ -154,7 +159,32 @@ fn of_numbers_and_runs() -> Vec<Line> {
             },
             "the request needs a run of 56 pages, the longest is 7 of 78 free pages; ask for shorter runs",
         ),
+        (
+            MmuError::NoRegister { at: 0x1ffe, bytes: 4, region: region("device memory", 0x1000, 2) },
+            "device memory 0x1000..0x3000 has no register of 4 bytes at offset 0x1ffe: it must lie inside, at a \
+             multiple of its size",
+        ),
+        (
+            MmuError::OutOfBounds { at: 0x1ffe, bytes: 4, region: region("payload pages", 0x1000, 2) },
+            "payload pages 0x1000..0x3000 has no 4 bytes at offset 0x1ffe",
+        ),
+        (
+            MmuError::ReadOnly { region: region("payload pages", 0x1000, 2) },
+            "payload pages 0x1000..0x3000 cannot be written: it is not mapped for that",
+        ),
+        (
+            MmuError::Torn { region: region("payload pages", 0x1000, 2) },
+            "payload pages 0x1000..0x3000 may be unmapped in part, because Xen stopped half-way; unmap it again",
+        ),
     ]
+}
+
+#[test]
+fn a_full_window_says_whose_pages_are_in_it() {
+    assert_eq!(
+        [WindowOf::Modules, WindowOf::Payload].map(|of| of.to_string()),
+        ["unload a module", "unmap pages"]
+    );
 }
 
 #[test]
@@ -179,6 +209,9 @@ fn every_deed_has_words_of_its_own() {
         (Operation::Device, "mapping device memory"),
         (Operation::Module, "mapping a module"),
         (Operation::Unmap, "unmapping a module"),
+        (Operation::MapPayload, "mapping pages of the payload"),
+        (Operation::UnmapPayload, "unmapping pages of the payload"),
+        (Operation::Protect, "changing the protection of pages of the payload"),
         (Operation::Guard, "unmapping the stack's guard page"),
         (Operation::Flush, "flushing the TLB"),
     ];

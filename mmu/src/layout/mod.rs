@@ -25,6 +25,10 @@ pub const LINEAR_P2M: VirtAddr = VirtAddr::new(0xffff_c900_0000_0000);
 pub const IO_MAP: VirtAddr = VirtAddr::new(0xffff_ca00_0000_0000);
 /// How many pages of addresses device memory has: 512 GiB.
 pub const IO_MAP_PAGES: PageCount = PageCount::new(1 << 27);
+/// Where a payload's own pages are mapped once more: a top-level slot of its own, empty until something is mapped.
+pub const PAYLOAD: VirtAddr = VirtAddr::new(0xffff_cb00_0000_0000);
+/// How many pages of addresses the payload has: 512 GiB.
+pub const PAYLOAD_PAGES: PageCount = PageCount::new(1 << 27);
 /// Where the module window starts.
 pub const MODULES: VirtAddr = VirtAddr::new(0xffff_ffff_a000_0000);
 /// How many pages the module window has: up to the fixmap.

@@ -12,7 +12,7 @@ use crate::{
     error::MmuError,
     layout::{
         DIRECT_MAP, FIXMAP, FIXMAP_PAGES, HOLE, HOLE_PAGES, INIT_P2M, IO_MAP, IO_MAP_PAGES, LINEAR_P2M,
-        MODULES, MODULES_PAGES, kernel_address, region::Region,
+        MODULES, MODULES_PAGES, PAYLOAD, PAYLOAD_PAGES, kernel_address, region::Region,
     },
 };
 
@@ -24,11 +24,13 @@ pub struct LayoutPlan {
     regions: ArrayVec<Region, MAX_REGIONS>,
     image: Region,
     window: Region,
+    payload: Region,
 }
 
 impl LayoutPlan {
     /// Starts a layout with the regions every kernel has: Xen's hole, the direct map of `pages` pages, both P2M
-    /// regions, device memory, the kernel image of the frames `image`, the module window and the fixmap.
+    /// regions, device memory, the payload's addresses, the kernel image of the frames `image`, the module window and
+    /// the fixmap.
     ///
     /// # Errors
     /// [`MmuError::Overlap`] with both regions when two of them overlap, such as an image that reaches into the module
@@ -36,14 +38,16 @@ impl LayoutPlan {
     pub fn new(pages: PageCount, image: PfnRange) -> Result<Self, MmuError> {
         let image = Region::new("kernel image", kernel_address(image), image.len());
         let window = Region::new("module window", MODULES, MODULES_PAGES);
+        let payload = Region::new("payload", PAYLOAD, PAYLOAD_PAGES);
         let leaves = pages.of_words();
-        let mut plan = Self { regions: ArrayVec::new(), image, window };
+        let mut plan = Self { regions: ArrayVec::new(), image, window, payload };
         for region in [
             Region::new("hypervisor hole", HOLE, HOLE_PAGES),
             Region::new("direct map", DIRECT_MAP, pages),
             Region::new("builder's P2M", INIT_P2M, leaves),
             Region::new("linear P2M", LINEAR_P2M, leaves),
             Region::new("device memory", IO_MAP, IO_MAP_PAGES),
+            payload,
             image,
             window,
             Region::new("fixmap", FIXMAP, FIXMAP_PAGES),
@@ -68,7 +72,8 @@ impl LayoutPlan {
     /// Ends the planning.
     #[must_use]
     pub fn settle(self) -> Layout {
-        Layout { regions: self.regions, image: self.image, window: self.window }
+        let Self { regions, image, window, payload } = self;
+        Layout { regions, image, window, payload }
     }
 }
 
@@ -78,6 +83,7 @@ pub struct Layout {
     regions: ArrayVec<Region, MAX_REGIONS>,
     image: Region,
     window: Region,
+    payload: Region,
 }
 
 impl Layout {
@@ -97,6 +103,11 @@ impl Layout {
     #[must_use]
     pub const fn module_window(&self) -> Region {
         self.window
+    }
+
+    /// Returns the payload's addresses.
+    pub(crate) const fn payload(&self) -> Region {
+        self.payload
     }
 }
 

@@ -10,6 +10,16 @@ use crate::{
     hv::{ExtOp, Hypervisor},
 };
 
+/// Flushes the translations of this processor.
+///
+/// # Errors
+/// [`MmuError::Refused`] when Xen refuses the flush.
+pub(crate) fn flush(hypervisor: &mut impl Hypervisor) -> Result<(), MmuError> {
+    hypervisor
+        .mmuext_op(&[ExtOp::flush_local()])
+        .map_err(|stopped| MmuError::refused(Operation::Flush, stopped))
+}
+
 /// Updates whose old translations may still be in the TLB.
 #[must_use = "a stale translation may be used: flush it, or waive the flush and say why"]
 #[derive(Debug)]
@@ -22,9 +32,7 @@ impl Unflushed {
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses the flush.
     pub(crate) fn flush(self, hypervisor: &mut impl Hypervisor) -> Result<(), MmuError> {
-        hypervisor
-            .mmuext_op(&[ExtOp::flush_local()])
-            .map_err(|stopped| MmuError::refused(Operation::Flush, stopped))
+        flush(hypervisor)
     }
 
     /// Leaves the old translations alone, for the reason given, which must be true.

@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod builder_p2m;
 pub(crate) mod builder_tables;
 pub(crate) mod live_tables;
+pub(crate) mod lookup;
 pub(crate) mod release;
 pub(crate) mod released_mfn;
 pub(crate) mod renumber;

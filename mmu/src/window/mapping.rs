@@ -1,32 +1,34 @@
-//! One module's part of the module window: its addresses, its pages, and how they are removed.
+//! One mapping in a window: its addresses, its pages, and how they are protected and removed.
 //!
-//! *What this is*: everything one module has in the window. The window owns it from the reservation until everything is
-//! given back, so what Xen refuses to unmap stays here and is tried again. Mapping and removing are the same steps in
-//! opposite order: seal, then map; unmap and flush, then make writable and flush.
+//! *What this is*: everything one module, or one mapping of the payload, has in a window. The window owns it from the
+//! reservation until everything is given back, so what Xen refuses to unmap stays here and is tried again. Mapping and
+//! removing are the same steps in opposite order: seal, then map; unmap and flush, then make writable and flush.
 //!
-//! *What must hold*: a page is made writable only after its mapping in the window was removed and flushed; a table only
-//! after it was unhooked. What must be removed is read from the live tables each time, so [`WindowMapping::empty`] may
-//! stop anywhere and be called again. All heap memory is taken with the addresses: the removal takes none.
+//! *What must hold*: a page is made writable only after no mapping of it can be executed, and that was flushed; a table
+//! only after it was unhooked. What must be changed is read from the live tables each time, so [`WindowMapping::empty`]
+//! and [`WindowMapping::protect`] may stop anywhere and be called again. All heap memory is taken with the addresses:
+//! protecting and removing take none.
 //!
-//! *What is not prevented*: between the mapping and its flush, one hypercall later, this processor may still hold the
-//! writable translation of a page that is already executable. Only this function runs in that time.
+//! *What is not prevented*: between a change and its flush, one hypercall later, this processor may still hold the
+//! writable translation of a page that is already executable. Only this file's functions run in that time.
 
 use alloc::vec::Vec;
 
-use p2m::{Data, Frame, Memory, Sealed, Translate};
+use p2m::{Data, Frame, Memory, Translate};
 use start_info::{PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
     direct_map::{DirectMap, growing_frames::GrowingFrames},
-    error::{MmuError, Operation},
+    error::{MmuError, Operation, WindowOf},
     hv::Machine,
     layout::region::Region,
     paging::{
         batch::Batch,
         entry::{Access, Entry},
-        freeze::{make_writable, reclaim, seal_page},
-        level::{Arithmetic, L1, L2},
+        flush::flush,
+        freeze::{make_writable, reclaim},
+        level::{Arithmetic, L1, L2, L3},
         table::{Live, Table},
     },
     space::{
@@ -34,60 +36,13 @@ use crate::{
         live_tables::LiveTables,
         table_source::{Note, Noted},
     },
+    window::page::WindowPage,
 };
 
-/// A page of a module.
-#[derive(Debug)]
-enum WindowPage {
-    Data(Frame<Data>),
-    Constant(Frame<Sealed>),
-    Text(Frame<Sealed>),
-}
-
-impl WindowPage {
-    fn of(frame: Frame, access: Access, view: &LiveTables) -> Self {
-        match access {
-            Access::ReadWrite => Self::Data(frame.into_data()),
-            Access::Read => Self::Constant(frame.into_sealed(view.authority())),
-            Access::Execute => Self::Text(frame.into_sealed(view.authority())),
-        }
-    }
-
-    const fn pfn(&self) -> Pfn {
-        match self {
-            Self::Data(frame) => frame.pfn(),
-            Self::Constant(frame) | Self::Text(frame) => frame.pfn(),
-        }
-    }
-
-    /// Returns the entry that maps the page, after requesting the removal of its writable mapping if needed.
-    fn enter<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        batch: &mut Batch,
-        view: &LiveTables,
-    ) -> Result<Entry<L1>, MmuError> {
-        match self {
-            Self::Data(frame) => {
-                let pfn = frame.pfn();
-                let mfn = view.frame_of(machine, pfn)?;
-                Ok(Entry::writable(frame, mfn))
-            }
-            Self::Constant(frame) => {
-                let mfn = seal_page(machine, batch, view, frame.pfn())?;
-                Ok(Entry::constant(frame, mfn))
-            }
-            Self::Text(frame) => {
-                let mfn = seal_page(machine, batch, view, frame.pfn())?;
-                Ok(Entry::executable(frame, mfn))
-            }
-        }
-    }
-}
-
-/// Addresses of the module window, and what is or was mapped there.
+/// Addresses of a window, and what is or was mapped there.
 #[derive(Debug)]
 pub(crate) struct WindowMapping {
+    of: WindowOf,
     region: Region,
     /// The pages, the first at the start of the region.
     pages: Vec<WindowPage>,
@@ -102,15 +57,15 @@ impl WindowMapping {
     ///
     /// # Errors
     /// [`MmuError::HeapFull`] when the heap has no room for its lists.
-    pub(crate) fn new(region: Region) -> Result<Self, MmuError> {
-        let mut place = Self { region, pages: Vec::new(), tables: Vec::new(), leaving: false };
+    pub(crate) fn new(of: WindowOf, region: Region) -> Result<Self, MmuError> {
+        let mut place = Self { of, region, pages: Vec::new(), tables: Vec::new(), leaving: false };
         // For each L1 table: one that was taken and not hooked, and one that was found there.
         let tables = 2 * chunks(region).count();
         place
             .pages
             .try_reserve_exact(region.pages().get() as usize)
             .and_then(|()| place.tables.try_reserve_exact(tables))
-            .map_err(|_| MmuError::HeapFull { doing: Operation::Module })?;
+            .map_err(|_| MmuError::HeapFull { doing: of.mapping() })?;
         Ok(place)
     }
 
@@ -152,7 +107,7 @@ impl WindowMapping {
     pub(crate) fn split_off(&mut self, keep: PageCount) -> Result<Self, MmuError> {
         let gone = self.region.pages().less(keep);
         let name = self.region.name();
-        let mut tail = Self::new(Region::new(name, self.region.start() + keep.bytes(), gone))?;
+        let mut tail = Self::new(self.of, Region::new(name, self.region.start() + keep.bytes(), gone))?;
         let kept = (keep.get() as usize).min(self.pages.len());
         tail.pages.extend(self.pages.drain(kept..));
         self.region = Region::new(name, self.region.start(), keep);
@@ -170,10 +125,16 @@ impl WindowMapping {
         map: &mut DirectMap,
         p2m: &impl Translate,
     ) -> Result<(), MmuError> {
-        let batch = Batch::for_updates(Operation::Module, 2 * chunks(self.region).count());
+        // The module window has its upper tables since the boot. Those of the payload stay once they are made.
+        for piece in self.region.pieces(L3::REACH) {
+            if map.view().l2(machine, piece.start())?.is_none() {
+                map.open_l1(machine, p2m, piece.start(), self.of.mapping())?;
+            }
+        }
+        let batch = Batch::for_updates(self.of.mapping(), 2 * chunks(self.region).count());
         let mut space_builder = AddressSpaceBuilder::live(batch);
         let source = GrowingFrames { map: &mut *map, p2m };
-        let mut source = Noted { source, note: AsReserved(&mut self.tables), doing: Operation::Module };
+        let mut source = Noted { source, note: AsReserved(&mut self.tables), doing: self.of.mapping() };
         for address in chunks(self.region) {
             space_builder.open(machine, &mut source, address)?;
         }
@@ -186,9 +147,14 @@ impl WindowMapping {
     ///
     /// # Errors
     /// [`MmuError::Refused`] when Xen refuses.
-    pub(crate) fn fill<M: Machine>(&mut self, machine: &mut M, view: &LiveTables) -> Result<(), MmuError> {
+    pub(crate) fn fill<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        view: &LiveTables,
+        doing: Operation,
+    ) -> Result<(), MmuError> {
         // One batch, so that a page's writable mapping is removed before its executable one is made.
-        let mut batch = Batch::for_updates(Operation::Module, 2 * self.pages.len());
+        let mut batch = Batch::for_updates(doing, 2 * self.pages.len());
         let mut cursor = Cursor::default();
         for (page, address) in self.pages.iter_mut().zip(self.region.addresses()) {
             let entry = page.enter(machine, &mut batch, view)?;
@@ -196,6 +162,72 @@ impl WindowMapping {
         }
         // The stale translations are the writable ones of the pages just sealed.
         batch.commit(machine)?.flush(machine)
+    }
+
+    /// Changes what may be done with the pages.
+    ///
+    /// # Errors
+    /// [`MmuError::Refused`] when Xen refuses. Then each page may have its old protection, the new one, or be
+    /// read-only; it can be called again.
+    pub(crate) fn protect<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        view: &LiveTables,
+        access: Access,
+    ) -> Result<(), MmuError> {
+        let protected = match access {
+            Access::Read | Access::Execute => {
+                replace_each(&mut self.pages, |page| page.into_sealed(access, view));
+                self.are_all(WindowPage::is_sealed)?;
+                self.fill(machine, view, Operation::Protect)
+            }
+            Access::ReadWrite => self.make_writable(machine, view),
+        };
+        if protected.is_err() {
+            // What was done before the refusal must not stay hidden by old translations. The caller gets the reason
+            // for the refusal, not this result.
+            let _refused_too = flush(machine);
+        }
+        protected
+    }
+
+    fn make_writable<M: Machine>(&mut self, machine: &mut M, view: &LiveTables) -> Result<(), MmuError> {
+        let mut batch = Batch::for_updates(Operation::Protect, self.pages.len());
+        let mut cursor = Cursor::default();
+        for address in self.region.addresses().take(self.pages.len()) {
+            let l1 = cursor.l1(machine, view, address)?;
+            let entry = view.read(machine, l1, L1::index(address))?;
+            if entry.is_executable() {
+                l1.update(machine, &mut batch, L1::index(address), entry.read_only())?;
+            }
+        }
+        // No processor may execute a page that is about to become writable.
+        batch.commit(machine)?.flush(machine)?;
+
+        let mut batch = Batch::for_updates(Operation::Protect, self.pages.len());
+        for page in &self.pages {
+            make_writable(machine, &mut batch, view, page.pfn())?;
+        }
+        // Where the direct map was read-only, a stale translation would fault.
+        batch.commit(machine)?.flush(machine)?;
+        replace_each(&mut self.pages, |page| page.into_data(machine, view));
+        self.are_all(|page| !page.is_sealed())?;
+        self.fill(machine, view, Operation::Protect)
+    }
+
+    fn are_all(&self, test: impl Fn(&WindowPage) -> bool) -> Result<(), MmuError> {
+        match self.pages.iter().find(|page| !test(page)) {
+            Some(page) => Err(MmuError::NoMemory { pfn: page.pfn() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns a page that may be written.
+    pub(crate) fn data(&mut self, page: usize) -> Option<&mut Frame<Data>> {
+        match self.pages.get_mut(page) {
+            Some(WindowPage::Data(frame)) => Some(frame),
+            _ => None,
+        }
     }
 
     /// Unmaps whatever is mapped at the addresses, and makes the pages writable again. `is_unused` tells whether no
@@ -212,7 +244,7 @@ impl WindowMapping {
     ) -> Result<(), MmuError> {
         self.forget_hooked(machine, view)?;
         let most = self.pages.len() + chunks(self.region).count();
-        let mut batch = Batch::for_updates(Operation::Unmap, most);
+        let mut batch = Batch::for_updates(self.of.unmapping(), most);
         let mut cursor = Cursor::default();
         for address in self.region.addresses().take(self.pages.len()) {
             let Some(l1) = cursor.find(machine, view, address)? else { continue };
@@ -233,7 +265,7 @@ impl WindowMapping {
         // The pages may become writable only when no processor can execute them any more.
         batch.commit(machine)?.flush(machine)?;
 
-        let mut batch = Batch::for_updates(Operation::Unmap, most);
+        let mut batch = Batch::for_updates(self.of.unmapping(), most);
         for pfn in self.held() {
             make_writable(machine, &mut batch, view, pfn)?;
         }
@@ -241,8 +273,8 @@ impl WindowMapping {
         batch.commit(machine)?.flush(machine)
     }
 
-    /// Gives back pages and tables, after [`WindowMapping::empty`]. The last goes first, so that the next module gets
-    /// the same frames in the same order.
+    /// Passes the pages to `keep` and gives back the tables, after [`WindowMapping::empty`]. The last goes first, so
+    /// that the next module gets the same frames in the same order.
     ///
     /// # Errors
     /// [`MmuError::NoMemory`] for a page that the direct map does not map for writing; the others are given back.
@@ -250,19 +282,12 @@ impl WindowMapping {
         self,
         machine: &mut M,
         map: &mut DirectMap,
+        mut keep: impl FnMut(&mut M, &mut DirectMap, Frame),
     ) -> Result<(), MmuError> {
         let mut result = Ok(());
         for page in self.pages.into_iter().rev() {
-            let free = match page {
-                WindowPage::Data(mut frame) => {
-                    frame.discount_mapping(map.view().authority());
-                    frame.into_free().map_err(|frame| MmuError::NoMemory { pfn: frame.pfn() })
-                }
-                WindowPage::Constant(frame) | WindowPage::Text(frame) => {
-                    reclaim(machine, map.view(), frame.pfn())
-                }
-            };
-            result = result.and(free.map(|frame| map.give(machine, frame)));
+            let free = page.into_free(machine, map.view());
+            result = result.and(free.map(|frame| keep(machine, map, frame)));
         }
         for table in self.tables.into_iter().rev() {
             let free = reclaim(machine, map.view(), table);
@@ -282,6 +307,17 @@ impl WindowMapping {
             }
         }
         Ok(())
+    }
+}
+
+/// Replaces each page by another, without memory.
+fn replace_each(pages: &mut Vec<WindowPage>, mut replace: impl FnMut(WindowPage) -> WindowPage) {
+    for rank in 0..pages.len() {
+        // The last page stands in for this one in the meantime, and there is room for one more: the one taken out.
+        let page = pages.swap_remove(rank);
+        pages.push(replace(page));
+        let last = pages.len() - 1;
+        pages.swap(rank, last);
     }
 }
 

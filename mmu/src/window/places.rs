@@ -1,8 +1,9 @@
-//! The module window: reserve addresses, map pages there, protected, and take them back.
+//! A window: reserve addresses, map pages there, protected, and take them back.
 //!
-//! *What this is*: addresses from `MODULES` to the fixmap; each module gets the first gap that holds it. A module's
-//! pages are filled through the direct map. Then text and constants are sealed there, and only then mapped in the
-//! window. Removal runs the same steps backwards; `mapping.rs` has both.
+//! *What this is*: a range of addresses that is used twice: for modules, up to the fixmap, and for the payload's own
+//! pages (`payload_map.rs`). Each mapping gets the first gap that holds it. A module's pages are filled through the
+//! direct map. Then text and constants are sealed there, and only then mapped in the window. Removal runs the same steps
+//! backwards; `mapping.rs` has both.
 //!
 //! *What must hold*: no page is both writable and executable. In one mapping [`Access`] forbids it. Across two
 //! mappings: before a page is mapped executable it becomes read-only in the direct map, and it stays so until the
@@ -21,7 +22,7 @@ use x86_64::VirtAddr;
 
 use crate::{
     direct_map::DirectMap,
-    error::{MmuError, Operation},
+    error::{MmuError, Operation, WindowOf},
     hv::Machine,
     layout::{plan::Layout, region::Region},
     paging::{
@@ -31,9 +32,10 @@ use crate::{
     window::mapping::WindowMapping,
 };
 
-/// The module window, and which parts of it are in use.
+/// A window, and which parts of it are in use.
 #[derive(Debug)]
 pub struct Window {
+    of: WindowOf,
     window: Region,
     /// The parts in use, lowest address first.
     places: Vec<WindowMapping>,
@@ -41,7 +43,7 @@ pub struct Window {
     builder_list: Option<Region>,
 }
 
-/// Addresses for one module.
+/// Addresses for one mapping.
 #[derive(Debug)]
 #[must_use = "the addresses stay reserved until they are cancelled, or mapped and unmapped"]
 pub struct Reservation {
@@ -77,7 +79,7 @@ impl MappedModule {
     /// Returns the addresses.
     #[must_use]
     pub fn region(&self) -> Region {
-        Region::new("module", self.start, self.pages)
+        Region::new(WindowOf::Modules.region_name(), self.start, self.pages)
     }
 
     /// Returns how many pages there are.
@@ -88,10 +90,15 @@ impl MappedModule {
 }
 
 impl Window {
-    /// Opens the window of a settled layout; `builder_list` is what the builder left in it.
+    /// Opens the module window of a settled layout; `builder_list` is what the builder left in it.
     #[must_use]
     pub const fn new(layout: &Layout, builder_list: Option<Region>) -> Self {
-        Self { window: layout.module_window(), places: Vec::new(), builder_list }
+        Self { of: WindowOf::Modules, window: layout.module_window(), places: Vec::new(), builder_list }
+    }
+
+    /// Opens the payload's window of a settled layout.
+    pub(crate) const fn of_payload(layout: &Layout) -> Self {
+        Self { of: WindowOf::Payload, window: layout.payload(), places: Vec::new(), builder_list: None }
     }
 
     /// Returns the window.
@@ -138,7 +145,8 @@ impl Window {
             let aligned = start.next_multiple_of(alignment);
             let room = end.saturating_sub(aligned);
             if pages != PageCount::ZERO && pages.bytes() <= room {
-                return self.give(rank, Region::new("module", VirtAddr::new_truncate(aligned), pages));
+                let start = VirtAddr::new_truncate(aligned);
+                return self.give(rank, Region::new(self.of.region_name(), start, pages));
             }
             free += end.saturating_sub(start);
             largest = room.max(largest);
@@ -146,15 +154,16 @@ impl Window {
         }
         let in_pages = |bytes: u64| PageCount::clamped(bytes.div_ceil(PAGE_SIZE));
         let (left, largest) = (in_pages(free), in_pages(largest));
-        Err(MmuError::WindowFull { wanted: pages, left, largest, window: self.window })
+        Err(MmuError::WindowFull { of: self.of, wanted: pages, left, largest, window: self.window })
     }
 
     fn give(&mut self, rank: usize, region: Region) -> Result<Reservation, MmuError> {
         if let Some(holder) = self.builder_list.filter(|builder_list| builder_list.overlaps(&region)) {
             return Err(MmuError::Overlap { wanted: region, holder });
         }
-        let place = WindowMapping::new(region)?;
-        self.places.try_reserve(1).map_err(|_| MmuError::HeapFull { doing: Operation::Module })?;
+        let doing = self.of.mapping();
+        let place = WindowMapping::new(self.of, region)?;
+        self.places.try_reserve(1).map_err(|_| MmuError::HeapFull { doing })?;
         self.places.insert(rank, place);
         Ok(Reservation { region })
     }
@@ -205,7 +214,7 @@ impl Window {
         let mapped = self
             .add(machine, map, region, parts)
             .and_then(|()| self.open(machine, map, p2m, &reservation))
-            .and_then(|()| self.place(region)?.fill(machine, map.view()));
+            .and_then(|()| self.place(region)?.fill(machine, map.view(), Operation::Module));
         match mapped {
             Ok(()) => Ok(MappedModule { start: region.start(), pages: region.pages() }),
             Err(error) => {
@@ -217,7 +226,7 @@ impl Window {
     }
 
     /// Takes all frames, before anything can fail.
-    fn add<M: Machine, I: IntoIterator<Item = Frame>>(
+    pub(super) fn add<M: Machine, I: IntoIterator<Item = Frame>>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
@@ -304,7 +313,7 @@ impl Window {
     }
 
     /// Removes the mapping that has a region.
-    fn leave<M: Machine>(
+    pub(super) fn leave<M: Machine>(
         &mut self,
         machine: &mut M,
         map: &mut DirectMap,
@@ -327,9 +336,20 @@ impl Window {
         if rank >= self.places.len() {
             return Ok(());
         }
+        self.take_out(machine, map, rank, |machine, map, frame| map.give(machine, frame))
+    }
+
+    /// Removes a mapping and passes its pages to `keep`, the last first; if Xen refuses, the mapping stays where it is.
+    pub(super) fn take_out<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        map: &mut DirectMap,
+        rank: usize,
+        keep: impl FnMut(&mut M, &mut DirectMap, Frame),
+    ) -> Result<(), MmuError> {
         let mut place = self.places.remove(rank);
         match place.empty(machine, map.view(), |address| self.is_unused(address)) {
-            Ok(()) => place.into_frames(machine, map),
+            Ok(()) => place.into_frames(machine, map, keep),
             Err(error) => {
                 // It was just taken out, so there is room for it.
                 self.places.insert(rank, place);
@@ -338,15 +358,23 @@ impl Window {
         }
     }
 
-    fn rank(&self, region: Region) -> Result<usize, MmuError> {
-        let found = self.places.iter().position(|place| place.region() == region);
+    pub(super) fn rank(&self, region: Region) -> Result<usize, MmuError> {
+        let found = self.places.binary_search_by_key(&region.start(), |place| place.region().start()).ok();
+        let found = found.filter(|&rank| self.places.get(rank).is_some_and(|place| place.region() == region));
         found.ok_or(MmuError::NotMapped { address: region.start().as_u64(), level: 1 })
     }
 
-    fn place(&mut self, region: Region) -> Result<&mut WindowMapping, MmuError> {
+    pub(super) fn place(&mut self, region: Region) -> Result<&mut WindowMapping, MmuError> {
         let rank = self.rank(region)?;
         let absent = MmuError::NotMapped { address: region.start().as_u64(), level: 1 };
         self.places.get_mut(rank).ok_or(absent)
+    }
+
+    /// Returns a mapping that the window has.
+    pub(super) fn mapping(&self, region: Region) -> Result<&WindowMapping, MmuError> {
+        let rank = self.rank(region)?;
+        let absent = MmuError::NotMapped { address: region.start().as_u64(), level: 1 };
+        self.places.get(rank).ok_or(absent)
     }
 
     /// Tells whether the L1 table that covers `address` maps nothing for certain.
@@ -360,7 +388,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{FIXMAP, MODULES, plan::LayoutPlan};
+    use crate::layout::{FIXMAP, MODULES, PAYLOAD, PAYLOAD_PAGES, plan::LayoutPlan};
     use start_info::{Pfn, PfnRange};
     use std::string::ToString;
 
@@ -390,6 +418,20 @@ mod tests {
         let tail = window.place(middle.region()).unwrap().split_off(PageCount::new(2)).unwrap();
         assert_eq!((tail.region().start().as_u64(), tail.region().pages().get()), (base + 0x5000, 2));
         assert_eq!(start(&mut window, 2, 0), base + 0x5000);
+    }
+
+    #[test]
+    fn the_payloads_window_has_its_own_addresses() {
+        let image = PfnRange::try_new(Pfn::new(0x1000), PageCount::new(0x100)).unwrap();
+        let layout = LayoutPlan::new(PageCount::new(1 << 14), image).unwrap().settle();
+        let mut window = Window::of_payload(&layout);
+        assert_eq!(start(&mut window, 3, 0), PAYLOAD.as_u64());
+        let error = window.reserve(PageCount::new(PAYLOAD_PAGES.get() - 2), 0).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "window full: 134217726 pages wanted, 134217725 left (134217725 in one piece) of payload \
+             0xffffcb0000000000..0xffffcb8000000000; unmap pages"
+        );
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum Aliases {
 pub struct ExpectedTables {
     /// Where PFN 0 is in the direct map.
     pub direct_map: VirtAddr,
+    /// Where a payload maps pages of its own once more.
+    pub payload: Range<VirtAddr>,
     /// Where PFN 0 would be in the kernel mapping.
     pub kernel_map: VirtAddr,
     /// The image's pages.
@@ -49,6 +51,7 @@ impl ExpectedTables {
         let page_end = |end| round_up(end, PAGE_SIZE);
         Self {
             direct_map: at(0xffff_8800_0000_0000),
+            payload: at(0xffff_cb00_0000_0000)..at(0xffff_cb80_0000_0000),
             kernel_map: at(0xffff_ffff_8000_0000),
             image: at(0xffff_ffff_8100_0000)..page_end(image_end),
             modules: at(0xffff_ffff_a000_0000)..page_end(module_end),

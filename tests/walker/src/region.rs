@@ -24,6 +24,8 @@ pub enum WalkedRegion {
     P2mList,
     /// The kernel mapping below the image.
     BelowImage,
+    /// Pages that a payload has mapped once more.
+    Payload,
     /// The image.
     Image,
     /// Between the image and the module window, where the builder left its ramdisk, list and tables.
@@ -63,6 +65,7 @@ impl fmt::Display for WalkedRegion {
             Self::BesideDirectMap => "the direct map's slots beside it",
             Self::P2mList => "the published list",
             Self::BelowImage => "the kernel mapping below the image",
+            Self::Payload => "the payload's pages",
             Self::Image => "the image",
             Self::BehindImage => "the kernel mapping behind the image",
             Self::Modules => "the modules",
@@ -85,7 +88,8 @@ const SLOT: u64 = 1 << 39;
 
 impl Borders {
     pub(crate) fn new(core: &CoreFile, expected: &ExpectedTables) -> Self {
-        let ExpectedTables { direct_map, kernel_map, image, modules, fixmap, allowed, .. } = expected;
+        let ExpectedTables { direct_map, payload, kernel_map, image, modules, fixmap, allowed, .. } =
+            expected;
         let direct_end = after(*direct_map, core.pfn_end().saturating_mul(PAGE_SIZE));
         let slots = direct_map.align_down(SLOT)..round_up(direct_end, SLOT);
         let mut ranges = vec![(VirtAddr::zero()..after(VirtAddr::zero(), PAGE_SIZE), WalkedRegion::PageZero)];
@@ -93,6 +97,7 @@ impl Borders {
         ranges.extend([
             (*direct_map..direct_end, WalkedRegion::DirectMap),
             (slots, WalkedRegion::BesideDirectMap),
+            (payload.clone(), WalkedRegion::Payload),
             (*kernel_map..image.start, WalkedRegion::BelowImage),
             (image.clone(), WalkedRegion::Image),
             (image.end..modules.start, WalkedRegion::BehindImage),

@@ -1,6 +1,6 @@
 //! What the boot made: everything a running kernel owns.
 
-use mmu::{DirectMap, IoMap, Layout, Window};
+use mmu::{DirectMap, IoMap, Layout, PayloadMap, Window};
 use p2m::{Frame, FrameSource, Publication, Set, Translate, Tree};
 use start_info::{Pfn, PfnRange};
 
@@ -26,6 +26,8 @@ pub struct Running {
     pub publication: Option<Publication>,
     /// The addresses for device memory.
     pub io: IoMap,
+    /// The payload's own pages that are mapped once more.
+    pub payload: PayloadMap,
     /// The module window.
     pub window: Window,
     /// The modules in the window.

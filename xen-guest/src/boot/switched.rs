@@ -1,6 +1,6 @@
 //! Stage 7: our own page tables are live; shared_info is mapped and the P2M published.
 
-use mmu::{DirectMap, Fixmap, IoMap, Layout, Region, Window, layout::LINEAR_P2M};
+use mmu::{DirectMap, Fixmap, IoMap, Layout, PayloadMap, Region, Window, layout::LINEAR_P2M};
 use p2m::{Publication, Renumbering, Tree};
 use start_info::Mfn;
 
@@ -52,6 +52,7 @@ impl Switched {
         };
         let window = Window::new(&self.layout, builder_list);
         let io = IoMap::new(&self.layout);
+        let payload = PayloadMap::new(&self.layout);
         self.context.report.end(platform, Stage::SharedInfo, self.map.taken());
         let Self { context: setting, pages, layout, map, tree, publication, .. } = self;
         let mut running = Running {
@@ -61,6 +62,7 @@ impl Switched {
             p2m: tree,
             publication,
             io,
+            payload,
             window,
             #[cfg(feature = "modules")]
             modules: ModuleTable::new(&[]),

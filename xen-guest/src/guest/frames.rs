@@ -2,7 +2,8 @@
 
 use mmu::MmuError;
 use p2m::{Frame, Mapped, Span, Writable};
-use start_info::{Index, PageCount};
+use start_info::{Index, PageCount, Pfn};
+use x86_64::VirtAddr;
 
 use crate::{guest::Guest, platform::Platform};
 
@@ -52,6 +53,12 @@ impl<P: Platform> Guest<P> {
     /// Writes the same value to all words of a frame.
     pub fn fill(&mut self, frame: &mut Frame, value: u64) {
         self.platform.fill(frame, value);
+    }
+
+    /// Returns the address of a page in the direct map; `None` if that does not reach so far yet.
+    #[must_use]
+    pub fn direct_address(&self, pfn: Pfn) -> Option<VirtAddr> {
+        self.parts.map.view().direct().address(pfn)
     }
 
     /// Returns how many frames are free and mapped.

@@ -17,6 +17,7 @@ mod frames;
 mod heap;
 #[cfg(feature = "modules")]
 mod load;
+mod mapped;
 mod p2m;
 mod ramdisk;
 #[cfg(feature = "modules")]
@@ -25,11 +26,12 @@ mod simulated;
 mod space;
 
 use mmu::Region;
-use start_info::BootFacts;
+use start_info::{BootFacts, CommandLine};
 use x86_64::VirtAddr;
 
 #[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub use heap::HeapError;
+pub use mapped::Lookup;
 #[cfg(feature = "modules")]
 pub use ramdisk_modules::{RamdiskError, RamdiskModules, UnpackedRamdisk};
 
@@ -58,6 +60,12 @@ impl<P: Platform> Guest<P> {
     #[must_use]
     pub const fn facts(&self) -> &BootFacts {
         &self.parts.context.facts
+    }
+
+    /// Returns the command line.
+    #[must_use]
+    pub const fn command_line(&self) -> &CommandLine {
+        self.parts.context.facts.command_line()
     }
 
     /// Returns what the command line asks for.

@@ -124,6 +124,7 @@ impl Evidence {
         crate::suite::proof::nothing_refused(self)?;
         crate::suite::proof::whole_audit(self)?;
         crate::suite::proof::spaces_agree(self)?;
+        crate::suite::proof::protection_changes(self)?;
         if self.mode == Mode::Dom0 {
             crate::suite::holes::are_identity(self)?;
         }

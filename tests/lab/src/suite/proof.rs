@@ -60,6 +60,26 @@ pub(crate) fn spaces_agree(evidence: &Evidence) -> Result<()> {
     Ok(())
 }
 
+/// The payload's pages had each protection in turn, and only one of the two addresses of a page can ever be written or
+/// executed against it.
+pub(crate) fn protection_changes(evidence: &Evidence) -> Result<()> {
+    let payload = evidence.facts.all("region").find(|region| region.text("name").ok() == Some("payload"));
+    let payload = payload.context("no region for the payload")?;
+    let addresses = payload.hex("start")?..payload.hex("last")?;
+    let mut seen = Vec::new();
+    for mapping in evidence.facts.all("mapping") {
+        let access = mapping.text("access")?;
+        let may = (mapping.flag("writable")?, mapping.flag("executable")?, mapping.flag("alias writable")?);
+        let wanted = (access == "ReadWrite", access == "Execute", access == "ReadWrite");
+        ensure!(may == wanted, "pages mapped {access} may be written, executed, written elsewhere: {may:?}");
+        ensure!(addresses.contains(&mapping.hex("at")?), "mapped elsewhere: {mapping:?}");
+        seen.push(access);
+    }
+    let wanted = ["ReadWrite", "Read", "Execute", "ReadWrite"];
+    ensure!(seen == wanted, "the payload's pages were {seen:?}, not {wanted:?}");
+    Ok(())
+}
+
 /// The audit looked at every entry of the P2M, and found every page the guest was given.
 pub(crate) fn whole_audit(evidence: &Evidence) -> Result<()> {
     let audit = Audit::of(&evidence.facts)?;

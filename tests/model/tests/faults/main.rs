@@ -25,6 +25,7 @@ mod guests;
 #[path = "../common/host.rs"]
 mod host;
 mod kept;
+mod mapped;
 mod modules;
 mod payload;
 mod subject;

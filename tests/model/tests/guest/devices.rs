@@ -70,8 +70,8 @@ fn what_is_mapped_at_its_own_address_is_not_mapped_there_twice() {
     let device = map(&mut booted, 2).unwrap();
     booted.running.unmap_device(pages).unwrap();
     let again = identity(&mut booted, HOLE.0 + 1, HOLE.1).unwrap();
-    assert!(booted.running.read_device::<u64>(&again, 0 * 4096).is_ok());
-    assert!(booted.running.read_device::<u64>(&device, 1 * 4096).is_ok());
+    assert!(booted.running.read_device::<u64>(&again, 0).is_ok());
+    assert!(booted.running.read_device::<u64>(&device, 4096).is_ok());
     booted.audit();
 }
 
@@ -125,7 +125,7 @@ fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
     // A shorter range, so that it does not cover all that was left.
     let pages = map(&mut booted, 1).unwrap();
     assert_eq!(pages.region().start(), IO_MAP);
-    assert!(booted.running.read_device::<u64>(&pages, 0 * 4096).is_ok());
+    assert!(booted.running.read_device::<u64>(&pages, 0).is_ok());
     assert!(
         booted.machine().live_leaf(IO_MAP.as_u64() + 2 * 4096).is_err(),
         "nobody has it, and it is mapped"

@@ -60,6 +60,26 @@ fn the_pages_of_a_module_are_flushed_when_they_are_sealed() {
     assert_eq!(letters, "UUF");
 }
 
+/// Between executing a page and writing to it, and between a page and its owner, lies a flush.
+#[test]
+fn pages_of_the_payload_change_their_protection() {
+    let mut booted = booted();
+    let frames: Vec<Frame> = (0..3).map(|_| booted.running.take_frame().unwrap()).collect();
+    let map = |booted: &mut Booted| booted.running.map(frames, Access::Execute).unwrap();
+    let (letters, mut pages) = calls(&mut booted, map);
+    // Three tables; the pages sealed and mapped.
+    assert_eq!(letters, "UUF");
+    let mut protect =
+        |access| calls(&mut booted, |booted| booted.running.protect(&mut pages, access).unwrap()).0;
+    assert_eq!(protect(Access::Read), "UF");
+    // No page can be executed: only a flush. Then writable at __va, then here.
+    assert_eq!(protect(Access::ReadWrite), "FUFUF");
+    assert_eq!(protect(Access::Execute), "UF");
+    assert_eq!(protect(Access::ReadWrite), "UFUFUF");
+    let (letters, _frames) = calls(&mut booted, |booted| booted.running.unmap(pages).unwrap());
+    assert_eq!(letters, "UFUF");
+}
+
 #[test]
 fn a_chunk_that_is_undone_is_flushed() {
     let guest = GuestConfig::new(3000 * 256).with_command_line("map=lazy");

@@ -20,6 +20,7 @@ mod host;
 mod limits;
 mod lines;
 mod machine_memory;
+mod mapped;
 mod modules;
 mod noted;
 mod owned;

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use mmu::Access;
+
 /// A call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -26,6 +28,14 @@ pub(crate) enum Action {
     MapIdentity(Page),
     /// `unmap_identity`, with the pages at that place.
     UnmapIdentity(usize),
+    /// `map`, with the frame at that place.
+    MapFrame(usize, Access),
+    /// `map`, with the run at that place.
+    MapSpan(usize, Access),
+    /// `protect`, with the mapping at that place.
+    Protect(usize, Access),
+    /// `unmap`, with the mapping at that place.
+    UnmapOwn(usize),
     /// `new_space`
     Space,
     /// `enter_space`; `None` is the first.
@@ -110,6 +120,8 @@ impl Alphabet {
         match (self, action) {
             (Self::All, _) => true,
             (Self::Core, Action::Span(pages)) => pages == SPANS[0],
+            (Self::Core, Action::MapFrame(_, access)) => access as u8 == Access::Execute as u8,
+            (Self::Core, Action::MapSpan(..)) => false,
             (Self::Core, Action::Set(Page::Hole, meaning)) => !matches!(meaning, Meaning::Foreign),
             (Self::Core, Action::Set(Page::Gap, meaning)) => !matches!(meaning, Meaning::Identity),
             (Self::Core, _) => true,

@@ -3,12 +3,12 @@
 //! *What must hold*: no handle is dropped. One that comes back with an error is kept.
 
 use kit::module::{small_module, small_module_with_start};
-use mmu::IoAccess;
+use mmu::{Access, IoAccess};
 use p2m::Frame;
 use start_info::{Index, Mfn, PageCount, PfnRange};
 
 use crate::action::{Action, Device, Meaning, Page};
-use crate::payload::{MODULES, Mapping, Outcome, Payload, WRITTEN, written};
+use crate::payload::{Frames, MODULES, Mapping, Outcome, Own, Payload, WRITTEN, written};
 
 /// The most frame numbers that are remembered.
 const KEPT: usize = 2;
@@ -34,6 +34,10 @@ impl Payload {
             Action::Unmap(at) => self.unmap(at, |payload| &mut payload.devices)?,
             Action::MapIdentity(page) => self.map_identity(page)?,
             Action::UnmapIdentity(at) => self.unmap(at, |payload| &mut payload.identities)?,
+            Action::MapFrame(at, access) => self.map_frame(at, access)?,
+            Action::MapSpan(at, access) => self.map_span(at, access)?,
+            Action::Protect(at, access) => self.protect(at, access)?,
+            Action::UnmapOwn(at) => self.unmap_own(at)?,
             Action::Space => self.subject.new_space().map(|space| self.spaces.push(space)),
             Action::Enter(at) => self.enter(at)?,
             Action::Retire(at) => self.retire(at)?,
@@ -131,6 +135,85 @@ impl Payload {
             held(self).insert(at, Mapping { pages, partial: true, ..mapping });
             line
         }))
+    }
+}
+
+/// The payload's own pages, mapped once more.
+impl Payload {
+    fn map_frame(&mut self, at: usize, access: Access) -> Tried {
+        let frame = taken(&mut self.frames, at)?;
+        let frames = Frames { first: frame.pfn().get(), count: 1, partial: false };
+        Some(match self.subject.map(frame, access) {
+            Ok(pages) => {
+                self.own.push(Own::Frame(pages, frames));
+                Ok(())
+            }
+            Err((frame, line)) => {
+                frame.into_iter().for_each(|frame| self.frames.insert(at, frame));
+                Err(line)
+            }
+        })
+    }
+
+    fn map_span(&mut self, at: usize, access: Access) -> Tried {
+        let span = taken(&mut self.spans, at)?;
+        let frames = Frames { first: span.range().start().get(), count: span.len().get(), partial: false };
+        Some(match self.subject.map(span, access) {
+            Ok(pages) => {
+                self.own.push(Own::Span(pages, frames));
+                Ok(())
+            }
+            Err((span, line)) => {
+                span.into_iter().for_each(|span| self.spans.insert(at, span));
+                Err(line)
+            }
+        })
+    }
+
+    /// Changes the protection; what may be written then is written, with what is there already.
+    fn protect(&mut self, at: usize, access: Access) -> Tried {
+        let Self { subject, own, .. } = self;
+        Some(match own.get_mut(at)? {
+            Own::Frame(pages, frames) => subject.protect(pages, access).and_then(|()| {
+                if access != Access::ReadWrite {
+                    return Ok(());
+                }
+                let value = written(start_info::Pfn::new(frames.first), WRITTEN[3]);
+                subject.write_mapped(pages, u64::from(WRITTEN[3]) * 8, value)
+            }),
+            Own::Span(pages, _) => subject.protect(pages, access),
+        })
+    }
+
+    fn unmap_own(&mut self, at: usize) -> Tried {
+        let own = taken(&mut self.own, at)?;
+        let torn = |frames: Frames| Frames { partial: true, ..frames };
+        Some(match own {
+            Own::Frame(pages, frames) => match self.subject.unmap(pages) {
+                Ok(frame) => {
+                    self.frames.push(frame);
+                    Ok(())
+                }
+                Err((pages, line)) => {
+                    pages
+                        .into_iter()
+                        .for_each(|pages| self.own.insert(at, Own::Frame(pages, torn(frames.clone()))));
+                    Err(line)
+                }
+            },
+            Own::Span(pages, frames) => match self.subject.unmap(pages) {
+                Ok(span) => {
+                    self.spans.push(span);
+                    Ok(())
+                }
+                Err((pages, line)) => {
+                    pages
+                        .into_iter()
+                        .for_each(|pages| self.own.insert(at, Own::Span(pages, torn(frames.clone()))));
+                    Err(line)
+                }
+            },
+        })
     }
 }
 

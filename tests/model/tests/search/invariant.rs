@@ -14,18 +14,20 @@
 use std::collections::BTreeMap;
 
 use kit::module::{DATA_BYTE, RODATA_BYTE, TEXT_BYTE};
-use mmu::layout::{DIRECT_MAP, FIXMAP, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES};
-use p2m::P2mEntry;
-use start_info::{Mfn, Pfn};
-use xen_model::{Leaf, ModelMachine, NotMapped, Pte, audit};
+use mmu::layout::{
+    DIRECT_MAP, FIXMAP, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES, PAYLOAD, PAYLOAD_PAGES,
+};
+use start_info::Mfn;
+use xen_model::{Leaf, ModelMachine, audit};
 
-use crate::ledger::{Ledger, Owner, Owners, agrees};
-use crate::payload::Payload;
+use crate::contents::contents;
+use crate::ledger::{Ledger, Owner, Owners};
+use crate::payload::{Own, Payload};
 
 /// Addresses of a page.
-const PAGE: u64 = 4096;
+pub(crate) const PAGE: u64 = 4096;
 /// Parts of both modules: their first bytes, and whether they may be executed and written.
-const PARTS: [(u8, bool, bool); 5] = [
+pub(crate) const PARTS: [(u8, bool, bool); 5] = [
     (TEXT_BYTE, true, false),
     (RODATA_BYTE, false, false),
     (DATA_BYTE, false, true),
@@ -33,7 +35,7 @@ const PARTS: [(u8, bool, bool); 5] = [
     (0, false, true),
 ];
 
-type Checked<T = ()> = Result<T, String>;
+pub(crate) type Checked<T = ()> = Result<T, String>;
 
 /// How a machine frame is mapped.
 #[derive(Clone, Copy, Default)]
@@ -59,6 +61,7 @@ struct Look<'p> {
     devices: BTreeMap<u64, Leaf>,
     linear: Vec<Option<Mfn>>,
     modules: Vec<Leaf>,
+    own: BTreeMap<u64, Leaf>,
     in_image: u64,
 }
 
@@ -71,29 +74,10 @@ pub(crate) fn check(ledger: &Ledger, payload: &Payload) -> Checked<Owners> {
     look.spaces()?;
     look.protection()?;
     look.devices()?;
+    look.own()?;
     look.modules()?;
     contents(ledger, payload)?;
     look.owners()
-}
-
-/// Checks what might have been overwritten: the P2M, lent bytes, the payload's frames.
-///
-/// # Errors
-/// What is wrong, in a line.
-pub(crate) fn contents(ledger: &Ledger, payload: &Payload) -> Checked {
-    let machine = payload.subject.machine();
-    payload.read_back()?;
-    p2m(ledger, payload)?;
-    lent(machine)?;
-    for start in payload.modules.into_iter().flatten() {
-        for ((byte, ..), page) in PARTS.into_iter().zip(0..) {
-            let found = machine.read(start + page * PAGE);
-            if byte != 0 && found != Ok(u64::from_le_bytes([byte; 8])) {
-                return Err(format!("page {page} of the module at {start:#x} begins with {found:x?}"));
-            }
-        }
-    }
-    Ok(())
 }
 
 impl<'p> Look<'p> {
@@ -110,6 +94,7 @@ impl<'p> Look<'p> {
             devices: BTreeMap::new(),
             linear: vec![None; ledger.pages().div_ceil(512) as usize],
             modules: Vec::new(),
+            own: BTreeMap::new(),
             in_image: 0,
         };
         let mut wrong = None;
@@ -179,6 +164,8 @@ impl<'p> Look<'p> {
             self.linear[((address - LINEAR_P2M.as_u64()) / PAGE) as usize] = Some(mfn);
         } else if (MODULES.as_u64()..FIXMAP.as_u64()).contains(&address) {
             self.modules.push(leaf);
+        } else if within(PAYLOAD.as_u64(), PAYLOAD_PAGES.get()) {
+            self.own.insert(address, leaf);
         } else if address == FIXMAP.as_u64() && mfn == self.machine.shared_info() {
         } else if address == FIXMAP.as_u64() + PAGE && !writable && !executable {
             // A page mapped for a look stays mapped only if Xen refuses to unmap it.
@@ -283,6 +270,46 @@ impl<'p> Look<'p> {
         Ok(())
     }
 
+    /// Checks that exactly the payload's own pages that it mapped are mapped, as it asked, and that what cannot be
+    /// written there can be written nowhere.
+    fn own(&self) -> Checked {
+        let mut asked = BTreeMap::new();
+        for own in &self.payload.own {
+            for (address, pfn) in own.pages() {
+                asked.insert(address, pfn);
+                let Some(leaf) = self.own.get(&address) else {
+                    if own.frames().partial {
+                        continue;
+                    }
+                    return Err(format!("{own:?} is not mapped at {address:#x}"));
+                };
+                let direct = self.place(leaf.pte.mfn()).is_some_and(|place| self.rights[place].direct);
+                let right = match own.access() {
+                    Some(mmu::Access::Read) => {
+                        (leaf.writable, leaf.executable, direct) == (false, false, false)
+                    }
+                    Some(mmu::Access::ReadWrite) => {
+                        (leaf.writable, leaf.executable, direct) == (true, false, true)
+                    }
+                    Some(mmu::Access::Execute) => {
+                        (leaf.writable, leaf.executable, direct) == (false, true, false)
+                    }
+                    None => true,
+                };
+                if !right || self.ledger.frame(pfn) != Some(leaf.pte.mfn()) {
+                    return Err(format!("{own:?} is {leaf:?}, at __va writable: {direct}"));
+                }
+            }
+        }
+        match self.own.keys().find(|address| !asked.contains_key(address)) {
+            // What could not be undone waits.
+            Some(address) if !self.payload.refused => {
+                Err(format!("{address:#x} is mapped and was not asked for"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that each part of a module has its protection, and that no other mapping allows writing to it.
     fn modules(&self) -> Checked {
         let mut known = Vec::new();
@@ -329,6 +356,9 @@ impl<'p> Look<'p> {
             .iter()
             .try_for_each(|leaf| owners.claim_frame(machine, leaf.pte.mfn(), Owner::Module))?;
         payload.frames.iter().try_for_each(|frame| owners.claim(frame.pfn().get(), Owner::Frame))?;
+        for (_, pfn) in payload.own.iter().flat_map(Own::pages) {
+            owners.claim(pfn, Owner::Mapped)?;
+        }
         let mut spans = payload.spans.iter().flat_map(Payload::pages_of);
         spans.try_for_each(|pfn| owners.claim(pfn, Owner::Span))?;
         Ok(owners)
@@ -340,68 +370,6 @@ fn frame_list(machine: &ModelMachine) -> impl Iterator<Item = Mfn> {
     let top = machine.published().and_then(|published| Mfn::try_new(published.frame_list_list).ok());
     let middles = top.and_then(|top| machine.peek_page(top)).into_iter().flatten();
     top.into_iter().chain(middles.filter_map(|word| Mfn::try_new(word).ok()))
-}
-
-/// Checks both forms of the P2M that the toolstack reads, word by word, and what the layer says about changed entries.
-fn p2m(ledger: &Ledger, payload: &Payload) -> Checked {
-    let machine = payload.subject.machine();
-    for (&pfn, &entry) in &payload.changes {
-        if !agrees(machine, ledger, pfn, entry) {
-            return Err(format!("the payload could set pfn {pfn:#x} to {entry:?}, and the M2P disagrees"));
-        }
-        let said = payload.subject.entry(Pfn::new(pfn));
-        if said != entry {
-            return Err(format!("pfn {pfn:#x} was set to {entry:?} and is {said:?}"));
-        }
-    }
-    let top = machine.published().map_or(0, |published| published.frame_list_list);
-    let frame = |mfn: Mfn, index: u64| Mfn::try_new(machine.peek(mfn, index as usize)?).ok();
-    let listed = |leaf: u64| frame(frame(Mfn::try_new(top).ok()?, leaf / 512)?, leaf % 512);
-    let mut last = None;
-    for leaf in 0..ledger.pages().div_ceil(512) {
-        let at = LINEAR_P2M.as_u64() + leaf * PAGE;
-        let linear = machine.live_leaf(at).map(|leaf| leaf.pte.mfn());
-        let listed = listed(leaf);
-        if listed.is_none() || linear.ok() != listed {
-            return Err(format!(
-                "leaf {leaf:#x} of the P2M is {linear:?} at {at:#x} and {listed:?} in the list"
-            ));
-        }
-        let mut expected = ledger.leaf(leaf).to_vec();
-        for (pfn, entry) in payload.changes.range(leaf * 512..leaf * 512 + 512) {
-            expected[(pfn % 512) as usize] = entry.encode();
-        }
-        // Neighbours may share a leaf.
-        if last.as_ref() == Some(&(listed, expected.clone())) {
-            continue;
-        }
-        let words = listed.and_then(|mfn| machine.peek_page(mfn)).unwrap_or([0; 512]);
-        if let Some(place) = (0..512).find(|&place| words[place] != expected[place]) {
-            let (pfn, found) = (leaf * 512 + place as u64, P2mEntry::decode(words[place]));
-            return Err(format!(
-                "pfn {pfn:#x} is {found:?} in the P2M, not {:?}",
-                P2mEntry::decode(expected[place])
-            ));
-        }
-        last = Some((listed, expected));
-    }
-    Ok(())
-}
-
-/// Checks the bytes that were lent, where they were lent.
-fn lent(machine: &ModelMachine) -> Checked {
-    let Some(at) = machine.lent() else { return Ok(()) };
-    for (bytes, page) in machine.ramdisk_as_built().as_chunks::<4096>().0.iter().zip(0..) {
-        let address = at + page * PAGE;
-        let leaf =
-            machine.live_leaf(address).map_err(|why: NotMapped| format!("lent bytes are gone: {why}"))?;
-        let words = machine.peek_page(Pte::mfn(leaf.pte)).unwrap_or([0; 512]);
-        let as_lent = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-        if !as_lent.eq(words) {
-            return Err(format!("page {page} of the bytes that were lent has changed"));
-        }
-    }
-    Ok(())
 }
 
 /// Takes every free frame: each must be free and have no other owner, and writing to it must change nothing that has an

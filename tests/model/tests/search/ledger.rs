@@ -39,6 +39,8 @@ pub(crate) enum Owner {
     Frame,
     /// A run that the payload holds.
     Span,
+    /// The payload, which has it mapped once more.
+    Mapped,
     /// The allocator: it hands the page out when asked for all.
     Free,
 }

@@ -10,6 +10,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests end the test")]
 
 mod action;
+mod contents;
 mod damage;
 mod deeds;
 mod guests;

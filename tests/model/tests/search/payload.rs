@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write};
 
-use mmu::{AddressSpace, IoPages};
+use mmu::{Access, AddressSpace, IoPages, MappedPages};
 use p2m::{Frame, Mapped, P2mEntry, Span};
 use start_info::{Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 use xen_model::Built;
@@ -31,6 +31,22 @@ pub(crate) struct Mapping {
     pub(crate) shared_info: bool,
 }
 
+/// Pages of the payload's own that are mapped once more.
+#[derive(Debug)]
+pub(crate) enum Own {
+    Frame(MappedPages<Frame>, Frames),
+    Span(MappedPages<Span<Mapped>>, Frames),
+}
+
+/// What a mapping of the payload's own pages must show.
+#[derive(Clone, Debug)]
+pub(crate) struct Frames {
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    /// Xen refused to unmap it, so part of it may be unmapped.
+    pub(crate) partial: bool,
+}
+
 /// A payload on its guest.
 pub(crate) struct Payload {
     pub(crate) subject: Subject,
@@ -38,6 +54,7 @@ pub(crate) struct Payload {
     pub(crate) spans: Vec<Span<Mapped>>,
     pub(crate) devices: Vec<Mapping>,
     pub(crate) identities: Vec<Mapping>,
+    pub(crate) own: Vec<Own>,
     pub(crate) spaces: Vec<AddressSpace>,
     /// Where the modules are.
     pub(crate) modules: [Option<u64>; 2],
@@ -81,6 +98,7 @@ impl Payload {
             spans: Vec::new(),
             devices: Vec::new(),
             identities: Vec::new(),
+            own: Vec::new(),
             spaces: Vec::new(),
             modules: [None; 2],
             kept: Vec::new(),
@@ -96,9 +114,21 @@ impl Payload {
     pub(crate) fn write_state(&self, out: &mut impl Write) -> fmt::Result {
         self.subject.write_state(out)?;
         let Self {
-            frames, spans, devices, identities, spaces, modules, kept, changes, lent, refused, ..
+            frames,
+            spans,
+            devices,
+            identities,
+            own,
+            spaces,
+            modules,
+            kept,
+            changes,
+            lent,
+            refused,
+            ..
         } = self;
-        write!(out, "{frames:?}{spans:?}{devices:?}{identities:?}{spaces:?}{modules:?}{kept:?}{changes:?}")?;
+        write!(out, "{frames:?}{spans:?}{devices:?}{identities:?}{own:?}{spaces:?}")?;
+        write!(out, "{modules:?}{kept:?}{changes:?}")?;
         write!(out, "{lent}{refused}")
     }
 
@@ -109,6 +139,12 @@ impl Payload {
         all.extend(SPANS.map(Action::Span));
         all.extend(each(self.frames.len()).map(Action::Give));
         all.extend(each(self.spans.len()).map(Action::GiveSpan));
+        for access in [Access::Read, Access::ReadWrite, Access::Execute] {
+            all.extend(each(self.frames.len()).map(|at| Action::MapFrame(at, access)));
+            all.extend(each(self.spans.len()).map(|at| Action::MapSpan(at, access)));
+            all.extend(each(self.own.len()).map(|at| Action::Protect(at, access)));
+        }
+        all.extend(each(self.own.len()).map(Action::UnmapOwn));
         let kept = || each(self.kept.len());
         for page in [Page::Hole, Page::Gap] {
             all.extend(
@@ -193,6 +229,15 @@ impl Payload {
                 }
             }
         }
+        for own in &self.own {
+            let Own::Frame(pages, frames) = own else { continue };
+            for index in WRITTEN.into_iter().filter(|_| !frames.partial) {
+                let found = self.subject.read_mapped(pages, u64::from(index) * 8)?;
+                if found != written(Pfn::new(frames.first), index) {
+                    return Err(format!("word {index} of {own:?} was overwritten with {found:#x}"));
+                }
+            }
+        }
         for mapping in self.devices.iter().filter(|mapping| mapping.shared_info && !mapping.partial) {
             let max_pfn = self.subject.read_device(&mapping.pages, 0xc10).ok();
             if max_pfn != Some(machine.pages_now()) {
@@ -200,6 +245,32 @@ impl Payload {
             }
         }
         Ok(())
+    }
+}
+
+impl Own {
+    pub(crate) const fn frames(&self) -> &Frames {
+        match self {
+            Self::Frame(_, frames) | Self::Span(_, frames) => frames,
+        }
+    }
+
+    /// Returns the addresses and the pages there.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (u64, u64)> {
+        let region = match self {
+            Self::Frame(pages, _) => pages.region(),
+            Self::Span(pages, _) => pages.region(),
+        };
+        let Frames { first, count, .. } = *self.frames();
+        (0..count).map(move |page| (region.start().as_u64() + page * PAGE_SIZE, first + page))
+    }
+
+    /// Returns what may be done with the pages, if that is sure.
+    pub(crate) const fn access(&self) -> Option<Access> {
+        match self {
+            Self::Frame(pages, _) => pages.access(),
+            Self::Span(pages, _) => pages.access(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use mmu::{AddressSpace, IoAccess, IoPages};
+use mmu::{Access, AddressSpace, IoAccess, IoPages, MappedPages, OwnedPages};
 use p2m::{Frame, Mapped, P2mEntry, Span};
 use start_info::{Index, Maddr, Mfn, PageCount, Pfn, PfnRange};
 use xen_guest::Guest;
@@ -43,8 +43,9 @@ impl Subject {
 
     /// Writes down the whole state of the layer.
     pub(crate) fn write_state(&self, out: &mut impl Write) -> fmt::Result {
-        let xen_guest::Running { map, p2m, publication, io, window, modules, .. } = self.running.parts();
-        write!(out, "{map:?}{p2m:?}{publication:?}{io:?}{window:?}{modules:?}")
+        let xen_guest::Running { map, p2m, publication, io, payload, window, modules, .. } =
+            self.running.parts();
+        write!(out, "{map:?}{p2m:?}{publication:?}{io:?}{payload:?}{window:?}{modules:?}")
     }
 
     pub(crate) fn take_frame(&mut self) -> Result<Frame, String> {
@@ -101,6 +102,42 @@ impl Subject {
 
     pub(crate) fn map_identity(&mut self, pages: PfnRange, access: IoAccess) -> Result<IoPages, String> {
         self.running.map_identity(pages, access).map_err(line)
+    }
+
+    pub(crate) fn map<O: OwnedPages>(
+        &mut self,
+        pages: O,
+        access: Access,
+    ) -> Result<MappedPages<O>, (Option<O>, String)> {
+        self.running.map(pages, access).map_err(|(pages, error)| (pages, line(error)))
+    }
+
+    pub(crate) fn protect<O>(&mut self, pages: &mut MappedPages<O>, access: Access) -> Result<(), String> {
+        self.running.protect(pages, access).map_err(line)
+    }
+
+    pub(crate) fn unmap<O: OwnedPages>(
+        &mut self,
+        pages: MappedPages<O>,
+    ) -> Result<O, (Option<MappedPages<O>>, String)> {
+        self.running.unmap(pages).map_err(|(pages, error)| (pages, line(error)))
+    }
+
+    /// Reads a word of mapped pages.
+    pub(crate) fn read_mapped<O>(&self, pages: &MappedPages<O>, at: u64) -> Result<u64, String> {
+        let mut bytes = [0; 8];
+        self.running.read_bytes(pages, at, &mut bytes).map_err(line)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// Writes a word of mapped pages.
+    pub(crate) fn write_mapped<O>(
+        &mut self,
+        pages: &mut MappedPages<O>,
+        at: u64,
+        value: u64,
+    ) -> Result<(), String> {
+        self.running.write_bytes(pages, at, &value.to_le_bytes()).map_err(line)
     }
 
     pub(crate) fn new_space(&mut self) -> Result<AddressSpace, String> {

@@ -25,6 +25,7 @@ pub(crate) const IMAGE_END: u64 = IMAGE + 0x7000;
 pub(crate) const MODULES: u64 = 0xffff_ffff_a000_0000;
 pub(crate) const MODULE_END: u64 = MODULES + 0x2000;
 pub(crate) const FIXMAP: u64 = 0xffff_ffff_ff00_0000;
+pub(crate) const PAYLOAD: u64 = 0xffff_cb00_0000_0000;
 pub(crate) const LIST: u64 = 0xffff_c900_0000_0000;
 
 pub(crate) const LOW_PAGES: u64 = 300;

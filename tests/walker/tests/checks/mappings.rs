@@ -5,7 +5,7 @@ use x86_64::VirtAddr;
 
 use crate::domain::{
     DIRECT_MAP, FIXMAP, FOREIGN, IMAGE, IMAGE_END, IMAGE_PFN, LIST, LOW_PAGES, MODULE_END, MODULES, NX, P,
-    PFN_END, RW, direct, domain_kernel,
+    PAYLOAD, PFN_END, RW, direct, domain_kernel,
 };
 use crate::{broken, expected, only, report, report_with, sound};
 
@@ -111,6 +111,27 @@ fn an_allowed_range_is_no_finding() {
     let report = report_with(&domain, &domain_kernel(), &wide, None);
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.summary.regions[&WalkedRegion::Allowed], 1);
+}
+
+/// A page the payload has mapped is no finding, if it is the guest's own and is not writable and executable.
+#[test]
+fn the_payloads_pages_are_its_own_and_not_writable_and_executable() {
+    for flags in [NX, NX | RW, 0] {
+        let mut domain = sound();
+        domain.map(PAYLOAD, domain.plain, flags);
+        let report = report(&domain);
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.summary.regions[&WalkedRegion::Payload], 1);
+    }
+    let found = broken("write-execute", |domain| domain.map(PAYLOAD, domain.plain, RW));
+    assert!(matches!(&found[..], [Finding::WriteExecute { .. }]));
+    let found = broken("foreign-frame", |domain| {
+        domain.map(PAYLOAD, domain.plain, NX);
+        *domain.entry(PAYLOAD, 1) = FOREIGN << 12 | NX | P;
+    });
+    assert!(matches!(&found[..], [Finding::ForeignFrame { region: WalkedRegion::Payload, .. }]));
+    let found = broken("unexpected", |domain| domain.map(PAYLOAD + (1 << 39), domain.plain, NX));
+    assert!(matches!(&found[..], [Finding::Unexpected { region: WalkedRegion::Elsewhere, .. }]));
 }
 
 #[test]

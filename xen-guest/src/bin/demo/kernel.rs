@@ -5,7 +5,7 @@ use xen_guest::{
     sys::{Reason, idle, shutdown},
 };
 
-use crate::{failed::Failed, host, modules, processor, report::report, spaces};
+use crate::{failed::Failed, host, mapped, modules, processor, report::report, spaces};
 
 entry!(main);
 
@@ -61,6 +61,7 @@ fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     report(guest, "audit", &fields);
     processor::demonstrate(guest);
     spaces::demonstrate(guest)?;
+    mapped::demonstrate(guest)?;
     host::demonstrate(guest)?;
     modules::demonstrate(guest)
 }

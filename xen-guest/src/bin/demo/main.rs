@@ -13,6 +13,8 @@ mod host;
 #[cfg(target_os = "none")]
 mod kernel;
 #[cfg(target_os = "none")]
+mod mapped;
+#[cfg(target_os = "none")]
 mod modules;
 #[cfg(target_os = "none")]
 mod processor;

@@ -14,7 +14,7 @@ use crate::{failed::Failed, report::report};
 
 /// Does what the command line asks for.
 pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
-    let line = guest.facts().command_line().clone();
+    let line = guest.command_line().clone();
     let wanted = line.value_of("modules");
     if wanted == Some("none") {
         return Ok(());
