@@ -240,13 +240,26 @@ impl LiveTables {
     pub fn each_table<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
+        visit: impl FnMut(u8, Pfn) -> Result<(), MmuError>,
+    ) -> Result<(), MmuError> {
+        self.each_table_in(machine, |_| true, visit)
+    }
+
+    /// As [`LiveTables::each_table`], of the tables below those top-level entries that `is_read` picks.
+    ///
+    /// # Errors
+    /// As [`LiveTables::each_table`].
+    pub(crate) fn each_table_in<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        is_read: impl Fn(Index) -> bool,
         mut visit: impl FnMut(u8, Pfn) -> Result<(), MmuError>,
     ) -> Result<(), MmuError> {
         let root = self.root();
         let mut words = [0; ENTRIES as usize];
         visit(L4::NUMBER, root.pfn())?;
         self.roots.others().try_for_each(|table| visit(L4::NUMBER, table.pfn()))?;
-        for i4 in Index::all().filter(|&index| !crate::layout::is_xen_slot(index)) {
+        for i4 in Index::all().filter(|&index| !crate::layout::is_xen_slot(index) && is_read(index)) {
             let Some(l3) = self.below(machine, &root, i4)? else { continue };
             visit(L3::NUMBER, l3.pfn())?;
             for i3 in Index::all() {
