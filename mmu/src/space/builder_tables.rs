@@ -19,6 +19,7 @@ use crate::{
     error::MmuError,
     layout::{DIRECT_MAP, KERNEL_MAP},
     paging::{
+        entry::Entry,
         level::{Arithmetic, L1, L4},
         table::{Live, Table},
     },
@@ -97,13 +98,15 @@ impl LiveTables {
     ) -> Result<Pfn, MmuError> {
         let (least, most) = (facts.least_boot_end(), facts.most_boot_end());
         let mut end = facts.boot_stack();
+        let [mut entries, mut leaf] = [[0; ENTRIES as usize]; 2];
         while let Some(l1) = self.builder_l1(machine, end)? {
-            // As far as this table goes: a guest boots faster if the way to a table is walked once.
-            for index in Index::all().skip((end.get() % ENTRIES) as usize) {
-                let Some(mapped) = self.read(machine, &l1, index)?.mfn() else {
+            self.load_table(machine, &l1, &mut entries)?;
+            list.leaf_words(machine, end.align_down(ENTRIES), &mut leaf);
+            for (&entry, &word) in entries.iter().zip(&leaf).skip((end.get() % ENTRIES) as usize) {
+                let Some(mapped) = Entry::<L1>::read(entry).mfn() else {
                     return end_within(end, least, most);
                 };
-                let listed = if end < most { list.entry(machine, end).ram() } else { None };
+                let listed = P2mEntry::decode(word).ram();
                 if end < most && listed != Some(mapped) {
                     return Err(MmuError::BuilderPage { pfn: end, mapped, listed });
                 }
