@@ -7,7 +7,7 @@ fn ramdisk() -> Ramdisk {
 }
 
 /// Guests that differ in what their boots do. The lazy one has a second chunk that the boot does not map.
-pub(crate) fn guests() -> [(&'static str, GuestConfig); 11] {
+pub(crate) fn guests() -> [(&'static str, GuestConfig); 12] {
     let low = |guest: GuestConfig| GuestConfig { image_start: 0x80, ..guest };
     let by_pfn = GuestConfig { ramdisk_by_pfn: true, ..low(GuestConfig::new(0x1357)) };
     [
@@ -26,6 +26,13 @@ pub(crate) fn guests() -> [(&'static str, GuestConfig); 11] {
         (
             "GRUB, with the notes",
             low(GuestConfig::new(0x1677)).with_loader(Loader::Grub).with_notes().with_ramdisk(ramdisk()),
+        ),
+        (
+            "GRUB, with the notes, revector=off",
+            low(GuestConfig::new(0x1677))
+                .with_loader(Loader::Grub)
+                .with_notes()
+                .with_command_line("revector=off"),
         ),
         (
             "krata",
