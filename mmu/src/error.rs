@@ -178,15 +178,45 @@ pub enum MmuError {
         /// The page.
         pfn: Pfn,
     },
-    /// The builder's mapping does not end where both builders end theirs.
+    /// The builder's mapping does not end where start_info leaves room for its end.
     #[error(
-        "the builder's mapping ends at pfn {found:#x}, not at {least:#x} or 4 MiB above it as Xen's builders do"
+        "the builder's mapping ends at pfn {end} or later, not on a multiple of 0x200 in {least}..={most}: after the \
+         boot stack, in memory, and before what start_info has after it; check what builds the domain"
     )]
     BuilderEnd {
-        /// The first page that is not mapped.
-        found: u64,
-        /// The end that start_info implies.
-        least: u64,
+        /// The first page that is not mapped, or that must not be.
+        end: Pfn,
+        /// The first page after the boot stack.
+        least: Pfn,
+        /// The end of memory, or the first page of what lies after the mapping.
+        most: Pfn,
+    },
+    /// The builder's mapping has another page at an address than the one whose number belongs there.
+    #[error(
+        "the builder maps frame {mapped} where pfn {pfn} belongs, for which its P2M list has {}; \
+         check what builds the domain",
+        fmt::from_fn(|f| match listed { Some(mfn) => write!(f, "frame {mfn}"), None => f.write_str("no frame") })
+    )]
+    BuilderPage {
+        /// The page whose address it is.
+        pfn: Pfn,
+        /// The frame that is mapped there.
+        mapped: Mfn,
+        /// The frame the list has for the page.
+        listed: Option<Mfn>,
+    },
+    /// A live table of the builder's is not among those of start_info.
+    #[error(
+        "pfn {table} is a live L{level} table, but the builder's tables are pfn {tables} by start_info; \
+         check what builds the domain"
+    )]
+    BuilderTable {
+        /// Its level.
+        level: u8,
+        /// Its page.
+        table: Pfn,
+        /// What start_info has.
+        tables: PfnRange,
     },
     /// Two regions of the address space overlap.
     #[error("{wanted} overlaps {holder}")]

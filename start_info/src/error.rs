@@ -99,13 +99,13 @@ pub enum StartInfoError {
     },
     /// Memory is smaller than what is already mapped.
     #[error(
-        "{:#x} pages of memory are fewer than the {needed:#x} of the boot mapping; give the guest more memory",
+        "{:#x} pages of memory are fewer than the {needed:#x} or more of the boot mapping; give the guest more memory",
         .nr_pages.get()
     )]
     FewPages {
         /// `nr_pages`.
         nr_pages: PageCount,
-        /// The pages in the boot mapping.
+        /// The fewest pages that the boot mapping can have with start_info where it is.
         needed: u64,
     },
     /// The page tables are not at their place.
@@ -120,16 +120,16 @@ pub enum StartInfoError {
     },
     /// The page tables are too few or too many.
     #[error(
-        "nr_pt_frames is {found:#x}, but a boot mapping of {mapped:#x} pages takes {expected:#x}; \
-         build the domain with Xen's own tools"
+        "nr_pt_frames is {found:#x}, but the pages up to the tables' end take {least:#x} at least, and {most:#x} have \
+         room after start_info; check what builds the domain"
     )]
     PageTableCount {
         /// `nr_pt_frames`.
         found: u64,
-        /// How many the mapping takes.
-        expected: u64,
-        /// The pages in the mapping.
-        mapped: u64,
+        /// How many are needed to map them and everything before them.
+        least: u64,
+        /// How many have room in memory and in the address space.
+        most: u64,
     },
     /// The P2M list does not start on a page.
     #[error(

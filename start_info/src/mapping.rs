@@ -4,23 +4,24 @@
 //! builder maps them (xen.h, "Start-of-day memory layout"). Only inside this mapping does a virtual address determine
 //! its PFN.
 //!
-//! *What must hold*: elements are in Xen's order, without gaps from start_info on, and there are exactly as many tables
-//! as the mapping needs. So the position of start_info alone determines the tables, the stack and the end; the fields
-//! that repeat them are compared with that.
+//! *What must hold*: elements are in Xen's order, without gaps from start_info to the boot stack. There are enough
+//! tables to map all of this; a builder may have made more, because it mapped more (GRUB) or counted generously.
 //!
-//! *What is not prevented*: tables that map something else. The code that takes them over walks them.
+//! *What is not prevented*: tables that map something else, and a mapping that ends elsewhere. The code that takes them
+//! over walks them: it finds the end, and that every live table is one of these.
 
 use x86_64::VirtAddr;
 
 use crate::page::Fields;
 use crate::{PAGE_SIZE, PageCount, Pfn, PfnRange, StartInfoError, flags::Flags};
 
-/// The mapping ends on a multiple of 4 MiB (xen.h, item 2) ...
-const END_ALIGNMENT_BYTES: u64 = 4 << 20;
-/// ... at least 512 KiB after the boot stack (item 7).
-const PADDING_PAGES: u64 = (512 << 10) / PAGE_SIZE;
-/// Both builders give one page (pv/dom0_build.c; xg_dom_core.c, `xc_dom_build_image`).
+/// The mapping starts and ends on a multiple of 4 MiB (xen.h, item 2).
+const ALIGNMENT_BYTES: u64 = 4 << 20;
+/// Xen's builders give one page (pv/dom0_build.c; xg_dom_core.c, `xc_dom_build_image`), GRUB 1 MiB. The kernel leaves
+/// it with its first instruction, so only the first page is told from the padding.
 const STACK_PAGES: u64 = 1;
+/// One table of each level, the fewest that map anything.
+const FEWEST_TABLES: u64 = 4;
 
 /// What the kernel itself knows at entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,15 +54,16 @@ pub(crate) struct Mapping {
     pub(crate) start_info: Pfn,
     pub(crate) page_tables: PageTables,
     pub(crate) boot_stack: Pfn,
-    pub(crate) end: Pfn,
+    /// The mapping ends here or later.
+    pub(crate) least_end: Pfn,
     /// Between the image and start_info, for what the builder maps on request.
     pub(crate) inner_room: PfnRange,
-    /// After the mapping, to the end of memory.
+    /// After the boot stack, to the end of memory.
     pub(crate) outer_room: PfnRange,
 }
 
 impl Mapping {
-    /// Finds the elements, and compares `pt_base` and `nr_pt_frames` with the expected place and number of tables.
+    /// Finds the elements, and compares `pt_base` with the expected place and `nr_pt_frames` with what the mapping takes.
     pub(crate) fn locate(
         fields: &Fields,
         entry: &KernelEntry,
@@ -73,31 +75,33 @@ impl Mapping {
         let start_info = pfn_of(virt_base, address)
             .filter(|&pfn| pfn >= image_end)
             .ok_or(StartInfoError::StartInfoAddress { found: address, image_end: entry.image_end })?;
-        let plan = Plan::after(start_info.get() + 1 + ring_pages(flags), virt_base)
+        let first = start_info.get() + 1 + ring_pages(flags);
+        let root = address_of(virt_base, first)
             .ok_or(StartInfoError::AddressSpace { virt_base, start_info: address })?;
-        let few_pages = StartInfoError::FewPages { nr_pages, needed: plan.end };
-        if plan.end > nr_pages.get() {
+        let needed = first + FEWEST_TABLES + STACK_PAGES;
+        let few_pages = StartInfoError::FewPages { nr_pages, needed };
+        if needed > nr_pages.get() {
             return Err(few_pages);
         }
-        if fields.pt_base != plan.root.as_u64() {
-            return Err(StartInfoError::PageTableBase { found: fields.pt_base, expected: plan.root });
+        if fields.pt_base != root.as_u64() {
+            return Err(StartInfoError::PageTableBase { found: fields.pt_base, expected: root });
         }
-        if fields.nr_pt_frames != plan.tables {
-            let (found, expected) = (fields.nr_pt_frames, plan.tables);
-            return Err(StartInfoError::PageTableCount { found, expected, mapped: plan.end });
-        }
+        let tables = table_count(fields.nr_pt_frames, first, virt_base, nr_pages)?;
+        let end = first + tables + STACK_PAGES;
+        let last_byte = address_of(virt_base, end - 1).map(|page| page + (PAGE_SIZE - 1));
+        let last_byte = last_byte.ok_or(StartInfoError::AddressSpace { virt_base, start_info: address })?;
         // Below `nr_pages`, as just checked, so these are frame numbers.
         let pfn = |number| Pfn::try_new(number).map_err(|_| few_pages);
-        let (root, boot_stack, end) = (pfn(plan.first)?, pfn(plan.first + plan.tables)?, pfn(plan.end)?);
+        let (first, boot_stack, end) = (pfn(first)?, pfn(first + tables)?, pfn(end)?);
         Ok(Self {
             virt_base,
-            last_byte: plan.last_byte,
+            last_byte,
             low_memory: PfnRange::between(Pfn::new(0), image_start),
             image: PfnRange::between(image_start, image_end),
             start_info,
-            page_tables: PageTables { root: plan.root, pfns: PfnRange::between(root, boot_stack) },
+            page_tables: PageTables { root, pfns: PfnRange::between(first, boot_stack) },
             boot_stack,
-            end,
+            least_end: end,
             inner_room: PfnRange::between(image_end, start_info),
             outer_room: PfnRange::between(end, pfn(nr_pages.get())?),
         })
@@ -118,8 +122,8 @@ fn ring_pages(flags: Flags) -> u64 {
 /// Checks what the linker script and the entry code say about the kernel.
 fn image(entry: &KernelEntry) -> Result<(Pfn, Pfn), StartInfoError> {
     let KernelEntry { virt_base, image_start, image_end, .. } = *entry;
-    if !virt_base.is_aligned(END_ALIGNMENT_BYTES) {
-        return Err(StartInfoError::VirtBase { found: virt_base, alignment: END_ALIGNMENT_BYTES });
+    if !virt_base.is_aligned(ALIGNMENT_BYTES) {
+        return Err(StartInfoError::VirtBase { found: virt_base, alignment: ALIGNMENT_BYTES });
     }
     match (pfn_of(virt_base, image_start), pfn_of(virt_base, image_end)) {
         (Some(start), Some(end)) if start < end => Ok((start, end)),
@@ -127,35 +131,29 @@ fn image(entry: &KernelEntry) -> Result<(Pfn, Pfn), StartInfoError> {
     }
 }
 
-/// How many tables the mapping takes and where it ends. Each depends on the other, because the tables are mapped too.
-struct Plan {
-    first: u64,
-    root: VirtAddr,
-    tables: u64,
-    end: u64,
-    last_byte: VirtAddr,
+/// Returns the address of a page of the mapping; `None` beyond its half of the address space.
+fn address_of(virt_base: VirtAddr, page: u64) -> Option<VirtAddr> {
+    VirtAddr::try_new(virt_base.as_u64().checked_add(page.checked_mul(PAGE_SIZE)?)?).ok()
 }
 
-impl Plan {
-    /// Plans the mapping whose tables begin at page number `first`; `None` if it would leave its half of the address
-    /// space.
-    ///
-    /// Both builders search upward for the smallest number of tables that suffices (xg_dom_x86.c, `alloc_pgtables_pv`;
-    /// pv/dom0_build.c, the loop over `nr_pt_pages`). This loop takes larger steps to the same number: a mapping with
-    /// room for `tables` tables needs `needed`, so no number below `needed` suffices.
-    fn after(first: u64, virt_base: VirtAddr) -> Option<Self> {
-        let address = |offset| VirtAddr::try_new(virt_base.as_u64().checked_add(offset)?).ok();
-        let mut tables = 1;
-        loop {
-            let end = (first + tables + STACK_PAGES + PADDING_PAGES)
-                .checked_next_multiple_of(END_ALIGNMENT_BYTES / PAGE_SIZE)?;
-            let last_byte = address(end.checked_mul(PAGE_SIZE)? - 1)?;
-            let needed = tables_for(virt_base, last_byte);
-            if needed <= tables {
-                return Some(Self { first, root: address(first * PAGE_SIZE)?, tables, end, last_byte });
-            }
-            tables = needed;
-        }
+/// Checks `nr_pt_frames`: the tables and the stack lie in memory and in the address space, and the tables suffice to
+/// map themselves and everything before them.
+fn table_count(
+    found: u64,
+    first: u64,
+    virt_base: VirtAddr,
+    nr_pages: PageCount,
+) -> Result<u64, StartInfoError> {
+    let half_end = if virt_base.as_u64() >> 63 == 0 { 1 << 47 } else { 0_u64 };
+    let addresses = half_end.wrapping_sub(virt_base.as_u64()) / PAGE_SIZE;
+    let most = nr_pages.get().min(addresses).saturating_sub(first + STACK_PAGES);
+    let tables = found.min(most);
+    let last = address_of(virt_base, first + tables).map_or(virt_base, |stack| stack - 1);
+    let least = tables_for(virt_base, last);
+    if found == tables && found >= least {
+        Ok(found)
+    } else {
+        Err(StartInfoError::PageTableCount { found, least, most })
     }
 }
 

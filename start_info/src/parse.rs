@@ -10,7 +10,7 @@
 //! wrong but consistent. The P2M, once read, is compared with all of these.
 
 use crate::mapping::Mapping;
-use crate::p2m_list::P2mList;
+use crate::p2m_list::{P2mList, P2mPlace};
 use crate::page::Fields;
 use crate::ring;
 use crate::{
@@ -63,8 +63,7 @@ impl BootFacts {
             _ => None,
         };
         let command_line = CommandLine::parse(&fields.cmd_line)?;
-        let Mapping { low_memory, image, start_info, page_tables, boot_stack, end: least_boot_end, .. } =
-            mapping;
+        let Mapping { low_memory, image, start_info, page_tables, boot_stack, least_end, .. } = mapping;
         Ok(Self {
             nr_pages,
             shared_info,
@@ -79,7 +78,7 @@ impl BootFacts {
             start_info,
             page_tables,
             boot_stack,
-            least_boot_end,
+            least_boot_end: least_end,
             command_line,
         })
     }
@@ -171,20 +170,34 @@ impl BootFacts {
         self.page_tables
     }
 
-    /// Returns the page of the stack at entry, right after the page tables.
+    /// Returns the page right after the page tables, the first of the stack at entry. Xen's builders give the stack one
+    /// page, GRUB 256; the kernel has left it, so the others are free.
     #[must_use]
     pub const fn boot_stack(&self) -> Pfn {
         self.boot_stack
     }
 
-    /// Returns the lowest page number at which the builder's mapping can end: the first multiple of 4 MiB that leaves
-    /// 512 KiB after the boot stack.
+    /// Returns the lowest page number at which the builder's mapping can end: the first after
+    /// [`BootFacts::boot_stack`].
     ///
-    /// The ABI lets a builder map 4 MiB more, although those of Xen 4.17 and 4.22 never do. The code that clears the
-    /// mapping finds its real end by walking the tables.
+    /// Builders map more, each by a rule of its own. The code that takes the mapping over finds its end by walking the
+    /// tables.
     #[must_use]
     pub const fn least_boot_end(&self) -> Pfn {
         self.least_boot_end
+    }
+
+    /// Returns the highest page number at which the builder's mapping can end: where memory ends, or where pages start
+    /// that lie after the mapping.
+    #[must_use]
+    pub fn most_boot_end(&self) -> Pfn {
+        let memory = PfnRange::first(self.nr_pages).end();
+        let ramdisk = self.ramdisk.filter(|ramdisk| !ramdisk.mapped).map(|ramdisk| ramdisk.pfns.start());
+        let list = match self.p2m_list.place {
+            P2mPlace::Own(pages) => Some(pages.start()),
+            P2mPlace::Image(_) => None,
+        };
+        [ramdisk, list].into_iter().flatten().fold(memory, Pfn::min)
     }
 
     /// Returns the command line.

@@ -48,6 +48,8 @@ fn rank(error: &MmuError) -> usize {
         MmuError::OutOfBounds { .. } => 24,
         MmuError::ReadOnly { .. } => 25,
         MmuError::Torn { .. } => 26,
+        MmuError::BuilderPage { .. } => 27,
+        MmuError::BuilderTable { .. } => 28,
     }
 }
 
@@ -79,8 +81,9 @@ fn of_frames_and_tables() -> Vec<Line> {
         (MmuError::NotMapped { address: 0x1234, level: 2 }, "0x1234 has no L2 table"),
         (MmuError::NoMemory { pfn: PFN }, "pfn 0x12 has no memory"),
         (
-            MmuError::BuilderEnd { found: 0x12, least: 0x34 },
-            "the builder's mapping ends at pfn 0x12, not at 0x34 or 4 MiB above it as Xen's builders do",
+            MmuError::BuilderEnd { end: PFN, least: Pfn::new(0x34), most: Pfn::new(0x56) },
+            "the builder's mapping ends at pfn 0x12 or later, not on a multiple of 0x200 in 0x34..=0x56: after the \
+             boot stack, in memory, and before what start_info has after it; check what builds the domain",
         ),
         (
             MmuError::Overlap { wanted: region("one", 0x1000, 2), holder: region("two", 0x2000, 3) },
@@ -175,6 +178,16 @@ fn of_numbers_and_runs() -> Vec<Line> {
         (
             MmuError::Torn { region: region("payload pages", 0x1000, 2) },
             "payload pages 0x1000..0x3000 may be unmapped in part, because Xen stopped half-way; unmap it again",
+        ),
+        (
+            MmuError::BuilderPage { pfn: PFN, mapped: MFN, listed: Some(Mfn::new(0x56)) },
+            "the builder maps frame 0x34 where pfn 0x12 belongs, for which its P2M list has frame 0x56; \
+             check what builds the domain",
+        ),
+        (
+            MmuError::BuilderTable { level: 3, table: PFN, tables: run(0x20, 0x34) },
+            "pfn 0x12 is a live L3 table, but the builder's tables are pfn 0x20..0x34 by start_info; \
+             check what builds the domain",
         ),
     ]
 }

@@ -37,8 +37,6 @@ pub(crate) const MODULES_PAGES: PageCount = PageCount::new((FIXMAP.as_u64() - MO
 pub const FIXMAP: VirtAddr = VirtAddr::new(0xffff_ffff_ff00_0000);
 /// How many pages the fixmap has: one L1 table.
 pub(crate) const FIXMAP_PAGES: PageCount = PageCount::new(512);
-/// The builder's mapping ends on a multiple of this many pages (4 MiB).
-pub(crate) const BUILDER_ALIGNMENT: u64 = 1024;
 
 /// Where Xen's hole starts (`xen.h`, HYPERVISOR_VIRT_START); it ends where the direct map starts (HYPERVISOR_VIRT_END).
 pub(crate) const HOLE: VirtAddr = VirtAddr::new(0xffff_8000_0000_0000);

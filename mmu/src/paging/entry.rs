@@ -18,6 +18,8 @@ use crate::paging::{
 };
 
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+/// Xen's mark for pages of the guest's kernel (asm/x86_64/page.h, `_PAGE_GUEST_KERNEL`).
+const GUEST_KERNEL: u64 = 1 << 52;
 
 /// What a mapping allows. No variant is both writable and executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,11 @@ impl Entry<L1> {
     /// Maps a machine frame. Private to this crate: the right to the frame comes from a span or from the layout.
     pub(crate) fn leaf(mfn: Mfn, access: Access) -> Self {
         Self::read(mfn.maddr().get() | access.flags().bits())
+    }
+
+    /// Tells whether the entry, as Xen stored it, maps a page for user mode: Xen marks those of the kernel.
+    pub(crate) const fn is_for_user_mode(self) -> bool {
+        self.flags().contains(Flags::USER_ACCESSIBLE) && self.raw & GUEST_KERNEL == 0
     }
 
     /// The same mapping, read-only and not executable.

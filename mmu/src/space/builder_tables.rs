@@ -1,18 +1,28 @@
 //! The page tables the builder left, walked and checked.
 //!
-//! *What this is*: the live root at entry, and how far the builder's mapping really reaches. start_info does not say:
-//! both domain builders round up to 4 MiB so that 512 KiB are left after the stack, and an exact fit may add 4 MiB
-//! more.
+//! *What this is*: the live root at entry, and how far the builder's mapping really reaches. start_info does not say,
+//! and each builder has a rule of its own: Xen's round up to 4 MiB so that 512 KiB are left after the stack, GRUB does
+//! so with a stack of 1 MiB and does not count its tables at first. So the end is where the tables end.
 //!
-//! *What must hold*: the tables are read through the mapping that they make.
+//! *What must hold*: the tables are read through the mapping that they make. Every live table is one that start_info
+//! names, because all of these are given back after the switch, and no other page is. The same holds for tables of
+//! other addresses, such as those GRUB leaves for address 0, where its last code was.
+//!
+//! *What is not prevented*: a list at an address of its own whose tables lie elsewhere. They are mapped nowhere, so
+//! they cannot be read here; Xen refuses a writable mapping of one.
 
 use p2m::{Authority, LinearMap, List, MachineToPhys, Memory, P2mEntry, Translate};
-use start_info::{BootFacts, PAGE_SIZE};
+use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
     error::MmuError,
-    layout::{BUILDER_ALIGNMENT, DIRECT_MAP, KERNEL_MAP},
+    layout::{DIRECT_MAP, KERNEL_MAP},
+    paging::{
+        entry::Entry,
+        level::{Arithmetic, L1, L4},
+        table::{Live, Table},
+    },
     space::live_tables::LiveTables,
 };
 
@@ -27,35 +37,30 @@ impl BuilderTables {
     /// Walks the builder's tables and finds the end of its mapping.
     ///
     /// # Errors
-    /// [`MmuError::NoMemory`] when the P2M has no frame for the root; [`MmuError::BuilderEnd`] when the mapping does
-    /// not end where it must by start_info.
+    /// [`MmuError::NoMemory`] when the P2M has no frame for the root; [`MmuError::BuilderTable`] for a live table that
+    /// is none of start_info's; [`MmuError::BuilderPage`] for a page that the mapping has at another address than its
+    /// number's; [`MmuError::BuilderEnd`] when the mapping ends before the boot stack does, covers pages that by
+    /// start_info lie after it, or ends inside the range of an L1 table: the direct map makes these one by one.
     pub fn adopt<M: Memory + MachineToPhys>(
         authority: Authority,
         machine: &M,
         list: &List,
         facts: &BootFacts,
     ) -> Result<Self, MmuError> {
-        let pfn = facts.page_tables().pfns.start();
+        let tables = facts.page_tables().pfns;
+        let pfn = tables.start();
         let P2mEntry::Ram(mfn) = list.entry(machine, pfn) else { return Err(MmuError::NoMemory { pfn }) };
-        let least = facts.least_boot_end();
         // All tables lie below the stack, so this much of the mapping is enough to find its real end.
-        let linear = LinearMap::of_builder(&authority, KERNEL_MAP, least.count_below());
+        let linear = LinearMap::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
         let mut view = LiveTables::new(authority, (pfn, mfn), LinearMap::empty(DIRECT_MAP), Some(linear));
-        for end in [least, least.plus(BUILDER_ALIGNMENT)] {
-            let is_mapped = |number: u64| match KERNEL_MAP.as_u64().checked_add(number * PAGE_SIZE) {
-                Some(address) => view.maps(machine, VirtAddr::new_truncate(address)),
-                None => Ok(false),
-            };
-            if !is_mapped(end.get() - 1)? {
-                return Err(MmuError::BuilderEnd { found: end.get() - 1, least: least.get() });
-            }
-            if !is_mapped(end.get())? {
-                let linear = LinearMap::of_builder(view.authority(), KERNEL_MAP, end.count_below());
-                view.set_builder(linear);
-                return Ok(Self { view, linear });
-            }
-        }
-        Err(MmuError::BuilderEnd { found: least.get() + 2 * BUILDER_ALIGNMENT, least: least.get() })
+        let is_read = |slot| !is_slot_of_list(facts, slot);
+        view.each_table_in(machine, is_read, |level, table| {
+            if tables.contains(table) { Ok(()) } else { Err(MmuError::BuilderTable { level, table, tables }) }
+        })?;
+        let end = view.builder_end(machine, list, facts)?;
+        let linear = LinearMap::of_builder(view.authority(), KERNEL_MAP, end.count_below());
+        view.set_builder(linear);
+        Ok(Self { view, linear })
     }
 
     /// Returns the builder's mapping as a [`LinearMap`].
@@ -74,13 +79,63 @@ impl BuilderTables {
     }
 }
 
+/// Tells whether a top-level entry leads to a list at an address of its own.
+fn is_slot_of_list(facts: &BootFacts, slot: Index) -> bool {
+    let P2mPlace::Own(_) = facts.p2m_list().place else { return false };
+    let first = facts.p2m_list().at;
+    let bytes = facts.nr_pages().of_words().bytes();
+    let last = VirtAddr::new_truncate(first.as_u64().wrapping_add(bytes.saturating_sub(1)));
+    (L4::index(first).get()..=L4::index(last).get()).contains(&slot.get())
+}
+
 impl LiveTables {
-    /// Tells whether a page is mapped at `address`.
-    fn maps<M: Memory + MachineToPhys>(&self, machine: &M, address: VirtAddr) -> Result<bool, MmuError> {
-        match self.leaf(machine, address) {
-            Ok((_, entry)) => Ok(entry.is_present()),
-            Err(MmuError::NotMapped { .. }) => Ok(false),
-            Err(error) => Err(error),
+    /// Returns the first page from the boot stack on that the builder's mapping does not have.
+    fn builder_end<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        list: &List,
+        facts: &BootFacts,
+    ) -> Result<Pfn, MmuError> {
+        let (least, most) = (facts.least_boot_end(), facts.most_boot_end());
+        let mut end = facts.boot_stack();
+        let [mut entries, mut leaf] = [[0; ENTRIES as usize]; 2];
+        while let Some(l1) = self.builder_l1(machine, end)? {
+            self.load_table(machine, &l1, &mut entries)?;
+            list.leaf_words(machine, end.align_down(ENTRIES), &mut leaf);
+            for (&entry, &word) in entries.iter().zip(&leaf).skip((end.get() % ENTRIES) as usize) {
+                let Some(mapped) = Entry::<L1>::read(entry).mfn() else {
+                    return end_within(end, least, most);
+                };
+                let listed = P2mEntry::decode(word).ram();
+                if end < most && listed != Some(mapped) {
+                    return Err(MmuError::BuilderPage { pfn: end, mapped, listed });
+                }
+                end = end.plus(1);
+                if end > most {
+                    return end_within(end, least, most);
+                }
+            }
         }
+        end_within(end, least, most)
+    }
+
+    /// Returns the L1 table of the builder's mapping that covers a page.
+    fn builder_l1<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        pfn: Pfn,
+    ) -> Result<Option<Table<L1, Live>>, MmuError> {
+        match KERNEL_MAP.as_u64().checked_add(pfn.get() * PAGE_SIZE) {
+            Some(address) => self.l1(machine, VirtAddr::new_truncate(address)),
+            None => Ok(None),
+        }
+    }
+}
+
+fn end_within(end: Pfn, least: Pfn, most: Pfn) -> Result<Pfn, MmuError> {
+    if (least..=most).contains(&end) && end.get().is_multiple_of(ENTRIES) {
+        Ok(end)
+    } else {
+        Err(MmuError::BuilderEnd { end, least, most })
     }
 }

@@ -240,26 +240,54 @@ impl LiveTables {
     pub fn each_table<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
+        visit: impl FnMut(u8, Pfn) -> Result<(), MmuError>,
+    ) -> Result<(), MmuError> {
+        self.each_table_in(machine, |_| true, visit)
+    }
+
+    /// As [`LiveTables::each_table`], of the tables below those top-level entries that `is_read` picks.
+    ///
+    /// # Errors
+    /// As [`LiveTables::each_table`].
+    pub(crate) fn each_table_in<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        is_read: impl Fn(Index) -> bool,
         mut visit: impl FnMut(u8, Pfn) -> Result<(), MmuError>,
     ) -> Result<(), MmuError> {
         let root = self.root();
-        let mut words = [0; ENTRIES as usize];
+        let [mut l4_words, mut l3_words, mut l2_words] = [[0; ENTRIES as usize]; 3];
         visit(L4::NUMBER, root.pfn())?;
         self.roots.others().try_for_each(|table| visit(L4::NUMBER, table.pfn()))?;
-        for i4 in Index::all().filter(|&index| !crate::layout::is_xen_slot(index)) {
-            let Some(l3) = self.below(machine, &root, i4)? else { continue };
+        self.load_table(machine, &root, &mut l4_words)?;
+        let wanted = |index: &Index| !crate::layout::is_xen_slot(*index) && is_read(*index);
+        for (_, &word) in Index::all().zip(&l4_words).filter(|(index, _)| wanted(index)) {
+            let Some(l3) = Self::led_to(machine, Entry::<L4>::read(word)) else { continue };
             visit(L3::NUMBER, l3.pfn())?;
-            for i3 in Index::all() {
-                let Some(l2) = self.below(machine, &l3, i3)? else { continue };
+            self.load_table(machine, &l3, &mut l3_words)?;
+            for l2 in l3_words.iter().filter_map(|&word| Self::led_to(machine, Entry::<L3>::read(word))) {
                 visit(L2::NUMBER, l2.pfn())?;
-                // Nearly all tables are L1 tables, so the entries that lead to them are read a table at a time.
-                let first = self.word(l2.pfn(), Index::FIRST).ok_or(MmuError::NoMemory { pfn: l2.pfn() })?;
-                machine.load_words(first, &mut words);
-                for l1 in words.iter().filter_map(|&word| Self::led_to(machine, Entry::<L2>::read(word))) {
+                self.load_table(machine, &l2, &mut l2_words)?;
+                for l1 in l2_words.iter().filter_map(|&word| Self::led_to(machine, Entry::<L2>::read(word))) {
                     visit(L1::NUMBER, l1.pfn())?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Reads all entries of a live table.
+    ///
+    /// # Errors
+    /// [`MmuError::NoMemory`] when no linear map covers the table.
+    pub(crate) fn load_table<L: Level>(
+        &self,
+        memory: &impl Memory,
+        table: &Table<L, Live>,
+        words: &mut [u64; ENTRIES as usize],
+    ) -> Result<(), MmuError> {
+        let first = self.word(table.pfn(), Index::FIRST).ok_or(MmuError::NoMemory { pfn: table.pfn() })?;
+        memory.load_words(first, words);
         Ok(())
     }
 }

@@ -15,9 +15,13 @@ use start_info::{BootFacts, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 use crate::{
     direct_map::DirectMap,
     error::{MmuError, Operation},
-    hv::{ExtOp, Hypervisor, Machine, VaUpdate},
+    hv::{ExtOp, Hypervisor, Machine, Update, VaUpdate},
     layout::{KERNEL_MAP, MODULES},
-    paging::{batch::Batch, entry::Entry, freeze::make_writable},
+    paging::{
+        batch::Batch,
+        entry::{Access, Entry},
+        freeze::make_writable,
+    },
     space::{build::NewSpace, builder_p2m::BuilderP2m},
 };
 
@@ -92,6 +96,9 @@ pub fn release<M: Machine>(
             make_writable(machine, &mut batch, map.view(), pfn)?;
         }
     }
+    if list == BuilderP2m::Kept {
+        take_from_user_mode(machine, &mut batch, map, facts)?;
+    }
     // A stale read-only translation would fault on the first write to a page given back.
     batch.commit(machine)?.flush(machine)?;
     for range in [released.tables, released.stack] {
@@ -100,6 +107,31 @@ pub fn release<M: Machine>(
     }
     map.take_up(machine, p2m, released.list, held_in_holes)?;
     Ok(released)
+}
+
+/// Makes the pages of a list that stays at an address of its own pages of the kernel. GRUB maps all pages for user mode:
+/// a process of the payload could read and write the list, even without a mapping of its own, because Xen makes such
+/// translations global.
+fn take_from_user_mode<M: Machine>(
+    machine: &mut M,
+    batch: &mut Batch,
+    map: &DirectMap,
+    facts: &BootFacts,
+) -> Result<(), MmuError> {
+    let list = facts.p2m_list();
+    // Xen, which builds dom0, may map the list by large pages, which have no leaf to look at.
+    if facts.is_dom0() || !matches!(list.place, P2mPlace::Own(_)) {
+        return Ok(());
+    }
+    for page in 0..facts.nr_pages().of_words().get() {
+        let (slot, entry) = map.view().leaf(machine, list.at + page * PAGE_SIZE)?;
+        match entry.mfn().filter(|_| entry.is_for_user_mode()) {
+            Some(mfn) => batch.push(machine, Update::new(slot, Entry::leaf(mfn, Access::ReadWrite)))?,
+            // A builder maps all pages of the list alike.
+            None => return Ok(()),
+        }
+    }
+    Ok(())
 }
 
 /// Removes the builder's mapping of one page of the image: the page below the stack, which nothing uses. It is the

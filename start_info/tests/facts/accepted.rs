@@ -1,6 +1,6 @@
 //! The parser finds what a builder made.
 
-use proptest::prelude::{Strategy, any, prop_assert_eq, prop_assume, proptest};
+use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_assume, prop_oneof, proptest};
 use start_info::{BootFacts, Console, Maddr, P2mPlace, PfnRange};
 
 use crate::fixture::{Built, Fixture, Run, at};
@@ -17,7 +17,7 @@ pub(crate) fn check(fixture: &Fixture, built: &Built, facts: &BootFacts) {
     assert_eq!(run(facts.image()), built.image);
     assert_eq!(facts.ramdisk().map(|ramdisk| run(ramdisk.pfns)), built.ramdisk);
     if let Some(ramdisk) = facts.ramdisk() {
-        let rounded = fixture.unmapped_ramdisk && !fixture.dom0;
+        let rounded = fixture.unmapped_ramdisk && !fixture.dom0 && !fixture.grub;
         assert_eq!(ramdisk.mapped, !fixture.unmapped_ramdisk);
         assert_eq!(
             ramdisk.len,
@@ -38,7 +38,9 @@ pub(crate) fn check(fixture: &Fixture, built: &Built, facts: &BootFacts) {
     assert_eq!(facts.page_tables().root, at(built.tables.0));
     assert_eq!(run(facts.page_tables().pfns), built.tables);
     assert_eq!(facts.boot_stack().get(), built.stack);
-    assert_eq!(facts.least_boot_end().get(), built.end);
+    // Where the mapping ends is the builder's to choose, between these.
+    assert_eq!(facts.least_boot_end().get(), built.stack + 1);
+    assert!((built.stack + 1..=facts.most_boot_end().get()).contains(&built.end));
     assert_eq!(facts.command_line().as_str(), fixture.command_line);
 }
 
@@ -54,7 +56,7 @@ fn the_source_document_s_numbers_come_out() {
     assert_eq!(facts.page_tables().root.as_u64(), 0xffff_ffff_a25c_a000);
     assert_eq!(run(facts.page_tables().pfns), (0x225ca, 0x117));
     assert_eq!(facts.boot_stack().get(), 0x226e1);
-    assert_eq!(facts.least_boot_end().get(), 0x22800);
+    assert_eq!((facts.least_boot_end().get(), facts.most_boot_end().get()), (0x226e2, 128 << 18));
 }
 
 #[test]
@@ -150,9 +152,11 @@ fn a_list_may_touch_what_it_may_not_cover() {
 fn fixtures() -> impl Strategy<Value = Fixture> {
     let image = (0_u64..0x2000, 1_u64..0x1000);
     let notes = (any::<bool>(), any::<bool>());
-    (any::<bool>(), 1_u64..0x200_0000, image, 0_u64..0x400_0000, notes).prop_map(
-        |(dom0, nr_pages, image, ramdisk, (unmapped_ramdisk, init_p2m))| Fixture {
+    let builder = prop_oneof![Just((false, false)), Just((true, false)), Just((false, true))];
+    (builder, 1_u64..0x200_0000, image, 0_u64..0x400_0000, notes).prop_map(
+        |((dom0, grub), nr_pages, image, ramdisk, (unmapped_ramdisk, init_p2m))| Fixture {
             dom0,
+            grub,
             nr_pages,
             image,
             ramdisk,
@@ -175,29 +179,36 @@ proptest! {
         check(&fixture, &built, &built.parse().unwrap());
     }
 
-    /// A guest with one page fewer than the mapping reaches is refused.
+    /// A guest with one page fewer than the boot stack takes is refused.
     #[test]
-    fn memory_below_the_mapping_is_refused(fixture in fixtures()) {
+    fn memory_below_the_boot_stack_is_refused(fixture in fixtures()) {
         let built = fixture.build();
         prop_assume!(built.is_some());
         let mut built = built.unwrap();
-        built.long(0x020, built.end - 1);
-        prop_assert_eq!(
-            built.parse().unwrap_err(),
-            start_info::StartInfoError::FewPages {
-                nr_pages: start_info::PageCount::new(built.end - 1),
-                needed: built.end,
-            }
-        );
+        built.long(0x020, built.stack);
+        let found = built.tables.1;
+        let expected = match found {
+            4 => start_info::StartInfoError::FewPages {
+                nr_pages: start_info::PageCount::new(built.stack),
+                needed: built.stack + 1,
+            },
+            _ => start_info::StartInfoError::PageTableCount {
+                found,
+                least: 3 + (built.stack - 1).div_ceil(512) + (built.stack - 1).div_ceil(1 << 18) - 1,
+                most: found - 1,
+            },
+        };
+        prop_assert_eq!(built.parse().unwrap_err(), expected);
     }
 }
 
-/// Moves the tables page by page across a 4 MiB step, laid out each time as the two builders do.
+/// Moves the tables page by page across a 4 MiB step, laid out each time as the three builders do.
 #[test]
 fn every_distance_from_a_4_mib_step_is_laid_out_alike() {
-    for dom0 in [false, true] {
+    for (dom0, grub) in [(false, false), (true, false), (false, true)] {
         for pages in 1..3 * 1024 {
-            let fixture = Fixture { dom0, nr_pages: 0x1_0000, image: (0x200, pages), ..Fixture::dom_u() };
+            let fixture =
+                Fixture { dom0, grub, nr_pages: 0x1_0000, image: (0x200, pages), ..Fixture::dom_u() };
             let built = fixture.build().unwrap();
             check(&fixture, &built, &built.parse().unwrap());
         }

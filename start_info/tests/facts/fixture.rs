@@ -1,8 +1,8 @@
 //! A builder of start_info pages.
 //!
 //! It repeats the steps of Xen's two builders, each with its own loop for the page tables (xg_dom_x86.c,
-//! `alloc_pgtables_pv`; pv/dom0_build.c, `dom0_construct`). It shares no arithmetic with the crate, so a mistake must
-//! be made twice to go unseen.
+//! `alloc_pgtables_pv`; pv/dom0_build.c, `dom0_construct`), and those of GRUB for Xen (grub-core/loader/i386/xen.c,
+//! `grub_xen_pt_alloc`). It shares no arithmetic with the crate, so a mistake must be made twice to go unseen.
 
 use kit::start_info::StartInfo;
 use start_info::{BootFacts, KernelEntry, StartInfoError};
@@ -17,6 +17,8 @@ pub(crate) type Run = (u64, u64);
 #[derive(Clone, Debug)]
 pub(crate) struct Fixture {
     pub(crate) dom0: bool,
+    /// A domU whose kernel GRUB loads.
+    pub(crate) grub: bool,
     pub(crate) nr_pages: u64,
     pub(crate) image: Run,
     /// Bytes; zero for none.
@@ -53,6 +55,7 @@ impl Fixture {
     pub(crate) fn dom_u() -> Self {
         Self {
             dom0: false,
+            grub: false,
             nr_pages: 67 * 256 + 3,
             image: (0x200, 0x123),
             ramdisk: 0x12345,
@@ -78,7 +81,19 @@ impl Fixture {
         Self { dom0: true, nr_pages: 0x8_4321, ..Self::dom_u_init_p2m() }
     }
 
-    pub(crate) fn all() -> [Self; 6] {
+    pub(crate) fn grub() -> Self {
+        Self { grub: true, ..Self::dom_u() }
+    }
+
+    pub(crate) fn grub_pfn() -> Self {
+        Self { grub: true, ..Self::dom_u_pfn() }
+    }
+
+    pub(crate) fn grub_init_p2m() -> Self {
+        Self { grub: true, ..Self::dom_u_init_p2m() }
+    }
+
+    pub(crate) fn all() -> [Self; 9] {
         [
             Self::source_document(),
             Self::dom_u(),
@@ -86,6 +101,9 @@ impl Fixture {
             Self::dom_u_init_p2m(),
             Self::dom0(),
             Self::dom0_init_p2m(),
+            Self::grub(),
+            Self::grub_pfn(),
+            Self::grub_init_p2m(),
         ]
     }
 
@@ -100,7 +118,15 @@ impl Fixture {
         let list_start = ramdisk_start + mapped_ramdisk;
         let start_info = list_start + mapped_list;
         let root = start_info + if self.dom0 { 1 } else { 3 };
-        let (tables, end) = if self.dom0 { dom0_tables(root) } else { dom_u_tables(root) };
+        let (tables, end) = match (self.dom0, self.grub) {
+            (true, _) => dom0_tables(root),
+            (false, false) => dom_u_tables(root),
+            (false, true) => grub_tables(root),
+        };
+        if root + tables == end {
+            // Only GRUB, and only for a mapping of many hundred MiB: it leaves not a page for its stack.
+            return None;
+        }
 
         // dom0's builder takes the mapping, less the ramdisk, as one block whose size is a power of two; the surplus
         // stays unmapped.
@@ -109,7 +135,8 @@ impl Fixture {
         let own_pages = self
             .init_p2m
             .map_or(0, |at| list_pages + list_tables(at, list_pages, if self.dom0 { 0 } else { 1 }));
-        if own_start + own_pages > self.nr_pages {
+        // GRUB's last code is in a page after everything.
+        if own_start + own_pages + u64::from(self.grub) > self.nr_pages {
             return None;
         }
 
@@ -138,7 +165,7 @@ impl Fixture {
     fn write(&self, built: &mut Built, own_start: u64, own_pages: u64) {
         let unmapped = if self.unmapped_ramdisk && self.ramdisk > 0 { 8 } else { 0 };
         let ramdisk = built.ramdisk.map_or((0, 0), |(start, pages)| {
-            let rounded = self.unmapped_ramdisk && !self.dom0;
+            let rounded = self.unmapped_ramdisk && !self.dom0 && !self.grub;
             let place = if self.unmapped_ramdisk { start } else { at(start).as_u64() };
             (place, if rounded { pages * 4096 } else { self.ramdisk })
         });
@@ -148,7 +175,12 @@ impl Fixture {
             dom0: self.dom0,
             nr_pages: self.nr_pages,
             shared_info: 0x7_1234_5000,
-            flags: unmapped | if self.dom0 { 0x303 } else { 0x10 },
+            flags: unmapped
+                | match (self.dom0, self.grub) {
+                    (true, _) => 0x303,
+                    (false, false) => 0x10,
+                    (false, true) => 0,
+                },
             xenstore: (0x56_789a, 1),
             console: (0x56_789b, 2),
             screen: (0x490, 0x28),
@@ -200,6 +232,20 @@ fn dom_u_tables(root: u64) -> Run {
         pages = tables + 1 + 128;
         if at(root).as_u64() - 1 + pages * 4096 <= last {
             return (tables, (last - VIRT_BASE) / 4096 + 1);
+        }
+    }
+}
+
+/// GRUB's search: 512 KiB and a stack of 1 MiB behind what is mapped, the tables counted only if they do not fit; three
+/// more tables for its page at address 0.
+fn grub_tables(root: u64) -> Run {
+    let mut pages = root;
+    loop {
+        let end = (VIRT_BASE + ((pages + 128 + 256) << 12)).next_multiple_of(1 << 22).wrapping_sub(VIRT_BASE);
+        let tables = 1 + (1 + ((end - 1) >> 39)) + (1 + ((end - 1) >> 30)) + (1 + ((end - 1) >> 21)) + 3;
+        pages = root + tables;
+        if pages << 12 <= end {
+            return (tables, end >> 12);
         }
     }
 }

@@ -19,7 +19,6 @@ fn areas_are_apart(facts: &BootFacts) {
         ("rings", (facts.start_info_pfn().get() + 1, facts.start_info_pfn().get() + 1 + rings)),
         ("tables", run(facts.page_tables().pfns)),
         ("stack", one(facts.boot_stack())),
-        ("padding", (facts.boot_stack().get() + 1, facts.least_boot_end().get())),
     ];
     if let Some(ramdisk) = facts.ramdisk() {
         assert!(ramdisk.len.div_ceil(4096) == ramdisk.pfns.len().get(), "{ramdisk:?}");
@@ -63,8 +62,13 @@ fn check_invariants(facts: &BootFacts, entry: &KernelEntry) {
     let root = entry.virt_base.as_u64() + facts.page_tables().pfns.start().get() * 4096;
     assert_eq!(facts.page_tables().root.as_u64(), root);
     assert_eq!(facts.boot_stack(), facts.page_tables().pfns.end());
-    assert!(facts.least_boot_end().get() - facts.boot_stack().get() > 128);
-    assert!(facts.least_boot_end().get().is_multiple_of(1024));
+    assert_eq!(facts.least_boot_end(), facts.boot_stack().plus(1));
+    assert!((facts.least_boot_end().get()..=facts.nr_pages().get()).contains(&facts.most_boot_end().get()));
+    // One table of each level for each stretch up to their own end.
+    let tables = facts.page_tables().pfns;
+    let last = entry.virt_base.as_u64() + (tables.end().get() * 4096 - 1);
+    let touched = |shift: u32| (last >> shift) - (entry.virt_base.as_u64() >> shift) + 1;
+    assert!(tables.len().get() > touched(21) + touched(30) + touched(39));
     rings_are_there(facts);
     assert!(facts.command_line().as_str().len() < 1024);
 }

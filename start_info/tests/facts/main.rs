@@ -1,4 +1,4 @@
-//! start_info pages as the two builders make them, damaged in every way we thought of.
+//! start_info pages as Xen's two builders and GRUB make them, damaged in every way we thought of.
 //!
 //! `fixture` builds, `accepted` compares what the parser says with what was built, `refused` damages one field at a
 //! time, `random` damages at random, and `invariants` says what holds for every accepted page. `screen` does all of

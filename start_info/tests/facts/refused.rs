@@ -75,9 +75,14 @@ fn memory() {
                 &["nr_pages is 0x10000000000"],
             ),
             (
-                |b| b.long(0x020, 0x3ff),
-                StartInfoError::FewPages { nr_pages: PageCount::new(0x3ff), needed: 0x400 },
-                &["0x3ff", "0x400", "more memory"],
+                |b| b.long(0x020, 0x35f),
+                StartInfoError::FewPages { nr_pages: PageCount::new(0x35f), needed: 0x360 },
+                &["0x35f", "0x360", "more memory"],
+            ),
+            (
+                |b| b.long(0x020, 0x360),
+                StartInfoError::PageTableCount { found: 5, least: 5, most: 4 },
+                &["nr_pt_frames is 0x5", "0x4 have room"],
             ),
             // The list ends on start_info for 0x4201 to 0x4400 pages: one more, one fewer.
             (
@@ -161,7 +166,7 @@ fn rings() {
 #[test]
 fn page_tables() {
     let base = |found| StartInfoError::PageTableBase { found, expected: at(0x35b) };
-    let count = |found| StartInfoError::PageTableCount { found, expected: 5, mapped: 0x400 };
+    let count = |found, least| StartInfoError::PageTableCount { found, least, most: 0x3fa7 };
     check(
         &Fixture::dom_u().build().unwrap(),
         &[
@@ -172,9 +177,11 @@ fn page_tables() {
                 base(at(0x35b).as_u64() + 8),
                 &["0xffffffff8035b008"],
             ),
-            (|b| b.long(0x060, 4), count(4), &["0x4,", "0x400 pages", "0x5"]),
-            (|b| b.long(0x060, 6), count(6), &["0x6"]),
-            (|b| b.long(0x060, u64::MAX), count(u64::MAX), &["0xffffffffffffffff"]),
+            (|b| b.long(0x060, 0), count(0, 5), &["0x0,", "0x5 at least"]),
+            (|b| b.long(0x060, 4), count(4, 5), &["0x4,", "0x5 at least"]),
+            // The tables of more tables than one L1 table maps.
+            (|b| b.long(0x060, 0x3fa8), count(0x3fa8, 0x25), &["0x3fa8,", "0x3fa7 have room"]),
+            (|b| b.long(0x060, u64::MAX), count(u64::MAX, 0x25), &["0xffffffffffffffff"]),
         ],
     );
     // dom0 has no rings: its tables are expected two pages earlier.
@@ -217,19 +224,16 @@ fn ramdisks() {
             ),
         ],
     );
-    let unmapped = |start, pages| StartInfoError::Misplaced {
-        area: Area::UnmappedRamdisk,
-        start,
-        pages,
-        room: pfns(0x400, 0x4303),
-    };
+    let unmapped_in =
+        |room, start, pages| StartInfoError::Misplaced { area: Area::UnmappedRamdisk, start, pages, room };
+    let unmapped = |start, pages| unmapped_in(pfns(0x34e, 0x4303), start, pages);
     check(
         &Fixture::dom_u_pfn().build().unwrap(),
         &[
             (
-                |b| b.long(0x070, 0x3ff),
-                unmapped(0x3ff, 0x13),
-                &["0x3ff", "0x13", "0x400..0x4303", "smaller ramdisk"],
+                |b| b.long(0x070, 0x34d),
+                unmapped(0x34d, 0x13),
+                &["0x34d", "0x13", "0x34e..0x4303", "smaller ramdisk"],
             ),
             (|b| b.long(0x070, 0x42f1), unmapped(0x42f1, 0x13), &["0x42f1"]),
             (|b| b.long(0x070, u64::MAX), unmapped(u64::MAX, 0x13), &["0xffffffffffffffff"]),
@@ -242,8 +246,8 @@ fn ramdisks() {
         &Fixture::dom_u().build().unwrap(),
         &[(
             |b| b.int(0x030, 0x18),
-            unmapped(at(0x323).as_u64(), 0x13),
-            &["0xffffffff80323000", "0x400..0x4303"],
+            unmapped_in(pfns(0x361, 0x4303), at(0x323).as_u64(), 0x13),
+            &["0xffffffff80323000", "0x361..0x4303"],
         )],
     );
 }
@@ -320,16 +324,22 @@ fn the_last_4_mib_of_the_address_space_can_be_mapped() {
         Fixture { nr_pages: 0x10_0000, image, ramdisk: 0, ..Fixture::dom_u() }
     };
     // start_info and rings, 1 + 1 + 2 + 1024 tables, the stack, 128 pages of padding.
-    let built = top(3 + 1028 + 1 + 128).build().unwrap();
+    let mut built = top(3 + 1028 + 1 + 128).build().unwrap();
     assert_eq!(built.end, 0x8_0000);
-    assert_eq!(built.parse().unwrap().least_boot_end().get(), 0x8_0000);
+    assert_eq!(built.parse().unwrap().least_boot_end().get(), 0x8_0000 - 128);
 
-    let mut lower = built;
-    lower.entry.start_info += 4096;
-    assert_eq!(
-        lower.parse().unwrap_err(),
-        StartInfoError::AddressSpace { virt_base: at(0), start_info: lower.entry.start_info }
-    );
+    // All without the padding, and one page beyond the last.
+    let mut move_up = |pages: u64| {
+        built.entry.start_info += pages * 4096;
+        for field in [0x058, 0x068] {
+            let address = u64::from_le_bytes(built.page[field..][..8].try_into().unwrap());
+            built.long(field, address + pages * 4096);
+        }
+        built.parse()
+    };
+    assert_eq!(move_up(128).unwrap().least_boot_end().get(), 0x8_0000);
+    let beyond = StartInfoError::PageTableCount { found: 1028, least: 1028, most: 1027 };
+    assert_eq!(move_up(1).unwrap_err(), beyond);
 }
 
 /// A kernel linked at the bottom of the address space ends where the addresses do.

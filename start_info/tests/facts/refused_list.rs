@@ -44,9 +44,9 @@ fn a_list_in_the_boot_mapping() {
                 StartInfoError::ListInMapping {
                     at: at(0x336),
                     last: at(0x358) - 1,
-                    mapping: (at(0), at(0x400) - 1),
+                    mapping: (at(0), at(0x361) - 1),
                 },
-                &["0xffffffff80336000-0xffffffff80357fff", "0xffffffff80000000-0xffffffff803fffff"],
+                &["0xffffffff80336000-0xffffffff80357fff", "0xffffffff80000000-0xffffffff80360fff"],
             ),
         ],
     );
@@ -63,7 +63,7 @@ fn the_address_of_a_list_at_an_address_of_its_own() {
     let in_mapping = |start: VirtAddr| StartInfoError::ListInMapping {
         at: start,
         last: start + (0x22 * 4096 - 1),
-        mapping: (at(0), at(0x400) - 1),
+        mapping: (at(0), at(0x32c) - 1),
     };
     check(
         &Fixture::dom_u_init_p2m().build().unwrap(),
@@ -102,7 +102,7 @@ fn the_address_of_a_list_at_an_address_of_its_own() {
                 in_mapping(at(0) - 0x21 * 4096),
                 &["0xffffffff80000000"],
             ),
-            (|b| b.long(0x068, at(0x3ff).as_u64()), in_mapping(at(0x3ff)), &["0xffffffff803fffff"]),
+            (|b| b.long(0x068, at(0x32b).as_u64()), in_mapping(at(0x32b)), &["0xffffffff8032bfff"]),
         ],
     );
 }
@@ -113,7 +113,7 @@ fn the_frames_of_a_list_at_an_address_of_its_own() {
         area: Area::P2mFrames,
         start,
         pages,
-        room: pfns(0x400, 0x4303),
+        room: pfns(0x32c, 0x4303),
     };
     check(
         &Fixture::dom_u_init_p2m().build().unwrap(),
@@ -123,7 +123,7 @@ fn the_frames_of_a_list_at_an_address_of_its_own() {
                 StartInfoError::FewListFrames { found: 0x21, needed: 0x22 },
                 &["0x21", "0x22"],
             ),
-            (|b| b.long(0x480, 0x3ff), misplaced(0x3ff, 0x25), &["0x3ff", "0x25", "0x400..0x4303"]),
+            (|b| b.long(0x480, 0x32b), misplaced(0x32b, 0x25), &["0x32b", "0x25", "0x32c..0x4303"]),
             (|b| b.long(0x480, 0x42df), misplaced(0x42df, 0x25), &["0x42df"]),
             (|b| b.long(0x480, u64::MAX), misplaced(u64::MAX, 0x25), &["0xffffffffffffffff"]),
             (|b| b.long(0x488, u64::MAX), misplaced(0x413, u64::MAX), &["0xffffffffffffffff"]),

@@ -129,6 +129,12 @@ fn entries(machine: &ModelMachine, table: FrameIndex, level: u8) -> impl Iterato
 /// writable; no page for user mode. Leaves in `except` may be writable and executable, as the builder made them.
 #[must_use]
 pub fn protection(machine: &ModelMachine, except: Range<u64>) -> Complaints {
+    protection_but(machine, except, 0..0)
+}
+
+/// As [`protection`], where leaves in `users` may also be for user mode, as GRUB makes them.
+#[must_use]
+pub fn protection_but(machine: &ModelMachine, except: Range<u64>, users: Range<u64>) -> Complaints {
     let mut complaints = protection_of_tables(machine);
     let Some(root) = machine.root() else { return complaints };
     let mut executable = Vec::new();
@@ -140,7 +146,7 @@ pub fn protection(machine: &ModelMachine, except: Range<u64>) -> Complaints {
                 complaints.add(|| format!("{address:#x} is writable and executable"));
             }
         }
-        if pte.0 & crate::pte::GUEST_KERNEL == 0 {
+        if pte.0 & crate::pte::GUEST_KERNEL == 0 && !users.contains(&address) {
             complaints.add(|| format!("{address:#x} is a page for user mode: {:#x}", pte.0));
         }
     });

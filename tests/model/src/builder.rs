@@ -1,6 +1,6 @@
 //! Builds a guest: memory, page tables, start_info.
 //!
-//! *What this is*: what Xen's two builders leave at entry, after [`Places`] has decided where.
+//! *What this is*: what Xen's two builders, GRUB or krata leave at entry, after [`Places`] has decided where.
 //!
 //! *What must hold*: everything in the boot mapping is mapped writable and executable, its page tables read-only; only
 //! the root is pinned; memory the builder promises nothing about holds leftovers. The tables are checked by the same
@@ -13,7 +13,8 @@ use x86_64::VirtAddr;
 use xen_guest::{Failure, Image};
 
 use crate::frames::FrameIndex;
-use crate::guest::{Domain, GuestConfig};
+use crate::grub;
+use crate::guest::{Domain, GuestConfig, Loader};
 use crate::machine::ModelMachine;
 use crate::memory_map;
 use crate::plan::{Places, TooSmall};
@@ -219,12 +220,29 @@ impl Work<'_> {
         } else {
             free.start += 1;
         }
+        let is_grubs = self.guest.loader == Loader::Grub;
+        let (page, table) = if is_grubs { (grub::PAGE, grub::READ_ONLY) } else { (PAGE, READ_ONLY) };
+        if is_grubs {
+            free.end -= grub::LOW_TABLES;
+        }
         for pfn in 0..self.places.end {
-            let flags = if self.places.tables.contains(&pfn) { READ_ONLY } else { PAGE };
+            let flags = if self.places.tables.contains(&pfn) { table } else { page };
             self.map(root, VIRT_BASE + pfn * 4096, pfn, flags, &mut free);
+        }
+        if is_grubs {
+            self.low_tables(root, free.end);
         }
         assert!(free.is_empty(), "the builder counted more tables than it used");
         root
+    }
+
+    /// Hooks GRUB's three tables for address 0.
+    fn low_tables(&mut self, root: FrameIndex, first: u64) {
+        let mut table = root;
+        for (level, below) in [4, 3, 2].into_iter().zip(first..) {
+            self.hook(table, level, 0, below);
+            table = self.frame(below);
+        }
     }
 
     /// Makes the tables of a list with INIT_P2M.
@@ -238,8 +256,9 @@ impl Work<'_> {
                 Box::new(all.filter(move |pfn| !data.contains(pfn)))
             }
         };
+        let page = if self.guest.loader == Loader::Grub { grub::PAGE } else { PAGE };
         for (number, pfn) in (0..).zip(data) {
-            self.map(root, at + number * 4096, pfn, PAGE, &mut free);
+            self.map(root, at + number * 4096, pfn, page, &mut free);
         }
         assert!(free.next().is_none(), "the builder counted more tables for the list than it used");
     }
@@ -272,7 +291,8 @@ impl Work<'_> {
     }
 
     fn hook(&mut self, table: FrameIndex, level: u8, address: u64, below: u64) {
-        let entry = self.mfn(below).maddr().get() | TABLE;
+        let flags = if self.guest.loader == Loader::Grub { grub::TABLE } else { TABLE };
+        let entry = self.mfn(below).maddr().get() | flags;
         self.machine.contents.set(table, index(address, level), entry);
     }
 

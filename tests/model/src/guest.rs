@@ -15,6 +15,18 @@ pub enum Domain {
     Dom0,
 }
 
+/// What puts a domU's kernel into its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loader {
+    /// The toolstack's builder.
+    Toolstack,
+    /// GRUB for Xen, which the toolstack's builder started (grub-core/loader/i386/xen.c).
+    Grub,
+    /// The builder of krata (crates/xen/xenplatform/src/x86pv.rs): Xen's layout, but the ramdisk is always mapped, and
+    /// start_info has no flags. It needs the note INIT_P2M.
+    Krata,
+}
+
 /// The release of Xen to answer as, where releases differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Release {
@@ -62,6 +74,8 @@ impl Ramdisk {
 pub struct GuestConfig {
     /// Which builder builds it.
     pub domain: Domain,
+    /// What loads the kernel of a domU.
+    pub loader: Loader,
     /// The Xen it is built on.
     pub release: Release,
     /// The build of that Xen.
@@ -98,6 +112,7 @@ impl GuestConfig {
     pub const fn new(pages: u64) -> Self {
         Self {
             domain: Domain::Guest,
+            loader: Loader::Toolstack,
             release: Release::V4_17,
             build: Build::Release,
             on_shim: false,
@@ -119,6 +134,18 @@ impl GuestConfig {
     #[must_use]
     pub fn dom0(pages: u64) -> Self {
         Self { domain: Domain::Dom0, ..Self::new(pages) }
+    }
+
+    /// Has another builder load it.
+    #[must_use]
+    pub const fn with_loader(mut self, loader: Loader) -> Self {
+        self.loader = loader;
+        self
+    }
+
+    /// Tells whether the ramdisk is left unmapped.
+    pub(crate) const fn leaves_ramdisk(&self) -> bool {
+        self.ramdisk_by_pfn && !matches!(self.loader, Loader::Krata)
     }
 
     /// Builds it on another release of Xen.

@@ -1,7 +1,8 @@
 //! Where a domain builder puts things.
 //!
-//! *What this is*: the order of xen.h, "Start-of-day memory layout", with the differences of the two builders
-//! (xg_dom_core.c, `xc_dom_build_image`, xg_dom_x86.c, `alloc_pgtables_pv`; pv/dom0_build.c, `dom0_construct`).
+//! *What this is*: the order of xen.h, "Start-of-day memory layout", with the differences of Xen's two builders
+//! (xg_dom_core.c, `xc_dom_build_image`, xg_dom_x86.c, `alloc_pgtables_pv`; pv/dom0_build.c, `dom0_construct`), and
+//! those of GRUB (`grub.rs`) and krata.
 //!
 //! *What must hold*: all numbers are page numbers. The arithmetic is the model's own: start_info's parser is checked by
 //! it, not the other way round.
@@ -11,7 +12,8 @@ use std::ops::Range;
 
 use start_info::ENTRIES;
 
-use crate::guest::{Domain, GuestConfig};
+use crate::grub;
+use crate::guest::{Domain, GuestConfig, Loader};
 
 /// 4 MiB: the mapping ends on a multiple (xen.h, item 2).
 const ALIGNMENT: u64 = 1024;
@@ -76,11 +78,17 @@ impl Places {
             next += pages;
             next - pages..next
         };
-        let mapped_ramdisk = if guest.ramdisk_by_pfn { 0..0 } else { take(ramdisk_pages) };
+        let mapped_ramdisk = if guest.leaves_ramdisk() { 0..0 } else { take(ramdisk_pages) };
         let mapped_list = if guest.init_p2m.is_some() { 0..0 } else { take(list_pages) };
         let start_info = take(1).start;
-        let rings = if guest.domain == Domain::Guest { Some((take(1).start, take(1).start)) } else { None };
-        let (tables, end) = tables_at(next);
+        let rings = match (guest.domain, guest.loader) {
+            (Domain::Dom0, _) => None,
+            // The console first.
+            (Domain::Guest, Loader::Grub) => Some((take(2).end - 1, next - 2)),
+            (Domain::Guest, _) => Some((take(1).start, take(1).start)),
+        };
+        let is_grubs = guest.loader == Loader::Grub;
+        let (tables, end) = if is_grubs { grub::tables_at(next) } else { tables_at(next) };
         check(end, MOST)?;
 
         // Xen takes the mapping, less a mapped ramdisk, from one block whose size is a power of two; the surplus comes
@@ -90,14 +98,15 @@ impl Places {
             Domain::Guest => end,
             Domain::Dom0 => (end - mapped_ramdisk_pages).next_power_of_two() + mapped_ramdisk_pages,
         };
-        let ramdisk = match (ramdisk_pages, guest.ramdisk_by_pfn) {
+        let ramdisk = match (ramdisk_pages, guest.leaves_ramdisk()) {
             (0, _) => None,
             (_, true) => Some(chunk..chunk + ramdisk_pages),
             (_, false) => Some(mapped_ramdisk),
         };
-        let first_own = if guest.ramdisk_by_pfn { chunk + ramdisk_pages } else { chunk };
+        let first_own = if guest.leaves_ramdisk() { chunk + ramdisk_pages } else { chunk };
         let own_pages = guest.init_p2m.map_or(0, |at| list_pages + tables_of_list(at, list_pages));
-        check(first_own + own_pages, guest.pages)?;
+        // GRUB's last code is in a page after everything.
+        check(first_own + own_pages + u64::from(is_grubs), guest.pages)?;
 
         Ok(Self {
             image,

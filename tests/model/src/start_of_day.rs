@@ -1,13 +1,13 @@
 //! The start_info page.
 //!
-//! *What this is*: what Xen's two builders write into its fields.
+//! *What this is*: what Xen's two builders, GRUB and krata write into its fields.
 //!
 //! *What must hold*: no field is computed by the crate that parses it.
 
 use kit::start_info::StartInfo;
 
 use crate::builder::VIRT_BASE;
-use crate::guest::{Domain, GuestConfig};
+use crate::guest::{Domain, GuestConfig, Loader};
 use crate::machine::ModelMachine;
 use crate::plan::Places;
 
@@ -25,11 +25,15 @@ pub(crate) fn page(guest: &GuestConfig, places: &Places, machine: &ModelMachine)
     let dom0 = guest.domain == Domain::Dom0;
     let address = |pfn: u64| VIRT_BASE + pfn * 4096;
     let mfn = |pfn: Option<u64>| pfn.and_then(|pfn| machine.built_mfn(pfn)).map_or(0, |mfn| mfn.get());
-    let by_pfn = guest.ramdisk_by_pfn && places.ramdisk.is_some();
-    let flags = if dom0 { FLAGS_OF_DOM0 } else { FLAGS_OF_DOM_U };
+    let by_pfn = guest.leaves_ramdisk() && places.ramdisk.is_some();
+    let flags = match (guest.domain, guest.loader) {
+        (Domain::Dom0, _) => FLAGS_OF_DOM0,
+        (Domain::Guest, Loader::Toolstack) => FLAGS_OF_DOM_U,
+        (Domain::Guest, Loader::Grub | Loader::Krata) => 0,
+    };
     let ramdisk = places.ramdisk.as_ref().zip(guest.ramdisk.as_ref()).map_or((0, 0), |(pages, ramdisk)| {
         // The tools round up the length of a ramdisk that is not mapped (xg_dom_core.c, xc_dom_build_image).
-        let rounded = by_pfn && !dom0;
+        let rounded = by_pfn && !dom0 && guest.loader == Loader::Toolstack;
         let place = if by_pfn { pages.start } else { address(pages.start) };
         (place, if rounded { (pages.end - pages.start) * 4096 } else { ramdisk.len })
     });

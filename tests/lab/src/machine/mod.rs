@@ -4,6 +4,7 @@
 //! `reserve=off`, the old machine type and no huge pages so that a machine far larger than this one costs only the pages it
 //! touches; `phys-bits` because 40 bits end at 1 TiB. With `--shim` the processor is [`SHIM_CPU`].
 
+pub(crate) mod grub;
 pub(crate) mod image;
 pub(crate) mod need;
 pub(crate) mod options;
@@ -64,6 +65,7 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
     let ramdisk = ramdisk(options, &inputs)?;
     let need = need(options, &elf, ramdisk)?;
     file::write(&inputs.join("kernel"), elf)?;
+    let ramdisk = if options.grub { put_into_grub(options, parts, &inputs, ramdisk)? } else { ramdisk };
     let command = match options.mode {
         Mode::Dom0 => {
             let dom0 = Boot { kernel: "kernel", line: &options.cmdline, ramdisk: "ramdisk" };
@@ -93,7 +95,17 @@ fn kernel(options: &Options) -> Result<Vec<u8>> {
     Ok(elf)
 }
 
-/// Copies the ramdisk; gives its size, with as many pages as were asked for. As domU it grows in dom0.
+/// Puts GRUB in the place of the kernel, with kernel and ramdisk inside; gives the size of the ramdisk that is left for `xl`: none.
+fn put_into_grub(options: &Options, parts: &Parts, inputs: &Path, ramdisk: u64) -> Result<u64> {
+    let (kernel, file) = (inputs.join("kernel"), inputs.join("ramdisk"));
+    let ramdisk = (ramdisk > 0).then_some(file.as_path());
+    let loaded = grub::Loaded { kernel: &kernel, line: &options.cmdline, ramdisk };
+    let image = grub::image(&parts.grub, &inputs.join("loader"), &loaded)?;
+    file::write(&kernel, image)?;
+    Ok(0)
+}
+
+/// Copies the ramdisk; gives its size, with as many pages as were asked for. As domU it grows in dom0, but for GRUB here.
 fn ramdisk(options: &Options, inputs: &Path) -> Result<u64> {
     let to = inputs.join("ramdisk");
     file::copy(&options.ramdisk.clone().unwrap_or_else(build::ramdisk), &to)?;
@@ -103,7 +115,7 @@ fn ramdisk(options: &Options, inputs: &Path) -> Result<u64> {
         ensure!(size <= pages * PAGE, "the ramdisk has {size} bytes, more than {pages:#x} pages");
         size = pages * PAGE;
     }
-    if options.mode == Mode::Dom0 {
+    if options.mode == Mode::Dom0 || options.grub {
         let file = std::fs::File::options().write(true).open(&to).with_context(name)?;
         file.set_len(size).with_context(name)?;
     }
@@ -111,10 +123,11 @@ fn ramdisk(options: &Options, inputs: &Path) -> Result<u64> {
 }
 
 /// What must fit into the memory of a domU. Its configuration may say another size, and in a shim the kernel has less, by what the shim
-/// keeps; the shim, not `xl`, lays it out.
+/// keeps; the shim, not `xl`, lays it out, as GRUB does.
 fn need(options: &Options, elf: &[u8], ramdisk: u64) -> Result<Option<Need>> {
     let is_domu = options.mode == Mode::DomU
         && !options.shim
+        && !options.grub
         && !options.config.iter().any(|line| line.starts_with("memory"));
     let need = is_domu.then(|| Need::of(elf, ramdisk, options.memory));
     if let Some(need) = need.filter(|need| !need.is_met()) {

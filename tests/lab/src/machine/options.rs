@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::machine::grub;
 use crate::machine::size::{MIB, number, size};
 use crate::setup::release::Release;
 
@@ -37,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) release: Release,
     /// As domU: inside a PVH domain, on the release's xen-shim.
     pub(crate) shim: bool,
+    /// As domU: loaded by GRUB, which is what `xl` starts.
+    pub(crate) grub: bool,
     /// Appended to Xen's own command line.
     pub(crate) xen_line: String,
     /// Lines appended to the guest's configuration for `xl`.
@@ -66,6 +69,7 @@ usage: scripts/boot [domu|dom0] [option]…
   --cmdline TEXT       for the guest's command line
   --xen-release N      Debian's Xen and tools 4.14, 4.17 (default) or 4.20; fetched when first asked for
   --shim               as domu: PV inside a PVH domain, on that release's xen-shim
+  --through grub       as domu: xl starts Debian's GRUB for Xen, and that loads the kernel; fetched when first asked for
   --xen FILE           another hypervisor image; the tools stay those of the release
   --xen-line TEXT      for Xen's command line, like dom0_mem=200M (may be given again)
   --config LINE        a line for the guest's xl configuration, like maxmem=128 (domu; may be given again)
@@ -98,6 +102,7 @@ impl Options {
             xen: None,
             release: Release::default(),
             shim: false,
+            grub: false,
             xen_line: String::new(),
             config: Vec::new(),
             efi: false,
@@ -138,6 +143,7 @@ impl Options {
                 Arg::Long("xen") => chosen.xen = Some(path(&mut parser)?),
                 Arg::Long("xen-release") => chosen.release = Release::parse(&parser.value()?.string()?)?,
                 Arg::Long("shim") => chosen.shim = true,
+                Arg::Long("through") => chosen.grub = through(&parser.value()?.string()?)?,
                 Arg::Long("xen-line") => {
                     let more = parser.value()?.string()?;
                     chosen.xen_line =
@@ -179,6 +185,13 @@ impl Options {
             "--in-dom0 needs a domu: with dom0 our kernel is dom0"
         );
         ensure!(self.mode == Mode::DomU || !self.shim, "--shim needs a domu: the shim runs inside a domain");
+        if self.grub {
+            ensure!(
+                self.mode == Mode::DomU && !self.shim,
+                "--through needs a domu without --shim: xl starts the loader as a PV guest"
+            );
+            grub::check_line(&self.cmdline)?;
+        }
         for file in [&self.kernel, &self.ramdisk, &self.xen, &self.in_dom0].into_iter().flatten() {
             ensure!(file.is_file(), "there is no file {}", file.display());
         }
@@ -194,6 +207,12 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Reads what a person wrote for `--through`.
+fn through(loader: &str) -> Result<bool> {
+    ensure!(loader == "grub", "--through takes grub, not {loader:?}");
+    Ok(true)
 }
 
 fn value(parser: &mut Parser, name: &str, read: impl Fn(&str) -> Result<u64>) -> Result<u64> {
@@ -254,6 +273,12 @@ mod tests {
     }
 
     #[test]
+    fn a_loader_between_xl_and_the_kernel() {
+        assert!(parse("--through grub").unwrap().unwrap().grub);
+        assert!(!parse("").unwrap().unwrap().grub);
+    }
+
+    #[test]
     fn a_release_of_xen() {
         assert_eq!(parse("dom0").unwrap().unwrap().release, Release::V4_17);
         assert_eq!(parse("dom0 --xen-release 4.20").unwrap().unwrap().release, Release::V4_20);
@@ -285,6 +310,11 @@ mod tests {
             "--xen-release",
             "--xen-release 4.16",
             "dom0 --shim",
+            "--through",
+            "--through lilo",
+            "dom0 --through grub",
+            "--shim --through grub",
+            "--through grub --cmdline say='a'",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

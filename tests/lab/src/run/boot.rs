@@ -33,6 +33,9 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         Err(error) => anyhow::bail!("{error:#} (scripts/boot --help lists the options)"),
     };
     let parts = setup::ensure(options.release)?;
+    if options.grub {
+        setup::ensure_grub()?;
+    }
     if options.kernel.is_none() {
         eprintln!("boot: building the kernel");
         build::kernels()?;

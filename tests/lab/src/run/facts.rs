@@ -31,7 +31,7 @@ impl Facts {
     /// Reads the console of a guest that may have been cut off in the middle of a line.
     pub(crate) fn found(guest: &str) -> Self {
         let mut facts = Self::default();
-        for line in guest.lines() {
+        for line in guest.lines().map(|line| line.trim_start_matches('\r')) {
             let object = line.strip_prefix("@fact ").or_else(|| line.strip_prefix("@report "));
             match object.map(serde_json::from_str) {
                 Some(Ok(object)) => facts.all.push(Fact(object)),
@@ -161,7 +161,7 @@ hello
     #[test]
     fn one_is_neither_none_nor_two() {
         let facts =
-            Facts::of("@fact {\"fact\":\"a\"}\n@fact {\"fact\":\"b\"}\n@fact {\"fact\":\"b\"}\r\n@fact {\"fact\":\"ab\"}\n")
+            Facts::of("\r@fact {\"fact\":\"a\"}\n@fact {\"fact\":\"b\"}\n@fact {\"fact\":\"b\"}\r\n@fact {\"fact\":\"ab\"}\n")
                 .unwrap();
         assert!(facts.one("a").is_ok() && facts.one("b").is_err() && facts.one("c").is_err());
     }

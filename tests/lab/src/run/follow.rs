@@ -20,7 +20,8 @@ impl Follower {
         Self { path, file: None, rest: Vec::new() }
     }
 
-    /// The whole lines that have been added since the last call.
+    /// The whole lines that have been added since the last call, without the returns around them: GRUB puts one after each
+    /// line's end.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -36,10 +37,7 @@ impl Follower {
         file.read_to_end(&mut self.rest).with_context(|| self.path.display().to_string())?;
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Ok(Vec::new()) };
         let whole: Vec<u8> = self.rest.drain(..=end).collect();
-        Ok(String::from_utf8_lossy(&whole)
-            .lines()
-            .map(|line| line.trim_end_matches('\r').to_owned())
-            .collect())
+        Ok(String::from_utf8_lossy(&whole).lines().map(|line| line.trim_matches('\r').to_owned()).collect())
     }
 
     /// The last line, which has no end.
@@ -61,7 +59,7 @@ mod tests {
         let mut follower = Follower::new(path.clone());
         assert!(follower.lines().unwrap().is_empty());
         let mut file = std::fs::File::create(&path).unwrap();
-        file.write_all(b"one\r\ntwo\nth").unwrap();
+        file.write_all(b"one\r\n\rtwo\nth").unwrap();
         assert_eq!(follower.lines().unwrap(), ["one", "two"]);
         assert!(follower.lines().unwrap().is_empty());
         file.write_all(b"ree\nrest").unwrap();

@@ -30,6 +30,8 @@ pub(crate) struct Parts {
     pub(crate) shim: PathBuf,
     pub(crate) linux: PathBuf,
     pub(crate) root: PathBuf,
+    /// The unpacked packages of GRUB; there after [`ensure_grub`].
+    pub(crate) grub: PathBuf,
 }
 
 /// Gets what is missing for runs of a release and says where it is.
@@ -37,14 +39,8 @@ pub(crate) struct Parts {
 /// # Errors
 /// Something is missing and cannot be got; one message names the packages.
 pub(crate) fn ensure(release: Release) -> Result<Parts> {
-    let lab = paths::lab();
-    folder::create(&lab)?;
-    let lock = file::create(&lab.join("lock"))?;
-    if lock.try_lock().is_err() {
-        eprintln!("setup: another set-up is at work here; waiting for it");
-        lock.lock().with_context(|| format!("another set-up holds {}", lab.join("lock").display()))?;
-    }
-    layout::remove_old(&lab)?;
+    let _lock = locked()?;
+    layout::remove_old(&paths::lab())?;
     let (xen, linux) = (Set::xen(release), Set::linux());
     let parts = Parts {
         release,
@@ -53,6 +49,7 @@ pub(crate) fn ensure(release: Release) -> Result<Parts> {
         shim: xen.home().join("xen-shim"),
         linux: linux.home().join("vmlinuz"),
         root: xen.home().join("dom0.cpio"),
+        grub: Set::grub().tree(),
     };
     let made = parts.are_made(&xen, &linux);
     let lacking: Vec<&Set> = [&linux, &xen].into_iter().filter(|set| !made && !set.is_there()).collect();
@@ -63,6 +60,28 @@ pub(crate) fn ensure(release: Release) -> Result<Parts> {
         eprintln!("setup: ready");
     }
     Ok(parts)
+}
+
+/// Gets GRUB, if it is missing.
+///
+/// # Errors
+/// It cannot be got; one message names the packages.
+pub(crate) fn ensure_grub() -> Result<()> {
+    let _lock = locked()?;
+    let grub = Set::grub();
+    if grub.is_there() { Ok(()) } else { get(&[], &[&grub]) }
+}
+
+/// Waits until no other set-up is at work; others wait until the file is dropped.
+fn locked() -> Result<std::fs::File> {
+    let lab = paths::lab();
+    folder::create(&lab)?;
+    let lock = file::create(&lab.join("lock"))?;
+    if lock.try_lock().is_err() {
+        eprintln!("setup: another set-up is at work here; waiting for it");
+        lock.lock().with_context(|| format!("another set-up holds {}", lab.join("lock").display()))?;
+    }
+    Ok(lock)
 }
 
 /// Gets what the machine lacks, and sets of packages. What cannot be had is in one message, all of it.

@@ -15,6 +15,20 @@ use tools::{file, folder, paths};
 /// The kernel of the dom0 that serves guests of every release. The part with the star is whatever `linux-image-amd64` stands for.
 const KERNEL: &str = "linux-image-6.*-amd64";
 
+/// GRUB for Xen, the program that makes an image of it, and the libraries of that program.
+const GRUB: [&str; 10] = [
+    "grub-common",
+    "grub-xen-bin",
+    "libc6",
+    "libdevmapper1.02.1",
+    "libefiboot1",
+    "libefivar1",
+    "liblzma5",
+    "libpcre2-8-0",
+    "libselinux1",
+    "libudev1",
+];
+
 /// Packages that are unpacked into one tree.
 #[derive(Debug)]
 pub(crate) struct Set {
@@ -34,6 +48,12 @@ impl Set {
     pub(crate) fn linux() -> Self {
         let suite = Release::default().suite();
         Self { suite, packages: vec![KERNEL.to_owned()], home: paths::lab().join("linux") }
+    }
+
+    /// GRUB, which can load the kernel of a domU, of whatever release Xen is.
+    pub(crate) fn grub() -> Self {
+        let packages = GRUB.map(str::to_owned).into();
+        Self { suite: Release::default().suite(), packages, home: paths::lab().join("grub") }
     }
 
     /// Where what is made of it lies.
@@ -183,8 +203,8 @@ mod tests {
 
     #[test]
     fn every_set_has_a_folder_of_its_own() {
-        let sets =
-            [Set::xen(Release::V4_14), Set::xen(Release::V4_17), Set::xen(Release::V4_20), Set::linux()];
+        let [old, usual, new] = Release::ALL.map(Set::xen);
+        let sets = [old, usual, new, Set::linux(), Set::grub()];
         for (index, set) in sets.iter().enumerate() {
             assert!(sets[index + 1..].iter().all(|other| other.home() != set.home()));
             assert!(sets[index + 1..].iter().all(|other| other.content() != set.content()));

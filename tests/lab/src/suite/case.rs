@@ -183,6 +183,12 @@ impl Case {
         Self { ramdisk, outcomes: &[Outcome::Failure], proofs, ..Self::good(name, "domu") }
     }
 
+    /// The same as domU, loaded by GRUB.
+    pub(crate) const fn through_grub(mut self) -> Self {
+        self.line = "domu --through grub";
+        self
+    }
+
     /// A run with a command line of several words.
     pub(crate) const fn words(
         name: &'static str,
@@ -336,6 +342,7 @@ mod tests {
             shim: nowhere(),
             linux: nowhere(),
             root: nowhere(),
+            grub: nowhere(),
         };
         let version = |number: &str| format!("(XEN) Xen version {number} (Debian)\n");
         let left = |options: &Options, xen: &str, shim: &str| {

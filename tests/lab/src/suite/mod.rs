@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod boot_runs;
 pub(crate) mod case;
+pub(crate) mod grub_runs;
 pub(crate) mod holes;
 pub(crate) mod host;
 pub(crate) mod host_runs;
@@ -38,6 +39,7 @@ use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use crate::suite::boot_runs::{LARGE, XEN};
 use crate::suite::case::Case;
+use crate::suite::grub_runs::GRUB;
 use crate::suite::host_runs::{HOST, LARGE_HOST};
 use crate::suite::machine_runs::MACHINE;
 use crate::suite::module_runs::MODULES;
@@ -143,6 +145,9 @@ fn make_ready(runs: Vec<Run>, release: Option<Release>) -> Result<Vec<(Run, Part
         };
         ready.push((run, parts.clone()));
     }
+    if ready.iter().any(|(run, _)| run.is_through_grub()) {
+        setup::ensure_grub()?;
+    }
     eprintln!("test: building the kernel and the modules");
     build::kernels()?;
     build::modules()?;
@@ -213,6 +218,10 @@ impl Run {
         }
     }
 
+    fn is_through_grub(&self) -> bool {
+        matches!(self, Self::Case(case) if case.options().is_ok_and(|options| options.grub))
+    }
+
     /// The memory it takes from this machine.
     fn touches(&self) -> Result<u64> {
         match self {
@@ -230,7 +239,7 @@ impl Run {
 }
 
 fn xen() -> impl Iterator<Item = Case> {
-    XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES).chain(PROFILE)
+    XEN.into_iter().chain(GRUB).chain(HOST).chain(MACHINE).chain(MODULES).chain(PROFILE)
 }
 
 fn xens() -> impl Iterator<Item = Case> {

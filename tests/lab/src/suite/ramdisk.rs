@@ -12,6 +12,8 @@ use kit::cpio::CpioWriter;
 pub(crate) enum Ramdisk {
     /// What `scripts/build` made.
     Usual,
+    /// No ramdisk.
+    Absent,
     /// Only the first half of it.
     Truncated,
     /// An archive without a module.
@@ -44,6 +46,7 @@ impl Ramdisk {
         let usual = std::fs::read(build::ramdisk())?;
         Ok(match self {
             Self::Usual => usual,
+            Self::Absent => Vec::new(),
             Self::Microcode => [microcode(512), usual].concat(),
             // A border that is a multiple of nothing.
             Self::MicrocodeGzip => [microcode(1), vec![0; 4099], setup::gzip(&build::ramdisk())?].concat(),

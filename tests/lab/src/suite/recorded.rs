@@ -86,8 +86,8 @@ impl Recorded {
         options.kernel = Some(PathBuf::new());
         let nowhere = PathBuf::new;
         let release = options.release;
-        let (xen, xen_efi, shim, linux, root) = (nowhere(), nowhere(), nowhere(), nowhere(), nowhere());
-        let parts = Parts { release, xen, xen_efi, shim, linux, root };
+        let [xen, xen_efi, shim, linux, root, grub] = std::array::from_fn(|_| nowhere());
+        let parts = Parts { release, xen, xen_efi, shim, linux, root, grub };
         let complaints = complaint::of_run(&out, options, 0)?;
         let (word, last) = outcome.trim_end().split_once('\n').unwrap_or((outcome.trim_end(), ""));
         let (outcome, refused) = match word {

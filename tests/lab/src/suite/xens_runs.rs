@@ -4,11 +4,12 @@
 
 use crate::suite::boot_runs::DUMP;
 use crate::suite::case::Case;
+use crate::suite::grub_runs;
 use crate::suite::host;
 use crate::suite::proof;
 
 /// The runs of other groups that show of the default release what [`XENS`] shows of the others.
-pub(crate) const OF_DEFAULT: [&str; 7] = [
+pub(crate) const OF_DEFAULT: [&str; 8] = [
     "domu-67M",
     "dom0-512M",
     "dom0-512M-plain",
@@ -16,10 +17,11 @@ pub(crate) const OF_DEFAULT: [&str; 7] = [
     "domu-67M-walked",
     "conformance-domu",
     "conformance-dom0",
+    "grub-domu",
 ];
 
 /// The runs of the group `xens`.
-pub(crate) const XENS: [Case; 23] = [
+pub(crate) const XENS: [Case; 25] = [
     Case::good("domu-67M-on-4.14", "domu --xen-release 4.14 --memory 67M"),
     Case::good("domu-67M-on-4.20", "domu --xen-release 4.20 --memory 67M"),
     Case { proofs: &[host::bios_host], ..Case::good("dom0-512M-on-4.14", "dom0 --xen-release 4.14") },
@@ -34,6 +36,8 @@ pub(crate) const XENS: [Case; 23] = [
     Case::probes("conformance-dom0-4.14", "dom0 --xen-release 4.14", &[proof::model_conforms_in_dom0]),
     Case::probes("conformance-domu-4.20", "domu --xen-release 4.20", &[proof::model_conforms_in_domu]),
     Case::probes("conformance-dom0-4.20", "dom0 --xen-release 4.20", &[proof::model_conforms_in_dom0]),
+    grub_runs::on("grub-domu-on-4.14", "domu --through grub --xen-release 4.14"),
+    grub_runs::on("grub-domu-on-4.20", "domu --through grub --xen-release 4.20"),
     Case::good("shim-128M-of-4.14", "domu --shim --memory 128M --xen-release 4.14"),
     Case::good("shim-128M-of-4.17", "domu --shim --memory 128M"),
     Case::good("shim-128M-of-4.20", "domu --shim --memory 128M --xen-release 4.20"),

@@ -1,15 +1,20 @@
-//! A boot mapping that ends where no builder would end it.
+//! Where the builder's mapping ends, and which tables make it.
 //!
-//! *What this is*: entries of the builder's tables are removed or added without the guest's knowledge, at the last
-//! places that are checked. The layer uses what is mapped, so a wrong end must stop the boot.
+//! *What this is*: entries of the builder's tables are removed or added without the guest's knowledge, or start_info
+//! names other tables. The layer takes any end of an L1 table after the boot stack, and more tables than are live; what
+//! contradicts start_info or the P2M list stops the boot before anything is changed.
 
 use mmu::{MmuError, layout::KERNEL_MAP};
-use start_info::Mfn;
+use start_info::{Mfn, Pfn, PfnRange};
 use xen_guest::Cause;
-use xen_model::{Built, GuestConfig, Pte};
+use xen_model::{Built, GuestConfig, Loader, Pte, Ramdisk};
+
+use crate::after::checked;
 
 /// Pages of 4 MiB.
 const STEP: u64 = 1024;
+/// Where start_info has `nr_pt_frames`.
+const TABLE_COUNT: usize = 0x60;
 
 /// The table of a level that covers a page of the builder's mapping.
 fn table(built: &Built, pfn: u64, level: u32) -> Mfn {
@@ -19,9 +24,12 @@ fn table(built: &Built, pfn: u64, level: u32) -> Mfn {
     (level + 1..=4).rev().fold(built.machine.root().unwrap(), below)
 }
 
-fn set_l1(built: &mut Built, pfn: u64, value: u64) {
-    let table = table(built, pfn, 1);
-    built.machine.poke(table, pfn as usize % 512, value);
+/// Has Xen unmap pages of the builder's mapping.
+fn unmap(built: &mut Built, pages: std::ops::Range<u64>) {
+    for pfn in pages {
+        let slot = table(built, pfn, 1).maddr().get() + pfn % 512 * 8;
+        built.machine.update_entries(&[(slot, 0)]).unwrap();
+    }
 }
 
 /// Makes the tables for 4 MiB from a page on map the 4 MiB before.
@@ -33,41 +41,151 @@ fn map_once_more(built: &mut Built, pfn: u64) {
     }
 }
 
-fn end(built: Built) -> Result<(), (u64, u64)> {
-    match built.boot() {
-        Ok(_) => Ok(()),
-        Err((_, failure)) => match failure.cause() {
-            Cause::Mmu(MmuError::BuilderEnd { found, least }) => Err((*found, *least)),
-            other => panic!("{other:?}"),
-        },
+fn set_table_count(built: &mut Built, change: impl Fn(u64) -> u64) {
+    let places = &built.places.tables;
+    let count = change(places.end - places.start);
+    built.page[TABLE_COUNT..][..8].copy_from_slice(&count.to_le_bytes());
+}
+
+fn refused(built: Built) -> MmuError {
+    let calls = built.machine.calls();
+    let (built, failure) = built.boot().unwrap_err();
+    let Cause::Mmu(error) = failure.cause() else { panic!("{failure}") };
+    // The memory map was asked for.
+    assert_eq!(built.machine.calls(), calls + 1, "{failure}");
+    *error
+}
+
+fn guests() -> [GuestConfig; 4] {
+    let ramdisk = || Ramdisk::of(vec![0x5a; 0x1_2345]);
+    [
+        GuestConfig::new(67 * 256 + 3),
+        GuestConfig::new(64 * 256).with_notes().with_ramdisk(ramdisk()),
+        GuestConfig::new(64 * 256).with_loader(Loader::Grub).with_ramdisk(ramdisk()),
+        GuestConfig::new(64 * 256).with_loader(Loader::Grub).with_notes(),
+    ]
+}
+
+fn boots(guest: &GuestConfig, built: Built) {
+    let mut booted = checked(guest.clone(), built.boot().map_err(|(_, failure)| failure).unwrap());
+    booted.use_all_memory();
+    booted.check();
+}
+
+#[test]
+fn a_mapping_that_ends_with_any_l1_table_after_the_boot_stack_is_used_as_it_is() {
+    let mut shorter = 0;
+    for guest in guests() {
+        let places = guest.build().unwrap().places;
+        let mut end = (places.stack + 1).next_multiple_of(512);
+        while end < places.end {
+            let mut built = guest.build().unwrap();
+            unmap(&mut built, end..places.end);
+            boots(&guest, built);
+            (end, shorter) = (end + 512, shorter + 1);
+        }
+    }
+    assert!(shorter > 0);
+}
+
+#[test]
+fn a_mapping_that_ends_inside_the_range_of_an_l1_table_is_refused() {
+    for guest in guests() {
+        let places = guest.build().unwrap().places;
+        let least = Pfn::new(places.stack + 1);
+        for cut in [places.stack + 1, places.end - 1] {
+            let mut built = guest.build().unwrap();
+            unmap(&mut built, cut..cut + 1);
+            let error = refused(built);
+            let MmuError::BuilderEnd { end, least: said, most } = error else { panic!("{error}") };
+            assert_eq!((end, said), (Pfn::new(cut), least));
+            assert!(most >= Pfn::new(places.end), "{error}");
+        }
+    }
+}
+
+/// Also where the tables end with the range of an L1 table.
+#[test]
+fn a_mapping_without_the_boot_stack_is_refused() {
+    for guest in guests() {
+        let at = |image_pages| GuestConfig { image_pages, ..guest.clone() };
+        let stack_of = |guest: &GuestConfig| guest.build().unwrap().places.stack;
+        let aligned = (0x123..).map(at).find(|guest| stack_of(guest).is_multiple_of(512)).unwrap();
+        let mut built = aligned.build().unwrap();
+        let (stack, end) = (built.places.stack, built.places.end);
+        unmap(&mut built, stack..end);
+        let error = refused(built);
+        let MmuError::BuilderEnd { end, least, .. } = error else { panic!("{error}") };
+        assert_eq!((end, least), (Pfn::new(stack), Pfn::new(stack + 1)));
+    }
+}
+
+/// Memory ends where the mapping ends; or a ramdisk or the list starts there.
+#[test]
+fn a_mapping_that_goes_on_where_something_else_is_is_refused() {
+    let ramdisk = GuestConfig { ramdisk_by_pfn: true, ..GuestConfig::new(64 * 256) };
+    for guest in [
+        GuestConfig::new(0x1400),
+        ramdisk.with_ramdisk(Ramdisk::zeros(1)),
+        GuestConfig::new(64 * 256).with_notes(),
+        GuestConfig::new(64 * 256).with_loader(Loader::Grub).with_notes(),
+    ] {
+        let mut built = guest.build().unwrap();
+        let end = built.places.end;
+        map_once_more(&mut built, end);
+        let least = Pfn::new(built.places.stack + 1);
+        let expected = MmuError::BuilderEnd { end: Pfn::new(end + 1), least, most: Pfn::new(end) };
+        assert_eq!(refused(built), expected);
     }
 }
 
 #[test]
-fn a_mapping_that_ends_a_page_early_is_refused() {
-    for pages in [64 * 256, 67 * 256 + 3] {
-        let mut built = GuestConfig::new(pages).build().unwrap();
-        let last = built.places.end - 1;
-        set_l1(&mut built, last, 0);
-        assert_eq!(end(built), Err((last, last + 1)));
+fn a_mapping_that_goes_on_with_other_pages_is_refused() {
+    for loader in [Loader::Toolstack, Loader::Grub] {
+        let mut built = GuestConfig::new(64 * 256).with_loader(loader).build().unwrap();
+        let end = built.places.end;
+        map_once_more(&mut built, end);
+        let frame = |pfn| built.machine.built_mfn(pfn).unwrap();
+        let (mapped, listed) = (frame(end - STEP), Some(frame(end)));
+        assert_eq!(refused(built), MmuError::BuilderPage { pfn: Pfn::new(end), mapped, listed });
+    }
+}
+
+/// Pages that start_info calls tables and that are none come back with the others.
+#[test]
+fn more_tables_than_are_live_are_given_back_like_the_others() {
+    for guest in guests() {
+        let mut built = guest.build().unwrap();
+        set_table_count(&mut built, |count| count + 40);
+        boots(&guest, built);
     }
 }
 
 #[test]
-fn a_mapping_that_ends_a_page_into_the_next_4_mib_is_refused() {
-    let mut built = GuestConfig::new(64 * 256).build().unwrap();
-    let least = built.places.end;
-    map_once_more(&mut built, least);
-    set_l1(&mut built, least + STEP - 1, 0);
-    // The tables are those of the 4 MiB before, whose end is gone as well.
-    assert_eq!(end(built), Err((least - 1, least)));
-}
+fn a_live_table_that_start_info_does_not_name_is_refused() {
+    let refused_at = |built: Built, level, table, count| {
+        let start = built.places.tables.start;
+        let tables = PfnRange::between(Pfn::new(start), Pfn::new(start + count));
+        let expected = MmuError::BuilderTable { level, table: Pfn::new(table), tables };
+        assert_eq!(refused(built), expected);
+    };
+    // GRUB's last table is the L1 table of address 0; without it all others still suffice for the mapping.
+    let guest = GuestConfig::new(64 * 256).with_loader(Loader::Grub);
+    let mut built = guest.build().unwrap();
+    let tables = built.places.tables.clone();
+    set_table_count(&mut built, |count| count - 1);
+    refused_at(built, 1, tables.end - 1, tables.end - tables.start - 1);
 
-#[test]
-fn a_mapping_that_goes_on_behind_the_next_4_mib_is_refused() {
-    let mut built = GuestConfig::new(64 * 256).build().unwrap();
-    let least = built.places.end;
-    map_once_more(&mut built, least);
-    map_once_more(&mut built, least + STEP);
-    assert_eq!(end(built), Err((least + 2 * STEP, least)));
+    // A table elsewhere, for addresses that nobody asks for.
+    for level in [2, 3] {
+        let mut built = guest.build().unwrap();
+        let stray = built.places.end + 7;
+        let above = match level {
+            3 => built.machine.root().unwrap(),
+            _ => built.machine.built_mfn(tables.end - 3).unwrap(),
+        };
+        let entry = built.machine.built_mfn(stray).unwrap().maddr().get() | 0x67;
+        built.machine.poke(above, 100, entry);
+        refused_at(built, level, stray, tables.end - tables.start);
+    }
 }

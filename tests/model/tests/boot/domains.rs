@@ -2,7 +2,7 @@
 
 use mmu::MmuError;
 use xen_guest::Cause;
-use xen_model::{GuestConfig, Ramdisk, audit};
+use xen_model::{GuestConfig, Loader, Ramdisk, audit};
 
 use crate::after::booted;
 use crate::used::{fully_used, ramdisk};
@@ -39,6 +39,21 @@ fn a_dom_u_with_the_notes() {
 fn a_dom_u_whose_ramdisk_is_behind_the_mapping() {
     let guest = GuestConfig { ramdisk_by_pfn: true, ..GuestConfig::new(200 * MIB) };
     fully_used(guest.with_ramdisk(ramdisk()));
+}
+
+#[test]
+fn a_dom_u_that_grub_loads() {
+    let guest = || GuestConfig::new(1300 * MIB + 1).with_loader(Loader::Grub).with_ramdisk(ramdisk());
+    fully_used(guest());
+    fully_used(guest().with_notes());
+    fully_used(guest().with_notes().with_command_line("revector=off"));
+}
+
+#[test]
+fn a_dom_u_that_krata_builds() {
+    fully_used(
+        GuestConfig::new(67 * MIB + 3).with_loader(Loader::Krata).with_notes().with_ramdisk(ramdisk()),
+    );
 }
 
 #[test]

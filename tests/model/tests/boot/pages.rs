@@ -1,7 +1,7 @@
 //! No page is lost and none has two owners, after boots that succeed.
 
 use proptest::prelude::*;
-use xen_model::{GuestConfig, Ramdisk};
+use xen_model::{GuestConfig, Loader, Ramdisk};
 
 use crate::account::{Account, drain};
 use crate::guests::guests;
@@ -33,6 +33,7 @@ fn every_page_of_a_guest_of_an_odd_size_has_one_owner() {
     for pages in ends.map(|more| 0x2000 + more).chain([(1 << 18) - 1, (1 << 18) + 1, (1 << 18) + 513]) {
         assert!(account(&GuestConfig::new(pages)), "{pages:#x}");
         assert!(account(&GuestConfig::dom0(pages).with_notes()), "{pages:#x}");
+        assert!(account(&GuestConfig::new(pages).with_loader(Loader::Grub)), "{pages:#x}");
     }
 }
 
@@ -52,12 +53,13 @@ proptest! {
         pages in 0x1000_u64..0x5000,
         image in (0x40_u64..0x900, 16_u64..0x500),
         ramdisk in 0_u64..0x8_0000,
-        kind in any::<[bool; 3]>(),
+        kind in any::<[bool; 2]>(),
+        loader in prop::sample::select(vec![Loader::Toolstack, Loader::Grub]),
         line in prop::sample::select(vec!["", "map=lazy", "revector=off"]),
     ) {
         let guest = if kind[0] { GuestConfig::dom0(pages) } else { GuestConfig::new(pages) };
         let guest = if kind[1] { guest.with_notes() } else { guest };
-        let guest = GuestConfig { image_start: image.0, image_pages: image.1, ..guest };
+        let guest = GuestConfig { image_start: image.0, image_pages: image.1, loader, ..guest };
         account(&guest.with_ramdisk(Ramdisk::zeros(ramdisk)).with_command_line(line));
     }
 }

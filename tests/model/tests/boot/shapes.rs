@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use xen_guest::Cause;
-use xen_model::{Domain, GuestConfig, Ramdisk, audit};
+use xen_model::{Domain, GuestConfig, Loader, Ramdisk, audit};
 
 use crate::after::checked;
 
@@ -17,15 +17,21 @@ fn guests() -> impl Strategy<Value = GuestConfig> {
     let image = (0x40_u64..0x1400, 16_u64..0x900);
     let lines = prop::sample::select(vec!["", "map=lazy", "revector=off", "map=lazy revector=off"]);
     let holes = prop::collection::vec((0_u64..0x4_8000, 1_u64..0x800), 0..4);
-    (any::<bool>(), sizes, image, 0_u64..0x20_0000, any::<[bool; 2]>(), lines, holes, any::<u64>()).prop_map(
-        |(dom0, pages, (image_start, image_pages), ramdisk, notes, line, holes, seed)| {
-            let domain = if dom0 { Domain::Dom0 } else { Domain::Guest };
-            let mut guest = GuestConfig { domain, image_start, image_pages, ..GuestConfig::new(pages) }
-                .with_ramdisk(Ramdisk::zeros(ramdisk))
-                .with_command_line(line)
-                .with_seed(seed);
+    let builders = prop::sample::select(vec![
+        (Domain::Dom0, Loader::Toolstack),
+        (Domain::Guest, Loader::Toolstack),
+        (Domain::Guest, Loader::Grub),
+        (Domain::Guest, Loader::Krata),
+    ]);
+    (builders, sizes, image, 0_u64..0x20_0000, any::<[bool; 2]>(), lines, holes, any::<u64>()).prop_map(
+        |((domain, loader), pages, (image_start, image_pages), ramdisk, notes, line, holes, seed)| {
+            let mut guest =
+                GuestConfig { domain, loader, image_start, image_pages, ..GuestConfig::new(pages) }
+                    .with_ramdisk(Ramdisk::zeros(ramdisk))
+                    .with_command_line(line)
+                    .with_seed(seed);
             guest.ramdisk_by_pfn = notes[0];
-            guest.init_p2m = notes[1].then_some(mmu::layout::INIT_P2M.as_u64());
+            guest.init_p2m = (notes[1] || loader == Loader::Krata).then_some(mmu::layout::INIT_P2M.as_u64());
             // Builders place nothing in holes; the last page has memory.
             let used = guest.build().map_or(pages, |built| built.places.used_end());
             guest.holes = (holes.into_iter())

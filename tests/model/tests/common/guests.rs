@@ -1,13 +1,13 @@
 //! Guests that differ in what their boots do.
 
-use xen_model::{GuestConfig, Ramdisk};
+use xen_model::{GuestConfig, Loader, Ramdisk};
 
 fn ramdisk() -> Ramdisk {
     Ramdisk::of((0..0x5432_u32).map(|i| (i * 5) as u8).collect())
 }
 
 /// Guests that differ in what their boots do. The lazy one has a second chunk that the boot does not map.
-pub(crate) fn guests() -> [(&'static str, GuestConfig); 8] {
+pub(crate) fn guests() -> [(&'static str, GuestConfig); 12] {
     let low = |guest: GuestConfig| GuestConfig { image_start: 0x80, ..guest };
     let by_pfn = GuestConfig { ramdisk_by_pfn: true, ..low(GuestConfig::new(0x1357)) };
     [
@@ -21,6 +21,22 @@ pub(crate) fn guests() -> [(&'static str, GuestConfig); 8] {
         (
             "INIT_P2M, revector=off",
             low(GuestConfig::new(0x1201)).with_notes().with_command_line("revector=off"),
+        ),
+        ("GRUB", low(GuestConfig::new(0x1677)).with_loader(Loader::Grub).with_ramdisk(ramdisk())),
+        (
+            "GRUB, with the notes",
+            low(GuestConfig::new(0x1677)).with_loader(Loader::Grub).with_notes().with_ramdisk(ramdisk()),
+        ),
+        (
+            "GRUB, with the notes, revector=off",
+            low(GuestConfig::new(0x1677))
+                .with_loader(Loader::Grub)
+                .with_notes()
+                .with_command_line("revector=off"),
+        ),
+        (
+            "krata",
+            low(GuestConfig::new(0x1201)).with_loader(Loader::Krata).with_notes().with_ramdisk(ramdisk()),
         ),
     ]
 }

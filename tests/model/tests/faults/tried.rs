@@ -41,9 +41,12 @@ impl Tried {
         let machine = self.machine();
         audit::references(machine).assert_none();
         audit::protection_of_tables(machine).assert_none();
-        // The builder's mappings are writable and executable until its tables are gone; the direct map never is.
+        // The builder's mappings are writable and executable until its tables are gone, and GRUB's are for user mode; the
+        // direct map never is. A list that stays is no longer for user mode when all has been given back.
         let gone = machine.record(self.builders_root).is_none_or(|record| record.table_level().is_none());
-        audit::protection(machine, if gone { 0..0 } else { INIT_P2M.as_u64()..u64::MAX }).assert_none();
+        let builders = INIT_P2M.as_u64()..u64::MAX;
+        let users = if self.result.is_ok() { 0..0 } else { builders.clone() };
+        audit::protection_but(machine, if gone { 0..0 } else { builders }, users).assert_none();
         if machine.root() != Some(self.builders_root) {
             machine.each_leaf(machine.root().unwrap(), |leaf| {
                 assert!(!(leaf.writable && leaf.executable), "{leaf:?} after the switch");
