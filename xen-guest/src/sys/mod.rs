@@ -21,6 +21,8 @@ mod buffer;
 #[cfg(target_os = "none")]
 mod console;
 #[cfg(target_os = "none")]
+mod current_tables;
+#[cfg(target_os = "none")]
 mod efi;
 #[cfg(target_os = "none")]
 mod entry;
@@ -55,6 +57,8 @@ mod pointer;
 #[cfg(any(target_os = "none", test))]
 mod ramdisk;
 #[cfg(any(target_os = "none", test))]
+mod recent;
+#[cfg(any(target_os = "none", test))]
 mod registers;
 #[cfg(any(target_os = "none", test))]
 mod ring;
@@ -71,6 +75,10 @@ mod symbols;
 #[cfg(target_os = "none")]
 mod traps;
 mod trusted;
+#[cfg(any(target_os = "none", test))]
+mod walk;
+#[cfg(target_os = "none")]
+mod word_or_none;
 #[cfg(any(target_os = "none", test))]
 mod words;
 mod xen;

@@ -34,7 +34,10 @@ boot_stack_guard:
     .globl boot_stack
     .type boot_stack, @object
 boot_stack:
-    .skip 0x20000
+    .skip 0x10000
+    .globl boot_stack_middle
+boot_stack_middle:
+    .skip 0x10000
     .size boot_stack, 0x20000
     .globl boot_stack_end
 boot_stack_end:
