@@ -7,6 +7,7 @@
 mod bench;
 mod build;
 mod machine;
+mod notes;
 mod run;
 mod setup;
 mod suite;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? setup, build, boot, test, bench");
+        bail!("which command? setup, build, boot, check-notes, test, bench");
     }
     let name = arguments.remove(0);
     match name.to_str() {
@@ -47,6 +48,7 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some("boot") => run::boot::boot(arguments),
+        Some("check-notes") => notes::check(&arguments),
         Some("test") => suite::test(&arguments),
         Some("bench") => bench::bench(&arguments),
         _ => bail!("no command {}", name.display()),

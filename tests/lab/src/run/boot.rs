@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use crate::build;
 use crate::machine;
 use crate::machine::options::{Mode, Options, USAGE};
+use crate::notes;
 use crate::run;
 use crate::run::backtrace;
 use crate::run::screen::Screen;
@@ -32,6 +33,9 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         }
         Err(error) => anyhow::bail!("{error:#} (scripts/boot --help lists the options)"),
     };
+    if let Some(kernel) = &options.kernel {
+        notes::confirm(kernel, options.unchecked)?;
+    }
     let parts = setup::ensure(options.release)?;
     if options.kernel.is_none() {
         eprintln!("boot: building the kernel");
