@@ -6,6 +6,7 @@
 
 mod bench;
 mod build;
+mod explain;
 mod machine;
 mod notes;
 mod run;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? setup, build, boot, check-notes, test, bench");
+        bail!("which command? setup, build, boot, check-notes, explain, test, bench");
     }
     let name = arguments.remove(0);
     match name.to_str() {
@@ -49,6 +50,7 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         }
         Some("boot") => run::boot::boot(arguments),
         Some("check-notes") => notes::check(&arguments),
+        Some("explain") => explain::explain(&arguments),
         Some("test") => suite::test(&arguments),
         Some("bench") => bench::bench(&arguments),
         _ => bail!("no command {}", name.display()),

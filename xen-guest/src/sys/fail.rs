@@ -100,12 +100,14 @@ fn read_null() {
     read(VirtAddr::new_truncate(8));
 }
 
+#[inline(never)]
 fn read(address: VirtAddr) {
     // SAFETY: not sound, and meant so: nothing may be read there, and the fault is what was asked for.
     let word = unsafe { pointer::to::<u64>(address).read_volatile() };
     log::error!("{address:#x} holds {word:#x}, and should not be mapped");
 }
 
+#[inline(never)]
 fn write(address: VirtAddr, word: u64) {
     // SAFETY: not sound, and meant so: nothing may be written there, and the fault is what was asked for.
     unsafe { pointer::to_mut::<u64>(address).write_volatile(word) };

@@ -57,7 +57,8 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
     }
     let log = std::fs::read_to_string(out.join("guest.log")).unwrap_or_default();
     let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
-    for line in backtrace::named(&log, &kernel)? {
+    let xen = std::fs::read_to_string(out.join("xen.log")).unwrap_or_default();
+    for line in backtrace::named(&log, &xen, &kernel)? {
         eprintln!("  {line}");
     }
     screen.guest(&report.last);

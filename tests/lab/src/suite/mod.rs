@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod boot_runs;
 pub(crate) mod case;
+pub(crate) mod fail_runs;
 pub(crate) mod holes;
 pub(crate) mod host;
 pub(crate) mod host_runs;
@@ -37,6 +38,7 @@ use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use crate::suite::boot_runs::{LARGE, XEN};
 use crate::suite::case::Case;
+use crate::suite::fail_runs::FAIL;
 use crate::suite::host_runs::{HOST, LARGE_HOST};
 use crate::suite::machine_runs::MACHINE;
 use crate::suite::module_runs::MODULES;
@@ -215,7 +217,7 @@ impl Run {
 }
 
 fn xen() -> impl Iterator<Item = Case> {
-    XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES)
+    XEN.into_iter().chain(FAIL).chain(HOST).chain(MACHINE).chain(MODULES)
 }
 
 fn xens() -> impl Iterator<Item = Case> {
