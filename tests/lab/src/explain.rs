@@ -60,8 +60,14 @@ fn explained(log: &str, names: &Names) -> Vec<String> {
         // Of a row of registers only rip is sure to be code that ran.
         let is_registers =
             ["rax ", "rsi ", "r9 ", "r13 "].iter().any(|name| line.trim_start().starts_with(name));
+        let is_way = line.contains(backtrace::MARK);
         let found = numbers(line).filter(|_| !is_registers && !line.starts_with("(XEN)"));
-        let named: Vec<String> = found.flat_map(|address| name(address, names, &modules, &rips)).collect();
+        let named: Vec<String> = found
+            .flat_map(|address| {
+                let inside = if is_way { backtrace::inside(address, &rips) } else { address };
+                name(inside, names, &modules)
+            })
+            .collect();
         if is_end || !named.is_empty() {
             lines.push(line.to_owned());
             lines.extend(named.into_iter().map(|line| format!("    {line}")));
@@ -74,9 +80,9 @@ fn explained(log: &str, names: &Names) -> Vec<String> {
 }
 
 /// What an address is: functions of the kernel, or a place in a module.
-fn name(address: u64, names: &Names, modules: &Modules, rips: &[u64]) -> Vec<String> {
+fn name(address: u64, names: &Names, modules: &Modules) -> Vec<String> {
     if names.is_code(address) {
-        return names.frames(backtrace::inside(address, rips));
+        return names.frames(address);
     }
     let holds = modules.iter().find(|(_, (start, last))| (*start..=*last).contains(&address));
     holds
@@ -161,7 +167,7 @@ fatal: page fault: writing protected memory at 0x8
             "  backtrace: 0xffffffff81000108 0xffffffff81000100 0xffffffffa0000010 0xffffffff90000000",
             "    0xffffffff81000108 second",
             "    0xffffffff810000ff first",
-            "    0xffffffffa0000010 module hello+0x10",
+            "    0xffffffffa000000f module hello+0xf",
         ];
         assert_eq!(explained(log, &names), expected);
     }

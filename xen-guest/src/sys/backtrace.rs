@@ -112,7 +112,7 @@ fn guesses(from: u64) -> Guesses<fn(u64) -> bool> {
         (symbols::is_text(before) && symbols::is_text(address))
             && VirtAddr::try_new(before).ok().and_then(load_or_none).is_some_and(stack::is_call)
     };
-    Guesses { stack: symbols::stack(), at: from.next_multiple_of(8), known }
+    Guesses { stack: symbols::stack(), at: from.next_multiple_of(8), last: 0, known }
 }
 
 /// Tells whether the kernel was built with frame pointers: by how the trap handler, which is Rust like the rest, begins.

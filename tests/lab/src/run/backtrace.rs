@@ -29,6 +29,13 @@ pub(crate) fn named(log: &str, xen: &str, kernel: &Path) -> Result<Vec<String>> 
     let rips = rips(log);
     let way = addresses.iter().flat_map(|address| names.frames(inside(*address, &rips)));
     let mut lines: Vec<String> = way.chain(dump).collect();
+    if log.lines().any(|line| line.trim().starts_with(MARK) && line.contains("guesses")) {
+        lines.push(
+            "there are no frame pointers: words of the stack that may be return addresses; build with \
+             -C force-frame-pointers=yes"
+                .to_owned(),
+        );
+    }
     lines.extend(names.lacks());
     Ok(lines)
 }
