@@ -11,6 +11,7 @@
 pub mod core_file;
 pub mod cpio;
 pub mod elf;
+pub mod kernel;
 pub mod module;
 pub mod random;
 pub mod start_info;

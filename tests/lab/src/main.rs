@@ -6,7 +6,9 @@
 
 mod bench;
 mod build;
+mod explain;
 mod machine;
+mod notes;
 mod run;
 mod setup;
 mod suite;
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? setup, build, boot, test, bench");
+        bail!("which command? setup, build, boot, check-notes, explain, test, bench");
     }
     let name = arguments.remove(0);
     match name.to_str() {
@@ -50,6 +52,8 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some("boot") => run::boot::boot(arguments),
+        Some("check-notes") => notes::check(&arguments),
+        Some("explain") => explain::explain(&arguments),
         Some("test") => suite::test(&arguments),
         Some("bench") => bench::bench(&arguments),
         _ => bail!("no command {}", name.display()),

@@ -25,6 +25,8 @@ pub enum Value<'v> {
     Hex(u64),
     /// Addresses in their order: an array of such texts.
     HexList(&'v [u64]),
+    /// Texts in their order: an array.
+    TextList(&'v [&'v dyn fmt::Display]),
     /// True or false.
     Flag(bool),
     /// A text.
@@ -70,6 +72,14 @@ impl fmt::Display for Value<'_> {
                 }
                 f.write_char(']')
             }
+            Self::TextList(texts) => {
+                f.write_char('[')?;
+                for (at, text) in texts.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { "," };
+                    write!(f, "{comma}\"{}\"", JsonText(text))?;
+                }
+                f.write_char(']')
+            }
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Text(text) => write!(f, "\"{}\"", JsonText(text)),
             Self::Source(value) => write!(f, "\"{}\"", JsonText(format_args!("{value:?}"))),
@@ -90,6 +100,7 @@ mod tests {
             ("at", Value::Hex(0xffff_ffff_a000_0000)),
             ("way", Value::HexList(&[0x10, 0xffff_ffff_8100_0000])),
             ("nowhere", Value::HexList(&[])),
+            ("said", Value::TextList(&[&"a \"b\"", &7])),
             ("right", Value::Flag(true)),
             ("text", Value::Text(&"two\nlines, \"quoted\"")),
             ("error", Value::Source(&Some("a\\b"))),
@@ -97,7 +108,7 @@ mod tests {
         assert_eq!(
             Fact::new("all", &fields).to_string(),
             "@fact {\"fact\":\"all\",\"number\":18446744073709551615,\"at\":\"0xffffffffa0000000\",\
-             \"way\":[\"0x10\",\"0xffffffff81000000\"],\"nowhere\":[],\"right\":true,\"text\":\"two\\u000alines, \\\"quoted\\\"\",\"error\":\"Some(\\\"a\\\\\\\\b\\\")\"}"
+             \"way\":[\"0x10\",\"0xffffffff81000000\"],\"nowhere\":[],\"said\":[\"a \\\"b\\\"\",\"7\"],\"right\":true,\"text\":\"two\\u000alines, \\\"quoted\\\"\",\"error\":\"Some(\\\"a\\\\\\\\b\\\")\"}"
         );
         assert_eq!(Fact::new("none", &[]).to_string(), "@fact {\"fact\":\"none\"}");
     }

@@ -1,16 +1,27 @@
 //! The call chain of a trap or panic: return addresses, and the module among them.
 //!
-//! *What must hold*: nothing outside our own stack is read ([`crate::sys::stack`]). A kernel that was built without frame
-//! pointers has no return addresses to show: there the register may hold anything, a wrong frame's address too.
+//! *What this is*: with frame pointers, the chain of frames. Without them (the target's default), a chain would lie, so
+//! every word of the stack counts that points after a call in code; such a list is marked as a guess.
+//!
+//! *What must hold*: nothing outside our own stack and code is read ([`crate::sys::stack`]).
+//!
+//! *What is not prevented*: a kernel of which some parts keep frame pointers and others do not. The trap handler stands
+//! for all.
 
 use core::fmt;
 
 use arrayvec::ArrayVec;
 
-use crate::sys::{modules::Place, registers::Registers, stack::Callers, symbols, traps::MODULES};
+use x86_64::VirtAddr;
 
-/// `push rbp; mov rbp, rsp`: what every function starts with, if frame pointers are forced.
-const FRAME_MADE: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
+use crate::sys::{
+    modules::Place,
+    registers::Registers,
+    stack::{self, Callers, Guesses},
+    symbols,
+    traps::{self, MODULES},
+    word_or_none::load_or_none,
+};
 
 /// How many return addresses are shown.
 const MAX_CALLERS: usize = 32;
@@ -25,14 +36,14 @@ impl Registers {
         let mut places = [self.rip]
             .into_iter()
             .chain(top)
-            .chain(callers(self.rbp))
+            .chain(callers(self.rbp).filter(|_| keeps_frames()))
             .filter_map(|address| MODULES.place(address));
         places.find(Place::is_module)
     }
 
     /// Returns the call chain of the trap.
     pub(super) const fn backtrace(&self) -> Backtrace {
-        Backtrace { rip: self.rip, rbp: self.rbp }
+        Backtrace { rip: self.rip, rbp: self.rbp, rsp: self.rsp }
     }
 }
 
@@ -41,16 +52,25 @@ impl Registers {
 pub(super) struct Backtrace {
     rip: u64,
     rbp: u64,
+    rsp: u64,
 }
 
 impl Backtrace {
     /// The backtrace of the caller.
     #[inline(always)]
     pub(super) fn here() -> Self {
-        let rbp: u64;
-        // SAFETY: copies a register; no memory is touched.
-        unsafe { core::arch::asm!("mov {}, rbp", out(reg) rbp, options(nomem, nostack, preserves_flags)) };
-        Self { rip: 0, rbp }
+        let (rbp, rsp): (u64, u64);
+        // SAFETY: copies two registers; no memory is touched.
+        unsafe {
+            core::arch::asm!(
+                "mov {}, rbp",
+                "mov {}, rsp",
+                out(reg) rbp,
+                out(reg) rsp,
+                options(nomem, nostack, preserves_flags)
+            );
+        }
+        Self { rip: 0, rbp, rsp }
     }
 }
 
@@ -58,11 +78,12 @@ impl Backtrace {
     /// Returns what is shown: where it happened, if that is known, and the return addresses.
     pub(super) fn addresses(&self) -> ArrayVec<u64, { MAX_CALLERS + 1 }> {
         let rip = (self.rip != 0).then_some(self.rip);
-        rip.into_iter().chain(callers(self.rbp).take(MAX_CALLERS)).collect()
+        let frames = callers(self.rbp).filter(|_| keeps_frames());
+        let guesses = guesses(self.rsp).filter(|_| !keeps_frames());
+        rip.into_iter().chain(frames.chain(guesses).take(MAX_CALLERS)).collect()
     }
 
     /// Returns the innermost place that is in a module.
-    #[cfg(feature = "modules")]
     pub(super) fn module(&self) -> Option<Place<'static>> {
         self.addresses().into_iter().filter_map(|address| MODULES.place(address)).find(Place::is_module)
     }
@@ -70,35 +91,31 @@ impl Backtrace {
 
 impl fmt::Display for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "  backtrace:")?;
+        write!(f, "  backtrace:{}", if keeps_frames() { "" } else { " (no frame pointers: guesses)" })?;
         for address in self.addresses() {
             write!(f, " {address:#x}")?;
-        }
-        if !has_frames() {
-            write!(f, " (no callers: build the kernel with -C force-frame-pointers=yes)")?;
         }
         Ok(())
     }
 }
 
-/// Tells whether every function of the kernel keeps a frame pointer, by the code of one that needs none. The crate cannot
-/// see the flag; a build script can, but it does not run again when the flag changes.
-fn has_frames() -> bool {
-    let code: extern "C" fn(u64) -> u64 = no_frame_needed;
-    // SAFETY: a function's code is readable, and this one has four bytes: `mov rax, rdi; ret` are four.
-    let start = unsafe { (code as *const [u8; 4]).read_volatile() };
-    start == FRAME_MADE
-}
-
-#[inline(never)]
-extern "C" fn no_frame_needed(number: u64) -> u64 {
-    number
-}
-
 /// The return addresses above a frame of the boot stack.
 fn callers(frame: u64) -> Callers<fn(u64) -> bool> {
     let known = |address| symbols::is_text(address) || MODULES.place(address).is_some();
-    // No frame lies at 0.
-    let frame = if has_frames() { frame } else { 0 };
     Callers { stack: symbols::stack(), frame, known }
+}
+
+/// The words of the stack that may be return addresses: those that point after a call in the kernel's text.
+fn guesses(from: u64) -> Guesses<fn(u64) -> bool> {
+    let known = |address: u64| {
+        let before = address.wrapping_sub(8);
+        (symbols::is_text(before) && symbols::is_text(address))
+            && VirtAddr::try_new(before).ok().and_then(load_or_none).is_some_and(stack::is_call)
+    };
+    Guesses { stack: symbols::stack(), at: from.next_multiple_of(8), last: 0, known }
+}
+
+/// Tells whether the kernel was built with frame pointers: by how the trap handler, which is Rust like the rest, begins.
+fn keeps_frames() -> bool {
+    load_or_none(VirtAddr::from_ptr(traps::xen_guest_trap as *const ())).is_some_and(stack::saves_frame)
 }

@@ -15,7 +15,7 @@ use spin::Mutex;
 
 use crate::sys::{
     event,
-    hypercall::hypercall,
+    hypercall::unnoted,
     outcome::check,
     ring::{Reader, Ring},
     sched,
@@ -72,7 +72,7 @@ fn write_hypervisor(text: &str) {
     }
     let arguments = [u64::from(xen_sys::CONSOLEIO_write), text.len() as u64, text.as_ptr() as u64, 0];
     // SAFETY: Xen reads `len` bytes at the pointer, which are the string's.
-    if check(unsafe { hypercall(xen_sys::__HYPERVISOR_console_io, arguments) }).is_err() {
+    if check(unsafe { unnoted(xen_sys::__HYPERVISOR_console_io, arguments) }).is_err() {
         REFUSED.store(true, Ordering::Relaxed);
     }
 }

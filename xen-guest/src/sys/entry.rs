@@ -85,7 +85,12 @@ pub fn entered(start_info: u64, refused_relocation: u64, payload: fn(Guest) -> !
     let traps = traps::install();
     if ENTERED.swap(true, Ordering::Relaxed) {
         let fields = [("stage", Value::Text(&"entry")), ("error", Value::Text(&"Again"))];
-        logger::fatal(format_args!("entry: the boot was entered a second time"), format_args!(""), &fields);
+        logger::fatal(
+            format_args!("entry: the boot was entered a second time"),
+            format_args!(""),
+            &fields,
+            fields.len(),
+        );
     }
     // SAFETY: this is the one call, as ENTERED says, and the builder's tables are live: the boot has not run.
     let mut xen = unsafe { Xen::new() };

@@ -5,13 +5,14 @@
 
 use core::{fmt, mem::offset_of};
 
-use mmu::layout::DIRECT_MAP;
+use mmu::layout::{DIRECT_MAP, FIXMAP};
 use start_info::{CommandLine, PAGE_SIZE};
-use x86_64::registers::control::Cr3;
+use x86_64::{VirtAddr, registers::control::Cr3};
 
 use crate::{
     boot::options::unchecked_value,
     sys::{
+        current_tables::CurrentTables,
         entry::entered,
         hypercall::hypercall,
         pointer,
@@ -22,6 +23,8 @@ use crate::{
 
 /// A number of no operation.
 const NO_OPERATION: u64 = 0x7fff_ffff;
+/// A page-table entry that Xen refuses. It carries out a store to an L1 table of what it accepts (mm/`ptwr`).
+const NO_FRAME: u64 = 0x000f_ffff_ffff_f003;
 const PT_BASE: usize = offset_of!(xen_sys::start_info, pt_base);
 const STORE_MFN: usize = offset_of!(xen_sys::start_info, store_mfn);
 const CONSOLE_MFN: usize = offset_of!(xen_sys::start_info, console);
@@ -29,10 +32,12 @@ const CONSOLE_MFN: usize = offset_of!(xen_sys::start_info, console);
 /// Does what `fail=NAME` on the command line asks for:
 ///
 /// - `start_info`, `console_mfn`, `store_mfn`: spoils a field of start_info, done before the boot
+/// - `early`: reads address 8 before the boot, with the builder's page tables
 /// - `panic`: panics
 /// - `panic-twice`, `panic-trap`: panics with a message that panics too, with one that reads address 8
 /// - `null`: reads address 0
-/// - `text`: writes to the kernel's text
+/// - `text`, `table`, `guard`: writes to the kernel's text, to the L1 table that maps it, to the stack's guard page
+/// - `hole`, `window`: reads one of Xen's own addresses, one of the module window without a module
 /// - `execute`: executes the direct map
 /// - `stack`: overflows the stack
 /// - `call`: asks Xen for something that does not exist, and goes on
@@ -43,12 +48,16 @@ pub(super) fn as_asked(line: &CommandLine) {
         Some("panic-twice") => panic_in_message(),
         Some("panic-trap") => asked_to_panic(&Failing(read_null)),
         Some("null") => read_null(),
-        Some("text") => {
-            let address = pointer::to_mut::<u64>(symbols::text());
-            // SAFETY: not sound, and meant so: text is read-only, and the fault is what was asked for.
-            unsafe { address.write_volatile(0) };
-            log::error!("the kernel's text could be written");
+        Some("text") => write(symbols::text(), 0),
+        Some("table") => {
+            CurrentTables::find()
+                .table_of(symbols::text())
+                .into_iter()
+                .for_each(|table| write(table, NO_FRAME));
         }
+        Some("guard") => write(VirtAddr::new_truncate(symbols::parts().guard.start), 0),
+        Some("hole") => read(DIRECT_MAP - 8),
+        Some("window") => read(FIXMAP - 8),
         Some("execute") => {
             let pointer = pointer::to::<()>(DIRECT_MAP + 0x1000);
             // SAFETY: not sound, and meant so: the direct map is not executable, and the fault is what was asked for.
@@ -88,15 +97,27 @@ fn panic_in_message() {
 }
 
 fn read_null() {
-    // SAFETY: not sound, and meant so: address 0 is not mapped, and the fault is what was asked for.
-    let word = unsafe { core::ptr::without_provenance::<u64>(8).read_volatile() };
-    log::error!("address 8 holds {word:#x}: it should not be mapped");
+    read(VirtAddr::new_truncate(8));
+}
+
+#[inline(never)]
+fn read(address: VirtAddr) {
+    // SAFETY: not sound, and meant so: nothing may be read there, and the fault is what was asked for.
+    let word = unsafe { pointer::to::<u64>(address).read_volatile() };
+    log::error!("{address:#x} holds {word:#x}, and should not be mapped");
+}
+
+#[inline(never)]
+fn write(address: VirtAddr, word: u64) {
+    // SAFETY: not sound, and meant so: nothing may be written there, and the fault is what was asked for.
+    unsafe { pointer::to_mut::<u64>(address).write_volatile(word) };
+    log::error!("{address:#x} could be written");
 }
 
 #[expect(unconditional_recursion, reason = "the overflow that was asked for")]
 #[inline(never)]
 fn overflow(depth: u64) -> u64 {
-    let page = core::hint::black_box([depth; 512]);
+    let page = core::hint::black_box([depth; 500]);
     overflow(depth + 1) + page[0]
 }
 
@@ -106,6 +127,10 @@ pub(super) fn spoiled_as_asked(mut page: [u8; 4096]) -> [u8; 4096] {
         Some(b"start_info") => PT_BASE,
         Some(b"console_mfn") => CONSOLE_MFN,
         Some(b"store_mfn") => STORE_MFN,
+        Some(b"early") => {
+            read_null();
+            return page;
+        }
         _ => return page,
     };
     let Some(word) = page.get_mut(field..).and_then(|tail| tail.first_chunk_mut::<8>()) else { return page };

@@ -12,12 +12,24 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use arrayvec::ArrayVec;
+
+use crate::sys::recent::{KEPT, RecentCall, RecentCalls};
+
 /// All hypercalls that were made, except an `iret` in the trap handler.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
 /// Hypercalls that Xen refused. Not counted: those to its console, which a release Xen lets only dom0 use, and
 /// questions about the host that may be answered with "there is no such thing".
 static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+/// The last that were made, but for those of the console.
+static RECENT: RecentCalls = RecentCalls::new();
+
+/// Returns the last hypercalls, the latest first.
+pub(super) fn latest() -> ArrayVec<RecentCall, KEPT> {
+    RECENT.latest()
+}
 
 /// Returns how many hypercalls were made.
 pub(super) fn made() -> u64 {
@@ -39,6 +51,22 @@ pub(super) fn refused() -> u64 {
 pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
     // SAFETY: forwarded: the caller answers for the call.
     let result = unsafe { question(number, arguments) };
+    count_refusal(number, result);
+    result
+}
+
+/// Makes a hypercall as [`hypercall`] does, but not noted among the last: for the console, which is used to show them.
+///
+/// # Safety
+/// As [`hypercall`].
+pub(super) unsafe fn unnoted(number: u32, arguments: [u64; 4]) -> i64 {
+    // SAFETY: forwarded: the caller answers for the call.
+    let result = unsafe { syscall(number, arguments) };
+    count_refusal(number, result);
+    result
+}
+
+fn count_refusal(number: u32, result: i64) {
     let is_answer = match number {
         xen_sys::__HYPERVISOR_console_io => true,
         xen_sys::__HYPERVISOR_platform_op => {
@@ -49,14 +77,26 @@ pub unsafe fn hypercall(number: u32, arguments: [u64; 4]) -> i64 {
     if result < 0 && !is_answer {
         REFUSED.fetch_add(1, Ordering::Relaxed);
     }
-    result
 }
 
 /// Makes a hypercall that may be answered with "there is none", which is not counted as a refusal.
 ///
 /// # Safety
 /// As [`hypercall`].
+#[inline(never)]
 pub(super) unsafe fn question(number: u32, arguments: [u64; 4]) -> i64 {
+    let slot = RECENT.begin(number, arguments[0], arguments[1]);
+    // SAFETY: forwarded: the caller answers for the call.
+    let result = unsafe { syscall(number, arguments) };
+    slot.end(result);
+    result
+}
+
+/// Makes a hypercall, which is only counted.
+///
+/// # Safety
+/// As [`hypercall`].
+unsafe fn syscall(number: u32, arguments: [u64; 4]) -> i64 {
     MADE.fetch_add(1, Ordering::Relaxed);
     let [first, second, third, fourth] = arguments;
     let result: i64;

@@ -10,6 +10,7 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use arrayvec::ArrayVec;
 #[cfg(feature = "logger")]
 use log::{Level, Log, Metadata, Record};
 
@@ -18,8 +19,9 @@ use crate::{
     report::fact::{Fact, Value},
     sys::{
         backtrace::Backtrace,
-        console,
+        console, hypercall,
         last_words::{LastWords, Words},
+        recent::KEPT,
         sched::{Reason, end, shutdown},
     },
 };
@@ -83,26 +85,44 @@ pub(super) fn report_facts() {
 pub(super) fn boot_failed(failure: &Failure) -> ! {
     let stage = failure.stage();
     let fields = [("stage", Value::Text(&stage)), ("error", Value::Source(failure.cause()))];
-    fatal(format_args!("{failure}"), format_args!(""), &fields)
+    fatal(format_args!("{failure}"), format_args!(""), &fields, fields.len())
 }
 
-/// Reports why the domain ends, in full unless reporting an end is what failed, and ends it.
-pub(super) fn fatal(place: fmt::Arguments<'_>, more: fmt::Arguments<'_>, fields: &[(&str, Value<'_>)]) -> ! {
+/// Reports why the domain ends, and ends it. Reports it in full, with `more`, unless reporting an end is what failed: then
+/// with the first `sure` fields, which run no code of others.
+pub(super) fn fatal(
+    place: fmt::Arguments<'_>,
+    more: fmt::Arguments<'_>,
+    fields: &[(&str, Value<'_>)],
+    sure: usize,
+) -> ! {
     match LAST_WORDS.next() {
         Words::All => {
             // The place goes out before what might fail.
             say(format_args!("fatal: {place}"));
             say(format_args!("{more}\n"));
+            last_hypercalls();
             fact(&Fact::new("fatal", fields));
             shutdown(Reason::Crash)
         }
         Words::Place => {
             say(format_args!("\n  {place}, while the end was told: no more is said\n"));
-            fact(&Fact::new("cut short", fields));
+            fact(&Fact::new("cut short", fields.get(..sure).unwrap_or_default()));
             shutdown(Reason::Crash)
         }
         Words::None => end(Reason::Crash),
     }
+}
+
+/// Shows the last hypercalls, the latest first.
+fn last_hypercalls() {
+    let calls = hypercall::latest();
+    say(format_args!("  last hypercalls, the latest first:\n"));
+    for call in &calls {
+        say(format_args!("    {call}\n"));
+    }
+    let calls: ArrayVec<&dyn fmt::Display, KEPT> = calls.iter().map(|call| call as _).collect();
+    fact(&Fact::new("last hypercalls", &[("calls", Value::TextList(&calls))]));
 }
 
 fn fact(fact: &Fact<'_>) {
@@ -112,6 +132,7 @@ fn fact(fact: &Fact<'_>) {
 }
 
 /// Writes text. What is too long for one go goes out in the pieces it is made of.
+#[inline(never)]
 fn say(text: fmt::Arguments<'_>) {
     let mut line = arrayvec::ArrayString::<1024>::new();
     match line.write_fmt(text) {
@@ -133,11 +154,16 @@ pub fn panic_report(info: &PanicInfo<'_>) -> ! {
     let backtrace = Backtrace::here();
     let way = backtrace.addresses();
     let way = ("backtrace", Value::HexList(&way));
-    let more = format_args!(":\n{}\n{backtrace}", info.message());
+    let message = info.message();
+    let more = format_args!(": {message}\n{backtrace}");
+    let message = ("message", Value::Text(&message));
     match info.location() {
-        Some(place) => {
-            fatal(format_args!("panicked at {place}"), more, &[("panicked", Value::Text(place)), way])
-        }
-        None => fatal(format_args!("panicked"), more, &[("panicked", Value::Text(&"")), way]),
+        Some(place) => fatal(
+            format_args!("panicked at {place}"),
+            more,
+            &[("panicked", Value::Text(place)), way, message],
+            2,
+        ),
+        None => fatal(format_args!("panicked"), more, &[("panicked", Value::Text(&"")), way, message], 2),
     }
 }

@@ -23,6 +23,8 @@ mod buffer;
 mod bytes;
 #[cfg(target_os = "none")]
 mod console;
+#[cfg(target_os = "none")]
+mod current_tables;
 #[cfg(all(target_os = "none", feature = "firmware"))]
 mod efi;
 #[cfg(target_os = "none")]
@@ -60,6 +62,8 @@ mod pointer;
 #[cfg(any(target_os = "none", test))]
 mod ramdisk;
 #[cfg(any(target_os = "none", test))]
+mod recent;
+#[cfg(any(target_os = "none", test))]
 mod registers;
 #[cfg(any(target_os = "none", test))]
 mod ring;
@@ -79,6 +83,10 @@ mod symbols;
 #[cfg(target_os = "none")]
 mod traps;
 mod trusted;
+#[cfg(any(target_os = "none", test))]
+mod walk;
+#[cfg(target_os = "none")]
+mod word_or_none;
 #[cfg(any(target_os = "none", test))]
 mod words;
 mod xen;

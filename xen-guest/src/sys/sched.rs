@@ -3,7 +3,7 @@
 use crate::sys::{
     abi::{SchedPoll, SchedShutdown, VCPUOP_STOP_PERIODIC_TIMER},
     console,
-    hypercall::hypercall,
+    hypercall::{hypercall, unnoted},
 };
 
 /// Why a domain ends, as the toolstack sees it (`public/sched.h`).
@@ -65,7 +65,7 @@ fn ask(operation: &Operation<'_>) {
     let arguments = [u64::from(command), argument, 0, 0];
     // SAFETY: the argument is what public/sched.h wants with the command: nothing, `struct sched_shutdown`, or `struct
     // sched_poll` with no port numbers to read. Xen reads it and changes nothing of ours.
-    let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, arguments) };
+    let _refused = unsafe { unnoted(xen_sys::__HYPERVISOR_sched_op, arguments) };
 }
 
 /// Stops the periodic timer that Xen starts for every PV processor (10 ms); nothing here uses it.

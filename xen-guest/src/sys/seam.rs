@@ -24,7 +24,8 @@ use crate::{
         outcome::{check, stopped},
         ramdisk,
         shared_info::SharedInfo,
-        traps::{self, MODULES},
+        traps::MODULES,
+        word_or_none::load_or_none,
         words,
         xen::Xen,
     },
@@ -62,7 +63,7 @@ impl Memory for Xen {
 
 impl MachineToPhys for Xen {
     fn machine_to_phys(&self, mfn: Mfn) -> Option<u64> {
-        (mfn.get() < M2P_ENTRIES).then(|| traps::load_or_none(M2P + mfn.get() * 8)).flatten()
+        (mfn.get() < M2P_ENTRIES).then(|| load_or_none(M2P + mfn.get() * 8)).flatten()
     }
 }
 

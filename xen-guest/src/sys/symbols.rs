@@ -5,7 +5,10 @@ use x86_64::VirtAddr;
 
 use mmu::layout::KERNEL_MAP;
 
-use crate::{boot::image::Image, sys::stack::Stack};
+use crate::{
+    boot::image::Image,
+    sys::{stack::Stack, walk::Parts},
+};
 
 unsafe extern "C" {
     safe static image_start: u8;
@@ -46,10 +49,18 @@ pub(super) fn stack() -> Stack {
     Stack { start: address(&boot_stack).as_u64(), end: address(&boot_stack_end).as_u64() }
 }
 
-/// Returns the guard page below the stack, as first and last address.
-pub(super) fn guard() -> core::ops::RangeInclusive<u64> {
-    let start = address(&boot_stack_guard).as_u64();
-    start..=start + PAGE_SIZE - 1
+/// Returns where the parts of the image are.
+pub(super) fn parts() -> Parts {
+    let [start, text, constant, end] =
+        [&image_start, &text_end, &constant_end, &image_end].map(|symbol| address(symbol).as_u64());
+    let Stack { start: stack, end: stack_end } = stack();
+    Parts {
+        text: start..text,
+        constant: text..constant,
+        data: constant..end,
+        guard: address(&boot_stack_guard).as_u64()..stack,
+        stack: stack..stack_end,
+    }
 }
 
 /// Returns where the kernel's text starts.

@@ -40,6 +40,15 @@ trap_common:
     push r15
     mov rdi, rsp
     mov rbx, rsp
+    // After a stack overflow the frame may lie below the guard page, in what is not the stack's. The middle of the stack
+    // holds nothing that is needed any more, and the innermost callers are below it.
+    lea rax, [rip + boot_stack]
+    sub rax, rsp
+    dec rax
+    cmp rax, 8192
+    jae 1f
+    lea rsp, [rip + boot_stack + 0x10000]
+1:
     and rsp, -16
     call xen_guest_trap
     mov rsp, rbx

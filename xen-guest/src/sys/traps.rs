@@ -1,7 +1,7 @@
 //! Exceptions: set up before anything else, fatal but for one.
 //!
-//! *What this is*: the table given to Xen, the handler that shows registers and ends the domain, and the one load that may
-//! fault: Xen's M2P has no page where the machine has no memory.
+//! *What this is*: the table given to Xen, and the handler that shows registers and ends the domain. The one fault that
+//! is expected is [`word_or_none`]'s.
 //!
 //! *What must hold*: the frame layout of `traps.S` and [`Registers`] agree.
 
@@ -9,12 +9,13 @@ use core::arch::global_asm;
 
 use arrayvec::ArrayString;
 use mmu::Errno;
-use x86_64::{VirtAddr, registers::control::Cr2};
+use x86_64::registers::control::Cr2;
 
 use crate::{
     report::fact::Value,
     sys::{
         abi::{FLAT_KERNEL_CS, TrapInfo},
+        current_tables::CurrentTables,
         exception::{Access, name},
         hypercall::hypercall,
         logger::fatal,
@@ -22,6 +23,8 @@ use crate::{
         outcome::check,
         registers::Registers,
         symbols,
+        walk::Mapping,
+        word_or_none,
     },
 };
 
@@ -33,18 +36,8 @@ pub(super) static MODULES: Table = Table::new();
 const ENTRIES: usize = 22;
 const PAGE_FAULT: u64 = 14;
 
-/// What `load_word_or_none` returns in rax and rdx.
-#[repr(C)]
-struct Loaded {
-    word: u64,
-    present: u64,
-}
-
 unsafe extern "C" {
     safe static trap_entries: [[u64; 2]; ENTRIES];
-    safe static load_word_at: u8;
-    safe static load_word_missing: u8;
-    fn load_word_or_none(address: u64) -> Loaded;
 }
 
 /// Gives Xen the trap table.
@@ -63,20 +56,13 @@ pub(super) fn install() -> Result<(), Errno> {
         .map(|_| ())
 }
 
-/// Reads a word at an address that may not be mapped.
-pub(super) fn load_or_none(address: VirtAddr) -> Option<u64> {
-    // SAFETY: a fault at the one load is caught by `xen_guest_trap`; the caller's address is in Xen's M2P, which the guest
-    // may read and nobody writes through a Rust reference.
-    let loaded = unsafe { load_word_or_none(address.as_u64()) };
-    (loaded.present != 0).then_some(loaded.word)
-}
-
 /// Where `traps.S` goes with every exception.
 #[unsafe(no_mangle)]
-extern "C" fn xen_guest_trap(registers: &mut Registers) {
-    let at = |symbol: &u8| VirtAddr::from_ptr(symbol).as_u64();
-    if registers.vector == PAGE_FAULT && registers.rip == at(&load_word_at) {
-        registers.rip = at(&load_word_missing);
+pub(super) extern "C" fn xen_guest_trap(registers: &mut Registers) {
+    if registers.vector == PAGE_FAULT
+        && let Some(next) = word_or_none::after_fault(registers.rip)
+    {
+        registers.rip = next;
         return;
     }
     let what = name(registers.vector);
@@ -96,22 +82,36 @@ extern "C" fn xen_guest_trap(registers: &mut Registers) {
     if vector == PAGE_FAULT {
         let address = Cr2::read_raw();
         let access = Access(code);
-        let guard = if symbols::guard().contains(&address) { ", the guard page of the stack" } else { "" };
-        let place = MODULES.place(address);
-        let owner = place.as_ref().map_or_else(ArrayString::new, Place::name);
-        let place = Whose(place);
+        let whose = MODULES.place(address);
+        let owner = whose.as_ref().map_or_else(ArrayString::new, Place::name);
+        let whose = Whose(whose);
         let address_field = ("address", Value::Hex(address));
         let owner_field = ("of", Value::Text(&owner));
+        let place = symbols::parts().place(address, registers.rsp);
+        let tables = CurrentTables::find();
+        let mapping = Mapping { tables: &tables, address };
         fatal(
-            format_args!("{what}: {culprit}{access} {address:#x}{guard}{place}"),
-            format_args!("\n{registers}\n{backtrace}"),
-            &[vector_field, code_field, rip_field, module_field, way_field, address_field, owner_field],
+            format_args!("{what}: {culprit}{access} {address:#x}{whose}"),
+            format_args!("\n  {address:#x}: {place}; {mapping}\n{registers}\n{backtrace}"),
+            &[
+                vector_field,
+                code_field,
+                rip_field,
+                module_field,
+                way_field,
+                address_field,
+                owner_field,
+                ("place", Value::Text(&place)),
+                ("mapped", Value::Text(&mapping)),
+            ],
+            8,
         )
     } else {
         fatal(
             format_args!("{what}: {culprit}code {code:#x} at {rip:#x}"),
             format_args!("\n{registers}\n{backtrace}"),
             &[vector_field, code_field, rip_field, module_field, way_field],
+            5,
         )
     }
 }

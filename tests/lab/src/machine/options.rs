@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) memory: u64,
     pub(crate) vcpus: u32,
     pub(crate) kernel: Option<PathBuf>,
+    /// Boots a kernel even if its notes contradict themselves.
+    pub(crate) unchecked: bool,
     pub(crate) ramdisk: Option<PathBuf>,
     pub(crate) ramdisk_pages: Option<u64>,
     pub(crate) image_pages: Option<u64>,
@@ -63,6 +65,7 @@ usage: scripts/boot [domu|dom0] [option]…
   --memory SIZE        64M, 128G, 1T: the guest's for domu (default 64M, with --shim 128M), the machine's for dom0 (512M)
   --vcpus N            virtual CPUs (default 1); for dom0 the machine's processors
   --kernel ELF         another kernel than target/xen-guest.elf (domu), target/xen-guest-initp2m.elf (dom0)
+  --unchecked          boot it even if scripts/check-notes finds contradictions in it
   --ramdisk FILE       another ramdisk than target/ramdisk.cpio
   --ramdisk-pages N    pad the ramdisk to exactly N pages
   --image-pages N      a copy of the kernel whose image takes exactly N pages
@@ -95,6 +98,7 @@ impl Options {
             memory,
             vcpus: 1,
             kernel: None,
+            unchecked: false,
             ramdisk: None,
             ramdisk_pages: None,
             image_pages: None,
@@ -132,6 +136,7 @@ impl Options {
                 Arg::Long("memory") => memory = Some(value(&mut parser, "memory", size)?),
                 Arg::Long("vcpus") => chosen.vcpus = u32::try_from(value(&mut parser, "vcpus", number)?)?,
                 Arg::Long("kernel") => chosen.kernel = Some(path(&mut parser)?),
+                Arg::Long("unchecked") => chosen.unchecked = true,
                 Arg::Long("ramdisk") => chosen.ramdisk = Some(path(&mut parser)?),
                 Arg::Long("ramdisk-pages") => {
                     chosen.ramdisk_pages = Some(value(&mut parser, "ramdisk-pages", number)?);

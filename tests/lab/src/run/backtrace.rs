@@ -1,28 +1,55 @@
-//! Names for the addresses of a backtrace.
+//! Names for the addresses that a guest, or Xen for it, left when it ended.
 //!
-//! The kernel prints return addresses only; its ELF file has the symbols and lines. Addresses of modules have no names here.
+//! The kernel prints return addresses only; its ELF file has the names. Addresses of modules are named where their range
+//! is known (`scripts/explain`).
 
 use std::path::Path;
 
-use addr2line::Loader;
-use anyhow::{Result, anyhow};
+use anyhow::Result;
+
+use crate::run::dump::Dump;
+use crate::run::names::Names;
 
 /// What a line of addresses starts with: the kernel prints it (`xen-guest/src/sys/backtrace.rs`). `scripts/boot` asks for no facts, so a
 /// word must do; the run `dom0-text-written` fails if the two are no longer the same.
-const MARK: &str = "backtrace:";
+pub(crate) const MARK: &str = "backtrace:";
 
-/// Names the functions of every backtrace in a guest's log, innermost first.
+/// Names the functions of every backtrace in a guest's log, innermost first; and where the guest was by Xen's dump.
 ///
 /// # Errors
-/// The kernel's file cannot be read as ELF with debug information.
-pub(crate) fn named(log: &str, kernel: &Path) -> Result<Vec<String>> {
-    let addresses = addresses(log);
-    if addresses.is_empty() {
+/// The kernel's file cannot be read as ELF.
+pub(crate) fn named(log: &str, xen: &str, kernel: &Path) -> Result<Vec<String>> {
+    let (addresses, dump) = (addresses(log), Dump::last(xen));
+    if addresses.is_empty() && dump.is_none() {
         return Ok(Vec::new());
     }
-    let loader = Loader::new(kernel).map_err(|error| anyhow!("{}: {error}", kernel.display()))?;
-    // A return address may be the first byte of what follows the call, in another line or function.
-    Ok(addresses.into_iter().flat_map(|address| frames(&loader, address.saturating_sub(1))).collect())
+    let names = Names::of(kernel)?;
+    let dump =
+        dump.filter(|dump| names.is_code(dump.rip)).map(|dump| dump.explained(&names)).unwrap_or_default();
+    let rips = rips(log);
+    let way = addresses.iter().flat_map(|address| names.frames(inside(*address, &rips)));
+    let mut lines: Vec<String> = way.chain(dump).collect();
+    if log.lines().any(|line| line.trim().starts_with(MARK) && line.contains("guesses")) {
+        lines.push(
+            "there are no frame pointers: words of the stack that may be return addresses; build with \
+             -C force-frame-pointers=yes"
+                .to_owned(),
+        );
+    }
+    lines.extend(names.lacks());
+    Ok(lines)
+}
+
+/// Returns an address inside the code that was running. A return address may be the first byte of what follows the call, in
+/// another line or function; where a trap happened is exact.
+pub(crate) fn inside(address: u64, rips: &[u64]) -> u64 {
+    if rips.contains(&address) { address } else { address.saturating_sub(1) }
+}
+
+/// The addresses where traps happened, by their rows of registers.
+pub(crate) fn rips(log: &str) -> Vec<u64> {
+    let rows = log.lines().filter_map(|line| line.trim_start().strip_prefix("rip ")?.get(..16));
+    rows.filter_map(|digits| u64::from_str_radix(digits, 16).ok()).collect()
 }
 
 /// The addresses of every backtrace in a guest's log.
@@ -32,54 +59,28 @@ pub(crate) fn addresses(log: &str) -> Vec<u64> {
     words.filter_map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()).collect()
 }
 
-/// The functions that `address` lies in: one, and those inlined around it.
-fn frames(loader: &Loader, address: u64) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Ok(mut frames) = loader.find_frames(address) {
-        while let Ok(Some(frame)) = frames.next() {
-            let name = frame.function.as_ref().and_then(|name| name.demangle().ok());
-            let place = frame.location.and_then(|place| Some((place.file?, place.line?)));
-            let name = name.as_deref().unwrap_or("?");
-            lines.push(match place {
-                Some((file, line)) => format!("{address:#x} {name} at {file}:{line}"),
-                None => format!("{address:#x} {name}"),
-            });
-        }
-    }
-    if lines.is_empty() {
-        let symbol = loader.find_symbol(address).unwrap_or("no symbol");
-        lines.push(format!("{address:#x} {symbol}"));
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_address_of_this_program_gets_its_name() {
-        let program = std::env::current_exe().unwrap();
-        let loader = Loader::new(&program).unwrap();
-        // The program may be relocated: its own file's symbol table knows the unrelocated address.
-        let bytes = std::fs::read(&program).unwrap();
-        let file = object::File::parse(&*bytes).unwrap();
-        let symbol = object::Object::symbols(&file)
-            .find(|symbol| object::ObjectSymbol::name(symbol).is_ok_and(|name| name.contains("fresh")))
-            .unwrap();
-        let address = object::ObjectSymbol::address(&symbol);
-        assert!(frames(&loader, address)[0].contains("fresh"), "{:?}", frames(&loader, address));
+    fn addresses_of_the_marked_lines_only() {
+        let log =
+            "fatal: page fault at 0x1\n  backtrace: (a guess) 0x2 x 0xffffffff81000003\n 0x4\n  backtrace:\n";
+        assert_eq!(addresses(log), [2, 0xffff_ffff_8100_0003]);
+        assert!(named(log, "", Path::new("/nonexistent")).is_err());
     }
 
     #[test]
-    fn addresses_of_the_marked_lines_only() {
-        let log = "fatal: page fault at 0x1\n  backtrace: 0x2 x 0xffffffff81000003\n 0x4\n  backtrace:\n";
-        assert_eq!(addresses(log), [2, 0xffff_ffff_8100_0003]);
-        assert!(named(log, Path::new("/nonexistent")).is_err());
+    fn a_return_address_is_in_the_code_before_it_and_a_trap_where_it_is() {
+        let rips = rips("fatal: page fault\n  rip ffffffff81000108  cs e030\n  r9  0000000000000001\n");
+        assert_eq!(rips, [0xffff_ffff_8100_0108]);
+        assert_eq!([inside(rips[0], &rips), inside(9, &rips), inside(0, &rips)], [rips[0], 8, 0]);
     }
 
     #[test]
     fn a_log_without_a_backtrace_needs_no_kernel() {
-        assert_eq!(named("verdict: SUCCESS\n", Path::new("/nonexistent")).unwrap(), Vec::<String>::new());
+        let nowhere = Path::new("/nonexistent");
+        assert_eq!(named("verdict: SUCCESS\n", "(XEN) x\n", nowhere).unwrap(), Vec::<String>::new());
     }
 }

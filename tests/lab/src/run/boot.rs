@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use crate::build;
 use crate::machine;
 use crate::machine::options::{Mode, Options, USAGE};
+use crate::notes;
 use crate::run;
 use crate::run::backtrace;
 use crate::run::screen::Screen;
@@ -32,6 +33,9 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         }
         Err(error) => anyhow::bail!("{error:#} (scripts/boot --help lists the options)"),
     };
+    if let Some(kernel) = &options.kernel {
+        notes::confirm(kernel, options.unchecked)?;
+    }
     let parts = setup::ensure(options.release)?;
     if options.grub {
         setup::ensure_grub()?;
@@ -56,7 +60,8 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
     }
     let log = std::fs::read_to_string(out.join("guest.log")).unwrap_or_default();
     let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
-    for line in backtrace::named(&log, &kernel)? {
+    let xen = std::fs::read_to_string(out.join("xen.log")).unwrap_or_default();
+    for line in backtrace::named(&log, &xen, &kernel)? {
         eprintln!("  {line}");
     }
     screen.guest(&report.last);

@@ -112,6 +112,16 @@ impl Fact {
         numbers.with_context(|| format!("no hexadecimal numbers {key} in {self:?}"))
     }
 
+    /// The texts in an array at a key.
+    ///
+    /// # Errors
+    /// There is none, or something else is in it.
+    pub(crate) fn texts(&self, key: &str) -> Result<Vec<&str>> {
+        let array = self.0.get(key).and_then(Value::as_array);
+        let texts = array.and_then(|array| array.iter().map(Value::as_str).collect());
+        texts.with_context(|| format!("no texts {key} in {self:?}"))
+    }
+
     /// The flag at a key.
     ///
     /// # Errors

@@ -3,8 +3,10 @@
 pub(crate) mod backtrace;
 pub(crate) mod boot;
 pub(crate) mod complaint;
+pub(crate) mod dump;
 pub(crate) mod facts;
 pub(crate) mod follow;
+pub(crate) mod names;
 pub(crate) mod outcome;
 pub(crate) mod panic;
 pub(crate) mod screen;

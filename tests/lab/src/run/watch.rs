@@ -320,8 +320,16 @@ impl Watch {
                 "the guest runs".clone_into(&mut self.doing);
             }
             // What comes after a fatal line (registers, addresses) says less than it.
-            if !self.guest_said.as_deref().is_some_and(|said| said.starts_with("fatal:")) {
-                self.guest_said = Some(line.to_owned());
+            match &mut self.guest_said {
+                // The message of a panic, as `core` shows it: on the line after its place.
+                Some(said) if said.contains("panicked at ") && said.ends_with(':') => {
+                    *said = format!("{said} {}", line.trim());
+                    if !said.starts_with("fatal:") {
+                        said.insert_str(0, "fatal: ");
+                    }
+                }
+                Some(said) if said.starts_with("fatal:") => {}
+                said => *said = Some(line.to_owned()),
             }
         }
     }

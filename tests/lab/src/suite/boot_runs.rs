@@ -2,6 +2,7 @@
 
 use crate::run::outcome::Outcome;
 use crate::suite::case::Case;
+use crate::suite::fail_runs::calls_shown;
 use crate::suite::host;
 use crate::suite::proof;
 use crate::suite::ramdisk::Ramdisk;
@@ -55,19 +56,29 @@ pub(crate) const XEN: [Case; 28] = [
     Case { plain: true, ..Case::good("dom0-revector-off", "dom0 --cmdline revector=off") },
     Case {
         outcomes: &[Outcome::Crashed],
-        proofs: &[proof::start_info_refused],
+        proofs: &[proof::start_info_refused, calls_shown],
         ..Case::good("domu-start-info-refused", "domu --cmdline fail=start_info")
     },
-    Case::dies("domu-console-astray", "domu", "fail=console_mfn", &[proof::ring_refused::<true>]),
-    Case::dies("domu-xenstore-astray", "domu", "fail=store_mfn", &[proof::ring_refused::<false>]),
+    Case::dies(
+        "domu-console-astray",
+        "domu",
+        "fail=console_mfn",
+        &[proof::ring_refused::<true>, calls_shown],
+    ),
+    Case::dies(
+        "domu-xenstore-astray",
+        "domu",
+        "fail=store_mfn",
+        &[proof::ring_refused::<false>, calls_shown],
+    ),
     Case {
         outcomes: &[Outcome::Crashed],
-        proofs: &[proof::trap_shown],
+        proofs: &[proof::trap_shown, calls_shown],
         ..Case::good("dom0-text-written", "dom0 --cmdline fail=text")
     },
     // Xen refuses one hypercall, and the guest counts it.
     Case::good("domu-call-refused", "domu --cmdline fail=call"),
-    Case::dies("domu-entered-again", "domu", "fail=again", &[proof::entered_again]),
+    Case::dies("domu-entered-again", "domu", "fail=again", &[proof::entered_again, calls_shown]),
     // Nobody asks for facts here.
     Case {
         words_only: true,

@@ -45,6 +45,8 @@ pub(crate) struct Case {
     pub(crate) script: Option<&'static str>,
     /// The guest's command line, if it is more than one word and so not in `line`.
     pub(crate) cmdline: &'static str,
+    /// Words of what Xen says against the guest, and says rightly.
+    pub(crate) xen_says: &'static [&'static str],
     /// Without `report=json`: nothing is said for programs.
     pub(crate) words_only: bool,
     pub(crate) outcomes: &'static [Outcome],
@@ -81,7 +83,7 @@ impl Evidence {
     pub(crate) fn of(options: &Options, parts: &Parts, out: &Path) -> Result<Self> {
         let report = run::run(options, parts, out, Screen::Dark)?;
         let mut evidence = Self::left(options, parts, out, report)?;
-        evidence.named = backtrace::named(&evidence.guest, &evidence.kernel)?;
+        evidence.named = backtrace::named(&evidence.guest, &evidence.xen, &evidence.kernel)?;
         Ok(evidence)
     }
 
@@ -172,6 +174,7 @@ impl Case {
             ramdisk: Ramdisk::Usual,
             script: None,
             cmdline: "",
+            xen_says: &[],
             words_only: false,
             outcomes: &[Outcome::Success],
             proofs: &[],
@@ -270,7 +273,8 @@ impl Case {
     pub(super) fn examine(&self, evidence: &Evidence, all_modules: bool) -> Result<()> {
         let Report { outcome, last, complaints, .. } = &evidence.report;
         ensure!(self.outcomes.contains(outcome), "ended as {outcome:?}, not {:?}: {last}", self.outcomes);
-        let refusals = if self.probe { complaint::of_probes(&self.options()?) } else { Vec::new() };
+        let mut refusals = if self.probe { complaint::of_probes(&self.options()?) } else { Vec::new() };
+        refusals.extend(self.xen_says);
         let expected = |complaint: &str| refusals.iter().any(|words| complaint.contains(words));
         if let Some(complaint) = complaints.iter().find(|complaint| !expected(complaint)) {
             anyhow::bail!("Xen complained: {complaint}");

@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 use crate::machine::size::{GIB, MIB, PAGE};
 use crate::run::facts::Fact;
 use crate::suite::case::{Case, Evidence};
+use crate::suite::fail_runs::calls_shown;
 use crate::suite::proof;
 use crate::suite::ramdisk::Ramdisk;
 
@@ -37,7 +38,7 @@ pub(crate) const HOST: [Case; 23] = [
     Case { proofs: &[halted], ..Case::good("dom0-then-poweroff", "dom0 --cmdline then=poweroff") },
     Case { proofs: &[rebooted], ..Case::good("dom0-then-reboot", "dom0 --cmdline then=reboot") },
     Case::dies("dom0-then-crash", "dom0", "then=crash", &[crashed, proof::module_spoke, proof::whole_audit]),
-    Case::dies("dom0-panics", "dom0", "fail=panic", &[crashed, panicked]),
+    Case::dies("dom0-panics", "dom0", "fail=panic", &[crashed, panicked, calls_shown]),
     Case::dies("dom0-panics-twice", "dom0", "fail=panic-twice", &[crashed, cut_short::<true>]),
     Case::dies("domu-panics-twice", "domu", "fail=panic-twice", &[cut_short::<true>]),
     Case::dies("dom0-traps-in-panic", "dom0", "fail=panic-trap", &[crashed, cut_short::<false>]),
@@ -114,6 +115,10 @@ fn crashed(evidence: &Evidence) -> Result<()> {
 fn panicked(evidence: &Evidence) -> Result<()> {
     let fatal = proof::fatal(evidence)?;
     ensure!(evidence.facts.all("cut short").next().is_none(), "another failure while the panic was reported");
+    let message = fatal.text("message")?;
+    ensure!(message == "fail=panic", "another message: {message}");
+    let last = &evidence.report.last;
+    ensure!(last.ends_with(": fail=panic"), "the last line lacks the message: {last}");
     in_fail(fatal)
 }
 

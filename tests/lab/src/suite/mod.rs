@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod boot_runs;
 pub(crate) mod case;
+pub(crate) mod fail_runs;
 pub(crate) mod grub_runs;
 pub(crate) mod holes;
 pub(crate) mod host;
@@ -39,6 +40,7 @@ use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use crate::suite::boot_runs::{LARGE, XEN};
 use crate::suite::case::Case;
+use crate::suite::fail_runs::FAIL;
 use crate::suite::grub_runs::GRUB;
 use crate::suite::host_runs::{HOST, LARGE_HOST};
 use crate::suite::machine_runs::MACHINE;
@@ -239,7 +241,8 @@ impl Run {
 }
 
 fn xen() -> impl Iterator<Item = Case> {
-    XEN.into_iter().chain(GRUB).chain(HOST).chain(MACHINE).chain(MODULES).chain(PROFILE)
+    let special = FAIL.into_iter().chain(GRUB).chain(PROFILE);
+    XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES).chain(special)
 }
 
 fn xens() -> impl Iterator<Item = Case> {

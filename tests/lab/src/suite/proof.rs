@@ -176,6 +176,14 @@ impl PageFault {
     }
 }
 
+/// The report of a page fault says in words what is at the address, beginning with these.
+pub(crate) fn explained(evidence: &Evidence, place: &str, mapped: &str) -> Result<()> {
+    let fatal = fatal(evidence)?;
+    let found = (fatal.text("place")?, fatal.text("mapped")?);
+    ensure!(found.0 == place && found.1.starts_with(mapped), "something else is there: {found:?}");
+    Ok(())
+}
+
 /// The demonstration failed because of something of this name, by an error of this kind.
 pub(crate) fn failed_by(evidence: &Evidence, about: &str, error: &str) -> Result<()> {
     let failure = evidence.facts.one("failure")?;
@@ -230,6 +238,7 @@ pub(crate) fn trap_shown(evidence: &Evidence) -> Result<()> {
     let right =
         fault.code & 0b10011 == 0b11 && fault.address == 0xffff_ffff_8100_0000 && fault.module.is_empty();
     ensure!(right && fault.rip >> 24 == 0xff_ffff_ff81, "another fault: {fault:x?}");
+    explained(evidence, "kernel text", "read-only, pfn 0x1000")?;
     ensure!(fault.backtrace.len() > 1, "no way there: {fault:x?}");
     ensure!(fault.backtrace[0] == fault.rip, "the way does not begin where it happened: {fault:x?}");
     // What `scripts/boot` shows, which nobody asks for facts.
@@ -238,7 +247,7 @@ pub(crate) fn trap_shown(evidence: &Evidence) -> Result<()> {
         "the line of addresses is not known by its word any more"
     );
     let named = &evidence.named;
-    let ours = named.iter().any(|line| line.contains("xen_guest::sys::fail::as_asked at "));
+    let ours = named.iter().any(|line| line.contains("xen_guest::sys::fail::write at "));
     ensure!(ours, "the function that wrote is not among those on the way: {named:?}");
     Ok(())
 }

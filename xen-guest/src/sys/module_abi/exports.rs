@@ -29,7 +29,7 @@ extern "C" fn xen_guest_fatal(start: *const u8, len: usize) -> ! {
     let fields =
         [("module", Value::Text(&name)), ("said", Value::Text(&said)), ("backtrace", Value::HexList(&way))];
     let words = Indented(said);
-    fatal(format_args!("module {name}: {words}"), format_args!("\n{backtrace}"), &fields)
+    fatal(format_args!("module {name}: {words}"), format_args!("\n{backtrace}"), &fields, fields.len())
 }
 
 // SAFETY: every image has these: the compiler's own calls need them. They are named here and never called.

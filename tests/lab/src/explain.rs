@@ -1,0 +1,187 @@
+//! `scripts/explain LOG ELF`: what the addresses in a log mean, by the kernel's file.
+//!
+//! *What this is*: each line that holds an address of the kernel's code, or of a module whose range the log says, with the
+//! names below it; and what Xen's dump of the guest shows. It takes any log: of the guest, or Xen's.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+use crate::notes::from_where_one_stands;
+use crate::run::backtrace;
+use crate::run::dump::Dump;
+use crate::run::names::Names;
+use tools::file;
+
+const USAGE: &str = "\
+usage: scripts/explain LOG ELF
+Says which functions and lines the addresses in a guest's log (or Xen's) are, by the kernel's ELF file.
+exit status: 0 explained, 2 a file cannot be read";
+
+/// Modules by name, with first and last address.
+type Modules = BTreeMap<String, (u64, u64)>;
+
+/// Does what `scripts/explain` was asked to.
+///
+/// # Errors
+/// A file cannot be read.
+pub(crate) fn explain(arguments: &[OsString]) -> Result<ExitCode> {
+    if let [help] = arguments
+        && (help == "--help" || help == "-h")
+    {
+        println!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let [log, kernel] = arguments else { bail!("explain takes two files\n{USAGE}") };
+    let log = String::from_utf8_lossy(&file::bytes(&from_where_one_stands(log))?).into_owned();
+    let names = Names::of(&from_where_one_stands(kernel))?;
+    let lines = explained(&log, &names);
+    for line in &lines {
+        println!("{line}");
+    }
+    if lines.is_empty() {
+        println!("the log has no address of this kernel's code");
+    }
+    if let Some(lacks) = names.lacks() {
+        println!("{lacks}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The lines with addresses, and below each their names.
+fn explained(log: &str, names: &Names) -> Vec<String> {
+    let (modules, rips) = (modules(log), backtrace::rips(log));
+    let mut lines = Vec::new();
+    for line in log.lines().filter(|line| !line.starts_with('@')) {
+        let is_end = line.starts_with("fatal:") || line.contains("panicked at");
+        // Of a row of registers only rip is sure to be code that ran.
+        let is_registers =
+            ["rax ", "rsi ", "r9 ", "r13 "].iter().any(|name| line.trim_start().starts_with(name));
+        let is_way = line.contains(backtrace::MARK);
+        let found = numbers(line).filter(|_| !is_registers && !line.starts_with("(XEN)"));
+        let named: Vec<String> = found
+            .flat_map(|address| {
+                let inside = if is_way { backtrace::inside(address, &rips) } else { address };
+                name(inside, names, &modules)
+            })
+            .collect();
+        if is_end || !named.is_empty() {
+            lines.push(line.to_owned());
+            lines.extend(named.into_iter().map(|line| format!("    {line}")));
+        }
+    }
+    if let Some(dump) = Dump::last(log).filter(|dump| names.is_code(dump.rip)) {
+        lines.extend(dump.explained(names));
+    }
+    lines
+}
+
+/// What an address is: functions of the kernel, or a place in a module.
+fn name(address: u64, names: &Names, modules: &Modules) -> Vec<String> {
+    if names.is_code(address) {
+        return names.frames(address);
+    }
+    let holds = modules.iter().find(|(_, (start, last))| (*start..=*last).contains(&address));
+    holds
+        .map(|(name, (start, _))| format!("{address:#x} module {name}+{:#x}", address - start))
+        .into_iter()
+        .collect()
+}
+
+/// The hexadecimal numbers in a line that may be addresses of a kernel: of 16 digits, or with `0x`.
+fn numbers(line: &str) -> impl Iterator<Item = u64> {
+    line.split(|sign: char| !sign.is_ascii_alphanumeric()).filter_map(|word| {
+        let digits = word.strip_prefix("0x").unwrap_or(if word.len() == 16 { word } else { "" });
+        u64::from_str_radix(digits, 16).ok()
+    })
+}
+
+/// The modules whose range a log says: in the line of their loading, in the table, or in a report for programs.
+fn modules(log: &str) -> Modules {
+    let mut modules = Modules::new();
+    for line in log.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let range = |start: &str, end: &str, more: u64| {
+            let hex = |text: &str| u64::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok();
+            Some((hex(start)?, hex(end)?.checked_sub(more)?))
+        };
+        let found = match &words[..] {
+            ["module", name, .., "module", place] => place
+                .split_once("..")
+                .and_then(|(start, end)| Some((name.trim_end_matches(':'), range(start, end, 1)?))),
+            [name, start, last, ..] if start.len() == 16 && last.len() == 16 => {
+                range(start, last, 0).map(|range| (*name, range))
+            }
+            _ => None,
+        };
+        if let Some((name, range)) = found {
+            modules.insert(name.to_owned(), range);
+        }
+        if let Some(report) = line.strip_prefix("@report ")
+            && let Ok(report) = serde_json::from_str::<Value>(report)
+            && let Some(name) = report["stage"].as_str().and_then(|stage| stage.strip_prefix("module "))
+            && let (Some(start), Some(last)) = (report["start"].as_str(), report["last"].as_str())
+            && let Some(range) = range(start, last, 0)
+        {
+            modules.insert(name.to_owned(), range);
+        }
+    }
+    modules
+}
+
+#[cfg(test)]
+mod tests {
+    use kit::kernel::{BASE, KernelFile};
+
+    use super::{Modules, explained, modules};
+    use crate::run::names::Names;
+
+    #[test]
+    fn addresses_of_the_kernel_and_of_modules_are_named_below_their_line() {
+        let mut kernel = KernelFile::good();
+        kernel.sections.push((".text".into(), 1, 6, BASE + 0x100_0000, vec![0x90; 0x300]));
+        kernel.functions =
+            vec![("first".into(), BASE + 0x100_0000, 0x100), ("second".into(), BASE + 0x100_0100, 0x100)];
+        let path = std::env::temp_dir().join(format!("lab-explain-{}", std::process::id()));
+        std::fs::write(&path, kernel.bytes()).unwrap();
+        let names = Names::of(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        let log = "\
+hello
+module hello 0.1.0: module 0xffffffffa0000000..0xffffffffa0005000
+fatal: page fault: writing protected memory at 0x8
+  rip ffffffff81000108  cs e030
+  rax ffffffff81000108  rbx 0000000000000000
+  backtrace: 0xffffffff81000108 0xffffffff81000100 0xffffffffa0000010 0xffffffff90000000
+@fact {\"rip\":\"0xffffffff81000108\"}
+";
+        let expected = [
+            "module hello 0.1.0: module 0xffffffffa0000000..0xffffffffa0005000",
+            "    0xffffffffa0000000 module hello+0x0",
+            "fatal: page fault: writing protected memory at 0x8",
+            "  rip ffffffff81000108  cs e030",
+            "    0xffffffff81000108 second",
+            "  backtrace: 0xffffffff81000108 0xffffffff81000100 0xffffffffa0000010 0xffffffff90000000",
+            "    0xffffffff81000108 second",
+            "    0xffffffff810000ff first",
+            "    0xffffffffa000000f module hello+0xf",
+        ];
+        assert_eq!(explained(log, &names), expected);
+    }
+
+    #[test]
+    fn modules_are_known_by_any_line_with_their_range() {
+        let log = "\
+module one: module 0xffffffffa0000000..0xffffffffa0001000
+  two              ffffffffa0001000  ffffffffa0001fff        100
+@report {\"stage\":\"module three\",\"start\":\"0xffffffffa0002000\",\"last\":\"0xffffffffa0002fff\"}
+@report {\"stage\":\"p2m\"}
+";
+        let page = |at: u64| (0xffff_ffff_a000_0000 + at * 0x1000, 0xffff_ffff_a000_0fff + at * 0x1000);
+        let expected = [("one", page(0)), ("three", page(2)), ("two", page(1))];
+        assert_eq!(modules(log), Modules::from(expected.map(|(name, range)| (name.to_owned(), range))));
+    }
+}

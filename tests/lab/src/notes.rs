@@ -1,0 +1,85 @@
+//! `scripts/check-notes`, and the look that `scripts/boot` takes at a kernel before anything is fetched or started.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow, bail};
+use kernel_notes::Examination;
+
+use tools::file;
+
+const USAGE: &str = "\
+usage: scripts/check-notes ELF
+Says what the Xen notes of a kernel mean, who can start it, and what contradicts itself.
+exit status: 0 nothing wrong, 1 contradictions, 2 no PV kernel";
+
+/// Does what `scripts/check-notes` was asked to.
+///
+/// # Errors
+/// The file cannot be read, or is no PV kernel.
+pub(crate) fn check(arguments: &[OsString]) -> Result<ExitCode> {
+    let [kernel] = arguments else { bail!("check-notes takes one file\n{USAGE}") };
+    if kernel == "--help" || kernel == "-h" {
+        println!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let kernel = from_where_one_stands(kernel);
+    let found = examine(&kernel)?;
+    print!("{}", shown(&kernel, &found));
+    Ok(ExitCode::from(u8::from(!found.contradictions.is_empty())))
+}
+
+/// A path as the person meant it, who may stand elsewhere.
+pub(crate) fn from_where_one_stands(path: &OsString) -> PathBuf {
+    std::env::var_os("LAB_FROM").map_or_else(|| path.into(), |from| PathBuf::from(from).join(path))
+}
+
+/// Refuses a kernel that Xen would not start, or that contradicts itself.
+///
+/// # Errors
+/// Why, and what to do.
+pub(crate) fn confirm(kernel: &Path, unchecked: bool) -> Result<()> {
+    let found = examine(kernel)?;
+    match (&found.contradictions[..], unchecked) {
+        ([], _) | (_, true) => Ok(()),
+        ([first, others @ ..], false) => bail!(
+            "{}: {first}{}; scripts/check-notes shows all, --unchecked boots it all the same",
+            kernel.display(),
+            if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) }
+        ),
+    }
+}
+
+fn examine(kernel: &Path) -> Result<Examination> {
+    kernel_notes::examine(&file::bytes(kernel)?).map_err(|error| anyhow!("{}: {error}", kernel.display()))
+}
+
+/// What was found, for people.
+fn shown(kernel: &Path, found: &Examination) -> String {
+    let mut text = format!("{}: {}\n", kernel.display(), found.kind);
+    let mut line = |words: std::fmt::Arguments<'_>| {
+        // Writing to a text does not fail.
+        let _written = writeln!(text, "{words}");
+    };
+    for words in &found.lines {
+        line(format_args!("  {words}"));
+    }
+    for place in &found.places {
+        match &place.missing[..] {
+            [] => line(format_args!("{}: nothing is missing", place.name)),
+            missing => line(format_args!("{}: missing {}", place.name, missing.join(", "))),
+        }
+    }
+    for words in &found.remarks {
+        line(format_args!("remark: {words}"));
+    }
+    for words in &found.contradictions {
+        line(format_args!("contradiction: {words}"));
+    }
+    if found.contradictions.is_empty() {
+        line(format_args!("nothing contradicts itself"));
+    }
+    text
+}

@@ -1,0 +1,145 @@
+//! Names for the addresses of a kernel: functions, and lines if its file has debug information.
+//!
+//! *What this is*: the symbol table of the file, demangled, which a release build without debug information still has;
+//! debug information adds lines and inlined functions. What is missing is said.
+
+use std::path::Path;
+
+use addr2line::Loader;
+use anyhow::{Result, anyhow};
+use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SymbolKind};
+
+use tools::file;
+
+/// What a kernel's file knows of addresses.
+pub(crate) struct Names {
+    loader: Option<Loader>,
+    /// Start, size and name, by start.
+    symbols: Vec<(u64, u64, String)>,
+    code: Vec<std::ops::Range<u64>>,
+    has_lines: bool,
+    kernel: String,
+}
+
+impl Names {
+    /// Reads a kernel's file.
+    ///
+    /// # Errors
+    /// It is no ELF file.
+    pub(crate) fn of(kernel: &Path) -> Result<Self> {
+        let name = kernel.display().to_string();
+        let bytes = file::bytes(kernel)?;
+        let elf = object::File::parse(&*bytes).map_err(|error| anyhow!("{name}: {error}"))?;
+        let named = elf.symbols().filter(|symbol| {
+            !symbol.is_undefined()
+                && matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Data | SymbolKind::Label)
+        });
+        let mut symbols: Vec<_> = named
+            .filter_map(|symbol| {
+                let name = symbol.name().ok().filter(|name| !name.is_empty())?;
+                Some((symbol.address(), symbol.size(), format!("{:#}", rustc_demangle::demangle(name))))
+            })
+            .collect();
+        symbols.sort();
+        let is_code = |flags| matches!(flags, SectionFlags::Elf { sh_flags, .. } if sh_flags.0 & 4 != 0);
+        let code = elf.sections().filter(|section| is_code(section.flags()));
+        let code = code.map(|section| section.address()..section.address() + section.size()).collect();
+        let has_lines = elf.section_by_name(".debug_line").is_some();
+        let loader = if has_lines { Loader::new(kernel).ok() } else { None };
+        Ok(Self { loader, symbols, code, has_lines, kernel: name })
+    }
+
+    /// Whether an address is in the kernel's code.
+    pub(crate) fn is_code(&self, address: u64) -> bool {
+        self.code.iter().any(|code| code.contains(&address))
+    }
+
+    /// The address of a symbol.
+    pub(crate) fn address_of(&self, name: &str) -> Option<u64> {
+        self.symbols.iter().find(|(.., found)| found == name).map(|(start, ..)| *start)
+    }
+
+    /// The function or variable that an address is in.
+    pub(crate) fn symbol(&self, address: u64) -> Option<&str> {
+        let end = self.symbols.partition_point(|(start, ..)| *start <= address);
+        let known = self.symbols[..end].iter().rev().take(8);
+        // Symbols of an assembler may have no size: they reach to the next.
+        let mut holds = known.filter(|(start, size, _)| *size == 0 || address - start < *size);
+        holds.next().map(|(.., name)| name.as_str())
+    }
+
+    /// The functions that `address` lies in: one, and those inlined around it.
+    pub(crate) fn frames(&self, address: u64) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(Ok(mut frames)) = self.loader.as_ref().map(|loader| loader.find_frames(address)) {
+            while let Ok(Some(frame)) = frames.next() {
+                let name = frame.function.as_ref().and_then(|name| name.demangle().ok());
+                let place = frame.location.and_then(|place| Some((place.file?, place.line?)));
+                let name = name.as_deref().unwrap_or("?");
+                lines.push(match place {
+                    Some((file, line)) => format!("{address:#x} {name} at {file}:{line}"),
+                    None => format!("{address:#x} {name}"),
+                });
+            }
+        }
+        if lines.is_empty() {
+            lines.push(format!("{address:#x} {}", self.symbol(address).unwrap_or("no symbol")));
+        }
+        lines
+    }
+
+    /// What the file lacks for better names.
+    pub(crate) fn lacks(&self) -> Option<String> {
+        let kernel = &self.kernel;
+        if self.symbols.is_empty() {
+            Some(format!(
+                "{kernel} is stripped, so there are no names; keep the file from before (strip = false)"
+            ))
+        } else if !self.has_lines {
+            Some(format!("{kernel} has no debug information, so there are no lines; build with debug = 1"))
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kit::kernel::{BASE, KernelFile};
+
+    use super::Names;
+
+    fn names(name: &str, kernel: &KernelFile) -> Names {
+        let path = std::env::temp_dir().join(format!("lab-names-{name}-{}", std::process::id()));
+        std::fs::write(&path, kernel.bytes()).unwrap();
+        let names = Names::of(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        names
+    }
+
+    #[test]
+    fn an_address_of_this_program_gets_its_name_and_line() {
+        let program = std::env::current_exe().unwrap();
+        let names = Names::of(&program).unwrap();
+        let (start, ..) = names.symbols.iter().find(|(.., name)| name.ends_with("boot::fresh")).unwrap();
+        let frames = names.frames(*start);
+        assert!(
+            frames.iter().any(|line| line.contains("fresh at ") && line.contains("boot.rs:")),
+            "{frames:?}"
+        );
+        assert_eq!(names.lacks(), None);
+    }
+
+    #[test]
+    fn names_come_from_the_symbols_where_there_are_no_lines() {
+        let mut kernel = KernelFile::good();
+        kernel.functions =
+            vec![("_RNvCskwGfYPst2Cb_3foo16example_function".into(), BASE + 0x100_0000, 0x100)];
+        let with = names("symbols", &kernel);
+        assert_eq!(with.frames(BASE + 0x100_0010), ["0xffffffff81000010 foo::example_function"]);
+        assert_eq!(with.frames(BASE + 0x100_0100), ["0xffffffff81000100 no symbol"]);
+        assert!(with.lacks().unwrap().contains("no debug information"));
+        kernel.functions.clear();
+        assert!(names("stripped", &kernel).lacks().unwrap().contains("is stripped"));
+    }
+}

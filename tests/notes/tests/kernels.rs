@@ -1,0 +1,241 @@
+//! What is found in kernels of a few bytes, each with one thing wrong.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests end the test")]
+
+use kernel_notes::{Examination, examine};
+use kit::elf::xen_note;
+use kit::kernel::{BASE, KernelFile};
+
+fn found(kernel: &KernelFile) -> Examination {
+    examine(&kernel.bytes()).unwrap()
+}
+
+/// The contradictions of a good kernel in which something was changed.
+fn wrong(change: impl FnOnce(&mut KernelFile)) -> Vec<String> {
+    let mut kernel = KernelFile::good();
+    change(&mut kernel);
+    found(&kernel).contradictions
+}
+
+/// One contradiction, which has these words.
+#[track_caller]
+fn one(words: &str, change: impl FnOnce(&mut KernelFile)) {
+    let wrong = wrong(change);
+    assert!(wrong.len() == 1 && wrong[0].contains(words), "{wrong:#?}");
+}
+
+/// Adds a note, which then is the last of its kind.
+fn add(kernel: &mut KernelFile, kind: u32, content: &[u8]) {
+    kernel.notes.extend(xen_note(kind, content));
+}
+
+/// Replaces a note of eight bytes.
+fn set(kernel: &mut KernelFile, kind: u32, value: u64) {
+    let at =
+        kernel.notes.windows(12).position(|bytes| bytes[4..] == [&kind.to_le_bytes()[..], b"Xen\0"].concat());
+    let at = at.unwrap() + 12;
+    kernel.notes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+}
+
+fn missing<'f>(found: &'f Examination, who: &str) -> &'f [String] {
+    &found.places.iter().find(|place| place.name.contains(who)).unwrap().missing
+}
+
+#[test]
+fn a_good_kernel_has_nothing_wrong_and_all_can_start_it() {
+    let found = found(&KernelFile::good());
+    assert_eq!(found.contradictions, [""; 0]);
+    assert!(found.places.iter().all(|place| place.missing.is_empty()), "{:?}", found.places);
+    assert!(
+        found.lines.iter().any(|line| line.contains("ENTRY") && line.contains("(_start)")),
+        "{:?}",
+        found.lines
+    );
+}
+
+#[test]
+fn a_position_independent_kernel_is_one() {
+    let mut kernel = KernelFile::good();
+    kernel.kind = 3;
+    // R_X86_64_RELATIVE, in a section that takes memory.
+    let row = [(BASE + 0x100_2000).to_le_bytes(), 8_u64.to_le_bytes(), BASE.to_le_bytes()].concat();
+    kernel.sections.push((".rela.dyn".into(), 4, 2, 0, row.clone()));
+    let whole = found(&kernel);
+    assert_eq!(whole.contradictions, [""; 0]);
+    assert!(
+        whole.kind.contains("position-independent") && whole.kind.contains("1 relative"),
+        "{}",
+        whole.kind
+    );
+    // R_X86_64_GLOB_DAT wants a symbol.
+    let mut row = row;
+    row[8] = 6;
+    kernel.sections.push((".rela.plt".into(), 4, 2, 0, row));
+    assert!(found(&kernel).contradictions[0].starts_with("1 relocations are not relative"));
+}
+
+#[test]
+fn a_kernel_like_those_of_xtf() {
+    let found = found(&KernelFile::xtf());
+    assert!(missing(&found, "domU").is_empty() && missing(&found, "GRUB").is_empty());
+    assert!(missing(&found, "krata").len() > 3);
+    assert!(found.contradictions.len() == 1 && found.contradictions[0].contains("writable and executable"));
+    assert!(found.remarks.iter().any(|line| line.starts_with("no VIRT_BASE")), "{:?}", found.remarks);
+}
+
+#[test]
+fn segments_where_they_may_not_be() {
+    one("its load address is 0x2000000, and must be 0x1002000", |kernel| {
+        kernel.segments[1].load = 0x200_0000
+    });
+    one("is writable and executable", |kernel| kernel.segments[0].flags = 7);
+    let below = wrong(|kernel| kernel.segments[1].start = 0x1000);
+    assert!(below.iter().any(|line| line.contains("0x1000..0x4000 lies below VIRT_BASE")), "{below:?}");
+    // With the base there, the image would be loaded from address 0 on.
+    let offset = wrong(|kernel| set(kernel, 4, BASE));
+    assert!(offset.iter().any(|line| line.contains("out of bounds")), "{offset:?}");
+}
+
+#[test]
+fn an_entry_where_no_code_is() {
+    one("is in no segment", |kernel| set(kernel, 1, BASE + 0x80_0000));
+    one("in a segment that is not executable", |kernel| set(kernel, 1, BASE + 0x100_2000));
+}
+
+#[test]
+fn a_hypercall_page_where_none_can_be() {
+    one("is not the start of a page", |kernel| set(kernel, 2, BASE + 0x100_1008));
+    one("is no page of a segment", |kernel| set(kernel, 2, BASE + 0x200_0000));
+    one("is the page of the entry", |kernel| set(kernel, 2, BASE + 0x100_0000));
+}
+
+#[test]
+fn a_list_where_none_can_be() {
+    one("is not the start of a page", |kernel| set(kernel, 15, 0xffff_c800_0000_0010));
+    one("one of Xen's own addresses", |kernel| set(kernel, 15, 0xffff_8200_0000_0000));
+    one("is not below VIRT_BASE", |kernel| set(kernel, 15, BASE + 0x100_0000));
+    one("shares a top-level page-table entry", |kernel| set(kernel, 15, BASE - 0x4000_0000));
+}
+
+#[test]
+fn notes_that_xen_refuses() {
+    one("LOADER stands twice", |kernel| add(kernel, 8, b"generic2\0\0\0\0"));
+    let loader = wrong(|kernel| kernel.notes.splice(40..48, *b"special\0").for_each(drop));
+    assert!(loader.len() == 1 && loader[0].contains("LOADER is \"special\""), "{loader:?}");
+    one("requires shadows", |kernel| add(kernel, 10, b"!shadows\0\0\0\0"));
+    one("not ended by a NUL", |kernel| add(kernel, 7, b"long"));
+    one("SUSPEND_CANCEL has 3 bytes", |kernel| add(kernel, 14, b"abc"));
+    // What fills up to a multiple of four ends a text too, as in Linux.
+    assert_eq!(wrong(|kernel| add(kernel, 7, b"abcde\0\0\0")), [""; 0]);
+}
+
+#[test]
+fn what_a_place_misses() {
+    let mut kernel = KernelFile::good();
+    add(&mut kernel, 10, b"!dom0\0\0\0");
+    assert_eq!(missing(&found(&kernel), "domU"), ["FEATURES without !dom0"]);
+    let mut kernel = KernelFile::good();
+    let at = kernel.notes.len() - 4;
+    kernel.notes[at] = 1;
+    kernel.notes[at + 1] = 0;
+    assert_eq!(missing(&found(&kernel), "dom0"), ["the bit of dom0 (0x800) in SUPPORTED_FEATURES"]);
+    let mut kernel = KernelFile::good();
+    kernel.notes.clear();
+    assert_eq!(missing(&found(&kernel), "GRUB").len(), 1);
+    let mut kernel = KernelFile::good();
+    kernel.sections.clear();
+    assert_eq!(missing(&found(&kernel), "krata").len(), 1);
+}
+
+#[test]
+fn the_old_strings() {
+    let mut kernel = KernelFile::good();
+    (kernel.notes, kernel.sections) = (Vec::new(), Vec::new());
+    let text = "GUEST_OS=old,XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0xffffffff80000000,ELF_PADDR_OFFSET=0x0,\
+                VIRT_ENTRY=0xffffffff81000000,HYPERCALL_PAGE=0x1001\0";
+    kernel.sections.push(("__xen_guest".into(), 1, 0, 0, text.into()));
+    assert_eq!(found(&kernel).contradictions, [""; 0]);
+    // Without it, load addresses are link addresses there.
+    kernel.sections[0].4 = text.replace("ELF_PADDR_OFFSET=0x0,", "").into();
+    assert!(found(&kernel).contradictions.iter().any(|line| line.contains("its load address is 0x1000000")));
+}
+
+#[test]
+fn a_red_zone_is_found_with_its_function() {
+    let red = |code: &[u8]| {
+        wrong(|kernel| {
+            kernel.segments[0].bytes[..code.len()].copy_from_slice(code);
+        })
+    };
+    // mov [rsp-8], rax; mov eax, [rsp-0x78]
+    for code in [&[0x48, 0x89, 0x44, 0x24, 0xf8][..], &[0x8b, 0x44, 0x24, 0x88]] {
+        let red = red(code);
+        assert!(red.len() == 1 && red[0].contains("accesses to the red zone in _start"), "{red:?}");
+    }
+    // mov [rsp+8], rax; mov [rsp-0x88], rax; lea rax, [rsp-8]; lock add dword ptr [rsp-4], 0; push rax
+    for code in [
+        &[0x48, 0x89, 0x44, 0x24, 0x08][..],
+        &[0x48, 0x89, 0x84, 0x24, 0x78, 0xff, 0xff, 0xff],
+        &[0x48, 0x8d, 0x44, 0x24, 0xf8],
+        &[0xf0, 0x83, 0x44, 0x24, 0xfc, 0x00],
+        &[0x50],
+    ] {
+        assert_eq!(red(code), [""; 0], "{code:x?}");
+    }
+}
+
+#[test]
+fn files_that_are_no_pv_kernel_are_refused_with_what_to_do() {
+    let refused = |file: &[u8]| examine(file).unwrap_err().to_string();
+    assert!(refused(b"").starts_with("an empty file; give a kernel"));
+    assert!(refused(b"#!/bin/sh\n").starts_with("no ELF file: starts with 23 21 2f 62"));
+    assert!(refused(&std::fs::read("/bin/true").unwrap()).contains("without Xen notes"));
+    let mut kernel = KernelFile::good();
+    (kernel.notes, kernel.sections) = (xen_note(18, &8_u64.to_le_bytes()), Vec::new());
+    assert!(refused(&kernel.bytes()).contains("PVH"));
+    let mut small = KernelFile::good().bytes();
+    small[4] = 1;
+    assert!(refused(&small).contains("class 1"));
+    for (magic, kind) in [(&[0x02, 0x21, 0x4c, 0x18][..], "lz4"), (b"BZh9", "bzip2")] {
+        assert!(refused(magic).contains(&format!("packed with {kind}, which is not read here")));
+    }
+}
+
+#[test]
+fn packed_kernels_are_unpacked() {
+    let kernel = KernelFile::good().bytes();
+    let deflated = miniz_oxide::deflate::compress_to_vec(&kernel, 1);
+    let gzip = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3][..], b"name\0", &deflated].concat();
+    assert!(examine(&gzip).unwrap().kind.starts_with("packed with gzip: an ELF file"));
+    let mut image = vec![0; 0x400];
+    image[0x1f1] = 1;
+    image[0x202..0x208].copy_from_slice(b"HdrS\x0f\x02");
+    image[0x24c..0x250].copy_from_slice(&(gzip.len() as u32).to_le_bytes());
+    image.extend(gzip);
+    assert!(examine(&image).unwrap().kind.starts_with("a bzImage with gzip: an ELF file"));
+    image.truncate(0x500);
+    assert!(examine(&image).unwrap_err().to_string().contains("cut short"));
+    assert!(
+        examine(&[0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3])
+            .unwrap_err()
+            .to_string()
+            .contains("packed with zstd that does not")
+    );
+}
+
+#[test]
+fn a_damaged_file_is_an_error_or_a_finding_and_never_a_panic() {
+    let kernel = KernelFile::good().bytes();
+    for len in (0..kernel.len()).step_by(7) {
+        drop(examine(&kernel[..len]));
+    }
+    let headers = 0..64 + 56 * 3;
+    let notes = kernel.windows(4).position(|bytes| bytes == b"Xen\0").unwrap();
+    for at in headers.chain(notes - 12..notes + 300).chain(kernel.len() - 64 * 4..kernel.len()) {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut damaged = kernel.clone();
+            damaged[at] = value;
+            drop(examine(&damaged));
+        }
+    }
+}
