@@ -34,6 +34,7 @@ use crate::{
     boot::{failure::Failure, image::Image, parsed::Parsed, running::Running},
     guest::Guest,
     platform::Platform,
+    report::pages::AfterBoot,
 };
 
 /// Boots: reads start_info, builds the P2M and the page tables, and gives back what the builder left.
@@ -50,7 +51,12 @@ pub fn boot<P: Platform>(
     image: &Image,
 ) -> Result<Guest<P>, (P, Failure)> {
     match stages(&mut platform, page, entry, image) {
-        Ok(parts) => Ok(Guest::new(platform, parts)),
+        Ok(parts) => {
+            if parts.context.options.json {
+                log::info!("{}", AfterBoot { platform: &platform, running: &parts });
+            }
+            Ok(Guest::new(platform, parts))
+        }
         Err(failure) => Err((platform, failure)),
     }
 }
