@@ -7,6 +7,7 @@
 mod bench;
 mod build;
 mod machine;
+mod picture;
 mod run;
 mod setup;
 mod suite;

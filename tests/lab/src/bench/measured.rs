@@ -2,7 +2,7 @@
 //!
 //! A stage's cost is the difference of the time stamp counters at its end and at the end of the one before.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::run::facts::Facts;
 use crate::suite::proof::Audit;

@@ -107,7 +107,7 @@ fn measure(way: &Way, memory: u64, parts: &Parts, ration: &Ration) -> Result<Mea
     let out = paths::lab().join("bench").join(format!("{}-{}", text(memory), way.words.replace(' ', "-")));
     folder::remove(&out)?;
     let out = boot::fresh(&out)?;
-    let report = run::run(&options, parts, &out, Screen::Dark)?;
+    let report = run::run(&options, parts, &out, &Screen::dark())?;
     ensure!(report.outcome == Outcome::Success, "{} (logs: {})", report.last, out.display());
     let measured = Measured::of(&file::text(&out.join("guest.log"))?)?;
     let instructions = measured.sum().instructions;

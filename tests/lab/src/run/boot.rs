@@ -10,9 +10,13 @@ use anyhow::{Context, Result};
 use crate::build;
 use crate::machine;
 use crate::machine::options::{Mode, Options, USAGE};
+use crate::picture;
+use crate::picture::story::Story;
 use crate::run;
 use crate::run::backtrace;
+use crate::run::facts::Facts;
 use crate::run::screen::Screen;
+use crate::run::shim;
 use crate::setup;
 use tools::{file, folder, paths};
 
@@ -24,10 +28,10 @@ const KEPT: usize = 8;
 /// # Errors
 /// The arguments are wrong, or the run cannot be made.
 pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
-    let options = match Options::parse(arguments) {
+    let mut options = match Options::parse(arguments) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            Screen::Guest.guest(USAGE);
+            Screen::of_person(false, false).guest(USAGE);
             return Ok(ExitCode::SUCCESS);
         }
         Err(error) => anyhow::bail!("{error:#} (scripts/boot --help lists the options)"),
@@ -44,20 +48,37 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         Some(out) => fresh(out)?,
         None => numbered()?,
     };
-    let screen = if options.verbose { Screen::Everything } else { Screen::Guest };
-    let report = run::run(&options, &parts, &out, screen)?;
+    let asked = ask_for_facts(&mut options);
+    let screen = Screen::of_person(options.verbose, asked);
+    let report = run::run(&options, &parts, &out, &screen)?;
     for complaint in report.complaints.iter().take(1) {
         let more = report.complaints.len() - 1;
         let log = if options.shim { "shim.log and xen.log" } else { "xen.log" };
-        eprintln!("boot: Xen complained ({more} more in {log}): {complaint}");
+        screen.progress(&format!("Xen complained ({more} more in {log}): {complaint}"));
     }
     let log = std::fs::read_to_string(out.join("guest.log")).unwrap_or_default();
     let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
     for line in backtrace::named(&log, &kernel)? {
-        eprintln!("  {line}");
+        screen.note(&format!("  {line}"));
     }
-    screen.guest(&report.last);
+    let log = if options.shim { shim::without_xen(&log) } else { log };
+    match Story::of(&Facts::found(&log)) {
+        Some(story) => picture::draw(&out, &story, &options, &report.last)?,
+        None => screen
+            .progress("no pictures: the guest said nothing for them (report=json of a kernel on this layer)"),
+    }
+    screen.verdict(&report.last, report.outcome);
     Ok(ExitCode::from(report.outcome as u8))
+}
+
+/// Has the guest say facts, of which the pictures are drawn, unless the command line says what it reports. Tells whether they are for
+/// that alone.
+fn ask_for_facts(options: &mut Options) -> bool {
+    if options.cmdline.split_whitespace().any(|word| word.starts_with("report=")) {
+        return false;
+    }
+    options.cmdline = format!("{} report=json", options.cmdline).trim_start().to_owned();
+    true
 }
 
 /// The folder a person named, without the logs of an earlier run.
@@ -75,7 +96,7 @@ pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
         "xl-watch.log",
         "xenctx.log",
     ];
-    for name in old {
+    for name in old.into_iter().chain(picture::NAMES) {
         file::remove(&out.join(name))?;
     }
     folder::remove(&machine::inputs(out))?;
