@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::build;
 use crate::machine;
-use crate::machine::options::{Mode, Options, USAGE};
+use crate::machine::options::{Mode, NoUnit, Options, USAGE};
 use crate::picture;
 use crate::picture::story::Story;
 use crate::run;
@@ -18,6 +18,7 @@ use crate::run::facts::Facts;
 use crate::run::screen::Screen;
 use crate::run::shim;
 use crate::setup;
+use tools::usage::Usage;
 use tools::{file, folder, paths};
 
 /// How many runs without `--out` are kept.
@@ -31,14 +32,14 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
     let mut options = match Options::parse(arguments) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            Screen::of_person(false, false).guest(USAGE);
+            tools::say!("{}", USAGE.trim_end());
             return Ok(ExitCode::SUCCESS);
         }
-        Err(error) => anyhow::bail!("{error:#} (scripts/boot --help lists the options)"),
+        Err(error) => return Err(usage(&error).into()),
     };
     let parts = setup::ensure(options.release)?;
     if options.kernel.is_none() {
-        eprintln!("boot: building the kernel");
+        tools::note!("boot: building the kernel");
         build::kernels()?;
     }
     if options.ramdisk.is_none() {
@@ -69,6 +70,19 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
     }
     screen.verdict(&report.last, report.outcome);
     Ok(ExitCode::from(report.outcome as u8))
+}
+
+/// What a person typed wrong, and what to type.
+fn usage(error: &anyhow::Error) -> Usage {
+    let instead = match error.downcast_ref::<NoUnit>() {
+        Some(NoUnit(number)) => format!("scripts/boot --memory {number}M"),
+        None => "scripts/boot [domu|dom0] [option]…".to_owned(),
+    };
+    Usage {
+        script: "boot",
+        wrong: format!("{error:#}"),
+        instead: format!("{instead}; scripts/boot --help lists the options"),
+    }
 }
 
 /// Has the guest say facts, of which the pictures are drawn, unless the command line says what it reports. Tells whether they are for
