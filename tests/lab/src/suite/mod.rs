@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod boot_runs;
 pub(crate) mod case;
+pub(crate) mod drawn;
 pub(crate) mod holes;
 pub(crate) mod host;
 pub(crate) mod host_runs;
