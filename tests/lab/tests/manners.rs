@@ -2,6 +2,7 @@
 //!
 //! *What is not tried*: a tree that cannot be written to, which root can always write to.
 
+use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -9,23 +10,18 @@ use std::process::{Command, Output};
 const SCRIPTS: [&str; 7] = ["boot", "test", "bench", "build", "setup", "check", "mutations"];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// The lab with some words.
-fn lab(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lab")).args(words).output().unwrap()
+fn lab(words: &[&str]) -> Result<Output> {
+    Command::new(env!("CARGO_BIN_EXE_lab")).args(words).output()
 }
 
 /// A script on a machine without cargo.
-fn script(name: &str, words: &[&str]) -> Output {
-    let script = root().join("scripts").join(name);
-    Command::new(script)
-        .args(words)
-        .env("PATH", "/usr/bin:/bin")
-        .env_remove("CARGO_TARGET_DIR")
-        .output()
-        .unwrap()
+fn script(name: &str, words: &[&str]) -> Result<Output> {
+    let mut script = Command::new(root().join("scripts").join(name));
+    script.args(words).env("PATH", "/usr/bin:/bin").env_remove("CARGO_TARGET_DIR").output()
 }
 
 #[test]
@@ -34,16 +30,16 @@ fn help_needs_no_build_and_is_the_programs_own() {
         let text = std::fs::read_to_string(root().join(format!("scripts/help/{name}.txt"))).unwrap();
         assert!(text.starts_with(&format!("usage: scripts/{name}")), "{name}");
         for word in ["--help", "-h"] {
-            let shown = script(name, &[word]);
+            let shown = script(name, &[word]).unwrap();
             assert!(shown.status.success() && shown.stderr.is_empty(), "{name}: {shown:?}");
             assert_eq!(String::from_utf8_lossy(&shown.stdout), text, "{name}");
             if SCRIPTS[..5].contains(&name) {
-                assert_eq!(String::from_utf8_lossy(&lab(&[name, word]).stdout), text, "{name}");
+                assert_eq!(String::from_utf8_lossy(&lab(&[name, word]).unwrap().stdout), text, "{name}");
             }
         }
     }
     // After the name of an option the word is its value.
-    let read = script("boot", &["--cmdline", "--help"]);
+    let read = script("boot", &["--cmdline", "--help"]).unwrap();
     assert!(!String::from_utf8_lossy(&read.stdout).starts_with("usage: "), "{read:?}");
 }
 
@@ -60,13 +56,13 @@ fn what_cannot_be_meant_takes_two_lines() {
         (&["setup", "-v"], "setup: it takes no arguments, not -v", "scripts/setup"),
         (&[], "lab: no command", "scripts/setup, "),
     ] {
-        let output = lab(words);
+        let output = lab(words).unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
         let [first, second] = said.lines().collect::<Vec<_>>()[..] else { panic!("not two lines: {said}") };
         assert!(first == wrong && second.starts_with(&format!("type: {instead}")), "{said}");
     }
-    let said = script("check", &["it"]);
+    let said = script("check", &["it"]).unwrap();
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert_eq!(said, "check: it takes no arguments, not it\ntype: scripts/check\n");
 }
