@@ -11,6 +11,9 @@ pub(crate) const KA: u64 = 0xffff_ffff_8000_0000;
 /// Where modules belong.
 pub(crate) const MODULES_VADDR: u64 = 0xffff_ffff_a000_0000;
 
+/// The name of what the builder mapped for nothing that is known.
+pub(crate) const UNUSED: &str = "mapped, unused";
+
 /// Pages in a row, and what for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PageRun {
@@ -95,7 +98,7 @@ impl Story {
         }
         let mut story = Self {
             pages: entry.unwrap_or_default(),
-            built: runs(facts, "built"),
+            built: without_gaps(runs(facts, "built")),
             owners: joined(runs(facts, "owner")),
             regions: facts.all("region").filter_map(region).collect(),
             stages,
@@ -138,6 +141,29 @@ fn runs(facts: &Facts, name: &str) -> Vec<PageRun> {
     let mut runs: Vec<PageRun> = facts.all(name).filter_map(run).collect();
     runs.sort_by_key(|run| run.pfn);
     runs
+}
+
+/// The runs, and what lies between those of the builder's mapping: with `--image-pages` the builder mapped more than the kernel knows of.
+fn without_gaps(runs: Vec<PageRun>) -> Vec<PageRun> {
+    let mut all: Vec<PageRun> = Vec::new();
+    let mut next = 0;
+    for run in runs {
+        if run.is_in_ka() {
+            if run.pfn > next {
+                let at = Some(KA + next * PAGE);
+                all.push(PageRun {
+                    name: UNUSED.to_owned(),
+                    pfn: next,
+                    pages: run.pfn - next,
+                    at,
+                    free: None,
+                });
+            }
+            next = next.max(run.pfn + run.pages);
+        }
+        all.push(run);
+    }
+    all
 }
 
 /// Runs of one name next to each other as one.
@@ -191,7 +217,7 @@ fn reason(fact: &Fact) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PageRun, Story};
+    use super::{PageRun, Story, UNUSED};
     use crate::run::facts::Facts;
 
     #[test]
@@ -212,7 +238,9 @@ mod tests {
                     @fact {\"fact\":\"built\",\"name\":\"cut";
         let story = Story::of(&Facts::found(said)).unwrap();
         assert_eq!((story.pages, story.stages.len(), story.mapped_end()), (64, 1, 0x17));
-        assert_eq!(story.built.iter().map(|run| run.pfn).collect::<Vec<_>>(), [0x10, 0x20]);
+        let built: Vec<(&str, u64, u64)> =
+            story.built.iter().map(|run| (run.name.as_str(), run.pfn, run.pages)).collect();
+        assert_eq!(built, [(UNUSED, 0, 0x10), ("kernel image", 0x10, 7), ("ramdisk", 0x20, 4)]);
         assert_eq!(story.fatal.as_deref(), Some("p2m check: Mismatch"));
         assert!(story.owners.is_empty() && story.regions.is_empty() && story.copied.is_none());
     }

@@ -83,10 +83,7 @@ pub(crate) const XEN: [Case; 28] = [
 
 /// The runs of the group `large`.
 pub(crate) const LARGE: [Case; 2] = [
-    Case {
-        proofs: &[proof::source_document_layout, drawn::is_whole],
-        ..Case::good("domu-128G", SOURCE_DOCUMENT)
-    },
+    Case { proofs: &[proof::source_document_layout], ..Case::good("domu-128G", SOURCE_DOCUMENT) },
     Case {
         outcomes: &[Outcome::Failure],
         proofs: &[proof::source_document_layout, proof::both_ranges_named, proof::reason_given],

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 
-use crate::picture::story::{PageRun, Story};
+use crate::picture::story::{PageRun, Story, UNUSED};
 use crate::suite::case::Evidence;
 
 /// The maps are whole, and agree with what else the guest says.
@@ -15,6 +15,8 @@ pub(crate) fn is_whole(evidence: &Evidence) -> Result<()> {
     ensure!(story.pages == given, "{} pages at entry, and {given} were given", story.pages);
     let mapped = story.built.iter().filter(|run| run.is_in_ka());
     let end = tiled(mapped).context("the builder's mapping")?;
+    let unused = story.built.iter().find(|run| run.name == UNUSED);
+    ensure!(unused.is_none(), "nobody knows what was mapped at entry: {unused:?}");
     ensure!(end > 0 && end <= given, "the builder's mapping ends at {end:#x} of {given:#x}");
     let end = tiled(story.owners.iter()).context("the pages after the boot")?;
     let entries = evidence.facts.one("p2m")?.number("entries")?;
