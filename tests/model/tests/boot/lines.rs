@@ -246,3 +246,29 @@ fn the_facts_say_whose_every_page_is() {
         assert_eq!(owners.iter().any(|(name, ..)| *name == "not mapped yet"), words == "map=lazy");
     }
 }
+
+/// The model's clock ticks whenever it is read: once before a line and once after it, of which the first is the stage's.
+#[test]
+fn what_is_printed_for_programs_costs_no_stage_anything() {
+    let costs = |words: &str| {
+        let (booted, said) = said(&GuestConfig::new(9 << 18).with_command_line(words));
+        assert_eq!(
+            said.iter().any(|line| line.starts_with("@fact {\"fact\":\"mapped\"")),
+            words == "report=json"
+        );
+        booted.running.report().records().to_vec()
+    };
+    let (plain, told) = (costs("report=text"), costs("report=json"));
+    assert_eq!(plain.len(), told.len());
+    for (plain, told) in plain.iter().zip(&told) {
+        assert_eq!((plain.hypercalls, plain.frames), (told.hypercalls, told.frames), "{}", plain.stage);
+        let lines = match plain.stage.to_string().as_str() {
+            "start_info" => 0,
+            // After start_info its line and what the builder made; while memory is mapped one for every 2 GiB.
+            "p2m check" => 2,
+            "direct map" => 1 + 4,
+            _ => 1,
+        };
+        assert!((plain.took..=plain.took + lines).contains(&told.took), "{told:?}, without lines {plain:?}");
+    }
+}
