@@ -70,6 +70,9 @@ fn notes(story: &Story, Scale(scale): Scale) -> Vec<String> {
         ),
         "Red: MODULES_VADDR, where modules belong. Dashed: nothing is there.".to_owned(),
     ];
+    if story.built.is_empty() {
+        notes.clear();
+    }
     if let Some(fatal) = &story.fatal {
         notes.push(format!("The boot ended early: {fatal}"));
     }
@@ -78,6 +81,9 @@ fn notes(story: &Story, Scale(scale): Scale) -> Vec<String> {
 
 /// Memory before the boot, to its end.
 fn built_phys(story: &Story) -> Vec<Band> {
+    if story.built.is_empty() {
+        return not_so_far();
+    }
     let mut bands = Vec::new();
     let mut next = 0;
     for run in &story.built {
@@ -164,8 +170,12 @@ fn phys(story: &Story) -> Vec<Band> {
     let bands: Vec<Band> = story.owners.iter().map(|run| page_band(run, hex(run.pfn))).collect();
     match story.owners.last() {
         Some(last) => ended(bands, hex(last.pfn + last.pages)),
-        None => vec![Band::gap(String::new(), "the guest did not come so far")],
+        None => not_so_far(),
     }
+}
+
+fn not_so_far() -> Vec<Band> {
+    vec![Band::gap(String::new(), "the guest did not get this far")]
 }
 
 /// The upper 2 GiB after the boot: image, modules, fixmap, and a list that was left.

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::build;
 use crate::machine;
+use crate::machine::need::TooLittle;
 use crate::machine::options::{Mode, NoUnit, Options, USAGE};
 use crate::picture;
 use crate::picture::story::Story;
@@ -51,7 +52,7 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
     };
     let asked = ask_for_facts(&mut options);
     let screen = Screen::of_person(options.verbose, asked);
-    let report = run::run(&options, &parts, &out, &screen)?;
+    let report = run::run(&options, &parts, &out, &screen).map_err(little_memory)?;
     for complaint in report.complaints.iter().take(1) {
         let more = report.complaints.len() - 1;
         let log = if options.shim { "shim.log and xen.log" } else { "xen.log" };
@@ -82,6 +83,19 @@ fn usage(error: &anyhow::Error) -> Usage {
         script: "boot",
         wrong: format!("{error:#}"),
         instead: format!("{instead}; scripts/boot --help lists the options"),
+    }
+}
+
+/// Too little memory was asked for: that too was typed.
+fn little_memory(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<TooLittle>() {
+        Some(TooLittle(need)) => Usage {
+            script: "boot",
+            wrong: format!("too little memory: {need}"),
+            instead: format!("scripts/boot {}", need.instead()),
+        }
+        .into(),
+        None => error,
     }
 }
 
