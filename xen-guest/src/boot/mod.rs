@@ -26,9 +26,8 @@ mod switched;
 mod translated;
 mod with_p2m;
 
-use mmu::layout::KERNEL_MAP;
-use start_info::{KernelEntry, PAGE_SIZE, Pfn};
-use x86_64::VirtAddr;
+pub use image::image_address;
+use start_info::KernelEntry;
 
 use crate::{
     boot::{failure::Failure, image::Image, parsed::Parsed, running::Running},
@@ -75,10 +74,4 @@ fn stages<P: Platform>(
         .build_p2m(platform)?
         .switch(platform)?
         .publish(platform)
-}
-
-/// Returns the `__ka` address of a page of the image.
-#[must_use]
-pub fn image_address(pfn: Pfn) -> VirtAddr {
-    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(pfn.get().wrapping_mul(PAGE_SIZE)))
 }

@@ -12,7 +12,7 @@ use mmu::DirectMap;
 use start_info::{BootFacts, P2mPlace, Pfn, PfnRange};
 
 use crate::{
-    boot::{image_address, options::Revector, running::Running},
+    boot::{image::image_address, options::Revector, running::Running},
     platform::Platform,
     report::{
         fact::{Fact, Value},
