@@ -133,13 +133,24 @@ impl FrameAllocator {
     /// Returns the length of the longest free span.
     #[must_use]
     pub fn longest(&self, memory: &impl Memory) -> PageCount {
-        let (mut longest, mut next) = (self.top.len(), self.below);
-        while let Some(first) = next {
-            let (range, below) = self.read_description(memory, first);
-            longest = longest.max(range.len());
+        self.spans(memory).map(PfnRange::len).max().unwrap_or(PageCount::ZERO)
+    }
+
+    /// Returns how many of the pages are free. Pages without memory that lie in a free span count.
+    #[must_use]
+    pub fn free_in(&self, memory: &impl Memory, pages: PfnRange) -> PageCount {
+        self.spans(memory).fold(PageCount::ZERO, |free, span| free.and(span.intersection(pages).len()))
+    }
+
+    /// Returns the free spans, the one that frames are taken from first.
+    fn spans<M: Memory>(&self, memory: &M) -> impl Iterator<Item = PfnRange> {
+        let mut next = self.below;
+        let below = core::iter::from_fn(move || {
+            let (range, below) = self.read_description(memory, next?);
             next = below;
-        }
-        longest
+            Some(range)
+        });
+        core::iter::once(self.top).chain(below)
     }
 
     fn push(&mut self, memory: &mut impl Memory, range: PfnRange) {

@@ -143,6 +143,17 @@ impl DirectMap {
         self.extent.mapped()
     }
 
+    /// Returns the pages in use that are never handed out, in no order.
+    pub fn reserved(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+        self.boot_pages.reserved()
+    }
+
+    /// Returns how many of the pages are free frames. Page numbers without memory between them count.
+    #[must_use]
+    pub fn free_in<M: Machine>(&self, machine: &M, pages: PfnRange) -> u64 {
+        self.frames.free_in(machine, pages).get()
+    }
+
     /// Takes the given pages off the lists in [`BootPages`]: they are released.
     pub(crate) fn forget(&mut self, pages: PfnRange) {
         self.boot_pages.forget(pages);

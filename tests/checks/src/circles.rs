@@ -50,7 +50,7 @@ pub(crate) fn circles() -> Result<ExitCode> {
             largest = largest.max(ring.len());
             if ring.len() > MOST {
                 let files: Vec<String> = ring.iter().map(|module| module.join("/")).collect();
-                println!(
+                tools::say!(
                     "{name}: {} files import each other in a ring, {MOST} may: {}",
                     ring.len(),
                     files.join(", ")
@@ -59,7 +59,7 @@ pub(crate) fn circles() -> Result<ExitCode> {
             }
         }
     }
-    println!("circles: the largest ring has {largest} files, {MOST} may be");
+    tools::say!("circles: the largest ring has {largest} files, {MOST} may be");
     Ok(code)
 }
 

@@ -107,11 +107,11 @@ pub(crate) fn inventory() -> Result<ExitCode> {
     let table = listed(&std::fs::read_to_string(root.join(TABLE)).unwrap_or_default());
     let differences = differences(&found, &table);
     for difference in &differences {
-        println!("{difference}");
+        tools::say!("{difference}");
     }
     if differences.is_empty() {
         let blocks: u32 = found.values().map(|count| count.blocks).sum();
-        println!("inventory: {blocks} unsafe blocks in {} files, all listed in {TABLE}", found.len());
+        tools::say!("inventory: {blocks} unsafe blocks in {} files, all listed in {TABLE}", found.len());
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)

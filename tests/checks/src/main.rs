@@ -11,13 +11,14 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use tools::usage;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match command(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("checks: {error:#}");
+            usage::report("checks", &error);
             ExitCode::from(2)
         }
     }

@@ -46,7 +46,7 @@ pub fn ensure() -> Result<String> {
         said.lines().any(|line| line.starts_with(component))
     };
     if !has("miri") || !has("rust-src") {
-        eprintln!("setup: installing the Rust toolchain {channel} with miri and rust-src");
+        tools::note!("setup: installing the Rust toolchain {channel} with miri and rust-src");
         let install =
             ["toolchain", "install", &channel, "--profile", "minimal", "--component", "miri,rust-src"];
         let mut rustup = Command::new("rustup");

@@ -39,8 +39,8 @@ pub(crate) fn names() -> Result<ExitCode> {
         found.add(&name, &text).with_context(|| name.clone())?;
     }
     let twice = found.twice();
-    twice.iter().for_each(|line| println!("{line}"));
-    println!("names: {} public types, {} names of more than one", found.0.len(), twice.len());
+    twice.iter().for_each(|line| tools::say!("{line}"));
+    tools::say!("names: {} public types, {} names of more than one", found.0.len(), twice.len());
     Ok(if twice.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -42,8 +42,8 @@ pub(crate) fn sizes() -> Result<ExitCode> {
         function = measured.functions.iter().map(|one| one.lines).max().unwrap_or(0).max(function);
         found.extend(measured.too_long(&name));
     }
-    found.iter().for_each(|line| println!("{line}"));
-    println!(
+    found.iter().for_each(|line| tools::say!("{line}"));
+    tools::say!(
         "sizes: the longest file has {file} lines, {FILE} may be; the longest function {function}, {FUNCTION} may be"
     );
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

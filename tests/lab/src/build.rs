@@ -115,7 +115,11 @@ fn variant(
 pub(crate) fn modules() -> Result<()> {
     let script = paths::root().join("tests/modules/build");
     if script.is_file() {
-        process::run("building the modules", Command::new(&script).env_remove("CARGO_TARGET_DIR"), LIMIT)?;
+        process::run(
+            "building the modules",
+            Command::new(&script).env("CARGO_TARGET_DIR", paths::target()),
+            LIMIT,
+        )?;
     }
     let folder = paths::target().join("modules");
     folder::create(&folder)?;

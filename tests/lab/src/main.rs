@@ -9,6 +9,7 @@ mod build;
 mod explain;
 mod machine;
 mod notes;
+mod picture;
 mod run;
 mod setup;
 mod suite;
@@ -16,14 +17,15 @@ mod suite;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use tools::usage::{self, Usage};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match command(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("lab: {error:#}");
+            usage::report("lab", &error);
             ExitCode::from(2)
         }
     }
@@ -31,18 +33,19 @@ fn main() -> ExitCode {
 
 fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     if arguments.is_empty() {
-        bail!("which command? setup, build, boot, check-notes, explain, test, bench");
+        return Err(unknown("no command").into());
     }
     let name = arguments.remove(0);
     match name.to_str() {
+        Some(script @ ("setup" | "build")) if !arguments.is_empty() => takes_nothing(script, &arguments),
         Some("setup") => {
             setup::ensure(setup::release::Release::default())?;
             // Needed by one group of tests alone, which fails without it: no reason to stop anybody else.
             if let Err(error) = checks::miri::ensure() {
-                eprintln!("setup: {error:#}: `scripts/test miri` will fail");
+                tools::note!("setup: {error:#}: `scripts/test miri` will fail");
             }
             if let Err(error) = checks::features::ensure() {
-                eprintln!("setup: {error:#}: `scripts/test features` will fail");
+                tools::note!("setup: {error:#}: `scripts/test features` will fail");
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -56,6 +59,31 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         Some("explain") => explain::explain(&arguments),
         Some("test") => suite::test(&arguments),
         Some("bench") => bench::bench(&arguments),
-        _ => bail!("no command {}", name.display()),
+        _ => Err(unknown(&format!("no command {}", name.display())).into()),
     }
+}
+
+/// Shows the help of a script that takes nothing, or refuses what it was given.
+fn takes_nothing(script: &str, arguments: &[OsString]) -> Result<ExitCode> {
+    let (script, help) = match script {
+        "setup" => ("setup", include_str!("../../../scripts/help/setup.txt")),
+        _ => ("build", include_str!("../../../scripts/help/build.txt")),
+    };
+    if is_help(arguments) {
+        tools::say!("{}", help.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let words: Vec<String> = arguments.iter().map(|word| word.display().to_string()).collect();
+    let wrong = format!("it takes no arguments, not {}", words.join(" "));
+    Err(Usage { script, wrong, instead: format!("scripts/{script}") }.into())
+}
+
+/// Whether nothing but help is asked for.
+fn is_help(arguments: &[OsString]) -> bool {
+    matches!(arguments, [word] if word == "--help" || word == "-h")
+}
+
+fn unknown(wrong: &str) -> Usage {
+    let instead = "scripts/setup, scripts/build, scripts/boot, scripts/check-notes, scripts/explain, scripts/test or scripts/bench".to_owned();
+    Usage { script: "lab", wrong: wrong.to_owned(), instead }
 }

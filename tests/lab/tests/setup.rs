@@ -10,11 +10,12 @@ use std::process::Command;
 /// and its words. What fails is named in `FAILS`, as words that a call begins with; `SAYS` is its complaint.
 const APT: &str = r#"#!/bin/sh
 name=${0##*/}
-shift 3
+shift 9
 echo "$name config=${APT_CONFIG#"$LAB_HOME"} $*" >>"$LAB_HOME/asked"
 case "$*" in
 "$FAILS"*) [ -z "$FAILS" ] || { echo "W: nothing"; echo "E: $SAYS"; exit 100; } >&2 ;;
 esac
+[ "$*" != update ] || [ -z "$SLEEPS" ] || exec sleep "$SLEEPS"
 case "$*" in
 'install --simulate'*) echo 'Inst ovmf (1 Debian)' ;;
 'depends linux-image-amd64') echo '  Depends: linux-image-6.1.0-50-amd64' ;;
@@ -52,7 +53,10 @@ impl Machine {
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
         lab.args(["boot", "--xen-release", release]).env_remove("LAB_DEBIAN").env_remove("APT_CONFIG");
         // Nothing but what the machine has, and the shell's own.
-        lab.env("PATH", self.0.join("bin")).env("LAB_HOME", self.0.join("lab")).env("FAILS", "");
+        lab.env("PATH", self.0.join("bin"))
+            .env("LAB_HOME", self.0.join("lab"))
+            .env("FAILS", "")
+            .env("SLEEPS", "");
         let output = lab.envs(environment.iter().copied()).output()?;
         Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
     }
@@ -115,6 +119,24 @@ fn no_network() {
     assert_eq!(line.matches("Could not resolve 'mirror'").count(), 1, "{line}");
     assert_eq!(machine.asked().iter().filter(|call| call.ends_with(" update")).count(), 1);
     assert!(line.contains("/lab/debs/bookworm: linux-image-6.*-amd64 busybox-static "), "{line}");
+}
+
+/// A server that takes the connection and says nothing, for two suites: the second is not waited for.
+#[test]
+fn a_silent_server_is_given_up() {
+    let machine = Machine::with_apt("silent").unwrap();
+    let path = std::env::join_paths([machine.0.join("bin"), "/usr/bin".into(), "/bin".into()]).unwrap();
+    let started = std::time::Instant::now();
+    let (status, said) =
+        machine.boots("4.14", &[("SLEEPS", "60"), ("PATH", path.to_str().unwrap())]).unwrap();
+    assert_eq!(status, Some(2), "{said}");
+    assert!(started.elapsed().as_secs() < 20, "{} s", started.elapsed().as_secs());
+    let last = said.lines().last().unwrap();
+    let why = "apt-get update: nothing has come for 12 s; is there a network?";
+    assert!(
+        last.starts_with(&format!("lab: cannot get packages of Debian's bookworm: {why}, and of")),
+        "{last}"
+    );
 }
 
 #[test]

@@ -4,6 +4,8 @@ pub mod file;
 pub mod folder;
 pub mod paths;
 pub mod process;
+pub mod say;
+pub mod usage;
 
 use std::process::Command;
 

@@ -8,9 +8,13 @@ pub fn root() -> PathBuf {
     package.ancestors().nth(2).unwrap_or(package).to_path_buf()
 }
 
-/// The folder of what `scripts/build` makes and of all other build results.
+/// The folder of what `scripts/build` makes and of all other build results. `LAB_TARGET` names another one: `scripts/lab` sets it where
+/// the tree cannot be written to.
 pub fn target() -> PathBuf {
-    root().join("target")
+    match std::env::var_os("LAB_TARGET") {
+        Some(folder) if !folder.is_empty() => root().join(folder),
+        _ => root().join("target"),
+    }
 }
 
 /// The folder of what `scripts/setup` caches, and of the runs. `LAB_HOME` names another one.

@@ -14,6 +14,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::file;
 
+/// How often it is looked whether something moves.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// A program that is killed when this is dropped.
 #[derive(Debug)]
 pub struct Leashed(Child);
@@ -100,12 +103,26 @@ pub fn watched(
     limit: Duration,
     so_far: &dyn Fn() -> String,
 ) -> Result<Output> {
+    moving(what, command, [limit, limit], so_far)
+}
+
+/// The same; it also gives up if what `so_far` says stays the same for the second of the limits.
+///
+/// # Errors
+/// As [`output`], and if nothing moves.
+pub fn moving(
+    what: &str,
+    command: &mut Command,
+    [limit, still]: [Duration; 2],
+    so_far: &dyn Fn() -> String,
+) -> Result<Output> {
     let folder = std::env::temp_dir();
     let (mut said, mut complained) = (scratch(&folder, "out")?, scratch(&folder, "err")?);
     command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(complained.try_clone()?);
     let mut program = Leashed::start(command)?;
     let started = Instant::now();
     let mut reported = started;
+    let (mut looked, mut moved, mut last) = (started, started, so_far());
     let status = loop {
         if let Some(status) = program.ended()? {
             break status;
@@ -113,9 +130,19 @@ pub fn watched(
         if started.elapsed() > limit {
             bail!("{what}: not done after {} s", limit.as_secs());
         }
+        if looked.elapsed() > LOOK {
+            looked = Instant::now();
+            let now = so_far();
+            if now != last {
+                (last, moved) = (now, looked);
+            }
+        }
+        if moved.elapsed() > still {
+            bail!("{what}: nothing has come for {} s", still.as_secs());
+        }
         if reported.elapsed() > Duration::from_secs(10) {
             reported = Instant::now();
-            eprintln!("  {what}: {} so far", so_far());
+            crate::note!("  {what}: {} so far", so_far());
         }
         std::thread::sleep(Duration::from_millis(5));
     };
@@ -164,7 +191,7 @@ mod tests {
     use std::process::Command;
     use std::time::{Duration, Instant};
 
-    use super::{on_path, run, scratch, that_ends_with_us};
+    use super::{moving, on_path, run, scratch, that_ends_with_us};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -182,6 +209,17 @@ mod tests {
         let started = Instant::now();
         assert!(run("sleep", Command::new("sleep").arg("50"), Duration::from_millis(50)).is_err());
         assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_program_that_makes_no_progress_is_killed() {
+        let (started, still) = (Instant::now(), Duration::from_secs(2));
+        let sleeps = |so_far: &dyn Fn() -> String| {
+            moving("it", Command::new("sleep").arg("4"), [MINUTE, still], so_far)
+        };
+        let error = sleeps(&|| "1 MB".to_owned()).unwrap_err();
+        assert_eq!(error.to_string(), "it: nothing has come for 2 s");
+        assert!(sleeps(&|| format!("{} s", started.elapsed().as_secs())).unwrap().status.success());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The parts of the kernel image.
 
-use mmu::{Access, ImagePart};
-use start_info::{Pfn, PfnRange};
+use mmu::{Access, ImagePart, layout::KERNEL_MAP};
+use start_info::{PAGE_SIZE, Pfn, PfnRange};
+use x86_64::VirtAddr;
 
 /// Where the parts of the kernel image lie, in pages.
 #[derive(Clone, Copy, Debug)]
@@ -43,4 +44,10 @@ impl Image {
 
 const fn join(first: PfnRange, last: PfnRange) -> PfnRange {
     PfnRange::between(first.start(), last.end())
+}
+
+/// Returns the `__ka` address of a page of the image.
+#[must_use]
+pub fn image_address(pfn: Pfn) -> VirtAddr {
+    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(pfn.get().wrapping_mul(PAGE_SIZE)))
 }

@@ -26,14 +26,14 @@ mod switched;
 mod translated;
 mod with_p2m;
 
-use mmu::layout::KERNEL_MAP;
-use start_info::{KernelEntry, PAGE_SIZE, Pfn};
-use x86_64::VirtAddr;
+pub use image::image_address;
+use start_info::KernelEntry;
 
 use crate::{
     boot::{failure::Failure, image::Image, parsed::Parsed, running::Running},
     guest::Guest,
     platform::Platform,
+    report::pages::AfterBoot,
 };
 
 /// Boots: reads start_info, builds the P2M and the page tables, and gives back what the builder left.
@@ -50,7 +50,12 @@ pub fn boot<P: Platform>(
     image: &Image,
 ) -> Result<Guest<P>, (P, Failure)> {
     match stages(&mut platform, page, entry, image) {
-        Ok(parts) => Ok(Guest::new(platform, parts)),
+        Ok(parts) => {
+            if parts.context.options.json {
+                log::info!("{}", AfterBoot { platform: &platform, running: &parts });
+            }
+            Ok(Guest::new(platform, parts))
+        }
         Err(failure) => Err((platform, failure)),
     }
 }
@@ -69,10 +74,4 @@ fn stages<P: Platform>(
         .build_p2m(platform)?
         .switch(platform)?
         .publish(platform)
-}
-
-/// Returns the `__ka` address of a page of the image.
-#[must_use]
-pub fn image_address(pfn: Pfn) -> VirtAddr {
-    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(pfn.get().wrapping_mul(PAGE_SIZE)))
 }

@@ -15,7 +15,7 @@ use crate::{
         translated::Translated,
     },
     platform::Platform,
-    report::timeline::Timeline,
+    report::{pages::AtEntry, timeline::Timeline},
 };
 
 /// start_info is known to be consistent.
@@ -48,7 +48,9 @@ impl Parsed {
         rings::attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn))
             .map_err(failure)?;
         let options = Options::from_command_line(facts.command_line());
+        report.set_live(options.json);
         report.end(platform, Stage::StartInfo, 0);
+        report.tell(platform, &AtEntry(&facts));
         Ok(Self { context: BootContext { facts, map: None, image: *image, options, report }, authority })
     }
 

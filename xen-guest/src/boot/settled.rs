@@ -6,6 +6,7 @@ use p2m::{BootReserved, Renumbering};
 use crate::{
     boot::{context::BootContext, failure::Failure, mapped::Mapped, options::Mapping, stage::Stage},
     platform::Platform,
+    report::{pages::MappedSoFar, timeline::Timeline},
 };
 
 /// The layout is decided.
@@ -35,7 +36,7 @@ impl Settled {
         if self.context.options.mapping == Mapping::Eager {
             let mut progress = Progress::of(&map);
             while map.grow(platform, pages).map_err(failure)? {
-                progress.tell(&map);
+                progress.tell(&map, &mut self.context.report, platform);
             }
         }
         self.context.report.end(platform, Stage::DirectMap, map.taken());
@@ -49,6 +50,8 @@ struct Progress {
     /// Pages from one line to the next.
     step: u64,
     next: u64,
+    /// Facts come more often: no person reads them one by one.
+    next_fact: u64,
 }
 
 impl Progress {
@@ -57,14 +60,18 @@ impl Progress {
 
     fn of(map: &DirectMap) -> Self {
         let step = (map.memory().get() / 8).max(Self::LONG);
-        Self { step, next: step }
+        Self { step, next: step, next_fact: step / 4 }
     }
 
-    fn tell(&mut self, map: &DirectMap) {
+    fn tell(&mut self, map: &DirectMap, report: &mut Timeline, platform: &impl Platform) {
         let (mapped, total) = (map.memory_mapped(), map.memory());
         if mapped.get() >= self.next && mapped < total {
             log::info!("mapping memory: {} of {} GiB", mapped.bytes() >> 30, total.bytes() >> 30);
             self.next += self.step;
+        }
+        if mapped.get() >= self.next_fact {
+            report.tell(platform, &MappedSoFar(map));
+            self.next_fact += self.step / 4;
         }
     }
 }

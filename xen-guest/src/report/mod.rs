@@ -2,5 +2,6 @@
 
 pub(crate) mod fact;
 pub(crate) mod json;
+pub(crate) mod pages;
 pub(crate) mod picture;
 pub(crate) mod timeline;

@@ -33,38 +33,26 @@ impl fmt::Display for Picture<'_> {
 }
 
 impl<'r> Picture<'r> {
-    /// Shows the same as facts, a line each: the regions, the P2M, the memory.
+    /// Shows its last line as a fact. Of the regions the layer prints facts itself.
     #[must_use]
     pub const fn json(&self) -> PictureJson<'r> {
         PictureJson(self.0)
     }
 }
 
-fn regions(running: &Running) -> arrayvec::ArrayVec<Region, 16> {
+pub(crate) fn regions(running: &Running) -> arrayvec::ArrayVec<Region, 16> {
     let mut regions: arrayvec::ArrayVec<Region, 16> = running.layout.regions().iter().copied().collect();
     regions.sort_unstable_by_key(Region::start);
     regions
 }
 
-/// A picture as lines of facts.
+/// The last line of a picture as a fact.
 #[derive(Debug)]
 pub struct PictureJson<'r>(&'r Running);
 
 impl fmt::Display for PictureJson<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(running) = self;
-        for region in &regions(running) {
-            let fields = [
-                ("name", Value::Text(&region.name())),
-                ("start", Value::Hex(region.start().as_u64())),
-                ("last", Value::Hex(region.last())),
-                ("pages", Value::Number(region.pages().get())),
-            ];
-            writeln!(f, "{}", Fact::new("region", &fields))?;
-        }
-        let copied = running.publication.is_some();
-        let p2m = [("entries", Value::Number(running.p2m.pages().get())), ("copied", Value::Flag(copied))];
-        writeln!(f, "{}", Fact::new("p2m", &p2m))?;
         let (map, image) = (&running.map, running.layout.image());
         let memory = [
             ("pages", Value::Number(map.memory().get())),

@@ -1,4 +1,9 @@
 //! What each stage of the boot cost.
+//!
+//! *What this is*: the costs, kept for the payload, and with `report=json` printed as each stage ends. So a boot that fails leaves a
+//! line for every stage that it finished.
+//!
+//! *What must hold*: what is printed for programs is in no stage's cost.
 
 use core::fmt;
 
@@ -28,9 +33,12 @@ pub struct StageCost {
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     records: ArrayVec<StageCost, STAGES>,
-    started: u64,
+    /// The counter where the stage under way began, and later by what was printed for programs since.
+    ticks: u64,
     hypercalls: u64,
     frames: u64,
+    /// Whether stages are printed as they end.
+    live: bool,
 }
 
 impl Timeline {
@@ -38,38 +46,49 @@ impl Timeline {
     pub(crate) fn start(platform: &impl Platform) -> Self {
         Self {
             records: ArrayVec::new(),
-            started: platform.ticks(),
+            ticks: platform.ticks(),
             hypercalls: platform.hypercalls(),
             frames: 0,
+            live: false,
+        }
+    }
+
+    /// From now on stages are printed as they end, if the command line asks for it.
+    pub(crate) const fn set_live(&mut self, live: bool) {
+        self.live = live;
+    }
+
+    /// Prints something for programs, if stages are. No stage pays for it.
+    pub(crate) fn tell(&mut self, platform: &impl Platform, line: &dyn fmt::Display) {
+        if self.live {
+            let (ticks, hypercalls) = (platform.ticks(), platform.hypercalls());
+            log::info!("{line}");
+            self.ticks = self.ticks.saturating_add(platform.ticks().saturating_sub(ticks));
+            let made = platform.hypercalls().saturating_sub(hypercalls);
+            self.hypercalls = self.hypercalls.saturating_add(made);
         }
     }
 
     /// Ends a stage; `frames` is how many were taken since the boot began.
     pub(crate) fn end(&mut self, platform: &impl Platform, stage: Stage, frames: u64) {
         let (ticks, hypercalls) = (platform.ticks(), platform.hypercalls());
-        let before = self.records.last().map_or(self.started, |record| record.ticks);
         let record = StageCost {
             stage,
             ticks,
-            took: ticks.saturating_sub(before),
+            took: ticks.saturating_sub(self.ticks),
             hypercalls: hypercalls.saturating_sub(self.hypercalls),
             frames: frames.saturating_sub(self.frames),
         };
-        (self.hypercalls, self.frames) = (hypercalls, frames);
+        (self.ticks, self.hypercalls, self.frames) = (ticks, hypercalls, frames);
         // A stage too many is only left out of the report.
         let _full = self.records.try_push(record);
+        self.tell(platform, &Json(&record));
     }
 
     /// Returns the stages in the order they ended.
     #[must_use]
     pub fn records(&self) -> &[StageCost] {
         &self.records
-    }
-
-    /// Shows the stages as JSON, one line each.
-    #[must_use]
-    pub const fn json(&self) -> Json<'_> {
-        Json(self)
     }
 }
 
@@ -90,22 +109,15 @@ impl fmt::Display for Timeline {
     }
 }
 
-/// A report as JSON lines.
-#[derive(Debug)]
-pub struct Json<'r>(&'r Timeline);
+/// The cost of a stage as a line for programs.
+struct Json<'r>(&'r StageCost);
 
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, StageCost { stage, ticks, took, hypercalls, frames }) in
-            self.0.records.iter().enumerate()
-        {
-            let line_feed = if number == 0 { "" } else { "\n" };
-            write!(
-                f,
-                "{line_feed}@report {{\"stage\":\"{stage}\",\"tsc\":{ticks},\"took\":{took},\
-                 \"hypercalls\":{hypercalls},\"frames\":{frames}}}"
-            )?;
-        }
-        Ok(())
+        let StageCost { stage, ticks, took, hypercalls, frames } = self.0;
+        write!(
+            f,
+            "@report {{\"stage\":\"{stage}\",\"tsc\":{ticks},\"took\":{took},\"hypercalls\":{hypercalls},\"frames\":{frames}}}"
+        )
     }
 }

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use rustix::process::{Resource, Rlimit};
 
+use tools::usage::Usage;
+
 use crate::changed::Changed;
 use copied::Copied;
 use list::{Mutation, spread};
@@ -50,11 +52,13 @@ pub(crate) fn mutations(arguments: &[OsString]) -> Result<ExitCode> {
         .filter(|mutation| wanted.is_empty() || wanted.iter().any(|part| mutation.title.contains(part)))
         .collect();
     if chosen.is_empty() {
-        let titles: Vec<&str> = list.iter().map(|mutation| mutation.title.as_str()).collect();
-        bail!(
-            "usage: scripts/mutations [--changed | PART-OF-A-TITLE…]\nno such break; there are:\n{}",
-            titles.join("\n")
-        );
+        return Err(Usage {
+            script: "mutations",
+            wrong: format!("no break has {} in its title", wanted.join(" or ")),
+            instead: "scripts/mutations [--changed | PART-OF-A-TITLE…]; grep ^== tests/mutations/list.txt lists the titles"
+                .to_owned(),
+        }
+        .into());
     }
     let copy = Copied::of_the_work_tree()?;
     // All are checked before the first is tried, because a run takes long.
@@ -67,13 +71,13 @@ pub(crate) fn mutations(arguments: &[OsString]) -> Result<ExitCode> {
         failed => bail!("without a break the tests already fail, {failed}; see {}", copy.log().display()),
     }
     let limit = LIMIT.max(3 * started.elapsed());
-    println!("{:62} {:4} s  all tests pass", "(no break)", started.elapsed().as_secs());
+    tools::say!("{:62} {:4} s  all tests pass", "(no break)", started.elapsed().as_secs());
     let mut tally = Tally::default();
     for mutation in &chosen {
         let started = Instant::now();
         tally.add(mutation, &copy.tested_with(mutation, limit, None)?, started.elapsed());
     }
-    println!("all in {} s", started.elapsed().as_secs());
+    tools::say!("all in {} s", started.elapsed().as_secs());
     Ok(tally.end())
 }
 
@@ -83,7 +87,7 @@ fn changed(list: &[Mutation]) -> Result<ExitCode> {
     let Changed { base, files } = Changed::files()?;
     let chosen = spread(list, &files);
     if chosen.is_empty() {
-        println!("no file for which there is a break differs from {base}: nothing to be broken");
+        tools::say!("no file for which there is a break differs from {base}: nothing to be broken");
         return Ok(ExitCode::SUCCESS);
     }
     let deadline = Instant::now() + QUICK;
@@ -101,7 +105,7 @@ fn changed(list: &[Mutation]) -> Result<ExitCode> {
         tally.add(mutation, &verdict, started.elapsed());
     }
     if tried < chosen.len() {
-        println!(
+        tools::say!(
             "{tried} of {} breaks of files that differ from {base} tried in {} s; all: scripts/mutations",
             chosen.len(),
             QUICK.as_secs()

@@ -55,15 +55,15 @@ impl Tally {
                 String::new()
             }
         };
-        println!("{:62} {:4} s  {verdict}{note}", mutation.title, took.as_secs());
+        tools::say!("{:62} {:4} s  {verdict}{note}", mutation.title, took.as_secs());
     }
 
     pub(super) fn end(&self) -> ExitCode {
         let Self { passed, failed, uncaught } = self;
         if *uncaught > 0 {
-            println!("{uncaught} listed as not caught yet");
+            tools::say!("{uncaught} listed as not caught yet");
         }
-        println!("{passed} passed, {failed} failed");
+        tools::say!("{passed} passed, {failed} failed");
         if *failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A stage's cost is the difference of the time stamp counters at its end and at the end of the one before.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::run::facts::Facts;
 use crate::suite::proof::Audit;
@@ -56,11 +56,10 @@ impl Measured {
         let mut before = None;
         for ((name, cost), (stage, fact)) in STAGES.iter().zip(&mut costs).zip(stages) {
             ensure!(stage == *name, "the report has stage {stage} in place of {name}");
-            let end = fact.number("tsc")?;
-            // Nothing ended before the first.
-            let start = before.map_or_else(|| Ok(end.saturating_sub(fact.number("took")?)), anyhow::Ok)?;
-            let instructions =
-                end.checked_sub(start).with_context(|| format!("time runs backwards: {fact:?}"))?;
+            let (end, instructions) = (fact.number("tsc")?, fact.number("took")?);
+            // What is printed between two stages is in neither.
+            let since = before.map_or(Some(end), |before| end.checked_sub(before));
+            ensure!(since.is_some_and(|since| instructions <= since), "time runs backwards: {fact:?}");
             *cost =
                 Cost { instructions, hypercalls: fact.number("hypercalls")?, frames: fact.number("frames")? };
             before = Some(end);

@@ -13,12 +13,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::bench::budget::{WAYS, Way, exceeded};
 use crate::bench::measured::{Cost, Measured, STAGES};
 use crate::bench::peers::PEERS;
 use crate::build;
+use crate::is_help;
 use crate::machine;
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::{GIB, MIB, text};
@@ -29,6 +30,7 @@ use crate::run::screen::Screen;
 use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use crate::suite::ration::Ration;
+use tools::usage::Usage;
 use tools::{file, folder, paths};
 
 const PAGE: &str = "docs/performance.md";
@@ -48,10 +50,23 @@ pub(crate) fn bench(arguments: &[OsString]) -> Result<ExitCode> {
     let all = match arguments {
         [] => false,
         [word] if word == "all" => true,
-        _ => bail!("usage: scripts/bench [all]\n  all: a machine of {} too", text(LARGE)),
+        _ if is_help(arguments) => {
+            tools::say!("{}", include_str!("../../../../scripts/help/bench.txt").trim_end());
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {
+            let words: Vec<String> = arguments.iter().map(|word| word.display().to_string()).collect();
+            let wrong = format!("it takes the word all, or nothing, not {}", words.join(" "));
+            return Err(Usage {
+                script: "bench",
+                wrong,
+                instead: "scripts/bench, or scripts/bench all".to_owned(),
+            }
+            .into());
+        }
     };
     let parts = setup::ensure(Release::default())?;
-    eprintln!("bench: building the kernel");
+    tools::note!("bench: building the kernel");
     build::kernels()?;
     build::modules()?;
     let sizes: Vec<u64> = SIZES.into_iter().chain(all.then_some(LARGE)).collect();
@@ -69,9 +84,9 @@ pub(crate) fn bench(arguments: &[OsString]) -> Result<ExitCode> {
     let over: Vec<String> =
         WAYS.iter().enumerate().flat_map(|(index, way)| exceeded(way, &of_way(&runs, index))).collect();
     for line in &over {
-        println!("over budget: {line}");
+        tools::say!("over budget: {line}");
     }
-    println!("{} boots measured, {} figures over budget; table in {PAGE}", runs.len(), over.len());
+    tools::say!("{} boots measured, {} figures over budget; table in {PAGE}", runs.len(), over.len());
     Ok(if over.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -107,11 +122,11 @@ fn measure(way: &Way, memory: u64, parts: &Parts, ration: &Ration) -> Result<Mea
     let out = paths::lab().join("bench").join(format!("{}-{}", text(memory), way.words.replace(' ', "-")));
     folder::remove(&out)?;
     let out = boot::fresh(&out)?;
-    let report = run::run(&options, parts, &out, Screen::Dark)?;
+    let report = run::run(&options, parts, &out, &Screen::dark())?;
     ensure!(report.outcome == Outcome::Success, "{} (logs: {})", report.last, out.display());
     let measured = Measured::of(&file::text(&out.join("guest.log"))?)?;
     let instructions = measured.sum().instructions;
-    println!(
+    tools::say!(
         "dom0 of {:5} {:18} {:>16} instructions, {:>6} a page, {:3} s",
         text(memory),
         way.name,

@@ -88,11 +88,24 @@ impl Need {
 
     /// What takes how much, and what to change.
     pub(crate) fn remedy(&self) -> String {
-        let Self { kernel, ramdisk, memory } = self;
+        format!("{self}: give {}", self.instead())
+    }
+
+    /// What to change.
+    pub(crate) fn instead(&self) -> String {
         format!(
-            "the kernel ends at page {kernel:#x} and the ramdisk has {ramdisk:#x} pages, of {memory:#x} pages of memory: \
-             give --memory {}M or more, or a smaller ramdisk with --ramdisk or --ramdisk-pages",
+            "--memory {}M or more, or a smaller ramdisk with --ramdisk or --ramdisk-pages",
             self.mebibytes()
+        )
+    }
+}
+
+impl std::fmt::Display for Need {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kernel, ramdisk, memory } = self;
+        write!(
+            f,
+            "the kernel ends at page {kernel:#x} and the ramdisk has {ramdisk:#x} pages, of {memory:#x} pages of memory"
         )
     }
 }

@@ -59,32 +59,8 @@ pub(crate) struct Options {
     pub(crate) verbose: bool,
 }
 
-/// Shown for `--help`.
-pub(crate) const USAGE: &str = "\
-usage: scripts/boot [domu|dom0] [option]…
-  --memory SIZE        64M, 128G, 1T: the guest's for domu (default 64M, with --shim 128M), the machine's for dom0 (512M)
-  --vcpus N            virtual CPUs (default 1); for dom0 the machine's processors
-  --kernel ELF         another kernel than target/xen-guest.elf (domu), target/xen-guest-initp2m.elf (dom0)
-  --unchecked          boot it even if scripts/check-notes finds contradictions in it
-  --ramdisk FILE       another ramdisk than target/ramdisk.cpio
-  --ramdisk-pages N    pad the ramdisk to exactly N pages
-  --image-pages N      a copy of the kernel whose image takes exactly N pages
-  --cmdline TEXT       for the guest's command line
-  --xen-release N      Debian's Xen and tools 4.14, 4.17 (default) or 4.20; fetched when first asked for
-  --shim               as domu: PV inside a PVH domain, on that release's xen-shim
-  --through grub       as domu: xl starts Debian's GRUB for Xen, and that loads the kernel; fetched when first asked for
-  --xen FILE           another hypervisor image; the tools stay those of the release
-  --xen-line TEXT      for Xen's command line, like dom0_mem=200M (may be given again)
-  --config LINE        a line for the guest's xl configuration, like maxmem=128 (domu; may be given again)
-  --efi                boot Xen from EFI firmware
-  --cpu TEXT           for QEMU's -cpu, like -nx
-  --machine TEXT       for QEMU's -machine, like max-ram-below-4g=160M; the last of several values counts
-  --icount             count instructions instead of time: slower, repeatable
-  --timeout SECONDS    give up after that long
-  --in-dom0 FILE       a shell script to run in dom0 once the guest is up ($DOMID, $GUEST; /out comes back)
-  --out DIR            where the logs and the script's files go (default target/lab/runs/…, also target/lab/last)
-  -v                   everything on the terminal
-exit status: 0 verdict SUCCESS, 1 FAILURE, 2 usage or set-up error, 3 the guest crashed, 4 timed out";
+/// Shown for `--help`; `scripts/lab` shows it without a build.
+pub(crate) const USAGE: &str = include_str!("../../../../scripts/help/boot.txt");
 
 impl Options {
     /// A run with nothing chosen but the mode.
@@ -133,7 +109,7 @@ impl Options {
             match argument {
                 Arg::Value(name) if mode.is_none() && name == "domu" => mode = Some(Mode::DomU),
                 Arg::Value(name) if mode.is_none() && name == "dom0" => mode = Some(Mode::Dom0),
-                Arg::Long("memory") => memory = Some(value(&mut parser, "memory", size)?),
+                Arg::Long("memory") => memory = Some(value(&mut parser, "memory", memory_size)?),
                 Arg::Long("vcpus") => chosen.vcpus = u32::try_from(value(&mut parser, "vcpus", number)?)?,
                 Arg::Long("kernel") => chosen.kernel = Some(path(&mut parser)?),
                 Arg::Long("unchecked") => chosen.unchecked = true,
@@ -224,6 +200,27 @@ fn value(parser: &mut Parser, name: &str, read: impl Fn(&str) -> Result<u64>) ->
     read(&parser.value()?.string()?).with_context(|| format!("--{name}"))
 }
 
+/// The memory of a guest. A number without a unit is a slip, unless it is that many whole MiB.
+fn memory_size(text: &str) -> Result<u64> {
+    let bytes = size(text)?;
+    if number(text).is_ok() && !bytes.is_multiple_of(MIB) {
+        return Err(NoUnit(text.to_owned()).into());
+    }
+    Ok(bytes)
+}
+
+/// A size without a unit.
+#[derive(Debug)]
+pub(crate) struct NoUnit(pub(crate) String);
+
+impl std::fmt::Display for NoUnit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes, or {}M?", self.0, self.0)
+    }
+}
+
+impl std::error::Error for NoUnit {}
+
 fn path(parser: &mut Parser) -> Result<PathBuf> {
     let given = PathBuf::from(parser.value()?);
     Ok(std::env::var_os("LAB_FROM").map_or_else(|| given.clone(), |from| PathBuf::from(from).join(&given)))
@@ -303,6 +300,8 @@ mod tests {
             "--memory 64Q",
             "--memory 100K",
             "--memory 0",
+            "--memory 64",
+            "--memory 0x40",
             "--vcpus 0",
             "--frobnicate",
             "--kernel /no/such/file",

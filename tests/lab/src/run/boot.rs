@@ -9,12 +9,18 @@ use anyhow::{Context, Result};
 
 use crate::build;
 use crate::machine;
-use crate::machine::options::{Mode, Options, USAGE};
+use crate::machine::need::TooLittle;
+use crate::machine::options::{Mode, NoUnit, Options, USAGE};
 use crate::notes;
+use crate::picture;
+use crate::picture::story::Story;
 use crate::run;
 use crate::run::backtrace;
+use crate::run::facts::Facts;
 use crate::run::screen::Screen;
+use crate::run::shim;
 use crate::setup;
+use tools::usage::Usage;
 use tools::{file, folder, paths};
 
 /// How many runs without `--out` are kept.
@@ -25,13 +31,13 @@ const KEPT: usize = 8;
 /// # Errors
 /// The arguments are wrong, or the run cannot be made.
 pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
-    let options = match Options::parse(arguments) {
+    let mut options = match Options::parse(arguments) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            Screen::Guest.guest(USAGE);
+            tools::say!("{}", USAGE.trim_end());
             return Ok(ExitCode::SUCCESS);
         }
-        Err(error) => anyhow::bail!("{error:#} (scripts/boot --help lists the options)"),
+        Err(error) => return Err(usage(&error).into()),
     };
     if let Some(kernel) = &options.kernel {
         notes::confirm(kernel, options.unchecked)?;
@@ -41,7 +47,7 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         setup::ensure_grub()?;
     }
     if options.kernel.is_none() {
-        eprintln!("boot: building the kernel");
+        tools::note!("boot: building the kernel");
         build::kernels()?;
     }
     if options.ramdisk.is_none() {
@@ -51,21 +57,64 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         Some(out) => fresh(out)?,
         None => numbered()?,
     };
-    let screen = if options.verbose { Screen::Everything } else { Screen::Guest };
-    let report = run::run(&options, &parts, &out, screen)?;
+    let asked = ask_for_facts(&mut options);
+    let screen = Screen::of_person(options.verbose, asked);
+    let report = run::run(&options, &parts, &out, &screen).map_err(little_memory)?;
     for complaint in report.complaints.iter().take(1) {
         let more = report.complaints.len() - 1;
         let log = if options.shim { "shim.log and xen.log" } else { "xen.log" };
-        eprintln!("boot: Xen complained ({more} more in {log}): {complaint}");
+        screen.progress(&format!("Xen complained ({more} more in {log}): {complaint}"));
     }
     let log = std::fs::read_to_string(out.join("guest.log")).unwrap_or_default();
     let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
     let xen = std::fs::read_to_string(out.join("xen.log")).unwrap_or_default();
     for line in backtrace::named(&log, &xen, &kernel)? {
-        eprintln!("  {line}");
+        screen.note(&format!("  {line}"));
     }
-    screen.guest(&report.last);
+    let log = if options.shim { shim::without_xen(&log) } else { log };
+    match Story::of(&Facts::found(&log)) {
+        Some(story) => picture::draw(&out, &story, &options, &report.last)?,
+        None => screen
+            .progress("no pictures: the guest said nothing for them (report=json of a kernel on this layer)"),
+    }
+    screen.verdict(&report.last, report.outcome);
     Ok(ExitCode::from(report.outcome as u8))
+}
+
+/// What a person typed wrong, and what to type.
+fn usage(error: &anyhow::Error) -> Usage {
+    let instead = match error.downcast_ref::<NoUnit>() {
+        Some(NoUnit(number)) => format!("scripts/boot --memory {number}M"),
+        None => "scripts/boot [domu|dom0] [option]…".to_owned(),
+    };
+    Usage {
+        script: "boot",
+        wrong: format!("{error:#}"),
+        instead: format!("{instead}; scripts/boot --help lists the options"),
+    }
+}
+
+/// Too little memory was asked for: that too was typed.
+fn little_memory(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<TooLittle>() {
+        Some(TooLittle(need)) => Usage {
+            script: "boot",
+            wrong: format!("too little memory: {need}"),
+            instead: format!("scripts/boot {}", need.instead()),
+        }
+        .into(),
+        None => error,
+    }
+}
+
+/// Has the guest say facts, of which the pictures are drawn, unless the command line says what it reports. Tells whether they are for
+/// that alone.
+fn ask_for_facts(options: &mut Options) -> bool {
+    if options.cmdline.split_whitespace().any(|word| word.starts_with("report=")) {
+        return false;
+    }
+    options.cmdline = format!("{} report=json", options.cmdline).trim_start().to_owned();
+    true
 }
 
 /// The folder a person named, without the logs of an earlier run.
@@ -83,7 +132,7 @@ pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
         "xl-watch.log",
         "xenctx.log",
     ];
-    for name in old {
+    for name in old.into_iter().chain(picture::NAMES) {
         file::remove(&out.join(name))?;
     }
     folder::remove(&machine::inputs(out))?;

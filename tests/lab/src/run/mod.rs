@@ -9,6 +9,7 @@ pub(crate) mod follow;
 pub(crate) mod names;
 pub(crate) mod outcome;
 pub(crate) mod panic;
+pub(crate) mod progress;
 pub(crate) mod screen;
 pub(crate) mod serial;
 pub(crate) mod shim;
@@ -35,7 +36,7 @@ use tools::{file, folder};
 ///
 /// # Errors
 /// The run could not be made: an input is missing, QEMU does not start, dom0 does not come up.
-pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: Screen) -> Result<Report> {
+pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: &Screen) -> Result<Report> {
     let mut machine = machine::prepare(options, parts, out)?;
     if options.memory > 4 * GIB {
         // QEMU asks for huge pages: every touched page would cost 2 MiB here. QEMU inherits this setting.

@@ -20,7 +20,8 @@ use crate::machine::size;
 use crate::run::follow::Follower;
 use crate::run::outcome::{End, more_memory, refusal};
 use crate::run::panic::{Panic, Reason};
-use crate::run::screen::Screen;
+use crate::run::progress::Progress;
+use crate::run::screen::{Screen, is_for_programs};
 use crate::run::serial::{Line, Splitter};
 use crate::run::shim::Shim;
 use tools::file;
@@ -35,9 +36,9 @@ const GRACE: Duration = Duration::from_secs(15);
 const SHORT: Duration = Duration::from_millis(1500);
 
 /// What is known of a run so far.
-pub(crate) struct Watch {
+pub(crate) struct Watch<'s> {
     mode: Mode,
-    screen: Screen,
+    screen: &'s Screen,
     /// With a script in dom0, the run ends with that.
     scripted: bool,
     stays: bool,
@@ -56,8 +57,7 @@ pub(crate) struct Watch {
     /// What was given, as people type it.
     memory: String,
     xl_path: PathBuf,
-    /// What goes on, for the message about a time-out.
-    doing: String,
+    progress: Progress,
     guest_said: Option<String>,
     panics: Panic,
     /// How many lines Xen has said, and how many of them before dom0 was up: of a domU they say nothing.
@@ -76,12 +76,12 @@ pub(crate) struct Watch {
     until: Option<Instant>,
 }
 
-impl Watch {
+impl<'s> Watch<'s> {
     /// Nothing has been said yet.
     ///
     /// # Errors
     /// The logs cannot be written.
-    pub(crate) fn new(options: &Options, out: &Path, screen: Screen) -> Result<Self> {
+    pub(crate) fn new(options: &Options, out: &Path, screen: &'s Screen) -> Result<Self> {
         let patience = options.patience();
         let dom0_log = if options.mode == Mode::Dom0 { "guest.log" } else { "dom0.log" };
         let xl_path = out.join("xl.log");
@@ -103,7 +103,7 @@ impl Watch {
             need: None,
             memory: size::text(options.memory),
             xl_path,
-            doing: "Xen boots".to_owned(),
+            progress: Progress::new("Xen boots"),
             guest_said: None,
             panics: Panic::default(),
             xen_lines: 0,
@@ -144,13 +144,14 @@ impl Watch {
                     let ended = || {
                         End::Broken(format!(
                             "the machine ended by itself while {} (see qemu.log, xen.log)",
-                            self.doing
+                            self.progress.doing
                         ))
                     };
                     return Ok(self.end.take().unwrap_or_else(ended));
                 }
             }
             self.files()?;
+            self.show();
             if let Some(end) = self.end.take() {
                 return Ok(end);
             }
@@ -162,7 +163,7 @@ impl Watch {
                 }
                 if self.ended.is_none() {
                     file::create(&self.ask).context("cannot ask dom0 about the guest")?;
-                    "dom0 is asked whether the guest runs".clone_into(&mut self.doing);
+                    "dom0 is asked whether the guest runs".clone_into(&mut self.progress.doing);
                 }
             }
             if now > self.deadline {
@@ -172,7 +173,7 @@ impl Watch {
                 let said = self.guest_said.as_deref().unwrap_or("nothing");
                 return Ok(End::TimedOut(format!(
                     "{} s, while {}; the guest's last line: {said}",
-                    self.patience, self.doing
+                    self.patience, self.progress.doing
                 )));
             }
         }
@@ -244,28 +245,31 @@ impl Watch {
         for line in self.xl.lines()? {
             self.screen.other(&line);
         }
-        // The guest first: what it said came before the event that tells of its end.
+        // What it said came before the event that tells of its end, and after the one that tells of its start.
         let events = self.events.lines()?;
         self.up |= events.iter().any(|line| line == UP);
         if !self.up {
             self.before_guest = self.xen_lines;
         }
-        for line in self.guest.lines()? {
+        let lines = self.guest.lines()?;
+        let begins = |line: &&String| line.as_str() == UP || line.starts_with("created");
+        let (first, later): (Vec<&String>, Vec<&String>) = events.iter().partition(begins);
+        first.into_iter().try_for_each(|line| self.event(line))?;
+        for line in lines {
             self.console(&line)?;
         }
         for line in self.script_log.lines()? {
             self.screen.progress(&format!("script: {line}"));
         }
-        for line in events {
-            self.event(&line)?;
-        }
-        Ok(())
+        later.into_iter().try_for_each(|line| self.event(line))
     }
 
     fn event(&mut self, line: &str) -> Result<()> {
         let (name, value) = line.split_once(' ').unwrap_or((line, ""));
         match name {
             UP => self.goes_on("dom0 is up; xl create…"),
+            // `xl create` may return late: then its guest's lines have said so.
+            "created" if self.guest_said.is_some() => {}
             "created" => self.goes_on(&format!("the guest runs as domain {value}")),
             "refused" => {
                 self.end = Some(End::Refused(refusal(&file::text(&self.xl_path)?, self.need)));
@@ -276,7 +280,7 @@ impl Watch {
             }
             "ended" => {
                 self.ended = Some(value.to_owned());
-                self.goes_on("the guest has ended");
+                self.progress.say_later("the guest has ended");
             }
             "runs" => self.end = Some(End::Stays),
             "shutdown" => self.end = Some(End::from_reason(value)),
@@ -286,8 +290,20 @@ impl Watch {
     }
 
     fn goes_on(&mut self, what: &str) {
-        what.clone_into(&mut self.doing);
+        what.clone_into(&mut self.progress.doing);
         self.screen.progress(what);
+    }
+
+    /// Says what is due, and keeps a live line up to date.
+    fn show(&mut self) {
+        if let Some(what) = self.progress.due() {
+            self.screen.progress(&what);
+        }
+        if self.screen.is_live()
+            && let Some(line) = self.progress.changed()
+        {
+            self.screen.live(line);
+        }
     }
 
     /// A line of a domU's console: the guest's, or of the shim below it.
@@ -306,6 +322,7 @@ impl Watch {
     }
 
     fn guest(&mut self, line: &str) {
+        self.progress.take(line);
         if line.starts_with("verdict: ") {
             // Shown at the very end, where it belongs.
             self.verdict = Some(line.to_owned());
@@ -315,9 +332,9 @@ impl Watch {
         } else {
             self.screen.guest(line);
         }
-        if !line.trim().is_empty() {
+        if !line.trim().is_empty() && !is_for_programs(line) {
             if self.guest_said.is_none() {
-                "the guest runs".clone_into(&mut self.doing);
+                "the guest runs".clone_into(&mut self.progress.doing);
             }
             // What comes after a fatal line (registers, addresses) says less than it.
             match &mut self.guest_said {
@@ -355,102 +372,4 @@ impl Watch {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::path::PathBuf;
-    use std::sync::mpsc::channel;
-    use std::time::{Duration, Instant};
-
-    use super::Watch;
-    use crate::machine;
-    use crate::machine::options::{Mode, Options};
-    use crate::run::outcome::End;
-    use crate::run::screen::Screen;
-    use crate::run::serial::Line;
-
-    /// Plays dom0: says some events, waits, says others; `{ask}` waits until it is asked about the guest.
-    fn end_of(name: &str, cmdline: &str, guest: &str, events: &[&str]) -> End {
-        let out: PathBuf = std::env::temp_dir().join(format!("lab-run-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(machine::inputs(&out)).unwrap();
-        let mut options = Options::new(Mode::DomU);
-        options.cmdline = cmdline.to_owned();
-        options.timeout = Some(8);
-        let mut watch = Watch::new(&options, &out, Screen::Dark).unwrap();
-        // The port stays open: the machine goes on.
-        let (port, serial) = channel();
-        std::fs::write(out.join("guest.log"), guest).unwrap();
-        let mut file = std::fs::File::create(out.join("events")).unwrap();
-        let asked = machine::inputs(&out).join("ask");
-        let end = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                for event in events {
-                    if *event == "{ask}" {
-                        // Nobody asks if the lab has made up its mind by itself.
-                        let started = Instant::now();
-                        while !asked.exists() && started.elapsed() < Duration::from_secs(5) {
-                            std::thread::sleep(Duration::from_millis(20));
-                        }
-                        // Longer than anybody would have waited.
-                        std::thread::sleep(Duration::from_secs(2));
-                    } else {
-                        writeln!(file, "{event}").unwrap();
-                    }
-                }
-            });
-            watch.until_end(&serial).unwrap()
-        });
-        drop(port);
-        std::fs::remove_dir_all(out).unwrap();
-        end
-    }
-
-    #[test]
-    fn what_xen_said_before_dom0_was_up_is_not_about_the_guest() {
-        let out: PathBuf = std::env::temp_dir().join(format!("lab-run-before-{}", std::process::id()));
-        std::fs::create_dir_all(machine::inputs(&out)).unwrap();
-        let mut watch = Watch::new(&Options::new(Mode::DomU), &out, Screen::Dark).unwrap();
-        let mut events = std::fs::File::create(out.join("events")).unwrap();
-        let says = |watch: &mut Watch, line: &str| watch.lines(vec![Line::Xen(line.to_owned())]).unwrap();
-        says(&mut watch, "(XEN) early");
-        watch.lines(vec![Line::Dom0("Linux".to_owned())]).unwrap();
-        watch.files().unwrap();
-        assert_eq!(watch.before_guest, 1);
-        // It came before the event was read, and may have been said after it was written.
-        says(&mut watch, "(XEN) meanwhile");
-        writeln!(events, "up").unwrap();
-        watch.files().unwrap();
-        says(&mut watch, "(XEN) late");
-        watch.files().unwrap();
-        assert_eq!((watch.before_guest, watch.xen_lines), (1, 3));
-        std::fs::remove_dir_all(out).unwrap();
-    }
-
-    const VERDICT: &str = "verdict: SUCCESS\n";
-
-    #[test]
-    fn a_crash_that_is_told_late_is_a_crash() {
-        // The script is done, the console silent, and dom0 busy: only dom0 knows that the guest is dead.
-        let events = ["up", "created 1", "script 0", "{ask}", "ended 3", "shutdown 3"];
-        let crash = end_of("late", "then=crash", VERDICT, &events);
-        assert!(matches!(crash, End::Crash(_)), "{crash:?}");
-        let idle = end_of("idle", "then=idle", VERDICT, &events);
-        assert!(matches!(idle, End::Crash(_)), "{idle:?}");
-    }
-
-    #[test]
-    fn an_end_that_is_told_is_waited_for() {
-        // It has ended: what is written down then may take long, and nobody asks.
-        let end = end_of("told", "", VERDICT, &["up", "created 1", "ended 3", "script 0"]);
-        assert!(matches!(end, End::Crash(_)), "{end:?}");
-        let end = end_of("gone", "", VERDICT, &["up", "created 1", "ended destroyed", "shutdown destroyed"]);
-        assert_eq!(end, End::Shutdown("was destroyed"));
-    }
-
-    #[test]
-    fn a_guest_stays_if_dom0_says_so_and_not_before() {
-        let events = ["up", "created 1", "{ask}", "runs"];
-        assert_eq!(end_of("stays", "then=idle", VERDICT, &events), End::Stays);
-        let silent = end_of("silent", "then=idle", VERDICT, &["up", "created 1"]);
-        assert!(matches!(&silent, End::TimedOut(what) if what.contains("dom0 is asked")), "{silent:?}");
-    }
-}
+mod tests;

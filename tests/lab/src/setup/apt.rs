@@ -18,6 +18,15 @@ use tools::process::{self, Output};
 use tools::{file, folder, paths};
 
 const LIMIT: Duration = Duration::from_secs(1800);
+/// How long a server may send nothing: nobody waits longer for the word that there is no network.
+const SILENCE: Duration = Duration::from_secs(12);
+/// What every apt is told: to fetch as root, where we are, because its own user may not write below our folder; and to give up soon.
+const SETTINGS: [&str; 4] = [
+    "APT::Sandbox::User=root",
+    "Acquire::Retries=1",
+    "Acquire::http::Timeout=10",
+    "Acquire::https::Timeout=10",
+];
 /// Debian's archive for a machine that has no mirror of it among its sources.
 const ARCHIVE: &str = "http://deb.debian.org/debian";
 /// Where the machine's own apt has its lists.
@@ -82,8 +91,31 @@ impl Apt {
         let connection = Self::of_machine().ask("apt-config", &["dump"])?;
         file::write(&home.join("apt.conf"), configuration(home, &connection))?;
         borrow_lists(suite, &archive, &home.join("state/lists"))?;
-        eprintln!("setup: fetching the list of Debian's {suite} (9 MB, unless it is here) from {archive}");
-        self.ask("apt-get", &["update"]).map(drop)
+        tools::note!("setup: fetching the list of Debian's {suite} (9 MB, unless it is here) from {archive}");
+        self.update(&home.join("state/lists"))
+    }
+
+    /// Fetches the lists anew, into a folder that grows meanwhile.
+    fn update(&self, lists: &Path) -> Result<()> {
+        let so_far = || megabytes(folder::size(lists));
+        self.transfer("apt-get update", self.command("apt-get").arg("update"), &so_far)
+    }
+
+    /// Runs a program that fetches something. After the first that heard nothing for long no other is tried: there is no network.
+    fn transfer(&self, what: &str, command: &mut Command, so_far: &dyn Fn() -> String) -> Result<()> {
+        static UNREACHABLE: Mutex<Option<String>> = Mutex::new(None);
+        let mut unreachable = UNREACHABLE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = &*unreachable {
+            bail!("{why}");
+        }
+        match process::moving(what, command, [LIMIT, SILENCE], so_far) {
+            Ok(output) => accepted(&output).map(|_| ()),
+            Err(error) => {
+                let why = format!("{error:#}; is there a network?");
+                *unreachable = Some(why.clone());
+                bail!("{why}")
+            }
+        }
     }
 
     /// Fetches packages into a folder; says before how many bytes, and how many there are while it lasts.
@@ -95,11 +127,11 @@ impl Apt {
         let mut words = vec!["download", "--print-uris"];
         words.extend(packages.iter().map(String::as_str));
         let all = total(&self.ask("apt-get", &words)?);
-        eprintln!("setup: fetching {}: {}", megabytes(all), packages.join(" "));
+        tools::note!("setup: fetching {}: {}", megabytes(all), packages.join(" "));
         let mut command = self.command("apt-get");
         command.arg("download").args(packages).current_dir(into);
         let so_far = || format!("{} of {}", megabytes(folder::size(into)), megabytes(all));
-        accepted(&process::watched("apt-get download", &mut command, LIMIT, &so_far)?).map(|_| ())
+        self.transfer("apt-get download", &mut command, &so_far)
     }
 
     /// What would have to be installed on this machine to have `wanted`: those and all they need, by name.
@@ -116,8 +148,8 @@ impl Apt {
                     rustix::process::geteuid().is_root(),
                     "apt has no usable lists, which only root may fetch"
                 );
-                eprintln!("setup: apt-get update");
-                self.ask("apt-get", &["update"])?;
+                tools::note!("setup: apt-get update");
+                self.update(Path::new(LISTS))?;
                 self.ask("apt-get", &words)?
             }
         };
@@ -145,8 +177,8 @@ impl Apt {
     fn command(&self, program: &str) -> Command {
         // An apt that outlived the lab would hold the lock of our lists.
         let mut command = process::that_ends_with_us(program, "TERM");
-        // As root, apt would fetch as a user of its own, who may not write below our folder.
-        command.env("LC_ALL", "C").args(["-q", "-o", "APT::Sandbox::User=root"]);
+        command.env("LC_ALL", "C").arg("-q");
+        command.args(SETTINGS.iter().flat_map(|setting| ["-o", setting]));
         if let Some(config) = &self.config {
             command.env("APT_CONFIG", config);
         }
@@ -181,7 +213,6 @@ fn configuration(home: &Path, machines: &str) -> String {
         // What cannot be fetched is an error, not a warning.
         "APT::Update::Error-Mode \"any\";".to_owned(),
         "Acquire::Languages \"none\";".to_owned(),
-        "Acquire::Retries \"1\";".to_owned(),
     ];
     // How the machine reaches a server (proxies, certificates), and how it keeps the lists that we borrow.
     let kept = ["Acquire::http", "Acquire::GzipIndexes ", "Acquire::CompressionTypes::"];

@@ -25,7 +25,7 @@ pub(crate) fn remove_old(lab: &Path) -> Result<()> {
         if !std::fs::read_to_string(&stamp).is_ok_and(|text| text.starts_with(BEGINS)) {
             continue;
         }
-        eprintln!(
+        tools::note!(
             "setup: removing what an older version of the lab made in {}: {}",
             lab.display(),
             made.join(" ")

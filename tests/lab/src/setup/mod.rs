@@ -55,9 +55,9 @@ pub(crate) fn ensure(release: Release) -> Result<Parts> {
     let lacking: Vec<&Set> = [&linux, &xen].into_iter().filter(|set| !made && !set.is_there()).collect();
     get(&qemu::lacking(), &lacking)?;
     if !made {
-        eprintln!("setup: making the dom0 root for Xen {}", release.number());
+        tools::note!("setup: making the dom0 root for Xen {}", release.number());
         parts.make(&xen, &linux)?;
-        eprintln!("setup: ready");
+        tools::note!("setup: ready");
     }
     Ok(parts)
 }
@@ -78,7 +78,7 @@ fn locked() -> Result<std::fs::File> {
     folder::create(&lab)?;
     let lock = file::create(&lab.join("lock"))?;
     if lock.try_lock().is_err() {
-        eprintln!("setup: another set-up is at work here; waiting for it");
+        tools::note!("setup: another set-up is at work here; waiting for it");
         lock.lock().with_context(|| format!("another set-up holds {}", lab.join("lock").display()))?;
     }
     Ok(lock)

@@ -83,7 +83,7 @@ impl Set {
     /// A package cannot be unpacked.
     pub(crate) fn unpack(&self) -> Result<()> {
         let store = self.store();
-        eprintln!("setup: unpacking into {}", self.tree().display());
+        tools::note!("setup: unpacking into {}", self.tree().display());
         folder::remove(&self.tree())?;
         let given: Vec<PathBuf> =
             self.packages.iter().filter_map(|package| deb::find(&self.given(), package)).collect();

@@ -33,7 +33,7 @@ pub(crate) fn lacking() -> Vec<&'static str> {
 /// # Errors
 /// apt cannot give them, or the QEMU among them does not start.
 pub(crate) fn get(wanted: &[&str]) -> Result<()> {
-    eprintln!("setup: this machine lacks {}", wanted.join(" "));
+    tools::note!("setup: this machine lacks {}", wanted.join(" "));
     let lacks = || format!("cannot get what this machine lacks ({})", wanted.join(" "));
     let (fresh, store) = (paths::lab().join("host.new"), paths::lab().join("host.debs"));
     folder::remove(&fresh)?;
@@ -41,7 +41,7 @@ pub(crate) fn get(wanted: &[&str]) -> Result<()> {
     let apt = Apt::of_machine();
     let all = apt.missing(wanted).with_context(lacks)?;
     apt.fetch(&all, &store).with_context(lacks)?;
-    eprintln!("setup: unpacking into {}", paths::host().display());
+    tools::note!("setup: unpacking into {}", paths::host().display());
     deb::unpack_all(&store, &fresh)?;
     folder::remove(&store)?;
     folder::remove(&paths::host())?;

@@ -2,6 +2,7 @@
 
 use crate::run::outcome::Outcome;
 use crate::suite::case::Case;
+use crate::suite::drawn;
 use crate::suite::fail_runs::calls_shown;
 use crate::suite::host;
 use crate::suite::proof;
@@ -16,7 +17,7 @@ const SOURCE_DOCUMENT_OFF: &str =
 /// The runs of the group `xen`.
 pub(crate) const XEN: [Case; 28] = [
     Case::good("domu-64M", "domu"),
-    Case::good("domu-67M", "domu --memory 67M"),
+    Case { proofs: &[drawn::is_whole], ..Case::good("domu-67M", "domu --memory 67M") },
     Case::good("domu-1G-ramdisk-64M", "domu --memory 1G --ramdisk-pages 16384"),
     Case { ramdisk: Ramdisk::Hello, ..Case::good("domu-smallest", "domu --memory 20M") },
     Case {
@@ -35,7 +36,7 @@ pub(crate) const XEN: [Case; 28] = [
     Case { plain: true, ..Case::good("dom0-512M-plain", "dom0") },
     Case { proofs: &[host::bios_host], ..Case::good("dom0-512M", "dom0") },
     Case { proofs: &[host::efi_host], ..Case::good("dom0-efi", "dom0 --efi") },
-    Case::good("dom0-2G-init-p2m", "dom0 --memory 2G"),
+    Case { proofs: &[drawn::is_whole], ..Case::good("dom0-2G-init-p2m", "dom0 --memory 2G") },
     Case {
         script: Some(DUMP),
         proofs: &[proof::tables_walked],

@@ -81,7 +81,7 @@ impl Evidence {
     /// # Errors
     /// It could not be run.
     pub(crate) fn of(options: &Options, parts: &Parts, out: &Path) -> Result<Self> {
-        let report = run::run(options, parts, out, Screen::Dark)?;
+        let report = run::run(options, parts, out, &Screen::dark())?;
         let mut evidence = Self::left(options, parts, out, report)?;
         evidence.named = backtrace::named(&evidence.guest, &evidence.xen, &evidence.kernel)?;
         Ok(evidence)

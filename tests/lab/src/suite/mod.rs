@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod boot_runs;
 pub(crate) mod case;
+pub(crate) mod drawn;
 pub(crate) mod fail_runs;
 pub(crate) mod grub_runs;
 pub(crate) mod holes;
@@ -31,9 +32,10 @@ use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::build::{self, Profile};
+use crate::is_help;
 use crate::machine;
 use crate::machine::size::number;
 use crate::setup::release::Release;
@@ -54,6 +56,8 @@ use checks::{features, miri};
 use tools::folder;
 use tools::paths;
 use tools::process;
+use tools::say::is_heard;
+use tools::usage::Usage;
 
 /// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
 const GROUPS: [&str; 8] = ["unit", "features", "model", "miri", "xen", "xens", "soak", "large"];
@@ -74,7 +78,7 @@ struct Tally {
 pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     let mut names: Vec<&str> = arguments.iter().filter_map(|name| name.to_str()).collect();
     let readable = names.len();
-    let release = take_release(&mut names)?;
+    let release = take_release(&mut names).map_err(|error| usage(format!("{error:#}")))?;
     let (count, seed) = take_numbers(&mut names);
     let everything = names.is_empty();
     if everything {
@@ -82,14 +86,17 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     }
     let cases: Vec<Case> = xen().chain(xens()).chain(large()).collect();
     let known = |name: &str| GROUPS.contains(&name) || cases.iter().any(|case| case.name == name);
-    if readable < arguments.len() || !names.iter().all(|name| known(name)) {
-        let runs: Vec<&str> = cases.iter().map(|case| case.name).collect();
-        bail!(
-            "usage: scripts/test [{}|RUN]…, after soak how many boots from which seed on: soak [N] [SEED], and \
-             --xen-release N for all runs that are named\nruns: {}",
-            GROUPS.join("|"),
-            runs.join(" ")
-        );
+    if names == ["list"] {
+        cases.iter().for_each(|case| tools::say!("{}", case.name));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if is_help(arguments) {
+        tools::say!("{}", include_str!("../../../../scripts/help/test.txt").trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stranger = names.iter().find(|name| !known(name)).copied();
+    if let Some(name) = stranger.or((readable < arguments.len()).then_some("of such bytes")) {
+        return Err(usage(format!("there is no group or run {name}")).into());
     }
     let started = Instant::now();
     let mut tally = Tally::default();
@@ -122,9 +129,18 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
         let ready = make_ready(wanted, release)?;
         tally.add(run_all(&ready, &Ration::of_this_machine()?));
     }
-    println!("all in {} s", started.elapsed().as_secs());
-    println!("{} passed, {} failed", tally.passed, tally.failed);
-    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    tools::say!("all in {} s", started.elapsed().as_secs());
+    tools::say!("{} passed, {} failed", tally.passed, tally.failed);
+    Ok(if tally.failed == 0 && is_heard() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a person typed wrong, and what to type.
+fn usage(wrong: String) -> Usage {
+    let instead = format!(
+        "scripts/test [{}|RUN]… [--xen-release N]; scripts/test list has the runs, scripts/test --help the rest",
+        GROUPS.join("|")
+    );
+    Usage { script: "test", wrong, instead }
 }
 
 /// Takes the option out that names a release of Xen for all runs.
@@ -150,7 +166,7 @@ fn make_ready(runs: Vec<Run>, release: Option<Release>) -> Result<Vec<(Run, Part
     if ready.iter().any(|(run, _)| run.is_through_grub()) {
         setup::ensure_grub()?;
     }
-    eprintln!("test: building the kernel and the modules");
+    tools::note!("test: building the kernel and the modules");
     build::kernels()?;
     build::modules()?;
     if ready.iter().any(|(run, _)| matches!(run, Run::Case(Case { probe: true, .. }))) {
@@ -267,7 +283,7 @@ impl Tally {
 fn checked() -> Tally {
     let status = Command::new(paths::root().join("scripts/check")).status();
     let passed = status.is_ok_and(|status| status.success());
-    println!("check: {}", if passed { "ok" } else { "FAILED" });
+    tools::say!("check: {}", if passed { "ok" } else { "FAILED" });
     Tally::one(passed)
 }
 
@@ -292,7 +308,7 @@ fn in_miri() -> Tally {
     match miri::ensure() {
         Ok(channel) => cargo_test("miri", miri::RUNS.map(|run| miri::command(&channel, run)).into()),
         Err(error) => {
-            println!("miri: FAILED: {error:#}");
+            tools::say!("miri: FAILED: {error:#}");
             Tally::one(false)
         }
     }
@@ -302,11 +318,11 @@ fn in_miri() -> Tally {
 fn cargo_test(group: &str, commands: Vec<Command>) -> Tally {
     let started = Instant::now();
     let mut tally = Tally::default();
-    for mut cargo in commands {
+    for mut cargo in commands.into_iter().take_while(|_| is_heard()) {
         let output = match process::output(&format!("{group} tests"), &mut cargo, LIMIT) {
             Ok(output) => output,
             Err(error) => {
-                println!("{group}: FAILED: {error:#}");
+                tools::say!("{group}: FAILED: {error:#}");
                 tally.failed += 1;
                 continue;
             }
@@ -316,15 +332,15 @@ fn cargo_test(group: &str, commands: Vec<Command>) -> Tally {
         if !output.status.success() {
             // What did not compile has no count, nor has what Miri or a signal ended.
             counts.failed = counts.failed.max(1);
-            println!("{}", output.tail());
+            tools::say!("{}", output.tail());
         }
         tally.add(counts);
     }
     let seconds = started.elapsed().as_secs();
     if tally.failed == 0 {
-        println!("{group}: ok, {} tests in {seconds} s", tally.passed);
+        tools::say!("{group}: ok, {} tests in {seconds} s", tally.passed);
     } else {
-        println!("{group}: FAILED after {seconds} s");
+        tools::say!("{group}: FAILED after {seconds} s");
     }
     tally
 }
@@ -349,7 +365,8 @@ fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
     let next = AtomicUsize::new(0);
     let failed = AtomicUsize::new(0);
     let work = || {
-        while let Some((run, parts)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+        // Nobody waits for what nobody reads.
+        while let Some((run, parts)) = runs.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| is_heard()) {
             let (name, line) = (run.name(), run.line());
             let out = paths::lab().join("test").join(&name);
             let portion = run.touches().and_then(|bytes| ration.take(bytes));
@@ -360,11 +377,11 @@ fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
             });
             let seconds = started.elapsed().as_secs();
             match result {
-                Ok(()) => println!("{}", passed(&name, seconds, &line, &out)),
+                Ok(()) => tools::say!("{}", passed(&name, seconds, &line, &out)),
                 Err(error) => {
                     failed.fetch_add(1, Ordering::Relaxed);
                     let (again, logs) = (run.again(), out.display());
-                    println!("{name:24} {seconds:4} s  FAILED:{line} {error:#}{again}\n  logs: {logs}");
+                    tools::say!("{name:24} {seconds:4} s  FAILED:{line} {error:#}{again}\n  logs: {logs}");
                 }
             }
         }

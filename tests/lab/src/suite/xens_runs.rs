@@ -4,6 +4,7 @@
 
 use crate::suite::boot_runs::DUMP;
 use crate::suite::case::Case;
+use crate::suite::drawn;
 use crate::suite::grub_runs;
 use crate::suite::host;
 use crate::suite::proof;
@@ -22,8 +23,14 @@ pub(crate) const OF_DEFAULT: [&str; 8] = [
 
 /// The runs of the group `xens`.
 pub(crate) const XENS: [Case; 25] = [
-    Case::good("domu-67M-on-4.14", "domu --xen-release 4.14 --memory 67M"),
-    Case::good("domu-67M-on-4.20", "domu --xen-release 4.20 --memory 67M"),
+    Case {
+        proofs: &[drawn::is_whole],
+        ..Case::good("domu-67M-on-4.14", "domu --xen-release 4.14 --memory 67M")
+    },
+    Case {
+        proofs: &[drawn::is_whole],
+        ..Case::good("domu-67M-on-4.20", "domu --xen-release 4.20 --memory 67M")
+    },
     Case { proofs: &[host::bios_host], ..Case::good("dom0-512M-on-4.14", "dom0 --xen-release 4.14") },
     Case { proofs: &[host::bios_host], ..Case::good("dom0-512M-on-4.20", "dom0 --xen-release 4.20") },
     Case { plain: true, ..Case::good("dom0-512M-plain-on-4.14", "dom0 --xen-release 4.14") },

@@ -145,18 +145,15 @@ fn the_picture_shows_every_region_and_counts_pages() {
 
 #[test]
 fn the_report_shows_every_number_of_a_stage() {
-    let booted = GuestConfig::new(0x4000).build().unwrap().boot().unwrap();
+    let (booted, said) = said(&GuestConfig::new(0x4000).with_command_line("report=json"));
     let report = booted.running.report();
+    let json: Vec<&String> = said.iter().filter(|line| line.starts_with("@report ")).collect();
     let total: u64 = report.records().iter().map(|record| record.took).sum();
     let text = report.to_string();
-    let json = report.json().to_string();
     assert_eq!(text.lines().next(), Some("  stage         of all ticks  hypercalls  frames"));
-    assert_eq!(
-        (text.lines().count(), json.lines().count()),
-        (report.records().len() + 1, report.records().len())
-    );
+    assert_eq!((text.lines().count(), json.len()), (report.records().len() + 1, report.records().len()));
     let mut before = 0;
-    for ((record, line), json) in report.records().iter().zip(text.lines().skip(1)).zip(json.lines()) {
+    for ((record, line), json) in report.records().iter().zip(text.lines().skip(1)).zip(json) {
         let share = record.took * 100 / total;
         let bar = "#".repeat(share as usize / 5);
         let columns = [record.took, record.hypercalls, record.frames].map(|number| number.to_string());
@@ -169,7 +166,7 @@ fn the_report_shows_every_number_of_a_stage() {
             "@report {{\"stage\":\"{}\",\"tsc\":{},\"took\":{},\"hypercalls\":{},\"frames\":{}}}",
             record.stage, record.ticks, record.took, record.hypercalls, record.frames
         );
-        assert_eq!(json, expected);
+        assert_eq!(*json, expected);
         assert!(record.ticks > before && record.ticks > record.took, "a time, not a duration");
         before = record.ticks;
     }
@@ -177,4 +174,101 @@ fn the_report_shows_every_number_of_a_stage() {
     assert_eq!(counted, booted.machine().calls());
     let frames: u64 = report.records().iter().map(|record| record.frames).sum();
     assert_eq!(frames, booted.running.parts().map.taken());
+}
+
+/// What is after `key` in a line of facts, without quotes.
+fn field<'l>(line: &'l str, key: &str) -> &'l str {
+    let (_, rest) = line.split_once(&format!("\"{key}\":")).unwrap_or_else(|| panic!("no {key} in {line}"));
+    rest.split([',', '}']).next().unwrap().trim_matches('"')
+}
+
+/// Name, first page and number of pages of each range in the facts of a name.
+fn ranges<'s>(said: &'s [String], fact: &str) -> Vec<(&'s str, u64, u64)> {
+    let begins = format!("@fact {{\"fact\":\"{fact}\",");
+    let lines = said.iter().flat_map(|said| said.lines()).filter(|line| line.starts_with(&begins));
+    let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
+    let range = |line: &'s str| {
+        (field(line, "name"), number(field(line, "pfn")), field(line, "pages").parse().unwrap())
+    };
+    lines.map(range).collect()
+}
+
+#[test]
+fn the_facts_say_what_the_builder_made_of_memory() {
+    for guest in
+        [GuestConfig::new(0x4000 + 5), GuestConfig::new(0x4000).with_notes(), GuestConfig::dom0(0x6000)]
+    {
+        let guest = guest.with_command_line("report=json").with_ramdisk(Ramdisk::of(vec![7; 0x3456]));
+        let (booted, said) = said(&guest);
+        let (places, facts) = (&booted.places, booted.running.facts());
+        let mut built = ranges(&said, "built");
+        let of =
+            |name: &str| built.iter().find(|range| range.0 == name).map(|&(_, pfn, pages)| pfn..pfn + pages);
+        assert_eq!(of("kernel image"), Some(places.image.clone()));
+        assert_eq!(of("ramdisk"), places.ramdisk);
+        assert_eq!(of("page tables"), Some(places.tables.clone()));
+        assert_eq!(of("boot stack"), Some(places.stack..places.stack + 1));
+        assert_eq!(of("P2M list"), Some(places.list.clone()));
+        let rings = facts.ring_pages();
+        assert_eq!(of("rings"), (!rings.is_empty()).then(|| rings.start().get()..rings.end().get()));
+        // Every page of the builder's mapping is in one of them.
+        built.sort_unstable_by_key(|range| range.1);
+        let mut next = 0;
+        for (name, pfn, pages) in built {
+            assert!(pfn == next || pfn > facts.least_boot_end().get(), "{name} at {pfn:#x}, not {next:#x}");
+            next = pfn + pages;
+        }
+    }
+}
+
+#[test]
+fn the_facts_say_whose_every_page_is() {
+    for (words, guest) in [
+        ("", GuestConfig::new(0x4000 + 5)),
+        ("revector=off", GuestConfig::new(0x4000)),
+        ("map=lazy", GuestConfig::new(3000 * 256 + 1)),
+        ("", GuestConfig::dom0(0x6000)),
+    ] {
+        let (booted, said) = said(&guest.with_command_line(&format!("report=json {words}")));
+        let owners = ranges(&said, "owner");
+        let mut next = 0;
+        for (name, pfn, pages) in &owners {
+            assert!(*pfn == next && *pages > 0, "{name} at {pfn:#x}, not {next:#x}");
+            next += pages;
+        }
+        assert_eq!(next, booted.running.parts().map.total().get());
+        let lines =
+            said.iter().flat_map(|said| said.lines()).filter(|line| line.contains("\"name\":\"frames\""));
+        let free: u64 = lines.map(|line| field(line, "free").parse::<u64>().unwrap()).sum();
+        assert_eq!(free, booted.running.free(), "{words}");
+        let kept = owners.iter().any(|(name, ..)| *name == "P2M list");
+        assert_eq!(kept, words == "revector=off");
+        assert_eq!(owners.iter().any(|(name, ..)| *name == "not mapped yet"), words == "map=lazy");
+    }
+}
+
+/// The model's clock ticks whenever it is read: once before a line and once after it, of which the first is the stage's.
+#[test]
+fn what_is_printed_for_programs_costs_no_stage_anything() {
+    let costs = |words: &str| {
+        let (booted, said) = said(&GuestConfig::new(9 << 18).with_command_line(words));
+        assert_eq!(
+            said.iter().any(|line| line.starts_with("@fact {\"fact\":\"mapped\"")),
+            words == "report=json"
+        );
+        booted.running.report().records().to_vec()
+    };
+    let (plain, told) = (costs("report=text"), costs("report=json"));
+    assert_eq!(plain.len(), told.len());
+    for (plain, told) in plain.iter().zip(&told) {
+        assert_eq!((plain.hypercalls, plain.frames), (told.hypercalls, told.frames), "{}", plain.stage);
+        let lines = match plain.stage.to_string().as_str() {
+            "start_info" => 0,
+            // After start_info its line and what the builder made; while memory is mapped one for every 2 GiB.
+            "p2m check" => 2,
+            "direct map" => 1 + 4,
+            _ => 1,
+        };
+        assert!((plain.took..=plain.took + lines).contains(&told.took), "{told:?}, without lines {plain:?}");
+    }
 }

@@ -23,7 +23,6 @@ fn main(mut guest: Guest) -> ! {
         log::info!("{modules}");
     }
     if options.json {
-        log::info!("{}", guest.report().json());
         if !modules.loaded().is_empty() {
             log::info!("{}", modules.json());
         }

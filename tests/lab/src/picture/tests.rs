@@ -1,0 +1,173 @@
+//! The pictures of recorded runs, and of odd ones: no text meets another, or leaves the picture.
+
+use std::collections::BTreeMap;
+
+use svg::node::Attributes;
+use svg::node::element::tag::Type;
+use svg::parser::Event;
+
+use crate::picture::canvas::length;
+use crate::picture::files;
+use crate::picture::story::Story;
+use crate::run::facts::Facts;
+
+/// What three real runs said for programs: 64 MiB, the source document's 128 GiB, dom0 with 8 GiB.
+const RUNS: [(&str, &str); 3] = [
+    ("domu-64M", include_str!("../../recorded/pictures/domu-64M.txt")),
+    ("domu-128G", include_str!("../../recorded/pictures/domu-128G.txt")),
+    ("dom0-8G", include_str!("../../recorded/pictures/dom0-8G.txt")),
+];
+
+/// A text and where it stands: left, top, right, bottom.
+#[derive(Debug)]
+struct Set {
+    text: String,
+    sides: [f64; 4],
+}
+
+fn number(attributes: &Attributes, key: &str) -> f64 {
+    attributes.get(key).unwrap_or_else(|| panic!("no {key}")).parse().unwrap()
+}
+
+/// The texts in a file, and the size of the picture.
+fn texts(file: &str) -> (Vec<Set>, [f64; 2]) {
+    let (mut all, mut size, mut open) = (Vec::new(), [0.0; 2], None);
+    for event in svg::read(file).unwrap() {
+        match event {
+            Event::Tag("svg", Type::Start, attributes) => {
+                size = ["width", "height"].map(|key| number(&attributes, key));
+            }
+            Event::Tag("text", Type::Start, attributes) => open = Some(attributes),
+            Event::Text(text) => {
+                let Some(attributes) = open.take() else { continue };
+                let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+                let [x, y, font, long] =
+                    ["x", "y", "font-size", "textLength"].map(|key| number(&attributes, key));
+                assert!((long - length(&text, font)).abs() < 0.2, "{text}");
+                let left = if &*attributes["text-anchor"] == "end" { x - long } else { x };
+                all.push(Set { text, sides: [left, y - 0.8 * font, left + long, y + 0.25 * font] });
+            }
+            Event::Error(error) => panic!("{error}"),
+            _ => {}
+        }
+    }
+    (all, size)
+}
+
+/// What is wrong in a file.
+fn complaints(file: &str) -> Vec<String> {
+    let (all, [width, height]) = texts(file);
+    let mut wrong = Vec::new();
+    for (at, one) in all.iter().enumerate() {
+        let [left, top, right, bottom] = one.sides;
+        if left < 0.0 || top < 0.0 || right > width || bottom > height {
+            wrong.push(format!("{one:?} leaves {width} × {height}"));
+        }
+        for other in &all[at + 1..] {
+            let [other_left, other_top, other_right, other_bottom] = other.sides;
+            if left < other_right && other_left < right && top < other_bottom && other_top < bottom {
+                wrong.push(format!("{one:?} meets {other:?}"));
+            }
+        }
+    }
+    wrong
+}
+
+fn drawn(said: &str) -> [String; 3] {
+    files(&Story::of(&Facts::found(said)).unwrap(), "domU, 64M, Xen 4.17", "verdict: SUCCESS", false)
+}
+
+fn judged(name: &str, said: &str) {
+    let [layout, timeline, _] = drawn(said);
+    for file in [layout, timeline] {
+        let wrong = complaints(&file);
+        assert!(wrong.is_empty(), "{name}: {} complaints:\n{}", wrong.len(), wrong.join("\n"));
+    }
+}
+
+/// Where the texts of a layout stand, by text: the last of each.
+fn places(said: &str) -> BTreeMap<String, [f64; 4]> {
+    texts(&drawn(said)[0]).0.into_iter().map(|set| (set.text, set.sides)).collect()
+}
+
+#[test]
+fn no_text_of_a_recorded_run_meets_another() {
+    for (name, said) in RUNS {
+        judged(name, said);
+    }
+}
+
+#[test]
+fn a_run_that_was_cut_off_anywhere_has_pictures() {
+    for (name, said) in RUNS {
+        let lines: Vec<&str> = said.lines().filter(|line| line.starts_with('@')).collect();
+        for end in 1..lines.len() {
+            judged(name, &lines[..end].join("\n"));
+            // In the middle of a line.
+            let line = lines[end];
+            judged(name, &format!("{}\n{}", lines[..end].join("\n"), &line[..line.len() / 2]));
+        }
+    }
+}
+
+/// Numbers and names that no guest has, each in place of a real one.
+#[test]
+fn odd_numbers_and_names() {
+    for (name, said) in RUNS {
+        for (from, to) in [
+            ("\"pages\":1,", "\"pages\":1099511627775,"),
+            ("\"pages\":1}", "\"pages\":0}"),
+            ("\"hypercalls\":2", "\"hypercalls\":18446744073709551615"),
+            ("\"took\":", "\"took\":9999999"),
+            ("\"tsc\":", "\"tsc\":9"),
+            ("\"frames\":", "\"frames\":18446744"),
+            ("\"pfn\":\"0x1", "\"pfn\":\"0xfffffff1"),
+            ("kernel image", "an image with a name that is longer than any box is wide, <b>&quot;"),
+            ("\"stage\":\"layout\"", "\"stage\":\"a stage whose name is too long for its column\""),
+            ("0xffffffffa0", "0xffffffff90"),
+            ("\"copied\":true", "\"copied\":false"),
+        ] {
+            judged(&format!("{name}, {to} for {from}"), &said.replace(from, to));
+        }
+    }
+}
+
+#[test]
+fn many_modules_become_one_box() {
+    let module = |at: u64| {
+        let start = 0xffff_ffff_a000_0000 + at * 0x4000;
+        format!(
+            "@report {{\"stage\":\"module m{at}\",\"tsc\":{},\"took\":7,\"hypercalls\":2,\"frames\":4,\"start\":\"{start:#x}\",\
+             \"last\":\"{:#x}\",\"size\":9,\"relocations\":1,\"symbols\":1}}\n",
+            at + 9,
+            start + 0x3fff
+        )
+    };
+    let bare: Vec<&str> = RUNS[0].1.lines().filter(|line| !line.contains("stage\":\"module ")).collect();
+    let said = bare.join("\n") + "\n" + &(0..300).map(module).collect::<String>();
+    judged("300 modules", &said);
+    let places = places(&said);
+    assert!(places.contains_key("290 more modules") && places.contains_key("module m9"));
+    assert!(!places.contains_key("module m10"));
+}
+
+/// The source document's case: the list lies across the border, and the window is free afterwards.
+#[test]
+fn the_border_of_modules_divides_the_list() {
+    let places = places(RUNS[1].1);
+    let top = |text: &str| places.get(text).unwrap_or_else(|| panic!("no {text}"))[1];
+    assert!(top("P2M list, continued") > top("boot stack") - 200.0);
+    for address in ["ffffffff925c7000", "ffffffffa0000000", "ffffffffa25c7000", "ffffffffa2800000"] {
+        assert!(places.contains_key(address), "{address}");
+    }
+    assert!(drawn(RUNS[1].1)[0].matches("class=\"red\"").count() >= 4);
+}
+
+#[test]
+fn the_page_has_every_page_and_module() {
+    let [layout, timeline, page] = drawn(RUNS[0].1);
+    assert!(page.contains(&layout) && page.contains(&timeline));
+    assert!(page.contains("verdict: SUCCESS") && page.contains("boot stack") && page.contains(">plainc<"));
+    let hostile = RUNS[0].1.replace("plainc", "<script>");
+    assert!(!drawn(&hostile)[2].contains("<script>"));
+}

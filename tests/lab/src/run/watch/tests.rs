@@ -1,0 +1,101 @@
+//! What a machine says, played: by events of dom0, and by lines.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use super::Watch;
+use crate::machine;
+use crate::machine::options::{Mode, Options};
+use crate::run::outcome::End;
+use crate::run::screen::Screen;
+use crate::run::serial::Line;
+
+/// Plays dom0: says some events, waits, says others; `{ask}` waits until it is asked about the guest.
+fn end_of(name: &str, cmdline: &str, guest: &str, events: &[&str]) -> End {
+    let out: PathBuf = std::env::temp_dir().join(format!("lab-run-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(machine::inputs(&out)).unwrap();
+    let mut options = Options::new(Mode::DomU);
+    options.cmdline = cmdline.to_owned();
+    options.timeout = Some(8);
+    let screen = Screen::dark();
+    let mut watch = Watch::new(&options, &out, &screen).unwrap();
+    // The port stays open: the machine goes on.
+    let (port, serial) = channel();
+    std::fs::write(out.join("guest.log"), guest).unwrap();
+    let mut file = std::fs::File::create(out.join("events")).unwrap();
+    let asked = machine::inputs(&out).join("ask");
+    let end = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for event in events {
+                if *event == "{ask}" {
+                    // Nobody asks if the lab has made up its mind by itself.
+                    let started = Instant::now();
+                    while !asked.exists() && started.elapsed() < Duration::from_secs(5) {
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                    // Longer than anybody would have waited.
+                    std::thread::sleep(Duration::from_secs(2));
+                } else {
+                    writeln!(file, "{event}").unwrap();
+                }
+            }
+        });
+        watch.until_end(&serial).unwrap()
+    });
+    drop(port);
+    std::fs::remove_dir_all(out).unwrap();
+    end
+}
+
+#[test]
+fn what_xen_said_before_dom0_was_up_is_not_about_the_guest() {
+    let out: PathBuf = std::env::temp_dir().join(format!("lab-run-before-{}", std::process::id()));
+    std::fs::create_dir_all(machine::inputs(&out)).unwrap();
+    let screen = Screen::dark();
+    let mut watch = Watch::new(&Options::new(Mode::DomU), &out, &screen).unwrap();
+    let mut events = std::fs::File::create(out.join("events")).unwrap();
+    let says = |watch: &mut Watch<'_>, line: &str| watch.lines(vec![Line::Xen(line.to_owned())]).unwrap();
+    says(&mut watch, "(XEN) early");
+    watch.lines(vec![Line::Dom0("Linux".to_owned())]).unwrap();
+    watch.files().unwrap();
+    assert_eq!(watch.before_guest, 1);
+    // It came before the event was read, and may have been said after it was written.
+    says(&mut watch, "(XEN) meanwhile");
+    writeln!(events, "up").unwrap();
+    watch.files().unwrap();
+    says(&mut watch, "(XEN) late");
+    watch.files().unwrap();
+    assert_eq!((watch.before_guest, watch.xen_lines), (1, 3));
+    std::fs::remove_dir_all(out).unwrap();
+}
+
+const VERDICT: &str = "verdict: SUCCESS\n";
+
+#[test]
+fn a_crash_that_is_told_late_is_a_crash() {
+    // The script is done, the console silent, and dom0 busy: only dom0 knows that the guest is dead.
+    let events = ["up", "created 1", "script 0", "{ask}", "ended 3", "shutdown 3"];
+    let crash = end_of("late", "then=crash", VERDICT, &events);
+    assert!(matches!(crash, End::Crash(_)), "{crash:?}");
+    let idle = end_of("idle", "then=idle", VERDICT, &events);
+    assert!(matches!(idle, End::Crash(_)), "{idle:?}");
+}
+
+#[test]
+fn an_end_that_is_told_is_waited_for() {
+    // It has ended: what is written down then may take long, and nobody asks.
+    let end = end_of("told", "", VERDICT, &["up", "created 1", "ended 3", "script 0"]);
+    assert!(matches!(end, End::Crash(_)), "{end:?}");
+    let end = end_of("gone", "", VERDICT, &["up", "created 1", "ended destroyed", "shutdown destroyed"]);
+    assert_eq!(end, End::Shutdown("was destroyed"));
+}
+
+#[test]
+fn a_guest_stays_if_dom0_says_so_and_not_before() {
+    let events = ["up", "created 1", "{ask}", "runs"];
+    assert_eq!(end_of("stays", "then=idle", VERDICT, &events), End::Stays);
+    let silent = end_of("silent", "then=idle", VERDICT, &["up", "created 1"]);
+    assert!(matches!(&silent, End::TimedOut(what) if what.contains("dom0 is asked")), "{silent:?}");
+}
