@@ -23,7 +23,17 @@ const FLAGS: &str = "-Zmiri-permissive-provenance";
 /// Arguments of `cargo miri test`, one set for each run. Measured: about three minutes together on two busy processors.
 pub const RUNS: [&[&str]; 2] = [
     &["--package", "xen-guest", "--lib", "--", "sys::", "module::tests::info"],
-    &["--package", "xen-guest-mmu", "--package", "xen-guest-p2m", "--lib", "--", "entry::", "layout::", "frame::"],
+    &[
+        "--package",
+        "xen-guest-mmu",
+        "--package",
+        "xen-guest-p2m",
+        "--lib",
+        "--",
+        "entry::",
+        "layout::",
+        "frame::",
+    ],
 ];
 
 /// The pinned toolchain.

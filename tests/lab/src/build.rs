@@ -1,4 +1,4 @@
-//! Builds the kernel in both variants, the probe guest, the modules and the ramdisk.
+//! Builds the kernel in both variants, other kernels for the suite, the modules and the ramdisk.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use checks::packages;
 use kit::cpio::CpioWriter;
 use tools::{file, folder, paths, process};
 
@@ -34,19 +35,58 @@ impl Profile {
     }
 }
 
+/// A kernel that a run of the suite boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kernel {
+    /// The demonstration, in the variant that the run asks for.
+    Demo,
+    /// The demonstration without the notes of the second variant, built in a way of its own.
+    Profiled(Profile),
+    /// The guest that runs the probes of `tests/conformance`.
+    Probe,
+    /// An example, by its folder's name.
+    Example(&'static str),
+    /// `examples/hello` outside the repository, from the packages that are published.
+    Packaged,
+}
+
+impl Kernel {
+    /// Where it lies once it is built; for the demonstration, which has two places, see [`kernel`].
+    pub(crate) fn path(self) -> Option<PathBuf> {
+        match self {
+            Self::Demo => None,
+            Self::Profiled(profile) => Some(profiled(profile)),
+            Self::Probe => Some(paths::target().join("probe.elf")),
+            Self::Example(name) => Some(paths::target().join("examples").join(format!("{name}.elf"))),
+            Self::Packaged => Some(paths::target().join("packages/hello.elf")),
+        }
+    }
+
+    /// Builds it; the demonstration is what [`kernels`] builds.
+    ///
+    /// # Errors
+    /// The compiler refuses; its words are in the error.
+    pub(crate) fn build(self) -> Result<()> {
+        match self {
+            Self::Demo => Ok(()),
+            Self::Profiled(profile) => in_profile(profile),
+            Self::Probe => probe_guest(),
+            Self::Example(name) => example(name),
+            Self::Packaged => {
+                packages::hello().and_then(|elf| replace(&paths::target().join("packages/hello.elf"), &elf))
+            }
+        }
+    }
+}
+
 /// Where the kernel for a mode lies.
 pub(crate) fn kernel(init_p2m: bool) -> PathBuf {
     paths::target().join(if init_p2m { "xen-guest-initp2m.elf" } else { "xen-guest.elf" })
 }
 
 /// Where the kernel without notes of the second variant lies that is built in a way of its own.
-pub(crate) fn profiled(profile: Profile) -> PathBuf {
+fn profiled(profile: Profile) -> PathBuf {
     paths::target().join(format!("xen-guest-{}.elf", profile.name()))
-}
-
-/// Where the guest that runs the probes of `tests/conformance` lies.
-pub(crate) fn probe() -> PathBuf {
-    paths::target().join("probe.elf")
 }
 
 /// Where the ramdisk lies.
@@ -72,21 +112,26 @@ pub(crate) fn kernels() -> Result<()> {
     variant(&folder.join("initp2m"), demo, profile, &features, &kernel(true))
 }
 
-/// Builds the kernel in another way.
-///
-/// # Errors
-/// The compiler refuses; its words are in the error.
-pub(crate) fn in_profile(profile: Profile) -> Result<()> {
+fn in_profile(profile: Profile) -> Result<()> {
     let features = ["--features", "fault-injection"];
     variant(&paths::target(), ("xen-guest", "demo"), profile, &features, &profiled(profile))
 }
 
-/// Builds the probe guest.
-///
-/// # Errors
-/// The compiler refuses; its words are in the error.
-pub(crate) fn probe_guest() -> Result<()> {
-    variant(&paths::target(), ("probe", "probe"), Profile::Release, &[], &probe())
+fn probe_guest() -> Result<()> {
+    variant(&paths::target(), ("probe", "probe"), Profile::Release, &[], &paths::target().join("probe.elf"))
+}
+
+/// Builds an example as its reader does: in its folder, which has a workspace of its own.
+fn example(name: &str) -> Result<()> {
+    let folder = paths::target().join("examples");
+    let mut cargo = tools::cargo();
+    cargo.args(["build", "--quiet", "--release", "--locked", "--target-dir"]).arg(&folder);
+    cargo.current_dir(paths::root().join("examples").join(name));
+    process::run("building an example", &mut cargo, LIMIT)?;
+    replace(
+        &folder.join(format!("{name}.elf")),
+        &file::bytes(&folder.join(TRIPLE).join("release").join(name))?,
+    )
 }
 
 fn variant(

@@ -39,7 +39,16 @@ impl Crates {
     pub(crate) fn check(target: Target) -> Result<Self> {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(root()).args(["check", "--frozen", "--lib", "--message-format=json"]);
-        cargo.args(["-p", "xen-guest-start-info", "-p", "xen-guest-p2m", "-p", "xen-guest-mmu", "-p", "xen-guest"]);
+        cargo.args([
+            "-p",
+            "xen-guest-start-info",
+            "-p",
+            "xen-guest-p2m",
+            "-p",
+            "xen-guest-mmu",
+            "-p",
+            "xen-guest",
+        ]);
         cargo.arg("--target-dir").arg(Path::new(SCRATCH).join("crates"));
         cargo.args(target_arguments(target));
         let output = cargo.output()?;

@@ -1,14 +1,14 @@
 //! One run on real Xen as the suite knows it: what is booted, how it must end, what must be true of it.
 //!
 //! For every run: no complaint of Xen. For every run that ends well: the module has spoken, the audit covers every page, and
-//! all modules are loaded unless the command line or the ramdisk says otherwise. Runs of the probe guest are
-//! excepted: it loads no module, and Xen says of some refusals whose frame it was.
+//! all modules are loaded unless the command line or the ramdisk says otherwise. Runs of the probe guest and of
+//! examples are excepted: they say none of that, and Xen says of some refusals of probes whose frame it was.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::build::{self, Profile};
+use crate::build::{self, Kernel};
 use crate::machine::options::{Mode, Options};
 use crate::machine::size::PAGE;
 use crate::run;
@@ -36,10 +36,8 @@ pub(crate) struct Case {
     pub(crate) plain: bool,
     /// As domU: the kernel with those notes.
     pub(crate) notes: bool,
-    /// The kernel is the probe guest, which has Xen refuse things on purpose.
-    pub(crate) probe: bool,
-    /// How the kernel is built; other kernels than the usual are without those notes.
-    pub(crate) profile: Profile,
+    /// Which kernel is booted. The probe guest has Xen refuse things on purpose, and an example says nothing for programs.
+    pub(crate) kernel: Kernel,
     pub(crate) ramdisk: Ramdisk,
     /// A script for dom0, by its text.
     pub(crate) script: Option<&'static str>,
@@ -169,8 +167,7 @@ impl Case {
             line,
             plain: false,
             notes: false,
-            probe: false,
-            profile: Profile::Release,
+            kernel: Kernel::Demo,
             ramdisk: Ramdisk::Usual,
             script: None,
             cmdline: "",
@@ -214,7 +211,22 @@ impl Case {
 
     /// A run of the probe guest.
     pub(crate) const fn probes(name: &'static str, line: &'static str, proofs: &'static [Proof]) -> Self {
-        Self { probe: true, proofs, ..Self::good(name, line) }
+        Self { kernel: Kernel::Probe, proofs, ..Self::good(name, line) }
+    }
+
+    /// A run of an example.
+    pub(crate) const fn example(
+        name: &'static str,
+        line: &'static str,
+        example: &'static str,
+        proofs: &'static [Proof],
+    ) -> Self {
+        Self { kernel: Kernel::Example(example), proofs, ..Self::good(name, line) }
+    }
+
+    /// Whether it boots the demonstration, however that was built.
+    const fn is_demo(&self) -> bool {
+        matches!(self.kernel, Kernel::Demo | Kernel::Profiled(_))
     }
 
     /// What `scripts/boot` would be asked for.
@@ -227,7 +239,7 @@ impl Case {
         if !self.cmdline.is_empty() {
             options.cmdline = self.cmdline.to_owned();
         }
-        if !self.probe && !self.words_only {
+        if self.is_demo() && !self.words_only {
             options.cmdline = format!("{} report=json", options.cmdline).trim_start().to_owned();
         }
         Ok(options)
@@ -250,14 +262,8 @@ impl Case {
             options.in_dom0 = Some(out.join("in-dom0"));
             std::fs::write(out.join("in-dom0"), script)?;
         }
-        let kernel = if self.probe {
-            build::probe()
-        } else if self.profile != Profile::Release {
-            build::profiled(self.profile)
-        } else {
-            build::kernel(self.notes || options.mode == Mode::Dom0 && !self.plain)
-        };
-        options.kernel = Some(kernel);
+        let usual = || build::kernel(self.notes || options.mode == Mode::Dom0 && !self.plain);
+        options.kernel = Some(self.kernel.path().unwrap_or_else(usual));
         let evidence = Evidence::of(&options, parts, &out)?;
         self.examine(&evidence, self.loads_all(&options))
     }
@@ -266,21 +272,24 @@ impl Case {
     pub(super) fn loads_all(&self, options: &Options) -> bool {
         let mut words = options.cmdline.split_whitespace();
         let all = words.all(|word| !word.starts_with("modules=") || word == "modules=all");
-        !self.probe && self.ramdisk.has_all_modules() && all
+        self.is_demo() && self.ramdisk.has_all_modules() && all
     }
 
     /// Holds what a run left against what it must be.
     pub(super) fn examine(&self, evidence: &Evidence, all_modules: bool) -> Result<()> {
         let Report { outcome, last, complaints, .. } = &evidence.report;
         ensure!(self.outcomes.contains(outcome), "ended as {outcome:?}, not {:?}: {last}", self.outcomes);
-        let mut refusals = if self.probe { complaint::of_probes(&self.options()?) } else { Vec::new() };
+        let mut refusals = match self.kernel {
+            Kernel::Probe => complaint::of_probes(&self.options()?),
+            _ => Vec::new(),
+        };
         refusals.extend(self.xen_says);
         let expected = |complaint: &str| refusals.iter().any(|words| complaint.contains(words));
         if let Some(complaint) = complaints.iter().find(|complaint| !expected(complaint)) {
             anyhow::bail!("Xen complained: {complaint}");
         }
         evidence.facts.whole()?;
-        if *outcome == Outcome::Success && !self.probe {
+        if *outcome == Outcome::Success && self.is_demo() {
             crate::suite::proof::module_spoke(evidence)?;
             evidence.of_success()?;
             if all_modules {

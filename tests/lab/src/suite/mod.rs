@@ -7,6 +7,7 @@ pub(crate) mod account;
 pub(crate) mod boot_runs;
 pub(crate) mod case;
 pub(crate) mod drawn;
+pub(crate) mod example_runs;
 pub(crate) mod fail_runs;
 pub(crate) mod grub_runs;
 pub(crate) mod holes;
@@ -34,7 +35,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::build::{self, Profile};
+use crate::build::{self, Kernel};
 use crate::is_help;
 use crate::machine;
 use crate::machine::size::number;
@@ -42,6 +43,7 @@ use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use crate::suite::boot_runs::{LARGE, XEN};
 use crate::suite::case::Case;
+use crate::suite::example_runs::EXAMPLES;
 use crate::suite::fail_runs::FAIL;
 use crate::suite::grub_runs::GRUB;
 use crate::suite::host_runs::{HOST, LARGE_HOST};
@@ -169,11 +171,8 @@ fn make_ready(runs: Vec<Run>, release: Option<Release>) -> Result<Vec<(Run, Part
     tools::note!("test: building the kernel and the modules");
     build::kernels()?;
     build::modules()?;
-    if ready.iter().any(|(run, _)| matches!(run, Run::Case(Case { probe: true, .. }))) {
-        build::probe_guest()?;
-    }
-    let profiles: BTreeSet<Profile> = ready.iter().map(|(run, _)| run.profile()).collect();
-    profiles.into_iter().filter(|profile| *profile != Profile::Release).try_for_each(build::in_profile)?;
+    let kernels: BTreeSet<Kernel> = ready.iter().map(|(run, _)| run.kernel()).collect();
+    kernels.into_iter().try_for_each(Kernel::build)?;
     Ok(ready)
 }
 
@@ -228,11 +227,10 @@ impl Run {
         }
     }
 
-    /// How its kernel is built.
-    const fn profile(&self) -> Profile {
+    const fn kernel(&self) -> Kernel {
         match self {
-            Self::Case(case) => case.profile,
-            Self::Soak(_) => Profile::Release,
+            Self::Case(case) => case.kernel,
+            Self::Soak(_) => Kernel::Demo,
         }
     }
 
@@ -257,7 +255,7 @@ impl Run {
 }
 
 fn xen() -> impl Iterator<Item = Case> {
-    let special = FAIL.into_iter().chain(GRUB).chain(PROFILE);
+    let special = FAIL.into_iter().chain(GRUB).chain(PROFILE).chain(EXAMPLES);
     XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES).chain(special)
 }
 

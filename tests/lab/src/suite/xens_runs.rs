@@ -96,7 +96,7 @@ mod tests {
                 (
                     case.plain,
                     case.notes,
-                    case.probe,
+                    case.kernel,
                     case.ramdisk,
                     case.script,
                     case.outcomes,
@@ -105,7 +105,7 @@ mod tests {
                 (
                     usual.plain,
                     usual.notes,
-                    usual.probe,
+                    usual.kernel,
                     usual.ramdisk,
                     usual.script,
                     usual.outcomes,
