@@ -50,9 +50,10 @@ pub use space::builder_tables::BuilderTables;
 pub use space::live_tables::LiveTables;
 pub use space::lookup::MappedPage;
 pub use space::release::{Released, release, unmap_guard};
+pub use window::module::{MappedModule, ModulePart};
 pub use window::owned::OwnedPages;
 pub use window::payload_map::{MappedPages, PayloadMap};
-pub use window::places::{MappedModule, ModulePart, Reservation, Window};
+pub use window::places::{Reservation, Window};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

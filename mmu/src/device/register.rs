@@ -4,11 +4,11 @@ use p2m::Width;
 
 mod sealed {
     /// Nobody outside this file can name it, so nobody can add a width.
-    pub trait Sealed {}
+    pub trait KnownWidth {}
 }
 
 /// An integer that a register can hold: `u8`, `u16`, `u32` or `u64`. One access reads or writes all of it.
-pub trait DeviceInteger: sealed::Sealed + Copy {
+pub trait DeviceInteger: sealed::KnownWidth + Copy {
     /// How wide it is.
     const WIDTH: Width;
 
@@ -21,7 +21,7 @@ pub trait DeviceInteger: sealed::Sealed + Copy {
 
 macro_rules! integer {
     ($integer:ty, $width:ident) => {
-        impl sealed::Sealed for $integer {}
+        impl sealed::KnownWidth for $integer {}
         impl DeviceInteger for $integer {
             const WIDTH: Width = Width::$width;
 

@@ -11,14 +11,14 @@ use crate::error::{MmuError, Operation};
 
 mod sealed {
     /// Nobody outside this file can name it, so nobody can add a form.
-    pub trait Sealed {}
-    impl Sealed for p2m::Frame {}
-    impl Sealed for p2m::Span<p2m::Mapped> {}
-    impl Sealed for alloc::vec::Vec<p2m::Frame> {}
+    pub trait KnownForm {}
+    impl KnownForm for p2m::Frame {}
+    impl KnownForm for p2m::Span<p2m::Mapped> {}
+    impl KnownForm for alloc::vec::Vec<p2m::Frame> {}
 }
 
 /// Pages that can be mapped: a frame, frames, or a run of them. They come back in the same form.
-pub trait OwnedPages: sealed::Sealed + Sized {
+pub trait OwnedPages: sealed::KnownForm + Sized {
     /// Returns how many there are.
     fn count(&self) -> PageCount;
 

@@ -25,10 +25,7 @@ use crate::{
     hv::Machine,
     layout::{plan::Layout, region::Region},
     paging::{entry::Access, flush::flush},
-    window::{
-        owned::OwnedPages,
-        places::{ModulePart, Window},
-    },
+    window::{module::ModulePart, owned::OwnedPages, places::Window},
 };
 
 /// The payload's addresses, and what is mapped there.

@@ -25,11 +25,11 @@ use crate::{
     error::{MmuError, Operation, WindowOf},
     hv::Machine,
     layout::{plan::Layout, region::Region},
-    paging::{
-        entry::Access,
-        level::{Arithmetic, L2},
+    paging::level::{Arithmetic, L2},
+    window::{
+        mapping::WindowMapping,
+        module::{MappedModule, ModulePart},
     },
-    window::mapping::WindowMapping,
 };
 
 /// A window, and which parts of it are in use.
@@ -55,37 +55,6 @@ impl Reservation {
     #[must_use]
     pub const fn region(&self) -> Region {
         self.region
-    }
-}
-
-/// Pages of a module with the same protection, in ascending order.
-#[derive(Debug)]
-pub struct ModulePart<I> {
-    /// The pages, already filled.
-    pub frames: I,
-    /// What the module may do with them.
-    pub access: Access,
-}
-
-/// The right to the pages of one module, which the window holds and maps.
-#[derive(Debug)]
-#[must_use = "the module stays mapped until it is unmapped"]
-pub struct MappedModule {
-    start: VirtAddr,
-    pages: PageCount,
-}
-
-impl MappedModule {
-    /// Returns the addresses.
-    #[must_use]
-    pub fn region(&self) -> Region {
-        Region::new(WindowOf::Modules.region_name(), self.start, self.pages)
-    }
-
-    /// Returns how many pages there are.
-    #[must_use]
-    pub const fn pages(&self) -> PageCount {
-        self.pages
     }
 }
 

@@ -112,6 +112,16 @@ pub(crate) enum Alphabet {
     All,
     /// All but those that differ from another one only in a number.
     Core,
+    /// All but the mapping of pages the payload owns.
+    WithoutOwn,
+    /// The mapping of pages the payload owns, and what else takes pages and tables.
+    Own,
+}
+
+impl Action {
+    const fn is_of_own(self) -> bool {
+        matches!(self, Self::MapFrame(..) | Self::MapSpan(..) | Self::Protect(..) | Self::UnmapOwn(_))
+    }
 }
 
 impl Alphabet {
@@ -119,6 +129,13 @@ impl Alphabet {
     pub(crate) const fn has(self, action: Action) -> bool {
         match (self, action) {
             (Self::All, _) => true,
+            (Self::WithoutOwn, _) => !action.is_of_own(),
+            (Self::Own, Action::Span(pages)) => pages == SPANS[0],
+            (Self::Own, Action::Load(which) | Action::Unload(which)) => which == 0,
+            (Self::Own, Action::Map(device)) => matches!(device, Device::SharedInfo),
+            (Self::Own, Action::Take | Action::Give(_) | Action::GiveSpan(_) | Action::Refuse) => true,
+            (Self::Own, Action::Unmap(_)) => true,
+            (Self::Own, _) => action.is_of_own(),
             (Self::Core, Action::Span(pages)) => pages == SPANS[0],
             (Self::Core, Action::MapFrame(_, access)) => access as u8 == Access::Execute as u8,
             (Self::Core, Action::MapSpan(..)) => false,

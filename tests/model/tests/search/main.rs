@@ -49,7 +49,17 @@ fn exhaust(name: &str, shape: Shape, alphabet: Alphabet, depth: u64, drains: boo
 
 #[test]
 fn no_sequence_of_five_calls_breaks_a_guest() {
-    exhaust("small", guests::small(), Alphabet::All, 5, true);
+    exhaust("small", guests::small(), Alphabet::WithoutOwn, 5, true);
+}
+
+#[test]
+fn no_sequence_of_five_calls_around_pages_mapped_once_more_breaks_a_guest() {
+    exhaust("small, own pages", guests::small(), Alphabet::Own, 5, true);
+}
+
+#[test]
+fn no_sequence_of_three_calls_of_any_kind_breaks_a_guest() {
+    exhaust("small, all", guests::small(), Alphabet::All, 3, true);
 }
 
 #[test]

@@ -166,7 +166,7 @@ impl Payload {
         all.push(Action::Enter(None));
         all.extend(each(self.spaces.len()).flat_map(|at| [Action::Enter(Some(at)), Action::Retire(at)]));
         // Searching both orders of the two is not worth it.
-        let modules = if alphabet == Alphabet::All || self.modules[0].is_some() { 0..2 } else { 0..1 };
+        let modules = if alphabet != Alphabet::Core || self.modules[0].is_some() { 0..2 } else { 0..1 };
         all.extend(modules.flat_map(|which| [Action::Load(which), Action::Unload(which)]));
         all.extend([Action::Read(Device::Registers), Action::Read(Device::Table), Action::Audit]);
         if !self.subject.machine().refuses_next() {
