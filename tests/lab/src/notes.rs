@@ -83,3 +83,34 @@ fn shown(kernel: &Path, found: &Examination) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use kit::kernel::KernelFile;
+
+    use super::{confirm, examine, shown};
+
+    #[test]
+    fn a_boot_takes_what_is_right_and_refuses_the_rest_with_what_to_do() {
+        let path = std::env::temp_dir().join(format!("lab-notes-{}", std::process::id()));
+        let with = |bytes: &[u8], unchecked| {
+            std::fs::write(&path, bytes).unwrap();
+            confirm(&path, unchecked).map_err(|error| error.to_string())
+        };
+        let good = KernelFile::good();
+        assert_eq!(with(&good.bytes(), false), Ok(()));
+        let mut odd = good.clone();
+        odd.segments[0].flags = 7;
+        odd.segments[1].flags = 7;
+        let refused = with(&odd.bytes(), false).unwrap_err();
+        assert!(refused.contains("writable and executable") && refused.contains("(and 1 more)"), "{refused}");
+        assert!(refused.contains("--unchecked"), "{refused}");
+        assert_eq!(with(&odd.bytes(), true), Ok(()));
+        let text = shown(&path, &examine(&path).unwrap());
+        assert!(text.lines().filter(|line| line.starts_with("contradiction: ")).count() == 2, "{text}");
+        for unchecked in [false, true] {
+            assert!(with(b"text", unchecked).unwrap_err().contains("no ELF file: starts with 74 65 78 74"));
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+}

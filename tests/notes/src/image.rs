@@ -2,7 +2,7 @@
 
 use object::LittleEndian;
 use object::elf::{self, FileHeader64};
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
 
 use crate::NoKernel;
 use crate::guest_strings;
@@ -70,6 +70,9 @@ pub(crate) struct Image<'f> {
     pub(crate) unresolved: usize,
 }
 
+type Programs<'f> = &'f [elf::ProgramHeader64<LittleEndian>];
+type Sections<'f> = SectionTable<'f, FileHeader64<LittleEndian>>;
+
 impl<'f> Image<'f> {
     /// Reads a file.
     pub(crate) fn read(file: &'f [u8]) -> Result<Self, NoKernel> {
@@ -78,88 +81,24 @@ impl<'f> Image<'f> {
         let header = header(file)?;
         let programs = header.program_headers(LE, file).map_err(broken)?;
         let sections = header.sections(LE, file).map_err(broken)?;
-        let range = |(at, len): (u64, u64)| {
-            let (at, len) = (usize::try_from(at).unwrap_or(usize::MAX), usize::try_from(len).unwrap_or(0));
-            at.min(file.len())..at.saturating_add(len).min(file.len())
-        };
-        let segments =
-            programs.iter().filter(|program| program.p_type(LE) == elf::PT_LOAD && program.p_memsz(LE) > 0);
-        let segments = segments.map(|program| Segment {
-            start: program.p_vaddr(LE),
-            load: program.p_paddr(LE),
-            len: program.p_memsz(LE),
-            writable: program.p_flags(LE).0 & elf::PF_W.0 != 0,
-            executable: program.p_flags(LE).0 & elf::PF_X.0 != 0,
-            bytes: range(program.file_range(LE)),
-        });
-        let segments: Vec<Segment> = segments.collect();
-        // A PT_NOTE at the file's start is passed over, an old quirk of linkers (libelf, `elf_xen_parse`).
-        let noted =
-            programs.iter().filter(|program| program.p_type(LE) == elf::PT_NOTE && program.p_offset(LE) != 0);
-        let in_segments: Vec<Note> =
-            noted.flat_map(|program| Note::all(&file[range(program.file_range(LE))])).collect();
-        let noted = sections.iter().filter(|section| section.sh_type(LE) == elf::SHT_NOTE);
-        let in_sections: Vec<Note> = noted
-            .filter_map(|section| section.file_range(LE))
-            .flat_map(|bytes| Note::all(&file[range(bytes)]))
-            .collect();
-        let strings =
-            sections.section_by_name(LE, b"__xen_guest").and_then(|(_, section)| section.file_range(LE));
-        let strings = strings.map(|bytes| guest_strings::notes(&file[range(bytes)])).unwrap_or_default();
-        let has_sections = !in_sections.is_empty();
-        let (notes, source) = match (in_segments.is_empty(), in_sections.is_empty()) {
-            (false, _) => (in_segments, Source::Segments),
-            (true, false) => (in_sections, Source::Sections),
-            (true, true) => (strings, Source::Strings),
-        };
+        let segments = segments(file, programs);
+        let (notes, source, in_sections) = notes(file, programs, &sections);
         if notes.is_empty() {
             return Err(NoKernel(format!(
                 "an ELF file for x86-64 without Xen notes (in PT_NOTE, SHT_NOTE or __xen_guest), so no PV kernel; {REMEDY}"
             )));
         }
-        let executable = |section: &&elf::SectionHeader64<LittleEndian>| {
-            section.sh_flags(LE).0 & elf::SHF_EXECINSTR.0 != 0 && section.sh_type(LE) == elf::SHT_PROGBITS
-        };
-        let code = sections.iter().filter(executable);
-        let mut code: Vec<Code> =
-            code.filter_map(|section| Some((section.sh_addr(LE), range(section.file_range(LE)?)))).collect();
-        if code.is_empty() {
-            let executable = segments.iter().filter(|segment| segment.executable);
-            code = executable.map(|segment| (segment.start, segment.bytes.clone())).collect();
-        }
-        let mut functions = Vec::new();
-        if let Ok(symbols) = sections.symbols(LE, file, elf::SHT_SYMTAB) {
-            let named =
-                symbols.iter().filter(|symbol| symbol.st_type() == elf::STT_FUNC && symbol.st_size(LE) > 0);
-            functions.extend(named.filter_map(|symbol| {
-                let name = symbols.symbol_name(LE, symbol).ok()?;
-                let name = format!("{:#}", rustc_demangle::demangle(&String::from_utf8_lossy(name)));
-                Some(Function { start: symbol.st_value(LE), name })
-            }));
-        }
-        functions.sort_by_key(|function| function.start);
-        let (mut relative, mut unresolved) = (0, 0);
-        for section in sections.iter() {
-            if let Ok(Some((rows, _))) = section.rela(LE, file)
-                && section.sh_flags(LE).0 & elf::SHF_ALLOC.0 != 0
-            {
-                let found = rows.iter().filter(|row| row.r_type(LE, false) == elf::R_X86_64_RELATIVE).count();
-                relative += found;
-                unresolved += rows.len() - found;
-            }
-        }
-        let movable = header.e_type(LE) == elf::ET_DYN;
-        let entry = header.e_entry(LE);
+        let (relative, unresolved) = relocations(file, &sections);
         Ok(Self {
             file,
-            entry,
-            movable,
+            entry: header.e_entry(LE),
+            movable: header.e_type(LE) == elf::ET_DYN,
+            code: code(file, &sections, &segments),
             segments,
             notes,
             source,
-            in_sections: has_sections,
-            functions,
-            code,
+            in_sections,
+            functions: functions(file, &sections),
             relative,
             unresolved,
         })
@@ -214,4 +153,92 @@ fn header(file: &[u8]) -> Result<&FileHeader64<LittleEndian>, NoKernel> {
     }
     FileHeader64::<LittleEndian>::parse(file)
         .map_err(|error| NoKernel(format!("a damaged ELF file: {error}; build or copy it again")))
+}
+
+/// A range of the file, as far as there is one.
+fn range(file: &[u8], (at, len): (u64, u64)) -> std::ops::Range<usize> {
+    let (at, len) = (usize::try_from(at).unwrap_or(usize::MAX), usize::try_from(len).unwrap_or(0));
+    at.min(file.len())..at.saturating_add(len).min(file.len())
+}
+
+fn segments(file: &[u8], programs: Programs<'_>) -> Vec<Segment> {
+    let loaded =
+        programs.iter().filter(|program| program.p_type(LE) == elf::PT_LOAD && program.p_memsz(LE) > 0);
+    let segment = |program: &elf::ProgramHeader64<LittleEndian>| Segment {
+        start: program.p_vaddr(LE),
+        load: program.p_paddr(LE),
+        len: program.p_memsz(LE),
+        writable: program.p_flags(LE).0 & elf::PF_W.0 != 0,
+        executable: program.p_flags(LE).0 & elf::PF_X.0 != 0,
+        bytes: range(file, program.file_range(LE)),
+    };
+    loaded.map(segment).collect()
+}
+
+/// The notes that count, where they are, and whether sections have any.
+fn notes(file: &[u8], programs: Programs<'_>, sections: &Sections<'_>) -> (Vec<Note>, Source, bool) {
+    // A PT_NOTE at the file's start is passed over, an old quirk of linkers (libelf, `elf_xen_parse`).
+    let noted =
+        programs.iter().filter(|program| program.p_type(LE) == elf::PT_NOTE && program.p_offset(LE) != 0);
+    let in_segments: Vec<Note> =
+        noted.flat_map(|program| Note::all(&file[range(file, program.file_range(LE))])).collect();
+    let noted = sections.iter().filter(|section| section.sh_type(LE) == elf::SHT_NOTE);
+    let in_sections: Vec<Note> = noted
+        .filter_map(|section| section.file_range(LE))
+        .flat_map(|bytes| Note::all(&file[range(file, bytes)]))
+        .collect();
+    let has_sections = !in_sections.is_empty();
+    if !in_segments.is_empty() {
+        return (in_segments, Source::Segments, has_sections);
+    }
+    if has_sections {
+        return (in_sections, Source::Sections, true);
+    }
+    let strings =
+        sections.section_by_name(LE, b"__xen_guest").and_then(|(_, section)| section.file_range(LE));
+    let strings = strings.map(|bytes| guest_strings::notes(&file[range(file, bytes)])).unwrap_or_default();
+    (strings, Source::Strings, false)
+}
+
+/// The executable sections, or without sections the executable segments.
+fn code(file: &[u8], sections: &Sections<'_>, segments: &[Segment]) -> Vec<Code> {
+    let executable = |section: &&elf::SectionHeader64<LittleEndian>| {
+        section.sh_flags(LE).0 & elf::SHF_EXECINSTR.0 != 0 && section.sh_type(LE) == elf::SHT_PROGBITS
+    };
+    let sections = sections.iter().filter(executable);
+    let code: Vec<Code> = sections
+        .filter_map(|section| Some((section.sh_addr(LE), range(file, section.file_range(LE)?))))
+        .collect();
+    if code.is_empty() {
+        let executable = segments.iter().filter(|segment| segment.executable);
+        return executable.map(|segment| (segment.start, segment.bytes.clone())).collect();
+    }
+    code
+}
+
+fn functions(file: &[u8], sections: &Sections<'_>) -> Vec<Function> {
+    let Ok(symbols) = sections.symbols(LE, file, elf::SHT_SYMTAB) else { return Vec::new() };
+    let named = symbols.iter().filter(|symbol| symbol.st_type() == elf::STT_FUNC && symbol.st_size(LE) > 0);
+    let mut functions: Vec<Function> = named
+        .filter_map(|symbol| {
+            let name = symbols.symbol_name(LE, symbol).ok()?;
+            let name = format!("{:#}", rustc_demangle::demangle(&String::from_utf8_lossy(name)));
+            Some(Function { start: symbol.st_value(LE), name })
+        })
+        .collect();
+    functions.sort_by_key(|function| function.start);
+    functions
+}
+
+/// How many relocations of memory only need the load address, and how many need more.
+fn relocations(file: &[u8], sections: &Sections<'_>) -> (usize, usize) {
+    let (mut relative, mut others) = (0, 0);
+    for section in sections.iter().filter(|section| section.sh_flags(LE).0 & elf::SHF_ALLOC.0 != 0) {
+        if let Ok(Some((rows, _))) = section.rela(LE, file) {
+            let found = rows.iter().filter(|row| row.r_type(LE, false) == elf::R_X86_64_RELATIVE).count();
+            relative += found;
+            others += rows.len() - found;
+        }
+    }
+    (relative, others)
 }

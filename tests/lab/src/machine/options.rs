@@ -264,6 +264,10 @@ mod tests {
 
     #[test]
     fn words_for_qemu() {
+        assert!(
+            parse("dom0 --unchecked").unwrap().unwrap().unchecked
+                && !parse("dom0").unwrap().unwrap().unchecked
+        );
         let options = parse("dom0 --cpu -nx --machine max-ram-below-4g=160M").unwrap().unwrap();
         assert_eq!((options.cpu.as_str(), options.machine.as_str()), ("-nx", "max-ram-below-4g=160M"));
     }

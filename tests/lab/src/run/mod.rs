@@ -6,6 +6,7 @@ pub(crate) mod complaint;
 pub(crate) mod dump;
 pub(crate) mod facts;
 pub(crate) mod follow;
+pub(crate) mod last_line;
 pub(crate) mod names;
 pub(crate) mod outcome;
 pub(crate) mod panic;

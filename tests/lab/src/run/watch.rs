@@ -18,6 +18,7 @@ use crate::machine::need::Need;
 use crate::machine::options::{Mode, Options};
 use crate::machine::size;
 use crate::run::follow::Follower;
+use crate::run::last_line;
 use crate::run::outcome::{End, more_memory, refusal};
 use crate::run::panic::{Panic, Reason};
 use crate::run::progress::Progress;
@@ -336,18 +337,7 @@ impl<'s> Watch<'s> {
             if self.guest_said.is_none() {
                 "the guest runs".clone_into(&mut self.progress.doing);
             }
-            // What comes after a fatal line (registers, addresses) says less than it.
-            match &mut self.guest_said {
-                // The message of a panic, as `core` shows it: on the line after its place.
-                Some(said) if said.contains("panicked at ") && said.ends_with(':') => {
-                    *said = format!("{said} {}", line.trim());
-                    if !said.starts_with("fatal:") {
-                        said.insert_str(0, "fatal: ");
-                    }
-                }
-                Some(said) if said.starts_with("fatal:") => {}
-                said => *said = Some(line.to_owned()),
-            }
+            last_line::keep(&mut self.guest_said, line);
         }
     }
 
