@@ -18,7 +18,7 @@ use crate::{PAGE_SIZE, PageCount, Pfn, PfnRange, StartInfoError, flags::Flags};
 /// The mapping starts and ends on a multiple of 4 MiB (xen.h, item 2).
 const ALIGNMENT_BYTES: u64 = 4 << 20;
 /// Xen's builders give one page (pv/dom0_build.c; xg_dom_core.c, `xc_dom_build_image`), GRUB 1 MiB. The kernel leaves
-/// it with its first instruction, so only the first page is told from the padding.
+/// it with its first instruction, so only the first page counts as the stack.
 const STACK_PAGES: u64 = 1;
 /// One table of each level, the fewest that map anything.
 const FEWEST_TABLES: u64 = 4;
@@ -63,7 +63,8 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    /// Finds the elements, and compares `pt_base` with the expected place and `nr_pt_frames` with what the mapping takes.
+    /// Finds the elements, and compares `pt_base` with the expected place and `nr_pt_frames` with what the mapping
+    /// takes.
     pub(crate) fn locate(
         fields: &Fields,
         entry: &KernelEntry,

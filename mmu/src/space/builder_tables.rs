@@ -9,7 +9,8 @@
 //! other addresses, such as those GRUB leaves for address 0, where its last code was.
 //!
 //! *What is not prevented*: a list at an address of its own whose tables lie elsewhere. They are mapped nowhere, so
-//! they cannot be read here; Xen refuses a writable mapping of one.
+//! they cannot be read here; Xen refuses a writable mapping of one. Nor is a live table in a page that start_info names
+//! and the mapping lacks: reading it faults, and the trap ends the boot.
 
 use p2m::{Authority, LinearMap, List, MachineToPhys, Memory, P2mEntry, Translate};
 use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PAGE_SIZE, Pfn};
@@ -38,8 +39,8 @@ impl BuilderTables {
     ///
     /// # Errors
     /// [`MmuError::NoMemory`] when the P2M has no frame for the root; [`MmuError::BuilderTable`] for a live table that
-    /// is none of start_info's; [`MmuError::BuilderPage`] for a page that the mapping has at another address than its
-    /// number's; [`MmuError::BuilderEnd`] when the mapping ends before the boot stack does, covers pages that by
+    /// is not one of start_info's; [`MmuError::BuilderPage`] for a page that the mapping has at another address than
+    /// its number's; [`MmuError::BuilderEnd`] when the mapping ends before the boot stack does, covers pages that by
     /// start_info lie after it, or ends inside the range of an L1 table: the direct map makes these one by one.
     pub fn adopt<M: Memory + MachineToPhys>(
         authority: Authority,

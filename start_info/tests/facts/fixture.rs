@@ -236,7 +236,7 @@ fn dom_u_tables(root: u64) -> Run {
     }
 }
 
-/// GRUB's search: 512 KiB and a stack of 1 MiB behind what is mapped, the tables counted only if they do not fit; three
+/// GRUB's search: 512 KiB and a stack of 1 MiB after what is mapped, the tables counted only if they do not fit; three
 /// more tables for its page at address 0.
 fn grub_tables(root: u64) -> Run {
     let mut pages = root;

@@ -151,7 +151,7 @@ fn a_mapping_that_goes_on_with_other_pages_is_refused() {
     }
 }
 
-/// Pages that start_info calls tables and that are none come back with the others.
+/// Pages that start_info calls tables and that are not live come back with the others.
 #[test]
 fn more_tables_than_are_live_are_given_back_like_the_others() {
     for guest in guests() {
