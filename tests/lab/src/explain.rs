@@ -7,19 +7,16 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::Value;
 
-use crate::notes::from_where_one_stands;
+use crate::notes::{from_where_one_stands, wrong};
 use crate::run::backtrace;
 use crate::run::dump::Dump;
 use crate::run::names::Names;
 use tools::file;
 
-const USAGE: &str = "\
-usage: scripts/explain LOG ELF
-Says which functions and lines the addresses in a guest's log (or Xen's) are, by the kernel's ELF file.
-exit status: 0 explained, 2 a file cannot be read";
+const USAGE: &str = include_str!("../../../scripts/help/explain.txt");
 
 /// Modules by name, with first and last address.
 type Modules = BTreeMap<String, (u64, u64)>;
@@ -32,21 +29,23 @@ pub(crate) fn explain(arguments: &[OsString]) -> Result<ExitCode> {
     if let [help] = arguments
         && (help == "--help" || help == "-h")
     {
-        println!("{USAGE}");
+        tools::say!("{}", USAGE.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    let [log, kernel] = arguments else { bail!("explain takes two files\n{USAGE}") };
+    let [log, kernel] = arguments else {
+        return Err(wrong("explain", "LOG ELF", "two files", arguments).into());
+    };
     let log = String::from_utf8_lossy(&file::bytes(&from_where_one_stands(log))?).into_owned();
     let names = Names::of(&from_where_one_stands(kernel))?;
     let lines = explained(&log, &names);
     for line in &lines {
-        println!("{line}");
+        tools::say!("{line}");
     }
     if lines.is_empty() {
-        println!("the log has no address of this kernel's code");
+        tools::say!("the log has no address of this kernel's code");
     }
     if let Some(lacks) = names.lacks() {
-        println!("{lacks}");
+        tools::say!("{lacks}");
     }
     Ok(ExitCode::SUCCESS)
 }

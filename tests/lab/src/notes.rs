@@ -9,26 +9,35 @@ use anyhow::{Result, anyhow, bail};
 use kernel_notes::Examination;
 
 use tools::file;
+use tools::usage::Usage;
 
-const USAGE: &str = "\
-usage: scripts/check-notes ELF
-Says what the Xen notes of a kernel mean, who can start it, and what contradicts itself.
-exit status: 0 nothing wrong, 1 contradictions, 2 no PV kernel";
+const USAGE: &str = include_str!("../../../scripts/help/check-notes.txt");
 
 /// Does what `scripts/check-notes` was asked to.
 ///
 /// # Errors
 /// The file cannot be read, or is no PV kernel.
 pub(crate) fn check(arguments: &[OsString]) -> Result<ExitCode> {
-    let [kernel] = arguments else { bail!("check-notes takes one file\n{USAGE}") };
+    let [kernel] = arguments else { return Err(wrong("check-notes", "ELF", "one file", arguments).into()) };
     if kernel == "--help" || kernel == "-h" {
-        println!("{USAGE}");
+        tools::say!("{}", USAGE.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let kernel = from_where_one_stands(kernel);
     let found = examine(&kernel)?;
-    print!("{}", shown(&kernel, &found));
+    tools::say!("{}", shown(&kernel, &found).trim_end());
     Ok(ExitCode::from(u8::from(!found.contradictions.is_empty())))
+}
+
+/// The usage error of a script that takes files.
+pub(crate) fn wrong(script: &'static str, takes: &str, files: &str, given: &[OsString]) -> Usage {
+    let words: Vec<String> = given.iter().map(|word| word.display().to_string()).collect();
+    let given = if words.is_empty() { "nothing".to_owned() } else { words.join(" ") };
+    Usage {
+        script,
+        wrong: format!("it takes {files}, not {given}"),
+        instead: format!("scripts/{script} {takes}"),
+    }
 }
 
 /// A path as the person meant it, who may stand elsewhere.

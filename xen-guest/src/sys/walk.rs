@@ -9,7 +9,10 @@
 use core::fmt;
 use core::ops::Range;
 
-use mmu::layout::{DIRECT_MAP, FIXMAP, INIT_P2M, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES};
+use mmu::layout::{
+    DIRECT_MAP, FIXMAP, INIT_P2M, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES, PAYLOAD,
+    PAYLOAD_PAGES,
+};
 use start_info::PAGE_SIZE;
 
 use crate::sys::abi::HYPERVISOR_VIRT_START;
@@ -26,6 +29,8 @@ const START_OF_LIST: u64 = INIT_P2M.as_u64();
 const START_OF_LINEAR_P2M: u64 = LINEAR_P2M.as_u64();
 const START_OF_DEVICES: u64 = IO_MAP.as_u64();
 const END_OF_DEVICES: u64 = START_OF_DEVICES + IO_MAP_PAGES.get() * PAGE_SIZE;
+const START_OF_PAYLOAD: u64 = PAYLOAD.as_u64();
+const END_OF_PAYLOAD: u64 = START_OF_PAYLOAD + PAYLOAD_PAGES.get() * PAGE_SIZE;
 const START_OF_IMAGE: u64 = KERNEL_MAP.as_u64();
 const START_OF_MODULES: u64 = MODULES.as_u64();
 const START_OF_FIXMAP: u64 = FIXMAP.as_u64();
@@ -98,6 +103,7 @@ fn region(address: u64) -> &'static str {
         START_OF_LIST..START_OF_LINEAR_P2M => "builder's P2M list",
         START_OF_LINEAR_P2M..START_OF_DEVICES => "linear P2M",
         START_OF_DEVICES..END_OF_DEVICES => "device memory",
+        START_OF_PAYLOAD..END_OF_PAYLOAD => "payload",
         START_OF_IMAGE..START_OF_MODULES => "beside the kernel image",
         START_OF_MODULES..START_OF_FIXMAP => "module window",
         START_OF_FIXMAP..END_OF_FIXMAP => "fixmap",
@@ -315,6 +321,9 @@ mod tests {
             (0xffff_c900_0000_0000, "linear P2M"),
             (0xffff_ca00_0000_0000, "device memory"),
             (0xffff_ca80_0000_0000, "no region"),
+            (0xffff_cb00_0000_0000, "payload"),
+            (0xffff_cb7f_ffff_ffff, "payload"),
+            (0xffff_cb80_0000_0000, "no region"),
             (0xffff_ffff_8000_0000, "beside the kernel image"),
             (image, "kernel text"),
             (image + 0x1000, "kernel constants"),
