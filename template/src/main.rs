@@ -29,7 +29,7 @@ fn run(guest: &mut Guest) -> Result<(), HeapError> {
     let squares: Vec<u64> = (0..1000).map(|number| number * number).collect();
     log::info!("hello from a kernel outside the repository: the squares add up to {}", squares.iter().sum::<u64>());
 
-    let line = guest.facts().command_line();
+    let line = guest.command_line();
     log::info!("command line \"{}\", name={:?}", line.as_str(), line.value_of("name"));
     log::info!("{} of {} pages mapped, {} free", guest.mapped(), guest.facts().nr_pages(), guest.free());
     log::info!("{}", guest.picture());

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use xen_guest::{
-    Guest, Index, MmuError, PageCount, entry, log,
+    Access, Guest, Index, MmuError, PageCount, entry, log,
     sys::{Reason, shutdown},
 };
 
@@ -20,8 +20,9 @@ fn main(mut guest: Guest) -> ! {
 }
 
 fn run(guest: &mut Guest) -> Result<(), MmuError> {
+    // The first mapping makes tables, which stay for the next one.
+    map(guest)?;
     let before = guest.free();
-
     // A frame is read and written through the guest, wherever it is mapped.
     let mut frame = guest.take_frame()?;
     guest.write(&mut frame, Index::new(0), 0xdead_beef);
@@ -36,6 +37,24 @@ fn run(guest: &mut Guest) -> Result<(), MmuError> {
         guest.give_frame(first);
     }
     guest.give_frame(frame);
+    map(guest)?;
     log::info!("{} frames free before, {} after", before, guest.free());
+    Ok(())
+}
+
+/// Maps two pages at an address of their own, writes to them, and makes them read-only: no address can write them then.
+fn map(guest: &mut Guest) -> Result<(), MmuError> {
+    let pages = guest.take_span(PageCount::new(2))?;
+    let mut mapped = guest.map(pages, Access::ReadWrite).map_err(|(_, error)| error)?;
+    guest.write_bytes(&mut mapped, 4090, b"across both")?;
+    guest.protect(&mut mapped, Access::Read)?;
+    if let Err(error) = guest.write_bytes(&mut mapped, 0, b"no") {
+        log::info!("refused: {error}");
+    }
+    let mut text = [0; 11];
+    guest.read_bytes(&mapped, 4090, &mut text)?;
+    log::info!("{} says {:?}", mapped.region(), core::str::from_utf8(&text));
+    let pages = guest.unmap(mapped).map_err(|(_, error)| error)?;
+    guest.give_span(pages);
     Ok(())
 }

@@ -39,6 +39,9 @@ fn greets(evidence: &Evidence) -> Result<()> {
 }
 
 fn gives_all_back(evidence: &Evidence) -> Result<()> {
+    line(evidence, "refused: payload pages 0xffffcb")?;
+    let said = evidence.guest.matches(" says Ok(\"across both\")").count();
+    ensure!(said == 2, "it read its two pages {said} times, not twice");
     let frames = evidence.guest.lines().find_map(|line| line.split_once(" frames free before, "));
     let Some((before, after)) = frames else { anyhow::bail!("it does not say how many frames are free") };
     ensure!(after.strip_suffix(" after") == Some(before), "{before} frames free before, {after}");

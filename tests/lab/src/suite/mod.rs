@@ -9,6 +9,7 @@ pub(crate) mod case;
 pub(crate) mod drawn;
 pub(crate) mod example_runs;
 pub(crate) mod fail_runs;
+pub(crate) mod groups;
 pub(crate) mod grub_runs;
 pub(crate) mod holes;
 pub(crate) mod host;
@@ -29,9 +30,9 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 
@@ -45,6 +46,7 @@ use crate::suite::boot_runs::{LARGE, XEN};
 use crate::suite::case::Case;
 use crate::suite::example_runs::EXAMPLES;
 use crate::suite::fail_runs::FAIL;
+use crate::suite::groups::Tally;
 use crate::suite::grub_runs::GRUB;
 use crate::suite::host_runs::{HOST, LARGE_HOST};
 use crate::suite::machine_runs::MACHINE;
@@ -54,24 +56,14 @@ use crate::suite::profile_runs::PROFILE;
 use crate::suite::ration::Ration;
 use crate::suite::soak::boot::Boot;
 use crate::suite::xens_runs::{OF_DEFAULT, XENS};
-use checks::{features, miri};
 use tools::folder;
 use tools::paths;
-use tools::process;
 use tools::say::is_heard;
 use tools::usage::Usage;
 
 /// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
-const GROUPS: [&str; 8] = ["unit", "features", "model", "miri", "xen", "xens", "soak", "large"];
-const LIMIT: Duration = Duration::from_secs(1800);
+const GROUPS: [&str; 9] = ["unit", "features", "packages", "model", "miri", "xen", "xens", "soak", "large"];
 const MACHINES: usize = 2;
-
-/// How many passed and failed.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Tally {
-    passed: usize,
-    failed: usize,
-}
 
 /// Runs the groups, or the single runs, that are named; all if none is.
 ///
@@ -101,22 +93,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
         return Err(usage(format!("there is no group or run {name}")).into());
     }
     let started = Instant::now();
-    let mut tally = Tally::default();
-    if everything {
-        tally.add(checked());
-    }
-    if names.contains(&"unit") {
-        tally.add(cargo_test("unit", vec![host_tests(&["--exclude", "xen-model", "--workspace"])]));
-    }
-    if names.contains(&"features") {
-        tally.add(all_features());
-    }
-    if names.contains(&"model") {
-        tally.add(cargo_test("model", vec![host_tests(&["--package", "xen-model"])]));
-    }
-    if names.contains(&"miri") {
-        tally.add(in_miri());
-    }
+    let mut tally = groups::run(&names, everything);
     let of = |group: &'static str| {
         let names = &names;
         move |case: &Case| names.contains(&group) || names.contains(&case.name)
@@ -267,90 +244,6 @@ fn large() -> impl Iterator<Item = Case> {
     LARGE_HOST.into_iter().chain(LARGE)
 }
 
-impl Tally {
-    fn one(passed: bool) -> Self {
-        Self { passed: usize::from(passed), failed: usize::from(!passed) }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-    }
-}
-
-fn checked() -> Tally {
-    let status = Command::new(paths::root().join("scripts/check")).status();
-    let passed = status.is_ok_and(|status| status.success());
-    tools::say!("check: {}", if passed { "ok" } else { "FAILED" });
-    Tally::one(passed)
-}
-
-fn host_tests(arguments: &[&str]) -> Command {
-    let mut cargo = tools::cargo();
-    cargo.args(["test", "--quiet", "--no-fail-fast"]).args(arguments);
-    cargo
-}
-
-fn all_features() -> Tally {
-    let started = Instant::now();
-    let checked = features::ensure()
-        .and_then(|()| process::run("features", &mut features::command(), LIMIT))
-        .inspect_err(|error| println!("features: FAILED: {error:#}"));
-    if checked.is_ok() {
-        println!("features: ok, all combinations in {} s", started.elapsed().as_secs());
-    }
-    Tally::one(checked.is_ok())
-}
-
-fn in_miri() -> Tally {
-    match miri::ensure() {
-        Ok(channel) => cargo_test("miri", miri::RUNS.map(|run| miri::command(&channel, run)).into()),
-        Err(error) => {
-            tools::say!("miri: FAILED: {error:#}");
-            Tally::one(false)
-        }
-    }
-}
-
-/// Runs cargo's tests and counts them by its own summary lines.
-fn cargo_test(group: &str, commands: Vec<Command>) -> Tally {
-    let started = Instant::now();
-    let mut tally = Tally::default();
-    for mut cargo in commands.into_iter().take_while(|_| is_heard()) {
-        let output = match process::output(&format!("{group} tests"), &mut cargo, LIMIT) {
-            Ok(output) => output,
-            Err(error) => {
-                tools::say!("{group}: FAILED: {error:#}");
-                tally.failed += 1;
-                continue;
-            }
-        };
-        let mut counts = Tally::default();
-        output.said.lines().filter_map(counted).for_each(|more| counts.add(more));
-        if !output.status.success() {
-            // What did not compile has no count, nor has what Miri or a signal ended.
-            counts.failed = counts.failed.max(1);
-            tools::say!("{}", output.tail());
-        }
-        tally.add(counts);
-    }
-    let seconds = started.elapsed().as_secs();
-    if tally.failed == 0 {
-        tools::say!("{group}: ok, {} tests in {seconds} s", tally.passed);
-    } else {
-        tools::say!("{group}: FAILED after {seconds} s");
-    }
-    tally
-}
-
-/// The numbers in `test result: ok. 12 passed; 0 failed; …`.
-fn counted(line: &str) -> Option<Tally> {
-    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let (passed, rest) = counts.split_once(" passed; ")?;
-    let (failed, _) = rest.split_once(" failed")?;
-    Some(Tally { passed: passed.parse().ok()?, failed: failed.parse().ok()? })
-}
-
 /// The line of a run that passed; it ends with the last one of a comparison with the model, if the run left one.
 fn passed(name: &str, seconds: u64, line: &str, out: &Path) -> String {
     let said = std::fs::read_to_string(out.join("conformance.txt")).unwrap_or_default();
@@ -391,7 +284,7 @@ fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, Release, Tally, counted, large, passed, take_numbers, take_release, test, xen, xens};
+    use super::{Case, Release, large, passed, take_numbers, take_release, test, xen, xens};
     use crate::suite::soak;
 
     #[test]
@@ -412,13 +305,6 @@ mod tests {
         std::fs::write(out.join("conformance.txt"), "x: y\n4.17 as domu: 160 alike\n").unwrap();
         assert_eq!(passed("soak-1", 7, "  domu", &out), format!("{line}  4.17 as domu: 160 alike"));
         std::fs::remove_dir_all(out).unwrap();
-    }
-
-    #[test]
-    fn cargos_summary() {
-        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured";
-        assert_eq!(counted(line), Some(Tally { passed: 12, failed: 3 }));
-        assert_eq!(counted("running 12 tests"), None);
     }
 
     #[test]
