@@ -64,6 +64,12 @@ impl BuilderTables {
         Ok(Self { view, linear })
     }
 
+    /// Returns the first page after the builder's mapping of memory.
+    #[must_use]
+    pub const fn end(&self) -> Pfn {
+        self.linear.frames().end()
+    }
+
     /// Returns the builder's mapping as a [`LinearMap`].
     #[must_use]
     pub(crate) const fn linear(&self) -> &LinearMap {

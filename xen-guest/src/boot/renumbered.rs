@@ -6,6 +6,7 @@ use p2m::{Authority, BootReserved, Renumbering};
 use crate::{
     boot::{context::BootContext, failure::Failure, settled::Settled, stage::Stage},
     platform::Platform,
+    report::pages::Padding,
 };
 
 /// The numbers are planned.
@@ -24,10 +25,13 @@ impl Renumbered {
     /// # Errors
     /// [`Failure`] when the builder's mapping does not end where it must, or when Xen refuses a new number.
     pub(crate) fn settle<P: Platform>(mut self, platform: &mut P) -> Result<Settled, Failure> {
-        let BootContext { facts, .. } = &self.context;
+        let BootContext { facts, report, .. } = &mut self.context;
         let builder = BuilderTables::adopt(self.authority, platform, self.pages.list(), facts)
             .map_err(|cause| Failure::new(Stage::BuilderTables, cause))?;
-        self.context.report.end(platform, Stage::Layout, 0);
+        report.end(platform, Stage::Layout, 0);
+        if let Some(padding) = Padding::up_to(facts, builder.end()) {
+            report.tell(platform, &padding);
+        }
         if !self.pages.is_as_built() {
             builder.renumber(platform, &self.pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
             log::info!("memory map: {}", self.pages);

@@ -44,7 +44,6 @@ impl fmt::Display for AtEntry<'_> {
             ("rings", facts.ring_pages()),
             ("page tables", facts.page_tables().pfns),
             ("boot stack", stack),
-            ("padding", PfnRange::between(stack.end(), facts.least_boot_end())),
         ];
         let ramdisk = ramdisk
             .map(|ramdisk| ("ramdisk", ramdisk.pfns, if ramdisk.mapped { ka(ramdisk.pfns) } else { None }));
@@ -54,6 +53,24 @@ impl fmt::Display for AtEntry<'_> {
             range(f, "built", name, pages, at.map(|at| ("at", Value::Hex(at.as_u64()))))?;
         }
         Ok(())
+    }
+}
+
+/// What the domain builder mapped after all that it had to map.
+pub(crate) struct Padding(PfnRange);
+
+impl Padding {
+    /// Returns the padding if the builder's mapping ends there; `None` if there is none.
+    pub(crate) fn up_to(facts: &BootFacts, end: Pfn) -> Option<Self> {
+        let pages = PfnRange::between(PfnRange::one(facts.boot_stack()).end(), end);
+        (!pages.is_empty()).then_some(Self(pages))
+    }
+}
+
+impl fmt::Display for Padding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = image_address(self.0.start()).as_u64();
+        line(f, "built", "padding", self.0, Some(("at", Value::Hex(at))))
     }
 }
 
@@ -118,6 +135,17 @@ fn range(
     if pages.is_empty() {
         return Ok(());
     }
+    f.write_str("\n")?;
+    line(f, fact, name, pages, more)
+}
+
+fn line(
+    f: &mut fmt::Formatter<'_>,
+    fact: &str,
+    name: &str,
+    pages: PfnRange,
+    more: Option<(&str, Value<'_>)>,
+) -> fmt::Result {
     let fields: ArrayVec<_, 4> = [
         ("name", Value::Text(&name)),
         ("pfn", Value::Hex(pages.start().get())),
@@ -126,7 +154,7 @@ fn range(
     .into_iter()
     .chain(more)
     .collect();
-    write!(f, "\n{}", Fact::new(fact, &fields))
+    write!(f, "{}", Fact::new(fact, &fields))
 }
 
 /// The ranges that the allocator never hands out, by their start.
