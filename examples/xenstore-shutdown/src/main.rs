@@ -63,7 +63,10 @@ impl Store {
     /// Sends a request and returns the body of the answer; `None` for an error, or for an answer that does not fit.
     fn ask<'b>(&mut self, kind: u32, body: &[u8], answer: &'b mut [u8]) -> Option<&'b [u8]> {
         let head = [kind, 0, 0, body.len() as u32];
-        head.iter().flat_map(|word| word.to_le_bytes()).chain(body.iter().copied()).for_each(|byte| self.put(byte));
+        head.iter()
+            .flat_map(|word| word.to_le_bytes())
+            .chain(body.iter().copied())
+            .for_each(|byte| self.put(byte));
         send(self.ring.port);
         let mut head = [0; 16];
         head.fill_with(|| self.take());

@@ -162,6 +162,11 @@ fn of_numbers_and_runs() -> Vec<Line> {
             },
             "the request needs a run of 56 pages, the longest is 7 of 78 free pages; ask for shorter runs",
         ),
+    ]
+}
+
+fn of_mappings_and_builders() -> Vec<Line> {
+    vec![
         (
             MmuError::NoRegister { at: 0x1ffe, bytes: 4, region: region("device memory", 0x1000, 2) },
             "device memory 0x1000..0x3000 has no register of 4 bytes at offset 0x1ffe: it must lie inside, at a \
@@ -202,7 +207,13 @@ fn a_full_window_says_whose_pages_are_in_it() {
 
 #[test]
 fn every_number_of_an_error_is_in_its_place() {
-    let lines = [of_frames_and_tables(), of_regions_and_what_is_in_use(), of_numbers_and_runs()].concat();
+    let lines = [
+        of_frames_and_tables(),
+        of_regions_and_what_is_in_use(),
+        of_numbers_and_runs(),
+        of_mappings_and_builders(),
+    ]
+    .concat();
     assert!(lines.iter().map(|(error, _)| rank(error)).eq(0..lines.len()));
     for (error, line) in lines {
         assert_eq!(error.to_string(), line, "{error:?}");

@@ -5,7 +5,7 @@
 //! direct map. Then text and constants are sealed there, and only then mapped in the window. Removal runs the same steps
 //! backwards; `mapping.rs` has both.
 //!
-//! *What must hold*: no page is both writable and executable. In one mapping [`Access`] forbids it. Across two
+//! *What must hold*: no page is both writable and executable. In one mapping [`Access`](crate::Access) forbids it. Across two
 //! mappings: before a page is mapped executable it becomes read-only in the direct map, and it stays so until the
 //! executable mapping is removed and flushed. What Xen refuses to take away is kept, with its addresses, and tried
 //! again by [`Window::undo_pending`]; until then no frame of it is handed out. The number of hypercalls does not depend
