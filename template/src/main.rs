@@ -27,7 +27,10 @@ fn run(guest: &mut Guest) -> Result<(), HeapError> {
     // 4 MiB. From here on `alloc` works.
     guest.heap(PageCount::new(1024))?;
     let squares: Vec<u64> = (0..1000).map(|number| number * number).collect();
-    log::info!("hello from a kernel outside the repository: the squares add up to {}", squares.iter().sum::<u64>());
+    log::info!(
+        "hello from a kernel outside the repository: the squares add up to {}",
+        squares.iter().sum::<u64>()
+    );
 
     let line = guest.command_line();
     log::info!("command line \"{}\", name={:?}", line.as_str(), line.value_of("name"));

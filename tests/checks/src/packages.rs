@@ -37,6 +37,7 @@ const FILES: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-A
 /// One cannot be packaged, does not compile by itself, or lacks a file.
 pub fn verified() -> Result<Vec<PathBuf>> {
     let target = paths::target().join("packages");
+    forget(&target)?;
     let mut cargo = tools::cargo();
     cargo.args(["package", "--quiet", "--allow-dirty", "--target-dir"]).arg(&target);
     for package in PACKAGES {
@@ -60,6 +61,24 @@ pub fn verified() -> Result<Vec<PathBuf>> {
         Ok(folder)
     };
     PACKAGES.iter().map(|package| unpack(package)).collect()
+}
+
+/// Removes what Cargo unpacked and compiled of these packages at another time: it takes a version for final, and does not
+/// look again.
+fn forget(target: &Path) -> Result<()> {
+    folder::remove(target)?;
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    let sources = home.context("neither CARGO_HOME nor HOME is set")?.join("registry/src");
+    for registry in if sources.is_dir() { folder::entries(&sources)? } else { Vec::new() } {
+        // Registries that Cargo makes for a packaging have no host in their names.
+        if registry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('-')) {
+            for package in PACKAGES {
+                folder::remove(&registry.join(format!("{package}-{}", env!("CARGO_PKG_VERSION"))))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Builds `examples/hello` outside the repository from the packages, and returns the kernel.

@@ -84,6 +84,7 @@ impl Backtrace {
     }
 
     /// Returns the innermost place that is in a module.
+    #[cfg(feature = "modules")]
     pub(super) fn module(&self) -> Option<Place<'static>> {
         self.addresses().into_iter().filter_map(|address| MODULES.place(address)).find(Place::is_module)
     }
