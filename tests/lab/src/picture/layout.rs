@@ -256,7 +256,7 @@ fn region_band(story: &Story, region: &NamedRegion) -> Band {
     let is_left = story.copied == Some(false);
     let was_there = story.built.iter().any(|run| run.at == Some(region.start));
     let look = match region.name.as_str() {
-        "device memory" => Look::Empty,
+        "device memory" | "payload" => Look::Empty,
         "builder's P2M" if is_left && was_there => Look::Box("p2m"),
         "builder's P2M" => Look::Empty,
         "linear P2M" if is_left => Look::Empty,

@@ -16,6 +16,8 @@ pub(crate) struct Names {
     loader: Option<Loader>,
     /// Start, size and name, by start.
     symbols: Vec<(u64, u64, String)>,
+    /// What the linker script defines: places, of which none is a function or variable.
+    places: Vec<(u64, String)>,
     code: Vec<std::ops::Range<u64>>,
     has_lines: bool,
     kernel: String,
@@ -41,12 +43,16 @@ impl Names {
             })
             .collect();
         symbols.sort();
+        let places =
+            elf.symbols().filter(|symbol| symbol.kind() == SymbolKind::Unknown && symbol.is_definition());
+        let places =
+            places.filter_map(|symbol| Some((symbol.address(), symbol.name().ok()?.to_owned()))).collect();
         let is_code = |flags| matches!(flags, SectionFlags::Elf { sh_flags, .. } if sh_flags.0 & 4 != 0);
         let code = elf.sections().filter(|section| is_code(section.flags()));
         let code = code.map(|section| section.address()..section.address() + section.size()).collect();
         let has_lines = elf.section_by_name(".debug_line").is_some();
         let loader = if has_lines { Loader::new(kernel).ok() } else { None };
-        Ok(Self { loader, symbols, code, has_lines, kernel: name })
+        Ok(Self { loader, symbols, places, code, has_lines, kernel: name })
     }
 
     /// Whether an address is in the kernel's code.
@@ -56,7 +62,9 @@ impl Names {
 
     /// The address of a symbol.
     pub(crate) fn address_of(&self, name: &str) -> Option<u64> {
-        self.symbols.iter().find(|(.., found)| found == name).map(|(start, ..)| *start)
+        let symbols = self.symbols.iter().map(|(start, _, found)| (start, found));
+        let places = self.places.iter().map(|(start, found)| (start, found));
+        symbols.chain(places).find(|(_, found)| *found == name).map(|(start, _)| *start)
     }
 
     /// The function or variable that an address is in.
