@@ -295,6 +295,13 @@ pub enum MmuError {
         /// The page it belongs to.
         pfn: Pfn,
     },
+    /// shared_info was to be mapped for a payload to write. The layer and Xen write it, and its event masks keep the
+    /// guest from being entered where it has no handler.
+    #[error("machine frame {mfn} is shared_info, which the layer writes; map it for reading")]
+    SharedInfo {
+        /// The frame.
+        mfn: Mfn,
+    },
     /// A page number whose entry was to change has memory, or would get the memory of another number.
     #[error(
         "pfn {pfn} has or would get memory, machine frame {mfn}; change only a page number without memory"

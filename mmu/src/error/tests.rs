@@ -50,6 +50,7 @@ fn rank(error: &MmuError) -> usize {
         MmuError::Torn { .. } => 26,
         MmuError::BuilderPage { .. } => 27,
         MmuError::BuilderTable { .. } => 28,
+        MmuError::SharedInfo { .. } => 29,
     }
 }
 
@@ -193,6 +194,10 @@ fn of_mappings_and_builders() -> Vec<Line> {
             MmuError::BuilderTable { level: 3, table: PFN, tables: run(0x20, 0x34) },
             "pfn 0x12 is a live L3 table, but the builder's tables are pfn 0x20..0x34 by start_info; \
              check what builds the domain",
+        ),
+        (
+            MmuError::SharedInfo { mfn: MFN },
+            "machine frame 0x34 is shared_info, which the layer writes; map it for reading",
         ),
     ]
 }

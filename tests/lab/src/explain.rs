@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde_json::Value;
 
+use crate::machine::size::PAGE;
 use crate::notes::{from_where_one_stands, wrong};
 use crate::run::backtrace;
 use crate::run::dump::Dump;
@@ -17,6 +18,9 @@ use crate::run::names::Names;
 use tools::file;
 
 const USAGE: &str = include_str!("../../../scripts/help/explain.txt");
+
+/// Where the module window begins.
+const WINDOW: u64 = 0xffff_ffff_a000_0000;
 
 /// Modules by name, with first and last address.
 type Modules = BTreeMap<String, (u64, u64)>;
@@ -112,7 +116,11 @@ fn modules(log: &str) -> Modules {
                 .split_once("..")
                 .and_then(|(start, end)| Some((name.trim_end_matches(':'), range(start, end, 1)?))),
             [name, start, last, ..] if start.len() == 16 && last.len() == 16 => {
-                range(start, last, 0).map(|range| (*name, range))
+                // Words of a stack look like this too: only whole pages of the module window are a module.
+                let whole = |(start, last): &(u64, u64)| {
+                    *start >= WINDOW && start < last && start % PAGE == 0 && last % PAGE == PAGE - 1
+                };
+                range(start, last, 0).filter(whole).map(|range| (*name, range))
             }
             _ => None,
         };
@@ -176,6 +184,10 @@ fatal: page fault: writing protected memory at 0x8
         let log = "\
 module one: module 0xffffffffa0000000..0xffffffffa0001000
   two              ffffffffa0001000  ffffffffa0001fff        100
+  four             ffffffffa0001000  ffffffffa0002000        100
+  five             ffffffff81001000  ffffffff81001fff        100
+  six              ffffffffa0001008  ffffffffa0001fff        100
+  seven            ffffffffa0003000  ffffffffa0001fff        100
 @report {\"stage\":\"module three\",\"start\":\"0xffffffffa0002000\",\"last\":\"0xffffffffa0002fff\"}
 @report {\"stage\":\"p2m\"}
 ";

@@ -29,8 +29,9 @@ pub(crate) fn check(image: &Image<'_>, settings: &Settings) -> (Vec<String>, Vec
     }
     let found = red_zone::find(image);
     if let Some(line) = red_zone::line(&found, image, NAMED) {
-        // Without symbols, data among code may look like it.
-        if image.functions.is_empty() { &mut unusual } else { &mut wrong }.push(line);
+        // Without symbols, data among code may look like it. Linux carries code for user mode, which may use it.
+        let may_be = image.functions.is_empty() || settings.is_linux();
+        if may_be { &mut unusual } else { &mut wrong }.push(line);
     }
     if image.unresolved > 0 {
         wrong.push(format!(

@@ -239,3 +239,21 @@ fn a_damaged_file_is_an_error_or_a_finding_and_never_a_panic() {
         }
     }
 }
+
+/// The vDSO of Linux is code for user mode.
+#[test]
+fn a_red_zone_in_linux_is_no_contradiction() {
+    let text = "GUEST_OS=linux,XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0xffffffff80000000,ELF_PADDR_OFFSET=0x0,\
+                VIRT_ENTRY=0xffffffff81000000,HYPERCALL_PAGE=0x1001\0";
+    let of = |text: &str| {
+        let mut kernel = KernelFile::good();
+        (kernel.notes, kernel.sections) = (Vec::new(), Vec::new());
+        kernel.sections.push(("__xen_guest".into(), 1, 0, 0, text.into()));
+        kernel.segments[0].bytes[..5].copy_from_slice(&[0x48, 0x89, 0x44, 0x24, 0xf8]);
+        found(&kernel)
+    };
+    let red = |lines: &[String]| lines.iter().any(|line| line.contains("accesses to the red zone"));
+    let linux = of(text);
+    assert!(linux.contradictions.is_empty() && red(&linux.remarks), "{:?}", linux.contradictions);
+    assert!(red(&of(&text.replace("linux", "other")).contradictions));
+}

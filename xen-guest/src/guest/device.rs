@@ -89,13 +89,18 @@ impl<P: Platform> Guest<P> {
     /// Maps machine frames of a device.
     ///
     /// # Errors
-    /// As [`mmu::IoMap::map`].
+    /// As [`mmu::IoMap::map`], and [`MmuError::SharedInfo`] for that frame, unless it is mapped for reading.
     pub fn map_device(
         &mut self,
         first: Mfn,
         pages: PageCount,
         access: IoAccess,
     ) -> Result<IoPages, MmuError> {
+        let mfn = self.facts().shared_info().mfn();
+        let before = mfn.get().checked_sub(first.get());
+        if access != IoAccess::Read && before.is_some_and(|before| before < pages.get()) {
+            return Err(MmuError::SharedInfo { mfn });
+        }
         let Self { platform, parts } = self;
         parts.io.map(platform, &mut parts.map, &parts.p2m, first, pages, access)
     }

@@ -54,7 +54,7 @@ macro_rules! entry {
             let payload: fn($crate::Guest) -> ! = $payload;
             $crate::sys::entered(start_info, refused_relocation, payload)
         }
-        const _: () = assert!(
+        const _: () = ::core::assert!(
             $stack >= $crate::sys::MIN_STACK_SIZE && $stack % 4096 == 0,
             "entry!: the stack takes whole pages of 4096 bytes, and at least 128 KiB, without optimization 256 KiB",
         );

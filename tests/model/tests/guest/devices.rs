@@ -40,6 +40,21 @@ fn a_number_of_pages_that_cannot_be_is_refused_at_once() {
     assert!(booted.machine().accesses() - accesses < 100, "each page was looked at");
 }
 
+/// Who could write its masks could have Xen enter the guest where it has no handler.
+#[test]
+fn shared_info_is_lent_for_reading_only() {
+    let mut booted = booted(dom0(0x6000));
+    let mfn = booted.machine().shared_info();
+    for (first, pages) in [(mfn.get(), 1), (mfn.get() - 2, 3), (mfn.get() - 1, 7)] {
+        let (first, pages) = (Mfn::new(first), PageCount::new(pages));
+        let error = booted.running.map_device(first, pages, IoAccess::ReadWrite).unwrap_err();
+        assert_eq!(error, MmuError::SharedInfo { mfn });
+    }
+    let pages = booted.running.map_device(mfn, PageCount::new(1), IoAccess::Read).unwrap();
+    booted.running.unmap_device(pages).unwrap();
+    booted.audit();
+}
+
 /// Each of the frames is checked, not only the first.
 #[test]
 fn the_guests_own_memory_at_the_end_of_a_range_is_no_device() {
@@ -312,7 +327,10 @@ fn tables_that_xen_refuses_are_given_back() {
 fn a_register_is_written_in_its_width_and_only_where_it_may() {
     let mut booted = booted(dom0(0x6000));
     let (frame, one) = (booted.machine().shared_info(), PageCount::new(1));
-    let mut pages = booted.running.map_device(frame, one, IoAccess::ReadWrite).unwrap();
+    // The guest lends it for reading only.
+    let (machine, parts) = booted.running.parts_mut();
+    let mut pages =
+        parts.io.map(machine, &mut parts.map, &parts.p2m, frame, one, IoAccess::ReadWrite).unwrap();
     let region = pages.region();
     let at = 0xf00;
     booted.running.write_device(&mut pages, at, 0x1122_3344_5566_7788_u64).unwrap();

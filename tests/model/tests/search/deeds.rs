@@ -110,7 +110,8 @@ impl Payload {
     fn map(&mut self, device: Device) -> Tried {
         let (first, count) = self.frames_of(device)?;
         let shared_info = device == Device::SharedInfo;
-        let mapped = self.subject.map_device(first, count, IoAccess::ReadWrite);
+        let access = if shared_info { IoAccess::Read } else { IoAccess::ReadWrite };
+        let mapped = self.subject.map_device(first, count, access);
         let count = count.get();
         Some(mapped.map(|pages| {
             self.devices.push(Mapping { pages, first, count, partial: false, shared_info });
