@@ -218,6 +218,16 @@ pub enum MmuError {
         /// What start_info has.
         tables: PfnRange,
     },
+    /// The builder maps a frame outside the kernel's mapping, where nobody would unmap it.
+    #[error(
+        "the builder's L1 table pfn {table} maps frame {mapped} outside the kernel's mapping; check what builds the domain"
+    )]
+    BuilderAlias {
+        /// The table.
+        table: Pfn,
+        /// The frame.
+        mapped: Mfn,
+    },
     /// Two regions of the address space overlap.
     #[error("{wanted} overlaps {holder}")]
     Overlap {

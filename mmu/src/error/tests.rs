@@ -51,6 +51,7 @@ fn rank(error: &MmuError) -> usize {
         MmuError::BuilderPage { .. } => 27,
         MmuError::BuilderTable { .. } => 28,
         MmuError::SharedInfo { .. } => 29,
+        MmuError::BuilderAlias { .. } => 30,
     }
 }
 
@@ -198,6 +199,10 @@ fn of_mappings_and_builders() -> Vec<Line> {
         (
             MmuError::SharedInfo { mfn: MFN },
             "machine frame 0x34 is shared_info, which the layer writes; map it for reading",
+        ),
+        (
+            MmuError::BuilderAlias { table: PFN, mapped: MFN },
+            "the builder's L1 table pfn 0x12 maps frame 0x34 outside the kernel's mapping; check what builds the domain",
         ),
     ]
 }

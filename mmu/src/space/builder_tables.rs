@@ -58,6 +58,7 @@ impl BuilderTables {
         view.each_table_in(machine, is_read, |level, table| {
             if tables.contains(table) { Ok(()) } else { Err(MmuError::BuilderTable { level, table, tables }) }
         })?;
+        view.maps_nothing_beside(machine, facts)?;
         let end = view.builder_end(machine, list, facts)?;
         let linear = LinearMap::of_builder(view.authority(), KERNEL_MAP, end.count_below());
         view.set_builder(linear);
@@ -86,9 +87,12 @@ impl BuilderTables {
     }
 }
 
-/// Tells whether a top-level entry leads to a list at an address of its own.
+/// Tells whether a top-level entry leads to a list at an address of its own, and to nothing else.
 fn is_slot_of_list(facts: &BootFacts, slot: Index) -> bool {
     let P2mPlace::Own(_) = facts.p2m_list().place else { return false };
+    if slot == L4::index(KERNEL_MAP) {
+        return false;
+    }
     let first = facts.p2m_list().at;
     let bytes = facts.nr_pages().of_words().bytes();
     let last = VirtAddr::new_truncate(first.as_u64().wrapping_add(bytes.saturating_sub(1)));
@@ -96,6 +100,27 @@ fn is_slot_of_list(facts: &BootFacts, slot: Index) -> bool {
 }
 
 impl LiveTables {
+    /// Confirms that the tables of other addresses than the kernel's and the list's map nothing. GRUB leaves such tables.
+    fn maps_nothing_beside<M: Memory + MachineToPhys>(
+        &self,
+        machine: &M,
+        facts: &BootFacts,
+    ) -> Result<(), MmuError> {
+        let is_beside = |slot| slot != L4::index(KERNEL_MAP) && !is_slot_of_list(facts, slot);
+        let mut words = [0; ENTRIES as usize];
+        self.each_table_in(machine, is_beside, |level, table| {
+            if level != L1::NUMBER {
+                return Ok(());
+            }
+            let first = self.word(table, Index::FIRST).ok_or(MmuError::NoMemory { pfn: table })?;
+            machine.load_words(first, &mut words);
+            match words.iter().find_map(|&word| Entry::<L1>::read(word).mfn()) {
+                Some(mapped) => Err(MmuError::BuilderAlias { table, mapped }),
+                None => Ok(()),
+            }
+        })
+    }
+
     /// Returns the first page from the boot stack on that the builder's mapping does not have.
     fn builder_end<M: Memory + MachineToPhys>(
         &self,

@@ -127,7 +127,7 @@ impl LiveTables {
             .flatten()
     }
 
-    fn word(&self, pfn: Pfn, index: Index) -> Option<Word> {
+    pub(super) fn word(&self, pfn: Pfn, index: Index) -> Option<Word> {
         self.direct
             .word(pfn, index)
             .or_else(|| self.builder.as_ref().and_then(|linear| linear.word(pfn, index)))

@@ -189,3 +189,17 @@ fn a_live_table_that_start_info_does_not_name_is_refused() {
         refused_at(built, level, stray, tables.end - tables.start);
     }
 }
+
+/// It would stay mapped, and writable, where nobody looks for it.
+#[test]
+fn a_page_mapped_beside_the_kernels_mapping_is_refused() {
+    let guest = GuestConfig::new(64 * 256).with_loader(Loader::Grub);
+    for (index, pfn) in [(0, 0xff8), (1, 0x1001), (511, 0x2000)] {
+        let mut built = guest.build().unwrap();
+        let table = built.places.tables.end - 1;
+        let mapped = built.machine.built_mfn(pfn).unwrap();
+        let l1 = built.machine.built_mfn(table).unwrap();
+        built.machine.poke(l1, index, mapped.maddr().get() | 0x67);
+        assert_eq!(refused(built), MmuError::BuilderAlias { table: Pfn::new(table), mapped });
+    }
+}
