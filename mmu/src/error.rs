@@ -305,10 +305,10 @@ pub enum MmuError {
         /// The page it belongs to.
         pfn: Pfn,
     },
-    /// shared_info was to be mapped for a payload to write. The layer and Xen write it, and its event masks keep the
-    /// guest from being entered where it has no handler.
-    #[error("machine frame {mfn} is shared_info, which the layer writes; map it for reading")]
-    SharedInfo {
+    /// shared_info or a ring was to be mapped for a payload to write. The layer and others write them, and shared_info's
+    /// masks keep the guest from being entered where it has no handler.
+    #[error("machine frame {mfn} is shared_info or a ring, which the layer writes; map it for reading")]
+    InUse {
         /// The frame.
         mfn: Mfn,
     },

@@ -20,6 +20,10 @@ fn main(mut guest: Guest) -> ! {
 }
 
 fn run(guest: &mut Guest) -> Result<(), MmuError> {
+    // The layer keeps notes of what is mapped on the heap.
+    if let Err(error) = guest.heap(PageCount::new(64)) {
+        log::warn!("heap: {error}");
+    }
     // The first mapping makes tables, which stay for the next one.
     map(guest)?;
     let before = guest.free();

@@ -50,7 +50,7 @@ fn rank(error: &MmuError) -> usize {
         MmuError::Torn { .. } => 26,
         MmuError::BuilderPage { .. } => 27,
         MmuError::BuilderTable { .. } => 28,
-        MmuError::SharedInfo { .. } => 29,
+        MmuError::InUse { .. } => 29,
         MmuError::BuilderAlias { .. } => 30,
     }
 }
@@ -197,8 +197,8 @@ fn of_mappings_and_builders() -> Vec<Line> {
              check what builds the domain",
         ),
         (
-            MmuError::SharedInfo { mfn: MFN },
-            "machine frame 0x34 is shared_info, which the layer writes; map it for reading",
+            MmuError::InUse { mfn: MFN },
+            "machine frame 0x34 is shared_info or a ring, which the layer writes; map it for reading",
         ),
         (
             MmuError::BuilderAlias { table: PFN, mapped: MFN },

@@ -2,7 +2,7 @@
 
 use mmu::{DeviceInteger, Fixmap, IoAccess, IoPages, MmuError};
 use p2m::P2mEntry;
-use start_info::{Index, Maddr, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use start_info::{Console, Index, Maddr, Mfn, PAGE_SIZE, PageCount, Pfn, PfnRange};
 
 #[cfg(feature = "firmware")]
 use crate::firmware::MachineMemory;
@@ -86,20 +86,31 @@ impl<P: Platform> Guest<P> {
         Ok(())
     }
 
+    /// Returns the frames that the layer and others write. On a shim the rings are not the guest's own memory.
+    fn frames_in_use(&self) -> impl Iterator<Item = Mfn> {
+        let facts = self.facts();
+        let console = match facts.console() {
+            Console::Ring(ring) => Some(ring.mfn),
+            _ => None,
+        };
+        [facts.shared_info().mfn()].into_iter().chain(facts.xenstore().map(|ring| ring.mfn)).chain(console)
+    }
+
     /// Maps machine frames of a device.
     ///
     /// # Errors
-    /// As [`mmu::IoMap::map`], and [`MmuError::SharedInfo`] for that frame, unless it is mapped for reading.
+    /// As [`mmu::IoMap::map`], and [`MmuError::InUse`] for shared_info and the rings, unless they are mapped for reading.
     pub fn map_device(
         &mut self,
         first: Mfn,
         pages: PageCount,
         access: IoAccess,
     ) -> Result<IoPages, MmuError> {
-        let mfn = self.facts().shared_info().mfn();
-        let before = mfn.get().checked_sub(first.get());
-        if access != IoAccess::Read && before.is_some_and(|before| before < pages.get()) {
-            return Err(MmuError::SharedInfo { mfn });
+        if access != IoAccess::Read
+            && let Some(mfn) =
+                self.frames_in_use().find(|mfn| *mfn >= first && mfn.get() - first.get() < pages.get())
+        {
+            return Err(MmuError::InUse { mfn });
         }
         let Self { platform, parts } = self;
         parts.io.map(platform, &mut parts.map, &parts.p2m, first, pages, access)

@@ -116,7 +116,7 @@ fn regions(story: &Story) -> Markup {
             @for region in &story.regions {
                 tr {
                     td { (region.name) } td.a { (format!("{:016x}", region.start)) }
-                    td.a { (format!("{:016x}", region.start.saturating_add(region.pages.saturating_mul(PAGE) - 1))) }
+                    td.a { (format!("{:016x}", region.start.saturating_add(region.pages.saturating_mul(PAGE).saturating_sub(1)))) }
                     td.n { (grouped(region.pages)) } td.n { (of_pages(region.pages)) }
                 }
             }

@@ -171,9 +171,9 @@ fn joined(runs: Vec<PageRun>) -> Vec<PageRun> {
     let mut all: Vec<PageRun> = Vec::new();
     for run in runs {
         match all.last_mut() {
-            Some(last) if last.name == run.name && last.pfn + last.pages == run.pfn => {
-                last.pages += run.pages;
-                last.free = last.free.zip(run.free).map(|(one, other)| one + other);
+            Some(last) if last.name == run.name && last.pfn.checked_add(last.pages) == Some(run.pfn) => {
+                last.pages = last.pages.saturating_add(run.pages);
+                last.free = last.free.zip(run.free).map(|(one, other)| one.saturating_add(other));
             }
             _ => all.push(run),
         }

@@ -117,6 +117,11 @@ fn odd_numbers_and_names() {
         for (from, to) in [
             ("\"pages\":1,", "\"pages\":1099511627775,"),
             ("\"pages\":1}", "\"pages\":0}"),
+            (
+                "\"fact\":\"region\",\"name\":\"direct map\"",
+                "\"fact\":\"region\",\"pages\":0,\"name\":\"direct map\"",
+            ),
+            ("\"free\":", "\"free\":18446744073709551615,\"was\":"),
             ("\"hypercalls\":2", "\"hypercalls\":18446744073709551615"),
             ("\"took\":", "\"took\":9999999"),
             ("\"tsc\":", "\"tsc\":9"),

@@ -27,7 +27,7 @@ pub(crate) const MACHINE: [Case; 7] = [
 /// The missing feature was the reason, and nothing was begun.
 fn without_nx(evidence: &Evidence) -> Result<()> {
     proof::boot_failed(evidence, "entry", "Missing(Missing(Feature(Feature { name: \"NX\",")?;
-    let lines = evidence.guest.trim_end().lines().filter(|line| !line.starts_with('@')).count();
+    let lines = evidence.guest.trim_end().lines().filter(|line| !line.starts_with(['@', ' '])).count();
     ensure!(lines == 1, "{lines} lines were said instead of one");
     Ok(())
 }

@@ -292,7 +292,7 @@ pub(crate) fn gzip_cut(evidence: &Evidence) -> Result<()> {
 /// The refusal says how much memory would do.
 pub(crate) fn more_memory_asked(evidence: &Evidence) -> Result<()> {
     let last = &evidence.report.last;
-    ensure!(last.contains("--memory 24M"), "no word of how much would do: {last}");
+    ensure!(last.contains("--memory 28M"), "no word of how much would do: {last}");
     Ok(())
 }
 

@@ -48,7 +48,7 @@ fn shared_info_is_lent_for_reading_only() {
     for (first, pages) in [(mfn.get(), 1), (mfn.get() - 2, 3), (mfn.get() - 1, 7)] {
         let (first, pages) = (Mfn::new(first), PageCount::new(pages));
         let error = booted.running.map_device(first, pages, IoAccess::ReadWrite).unwrap_err();
-        assert_eq!(error, MmuError::SharedInfo { mfn });
+        assert_eq!(error, MmuError::InUse { mfn });
     }
     let pages = booted.running.map_device(mfn, PageCount::new(1), IoAccess::Read).unwrap();
     booted.running.unmap_device(pages).unwrap();

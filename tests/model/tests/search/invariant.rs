@@ -250,7 +250,8 @@ impl<'p> Look<'p> {
             for (address, mfn) in mapping.pages() {
                 asked.insert(address, mfn);
                 match self.devices.get(&address) {
-                    Some(leaf) if leaf.pte.mfn() == mfn && leaf.writable => {}
+                    // shared_info is lent for reading only.
+                    Some(leaf) if leaf.pte.mfn() == mfn && leaf.writable != mapping.shared_info => {}
                     None if mapping.partial => {}
                     found => return Err(format!("{mapping:?} is mapped as {found:?} at {address:#x}")),
                 }
