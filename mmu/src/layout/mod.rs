@@ -45,7 +45,7 @@ pub(crate) const HOLE_PAGES: PageCount = PageCount::new((DIRECT_MAP.as_u64() - H
 
 /// Tells whether an entry of a top-level table is Xen's.
 #[must_use]
-pub(crate) const fn is_xen_slot(index: Index) -> bool {
+pub const fn is_xen_slot(index: Index) -> bool {
     matches!(index.get(), 256..=271)
 }
 

@@ -11,9 +11,9 @@ use core::ops::Range;
 
 use mmu::layout::{
     DIRECT_MAP, FIXMAP, INIT_P2M, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES, PAYLOAD,
-    PAYLOAD_PAGES,
+    PAYLOAD_PAGES, is_xen_slot,
 };
-use start_info::PAGE_SIZE;
+use start_info::{Index, PAGE_SIZE};
 
 use crate::sys::abi::HYPERVISOR_VIRT_START;
 
@@ -133,7 +133,7 @@ impl<T: TableReader> Mapping<'_, T> {
         loop {
             let shift = 12 + 9 * (level - 1);
             let index = self.address >> shift & 511;
-            if level == 4 && is_xens(index) {
+            if level == 4 && is_xen_slot(Index::containing(index)) {
                 return Found::Xen;
             }
             let Some(entry) = self.tables.entry(table, index) else { return Found::Unreadable { level } };
@@ -159,7 +159,7 @@ impl<T: TableReader> Mapping<'_, T> {
     }
 
     fn level_below(&self, table: u64, level: u32, frame: u64) -> Option<u32> {
-        let entries = (0..512).filter(|index| level != 4 || !is_xens(*index));
+        let entries = (0..512).filter(|index| level != 4 || !is_xen_slot(Index::containing(*index)));
         let entries = entries.filter_map(|index| self.tables.entry(table, index));
         let mut below = entries.filter(|entry| entry & PRESENT != 0 && !is_large(*entry, level));
         below.find_map(|entry| {
@@ -195,11 +195,6 @@ impl<T: TableReader> fmt::Display for Mapping<'_, T> {
             }
         }
     }
-}
-
-/// Tells whether a top-level entry is Xen's.
-const fn is_xens(index: u64) -> bool {
-    matches!(index, 256..=271)
 }
 
 /// Tells whether an entry maps a large page, as only Xen's builder makes them.
