@@ -3,6 +3,8 @@
 //! *What this is*: the list the loader resolves symbols with: the log, the heap, an end for panics, and the four functions on
 //! memory that every C compiler takes for granted.
 
+use core::ffi::c_void;
+
 use arrayvec::ArrayString;
 
 use crate::{
@@ -34,10 +36,10 @@ extern "C" fn xen_guest_fatal(start: *const u8, len: usize) -> ! {
 
 // SAFETY: every image has these: the compiler's own calls need them. They are named here and never called.
 unsafe extern "C" {
-    fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8;
-    fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u8;
-    fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8;
-    fn memcmp(one: *const u8, other: *const u8, len: usize) -> i32;
+    fn memcpy(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void;
+    fn memmove(to: *mut c_void, from: *const c_void, len: usize) -> *mut c_void;
+    fn memset(to: *mut c_void, byte: i32, len: usize) -> *mut c_void;
+    fn memcmp(one: *const c_void, other: *const c_void, len: usize) -> i32;
 }
 
 static EXPORTS: [Export; 8] = [
