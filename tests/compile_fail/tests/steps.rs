@@ -15,7 +15,8 @@ use anyhow::{Context, Result, ensure};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
-const KERNEL: &str = "#![no_std]\n#![no_main]\n#![forbid(unsafe_code)]\n\nuse xen_guest::{Guest, sys};\n\n\
+const SAFE: &str = "#![forbid(unsafe_code)]\n";
+const KERNEL: &str = "#![no_std]\n#![no_main]\n\nuse xen_guest::{Guest, sys};\n\n\
                       pub fn main(_guest: Guest) -> ! {\n    sys::shutdown(sys::Reason::Poweroff)\n}\n\n";
 
 /// What somebody does, and what cargo says to it.
@@ -37,7 +38,7 @@ const GOOD: Step = Step {
     error: None,
 };
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 10] = [
     GOOD,
     Step {
         name: "no_entry",
@@ -69,6 +70,26 @@ const STEPS: [Step; 7] = [
         name: "packed_relocations",
         flags: &["--", "-Clink-arg=-zpack-relative-relocs"],
         error: Some("error: start.S applies no packed relocations"),
+        ..GOOD
+    },
+    Step {
+        name: "code_of_another_name",
+        entry: "xen_guest::entry!(main);\ncore::arch::global_asm!(\".pushsection .hot,\\\"axR\\\",@progbits\", \"nop\", \".popsection\");",
+        error: Some("error: the kernel has code in a section whose name does not begin with .text."),
+        ..GOOD
+    },
+    Step {
+        name: "memory_of_another_name",
+        entry: "xen_guest::entry!(main);\ncore::arch::global_asm!(\".pushsection .noinit,\\\"awR\\\",@nobits\", \".skip 8\", \".popsection\");",
+        error: Some(
+            "error: the kernel has memory without content in a section whose name does not begin with .bss.",
+        ),
+        ..GOOD
+    },
+    Step {
+        name: "data_of_another_name",
+        entry: "xen_guest::entry!(main);\ncore::arch::global_asm!(\".pushsection .some,\\\"awR\\\",@progbits\", \".quad 1\", \
+                \".popsection\", \".pushsection .other,\\\"aR\\\",@progbits\", \".byte 1\", \".popsection\");",
         ..GOOD
     },
     Step {
@@ -118,7 +139,8 @@ fn package() -> Result<PathBuf> {
     write(&folder.join(".cargo/config.toml"), "build.target = \"x86_64-unknown-none\"\n")?;
     write(&folder.join("other/xen-guest.ld"), "ENTRY(_start)\nSECTIONS { .text : { *(.text .text.*) } }\n")?;
     for step in &STEPS {
-        let text = format!("{KERNEL}{}\n", step.entry);
+        let safe = if step.entry.contains("global_asm!") { "" } else { SAFE };
+        let text = format!("{safe}{KERNEL}{}\n", step.entry);
         write(&folder.join("src/bin").join(step.name).with_extension("rs"), &text)?;
     }
     ensure!(folder.is_dir(), "the package is not there");
