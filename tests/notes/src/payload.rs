@@ -4,6 +4,7 @@
 //! are unpacked; others are named.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::Read;
 
 use crate::NoKernel;
@@ -11,18 +12,34 @@ use crate::NoKernel;
 /// The most bytes that are unpacked.
 const MOST: u64 = 512 << 20;
 
-/// Returns the ELF file in a file, and what it was wrapped in.
-pub(crate) fn unpack(file: &[u8]) -> Result<(Cow<'_, [u8]>, Option<String>), NoKernel> {
-    let Some(payload) = bzimage(file)? else {
-        return Ok(match packed(file)? {
-            Some((kind, elf)) => (Cow::Owned(elf), Some(format!("packed with {kind}"))),
-            None => (Cow::Borrowed(file), None),
-        });
-    };
-    match packed(payload)? {
-        Some((kind, elf)) => Ok((Cow::Owned(elf), Some(format!("a bzImage with {kind}")))),
-        None => Ok((Cow::Borrowed(payload), Some("a bzImage".to_owned()))),
+/// What an ELF file was wrapped in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wrapping {
+    /// With what it was packed, if it was.
+    pub(crate) packed: Option<&'static str>,
+    /// In a bzImage, and not by itself.
+    pub(crate) is_bzimage: bool,
+}
+
+impl fmt::Display for Wrapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_bzimage, self.packed) {
+            (true, Some(kind)) => write!(f, "a bzImage with {kind}: "),
+            (true, None) => f.write_str("a bzImage: "),
+            (false, Some(kind)) => write!(f, "packed with {kind}: "),
+            (false, None) => Ok(()),
+        }
     }
+}
+
+/// Returns the ELF file in a file, and what it was wrapped in.
+pub(crate) fn unpack(file: &[u8]) -> Result<(Cow<'_, [u8]>, Wrapping), NoKernel> {
+    let payload = bzimage(file)?;
+    let (inner, is_bzimage) = (payload.unwrap_or(file), payload.is_some());
+    Ok(match packed(inner)? {
+        Some((kind, elf)) => (Cow::Owned(elf), Wrapping { packed: Some(kind), is_bzimage }),
+        None => (Cow::Borrowed(inner), Wrapping { packed: None, is_bzimage }),
+    })
 }
 
 fn word(file: &[u8], at: usize) -> Option<usize> {

@@ -3,6 +3,7 @@
 use crate::features::DOM0;
 use crate::image::{Image, Source};
 use crate::note::{ENTRY, Form, HYPERCALL_PAGE, INIT_P2M, MOD_START_PFN, Note, PADDR_OFFSET, VIRT_BASE};
+use crate::payload::Wrapping;
 use crate::settings::Settings;
 
 /// Somebody who starts kernels.
@@ -15,11 +16,11 @@ pub struct Place {
 }
 
 /// All of them.
-pub(crate) fn all(image: &Image<'_>, settings: &Settings) -> Vec<Place> {
+pub(crate) fn all(image: &Image<'_>, settings: &Settings, wrapping: Wrapping) -> Vec<Place> {
     vec![
-        Place { name: "domU (xl)", missing: domu(settings) },
+        Place { name: "domU (xl)", missing: domu(settings, wrapping) },
         Place { name: "dom0, and the PV shim", missing: dom0(settings) },
-        Place { name: "GRUB-xen", missing: grub(image, settings) },
+        Place { name: "GRUB-xen", missing: grub(image, settings, wrapping) },
         Place { name: "krata", missing: krata(image) },
     ]
 }
@@ -36,9 +37,14 @@ fn xen(settings: &Settings) -> Vec<String> {
     missing
 }
 
-/// tools/libs/guest/xg_dom_elfloader.c: a domU is not offered what it requires of a dom0.
-fn domu(settings: &Settings) -> Vec<String> {
+/// tools/libs/guest: a domU is not offered what it requires of a dom0 (xg_dom_elfloader.c), and a file that is no bzImage is
+/// unpacked only if it is a gzip (xg_dom_core.c).
+fn domu(settings: &Settings, wrapping: Wrapping) -> Vec<String> {
     let mut missing = xen(settings);
+    if let Wrapping { packed: Some(kind @ ("xz" | "zstd")), is_bzimage: false } = wrapping {
+        missing
+            .push(format!("a file that is not packed, or with gzip: it unpacks {kind} in a bzImage alone"));
+    }
     if settings.features.required & DOM0 != 0 {
         missing.push("FEATURES without !dom0".to_owned());
     }
@@ -55,8 +61,12 @@ fn dom0(settings: &Settings) -> Vec<String> {
 }
 
 /// grub-core/loader/i386/xen_fileXX.c: notes of PT_NOTE or `__xen_guest`; a number is read as eight bytes, whatever its size.
-fn grub(image: &Image<'_>, settings: &Settings) -> Vec<String> {
+/// grub-core/io has gzio, xzio and lzopio.
+fn grub(image: &Image<'_>, settings: &Settings, wrapping: Wrapping) -> Vec<String> {
     let mut missing = Vec::new();
+    if wrapping.packed == Some("zstd") {
+        missing.push("a file that is not packed, or with gzip or xz: it does not unpack zstd".to_owned());
+    }
     if image.source == Source::Sections {
         missing.push("a PT_NOTE segment (it does not look at SHT_NOTE sections)".to_owned());
     }

@@ -24,8 +24,8 @@ pub(crate) fn check(image: &Image<'_>, settings: &Settings) -> (Vec<String>, Vec
     // Linux moves its per-processor data itself, and has a segment that it frees after the start.
     let segments = segments(image, settings);
     match settings.is_linux() {
-        true => unusual.extend(segments.into_iter().map(|line| format!("known of Linux: {line}"))),
-        false => wrong.extend(segments),
+        true => unusual.extend(segments.into_iter().map(|(found, _)| format!("known of Linux: {found}"))),
+        false => wrong.extend(segments.into_iter().map(|(found, remedy)| format!("{found}; {remedy}"))),
     }
     let found = red_zone::find(image);
     if let Some(line) = red_zone::line(&found, image, NAMED) {
@@ -121,26 +121,28 @@ fn bounds(settings: &Settings) -> Vec<String> {
     wrong
 }
 
-fn segments(image: &Image<'_>, settings: &Settings) -> Vec<String> {
+/// What is wrong with segments, and what to do.
+fn segments(image: &Image<'_>, settings: &Settings) -> Vec<(String, &'static str)> {
     let mut wrong = Vec::new();
     for segment in &image.segments {
         let (first, last) = (segment.start, segment.start.saturating_add(segment.len));
         let loaded = settings.address_of(segment.load);
         if loaded != first {
-            wrong.push(format!(
+            let found = format!(
                 "the segment linked at {first:#x} would be loaded at {loaded:#x}: its load address is {:#x}, and must be \
-                 {:#x} (link address - VIRT_BASE + PADDR_OFFSET); mend AT() in the linker script",
+                 {:#x} (link address - VIRT_BASE + PADDR_OFFSET)",
                 segment.load,
                 first.wrapping_sub(settings.address_of(0))
-            ));
+            );
+            wrong.push((found, "mend AT() in the linker script"));
         }
         if first < settings.virt_base.unwrap_or(0) {
-            wrong.push(format!("the segment {first:#x}..{last:#x} lies below VIRT_BASE"));
+            let found = format!("the segment {first:#x}..{last:#x} lies below VIRT_BASE");
+            wrong.push((found, "link it above, or lower VIRT_BASE"));
         }
         if segment.writable && segment.executable {
-            wrong.push(format!(
-                "the segment {first:#x}..{last:#x} is writable and executable; give code and data pages of their own"
-            ));
+            let found = format!("the segment {first:#x}..{last:#x} is writable and executable");
+            wrong.push((found, "give code and data pages of their own"));
         }
     }
     wrong

@@ -41,6 +41,16 @@ fn missing<'f>(found: &'f Examination, who: &str) -> &'f [String] {
     &found.places.iter().find(|place| place.name.contains(who)).unwrap().missing
 }
 
+/// A bzImage with this payload.
+fn bzimage(payload: &[u8]) -> Vec<u8> {
+    let mut image = vec![0; 0x400];
+    image[0x1f1] = 1;
+    image[0x202..0x208].copy_from_slice(b"HdrS\x0f\x02");
+    image[0x24c..0x250].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    image.extend(payload);
+    image
+}
+
 #[test]
 fn a_good_kernel_has_nothing_wrong_and_all_can_start_it() {
     let found = found(&KernelFile::good());
@@ -96,6 +106,39 @@ fn segments_where_they_may_not_be() {
     assert!(offset.iter().any(|line| line.contains("out of bounds")), "{offset:?}");
 }
 
+/// Xen's own addresses, met by the image's end, by all of it, by its start; and not, right before and right after.
+#[test]
+fn an_image_at_xens_addresses() {
+    let (first, end) = (0xffff_8000_0000_0000_u64, 0xffff_8800_0000_0000_u64);
+    for (start, is_there) in
+        [(first - 0x5000, false), (first - 0x4000, true), (first, true), (end - 0x1000, true), (end, false)]
+    {
+        let mut kernel = KernelFile::xtf();
+        (kernel.segments[0].start, kernel.segments[0].load) = (start, start);
+        let wrong = found(&kernel).contradictions;
+        assert_eq!(
+            wrong.iter().any(|line| line.contains("overlaps Xen's own")),
+            is_there,
+            "{start:#x} {wrong:?}"
+        );
+    }
+}
+
+#[test]
+fn linux_is_not_told_to_change_what_it_does_on_purpose() {
+    let mut kernel = KernelFile::good();
+    add(&mut kernel, 6, b"linux\0\0\0");
+    kernel.segments[1].load = 0x200_0000;
+    let found = found(&kernel);
+    let known: Vec<_> = found.remarks.iter().filter(|line| line.starts_with("known of Linux")).collect();
+    assert!(known.len() == 1 && !known[0].contains("AT()"), "{:?}", found.remarks);
+    assert!(
+        found.lines.iter().any(|line| line.contains("Xen loads linux without LOADER")),
+        "{:?}",
+        found.lines
+    );
+}
+
 #[test]
 fn an_entry_where_no_code_is() {
     one("is in no segment", |kernel| set(kernel, 1, BASE + 0x80_0000));
@@ -123,6 +166,8 @@ fn notes_that_xen_refuses() {
     let loader = wrong(|kernel| kernel.notes.splice(40..48, *b"special\0").for_each(drop));
     assert!(loader.len() == 1 && loader[0].contains("LOADER is \"special\""), "{loader:?}");
     one("requires shadows", |kernel| add(kernel, 10, b"!shadows\0\0\0\0"));
+    one("requires supervisor_mode_kernel", |kernel| add(kernel, 10, b"!supervisor_mode_kernel\0"));
+    one("requires auto_translated_physmap", |kernel| add(kernel, 10, b"!auto_translated_physmap\0\0\0\0"));
     one("not ended by a NUL", |kernel| add(kernel, 7, b"long"));
     one("SUSPEND_CANCEL has 3 bytes", |kernel| add(kernel, 14, b"abc"));
     // What fills up to a multiple of four ends a text too, as in Linux.
@@ -145,6 +190,14 @@ fn what_a_place_misses() {
     let mut kernel = KernelFile::good();
     kernel.sections.clear();
     assert_eq!(missing(&found(&kernel), "krata").len(), 1);
+    let mut kernel = KernelFile::good();
+    add(&mut kernel, 6, b"linux\0\0\0");
+    add(&mut kernel, 8, b"special\0");
+    let linux = found(&kernel);
+    assert_eq!(
+        (missing(&linux, "GRUB"), missing(&linux, "domU")),
+        (&["LOADER \"generic\"".to_owned()][..], &[][..])
+    );
 }
 
 #[test]
@@ -172,13 +225,15 @@ fn a_red_zone_is_found_with_its_function() {
         let red = red(code);
         assert!(red.len() == 1 && red[0].contains("accesses to the red zone in _start"), "{red:?}");
     }
-    // mov [rsp+8], rax; mov [rsp-0x88], rax; lea rax, [rsp-8]; lock add dword ptr [rsp-4], 0; push rax
+    // mov [rsp+8], rax; mov [rsp-0x88], rax; lea rax, [rsp-8]; lock add dword ptr [rsp-4], 0; push rax;
+    // mov [rsp+rax-8], rax, which may be anywhere
     for code in [
         &[0x48, 0x89, 0x44, 0x24, 0x08][..],
         &[0x48, 0x89, 0x84, 0x24, 0x78, 0xff, 0xff, 0xff],
         &[0x48, 0x8d, 0x44, 0x24, 0xf8],
         &[0xf0, 0x83, 0x44, 0x24, 0xfc, 0x00],
         &[0x50],
+        &[0x48, 0x89, 0x44, 0x04, 0xf8],
     ] {
         assert_eq!(red(code), [""; 0], "{code:x?}");
     }
@@ -207,11 +262,10 @@ fn packed_kernels_are_unpacked() {
     let deflated = miniz_oxide::deflate::compress_to_vec(&kernel, 1);
     let gzip = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3][..], b"name\0", &deflated].concat();
     assert!(examine(&gzip).unwrap().kind.starts_with("packed with gzip: an ELF file"));
-    let mut image = vec![0; 0x400];
-    image[0x1f1] = 1;
-    image[0x202..0x208].copy_from_slice(b"HdrS\x0f\x02");
-    image[0x24c..0x250].copy_from_slice(&(gzip.len() as u32).to_le_bytes());
-    image.extend(gzip);
+    // With an extra field of three bytes, one of them a zero.
+    let extra = [&[0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, 3, 0, 9, 0, 9][..], &deflated].concat();
+    assert!(examine(&extra).unwrap().kind.starts_with("packed with gzip: an ELF file"));
+    let mut image = bzimage(&gzip);
     assert!(examine(&image).unwrap().kind.starts_with("a bzImage with gzip: an ELF file"));
     image.truncate(0x500);
     assert!(examine(&image).unwrap_err().to_string().contains("cut short"));
@@ -221,6 +275,26 @@ fn packed_kernels_are_unpacked() {
             .to_string()
             .contains("packed with zstd that does not")
     );
+}
+
+/// A builder that does not unpack a file misses one that it can read.
+#[test]
+fn a_place_that_does_not_unpack_says_so() {
+    let zstd = ruzstd::encoding::compress_to_vec(
+        &KernelFile::good().bytes()[..],
+        ruzstd::encoding::CompressionLevel::Uncompressed,
+    );
+    let whole = examine(&zstd).unwrap();
+    assert!(missing(&whole, "domU")[0].contains("it unpacks zstd in a bzImage alone"), "{:?}", whole.places);
+    assert!(missing(&whole, "GRUB")[0].contains("does not unpack zstd"), "{:?}", whole.places);
+    assert!(missing(&whole, "dom0").is_empty(), "{:?}", whole.places);
+    let image = examine(&bzimage(&zstd)).unwrap();
+    assert!(missing(&image, "domU").is_empty() && missing(&image, "GRUB").len() == 1, "{:?}", image.places);
+    // The same kernel: what `xz -9 --check=crc32` makes of its bytes.
+    let xz = examine(include_bytes!("good.xz")).unwrap();
+    assert!(xz.kind.starts_with("packed with xz: an ELF file"), "{}", xz.kind);
+    assert!(missing(&xz, "domU")[0].contains("it unpacks xz in a bzImage alone"), "{:?}", xz.places);
+    assert!(missing(&xz, "GRUB").is_empty() && missing(&xz, "dom0").is_empty(), "{:?}", xz.places);
 }
 
 #[test]
