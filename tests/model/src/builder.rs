@@ -334,6 +334,7 @@ fn image_of(pages: &Range<u64>) -> Image {
         constant: part(constant, data),
         data: part(data, pages.end),
         guard: Pfn::new(data + (pages.end - data) / 2),
+        relocations: PfnRange::EMPTY,
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Image {
     pub data: PfnRange,
     /// The page below the stack, inside `data`, that stays unmapped.
     pub guard: Pfn,
+    /// The pages after the image that held its relocations: free memory, because nobody reads them again.
+    pub relocations: PfnRange,
 }
 
 impl Image {

@@ -50,7 +50,7 @@ impl Parsed {
         let options = Options::from_command_line(facts.command_line());
         report.set_live(options.json);
         report.end(platform, Stage::StartInfo, 0);
-        report.tell(platform, &AtEntry(&facts));
+        report.tell(platform, &AtEntry { facts: &facts, image });
         Ok(Self { context: BootContext { facts, map: None, image: *image, options, report }, authority })
     }
 

@@ -12,7 +12,11 @@ use mmu::DirectMap;
 use start_info::{BootFacts, P2mPlace, Pfn, PfnRange};
 
 use crate::{
-    boot::{image::image_address, options::Revector, running::Running},
+    boot::{
+        image::{Image, image_address},
+        options::Revector,
+        running::Running,
+    },
     platform::Platform,
     report::{
         fact::{Fact, Value},
@@ -24,11 +28,14 @@ use crate::{
 const MAX_RANGES: usize = 16;
 
 /// What the domain builder made of the guest's memory.
-pub(crate) struct AtEntry<'f>(pub(crate) &'f BootFacts);
+pub(crate) struct AtEntry<'f> {
+    pub(crate) facts: &'f BootFacts,
+    pub(crate) image: &'f Image,
+}
 
 impl fmt::Display for AtEntry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(facts) = self;
+        let Self { facts, image } = self;
         let entry =
             [("pages", Value::Number(facts.nr_pages().get())), ("dom0", Value::Flag(facts.is_dom0()))];
         write!(f, "{}", Fact::new("entry", &entry))?;
@@ -40,6 +47,7 @@ impl fmt::Display for AtEntry<'_> {
         let mapped = [
             ("memory below the kernel", facts.low_memory()),
             ("kernel image", facts.image()),
+            ("relocations", image.relocations),
             ("start_info", start_info),
             ("rings", facts.ring_pages()),
             ("page tables", facts.page_tables().pfns),

@@ -15,6 +15,8 @@ unsafe extern "C" {
     safe static text_end: u8;
     safe static constant_end: u8;
     safe static image_end: u8;
+    safe static relocations_start: u8;
+    safe static relocations_end: u8;
     safe static boot_stack_guard: u8;
     safe static boot_stack: u8;
     safe static boot_stack_end: u8;
@@ -29,6 +31,11 @@ fn pfn(symbol: &u8) -> Pfn {
     Pfn::clamped((address(symbol) - KERNEL_MAP) / PAGE_SIZE)
 }
 
+/// The first page that `symbol`, the end of something, leaves free.
+fn pages_to(symbol: &u8) -> Pfn {
+    Pfn::clamped((address(symbol) - KERNEL_MAP).div_ceil(PAGE_SIZE))
+}
+
 /// Returns the parts of the kernel image.
 pub(super) fn image() -> Image {
     Image {
@@ -36,6 +43,7 @@ pub(super) fn image() -> Image {
         constant: PfnRange::between(pfn(&text_end), pfn(&constant_end)),
         data: PfnRange::between(pfn(&constant_end), pfn(&image_end)),
         guard: pfn(&boot_stack_guard),
+        relocations: PfnRange::between(pfn(&relocations_start), pages_to(&relocations_end)),
     }
 }
 

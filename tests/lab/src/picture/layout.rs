@@ -73,9 +73,7 @@ fn notes(story: &Story, Scale(scale): Scale) -> Vec<String> {
     if story.built.is_empty() {
         notes.clear();
     }
-    if let Some(fatal) = &story.fatal {
-        notes.push(format!("The boot ended early: {fatal}"));
-    }
+    notes.extend(story.death.clone());
     notes
 }
 

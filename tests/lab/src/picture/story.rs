@@ -79,8 +79,8 @@ pub(crate) struct Story {
     pub(crate) copied: Option<bool>,
     /// Pages of memory, and how many of them are mapped and free, at the end.
     pub(crate) memory: Option<[u64; 3]>,
-    /// The stage and the error that ended the boot.
-    pub(crate) fatal: Option<String>,
+    /// What ended the boot early, or the kernel after it, as a sentence.
+    pub(crate) death: Option<String>,
 }
 
 impl Story {
@@ -92,20 +92,22 @@ impl Story {
             .filter_map(|(name, fact)| step(name, fact))
             .collect();
         let entry = facts.all("entry").find_map(|fact| fact.number("pages").ok());
-        let fatal = facts.all("fatal").find_map(reason);
-        if stages.is_empty() && entry.is_none() && fatal.is_none() {
+        let reason = facts.all("fatal").find_map(reason);
+        if stages.is_empty() && entry.is_none() && reason.is_none() {
             return None;
         }
+        let owners = joined(runs(facts, "owner"));
+        let when = if owners.is_empty() { "The boot ended early" } else { "The kernel died after the boot" };
         let mut story = Self {
             pages: entry.unwrap_or_default(),
             built: without_gaps(runs(facts, "built")),
-            owners: joined(runs(facts, "owner")),
+            owners,
             regions: facts.all("region").filter_map(region).collect(),
             stages,
             modules: facts.modules().filter_map(|(name, fact)| module(name, fact)).collect(),
             copied: facts.all("p2m").find_map(|fact| fact.flag("copied").ok()),
             memory: facts.all("memory").find_map(memory),
-            fatal,
+            death: reason.map(|reason| format!("{when}: {reason}")),
         };
         story.regions.sort_by_key(|region| region.start);
         story.modules.sort_by_key(|module| module.start);
@@ -205,13 +207,27 @@ fn memory(fact: &Fact) -> Option<[u64; 3]> {
     Some([number("pages")?, number("mapped")?, number("free")?])
 }
 
-/// What ended the boot, in the names of the source.
+/// What ended the boot or the kernel: an error by its name in the source, or what a report says.
 fn reason(fact: &Fact) -> Option<String> {
     let said = ["error", "panicked", "said"].iter().find_map(|key| fact.text(key).ok());
-    let said = said.map(str::to_owned).or_else(|| Some(format!("trap {}", fact.number("vector").ok()?)))?;
+    let said = said.map(str::to_owned).or_else(|| trap(fact))?;
     Some(match fact.text("stage") {
         Ok(stage) => format!("{stage}: {said}"),
         Err(_) => said,
+    })
+}
+
+/// A trap: what is at the address of a page fault, or where the code was.
+fn trap(fact: &Fact) -> Option<String> {
+    let vector = fact.number("vector").ok()?;
+    if let (Ok(address), Ok(place), Ok(mapped)) =
+        (fact.hex("address"), fact.text("place"), fact.text("mapped"))
+    {
+        return Some(format!("page fault at {address:#x} ({place}; {mapped})"));
+    }
+    Some(match fact.hex("rip") {
+        Ok(rip) => format!("trap {vector} at {rip:#x}"),
+        Err(_) => format!("trap {vector}"),
     })
 }
 
@@ -241,8 +257,28 @@ mod tests {
         let built: Vec<(&str, u64, u64)> =
             story.built.iter().map(|run| (run.name.as_str(), run.pfn, run.pages)).collect();
         assert_eq!(built, [(UNUSED, 0, 0x10), ("kernel image", 0x10, 7), ("ramdisk", 0x20, 4)]);
-        assert_eq!(story.fatal.as_deref(), Some("p2m check: Mismatch"));
+        assert_eq!(story.death.as_deref(), Some("The boot ended early: p2m check: Mismatch"));
         assert!(story.owners.is_empty() && story.regions.is_empty() && story.copied.is_none());
+    }
+
+    #[test]
+    fn a_death_after_the_boot_is_told_from_one_in_it_in_the_words_of_the_report() {
+        let owner = "@fact {\"fact\":\"owner\",\"name\":\"rings\",\"pfn\":\"0x4\",\"pages\":1}\n";
+        for (fatal, words) in [
+            (
+                "\"vector\":14,\"address\":\"0x8\",\"rip\":\"0x9\",\"place\":\"near the null pointer\",\"mapped\":\"not mapped\"",
+                "page fault at 0x8 (near the null pointer; not mapped)",
+            ),
+            ("\"vector\":13,\"rip\":\"0x9\"", "trap 13 at 0x9"),
+            ("\"vector\":6", "trap 6"),
+            ("\"panicked\":\"on purpose\"", "on purpose"),
+        ] {
+            for (before, when) in [("", "The boot ended early"), (owner, "The kernel died after the boot")] {
+                let said = format!("{before}@fact {{\"fact\":\"fatal\",{fatal}}}\n");
+                let story = Story::of(&Facts::found(&said)).unwrap();
+                assert_eq!(story.death, Some(format!("{when}: {words}")), "{said}");
+            }
+        }
     }
 
     #[test]

@@ -30,19 +30,14 @@ pub(crate) fn svg(story: &Story, title: &str, icount: bool) -> String {
         let steps: Vec<&Step> = story.modules.iter().map(|module| &module.step).collect();
         y = modules(&mut canvas, y + 2.0 * ROW, &steps, unit);
     }
-    let notes = [
-        "What the guest prints between stages and modules is in none of them.".to_owned(),
-        match (icount, &story.fatal) {
-            (_, Some(fatal)) => format!("The boot ended early: {fatal}"),
-            (true, None) => "A tick of the time-stamp counter is an instruction (--icount).".to_owned(),
-            (false, None) => {
-                "Ticks of the time-stamp counter; --icount counts instructions in their place.".to_owned()
-            }
-        },
-    ];
-    for note in notes {
+    let tick = match icount {
+        true => "A tick of the time-stamp counter is an instruction (--icount).",
+        false => "Ticks of the time-stamp counter; --icount counts instructions in their place.",
+    };
+    let notes = ["What the guest prints between stages and modules is in none of them.", tick];
+    for note in notes.into_iter().chain(story.death.as_deref()) {
         y += ROW;
-        canvas.text("dim", TEXT, Anchor::Start, [MARGIN, y], &fitting(&note, TEXT, width));
+        canvas.text("dim", TEXT, Anchor::Start, [MARGIN, y], &fitting(note, TEXT, width));
     }
     canvas.finish(y + MARGIN)
 }
