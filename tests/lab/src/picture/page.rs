@@ -8,7 +8,7 @@ use crate::picture::story::{PageRun, Story};
 
 const LOOK: &str = "
 body { font-family: system-ui, sans-serif; margin: 2em auto; max-width: 1160px; padding: 0 1em; color: #1b1f24; background: #fff; }
-svg { max-width: 100%; height: auto; } table { border-collapse: collapse; margin: 1em 0; }
+svg { max-width: 100%; height: auto; } table { border-collapse: collapse; margin: 1em 0; display: block; overflow-x: auto; }
 td, th { padding: 0.15em 0.8em; border-bottom: 1px solid #d0d7de; text-align: left; }
 td.n, th.n { text-align: right; } td.n, td.a { font-family: monospace; } p.end { font-weight: bold; }
 ";
