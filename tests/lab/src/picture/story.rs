@@ -282,6 +282,26 @@ mod tests {
     }
 
     #[test]
+    fn a_range_that_no_address_space_has_is_left_out() {
+        let run = |pfn: u64, pages: u64| {
+            format!(
+                "@fact {{\"fact\":\"owner\",\"name\":\"rings\",\"pfn\":\"{pfn:#x}\",\"pages\":{pages}}}\n"
+            )
+        };
+        let most = 1 << 40;
+        for (pfn, pages, is_kept) in [
+            (most - 1, most, true),
+            (most, 1, false),
+            (0, most + 1, false),
+            (7, 0, false),
+            (u64::MAX, u64::MAX, false),
+        ] {
+            let said = format!("@fact {{\"fact\":\"entry\",\"pages\":9}}\n{}", run(pfn, pages));
+            assert_eq!(Story::of(&Facts::found(&said)).unwrap().owners.len(), usize::from(is_kept), "{said}");
+        }
+    }
+
+    #[test]
     fn ring_pages_side_by_side_are_one_run() {
         let ring = |pfn: u64| {
             format!("@fact {{\"fact\":\"owner\",\"name\":\"rings\",\"pfn\":\"{pfn:#x}\",\"pages\":1}}\n")

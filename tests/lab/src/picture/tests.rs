@@ -90,6 +90,48 @@ fn places(said: &str) -> BTreeMap<String, [f64; 4]> {
     texts(&drawn(said)[0]).0.into_iter().map(|set| (set.text, set.sides)).collect()
 }
 
+/// How the last box looks that has this text in it.
+fn look_of(file: &str, name: &str) -> String {
+    let (all, _) = texts(file);
+    let place = all.iter().rfind(|set| set.text == name).unwrap_or_else(|| panic!("no {name}")).sides;
+    let [left, top, _, bottom] = place;
+    let holds = |attributes: &Attributes| {
+        let [x, y, width, height] = ["x", "y", "width", "height"].map(|key| number(attributes, key));
+        x <= left && left <= x + width && y <= top && bottom <= y + height
+    };
+    let boxes = svg::read(file).unwrap().filter_map(|event| match event {
+        Event::Tag("rect", _, attributes) if attributes.contains_key("x") && holds(&attributes) => {
+            Some(attributes["class"].to_string())
+        }
+        _ => None,
+    });
+    boxes.last().unwrap_or_else(|| panic!("{name} is in no box"))
+}
+
+/// Dashed: nothing is there. Regions that a payload can fill are empty at the end of a boot.
+#[test]
+fn what_is_empty_is_dashed_and_nothing_else() {
+    for (name, said) in RUNS {
+        let [layout, ..] = drawn(said);
+        for empty in ["device memory", "payload", "builder's P2M", "module window, free"] {
+            assert_eq!(look_of(&layout, empty), "empty", "{name}: {empty}");
+        }
+        for (full, class) in [
+            ("direct map", "frames"),
+            ("linear P2M", "p2m"),
+            ("hypervisor hole", "xen"),
+            ("kernel image", "image"),
+            ("fixmap", "rings"),
+            ("first tables", "tables"),
+            ("relocations", "frames"),
+        ] {
+            assert_eq!(look_of(&layout, full), class, "{name}: {full}");
+        }
+    }
+    let kept = RUNS[0].1.replace("\"copied\":true", "\"copied\":false");
+    assert_eq!(look_of(&drawn(&kept)[0], "linear P2M"), "empty");
+}
+
 #[test]
 fn no_text_of_a_recorded_run_meets_another() {
     for (name, said) in RUNS {
@@ -173,6 +215,8 @@ fn the_page_has_every_page_and_module() {
     let [layout, timeline, page] = drawn(RUNS[0].1);
     assert!(page.contains(&layout) && page.contains(&timeline));
     assert!(page.contains("verdict: SUCCESS") && page.contains("boot stack") && page.contains(">plainc<"));
+    // The first and the last page of the first tables.
+    assert!(page.contains("<td class=\"a\">0xff2</td><td class=\"a\">0xfff</td>"), "{page}");
     let hostile = RUNS[0].1.replace("plainc", "<script>");
     assert!(!drawn(&hostile)[2].contains("<script>"));
 }

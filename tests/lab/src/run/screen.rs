@@ -5,7 +5,8 @@
 //!
 //! *What must hold*: the live line is taken away before anything else is written.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io::{IsTerminal, Write};
 
 use crate::run::outcome::Outcome;
@@ -21,9 +22,59 @@ enum Shown {
     Everything,
 }
 
+/// What somebody's terminal is like, and what they asked for by their environment.
+#[derive(Debug, Clone, Copy)]
+struct Surroundings {
+    /// Standard output is a terminal, and no pipe or file.
+    out_is_terminal: bool,
+    /// So is standard error.
+    err_is_terminal: bool,
+    /// A terminal without control sequences (`TERM=dumb`).
+    is_dumb: bool,
+    /// `NO_COLOR` is set to something.
+    no_colour: bool,
+    /// How wide it says it is.
+    columns: u16,
+}
+
+impl Surroundings {
+    fn find() -> Self {
+        Self {
+            out_is_terminal: std::io::stdout().is_terminal(),
+            err_is_terminal: std::io::stderr().is_terminal(),
+            is_dumb: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
+            no_colour: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            columns: rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col),
+        }
+    }
+}
+
+/// Where bytes go.
+struct Stream(RefCell<Box<dyn Write>>);
+
+impl Stream {
+    fn to(end: impl Write + 'static) -> Self {
+        Self(RefCell::new(Box::new(end)))
+    }
+
+    /// Writes at once. A reader that has gone away must not end the run before its logs are complete.
+    fn write(&self, text: fmt::Arguments<'_>) {
+        let mut end = self.0.borrow_mut();
+        drop(end.write_fmt(text).and_then(|()| end.flush()));
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
+    }
+}
+
 /// Where a run is shown.
 #[derive(Debug)]
 pub(crate) struct Screen {
+    out: Stream,
+    err: Stream,
     shown: Shown,
     /// The guest's lines for programs are for the lab alone.
     hides_facts: bool,
@@ -39,6 +90,8 @@ impl Screen {
     /// Shows nothing.
     pub(crate) fn dark() -> Self {
         Self {
+            out: Stream::to(std::io::sink()),
+            err: Stream::to(std::io::sink()),
             shown: Shown::Nothing,
             hides_facts: false,
             live: None,
@@ -49,15 +102,18 @@ impl Screen {
 
     /// Shows a person what they asked for.
     pub(crate) fn of_person(verbose: bool, hides_facts: bool) -> Self {
-        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let live = std::io::stderr().is_terminal() && !is_dumb;
-        let size = rustix::termios::tcgetwinsize(std::io::stderr());
+        let [out, err] = [Stream::to(std::io::stdout()), Stream::to(std::io::stderr())];
+        Self::on([out, err], Surroundings::find(), verbose, hides_facts)
+    }
+
+    fn on([out, err]: [Stream; 2], at: Surroundings, verbose: bool, hides_facts: bool) -> Self {
         Self {
+            out,
+            err,
             shown: if verbose { Shown::Everything } else { Shown::Guest },
             hides_facts,
-            live: live.then(|| columns(size.map_or(0, |size| size.ws_col))),
-            colours: std::io::stdout().is_terminal() && !is_dumb && !is_set("NO_COLOR"),
+            live: (at.err_is_terminal && !at.is_dumb).then(|| columns(at.columns)),
+            colours: at.out_is_terminal && !at.is_dumb && !at.no_colour,
             drawn: Cell::new(false),
         }
     }
@@ -91,9 +147,7 @@ impl Screen {
     /// Shows a line of what the lab found.
     pub(crate) fn note(&self, line: &str) {
         self.wipe();
-        let mut out = std::io::stderr().lock();
-        // A reader that has gone away must not end the run before its logs are complete.
-        drop(writeln!(out, "{line}"));
+        self.err.write(format_args!("{line}\n"));
     }
 
     /// Writes the live line anew.
@@ -101,8 +155,7 @@ impl Screen {
         let Some(columns) = self.live else { return };
         if self.shown != Shown::Nothing {
             let text: String = text.chars().take(columns - 1).collect();
-            let mut out = std::io::stderr().lock();
-            drop(write!(out, "\r{text}\x1b[K").and_then(|()| out.flush()));
+            self.err.write(format_args!("\r{text}\x1b[K"));
             self.drawn.set(true);
         }
     }
@@ -115,16 +168,14 @@ impl Screen {
     /// Takes the live line away.
     pub(crate) fn wipe(&self) {
         if self.drawn.take() {
-            let mut out = std::io::stderr().lock();
-            drop(write!(out, "\r\x1b[K").and_then(|()| out.flush()));
+            self.err.write(format_args!("\r\x1b[K"));
         }
     }
 
     fn out(&self, line: &str) {
         if self.shown != Shown::Nothing {
             self.wipe();
-            let mut out = std::io::stdout().lock();
-            drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+            self.out.write(format_args!("{line}\n"));
         }
     }
 }
@@ -157,8 +208,81 @@ fn painted(line: &str, outcome: Outcome) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{columns, is_for_programs, painted};
+    use std::cell::RefCell;
+    use std::io::Write;
+    use std::rc::Rc;
+
+    use super::{Screen, Stream, Surroundings, columns, is_for_programs, painted};
     use crate::run::outcome::Outcome;
+
+    const TERMINAL: Surroundings = Surroundings {
+        out_is_terminal: true,
+        err_is_terminal: true,
+        is_dumb: false,
+        no_colour: false,
+        columns: 12,
+    };
+
+    /// Both streams into one, as a terminal shows them.
+    #[derive(Clone, Default)]
+    struct Kept(Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is written of a short run.
+    fn shown(at: Surroundings) -> String {
+        let kept = Kept::default();
+        {
+            let screen = Screen::on([Stream::to(kept.clone()), Stream::to(kept.clone())], at, false, true);
+            screen.progress("booting");
+            screen.live("1 s, start_info");
+            screen.guest("hello");
+            screen.guest("@fact {}");
+            screen.live("2 s");
+            screen.other("(XEN) not shown");
+            screen.note("found");
+            screen.live("3 s");
+            screen.verdict("verdict: SUCCESS", Outcome::Success);
+            screen.live("4 s");
+        }
+        String::from_utf8(kept.0.take()).unwrap()
+    }
+
+    #[test]
+    fn on_a_terminal_the_live_line_makes_way_for_each_other() {
+        let wipe = "\r\x1b[K";
+        let words = format!(
+            "boot: booting\n\r1 s, start_\x1b[K{wipe}hello\n\r2 s\x1b[K{wipe}found\n\r3 s\x1b[K{wipe}\
+             \x1b[1;32mverdict: SUCCESS\x1b[0m\n\r4 s\x1b[K{wipe}"
+        );
+        assert_eq!(shown(TERMINAL), words);
+    }
+
+    #[test]
+    fn a_pipe_a_dumb_terminal_and_who_wants_no_colour_get_plain_lines() {
+        let plain = "boot: booting\nhello\nfound\nverdict: SUCCESS\n";
+        let piped = Surroundings { out_is_terminal: false, err_is_terminal: false, ..TERMINAL };
+        for at in [piped, Surroundings { is_dumb: true, ..TERMINAL }] {
+            assert_eq!(shown(at), plain, "{at:?}");
+        }
+        for at in [
+            Surroundings { no_colour: true, ..TERMINAL },
+            Surroundings { out_is_terminal: false, ..TERMINAL },
+        ] {
+            let said = shown(at);
+            assert!(said.contains("\x1b[Kverdict: SUCCESS\n"), "{said:?}");
+        }
+        let only_colour = shown(Surroundings { err_is_terminal: false, ..TERMINAL });
+        assert_eq!(only_colour, plain.replace("verdict: SUCCESS", "\x1b[1;32mverdict: SUCCESS\x1b[0m"));
+    }
 
     #[test]
     fn the_colour_of_an_outcome() {
