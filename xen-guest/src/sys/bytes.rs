@@ -19,7 +19,7 @@ pub(crate) fn of_span(window: &LinearMap, span: Span<Mapped>) -> Option<&'static
 
 #[cfg(test)]
 mod tests {
-    use p2m::Authority;
+    use p2m::{Authority, LinearMap};
     use start_info::{PageCount, Pfn, PfnRange};
 
     use super::of_span;
@@ -39,6 +39,10 @@ mod tests {
         assert_eq!(buffer.bytes(0, 4096), [0; 4096]);
         assert_eq!(buffer.bytes(4096, 8192), [0xff; 8192]);
         assert_eq!(buffer.bytes(3 * 4096, 4096), [0; 4096]);
+        // A map that ends in the middle of them has no bytes for the rest.
+        let short = LinearMap::of_builder(&Authority::take().unwrap(), window.base(), PageCount::new(2));
+        let span = window.free_span(&Authority::take().unwrap(), range);
+        assert!(of_span(&short, span).is_none());
         // No frames are no bytes: the map ends before them.
         let beyond = window.free_span(&Authority::take().unwrap(), PfnRange::one(Pfn::new(7)));
         assert!(of_span(&window, beyond).is_none());

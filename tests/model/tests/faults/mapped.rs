@@ -117,6 +117,14 @@ impl Case {
         if self.pages.is_some() {
             self.act(Deed::Unmap(Access::Read)).unwrap();
         }
+        if self.booted.running.parts().payload.pending_pages().next().is_some() {
+            // The next mapping tries again first.
+            let frame = self.booted.running.take_frame().unwrap();
+            let pages = self.booted.running.map(frame, Access::Read).unwrap();
+            assert_eq!(self.booted.running.parts().payload.pending_pages().count(), 0, "{what}");
+            let frame = self.booted.running.unmap(pages).unwrap();
+            self.booted.running.give_frame(frame);
+        }
         let (machine, parts) = self.booted.running.parts_mut();
         parts.payload.undo_pending(machine, &mut parts.map).unwrap();
         assert_eq!(parts.payload.taken().count() + parts.payload.pending_pages().count(), 0, "{what}");

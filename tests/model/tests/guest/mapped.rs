@@ -1,11 +1,11 @@
 //! The payload's own pages, mapped once more: what may be done with them, and who has them.
 
-use mmu::layout::{DIRECT_MAP, PAYLOAD};
+use mmu::layout::{DIRECT_MAP, PAYLOAD, PAYLOAD_PAGES};
 use mmu::{Access, Errno, MappedPages, MmuError, OwnedPages};
 use p2m::Frame;
 use start_info::{Index, PageCount};
 use x86_64::VirtAddr;
-use xen_model::{Booted, audit};
+use xen_model::{Booted, GuestConfig, audit};
 
 use crate::booted;
 
@@ -79,6 +79,28 @@ fn every_protection_can_become_every_other_and_no_page_is_ever_writable_and_exec
             }
         }
     }
+}
+
+/// One L2 table is not enough for the addresses, and the first mapping there makes both.
+#[test]
+fn a_mapping_reaches_over_a_border_of_a_gib() {
+    const GIB: u64 = 1 << 18;
+    let mut booted = GuestConfig::new(GIB + 0x1_0000).build().unwrap().boot().unwrap();
+    let given: Vec<Frame> = (0..GIB + 3).map(|_| booted.running.take_frame().unwrap()).collect();
+    let numbers: Vec<_> = given.iter().map(Frame::pfn).collect();
+    let mut pages = booted.running.map(given, Access::ReadWrite).unwrap();
+    for page in [0, 1, GIB - 1, GIB, GIB + 2] {
+        let found = booted.running.lookup(PAYLOAD + page * 4096).unwrap().page.unwrap();
+        assert_eq!((found.pfn, found.writable), (Some(numbers[page as usize]), true), "page {page:#x}");
+    }
+    assert!(booted.running.lookup(PAYLOAD + (GIB + 3) * 4096).unwrap().page.is_none());
+    booted.running.write_bytes(&mut pages, GIB * 4096 - 3, b"border").unwrap();
+    let mut text = [0; 6];
+    booted.running.read_bytes(&pages, GIB * 4096 - 3, &mut text).unwrap();
+    assert_eq!(&text, b"border");
+    audited(&booted);
+    assert!(booted.running.unmap(pages).unwrap().iter().map(Frame::pfn).eq(numbers));
+    audited(&booted);
 }
 
 #[test]
@@ -184,6 +206,21 @@ fn every_address_space_has_what_is_mapped() {
     audited(&booted);
 }
 
+/// A kernel has one guest; on a host there can be two.
+#[test]
+fn another_guest_does_not_have_these_pages() {
+    let [mut booted, mut other] = [booted(), booted()];
+    let given = frames(&mut booted, 2);
+    let mut pages = booted.running.map(given, Access::ReadWrite).unwrap();
+    assert!(other.running.read_bytes(&pages, 0, &mut [0]).is_err());
+    assert!(other.running.write_bytes(&mut pages, 0, &[7]).is_err());
+    assert!(other.running.protect(&mut pages, Access::Read).is_err());
+    let (pages, error) = other.running.unmap(pages).unwrap_err();
+    assert!(matches!(error, MmuError::NotMapped { .. }), "{error}");
+    check(&booted, &pages.unwrap(), Access::ReadWrite);
+    audited(&other);
+}
+
 #[test]
 fn what_xen_stopped_to_unmap_stays_with_its_owner() {
     for done in 0..4 {
@@ -224,10 +261,17 @@ fn an_address_is_known_by_its_region_and_what_is_mapped() {
     let shared_info = booted.running.lookup(mmu::layout::FIXMAP).unwrap();
     let page = shared_info.page.unwrap();
     assert_eq!((page.pfn, page.mfn), (None, booted.running.platform().shared_info()));
-    // Xen's own part of the address space, the null page, and an address between the regions.
-    for (address, region) in
-        [(0xffff_8000_0000_0000, Some("hypervisor hole")), (0, None), (0xffff_cd00_0000_1000, None)]
-    {
+    // Xen's own part of the address space, the null page, an address between the regions, and the ends of regions.
+    let end = PAYLOAD.as_u64() + PAYLOAD_PAGES.bytes();
+    for (address, region) in [
+        (0xffff_8000_0000_0000, Some("hypervisor hole")),
+        (0, None),
+        (0xffff_cd00_0000_1000, None),
+        (PAYLOAD.as_u64(), Some("payload")),
+        (end - 1, Some("payload")),
+        (end, None),
+        (PAYLOAD.as_u64() - 1, None),
+    ] {
         let found = booted.running.lookup(VirtAddr::new(address)).unwrap();
         assert_eq!((found.region.map(|region| region.name()), found.page), (region, None), "{address:#x}");
     }

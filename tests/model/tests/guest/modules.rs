@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use kit::elf::{ALLOC, EXECUTE, PROGBITS};
+use kit::module::{TEXT, TEXT_BYTE};
 use mmu::layout::{FIXMAP, MODULES};
 use start_info::PageCount;
 use x86_64::VirtAddr;
@@ -88,6 +90,25 @@ fn a_thousand_rounds_leave_nothing() {
         assert_eq!(booted.state(), before);
     }
     booted.check();
+    booted.use_all_memory();
+}
+
+/// What a module needs for its start alone goes away then, here with tables of its own; the rest goes later, without them.
+#[test]
+fn a_start_with_tables_of_its_own_leaves_them_once() {
+    let mut booted = booted(GuestConfig::new(64 * MIB));
+    let before = booted.state();
+    let mut module = kit::module::good();
+    module.section(".init.text", PROGBITS, ALLOC | EXECUTE, &vec![TEXT_BYTE; 0x40_3000]);
+    module.symbol("module_exit", 0x12, TEXT, 0);
+    for _ in 0..3 {
+        booted.load("good", &module.bytes()).unwrap();
+        assert!(booted.running.modules_end() < MODULES + 0x20_0000_u64);
+        booted.check();
+        booted.unload("good").unwrap();
+        assert_eq!(booted.state(), before);
+        booted.check();
+    }
     booted.use_all_memory();
 }
 
