@@ -151,6 +151,19 @@ fn a_mapping_that_goes_on_with_other_pages_is_refused() {
     }
 }
 
+/// The list has a hole where the mapping has a page.
+#[test]
+fn a_mapped_page_that_the_list_lacks_is_refused() {
+    for loader in [Loader::Toolstack, Loader::Grub] {
+        let mut built = GuestConfig::new(64 * 256).with_loader(loader).build().unwrap();
+        let pfn = built.places.end - 1;
+        let mapped = built.machine.built_mfn(pfn).unwrap();
+        let leaf = built.machine.built_mfn(built.places.list.start + pfn / 512).unwrap();
+        built.machine.poke(leaf, (pfn % 512) as usize, !0);
+        assert_eq!(refused(built), MmuError::BuilderPage { pfn: Pfn::new(pfn), mapped, listed: None });
+    }
+}
+
 /// Pages that start_info calls tables and that are not live come back with the others.
 #[test]
 fn more_tables_than_are_live_are_given_back_like_the_others() {

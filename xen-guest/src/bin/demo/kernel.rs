@@ -1,7 +1,7 @@
 //! The payload.
 
 use xen_guest::{
-    Guest, MmuError, PageCount, Then, Value, entry, log,
+    Guest, HeapError, MmuError, PageCount, Then, Value, entry, log,
     sys::{Reason, idle, shutdown},
 };
 
@@ -49,6 +49,11 @@ fn main(mut guest: Guest) -> ! {
 fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     let len = heap_pages(guest).map_err(|error| Failed::by("heap", &error))?;
     guest.heap(len).map_err(|error| Failed::by("heap", &error))?;
+    // It has one piece of memory. A second is refused, and not lost.
+    let free = guest.free();
+    if !matches!(guest.heap(PageCount::new(1)), Err(HeapError::Again { .. })) || guest.free() != free {
+        return Err(Failed::because("heap", "it took memory a second time"));
+    }
     let audit = guest.audit().map_err(|error| Failed::by("audit", &error))?;
     log::info!("audit: {audit}");
     let fields = [
