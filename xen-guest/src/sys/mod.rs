@@ -94,7 +94,7 @@ mod xen;
 #[cfg(target_os = "none")]
 pub(crate) use bytes::of_span as bytes_of_span;
 #[cfg(target_os = "none")]
-pub use entry::{MIN_STACK_SIZE, STACK_SIZE, entered};
+pub use entry::{MIN_STACK_SIZE, STACK_SIZE, checked_stack_size, entered};
 #[cfg(all(feature = "global-allocator", any(target_os = "none", test)))]
 pub use heap::used as heap_used;
 #[cfg(all(feature = "global-allocator", target_os = "none"))]
