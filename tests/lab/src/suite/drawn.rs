@@ -5,9 +5,6 @@ use anyhow::{Context, Result, ensure};
 use crate::picture::story::{PageRun, Story, UNUSED};
 use crate::suite::case::Evidence;
 
-/// More than the demonstration's relocations take: 24 bytes for each address in its constants and variables.
-const RELOCATION_PAGES: u64 = 64;
-
 /// The maps are whole, and agree with what else the guest says.
 ///
 /// # Errors
@@ -18,11 +15,7 @@ pub(crate) fn is_whole(evidence: &Evidence) -> Result<()> {
     ensure!(story.pages == given, "{} pages at entry, and {given} were given", story.pages);
     let mapped = story.built.iter().filter(|run| run.is_in_ka());
     let end = tiled(mapped).context("the builder's mapping")?;
-    let image = story.built.iter().find(|run| run.name == "kernel image");
-    // The image's relocations lie after it. The kernel has applied them, and calls their pages nothing any more.
-    let follows = |run: &PageRun| image.is_some_and(|image| run.pfn == image.pfn + image.pages);
-    let relocations = |run: &PageRun| follows(run) && run.pages < RELOCATION_PAGES;
-    let unused = story.built.iter().find(|run| run.name == UNUSED && !relocations(run));
+    let unused = story.built.iter().find(|run| run.name == UNUSED);
     ensure!(unused.is_none(), "nobody knows what was mapped at entry: {unused:?}");
     ensure!(end > 0 && end <= given, "the builder's mapping ends at {end:#x} of {given:#x}");
     let end = tiled(story.owners.iter()).context("the pages after the boot")?;
