@@ -6,6 +6,7 @@
 //! *What must hold*: the live line is taken away before anything else is written.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{IsTerminal, Write};
 
@@ -38,12 +39,13 @@ struct Surroundings {
 }
 
 impl Surroundings {
-    fn find() -> Self {
+    /// Those of this process, with its environment.
+    fn find(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         Self {
             out_is_terminal: std::io::stdout().is_terminal(),
             err_is_terminal: std::io::stderr().is_terminal(),
-            is_dumb: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
-            no_colour: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            is_dumb: variable("TERM").is_some_and(|term| term == "dumb"),
+            no_colour: variable("NO_COLOR").is_some_and(|value| !value.is_empty()),
             columns: rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col),
         }
     }
@@ -58,9 +60,10 @@ impl Stream {
     }
 
     /// Writes at once. A reader that has gone away must not end the run before its logs are complete.
+    /// In one piece: a terminal shows no half of a line, and in a pipe two programs' lines do not mix.
     fn write(&self, text: fmt::Arguments<'_>) {
         let mut end = self.0.borrow_mut();
-        drop(end.write_fmt(text).and_then(|()| end.flush()));
+        drop(end.write_all(text.to_string().as_bytes()).and_then(|()| end.flush()));
     }
 }
 
@@ -103,7 +106,8 @@ impl Screen {
     /// Shows a person what they asked for.
     pub(crate) fn of_person(verbose: bool, hides_facts: bool) -> Self {
         let [out, err] = [Stream::to(std::io::stdout()), Stream::to(std::io::stderr())];
-        Self::on([out, err], Surroundings::find(), verbose, hides_facts)
+        let surroundings = Surroundings::find(|name| std::env::var_os(name));
+        Self::on([out, err], surroundings, verbose, hides_facts)
     }
 
     fn on([out, err]: [Stream; 2], at: Surroundings, verbose: bool, hides_facts: bool) -> Self {
@@ -282,6 +286,17 @@ mod tests {
         }
         let only_colour = shown(Surroundings { err_is_terminal: false, ..TERMINAL });
         assert_eq!(only_colour, plain.replace("verdict: SUCCESS", "\x1b[1;32mverdict: SUCCESS\x1b[0m"));
+    }
+
+    #[test]
+    fn the_environment_is_asked() {
+        let found = |name: &'static str, value: &'static str| {
+            let at = Surroundings::find(move |asked| (asked == name).then(|| value.into()));
+            (at.is_dumb, at.no_colour)
+        };
+        assert_eq!([found("NO_COLOR", "1"), found("TERM", "dumb")], [(false, true), (true, false)]);
+        // Set to nothing, it asks for nothing.
+        assert_eq!([found("NO_COLOR", ""), found("TERM", "xterm")], [(false, false); 2]);
     }
 
     #[test]
