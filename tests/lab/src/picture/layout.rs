@@ -15,24 +15,27 @@ const MARGIN: f64 = 16.0;
 const PITCH: f64 = GUTTER + BOX + MARGIN;
 /// What the largest part of the builder's mapping is high.
 const LARGEST: f64 = 120.0;
+/// The name of pages that the direct map does not reach yet.
+const NOT_MAPPED: &str = "not mapped yet";
 /// More modules than this are one box.
 const MODULES: usize = 10;
 
-/// The file.
-pub(crate) fn svg(story: &Story, title: &str) -> String {
+/// The file. `end` is how the run ended, if not well.
+pub(crate) fn svg(story: &Story, title: &str, end: Option<&str>) -> String {
     let mut canvas = Canvas::new(3.0 * PITCH + MARGIN);
     let scale = scale(story);
     let width = canvas.width() - 2.0 * MARGIN;
     let mut y = MARGIN + HEADING;
-    let heads = ["BEFORE: as Xen's domain builder left it", "AFTER: as the payload runs in it"];
+    let heads = ["BEFORE: as the domain builder left it", "AFTER: as the payload runs in it"];
     let columns =
         [[built_phys(story), built_ka(story), built_va(story)], [phys(story), ka(story), va(story)]];
     let names = [
-        "phys: number of the page",
+        "phys: number of the page (4 KiB each)",
         "__ka: ffffffff80000000 + 4096 × page",
-        "__va: ffff880000000000 + 4096 × page",
+        "__va: ffff880000000000 + 4096 × page; other regions",
     ];
-    canvas.text("head", HEADING, Anchor::Start, [MARGIN, y], &fitting(title, HEADING, width));
+    let title = fitting(&format!("{title}: what is mapped where"), HEADING, width);
+    canvas.text("head", HEADING, Anchor::Start, [MARGIN, y], &title);
     for (half, columns) in columns.iter().enumerate() {
         y += 2.0 * LINE;
         canvas.text("head", HEADING, Anchor::Start, [MARGIN, y], heads[half]);
@@ -47,7 +50,7 @@ pub(crate) fn svg(story: &Story, title: &str) -> String {
             .map(|(at, bands)| draw(&mut canvas, scale, [MARGIN + PITCH * at as f64, y], bands));
         y = ends.fold(y, f64::max);
     }
-    for line in notes(story, scale) {
+    for line in notes(story, scale).into_iter().chain(end.map(str::to_owned)) {
         y += LINE;
         canvas.text("dim", TEXT, Anchor::Start, [MARGIN, y], &fitting(&line, TEXT, width));
     }
@@ -61,19 +64,29 @@ fn scale(story: &Story) -> Scale {
     Scale(LARGEST / largest.max(1) as f64)
 }
 
+/// What a reader must know of the boxes that are there.
 fn notes(story: &Story, Scale(scale): Scale) -> Vec<String> {
+    if story.built.is_empty() {
+        return Vec::new();
+    }
     let pixels = scale * (MIB / PAGE) as f64;
     let mut notes = vec![
         format!(
             "To scale: 1 MiB is {pixels:.2} pixels high. What would be lower than {LINE} pixels is drawn as high as that; \
              a zigzag marks what is cut."
         ),
-        "Red: MODULES_VADDR, where modules belong. Dashed: nothing is there.".to_owned(),
+        "Red: MODULES_VADDR, where modules belong. Dashed: nothing is there, or not yet.".to_owned(),
     ];
-    if story.built.is_empty() {
-        notes.clear();
+    let mut words =
+        vec!["Relocations: applied by the first code. Padding: mapped by the builder beyond what it had to."];
+    if !story.owners.is_empty() {
+        words.push("Frames: what the kernel hands out. First tables: made before that.");
     }
-    notes.extend(story.death.clone());
+    notes.push(words.join(" "));
+    notes.extend((story.holes > 0).then(|| {
+        let size = measure::of_pages(story.holes);
+        format!("Among the frames are holes of the host's memory map ({size}): page numbers without memory.")
+    }));
     notes
 }
 
@@ -110,7 +123,7 @@ fn page_band(run: &PageRun, from: String) -> Band {
         Some(free) => format!("{} of {} free", measure::of_pages(free), measure::of_pages(run.pages)),
         None => measure::of_pages(run.pages),
     };
-    let look = if run.name == "not mapped yet" { Look::Empty } else { Look::Box(class(&run.name)) };
+    let look = if run.name == NOT_MAPPED { Look::Empty } else { Look::Box(class(&run.name)) };
     Band { from, is_module_border: false, name: run.name.clone(), size, pages: run.pages, look }
 }
 
@@ -240,13 +253,31 @@ fn va(story: &Story) -> Vec<Band> {
         if let Some(next) = next.filter(|next| *next < region.start) {
             bands.push(Band::gap(address(next), ""));
         }
-        bands.push(region_band(story, region));
+        bands.extend(mapped_so_far(story, region));
         next = Some(end_of(region));
     }
     match next {
         Some(next) => ended(bands, address(next)),
         None => bands,
     }
+}
+
+/// A region; of the direct map with `map=lazy` the two parts of it.
+fn mapped_so_far(story: &Story, region: &NamedRegion) -> Vec<Band> {
+    let waiting = story.owners.iter().find(|run| run.name == NOT_MAPPED && region.name == "direct map");
+    let Some(mapped) = waiting.map(|run| run.pfn).filter(|mapped| *mapped < region.pages) else {
+        return vec![region_band(story, region)];
+    };
+    let rest = PageRun {
+        name: format!("{}, {NOT_MAPPED}", region.name),
+        pfn: mapped,
+        pages: region.pages - mapped,
+        at: None,
+        free: None,
+    };
+    let mut band = page_band(&rest, address(region.start.saturating_add(mapped.saturating_mul(PAGE))));
+    band.look = Look::Empty;
+    vec![region_band(story, &NamedRegion { pages: mapped, ..region.clone() }), band]
 }
 
 /// Some regions are only room: nobody may have mapped a device, and the P2M is either where the builder put it or in a place of its own.

@@ -33,16 +33,21 @@ pub(crate) fn draw(out: &Path, story: &Story, options: &Options, last: &str) -> 
 
 /// What was booted, in a few words.
 fn title(options: &Options) -> String {
-    let mode = match (options.mode, options.shim) {
-        (Mode::DomU, false) => "domU",
-        (Mode::DomU, true) => "domU on a shim",
-        (Mode::Dom0, _) => "dom0",
+    let mode = match options.mode {
+        Mode::DomU if options.shim => "domU on a shim",
+        Mode::DomU if options.grub => "domU through GRUB",
+        Mode::DomU => "domU",
+        Mode::Dom0 => "dom0",
     };
     format!("{mode}, {}, Xen {}", size::text(options.memory), options.release.number())
 }
 
 fn files(story: &Story, title: &str, last: &str, icount: bool) -> [String; 3] {
-    let (layout, timeline) = (layout::svg(story, title), timeline::svg(story, title, icount));
+    // A guest that Xen ended said nothing of it.
+    let otherwise = || (!last.starts_with("verdict: SUCCESS")).then(|| format!("The run ended so: {last}"));
+    let end = story.death.clone().or_else(otherwise);
+    let (layout, timeline) =
+        (layout::svg(story, title, end.as_deref()), timeline::svg(story, title, end.as_deref(), icount));
     let page = page::html(story, title, last, [&layout, &timeline]);
     [layout, timeline, page]
 }

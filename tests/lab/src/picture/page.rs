@@ -10,7 +10,8 @@ const LOOK: &str = "
 body { font-family: system-ui, sans-serif; margin: 2em auto; max-width: 1160px; padding: 0 1em; color: #1b1f24; background: #fff; }
 svg { max-width: 100%; height: auto; } table { border-collapse: collapse; margin: 1em 0; display: block; overflow-x: auto; }
 td, th { padding: 0.15em 0.8em; border-bottom: 1px solid #d0d7de; text-align: left; }
-td.n, th.n { text-align: right; } td.n, td.a { font-family: monospace; } p.end { font-weight: bold; }
+td.n, th.n { text-align: right; } td.n, td.a { font-family: monospace; white-space: nowrap; } p.end { font-weight: bold; }
+@media (max-width: 960px) { table { font-size: 85%; } td, th { padding: 0.15em 0.4em; } }
 ";
 
 /// The file.
@@ -66,7 +67,12 @@ fn frames(story: &Story) -> Markup {
                 (grouped(free)) " free."
             }
         }
-        p { "Frames that are not free are page tables, leaves of the P2M, or the payload's." }
+        p {
+            "Frames that are not free are page tables, leaves of the P2M, or the payload's."
+            @if story.holes > 0 {
+                " " (grouped(story.holes)) " page numbers among them have no memory: the host has none there."
+            }
+        }
     }
 }
 

@@ -79,6 +79,8 @@ pub(crate) struct Story {
     pub(crate) copied: Option<bool>,
     /// Pages of memory, and how many of them are mapped and free, at the end.
     pub(crate) memory: Option<[u64; 3]>,
+    /// Page numbers after the boot that have no memory: the host has none there.
+    pub(crate) holes: u64,
     /// What ended the boot early, or the kernel after it, as a sentence.
     pub(crate) death: Option<String>,
 }
@@ -98,8 +100,10 @@ impl Story {
         }
         let owners = joined(runs(facts, "owner"));
         let when = if owners.is_empty() { "The boot ended early" } else { "The kernel died after the boot" };
+        let entries = facts.all("p2m").find_map(|fact| fact.number("entries").ok());
         let mut story = Self {
             pages: entry.unwrap_or_default(),
+            holes: entry.zip(entries).map_or(0, |(pages, entries)| entries.saturating_sub(pages)),
             built: without_gaps(runs(facts, "built")),
             owners,
             regions: facts.all("region").filter_map(region).collect(),
@@ -209,12 +213,17 @@ fn memory(fact: &Fact) -> Option<[u64; 3]> {
 
 /// What ended the boot or the kernel: an error by its name in the source, or what a report says.
 fn reason(fact: &Fact) -> Option<String> {
-    let said = ["error", "panicked", "said"].iter().find_map(|key| fact.text(key).ok());
-    let said = said.map(str::to_owned).or_else(|| trap(fact))?;
-    Some(match fact.text("stage") {
-        Ok(stage) => format!("{stage}: {said}"),
-        Err(_) => said,
-    })
+    let text = |key| fact.text(key).ok().filter(|text| !text.is_empty());
+    let said = match (text("error"), text("panicked"), text("message"), text("said")) {
+        (Some(error), ..) => error.to_owned(),
+        (_, Some(place), Some(message), _) => format!("panic at {place}: {message}"),
+        (_, Some(place), None, _) => format!("panic at {place}"),
+        (_, None, Some(message), _) => format!("panic: {message}"),
+        (.., Some(said)) => said.to_owned(),
+        _ => trap(fact)?,
+    };
+    let whose = text("stage").map(str::to_owned).or_else(|| Some(format!("module {}", text("module")?)));
+    Some(whose.map_or(said.clone(), |whose| format!("{whose}: {said}")))
 }
 
 /// A trap: what is at the address of a page fault, or where the code was.
@@ -223,7 +232,12 @@ fn trap(fact: &Fact) -> Option<String> {
     if let (Ok(address), Ok(place), Ok(mapped)) =
         (fact.hex("address"), fact.text("place"), fact.text("mapped"))
     {
-        return Some(format!("page fault at {address:#x} ({place}; {mapped})"));
+        let access = match fact.number("code").unwrap_or_default() {
+            code if code & 16 != 0 => "executing",
+            code if code & 2 != 0 => "writing",
+            _ => "reading",
+        };
+        return Some(format!("page fault, {access} {address:#x} ({place}; {mapped})"));
     }
     Some(match fact.hex("rip") {
         Ok(rip) => format!("trap {vector} at {rip:#x}"),
@@ -266,12 +280,25 @@ mod tests {
         let owner = "@fact {\"fact\":\"owner\",\"name\":\"rings\",\"pfn\":\"0x4\",\"pages\":1}\n";
         for (fatal, words) in [
             (
-                "\"vector\":14,\"address\":\"0x8\",\"rip\":\"0x9\",\"place\":\"near the null pointer\",\"mapped\":\"not mapped\"",
-                "page fault at 0x8 (near the null pointer; not mapped)",
+                "\"vector\":14,\"code\":0,\"address\":\"0x8\",\"rip\":\"0x9\",\"module\":\"\",\"place\":\"near the null pointer\",\
+                 \"mapped\":\"not mapped\"",
+                "page fault, reading 0x8 (near the null pointer; not mapped)",
+            ),
+            (
+                "\"vector\":14,\"code\":3,\"address\":\"0x8\",\"module\":\"hello\",\"place\":\"text\",\"mapped\":\"read-only\"",
+                "module hello: page fault, writing 0x8 (text; read-only)",
+            ),
+            (
+                "\"vector\":14,\"code\":17,\"address\":\"0x8\",\"place\":\"data\",\"mapped\":\"writable\"",
+                "page fault, executing 0x8 (data; writable)",
             ),
             ("\"vector\":13,\"rip\":\"0x9\"", "trap 13 at 0x9"),
             ("\"vector\":6", "trap 6"),
-            ("\"panicked\":\"on purpose\"", "on purpose"),
+            ("\"panicked\":\"a.rs:1:2\",\"message\":\"on purpose\"", "panic at a.rs:1:2: on purpose"),
+            ("\"panicked\":\"a.rs:1:2\",\"message\":\"\"", "panic at a.rs:1:2"),
+            ("\"panicked\":\"\",\"message\":\"on purpose\"", "panic: on purpose"),
+            ("\"module\":\"hello\",\"said\":\"no more\"", "module hello: no more"),
+            ("\"stage\":\"p2m\",\"error\":\"Full\"", "p2m: Full"),
         ] {
             for (before, when) in [("", "The boot ended early"), (owner, "The kernel died after the boot")] {
                 let said = format!("{before}@fact {{\"fact\":\"fatal\",{fatal}}}\n");

@@ -132,6 +132,58 @@ fn what_is_empty_is_dashed_and_nothing_else() {
     assert_eq!(look_of(&drawn(&kept)[0], "linear P2M"), "empty");
 }
 
+/// With `map=lazy` the direct map ends, at first, where the last frames' owner begins.
+#[test]
+fn a_direct_map_that_grows_is_solid_as_far_as_it_has_come() {
+    let lazy = RUNS[0].1.replace(
+        "\"frames\",\"pfn\":\"0x1722\",\"pages\":10462,\"free\":10395",
+        "\"not mapped yet\",\"pfn\":\"0x1722\",\"pages\":10462",
+    );
+    judged("lazy", &lazy);
+    let [layout, ..] = drawn(&lazy);
+    assert_eq!(look_of(&layout, "direct map"), "frames");
+    assert_eq!(look_of(&layout, "not mapped yet"), "empty");
+    assert_eq!(look_of(&layout, "direct map, not mapped yet"), "empty");
+    let places = places(&lazy);
+    assert!(places.contains_key("ffff880001722000") && places.contains_key("23.1 MiB"), "{places:?}");
+}
+
+/// Holes of the host are not said to be memory in use.
+#[test]
+fn holes_are_told_from_frames_in_use() {
+    let said = "Among the frames are holes of the host's memory map (1 GiB): page numbers without memory.";
+    for (name, run) in RUNS {
+        let [layout, _, page] = drawn(run);
+        assert_eq!(layout.contains(said), name == "dom0-8G", "{name}");
+        assert_eq!(
+            page.contains("262,273 page numbers among them have no memory"),
+            name == "dom0-8G",
+            "{name}"
+        );
+    }
+}
+
+/// Below both pictures, in the guest's words or, if it has none, in those of the run. The notes stay.
+#[test]
+fn the_pictures_say_how_a_run_ended_unless_well() {
+    let died = RUNS[0].1.to_owned() + "\n@fact {\"fact\":\"fatal\",\"vector\":6,\"rip\":\"0x9\"}";
+    for (said, last, words) in [
+        (RUNS[0].1, "verdict: SUCCESS", None),
+        (RUNS[0].1, "the guest crashed: why", Some("The run ended so: the guest crashed: why")),
+        (&died, "the guest crashed: why", Some("The kernel died after the boot: trap 6 at 0x9")),
+    ] {
+        let story = Story::of(&Facts::found(said)).unwrap();
+        let [layout, timeline, page] = files(&story, "domU", last, false);
+        assert!(timeline.contains("Ticks of the time-stamp counter") && layout.contains("To scale: "));
+        assert!(page.contains(last));
+        for file in [layout, timeline] {
+            assert!(words.is_none_or(|words| file.contains(words)), "{words:?}: {file}");
+            assert_eq!(file.contains(" ended ") || file.contains(" died "), words.is_some(), "{file}");
+            assert!(complaints(&file).is_empty());
+        }
+    }
+}
+
 #[test]
 fn no_text_of_a_recorded_run_meets_another() {
     for (name, said) in RUNS {

@@ -18,12 +18,13 @@ const MODULES: usize = 16;
 /// Which figure a column of bars shows.
 type Figure = fn(&Step) -> u64;
 
-/// The file. With `icount` a tick is an instruction.
-pub(crate) fn svg(story: &Story, title: &str, icount: bool) -> String {
+/// The file. `end` is how the run ended, if not well; with `icount` a tick is an instruction.
+pub(crate) fn svg(story: &Story, title: &str, end: Option<&str>, icount: bool) -> String {
     let mut canvas = Canvas::new(2.0 * MARGIN + NAMES + TIME + NUMBER + 2.0 * (BAR + NUMBER));
     let width = canvas.width() - 2.0 * MARGIN;
     let mut y = MARGIN + HEADING;
-    canvas.text("head", HEADING, Anchor::Start, [MARGIN, y], &fitting(title, HEADING, width));
+    let title = fitting(&format!("{title}: what each stage of the boot cost"), HEADING, width);
+    canvas.text("head", HEADING, Anchor::Start, [MARGIN, y], &title);
     let unit = if icount { "instructions" } else { "ticks" };
     y = stages(&mut canvas, y + 2.0 * ROW, &story.stages, unit);
     if !story.modules.is_empty() {
@@ -34,8 +35,12 @@ pub(crate) fn svg(story: &Story, title: &str, icount: bool) -> String {
         true => "A tick of the time-stamp counter is an instruction (--icount).",
         false => "Ticks of the time-stamp counter; --icount counts instructions in their place.",
     };
-    let notes = ["What the guest prints between stages and modules is in none of them.", tick];
-    for note in notes.into_iter().chain(story.death.as_deref()) {
+    let notes = [
+        "What the guest prints between stages and modules is in none of them.",
+        tick,
+        "Hypercalls: calls of Xen in the stage. Frames: pages of 4 KiB that it took for tables, the P2M or a module.",
+    ];
+    for note in notes.into_iter().chain(end) {
         y += ROW;
         canvas.text("dim", TEXT, Anchor::Start, [MARGIN, y], &fitting(note, TEXT, width));
     }
