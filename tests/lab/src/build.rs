@@ -148,7 +148,9 @@ fn variant(
         // Instead of the flags in .cargo/config.toml.
         cargo.env("CARGO_ENCODED_RUSTFLAGS", "");
     }
-    process::run("building the kernel", &mut cargo, LIMIT)?;
+    let is_second = features.iter().any(|features| features.ends_with("init-p2m"));
+    let what = if is_second { "building the kernel with init-p2m" } else { "building the kernel" };
+    process::run(what, &mut cargo, LIMIT)?;
     let built = folder.join(TRIPLE).join(profile.name()).join(bin);
     replace(to, &file::bytes(&built)?)
 }

@@ -75,7 +75,10 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
     }
     let log = if options.shim { shim::without_xen(&log) } else { log };
     match Story::of(&Facts::found(&log)) {
-        Some(story) => picture::draw(&out, &story, &options, &report.last)?,
+        Some(story) => {
+            picture::draw(&out, &story, &options, &report.last)?;
+            screen.progress(&format!("pictures: {} in {}", picture::NAMES.join(", "), out.display()));
+        }
         None => screen
             .progress("no pictures: the guest said nothing for them (report=json of a kernel on this layer)"),
     }

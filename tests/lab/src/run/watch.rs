@@ -215,6 +215,9 @@ impl<'s> Watch<'s> {
                         self.guest(&text);
                     } else {
                         self.screen.other(&text);
+                        if !self.up {
+                            "dom0's Linux boots".clone_into(&mut self.progress.doing);
+                        }
                     }
                 }
             }

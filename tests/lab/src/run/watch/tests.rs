@@ -58,7 +58,9 @@ fn what_xen_said_before_dom0_was_up_is_not_about_the_guest() {
     let mut events = std::fs::File::create(out.join("events")).unwrap();
     let says = |watch: &mut Watch<'_>, line: &str| watch.lines(vec![Line::Xen(line.to_owned())]).unwrap();
     says(&mut watch, "(XEN) early");
+    assert_eq!(watch.progress.doing, "Xen boots");
     watch.lines(vec![Line::Dom0("Linux".to_owned())]).unwrap();
+    assert_eq!(watch.progress.doing, "dom0's Linux boots");
     watch.files().unwrap();
     assert_eq!(watch.before_guest, 1);
     // It came before the event was read, and may have been said after it was written.
@@ -66,6 +68,8 @@ fn what_xen_said_before_dom0_was_up_is_not_about_the_guest() {
     writeln!(events, "up").unwrap();
     watch.files().unwrap();
     says(&mut watch, "(XEN) late");
+    watch.lines(vec![Line::Dom0("Linux again".to_owned())]).unwrap();
+    assert_eq!(watch.progress.doing, "dom0 is up; xl create…");
     watch.files().unwrap();
     assert_eq!((watch.before_guest, watch.xen_lines), (1, 3));
     std::fs::remove_dir_all(out).unwrap();
