@@ -3,8 +3,8 @@
 use crate::features::{self, Features};
 use crate::image::{Image, Segment};
 use crate::note::{
-    BSD_SYMTAB, ENTRY, FEATURES, Form, HYPERCALL_PAGE, INIT_P2M, LOADER, MOD_START_PFN, Note, PADDR_OFFSET,
-    PAE_MODE, PHYS32_ENTRY, SUPPORTED_FEATURES, SUSPEND_CANCEL, VIRT_BASE, XEN_VERSION,
+    BSD_SYMTAB, ENTRY, FEATURES, Form, GUEST_OS, HYPERCALL_PAGE, INIT_P2M, LOADER, MOD_START_PFN, Note,
+    PADDR_OFFSET, PAE_MODE, PHYS32_ENTRY, SUPPORTED_FEATURES, SUSPEND_CANCEL, VIRT_BASE, XEN_VERSION,
 };
 
 /// A note, its value, and what Xen does with it.
@@ -23,6 +23,7 @@ pub(crate) fn note(note: &Note, image: &Image<'_>) -> String {
         VIRT_BASE => "page 0 of the guest's memory is mapped there".to_owned(),
         PADDR_OFFSET => "subtracted from each load address".to_owned(),
         XEN_VERSION => "made for Xen of this interface".to_owned(),
+        GUEST_OS => "the kernel's name; that of a linux makes up for any LOADER".to_owned(),
         LOADER => "any domain builder may load it".to_owned(),
         PAE_MODE => "of no effect for a 64-bit kernel".to_owned(),
         FEATURES => {

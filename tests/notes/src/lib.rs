@@ -20,7 +20,7 @@ mod red_zone;
 mod rules;
 mod settings;
 
-pub use places::Place;
+pub use places::{Builder, Place};
 
 use image::Image;
 use settings::Settings;
@@ -50,7 +50,7 @@ pub struct Examination {
 /// # Errors
 /// It is no PV kernel: what it is, and what to do.
 pub fn examine(file: &[u8]) -> Result<Examination, NoKernel> {
-    let (elf, wrapped) = payload::unpack(file)?;
+    let (elf, wrapping) = payload::unpack(file)?;
     let image = Image::read(&elf)?;
     let settings = Settings::of(&image);
     if !settings.is_pv() {
@@ -60,11 +60,9 @@ pub fn examine(file: &[u8]) -> Result<Examination, NoKernel> {
         ));
     }
     let (contradictions, remarks) = rules::check(&image, &settings);
-    let mut kind = image.kind();
-    if let Some(wrapped) = wrapped {
-        kind = format!("{wrapped}: {kind}");
-    }
+    let kind = format!("{wrapping}{}", image.kind());
     let mut lines: Vec<String> = image.notes.iter().map(|note| legible::note(note, &image)).collect();
     lines.extend(image.segments.iter().map(|segment| legible::segment(segment, &image)));
-    Ok(Examination { kind, lines, places: places::all(&image, &settings), contradictions, remarks })
+    let places = places::all(&image, &settings, wrapping);
+    Ok(Examination { kind, lines, places, contradictions, remarks })
 }

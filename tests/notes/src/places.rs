@@ -1,27 +1,75 @@
 //! Who can start a kernel, and what each of them misses in it.
 
+use std::fmt;
+
 use crate::features::DOM0;
 use crate::image::{Image, Source};
 use crate::note::{ENTRY, Form, HYPERCALL_PAGE, INIT_P2M, MOD_START_PFN, Note, PADDR_OFFSET, VIRT_BASE};
+use crate::payload::{Packing, Wrapping};
 use crate::settings::Settings;
 
 /// Somebody who starts kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builder {
+    /// Xen's tools, for a domU.
+    Xl,
+    /// Xen itself, for dom0; also as the shim below a guest.
+    Xen,
+    /// GRUB as a PV guest.
+    Grub,
+    /// krata's tools.
+    Krata,
+}
+
+impl fmt::Display for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Xl => "domU (xl)",
+            Self::Xen => "dom0, and the PV shim",
+            Self::Grub => "GRUB-xen",
+            Self::Krata => "krata",
+        })
+    }
+}
+
+/// What somebody who starts kernels makes of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Who.
-    pub name: &'static str,
+    pub builder: Builder,
     /// What it misses; nothing if it can start the kernel.
     pub missing: Vec<String>,
 }
 
 /// All of them.
-pub(crate) fn all(image: &Image<'_>, settings: &Settings) -> Vec<Place> {
-    vec![
-        Place { name: "domU (xl)", missing: domu(settings) },
-        Place { name: "dom0, and the PV shim", missing: dom0(settings) },
-        Place { name: "GRUB-xen", missing: grub(image, settings) },
-        Place { name: "krata", missing: krata(image) },
+pub(crate) fn all(image: &Image<'_>, settings: &Settings, wrapping: Wrapping) -> Vec<Place> {
+    [
+        (Builder::Xl, domu(settings)),
+        (Builder::Xen, dom0(settings)),
+        (Builder::Grub, grub(image, settings)),
+        (Builder::Krata, krata(image)),
     ]
+    .into_iter()
+    .map(|(builder, missing)| Place {
+        builder,
+        missing: unpacked(builder, wrapping).into_iter().chain(missing).collect(),
+    })
+    .collect()
+}
+
+/// What a builder cannot unpack: tools/libs/guest/xg_dom_core.c and xg_dom_bzimageloader.c; xen/arch/x86/bzimage.c; GRUB's
+/// grub-core/io, of which it tries all on the file and on the payload; krata's elfloader.rs, which looks for packed bytes anywhere.
+fn unpacked(builder: Builder, Wrapping { is_bzimage, packing }: Wrapping) -> Option<String> {
+    let Some(packing) = packing else {
+        let plain = is_bzimage && matches!(builder, Builder::Xl | Builder::Krata);
+        return plain.then(|| "a packed kernel in the bzImage (it takes no bare one out of it)".to_owned());
+    };
+    let (takes, instead) = match builder {
+        Builder::Xl => (is_bzimage || packing == Packing::Gzip, "with gzip, or in a bzImage"),
+        Builder::Xen => (true, ""),
+        Builder::Grub | Builder::Krata => (packing != Packing::Zstd, "with gzip or xz"),
+    };
+    (!takes).then(|| format!("a kernel that is not packed, or {instead} (it cannot unpack this {packing})"))
 }
 
 /// What both of Xen's builders ask for (libelf, `elf_xen_note_check`).

@@ -24,14 +24,20 @@ pub(crate) fn check(image: &Image<'_>, settings: &Settings) -> (Vec<String>, Vec
     // Linux moves its per-processor data itself, and has a segment that it frees after the start.
     let segments = segments(image, settings);
     match settings.is_linux() {
-        true => unusual.extend(segments.into_iter().map(|line| format!("known of Linux: {line}"))),
-        false => wrong.extend(segments),
+        true => unusual.extend(segments.into_iter().map(|(found, _)| format!("known of Linux: {found}"))),
+        false => wrong.extend(segments.into_iter().map(|(found, remedy)| format!("{found}; {remedy}"))),
     }
     let found = red_zone::find(image);
     if let Some(line) = red_zone::line(&found, image, NAMED) {
-        // Without symbols, data among code may look like it. Linux carries code for user mode, which may use it.
-        let may_be = image.functions.is_empty() || settings.is_linux();
-        if may_be { &mut unusual } else { &mut wrong }.push(line);
+        if settings.is_linux() {
+            unusual.push(format!("known of Linux: {line}, in code for user mode, which may use it"));
+        } else if image.functions.is_empty() {
+            unusual.push(format!("{line}; without symbols it may be data among code"));
+        } else {
+            wrong.push(format!(
+                "{line}: Xen overwrites it; build with a target that has none (x86_64-unknown-none), C with -mno-red-zone"
+            ));
+        }
     }
     if image.unresolved > 0 {
         wrong.push(format!(
@@ -121,25 +127,31 @@ fn bounds(settings: &Settings) -> Vec<String> {
     wrong
 }
 
-fn segments(image: &Image<'_>, settings: &Settings) -> Vec<String> {
+/// What is odd about segments, and how to mend it.
+fn segments(image: &Image<'_>, settings: &Settings) -> Vec<(String, &'static str)> {
     let mut wrong = Vec::new();
     for segment in &image.segments {
         let (first, last) = (segment.start, segment.start.saturating_add(segment.len));
         let loaded = settings.address_of(segment.load);
         if loaded != first {
-            wrong.push(format!(
-                "the segment linked at {first:#x} would be loaded at {loaded:#x}: its load address is {:#x}, and must be \
-                 {:#x} (link address - VIRT_BASE + PADDR_OFFSET); mend AT() in the linker script",
+            let found = format!(
+                "the segment linked at {first:#x} would be loaded at {loaded:#x}: its load address is {:#x}, not {:#x} (link \
+                 address - VIRT_BASE + PADDR_OFFSET)",
                 segment.load,
                 first.wrapping_sub(settings.address_of(0))
-            ));
+            );
+            wrong.push((found, "mend AT() in the linker script"));
         }
         if first < settings.virt_base.unwrap_or(0) {
-            wrong.push(format!("the segment {first:#x}..{last:#x} lies below VIRT_BASE"));
+            wrong.push((
+                format!("the segment {first:#x}..{last:#x} lies below VIRT_BASE"),
+                "link it above, or lower VIRT_BASE",
+            ));
         }
         if segment.writable && segment.executable {
-            wrong.push(format!(
-                "the segment {first:#x}..{last:#x} is writable and executable; give code and data pages of their own"
+            wrong.push((
+                format!("the segment {first:#x}..{last:#x} is writable and executable"),
+                "give code and data pages of their own",
             ));
         }
     }

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
+use kernel_notes::Builder;
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::machine::grub;
@@ -152,6 +153,16 @@ impl Options {
         Ok(Some(chosen))
     }
 
+    /// Who loads the kernel.
+    pub(crate) fn builder(&self) -> Builder {
+        match self.mode {
+            Mode::DomU if self.grub => Builder::Grub,
+            Mode::DomU if !self.shim => Builder::Xl,
+            // The shim is a Xen.
+            Mode::DomU | Mode::Dom0 => Builder::Xen,
+        }
+    }
+
     /// Seconds after which a run is given up.
     pub(crate) fn patience(&self) -> u64 {
         let slow = if self.icount { 4 } else { 1 };
@@ -174,6 +185,7 @@ impl Options {
             grub::check_line(&self.cmdline)?;
         }
         for file in [&self.kernel, &self.ramdisk, &self.xen, &self.in_dom0].into_iter().flatten() {
+            ensure!(!file.is_dir(), "{} is a folder, not a file", file.display());
             ensure!(file.is_file(), "there is no file {}", file.display());
         }
         ensure!(
@@ -228,7 +240,7 @@ fn path(parser: &mut Parser) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mode, Options, Release};
+    use super::{Builder, Mode, Options, Release};
     use crate::machine::size::{GIB, MIB};
 
     fn parse(line: &str) -> anyhow::Result<Option<Options>> {
@@ -285,6 +297,13 @@ mod tests {
     }
 
     #[test]
+    fn who_loads_the_kernel() {
+        let by = |line| parse(line).unwrap().unwrap().builder();
+        assert_eq!(["", "--through grub"].map(by), [Builder::Xl, Builder::Grub]);
+        assert_eq!(["--shim", "dom0"].map(by), [Builder::Xen, Builder::Xen]);
+    }
+
+    #[test]
     fn a_release_of_xen() {
         assert_eq!(parse("dom0").unwrap().unwrap().release, Release::V4_17);
         assert_eq!(parse("dom0 --xen-release 4.20").unwrap().unwrap().release, Release::V4_20);
@@ -327,5 +346,7 @@ mod tests {
             assert!(parse(line).is_err(), "{line}");
         }
         assert_eq!(parse("--help").unwrap(), None);
+        let folder = parse("--kernel /").unwrap_err().to_string();
+        assert_eq!(folder, "/ is a folder, not a file");
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         Err(error) => return Err(usage(&error).into()),
     };
     if let Some(kernel) = &options.kernel {
-        notes::confirm(kernel, options.unchecked)?;
+        notes::confirm(kernel, options.builder(), options.unchecked)?;
     }
     let parts = setup::ensure(options.release)?;
     if options.grub {
