@@ -31,10 +31,12 @@ impl fmt::Display for Packing {
 }
 
 /// What an ELF file is wrapped in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wrapping {
     pub(crate) is_bzimage: bool,
     pub(crate) packing: Option<Packing>,
+    /// Its last four bytes are the length of the ELF file, as after gzip, and in a bzImage.
+    pub(crate) is_sized: bool,
 }
 
 impl fmt::Display for Wrapping {
@@ -54,8 +56,11 @@ pub(crate) fn unpack(file: &[u8]) -> Result<(Cow<'_, [u8]>, Wrapping), NoKernel>
     let payload = bzimage(file)?;
     let (is_bzimage, bytes) = (payload.is_some(), payload.unwrap_or(file));
     Ok(match packed(bytes)? {
-        Some((packing, elf)) => (Cow::Owned(elf), Wrapping { is_bzimage, packing: Some(packing) }),
-        None => (Cow::Borrowed(bytes), Wrapping { is_bzimage, packing: None }),
+        Some((packing, elf)) => {
+            let is_sized = bytes.last_chunk() == Some(&(elf.len() as u32).to_le_bytes());
+            (Cow::Owned(elf), Wrapping { is_bzimage, packing: Some(packing), is_sized })
+        }
+        None => (Cow::Borrowed(bytes), Wrapping { is_bzimage, packing: None, is_sized: false }),
     })
 }
 

@@ -57,19 +57,27 @@ pub(crate) fn all(image: &Image<'_>, settings: &Settings, wrapping: Wrapping) ->
     .collect()
 }
 
-/// What a builder cannot unpack: tools/libs/guest/xg_dom_core.c and xg_dom_bzimageloader.c; xen/arch/x86/bzimage.c; GRUB's
-/// grub-core/io, of which it tries all on the file and on the payload; krata's elfloader.rs, which looks for packed bytes anywhere.
-fn unpacked(builder: Builder, Wrapping { is_bzimage, packing }: Wrapping) -> Option<String> {
+/// What a builder cannot unpack. xl: tools/libs/guest/xg_dom_core.c (gzip) and xg_dom_bzimageloader.c. Xen:
+/// xen/arch/x86/bzimage.c. Both take the last four bytes for the unpacked size. GRUB: grub-core/io, on the file and on the
+/// payload; of these it loads gzio by itself. krata's elfloader.rs looks for gzip and xz anywhere in the file.
+fn unpacked(builder: Builder, Wrapping { is_bzimage, packing, is_sized }: Wrapping) -> Option<String> {
     let Some(packing) = packing else {
-        let plain = is_bzimage && matches!(builder, Builder::Xl | Builder::Krata);
-        return plain.then(|| "a packed kernel in the bzImage (it takes no bare one out of it)".to_owned());
+        let plain = is_bzimage && builder == Builder::Krata;
+        return plain.then(|| "a packed kernel in the bzImage (it finds no bare one there)".to_owned());
     };
     let (takes, instead) = match builder {
         Builder::Xl => (is_bzimage || packing == Packing::Gzip, "with gzip, or in a bzImage"),
         Builder::Xen => (true, ""),
-        Builder::Grub | Builder::Krata => (packing != Packing::Zstd, "with gzip or xz"),
+        Builder::Grub => (packing == Packing::Gzip, "with gzip"),
+        Builder::Krata => (packing != Packing::Zstd, "with gzip or xz"),
     };
-    (!takes).then(|| format!("a kernel that is not packed, or {instead} (it cannot unpack this {packing})"))
+    if !takes {
+        return Some(format!(
+            "a kernel that is not packed, or {instead} (by itself it does not unpack this {packing})"
+        ));
+    }
+    (!is_sized && builder != Builder::Krata)
+        .then(|| format!("the unpacked size in four bytes after the {packing}, as in Linux's bzImage"))
 }
 
 /// What both of Xen's builders ask for (libelf, `elf_xen_note_check`).

@@ -233,10 +233,18 @@ fn bzimage(payload: &[u8]) -> Vec<u8> {
     image
 }
 
+/// Bytes, and after them the size of a kernel, as in a bzImage.
+fn sized(packed: Vec<u8>, kernel: &[u8]) -> Vec<u8> {
+    [&packed[..], &(kernel.len() as u32).to_le_bytes()].concat()
+}
+
 /// With a name, and a field of three bytes before it.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let deflated = miniz_oxide::deflate::compress_to_vec(bytes, 1);
-    [&[0x1f, 0x8b, 8, 12, 0, 0, 0, 0, 0, 3][..], &[3, 0, 9, 0, 9], b"name\0", &deflated].concat()
+    let packed =
+        [&[0x1f, 0x8b, 8, 12, 0, 0, 0, 0, 0, 3][..], &[3, 0, 9, 0, 9], b"name\0", &deflated, &[0; 4]]
+            .concat();
+    sized(packed, bytes)
 }
 
 /// Not packed at all, in a frame of zstd (RFC 8878): a header that names no size, one raw block of each 64 KiB.
@@ -288,15 +296,26 @@ fn who_can_unpack_what() {
     };
     assert_eq!(can(&kernel), [true; 4]);
     assert_eq!(can(&gzip(&kernel)), [true; 4]);
-    assert_eq!(can(&xz(&kernel)), [false, true, true, true]);
-    assert_eq!(can(&zstd(&kernel)), [false, true, false, false]);
-    assert_eq!(can(&bzimage(&kernel)), [false, true, true, false]);
+    assert_eq!(can(&bzimage(&kernel)), [true, true, true, false]);
     assert_eq!(can(&bzimage(&gzip(&kernel))), [true; 4]);
-    assert_eq!(can(&bzimage(&xz(&kernel))), [true; 4]);
-    assert_eq!(can(&bzimage(&zstd(&kernel))), [true, true, false, false]);
-    let zstd = examine(&zstd(&kernel)).unwrap();
-    let words = "a kernel that is not packed, or with gzip, or in a bzImage (it cannot unpack this zstd)";
+    // What comes after is not looked at by krata alone.
+    assert_eq!(can(&[&gzip(&kernel)[..], b"more"].concat()), [false, false, false, true]);
+    let (xz, zstd) = (xz(&kernel), zstd(&kernel));
+    assert_eq!(can(&xz), [false, false, false, true]);
+    assert_eq!(can(&zstd), [false; 4]);
+    assert_eq!(can(&bzimage(&xz)), [false, false, false, true]);
+    assert_eq!(can(&sized(xz.clone(), &kernel)), [false, true, false, true]);
+    assert_eq!(can(&sized(zstd.clone(), &kernel)), [false, true, false, false]);
+    assert_eq!(can(&bzimage(&sized(xz, &kernel))), [true, true, false, true]);
+    assert_eq!(can(&bzimage(&sized(zstd.clone(), &kernel))), [true, true, false, false]);
+    let zstd = examine(&zstd).unwrap();
+    let words =
+        "a kernel that is not packed, or with gzip, or in a bzImage (by itself it does not unpack this zstd)";
     assert_eq!(missing(&zstd, "domU"), [words]);
+    assert_eq!(
+        missing(&zstd, "dom0"),
+        ["the unpacked size in four bytes after the zstd, as in Linux's bzImage"]
+    );
 }
 
 #[test]
