@@ -141,18 +141,22 @@ pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
     out.canonicalize().with_context(|| out.display().to_string())
 }
 
-/// A new folder below `target/lab/runs`, also reached as `target/lab/last`.
+/// A new folder below `target/lab/runs`, also reached as `target/lab/last`. Other runs may make theirs meanwhile: what they
+/// have removed is gone, and the folder of one that goes on stays.
 fn numbered() -> Result<PathBuf> {
     let runs = paths::lab().join("runs");
     folder::create(&runs)?;
     let mut old: Vec<(SystemTime, PathBuf)> = Vec::new();
     for path in folder::entries(&runs)? {
-        let about = path.symlink_metadata().with_context(|| path.display().to_string())?;
-        old.push((about.modified()?, path));
+        let runs = path.file_name().is_some_and(|process| Path::new("/proc").join(process).is_dir());
+        if let (false, Ok(about)) = (runs, path.symlink_metadata()) {
+            old.push((about.modified()?, path));
+        }
     }
     old.sort();
     for (_, folder) in old.iter().rev().skip(KEPT - 1) {
-        folder::remove(folder)?;
+        // Two may remove the same one.
+        folder::remove(folder).or_else(|error| if folder.exists() { Err(error) } else { Ok(()) })?;
     }
     let name = std::process::id().to_string();
     let out = runs.join(&name);
