@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use kernel_notes::Builder;
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::build;
 use crate::machine::grub;
 use crate::machine::size::{MIB, number, size};
 use crate::setup::release::Release;
@@ -151,6 +152,16 @@ impl Options {
         let chosen = Self { mode, memory, ..chosen };
         chosen.check()?;
         Ok(Some(chosen))
+    }
+
+    /// The kernel that is booted.
+    pub(crate) fn kernel_file(&self) -> PathBuf {
+        self.kernel.clone().unwrap_or_else(|| build::kernel(self.mode == Mode::Dom0))
+    }
+
+    /// The log of the Xen that the guest runs on.
+    pub(crate) fn xen_log(&self) -> &'static str {
+        if self.shim { "shim.log" } else { "xen.log" }
     }
 
     /// Who loads the kernel.

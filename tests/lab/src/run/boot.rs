@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::build;
 use crate::machine;
 use crate::machine::need::TooLittle;
-use crate::machine::options::{Mode, NoUnit, Options, USAGE};
+use crate::machine::options::{NoUnit, Options, USAGE};
 use crate::notes;
 use crate::picture;
 use crate::picture::story::Story;
@@ -66,10 +66,9 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         screen.progress(&format!("Xen complained ({more} more in {log}): {complaint}"));
     }
     let log = std::fs::read_to_string(out.join("guest.log")).unwrap_or_default();
-    let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
-    let xen = std::fs::read_to_string(out.join("xen.log")).unwrap_or_default();
+    let xen = std::fs::read_to_string(out.join(options.xen_log())).unwrap_or_default();
     // Without the names of a packed kernel the run is still judged.
-    match backtrace::named(&log, &xen, &kernel) {
+    match backtrace::named(&log, &xen, &options.kernel_file()) {
         Ok(lines) => lines.iter().for_each(|line| screen.note(&format!("  {line}"))),
         Err(error) => screen.note(&format!("no names for addresses: {error:#}")),
     }
