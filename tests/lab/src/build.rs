@@ -8,9 +8,9 @@ use anyhow::Result;
 
 use checks::packages;
 use kit::cpio::CpioWriter;
+use tools::kernel_target::{self, KERNEL_TARGET};
 use tools::{file, folder, paths, process};
 
-const TRIPLE: &str = "x86_64-unknown-none";
 const LIMIT: Duration = Duration::from_secs(1200);
 
 /// How a kernel is built.
@@ -123,6 +123,7 @@ fn probe_guest() -> Result<()> {
 
 /// Builds an example as its reader does: in its folder, which has a workspace of its own.
 fn example(name: &str) -> Result<()> {
+    kernel_target::ensure()?;
     let folder = paths::target().join("examples");
     let mut cargo = tools::cargo();
     cargo.args(["build", "--quiet", "--release", "--locked", "--target-dir"]).arg(&folder);
@@ -130,7 +131,7 @@ fn example(name: &str) -> Result<()> {
     process::run("building an example", &mut cargo, LIMIT)?;
     replace(
         &folder.join(format!("{name}.elf")),
-        &file::bytes(&folder.join(TRIPLE).join("release").join(name))?,
+        &file::bytes(&folder.join(KERNEL_TARGET).join("release").join(name))?,
     )
 }
 
@@ -141,8 +142,9 @@ fn variant(
     features: &[&str],
     to: &Path,
 ) -> Result<()> {
+    kernel_target::ensure()?;
     let mut cargo = tools::cargo();
-    cargo.args(["build", "--quiet", "--target", TRIPLE, "--package", package, "--bin", bin]);
+    cargo.args(["build", "--quiet", "--target", KERNEL_TARGET, "--package", package, "--bin", bin]);
     cargo.args(["--profile", profile.name()]).args(features).arg("--target-dir").arg(folder);
     if profile == Profile::Small {
         // Instead of the flags in .cargo/config.toml.
@@ -151,7 +153,7 @@ fn variant(
     let is_second = features.iter().any(|features| features.ends_with("init-p2m"));
     let what = if is_second { "building the kernel with init-p2m" } else { "building the kernel" };
     process::run(what, &mut cargo, LIMIT)?;
-    let built = folder.join(TRIPLE).join(profile.name()).join(bin);
+    let built = folder.join(KERNEL_TARGET).join(profile.name()).join(bin);
     replace(to, &file::bytes(&built)?)
 }
 
@@ -160,14 +162,9 @@ fn variant(
 /// # Errors
 /// A module does not build.
 pub(crate) fn modules() -> Result<()> {
-    let script = paths::root().join("tests/modules/build");
-    if script.is_file() {
-        process::run(
-            "building the modules",
-            Command::new(&script).env("CARGO_TARGET_DIR", paths::target()),
-            LIMIT,
-        )?;
-    }
+    kernel_target::ensure()?;
+    let mut script = Command::new(paths::root().join("tests/modules/build"));
+    process::run("building the modules", script.env("CARGO_TARGET_DIR", paths::target()), LIMIT)?;
     let folder = paths::target().join("modules");
     folder::create(&folder)?;
     let mut archive = CpioWriter::default();

@@ -19,6 +19,8 @@ use tools::file;
 
 const USAGE: &str = include_str!("../../../scripts/help/explain.txt");
 
+/// Where kernels are linked, up to the module window.
+const KERNEL: u64 = 0xffff_ffff_8000_0000;
 /// Where the module window begins.
 const WINDOW: u64 = 0xffff_ffff_a000_0000;
 
@@ -41,6 +43,9 @@ pub(crate) fn explain(arguments: &[OsString]) -> Result<ExitCode> {
     };
     let log = String::from_utf8_lossy(&file::bytes(&from_where_one_stands(log))?).into_owned();
     let names = Names::of(&from_where_one_stands(kernel))?;
+    if let Some(stranger) = stranger(&log, &names) {
+        tools::say!("{stranger}");
+    }
     let lines = explained(&log, &names);
     for line in &lines {
         tools::say!("{line}");
@@ -52,6 +57,25 @@ pub(crate) fn explain(arguments: &[OsString]) -> Result<ExitCode> {
         tools::say!("{lacks}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says if the log is of another kernel than the file: by its return addresses, of which each must follow a call. A kernel
+/// has no identity that its log could name: nothing but a flag has the linker write one.
+fn stranger(log: &str, names: &Names) -> Option<String> {
+    let rips = backtrace::rips(log);
+    let returns: Vec<u64> = backtrace::addresses(log)
+        .into_iter()
+        .filter(|address| (KERNEL..WINDOW).contains(address) && !rips.contains(address))
+        .collect();
+    let odd: Vec<&u64> = returns.iter().filter(|address| !names.is_after_call(**address)).collect();
+    odd.first().map(|first| {
+        format!(
+            "the log is of another kernel, or of another build of it: {} of its {} return addresses follow no call in this \
+             file, the first {first:#x}; the names are wrong, give the file that was booted",
+            odd.len(),
+            returns.len()
+        )
+    })
 }
 
 /// The lines with addresses, and below each their names.
@@ -94,9 +118,16 @@ fn name(address: u64, names: &Names, modules: &Modules) -> Vec<String> {
         .collect()
 }
 
-/// The hexadecimal numbers in a line that may be addresses of a kernel: of 16 digits, or with `0x`.
+/// The hexadecimal numbers in a line that may be addresses of a kernel: of 16 digits, or with `0x`. What stands after two dots
+/// is the end of a range, and belongs to it no more.
 fn numbers(line: &str) -> impl Iterator<Item = u64> {
-    line.split(|sign: char| !sign.is_ascii_alphanumeric()).filter_map(|word| {
+    let ends = line.split("..").enumerate();
+    let kept = ends.map(|(at, part)| match part.find(|sign: char| !sign.is_ascii_alphanumeric()) {
+        _ if at == 0 => part,
+        Some(end) => &part[end..],
+        None => "",
+    });
+    kept.flat_map(|part| part.split(|sign: char| !sign.is_ascii_alphanumeric())).filter_map(|word| {
         let digits = word.strip_prefix("0x").unwrap_or(if word.len() == 16 { word } else { "" });
         u64::from_str_radix(digits, 16).ok()
     })
@@ -143,31 +174,45 @@ fn modules(log: &str) -> Modules {
 mod tests {
     use kit::kernel::{BASE, KernelFile};
 
-    use super::{Modules, explained, modules};
+    use super::{Modules, explained, modules, stranger};
     use crate::run::names::Names;
 
-    #[test]
-    fn addresses_of_the_kernel_and_of_modules_are_named_below_their_line() {
+    /// Two functions of no operations; before the second's first byte there is a call.
+    fn kernel(name: &str) -> Names {
         let mut kernel = KernelFile::good();
-        kernel.sections.push((".text".into(), 1, 6, BASE + 0x100_0000, vec![0x90; 0x300]));
+        let mut code = vec![0x90; 0x300];
+        code[0xfb] = 0xe8;
+        kernel.sections.push((".text".into(), 1, 6, BASE + 0x100_0000, code));
         kernel.functions =
             vec![("first".into(), BASE + 0x100_0000, 0x100), ("second".into(), BASE + 0x100_0100, 0x100)];
-        let path = std::env::temp_dir().join(format!("lab-explain-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("lab-explain-{name}-{}", std::process::id()));
         std::fs::write(&path, kernel.bytes()).unwrap();
         let names = Names::of(&path).unwrap();
         std::fs::remove_file(path).unwrap();
-        let log = "\
+        names
+    }
+
+    const LOG: &str = "\
 hello
 module hello 0.1.0: module 0xffffffffa0000000..0xffffffffa0005000
+module next 0.1.0: module 0xffffffffa0005000..0xffffffffa0006000
 fatal: page fault: writing protected memory at 0x8
   rip ffffffff81000108  cs e030
   rax ffffffff81000108  rbx 0000000000000000
+  rsi ffffffff81000108  rdi 0000000000000000
+  r9  ffffffff81000108  r10 0000000000000000
+  r13 ffffffff81000108  r14 0000000000000000
   backtrace: 0xffffffff81000108 0xffffffff81000100 0xffffffffa0000010 0xffffffff90000000
 @fact {\"rip\":\"0xffffffff81000108\"}
 ";
+
+    #[test]
+    fn addresses_of_the_kernel_and_of_modules_are_named_below_their_line() {
         let expected = [
             "module hello 0.1.0: module 0xffffffffa0000000..0xffffffffa0005000",
             "    0xffffffffa0000000 module hello+0x0",
+            "module next 0.1.0: module 0xffffffffa0005000..0xffffffffa0006000",
+            "    0xffffffffa0005000 module next+0x0",
             "fatal: page fault: writing protected memory at 0x8",
             "  rip ffffffff81000108  cs e030",
             "    0xffffffff81000108 second",
@@ -176,7 +221,23 @@ fatal: page fault: writing protected memory at 0x8
             "    0xffffffff810000ff first",
             "    0xffffffffa000000f module hello+0xf",
         ];
-        assert_eq!(explained(log, &names), expected);
+        assert_eq!(explained(LOG, &kernel("named")), expected);
+    }
+
+    #[test]
+    fn a_log_of_another_kernel_is_known_by_its_return_addresses() {
+        let names = kernel("stranger");
+        let said = |log: &str| stranger(log, &names);
+        let with = |address: &str| said(&LOG.replace("0xffffffff90000000", address));
+        // Where it trapped, and what is a module's or no kernel's, need no call before it.
+        assert_eq!(with("0x0"), None);
+        assert_eq!(said("hello\n"), None);
+        for other in ["0xffffffff90000000", "0xffffffff81000101"] {
+            let line = with(other).unwrap();
+            assert!(line.contains(&format!(
+                "1 of its 2 return addresses follow no call in this file, the first {other};"
+            )));
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use tools::kernel_target;
 use tools::usage::{self, Usage};
 
 fn main() -> ExitCode {
@@ -39,6 +40,7 @@ fn command(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     match name.to_str() {
         Some(script @ ("setup" | "build")) if !arguments.is_empty() => takes_nothing(script, &arguments),
         Some("setup") => {
+            kernel_target::ensure()?;
             setup::ensure(setup::release::Release::default())?;
             // Needed by one group of tests alone, which fails without it: no reason to stop anybody else.
             if let Err(error) = checks::miri::ensure() {

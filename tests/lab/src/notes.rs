@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
-use kernel_notes::Examination;
+use kernel_notes::{Builder, Examination};
 
 use tools::file;
 use tools::usage::Usage;
@@ -45,20 +45,24 @@ pub(crate) fn from_where_one_stands(path: &OsString) -> PathBuf {
     std::env::var_os("LAB_FROM").map_or_else(|| path.into(), |from| PathBuf::from(from).join(path))
 }
 
-/// Refuses a kernel that Xen would not start, or that contradicts itself.
+/// Refuses a kernel that contradicts itself, or that who is to start it cannot start.
 ///
 /// # Errors
 /// Why, and what to do.
-pub(crate) fn confirm(kernel: &Path, unchecked: bool) -> Result<()> {
+pub(crate) fn confirm(kernel: &Path, builder: Builder, unchecked: bool) -> Result<()> {
     let found = examine(kernel)?;
-    match (&found.contradictions[..], unchecked) {
-        ([], _) | (_, true) => Ok(()),
-        ([first, others @ ..], false) => bail!(
-            "{}: {first}{}; scripts/check-notes shows all, --unchecked boots it all the same",
-            kernel.display(),
-            if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) }
-        ),
-    }
+    let places = found.places.iter().filter(|place| place.builder == builder);
+    let missing = places.flat_map(|place| &place.missing).map(|what| format!("{builder} misses {what}"));
+    let mut wrong = found.contradictions.iter().cloned().chain(missing);
+    let (Some(first), false) = (wrong.next(), unchecked) else { return Ok(()) };
+    let others = match wrong.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    bail!(
+        "{}: {first}{others}; scripts/check-notes shows all, --unchecked boots it all the same",
+        kernel.display()
+    )
 }
 
 fn examine(kernel: &Path) -> Result<Examination> {
@@ -77,8 +81,8 @@ fn shown(kernel: &Path, found: &Examination) -> String {
     }
     for place in &found.places {
         match &place.missing[..] {
-            [] => line(format_args!("{}: nothing is missing", place.name)),
-            missing => line(format_args!("{}: missing {}", place.name, missing.join(", "))),
+            [] => line(format_args!("{}: nothing is missing", place.builder)),
+            missing => line(format_args!("{}: missing {}", place.builder, missing.join(", "))),
         }
     }
     for words in &found.remarks {
@@ -95,6 +99,8 @@ fn shown(kernel: &Path, found: &Examination) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kernel_notes::Builder;
+    use kit::elf::xen_note;
     use kit::kernel::KernelFile;
 
     use super::{confirm, examine, shown};
@@ -102,14 +108,17 @@ mod tests {
     #[test]
     fn a_boot_takes_what_is_right_and_refuses_the_rest_with_what_to_do() {
         let path = std::env::temp_dir().join(format!("lab-notes-{}", std::process::id()));
-        let with = |bytes: &[u8], unchecked| {
+        let by = |builder, bytes: &[u8], unchecked| {
             std::fs::write(&path, bytes).unwrap();
-            confirm(&path, unchecked).map_err(|error| error.to_string())
+            confirm(&path, builder, unchecked).map_err(|error| error.to_string())
         };
+        let with = |bytes: &[u8], unchecked| by(Builder::Xl, bytes, unchecked);
         let good = KernelFile::good();
         assert_eq!(with(&good.bytes(), false), Ok(()));
         let mut odd = good.clone();
         odd.segments[0].flags = 7;
+        let refused = with(&odd.bytes(), false).unwrap_err();
+        assert!(refused.contains("writable and executable") && !refused.contains("more)"), "{refused}");
         odd.segments[1].flags = 7;
         let refused = with(&odd.bytes(), false).unwrap_err();
         assert!(refused.contains("writable and executable") && refused.contains("(and 1 more)"), "{refused}");
@@ -117,6 +126,12 @@ mod tests {
         assert_eq!(with(&odd.bytes(), true), Ok(()));
         let text = shown(&path, &examine(&path).unwrap());
         assert!(text.lines().filter(|line| line.starts_with("contradiction: ")).count() == 2, "{text}");
+        let mut dom0 = good;
+        dom0.notes.extend(xen_note(10, b"!dom0\0\0\0"));
+        let refused = by(Builder::Xl, &dom0.bytes(), false).unwrap_err();
+        assert!(refused.contains("domU (xl) misses FEATURES without !dom0;"), "{refused}");
+        assert_eq!(by(Builder::Xl, &dom0.bytes(), true), Ok(()));
+        assert_eq!(by(Builder::Xen, &dom0.bytes(), false), Ok(()));
         for unchecked in [false, true] {
             assert!(with(b"text", unchecked).unwrap_err().contains("no ELF file: starts with 74 65 78 74"));
         }

@@ -6,8 +6,9 @@ use std::io::Result;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The scripts that have a help text; the program of `tests/lab` has the first five.
-const SCRIPTS: [&str; 7] = ["boot", "test", "bench", "build", "setup", "check", "mutations"];
+/// The scripts that have a help text; the program of `tests/lab` has the first seven.
+const SCRIPTS: [&str; 9] =
+    ["boot", "test", "bench", "build", "setup", "check-notes", "explain", "check", "mutations"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -33,14 +34,22 @@ fn help_needs_no_build_and_is_the_programs_own() {
             let shown = script(name, &[word]).unwrap();
             assert!(shown.status.success() && shown.stderr.is_empty(), "{name}: {shown:?}");
             assert_eq!(String::from_utf8_lossy(&shown.stdout), text, "{name}");
-            if SCRIPTS[..5].contains(&name) {
+            if SCRIPTS[..7].contains(&name) {
                 assert_eq!(String::from_utf8_lossy(&lab(&[name, word]).unwrap().stdout), text, "{name}");
             }
         }
     }
-    // After the name of an option the word is its value.
-    let read = script("boot", &["--cmdline", "--help"]).unwrap();
-    assert!(!String::from_utf8_lossy(&read.stdout).starts_with("usage: "), "{read:?}");
+    // After the name of an option that takes a value, the word is that.
+    for (words, is_help) in [
+        (&["-v", "--help"][..], true),
+        (&["--efi", "dom0", "-h"], true),
+        (&["--help", "--efi"], true),
+        (&["--cmdline", "--help"], false),
+        (&["--through", "--help"], false),
+    ] {
+        let read = script("boot", words).unwrap();
+        assert_eq!(String::from_utf8_lossy(&read.stdout).starts_with("usage: "), is_help, "{read:?}");
+    }
 }
 
 #[test]

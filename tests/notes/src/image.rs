@@ -177,9 +177,8 @@ fn segments(file: &[u8], programs: Programs<'_>) -> Vec<Segment> {
 
 /// The notes that count, where they are, and whether sections have any.
 fn notes(file: &[u8], programs: Programs<'_>, sections: &Sections<'_>) -> (Vec<Note>, Source, bool) {
-    // A PT_NOTE at the file's start is passed over, an old quirk of linkers (libelf, `elf_xen_parse`).
-    let noted =
-        programs.iter().filter(|program| program.p_type(LE) == elf::PT_NOTE && program.p_offset(LE) != 0);
+    // One at the file's start, which old linkers made, is passed over by libelf (`elf_xen_parse`): the ELF header is no note.
+    let noted = programs.iter().filter(|program| program.p_type(LE) == elf::PT_NOTE);
     let in_segments: Vec<Note> =
         noted.flat_map(|program| Note::all(&file[range(file, program.file_range(LE))])).collect();
     let noted = sections.iter().filter(|section| section.sh_type(LE) == elf::SHT_NOTE);

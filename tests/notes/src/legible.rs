@@ -23,8 +23,7 @@ pub(crate) fn note(note: &Note, image: &Image<'_>) -> String {
         VIRT_BASE => "page 0 of the guest's memory is mapped there".to_owned(),
         PADDR_OFFSET => "subtracted from each load address".to_owned(),
         XEN_VERSION => "made for Xen of this interface".to_owned(),
-        GUEST_OS if text == "linux" => "the system; Xen loads linux without LOADER too".to_owned(),
-        GUEST_OS => "the system; Xen looks for \"linux\" alone".to_owned(),
+        GUEST_OS => "the kernel's name; that of a linux makes up for any LOADER".to_owned(),
         LOADER => "any domain builder may load it".to_owned(),
         PAE_MODE => "of no effect for a 64-bit kernel".to_owned(),
         FEATURES => {

@@ -20,7 +20,7 @@ mod red_zone;
 mod rules;
 mod settings;
 
-pub use places::Place;
+pub use places::{Builder, Place};
 
 use image::Image;
 use settings::Settings;
@@ -63,5 +63,6 @@ pub fn examine(file: &[u8]) -> Result<Examination, NoKernel> {
     let kind = format!("{wrapping}{}", image.kind());
     let mut lines: Vec<String> = image.notes.iter().map(|note| legible::note(note, &image)).collect();
     lines.extend(image.segments.iter().map(|segment| legible::segment(segment, &image)));
-    Ok(Examination { kind, lines, places: places::all(&image, &settings, wrapping), contradictions, remarks })
+    let places = places::all(&image, &settings, wrapping);
+    Ok(Examination { kind, lines, places, contradictions, remarks })
 }

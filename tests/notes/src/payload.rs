@@ -12,21 +12,40 @@ use crate::NoKernel;
 /// The most bytes that are unpacked.
 const MOST: u64 = 512 << 20;
 
-/// What an ELF file was wrapped in.
+/// What an ELF file is packed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Gzip,
+    Xz,
+    Zstd,
+}
+
+impl fmt::Display for Packing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gzip => "gzip",
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+/// What an ELF file is wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wrapping {
-    /// With what it was packed, if it was.
-    pub(crate) packed: Option<&'static str>,
-    /// In a bzImage, and not by itself.
     pub(crate) is_bzimage: bool,
+    pub(crate) packing: Option<Packing>,
+    /// Its last four bytes are the length of the ELF file, as after gzip, and in a bzImage.
+    pub(crate) is_sized: bool,
 }
 
 impl fmt::Display for Wrapping {
+    /// What stands before the words for the ELF file itself.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.is_bzimage, self.packed) {
-            (true, Some(kind)) => write!(f, "a bzImage with {kind}: "),
+        match (self.is_bzimage, self.packing) {
+            (true, Some(packing)) => write!(f, "a bzImage with {packing}: "),
             (true, None) => f.write_str("a bzImage: "),
-            (false, Some(kind)) => write!(f, "packed with {kind}: "),
+            (false, Some(packing)) => write!(f, "packed with {packing}: "),
             (false, None) => Ok(()),
         }
     }
@@ -35,10 +54,13 @@ impl fmt::Display for Wrapping {
 /// Returns the ELF file in a file, and what it was wrapped in.
 pub(crate) fn unpack(file: &[u8]) -> Result<(Cow<'_, [u8]>, Wrapping), NoKernel> {
     let payload = bzimage(file)?;
-    let (inner, is_bzimage) = (payload.unwrap_or(file), payload.is_some());
-    Ok(match packed(inner)? {
-        Some((kind, elf)) => (Cow::Owned(elf), Wrapping { packed: Some(kind), is_bzimage }),
-        None => (Cow::Borrowed(inner), Wrapping { packed: None, is_bzimage }),
+    let (is_bzimage, bytes) = (payload.is_some(), payload.unwrap_or(file));
+    Ok(match packed(bytes)? {
+        Some((packing, elf)) => {
+            let is_sized = bytes.last_chunk() == Some(&(elf.len() as u32).to_le_bytes());
+            (Cow::Owned(elf), Wrapping { is_bzimage, packing: Some(packing), is_sized })
+        }
+        None => (Cow::Borrowed(bytes), Wrapping { is_bzimage, packing: None, is_sized: false }),
     })
 }
 
@@ -70,15 +92,15 @@ fn bzimage(file: &[u8]) -> Result<Option<&[u8]>, NoKernel> {
 }
 
 /// What is packed in bytes, and with what.
-fn packed(bytes: &[u8]) -> Result<Option<(&'static str, Vec<u8>)>, NoKernel> {
+fn packed(bytes: &[u8]) -> Result<Option<(Packing, Vec<u8>)>, NoKernel> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
     let (kind, unpacked) = if starts(&[0x1f, 0x8b, 8]) {
-        ("gzip", gzip(bytes))
+        (Packing::Gzip, gzip(bytes))
     } else if starts(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
-        ("xz", read(lzma_rust2::XzReader::new(bytes, false)))
+        (Packing::Xz, read(lzma_rust2::XzReader::new(bytes, false)))
     } else if starts(&[0x28, 0xb5, 0x2f, 0xfd]) {
         let decoder = ruzstd::decoding::StreamingDecoder::new(bytes).map_err(|error| error.to_string());
-        ("zstd", decoder.and_then(read))
+        (Packing::Zstd, decoder.and_then(read))
     } else {
         let known: [(&[u8], &str); 4] = [
             (&[0x02, 0x21, 0x4c, 0x18], "lz4"),

@@ -75,8 +75,7 @@ pub(crate) fn line(found: &[Access], image: &Image<'_>, named: usize) -> Option<
         String::new()
     };
     Some(format!(
-        "{} accesses to the red zone in {}{more}, the first {} bytes below the stack pointer at {:#x}: Xen overwrites it; \
-         build with a target that has none (x86_64-unknown-none), C with -mno-red-zone",
+        "{} accesses to the red zone in {}{more}, the first {} bytes below the stack pointer at {:#x}",
         found.len(),
         names.join(", "),
         first.below,

@@ -29,9 +29,15 @@ pub(crate) fn check(image: &Image<'_>, settings: &Settings) -> (Vec<String>, Vec
     }
     let found = red_zone::find(image);
     if let Some(line) = red_zone::line(&found, image, NAMED) {
-        // Without symbols, data among code may look like it. Linux carries code for user mode, which may use it.
-        let may_be = image.functions.is_empty() || settings.is_linux();
-        if may_be { &mut unusual } else { &mut wrong }.push(line);
+        if settings.is_linux() {
+            unusual.push(format!("known of Linux: {line}, in code for user mode, which may use it"));
+        } else if image.functions.is_empty() {
+            unusual.push(format!("{line}; without symbols it may be data among code"));
+        } else {
+            wrong.push(format!(
+                "{line}: Xen overwrites it; build with a target that has none (x86_64-unknown-none), C with -mno-red-zone"
+            ));
+        }
     }
     if image.unresolved > 0 {
         wrong.push(format!(
@@ -121,7 +127,7 @@ fn bounds(settings: &Settings) -> Vec<String> {
     wrong
 }
 
-/// What is wrong with segments, and what to do.
+/// What is odd about segments, and how to mend it.
 fn segments(image: &Image<'_>, settings: &Settings) -> Vec<(String, &'static str)> {
     let mut wrong = Vec::new();
     for segment in &image.segments {
@@ -129,20 +135,24 @@ fn segments(image: &Image<'_>, settings: &Settings) -> Vec<(String, &'static str
         let loaded = settings.address_of(segment.load);
         if loaded != first {
             let found = format!(
-                "the segment linked at {first:#x} would be loaded at {loaded:#x}: its load address is {:#x}, and must be \
-                 {:#x} (link address - VIRT_BASE + PADDR_OFFSET)",
+                "the segment linked at {first:#x} would be loaded at {loaded:#x}: its load address is {:#x}, not {:#x} (link \
+                 address - VIRT_BASE + PADDR_OFFSET)",
                 segment.load,
                 first.wrapping_sub(settings.address_of(0))
             );
             wrong.push((found, "mend AT() in the linker script"));
         }
         if first < settings.virt_base.unwrap_or(0) {
-            let found = format!("the segment {first:#x}..{last:#x} lies below VIRT_BASE");
-            wrong.push((found, "link it above, or lower VIRT_BASE"));
+            wrong.push((
+                format!("the segment {first:#x}..{last:#x} lies below VIRT_BASE"),
+                "link it above, or lower VIRT_BASE",
+            ));
         }
         if segment.writable && segment.executable {
-            let found = format!("the segment {first:#x}..{last:#x} is writable and executable");
-            wrong.push((found, "give code and data pages of their own"));
+            wrong.push((
+                format!("the segment {first:#x}..{last:#x} is writable and executable"),
+                "give code and data pages of their own",
+            ));
         }
     }
     wrong

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod folder;
+pub mod kernel_target;
 pub mod paths;
 pub mod process;
 pub mod say;

@@ -176,7 +176,7 @@ impl<T: TableReader> Mapping<'_, T> {
 impl<T: TableReader> fmt::Display for Mapping<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.find() {
-            Found::Xen => f.write_str("what is mapped there is Xen's"),
+            Found::Xen => f.write_str("Xen's own; not looked at"),
             Found::NotMapped { level } => write!(f, "not mapped: the L{level} entry is empty"),
             Found::Unreadable { level } => write!(f, "its L{level} table cannot be read"),
             Found::Frame { frame, writable, executable } => {
@@ -290,8 +290,8 @@ mod tests {
 
     #[test]
     fn xens_slots_and_tables_out_of_reach_are_not_followed() {
-        assert_eq!(said(0xffff_8000_0000_0000), "what is mapped there is Xen's");
-        assert_eq!(said(BASE - 1), "what is mapped there is Xen's");
+        assert_eq!(said(0xffff_8000_0000_0000), "Xen's own; not looked at");
+        assert_eq!(said(BASE - 1), "Xen's own; not looked at");
         assert_eq!(said(BASE + 0x80_0000_0000), "its L3 table cannot be read");
     }
 

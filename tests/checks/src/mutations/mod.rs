@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use rustix::process::{Resource, Rlimit};
 
+use tools::kernel_target;
 use tools::usage::Usage;
 
 use crate::changed::Changed;
@@ -43,6 +44,7 @@ const QUICK: Duration = Duration::from_secs(180);
 /// # Errors
 /// The list does not fit the sources, or the tests fail without a break.
 pub(crate) fn mutations(arguments: &[OsString]) -> Result<ExitCode> {
+    kernel_target::ensure()?;
     let list = list::read()?;
     let wanted: Vec<&str> = arguments.iter().filter_map(|part| part.to_str()).collect();
     if wanted == ["--changed"] {

@@ -87,8 +87,7 @@ pub(crate) fn prepare(options: &Options, parts: &Parts, out: &Path) -> Result<Ma
 
 /// The kernel, with as many pages as were asked for.
 fn kernel(options: &Options) -> Result<Vec<u8>> {
-    let from = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
-    let mut elf = file::bytes(&from)?;
+    let mut elf = file::bytes(&options.kernel_file())?;
     if let Some(pages) = options.image_pages {
         image::grow(&mut elf, pages)?;
     }

@@ -7,8 +7,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
+use kernel_notes::Builder;
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::build;
 use crate::machine::grub;
 use crate::machine::size::{MIB, number, size};
 use crate::setup::release::Release;
@@ -152,6 +154,26 @@ impl Options {
         Ok(Some(chosen))
     }
 
+    /// The kernel that is booted.
+    pub(crate) fn kernel_file(&self) -> PathBuf {
+        self.kernel.clone().unwrap_or_else(|| build::kernel(self.mode == Mode::Dom0))
+    }
+
+    /// The log of the Xen that the guest runs on.
+    pub(crate) fn xen_log(&self) -> &'static str {
+        if self.shim { "shim.log" } else { "xen.log" }
+    }
+
+    /// Who loads the kernel.
+    pub(crate) fn builder(&self) -> Builder {
+        match self.mode {
+            Mode::DomU if self.grub => Builder::Grub,
+            Mode::DomU if !self.shim => Builder::Xl,
+            // The shim is a Xen.
+            Mode::DomU | Mode::Dom0 => Builder::Xen,
+        }
+    }
+
     /// Seconds after which a run is given up.
     pub(crate) fn patience(&self) -> u64 {
         let slow = if self.icount { 4 } else { 1 };
@@ -174,6 +196,7 @@ impl Options {
             grub::check_line(&self.cmdline)?;
         }
         for file in [&self.kernel, &self.ramdisk, &self.xen, &self.in_dom0].into_iter().flatten() {
+            ensure!(!file.is_dir(), "{} is a folder, not a file", file.display());
             ensure!(file.is_file(), "there is no file {}", file.display());
         }
         ensure!(
@@ -228,7 +251,7 @@ fn path(parser: &mut Parser) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mode, Options, Release};
+    use super::{Builder, Mode, Options, Release};
     use crate::machine::size::{GIB, MIB};
 
     fn parse(line: &str) -> anyhow::Result<Option<Options>> {
@@ -285,6 +308,13 @@ mod tests {
     }
 
     #[test]
+    fn who_loads_the_kernel() {
+        let by = |line| parse(line).unwrap().unwrap().builder();
+        assert_eq!(["", "--through grub"].map(by), [Builder::Xl, Builder::Grub]);
+        assert_eq!(["--shim", "dom0"].map(by), [Builder::Xen, Builder::Xen]);
+    }
+
+    #[test]
     fn a_release_of_xen() {
         assert_eq!(parse("dom0").unwrap().unwrap().release, Release::V4_17);
         assert_eq!(parse("dom0 --xen-release 4.20").unwrap().unwrap().release, Release::V4_20);
@@ -327,5 +357,7 @@ mod tests {
             assert!(parse(line).is_err(), "{line}");
         }
         assert_eq!(parse("--help").unwrap(), None);
+        let folder = parse("--kernel /").unwrap_err().to_string();
+        assert_eq!(folder, "/ is a folder, not a file");
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::build;
 use crate::machine;
 use crate::machine::need::TooLittle;
-use crate::machine::options::{Mode, NoUnit, Options, USAGE};
+use crate::machine::options::{NoUnit, Options, USAGE};
 use crate::notes;
 use crate::picture;
 use crate::picture::story::Story;
@@ -40,7 +40,7 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         Err(error) => return Err(usage(&error).into()),
     };
     if let Some(kernel) = &options.kernel {
-        notes::confirm(kernel, options.unchecked)?;
+        notes::confirm(kernel, options.builder(), options.unchecked)?;
     }
     let parts = setup::ensure(options.release)?;
     if options.grub {
@@ -66,10 +66,9 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         screen.progress(&format!("Xen complained ({more} more in {log}): {complaint}"));
     }
     let log = std::fs::read_to_string(out.join("guest.log")).unwrap_or_default();
-    let kernel = options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0));
-    let xen = std::fs::read_to_string(out.join("xen.log")).unwrap_or_default();
+    let xen = std::fs::read_to_string(out.join(options.xen_log())).unwrap_or_default();
     // Without the names of a packed kernel the run is still judged.
-    match backtrace::named(&log, &xen, &kernel) {
+    match backtrace::named(&log, &xen, &options.kernel_file()) {
         Ok(lines) => lines.iter().for_each(|line| screen.note(&format!("  {line}"))),
         Err(error) => screen.note(&format!("no names for addresses: {error:#}")),
     }
@@ -144,18 +143,22 @@ pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
     out.canonicalize().with_context(|| out.display().to_string())
 }
 
-/// A new folder below `target/lab/runs`, also reached as `target/lab/last`.
+/// A new folder below `target/lab/runs`, also reached as `target/lab/last`. Other runs may make theirs meanwhile: what they
+/// have removed is gone, and the folder of one that goes on stays.
 fn numbered() -> Result<PathBuf> {
     let runs = paths::lab().join("runs");
     folder::create(&runs)?;
     let mut old: Vec<(SystemTime, PathBuf)> = Vec::new();
     for path in folder::entries(&runs)? {
-        let about = path.symlink_metadata().with_context(|| path.display().to_string())?;
-        old.push((about.modified()?, path));
+        let runs = path.file_name().is_some_and(|process| Path::new("/proc").join(process).is_dir());
+        if let (false, Ok(about)) = (runs, path.symlink_metadata()) {
+            old.push((about.modified()?, path));
+        }
     }
     old.sort();
     for (_, folder) in old.iter().rev().skip(KEPT - 1) {
-        folder::remove(folder)?;
+        // Two may remove the same one.
+        folder::remove(folder).or_else(|error| if folder.exists() { Err(error) } else { Ok(()) })?;
     }
     let name = std::process::id().to_string();
     let out = runs.join(&name);

@@ -29,20 +29,27 @@ impl Dump {
         let mut lines =
             vec![format!("Xen ended it at rip {rip:#x}, with rsp {rsp:#x} and the last fault at {cr2:#x}:")];
         lines.extend(names.frames(rip));
+        lines.extend(self.overflow(names));
+        lines
+    }
+
+    /// Says whether the stack overflowed.
+    pub(crate) fn overflow(self, names: &Names) -> Option<String> {
+        let Self { rip, rsp, cr2 } = self;
+        if !names.is_code(rip) {
+            return None;
+        }
         let guard = names.address_of("boot_stack_guard").zip(names.address_of("boot_stack"));
         let function = names.symbol(rip).unwrap_or("code without a symbol");
         match guard {
             Some((start, end)) if (start..end).contains(&cr2) => {
-                lines.push(format!("{cr2:#x} is in the guard page: stack overflow in {function}"));
+                Some(format!("{cr2:#x} is in the guard page: stack overflow in {function}"))
             }
             None if cr2.abs_diff(rsp) < 4096 => {
-                lines.push(format!(
-                    "{cr2:#x} is next to the stack pointer: perhaps a stack overflow in {function}"
-                ));
+                Some(format!("{cr2:#x} is next to the stack pointer: perhaps a stack overflow in {function}"))
             }
-            _ => {}
+            _ => None,
         }
-        lines
     }
 }
 
@@ -63,11 +70,16 @@ mod tests {
 
     fn explained(functions: &[(&str, u64)], xen: &str) -> String {
         let mut kernel = KernelFile::good();
+        kernel.sections.push((".text".into(), 1, 6, BASE + 0x100_0000, vec![0x90; 0x1000]));
         kernel.functions = functions.iter().map(|(name, at)| ((*name).into(), BASE + at, 0x100)).collect();
         let path = std::env::temp_dir().join(format!("lab-dump-{}-{}", functions.len(), std::process::id()));
         std::fs::write(&path, kernel.bytes()).unwrap();
         let names = Names::of(&path).unwrap();
         std::fs::remove_file(path).unwrap();
+        let overflow = Dump::last(xen).unwrap().overflow(&names);
+        let other = Dump { rip: 0x1000, ..Dump::last(xen).unwrap() };
+        assert_eq!(other.overflow(&names), None);
+        assert!(overflow.is_none_or(|words| words.contains("stack overflow in deep")));
         Dump::last(xen).unwrap().explained(&names).join("\n")
     }
 
@@ -80,7 +92,13 @@ mod tests {
         let elsewhere = explained(&all, &XEN.replace("cr2: ffffffff81002ff0", "cr2: ffffffff81001ff0"));
         assert!(!elsewhere.contains("overflow"), "{elsewhere}");
         // Another kernel has another name for its stack.
-        assert!(explained(&all[..1], XEN).ends_with("perhaps a stack overflow in deep"));
+        for (fault, is_near) in
+            [(0x2ff0, true), (0x2fe8, true), (0x1ff1, true), (0x1ff0, false), (0x3ff0, false)]
+        {
+            let xen = XEN.replace("cr2: ffffffff81002ff0", &format!("cr2: ffffffff8100{fault:x}"));
+            let said = explained(&all[..1], &xen);
+            assert_eq!(said.ends_with("perhaps a stack overflow in deep"), is_near, "{said}");
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ use anyhow::{Context, Result, bail};
 use crate::machine;
 use crate::machine::options::Options;
 use crate::machine::size::GIB;
+use crate::run::dump::Dump;
+use crate::run::names::Names;
 use crate::run::outcome::{End, Report, judge};
 use crate::run::screen::Screen;
 use crate::run::watch::Watch;
@@ -59,10 +61,17 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: &Screen)
     }
 
     let complaints = complaint::of_run(out, options, watch.before_guest)?;
-    let end = watch.explain(end, complaints.first());
+    let reason = if matches!(end, End::Crash(_)) { overflow(options, out) } else { None };
+    let end = watch.explain(end, reason.as_ref().or(complaints.first()));
     let (outcome, last) = judge(&end, watch.verdict.as_deref(), watch.script)?;
     let refused = matches!(end, End::Refused(_));
     Ok(Report { outcome, refused, last, complaints, out: out.to_path_buf() })
+}
+
+/// The stack overflow that Xen's dump shows, if there is one and the kernel's file can say so.
+fn overflow(options: &Options, out: &Path) -> Option<String> {
+    let dump = Dump::last(&file::text(&out.join(options.xen_log())).ok()?)?;
+    dump.overflow(&Names::of(&options.kernel_file()).ok()?)
 }
 
 /// Passes on what QEMU's serial port gives, until it closes.

@@ -18,7 +18,8 @@ pub(crate) struct Names {
     symbols: Vec<(u64, u64, String)>,
     /// What the linker script defines: places, of which none is a function or variable.
     places: Vec<(u64, String)>,
-    code: Vec<std::ops::Range<u64>>,
+    /// Where code begins, and its bytes.
+    code: Vec<(u64, Vec<u8>)>,
     has_lines: bool,
     kernel: String,
 }
@@ -49,7 +50,8 @@ impl Names {
             places.filter_map(|symbol| Some((symbol.address(), symbol.name().ok()?.to_owned()))).collect();
         let is_code = |flags| matches!(flags, SectionFlags::Elf { sh_flags, .. } if sh_flags.0 & 4 != 0);
         let code = elf.sections().filter(|section| is_code(section.flags()));
-        let code = code.map(|section| section.address()..section.address() + section.size()).collect();
+        let code =
+            code.filter_map(|section| Some((section.address(), section.data().ok()?.to_vec()))).collect();
         let has_lines = elf.section_by_name(".debug_line").is_some();
         let loader = if has_lines { Loader::new(kernel).ok() } else { None };
         Ok(Self { loader, symbols, places, code, has_lines, kernel: name })
@@ -57,7 +59,22 @@ impl Names {
 
     /// Whether an address is in the kernel's code.
     pub(crate) fn is_code(&self, address: u64) -> bool {
-        self.code.iter().any(|code| code.contains(&address))
+        self.code
+            .iter()
+            .any(|(start, bytes)| address.checked_sub(*start).is_some_and(|at| at < bytes.len() as u64))
+    }
+
+    /// Whether the instruction before an address may be a call, as it must be for a return address.
+    pub(crate) fn is_after_call(&self, address: u64) -> bool {
+        let before = self
+            .code
+            .iter()
+            .find_map(|(start, bytes)| bytes.get(..usize::try_from(address.checked_sub(*start)?).ok()?));
+        before.is_some_and(|before| {
+            let ends_with =
+                |len: usize| before.len().checked_sub(len).is_some_and(|at| is_call(&before[at..]));
+            (2..=7).any(ends_with)
+        })
     }
 
     /// The address of a symbol.
@@ -111,11 +128,30 @@ impl Names {
     }
 }
 
+/// Whether bytes are one CALL: of an address (E8), or of what a register or memory holds (FF /2).
+fn is_call(bytes: &[u8]) -> bool {
+    match *bytes {
+        [0xe8, ..] => bytes.len() == 5,
+        [0xff, kind, ref rest @ ..] if kind >> 3 & 7 == 2 => {
+            let has_index = kind & 7 == 4 && kind >> 6 != 3;
+            let absolute = kind & 7 == 5 || has_index && rest.first().is_some_and(|index| index & 7 == 5);
+            let displacement = match kind >> 6 {
+                0 if absolute => 4,
+                1 => 1,
+                2 => 4,
+                _ => 0,
+            };
+            rest.len() == usize::from(has_index) + displacement
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use kit::kernel::{BASE, KernelFile};
 
-    use super::Names;
+    use super::{Names, is_call};
 
     fn names(name: &str, kernel: &KernelFile) -> Names {
         let path = std::env::temp_dir().join(format!("lab-names-{name}-{}", std::process::id()));
@@ -136,6 +172,27 @@ mod tests {
             "{frames:?}"
         );
         assert_eq!(names.lacks(), None);
+    }
+
+    #[test]
+    fn a_return_address_follows_a_call() {
+        let mut kernel = KernelFile::good();
+        // call +0; call rax; call [rax+8]; nop; jmp rax
+        let code = vec![0xe8, 0, 0, 0, 0, 0xff, 0xd0, 0xff, 0x50, 8, 0x90, 0xff, 0xe0];
+        let end = code.len() as u64;
+        kernel.sections.push((".text".into(), 1, 6, BASE, code));
+        let names = names("calls", &kernel);
+        let after: Vec<u64> = (0..=end + 1).filter(|at| names.is_after_call(BASE + at)).collect();
+        assert_eq!(after, [5, 7, 10]);
+        for call in [
+            &[0xff, 0x10][..],
+            &[0xff, 0x15, 0, 0, 0, 0],
+            &[0xff, 0x14, 0xc5, 0, 0, 0, 0],
+            &[0xff, 0x54, 0x24, 8],
+        ] {
+            assert!(is_call(call) && !is_call(&call[..call.len() - 1]), "{call:x?}");
+        }
+        assert!(names.is_code(BASE + end - 1) && !names.is_code(BASE + end) && !names.is_code(BASE - 1));
     }
 
     #[test]

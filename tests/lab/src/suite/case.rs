@@ -110,7 +110,7 @@ impl Evidence {
             xen,
             mode: options.mode,
             asked: (options.mode == Mode::DomU && !options.shim).then_some(options.memory / PAGE),
-            kernel: options.kernel.clone().unwrap_or_else(|| build::kernel(options.mode == Mode::Dom0)),
+            kernel: options.kernel_file(),
             report,
         })
     }

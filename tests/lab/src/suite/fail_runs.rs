@@ -67,7 +67,7 @@ fn guard(evidence: &Evidence) -> Result<()> {
 }
 
 fn hole(evidence: &Evidence) -> Result<()> {
-    fault(evidence, 0, "hypervisor hole", "what is mapped there is Xen's").map(drop)
+    fault(evidence, 0, "hypervisor hole", "Xen's own; not looked at").map(drop)
 }
 
 fn window(evidence: &Evidence) -> Result<()> {
@@ -83,6 +83,10 @@ fn overflow(evidence: &Evidence) -> Result<()> {
     let named = &evidence.named;
     let why = named.iter().any(|line| line.ends_with(": stack overflow in xen_guest::sys::fail::overflow"));
     ensure!(why, "no word of the stack: {named:?}");
+    let last = &evidence.report.last;
+    let first =
+        last.strip_prefix("the guest crashed: ").is_some_and(|why| named.iter().any(|line| line == why));
+    ensure!(first, "the summary has another reason: {last}");
     ensure!(evidence.facts.all("fatal").next().is_none(), "the guest reported it itself");
     Ok(())
 }

@@ -57,6 +57,7 @@ use crate::suite::ration::Ration;
 use crate::suite::soak::boot::Boot;
 use crate::suite::xens_runs::{OF_DEFAULT, XENS};
 use tools::folder;
+use tools::kernel_target;
 use tools::paths;
 use tools::say::is_heard;
 use tools::usage::Usage;
@@ -92,6 +93,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     if let Some(name) = stranger.or((readable < arguments.len()).then_some("of such bytes")) {
         return Err(usage(format!("there is no group or run {name}")).into());
     }
+    kernel_target::ensure()?;
     let started = Instant::now();
     let mut tally = groups::run(&names, everything);
     let of = |group: &'static str| {

@@ -2,6 +2,7 @@
 
 use mmu::{Errno, IoAccess, IoPages, MmuError, Refused, layout::IO_MAP};
 use start_info::{Mfn, PageCount, Pfn, PfnRange};
+use xen_model::GuestConfig;
 
 use crate::after::{Booted, booted};
 use crate::host::dom0_beside;
@@ -53,6 +54,27 @@ fn shared_info_is_lent_for_reading_only() {
     let pages = booted.running.map_device(mfn, PageCount::new(1), IoAccess::Read).unwrap();
     booted.running.unmap_device(pages).unwrap();
     booted.audit();
+}
+
+/// On a shim their frames need not be the guest's own memory, and are no device's either.
+#[test]
+fn the_rings_are_lent_for_reading_only() {
+    for guest in [GuestConfig::new(64 * 256).on_shim(), GuestConfig::new(64 * 256)] {
+        let mut booted = booted(guest);
+        let facts = booted.running.facts();
+        let xen_guest::Console::Ring(console) = facts.console() else { panic!("no ring") };
+        let rings = [console.mfn, facts.xenstore().unwrap().mfn];
+        for mfn in rings {
+            let error = booted.running.map_device(mfn, PageCount::new(1), IoAccess::ReadWrite).unwrap_err();
+            assert_eq!(error, MmuError::InUse { mfn });
+            let read = booted.running.map_device(mfn, PageCount::new(1), IoAccess::Read);
+            match read {
+                Ok(pages) => booted.running.unmap_device(pages).unwrap(),
+                Err(error) => assert!(matches!(error, MmuError::OwnMemory { .. }), "{error}"),
+            }
+        }
+        booted.audit();
+    }
 }
 
 /// Each of the frames is checked, not only the first.
