@@ -16,8 +16,8 @@ use anyhow::{Context, Result, ensure};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 const SAFE: &str = "#![forbid(unsafe_code)]\n";
-const KERNEL: &str = "#![no_std]\n#![no_main]\n\nuse xen_guest::{Guest, sys};\n\n\
-                      pub fn main(_guest: Guest) -> ! {\n    sys::shutdown(sys::Reason::Poweroff)\n}\n\n";
+const KERNEL: &str = "#![no_std]\n#![no_main]\n\nuse xen_guest::{Guest, sys};\nuse sys::{Reason, shutdown};\n\n\
+                      pub fn main(guest: Guest) -> ! {\n    let _ = guest.picture();\n    shutdown(Reason::Poweroff)\n}\n\n";
 
 /// What somebody does, and what cargo says to it.
 struct Step {
@@ -38,7 +38,7 @@ const GOOD: Step = Step {
     errors: &[],
 };
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     GOOD,
     Step {
         name: "no_entry",
@@ -51,7 +51,8 @@ const STEPS: [Step; 12] = [
         arguments: &["check", "--target", "x86_64-unknown-linux-gnu"],
         errors: &[
             "write `build.target = \"x86_64-unknown-none\"` in .cargo/config.toml",
-            "due to 1 previous error",
+            // The second says that nothing more is compiled.
+            "due to 2 previous errors",
         ],
         ..GOOD
     },
@@ -87,6 +88,12 @@ const STEPS: [Step; 12] = [
     Step {
         name: "code_of_another_name",
         entry: "xen_guest::entry!(main);\ncore::arch::global_asm!(\".pushsection .hot,\\\"axR\\\",@progbits\", \"nop\", \".popsection\");",
+        errors: &["error: the kernel has code in a section whose name does not begin with .text."],
+        ..GOOD
+    },
+    Step {
+        name: "writable_code_of_another_name",
+        entry: "xen_guest::entry!(main);\ncore::arch::global_asm!(\".pushsection .patched,\\\"awxR\\\",@progbits\", \"nop\", \".popsection\");",
         errors: &["error: the kernel has code in a section whose name does not begin with .text."],
         ..GOOD
     },

@@ -67,9 +67,9 @@ macro_rules! entry {
 /// The size of the stack if [`crate::entry!`] chooses none.
 pub const STACK_SIZE: usize = 0x4_0000;
 
-/// The smallest stack that [`crate::entry!`] accepts: 128 KiB, and 256 KiB where this crate itself is compiled without
-/// optimization, whatever the kernel is. The boot and the demonstration kernel use 103 KiB when it is optimized (release profile) and 198 KiB when it
-/// is not; a stack that overflows before there are traps ends the domain without a word.
+/// The smallest stack that [`crate::entry!`] accepts: 128 KiB, and 256 KiB where this crate is compiled with
+/// `opt-level = 0`, whatever the kernel itself is compiled with. The boot and the demonstration kernel use 103 KiB in a
+/// release build and 198 KiB in a debug build; a stack that overflows before there are traps ends the domain without a word.
 pub const MIN_STACK_SIZE: usize = if cfg!(unoptimized) { STACK_SIZE } else { 0x2_0000 };
 
 /// The largest: more than a kernel needs, and far from what the image has addresses for.
