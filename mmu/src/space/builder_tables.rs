@@ -13,7 +13,7 @@
 //! and the mapping lacks: reading it faults, and the trap ends the boot.
 
 use p2m::{Authority, LinearMap, List, MachineToPhys, Memory, P2mEntry, Translate};
-use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PAGE_SIZE, Pfn};
+use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PAGE_SIZE, PageCount, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -55,11 +55,11 @@ impl BuilderTables {
         let linear = LinearMap::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
         let mut view = LiveTables::new(authority, (pfn, mfn), LinearMap::empty(DIRECT_MAP), Some(linear));
         let is_read = |slot| !is_slot_of_list(facts, slot);
-        view.each_table_in(machine, is_read, |level, table| {
+        view.each_table_in(machine, is_read, |level, _, table| {
             if tables.contains(table) { Ok(()) } else { Err(MmuError::BuilderTable { level, table, tables }) }
         })?;
-        view.maps_nothing_beside(machine, facts)?;
         let end = view.builder_end(machine, list, facts)?;
+        view.maps_nothing_beside(machine, facts, end)?;
         let linear = LinearMap::of_builder(view.authority(), KERNEL_MAP, end.count_below());
         view.set_builder(linear);
         Ok(Self { view, linear })
@@ -100,16 +100,22 @@ fn is_slot_of_list(facts: &BootFacts, slot: Index) -> bool {
 }
 
 impl LiveTables {
-    /// Confirms that the tables of other addresses than the kernel's and the list's map nothing. GRUB leaves such tables.
+    /// Confirms that the tables of other addresses than the kernel's mapping and the list map nothing. GRUB leaves such
+    /// tables.
     fn maps_nothing_beside<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
         facts: &BootFacts,
+        end: Pfn,
     ) -> Result<(), MmuError> {
-        let is_beside = |slot| slot != L4::index(KERNEL_MAP) && !is_slot_of_list(facts, slot);
+        let mapping = PageCount::clamped(end.get()).bytes();
+        let is_mapping = |address: VirtAddr| {
+            address.as_u64().checked_sub(KERNEL_MAP.as_u64()).is_some_and(|offset| offset < mapping)
+        };
+        let is_read = |slot| !is_slot_of_list(facts, slot);
         let mut words = [0; ENTRIES as usize];
-        self.each_table_in(machine, is_beside, |level, table| {
-            if level != L1::NUMBER {
+        self.each_table_in(machine, is_read, |level, address, table| {
+            if level != L1::NUMBER || is_mapping(address) {
                 return Ok(());
             }
             let first = self.word(table, Index::FIRST).ok_or(MmuError::NoMemory { pfn: table })?;

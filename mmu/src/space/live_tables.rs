@@ -240,12 +240,13 @@ impl LiveTables {
     pub fn each_table<M: Memory + MachineToPhys>(
         &self,
         machine: &M,
-        visit: impl FnMut(u8, Pfn) -> Result<(), MmuError>,
+        mut visit: impl FnMut(u8, Pfn) -> Result<(), MmuError>,
     ) -> Result<(), MmuError> {
-        self.each_table_in(machine, |_| true, visit)
+        self.each_table_in(machine, |_| true, |level, _, table| visit(level, table))
     }
 
-    /// As [`LiveTables::each_table`], of the tables below those top-level entries that `is_read` picks.
+    /// As [`LiveTables::each_table`], of the tables below those top-level entries that `is_read` picks, each with the
+    /// first address that it covers.
     ///
     /// # Errors
     /// As [`LiveTables::each_table`].
@@ -253,23 +254,26 @@ impl LiveTables {
         &self,
         machine: &M,
         is_read: impl Fn(Index) -> bool,
-        mut visit: impl FnMut(u8, Pfn) -> Result<(), MmuError>,
+        mut visit: impl FnMut(u8, VirtAddr, Pfn) -> Result<(), MmuError>,
     ) -> Result<(), MmuError> {
         let root = self.root();
         let [mut l4_words, mut l3_words, mut l2_words] = [[0; ENTRIES as usize]; 3];
-        visit(L4::NUMBER, root.pfn())?;
-        self.roots.others().try_for_each(|table| visit(L4::NUMBER, table.pfn()))?;
+        visit(L4::NUMBER, VirtAddr::zero(), root.pfn())?;
+        self.roots.others().try_for_each(|table| visit(L4::NUMBER, VirtAddr::zero(), table.pfn()))?;
         self.load_table(machine, &root, &mut l4_words)?;
         let wanted = |index: &Index| !crate::layout::is_xen_slot(*index) && is_read(*index);
-        for (_, &word) in Index::all().zip(&l4_words).filter(|(index, _)| wanted(index)) {
+        for (i4, &word) in Index::all().zip(&l4_words).filter(|(index, _)| wanted(index)) {
             let Some(l3) = Self::led_to(machine, Entry::<L4>::read(word)) else { continue };
-            visit(L3::NUMBER, l3.pfn())?;
+            let slot = VirtAddr::new_truncate(u64::from(i4.get()) * L4::REACH);
+            visit(L3::NUMBER, slot, l3.pfn())?;
             self.load_table(machine, &l3, &mut l3_words)?;
-            for l2 in l3_words.iter().filter_map(|&word| Self::led_to(machine, Entry::<L3>::read(word))) {
-                visit(L2::NUMBER, l2.pfn())?;
+            for (i3, &word) in (0..).zip(&l3_words) {
+                let Some(l2) = Self::led_to(machine, Entry::<L3>::read(word)) else { continue };
+                visit(L2::NUMBER, slot + i3 * L3::REACH, l2.pfn())?;
                 self.load_table(machine, &l2, &mut l2_words)?;
-                for l1 in l2_words.iter().filter_map(|&word| Self::led_to(machine, Entry::<L2>::read(word))) {
-                    visit(L1::NUMBER, l1.pfn())?;
+                for (i2, &word) in (0..).zip(&l2_words) {
+                    let Some(l1) = Self::led_to(machine, Entry::<L2>::read(word)) else { continue };
+                    visit(L1::NUMBER, slot + i3 * L3::REACH + i2 * L2::REACH, l1.pfn())?;
                 }
             }
         }

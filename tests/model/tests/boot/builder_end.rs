@@ -216,3 +216,40 @@ fn a_page_mapped_beside_the_kernels_mapping_is_refused() {
         assert_eq!(refused(built), MmuError::BuilderAlias { table: Pfn::new(table), mapped });
     }
 }
+
+/// In the top-level slot that has the kernel's mapping there are addresses below it, above it, and after its end.
+#[test]
+fn a_page_mapped_beside_the_kernels_mapping_in_its_own_slot_is_refused() {
+    let guest = GuestConfig::new(64 * 256).with_loader(Loader::Grub);
+    for (level, index) in [(3, 0), (3, 509), (3, 511), (2, 511)] {
+        for is_mapped in [true, false] {
+            let mut built = guest.build().unwrap();
+            // GRUB's tables of address 0 go there.
+            let tables = built.places.tables.end;
+            let [l2, l1] = [tables - 2, tables - 1].map(|pfn| built.machine.built_mfn(pfn).unwrap());
+            let (above, moved) = (table(&built, 0, level), if level == 3 { l2 } else { l1 });
+            let slot = |table: Mfn, index: u64| table.maddr().get() + index * 8;
+            let root = built.machine.root().unwrap();
+            let moves = [(slot(root, 0), 0), (slot(above, index), moved.maddr().get() | 0x67)];
+            built.machine.update_entries(&moves).unwrap();
+            if is_mapped {
+                let mapped = built.machine.built_mfn(0xff8).unwrap();
+                built.machine.poke(l1, 3, mapped.maddr().get() | 0x67);
+                let expected = MmuError::BuilderAlias { table: Pfn::new(tables - 1), mapped };
+                assert_eq!(refused(built), expected, "L{level} entry {index}");
+            } else {
+                built.boot().map_err(|(_, failure)| failure).unwrap();
+            }
+        }
+    }
+}
+
+/// A list that begins at the end of one top-level slot and goes on in the next: neither is the kernel's.
+#[test]
+fn a_list_of_two_top_level_slots_is_passed_over() {
+    let guest = GuestConfig::new(64 * 256).with_notes();
+    let border = mmu::layout::INIT_P2M.as_u64() + (1 << 39);
+    let guest = GuestConfig { init_p2m: Some(border - 0x3000), ..guest };
+    let built = guest.build().unwrap();
+    boots(&guest, built);
+}
