@@ -6,7 +6,7 @@
 use mmu::{Access, Errno, MappedPages, MmuError, layout::PAYLOAD};
 use p2m::{Mapped, Span};
 use start_info::PageCount;
-use xen_model::{Booted, GuestConfig, audit};
+use xen_model::{Booted, GuestConfig, Pte, audit};
 
 use crate::calls::requests;
 
@@ -226,4 +226,47 @@ fn a_mapping_without_a_frame_for_a_table_gives_the_pages_back() {
             case.end(if is_first { 2 } else { 0 }, &format!("frame {denied}"));
         }
     }
+}
+
+/// A table whose mapping was refused, and a later one for the same addresses: both come back with the mapping that waited.
+#[test]
+fn a_table_that_was_never_hooked_and_its_successor_both_come_back() {
+    let mut case = Case::prepared(Deed::Map(Access::Read), false);
+    let free = case.booted.running.free();
+    // The table is frozen and not hooked, and stays so.
+    case.booted.machine_mut().cut_at(1, 1, Errno::ENOMEM);
+    case.booted.machine_mut().cut_at(2, 0, Errno::EBUSY);
+    case.act(Deed::Map(Access::Read)).unwrap_err();
+    assert_eq!(case.booted.running.parts().payload.pending_pages().count(), 1);
+    assert_eq!(case.booted.running.free() + 1, free);
+    // The next mapping there needs a table of its own, which must stay while that one waits.
+    case.booted.machine_mut().hinder_no_more();
+    case.booted.machine_mut().cut_at(1, 0, Errno::EBUSY);
+    case.act(Deed::Map(Access::Read)).unwrap();
+    case.act(Deed::Unmap(Access::Read)).unwrap();
+    assert_eq!(case.booted.running.parts().payload.pending_pages().count(), 1);
+    let (machine, parts) = case.booted.running.parts_mut();
+    parts.payload.undo_pending(machine, &mut parts.map).unwrap();
+    assert_eq!(case.booted.running.free(), free);
+    case.end(0, "two tables");
+}
+
+/// A page that the direct map lacks cannot come back. Then the mapping is gone too, and the others are free memory.
+#[test]
+fn an_unmapping_that_loses_a_page_gives_the_mapping_away() {
+    let deed = Deed::Unmap(Access::Read);
+    let mut case = Case::prepared(deed, false);
+    let pages = case.pages.as_ref().unwrap().region();
+    let lost = case.booted.running.lookup(pages.start() + 2 * 4096_u64).unwrap().page.unwrap().pfn.unwrap();
+    let address = mmu::layout::DIRECT_MAP.as_u64() + lost.get() * 4096;
+    let machine = case.booted.machine_mut();
+    let index = |level: u32| (address >> (12 + 9 * (level - 1))) as usize % 512;
+    let table = [4, 3, 2]
+        .into_iter()
+        .fold(machine.root().unwrap(), |table, level| Pte(machine.peek(table, index(level)).unwrap()).mfn());
+    machine.poke(table, index(1), 0);
+    assert_eq!(case.act(deed), Err(MmuError::NoMemory { pfn: lost }));
+    assert!(case.pages.is_none() && case.span.is_none());
+    assert_eq!(case.booted.running.parts().payload.taken().count(), 0);
+    assert_eq!(case.booted.running.free(), case.free + PAGES - 1);
 }
