@@ -35,12 +35,12 @@ const CONSOLE_MFN: usize = offset_of!(xen_sys::start_info, console);
 /// - `early`: reads address 8 before the boot, with the builder's page tables
 /// - `panic`: panics
 /// - `panic-twice`, `panic-trap`: panics with a message that panics too, with one that reads address 8
-/// - `null`: reads address 0
+/// - `null`: reads address 8
 /// - `text`, `table`, `guard`: writes to the kernel's text, to the L1 table that maps it, to the stack's guard page
 /// - `hole`, `window`: reads one of Xen's own addresses, one of the module window without a module
 /// - `execute`: executes the direct map
 /// - `stack`: overflows the stack
-/// - `call`: asks Xen for something that does not exist, and goes on
+/// - `call`: asks Xen for something that does not exist, and goes on; `call-panic`: panics after it
 /// - `again`: enters the boot a second time
 pub(super) fn as_asked(line: &CommandLine) {
     match line.value_of("fail") {
@@ -67,9 +67,10 @@ pub(super) fn as_asked(line: &CommandLine) {
         Some("stack") => {
             log::error!("the stack held {} calls", overflow(1));
         }
-        Some("call") => {
-            // SAFETY: Xen knows no such operation, and looks at no argument.
-            let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, [NO_OPERATION, 0, 0, 0]) };
+        Some("call") => be_refused(),
+        Some("call-panic") => {
+            be_refused();
+            asked_to_panic(&"fail=call-panic");
         }
         Some("again") => entered(0, 0, |_| end(Reason::Crash)),
         _ => {}
@@ -94,6 +95,11 @@ impl fmt::Display for Failing {
 /// Without a guard there would be no end to it.
 fn panic_in_message() {
     asked_to_panic(&Failing(panic_in_message));
+}
+
+fn be_refused() {
+    // SAFETY: Xen knows no such operation, and looks at no argument.
+    let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, [NO_OPERATION, 0, 0, 0]) };
 }
 
 fn read_null() {

@@ -9,7 +9,7 @@ use crate::suite::case::{Case, Evidence};
 use crate::suite::proof::{self, PageFault};
 
 /// The runs.
-pub(crate) const FAIL: [Case; 9] = [
+pub(crate) const FAIL: [Case; 10] = [
     // In the middle of the boot, with the builder's tables.
     Case::dies("dom0-fails-early", "dom0", "fail=early", &[null, calls_shown]),
     Case::dies("dom0-reads-null", "dom0", "fail=null", &[null, calls_shown]),
@@ -19,6 +19,7 @@ pub(crate) const FAIL: [Case; 9] = [
     Case::dies("dom0-hole-read", "dom0", "fail=hole", &[hole, calls_shown]),
     Case::dies("dom0-window-read", "dom0", "fail=window", &[window, calls_shown]),
     Case::dies("dom0-data-executed", "dom0", "fail=execute", &[execute, calls_shown]),
+    Case::dies("domu-call-refused-then-panics", "domu", "fail=call-panic", &[refusal_shown, calls_shown]),
     Case {
         xen_says: &[
             "domain_crash_sync called from entry.S",
@@ -40,6 +41,16 @@ pub(crate) fn calls_shown(evidence: &Evidence) -> Result<()> {
     };
     ensure!((1..=8).contains(&calls.len()), "{} last hypercalls", calls.len());
     ensure!(calls.iter().all(|call| known(call)), "another last hypercall: {calls:?}");
+    Ok(())
+}
+
+/// The call that Xen refused is among the last, with what Xen returned.
+fn refusal_shown(evidence: &Evidence) -> Result<()> {
+    let calls = evidence.facts.one("last hypercalls")?.texts("calls")?;
+    let refused = "sched_op(0x7fffffff, 0x0) = ENOSYS (-38)";
+    ensure!(calls.first() == Some(&refused), "the refused call is not the last shown: {calls:?}");
+    let message = proof::fatal(evidence)?.text("message")?;
+    ensure!(message == "fail=call-panic", "another message: {message}");
     Ok(())
 }
 

@@ -147,6 +147,8 @@ fn cut_short<const PANIC: bool>(evidence: &Evidence) -> Result<()> {
         }
     }
     ensure!(evidence.facts.all("fatal").next().is_none(), "the panic was reported as a whole");
+    // Nor are the last hypercalls: they come after what failed.
+    ensure!(evidence.facts.all("last hypercalls").next().is_none(), "the report went on after it failed");
     let lines = evidence.guest.lines().filter(|line| !line.starts_with('@'));
     let lines: Vec<&str> = lines.skip_while(|line| !line.starts_with("fatal: ")).collect();
     ensure!(
