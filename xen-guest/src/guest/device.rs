@@ -96,6 +96,14 @@ impl<P: Platform> Guest<P> {
         [facts.shared_info().mfn()].into_iter().chain(facts.xenstore().map(|ring| ring.mfn)).chain(console)
     }
 
+    fn check_in_use(&self, first: u64, pages: PageCount, access: IoAccess) -> Result<(), MmuError> {
+        if access == IoAccess::Read {
+            return Ok(());
+        }
+        let in_use = self.frames_in_use().find(|mfn| mfn.get() >= first && mfn.get() - first < pages.get());
+        in_use.map_or(Ok(()), |mfn| Err(MmuError::InUse { mfn }))
+    }
+
     /// Maps machine frames of a device.
     ///
     /// # Errors
@@ -106,12 +114,7 @@ impl<P: Platform> Guest<P> {
         pages: PageCount,
         access: IoAccess,
     ) -> Result<IoPages, MmuError> {
-        if access != IoAccess::Read
-            && let Some(mfn) =
-                self.frames_in_use().find(|mfn| *mfn >= first && mfn.get() - first.get() < pages.get())
-        {
-            return Err(MmuError::InUse { mfn });
-        }
+        self.check_in_use(first.get(), pages, access)?;
         let Self { platform, parts } = self;
         parts.io.map(platform, &mut parts.map, &parts.p2m, first, pages, access)
     }
@@ -119,8 +122,10 @@ impl<P: Platform> Guest<P> {
     /// Maps pages at the address that is their machine address.
     ///
     /// # Errors
-    /// As [`mmu::IoMap::map_identity`].
+    /// As [`mmu::IoMap::map_identity`], and [`MmuError::InUse`] as [`Guest::map_device`]: a P2M entry can be set to
+    /// identity where the number is such a frame's.
     pub fn map_identity(&mut self, pages: PfnRange, access: IoAccess) -> Result<IoPages, MmuError> {
+        self.check_in_use(pages.start().get(), pages.len(), access)?;
         let Self { platform, parts } = self;
         let numbers = P2mOrIdentity::of(&parts.p2m, &parts.context);
         parts.io.map_identity(platform, &mut parts.map, &numbers, pages, access)

@@ -67,6 +67,8 @@ fn the_rings_are_lent_for_reading_only() {
         for mfn in rings {
             let error = booted.running.map_device(mfn, PageCount::new(1), IoAccess::ReadWrite).unwrap_err();
             assert_eq!(error, MmuError::InUse { mfn });
+            let error = booted.running.map_identity(numbers_to(mfn), IoAccess::ReadWrite).unwrap_err();
+            assert_eq!(error, MmuError::InUse { mfn });
             let read = booted.running.map_device(mfn, PageCount::new(1), IoAccess::Read);
             match read {
                 Ok(pages) => booted.running.unmap_device(pages).unwrap(),
@@ -75,6 +77,11 @@ fn the_rings_are_lent_for_reading_only() {
         }
         booted.audit();
     }
+}
+
+/// The page numbers up to this frame's.
+fn numbers_to(mfn: Mfn) -> PfnRange {
+    PfnRange::try_new(Pfn::new(mfn.get() - 2), PageCount::new(3)).unwrap()
 }
 
 /// Each of the frames is checked, not only the first.
