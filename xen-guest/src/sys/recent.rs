@@ -161,5 +161,6 @@ mod tests {
         let expected: Vec<_> =
             (0..KEPT as u64).map(|back| std::format!("mmu_update({:#x}, 0x0) = 0", first - back)).collect();
         assert_eq!(said(&calls), expected);
+        assert_eq!(expected.len(), 8, "docs/boot.md says how many");
     }
 }
