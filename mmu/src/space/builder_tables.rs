@@ -13,7 +13,7 @@
 //! and the mapping lacks: reading it faults, and the trap ends the boot.
 
 use p2m::{Authority, LinearMap, List, MachineToPhys, Memory, P2mEntry, Translate};
-use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PAGE_SIZE, PageCount, Pfn};
+use start_info::{BootFacts, ENTRIES, Index, P2mPlace, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
@@ -55,11 +55,16 @@ impl BuilderTables {
         let linear = LinearMap::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
         let mut view = LiveTables::new(authority, (pfn, mfn), LinearMap::empty(DIRECT_MAP), Some(linear));
         let is_read = |slot| !is_slot_of_list(facts, slot);
-        view.each_table_in(machine, is_read, |level, _, table| {
+        // The L1 tables of other addresses than those of the pages before the boot stack.
+        let (mut others, below) = (0, facts.boot_stack().align_down(ENTRIES));
+        view.each_table_in(machine, is_read, |level, address, table| {
+            others += u64::from(level == L1::NUMBER && !is_mapping(address, below));
             if tables.contains(table) { Ok(()) } else { Err(MmuError::BuilderTable { level, table, tables }) }
         })?;
         let end = view.builder_end(machine, list, facts)?;
-        view.maps_nothing_beside(machine, facts, end)?;
+        if others != end.get().saturating_sub(below.get()) / ENTRIES {
+            view.maps_nothing_beside(machine, facts, end)?;
+        }
         let linear = LinearMap::of_builder(view.authority(), KERNEL_MAP, end.count_below());
         view.set_builder(linear);
         Ok(Self { view, linear })
@@ -99,6 +104,14 @@ fn is_slot_of_list(facts: &BootFacts, slot: Index) -> bool {
     (L4::index(first).get()..=L4::index(last).get()).contains(&slot.get())
 }
 
+/// Tells whether an address is that of a page before `end` in the builder's mapping.
+const fn is_mapping(address: VirtAddr, end: Pfn) -> bool {
+    match address.as_u64().checked_sub(KERNEL_MAP.as_u64()) {
+        Some(offset) => offset / PAGE_SIZE < end.get(),
+        None => false,
+    }
+}
+
 impl LiveTables {
     /// Confirms that the tables of other addresses than the kernel's mapping and the list map nothing. GRUB leaves such
     /// tables.
@@ -108,14 +121,10 @@ impl LiveTables {
         facts: &BootFacts,
         end: Pfn,
     ) -> Result<(), MmuError> {
-        let mapping = PageCount::clamped(end.get()).bytes();
-        let is_mapping = |address: VirtAddr| {
-            address.as_u64().checked_sub(KERNEL_MAP.as_u64()).is_some_and(|offset| offset < mapping)
-        };
         let is_read = |slot| !is_slot_of_list(facts, slot);
         let mut words = [0; ENTRIES as usize];
         self.each_table_in(machine, is_read, |level, address, table| {
-            if level != L1::NUMBER || is_mapping(address) {
+            if level != L1::NUMBER || is_mapping(address, end) {
                 return Ok(());
             }
             let first = self.word(table, Index::FIRST).ok_or(MmuError::NoMemory { pfn: table })?;
