@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -31,11 +32,26 @@ pub const PACKAGES: [&str; 8] = [
 /// Files that each package must have besides its code.
 const FILES: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
-/// Packages and verifies all, and returns the folders of their unpacked files, in the same order.
+/// Packages and verifies all, once in a run of this program, and returns the folders of their unpacked files, in the same
+/// order.
 ///
 /// # Errors
 /// One cannot be packaged, does not compile by itself, or lacks a file.
 pub fn verified() -> Result<Vec<PathBuf>> {
+    static MADE: Mutex<Option<Vec<PathBuf>>> = Mutex::new(None);
+    once(&MADE, made)
+}
+
+/// What was made, or what `make` makes; who comes meanwhile waits. After an error it is tried again.
+fn once<T: Clone>(made: &Mutex<Option<T>>, make: impl FnOnce() -> Result<T>) -> Result<T> {
+    let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(made) = &*made {
+        return Ok(made.clone());
+    }
+    Ok(made.insert(make()?).clone())
+}
+
+fn made() -> Result<Vec<PathBuf>> {
     let target = paths::target().join("packages");
     forget(&target)?;
     let mut cargo = tools::cargo();
@@ -154,8 +170,20 @@ fn install(version: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::PACKAGES;
+    use std::sync::Mutex;
+
+    use anyhow::bail;
+
+    use super::{PACKAGES, once};
     use tools::{file, paths};
+
+    #[test]
+    fn what_could_be_made_is_not_made_again() {
+        let made = Mutex::new(None);
+        assert!(once(&made, || bail!("not today")).is_err());
+        assert_eq!(once(&made, || Ok(1)).unwrap(), 1);
+        assert_eq!(once(&made, || bail!("again")).unwrap(), 1);
+    }
 
     #[test]
     fn what_is_published_is_in_the_list_and_nothing_else() {
