@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use tools::kernel_target;
 use tools::paths;
 use tools::process;
 
@@ -62,9 +63,10 @@ pub fn ensure() -> Result<String> {
         let mut rustup = Command::new("rustup");
         rustup.args(install).arg("--no-self-update");
         if let Err(error) = process::run("rustup", &mut rustup, LIMIT) {
-            let said = error.to_string();
-            let why = said.lines().find(|line| line.starts_with("error:")).unwrap_or("rustup gave no reason");
-            bail!("missing: the Rust toolchain {channel} with miri and rust-src ({})", why.trim());
+            bail!(
+                "missing: the Rust toolchain {channel} with miri and rust-src ({})",
+                kernel_target::why(&error)
+            );
         }
     }
     Ok(channel)

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::outside::Scratch;
-use tools::{file, folder, paths, process};
+use tools::{file, folder, kernel_target, paths, process};
 
 const LIMIT: Duration = Duration::from_secs(1200);
 
@@ -161,9 +161,7 @@ fn install(version: &str) -> Result<()> {
     let mut rustup = Command::new("rustup");
     rustup.args(arguments).args(["--target", "x86_64-unknown-none"]);
     if let Err(error) = process::run("rustup", &mut rustup, LIMIT) {
-        let said = error.to_string();
-        let why = said.lines().find(|line| line.starts_with("error:")).unwrap_or("rustup gave no reason");
-        bail!("missing: the Rust toolchain {version} ({})", why.trim());
+        bail!("missing: the Rust toolchain {version} ({})", kernel_target::why(&error));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{file, paths, process};
 
@@ -43,7 +43,16 @@ pub fn ensure() -> Result<()> {
         );
     }
     crate::note!("setup: adding the Rust target {KERNEL_TARGET}");
-    rustup(&["add", "--toolchain", channel, KERNEL_TARGET]).map(drop)
+    let added = rustup(&["add", "--toolchain", channel, KERNEL_TARGET]);
+    added.map(drop).map_err(|error| anyhow!("missing: the Rust target {KERNEL_TARGET} ({})", why(&error)))
+}
+
+/// Why rustup failed, in one line, from the error of running it.
+#[must_use]
+pub fn why(error: &anyhow::Error) -> String {
+    let said = error.to_string();
+    let line = said.lines().find(|line| line.starts_with("error:")).unwrap_or("rustup gave no reason");
+    line.trim().to_owned()
 }
 
 /// The host and port that is connected to for a server: its own, or those of the proxy. `None` if only the proxy's client
@@ -78,7 +87,7 @@ fn answers(host: &str, port: u16) -> bool {
 mod tests {
     use std::net::TcpListener;
 
-    use super::{answers, first_hop};
+    use super::{answers, first_hop, why};
 
     #[test]
     fn who_is_connected_to_first() {
@@ -90,6 +99,13 @@ mod tests {
             assert_eq!(first_hop(server, Some(proxy)), Some(("proxy", 3128)), "{proxy}");
         }
         assert_eq!(first_hop(server, Some("http://proxy")), None);
+    }
+
+    #[test]
+    fn rustups_own_words() {
+        let said = anyhow::anyhow!("rustup failed (1):\ninfo: a try\nerror: no such target \nmore");
+        assert_eq!(why(&said), "error: no such target");
+        assert_eq!(why(&anyhow::anyhow!("killed")), "rustup gave no reason");
     }
 
     #[test]
