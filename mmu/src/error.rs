@@ -1,70 +1,16 @@
 //! What can go wrong with page tables.
 
+pub(crate) mod operation;
+
 use core::fmt;
 
+pub(crate) use operation::Operation;
 use start_info::{Mfn, PageCount, Pfn, PfnRange};
 
 use crate::{
     errno::{Errno, Partial},
     layout::region::Region,
 };
-
-/// What was being done when Xen refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// Mapping memory at `__va`.
-    DirectMap,
-    /// Giving pages new numbers by the machine's memory map.
-    Renumbering,
-    /// Giving memory back to Xen.
-    GivingBack,
-    /// Building the new address space.
-    AddressSpace,
-    /// Pinning the new top-level table and switching to it.
-    Switch,
-    /// Giving back what the builder left.
-    Release,
-    /// Mapping a fixmap slot.
-    Fixmap,
-    /// Mapping device memory.
-    Device,
-    /// Mapping a module.
-    Module,
-    /// Unmapping a module.
-    Unmap,
-    /// Mapping pages of the payload.
-    MapPayload,
-    /// Unmapping pages of the payload.
-    UnmapPayload,
-    /// Changing what may be done with pages of the payload.
-    Protect,
-    /// Taking away the guard page of the stack.
-    Guard,
-    /// Flushing the TLB.
-    Flush,
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DirectMap => "mapping memory at __va",
-            Self::Renumbering => "renumbering pages by the memory map",
-            Self::GivingBack => "giving memory back to Xen",
-            Self::AddressSpace => "building the address space",
-            Self::Switch => "switching to the new page tables",
-            Self::Release => "giving back the builder's pages",
-            Self::Fixmap => "mapping a fixmap page",
-            Self::Device => "mapping device memory",
-            Self::Module => "mapping a module",
-            Self::Unmap => "unmapping a module",
-            Self::MapPayload => "mapping pages of the payload",
-            Self::UnmapPayload => "unmapping pages of the payload",
-            Self::Protect => "changing the protection of pages of the payload",
-            Self::Guard => "unmapping the stack's guard page",
-            Self::Flush => "flushing the TLB",
-        })
-    }
-}
 
 /// An operation that Xen refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -171,6 +117,27 @@ pub enum MmuError {
         address: u64,
         /// The level of the missing table.
         level: u8,
+    },
+    /// The addresses for the image are too few for it.
+    #[error(
+        "the image has {image} pages, and there are {room} pages of addresses from the end of the builder's mapping to the \
+         module window; a smaller ramdisk leaves more"
+    )]
+    ImageRoom {
+        /// The image's pages.
+        image: PageCount,
+        /// The pages of addresses.
+        room: PageCount,
+    },
+    /// The pages that the builder has mapped after the boot stack are too few for page tables.
+    #[error(
+        "mapping the image elsewhere takes {wanted} page tables, and the builder has mapped {left} pages after the boot stack"
+    )]
+    SlideTables {
+        /// The tables.
+        wanted: PageCount,
+        /// The pages there are.
+        left: PageCount,
     },
     /// A page that must have memory has none.
     #[error("pfn {pfn} has no memory")]

@@ -6,6 +6,12 @@
 //! *What must hold*: a kernel has only one, so a payload cannot make a linear map, a span or a frame out of nothing. On
 //! a host, where one process boots many models, every caller gets one.
 
+#[cfg(target_os = "none")]
+use core::sync::atomic::{AtomicBool, Ordering};
+
+#[cfg(target_os = "none")]
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// The authority over the guest's memory.
 #[derive(Debug)]
 pub struct Authority(());
@@ -15,13 +21,19 @@ impl Authority {
     #[must_use]
     pub fn take() -> Option<Self> {
         #[cfg(target_os = "none")]
-        {
-            use core::sync::atomic::{AtomicBool, Ordering};
-            static TAKEN: AtomicBool = AtomicBool::new(false);
-            if TAKEN.swap(true, Ordering::Relaxed) {
-                return None;
-            }
+        if TAKEN.swap(true, Ordering::Relaxed) {
+            return None;
         }
         Some(Self(()))
+    }
+
+    /// Lends the authority to a step that comes before the boot and leaves nothing that needs it; `None` in a kernel that
+    /// has taken it, and then `step` is not run.
+    #[must_use]
+    pub fn lend<R>(step: impl FnOnce(Self) -> R) -> Option<R> {
+        let result = step(Self::take()?);
+        #[cfg(target_os = "none")]
+        TAKEN.store(false, Ordering::Relaxed);
+        Some(result)
     }
 }

@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 use start_info::{BootFacts, P2mPlace, PfnRange};
 
 /// How many uses start_info can name.
-pub const MAX_OCCUPANTS: usize = 8;
+pub const MAX_OCCUPANTS: usize = 9;
 
 /// What a page is used for at entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Occupant {
     PageTables,
     /// The stack at entry.
     BootStack,
+    /// The page tables of an image at an address chosen at boot.
+    SlideTables,
     /// The ramdisk.
     Ramdisk,
     /// A page shared with xenstore or with the console daemon.
@@ -39,6 +41,7 @@ impl fmt::Display for Occupant {
             Self::StartInfo => "start_info",
             Self::PageTables => "the builder's page tables",
             Self::BootStack => "the boot stack",
+            Self::SlideTables => "the first page tables of the moved image",
             Self::Ramdisk => "the ramdisk",
             Self::Ring => "a ring page",
         })
@@ -64,6 +67,7 @@ impl BootReserved {
             (Occupant::StartInfo, PfnRange::one(facts.start_info_pfn())),
             (Occupant::PageTables, facts.page_tables().pfns),
             (Occupant::BootStack, PfnRange::one(facts.boot_stack())),
+            (Occupant::SlideTables, facts.slide_tables()),
         ];
         let ramdisk = facts.ramdisk().map(|ramdisk| (Occupant::Ramdisk, ramdisk.pfns));
         let rings = facts.ring_pages();
@@ -71,6 +75,7 @@ impl BootReserved {
             .into_iter()
             .chain(ramdisk)
             .chain(rings.iter().map(|pfn| (Occupant::Ring, PfnRange::one(pfn))))
+            .filter(|(_, range)| !range.is_empty())
             .collect();
         Self { ranges, is_dom0: facts.is_dom0() }
     }
@@ -91,7 +96,11 @@ impl BootReserved {
         match occupant {
             Occupant::Image | Occupant::Ring => false,
             Occupant::StartInfo => self.is_dom0,
-            Occupant::List | Occupant::PageTables | Occupant::BootStack | Occupant::Ramdisk => true,
+            Occupant::List
+            | Occupant::PageTables
+            | Occupant::BootStack
+            | Occupant::SlideTables
+            | Occupant::Ramdisk => true,
         }
     }
 }

@@ -177,6 +177,19 @@ impl BootFacts {
         self.boot_stack
     }
 
+    /// Records that the kernel's entry code has made page tables of the first `pages` pages after the boot stack.
+    #[must_use]
+    pub fn with_slide_tables(mut self, pages: PageCount) -> Self {
+        self.least_boot_end = PfnRange::one(self.boot_stack).end().plus(pages.get());
+        self
+    }
+
+    /// Returns the pages after the boot stack of which the kernel's entry code has made page tables.
+    #[must_use]
+    pub fn slide_tables(&self) -> PfnRange {
+        PfnRange::between(PfnRange::one(self.boot_stack).end(), self.least_boot_end)
+    }
+
     /// Returns the lowest page number at which the builder's mapping can end: the first after
     /// [`BootFacts::boot_stack`].
     ///

@@ -64,14 +64,15 @@ mod platform;
 mod report;
 pub mod sys;
 
+pub use boot::boot;
 pub use boot::context::BootContext;
 pub use boot::demands::Missing;
 pub use boot::failure::{Cause, Failure};
 pub use boot::image::Image;
+pub use boot::kaslr::{Kaslr, RandomWords, Source, choose_address};
 pub use boot::options::{Mapping, Options, Revector, Then};
 pub use boot::running::Running;
 pub use boot::stage::Stage;
-pub use boot::{boot, image_address};
 #[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub use guest::HeapError;
 pub use guest::{Guest, Lookup};

@@ -43,6 +43,7 @@ impl BootPages {
         read_only.push(own);
         read_only.push(constant);
         read_only.push(facts.page_tables().pfns);
+        read_only.push(facts.slide_tables());
         let mut deferred = PfnRange::EMPTY;
         if let P2mPlace::Own(frames) = facts.p2m_list().place {
             read_only.push(frames);

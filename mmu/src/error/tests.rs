@@ -52,6 +52,8 @@ fn rank(error: &MmuError) -> usize {
         MmuError::BuilderTable { .. } => 28,
         MmuError::InUse { .. } => 29,
         MmuError::BuilderAlias { .. } => 30,
+        MmuError::ImageRoom { .. } => 31,
+        MmuError::SlideTables { .. } => 32,
     }
 }
 
@@ -204,6 +206,15 @@ fn of_mappings_and_builders() -> Vec<Line> {
             MmuError::BuilderAlias { table: PFN, mapped: MFN },
             "the builder's L1 table pfn 0x12 maps frame 0x34 outside the kernel's mapping; check what builds the domain",
         ),
+        (
+            MmuError::ImageRoom { image: PAGES, room: PageCount::new(7) },
+            "the image has 56 pages, and there are 7 pages of addresses from the end of the builder's mapping to the module \
+             window; a smaller ramdisk leaves more",
+        ),
+        (
+            MmuError::SlideTables { wanted: PageCount::new(7), left: PageCount::new(3) },
+            "mapping the image elsewhere takes 7 page tables, and the builder has mapped 3 pages after the boot stack",
+        ),
     ]
 }
 
@@ -246,6 +257,7 @@ fn every_deed_has_words_of_its_own() {
         (Operation::MapPayload, "mapping pages of the payload"),
         (Operation::UnmapPayload, "unmapping pages of the payload"),
         (Operation::Protect, "changing the protection of pages of the payload"),
+        (Operation::Slide, "mapping the image at its new address"),
         (Operation::Guard, "unmapping the stack's guard page"),
         (Operation::Flush, "flushing the TLB"),
     ];
@@ -285,8 +297,18 @@ fn every_errno_has_the_name_of_its_number() {
 
 #[test]
 fn what_was_released_is_told_by_its_name() {
-    let mut released = Released { tables: run(0x10, 0x1a), stack: run(0x20, 0x21), list: run(0x30, 0x37) };
+    let mut released = Released {
+        tables: run(0x10, 0x1a),
+        stack: run(0x20, 0x21),
+        slide: PfnRange::EMPTY,
+        list: run(0x30, 0x37),
+    };
     assert_eq!(released.to_string(), "page tables 0x10..0x1a, boot stack 0x20..0x21, P2M list 0x30..0x37");
     released.list = PfnRange::EMPTY;
     assert_eq!(released.to_string(), "page tables 0x10..0x1a, boot stack 0x20..0x21, no P2M list");
+    released.slide = run(0x21, 0x23);
+    assert_eq!(
+        released.to_string(),
+        "page tables 0x10..0x1a, boot stack 0x20..0x21, the image's first tables 0x21..0x23, no P2M list"
+    );
 }

@@ -5,15 +5,18 @@
 //!
 //! *What must hold*: [`crate::LayoutPlan`] reserves all of them, so no two meet and none touches Xen's hole.
 
+pub(crate) mod kernel_map;
 pub(crate) mod plan;
 pub(crate) mod region;
 
-use start_info::{Index, PAGE_SIZE, PageCount, PfnRange};
+use start_info::{Index, PAGE_SIZE, PageCount};
 use x86_64::VirtAddr;
+
+pub use kernel_map::KernelMap;
 
 /// `__va`: where the direct map starts, just above Xen's hole.
 pub const DIRECT_MAP: VirtAddr = VirtAddr::new(0xffff_8800_0000_0000);
-/// `__ka`: what is added to a pseudo-physical address of the kernel image. Also the builder's VIRT_BASE.
+/// Where the domain builder maps page 0: the note VIRT_BASE. Where we map the image is [`KernelMap`]'s to say.
 pub const KERNEL_MAP: VirtAddr = VirtAddr::new(0xffff_ffff_8000_0000);
 /// Where the domain builder puts its list for a kernel with the INIT_P2M note: a top-level slot of its own, below
 /// VIRT_BASE.
@@ -47,11 +50,4 @@ pub(crate) const HOLE_PAGES: PageCount = PageCount::new((DIRECT_MAP.as_u64() - H
 #[must_use]
 pub const fn is_xen_slot(index: Index) -> bool {
     matches!(index.get(), 256..=271)
-}
-
-/// Returns the `__ka` address of the first frame of a range.
-#[must_use]
-pub(crate) fn kernel_address(range: PfnRange) -> VirtAddr {
-    // Frame numbers of the image lie within 2 GiB of VIRT_BASE; a larger one wraps and meets another region.
-    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(range.start().get().wrapping_mul(PAGE_SIZE)))
 }

@@ -12,7 +12,7 @@ use crate::{
     error::MmuError,
     layout::{
         DIRECT_MAP, FIXMAP, FIXMAP_PAGES, HOLE, HOLE_PAGES, INIT_P2M, IO_MAP, IO_MAP_PAGES, LINEAR_P2M,
-        MODULES, MODULES_PAGES, PAYLOAD, PAYLOAD_PAGES, kernel_address, region::Region,
+        MODULES, MODULES_PAGES, PAYLOAD, PAYLOAD_PAGES, kernel_map::KernelMap, region::Region,
     },
 };
 
@@ -29,14 +29,14 @@ pub struct LayoutPlan {
 
 impl LayoutPlan {
     /// Starts a layout with the regions every kernel has: Xen's hole, the direct map of `pages` pages, both P2M
-    /// regions, device memory, the payload's addresses, the kernel image of the frames `image`, the module window and
+    /// regions, device memory, the payload's addresses, the kernel's pages `image` where `map` has them, the module window and
     /// the fixmap.
     ///
     /// # Errors
     /// [`MmuError::Overlap`] with both regions when two of them overlap, such as an image that reaches into the module
     /// window.
-    pub fn new(pages: PageCount, image: PfnRange) -> Result<Self, MmuError> {
-        let image = Region::new("kernel image", kernel_address(image), image.len());
+    pub fn new(pages: PageCount, image: PfnRange, map: KernelMap) -> Result<Self, MmuError> {
+        let image = Region::new("kernel image", map.address(image.start()), image.len());
         let window = Region::new("module window", MODULES, MODULES_PAGES);
         let payload = Region::new("payload", PAYLOAD, PAYLOAD_PAGES);
         let leaves = pages.of_words();
@@ -124,7 +124,8 @@ mod tests {
     #[test]
     fn the_regions_of_every_kernel_are_apart() {
         for pages in [1, 5121, 1 << 18, 1 << 25, 1 << 28, 1 << 32] {
-            let settled = LayoutPlan::new(PageCount::new(pages), image(0xe43)).unwrap().settle();
+            let settled =
+                LayoutPlan::new(PageCount::new(pages), image(0xe43), KernelMap::BUILDER).unwrap().settle();
             assert_eq!(settled.image().start().as_u64(), 0xffff_ffff_8100_0000);
             for (i, a) in settled.regions().iter().enumerate() {
                 assert!(settled.regions()[i + 1..].iter().all(|b| !a.overlaps(b)), "{a}");
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn an_image_that_reaches_the_modules_is_refused_with_both_ranges() {
-        let error = LayoutPlan::new(PageCount::new(1 << 20), image(0x1f001)).unwrap_err();
+        let error = LayoutPlan::new(PageCount::new(1 << 20), image(0x1f001), KernelMap::BUILDER).unwrap_err();
         let text = std::format!("{error}");
         assert!(text.contains("0xffffffff81000000..0xffffffffa0001000"), "{text}");
         assert!(text.contains("0xffffffffa0000000..0xffffffffff000000"), "{text}");
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_hole_can_be_in_no_region() {
-        let mut plan = LayoutPlan::new(PageCount::new(1 << 20), image(0x100)).unwrap();
+        let mut plan = LayoutPlan::new(PageCount::new(1 << 20), image(0x100), KernelMap::BUILDER).unwrap();
         for address in [0xffff_8000_0000_0000, 0xffff_87ff_ffff_f000] {
             let wanted = Region::new("anything", VirtAddr::new(address), PageCount::new(1));
             assert!(matches!(plan.reserve(wanted), Err(MmuError::Overlap { .. })));
@@ -152,8 +153,11 @@ mod tests {
     #[test]
     fn more_memory_than_the_direct_map_has_addresses_for_is_refused() {
         let most = PageCount::new((INIT_P2M - DIRECT_MAP) / 4096);
-        assert!(LayoutPlan::new(most, image(1)).is_ok());
+        assert!(LayoutPlan::new(most, image(1), KernelMap::BUILDER).is_ok());
         let too_many = PageCount::new(most.get() + 1);
-        assert!(matches!(LayoutPlan::new(too_many, image(1)), Err(MmuError::Overlap { .. })));
+        assert!(matches!(
+            LayoutPlan::new(too_many, image(1), KernelMap::BUILDER),
+            Err(MmuError::Overlap { .. })
+        ));
     }
 }

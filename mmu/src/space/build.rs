@@ -7,6 +7,7 @@
 //! *What must hold*: addresses are mapped in ascending order, as [`AddressSpaceBuilder`] demands; the regions are in
 //! that order.
 
+use arrayvec::ArrayVec;
 use p2m::{NewLeaf, Translate, Tree};
 use start_info::{BootFacts, Index, Mfn, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
 
@@ -14,7 +15,7 @@ use crate::{
     direct_map::{DirectMap, growing_frames::GrowingFrames},
     error::{MmuError, Operation},
     hv::{ExtOp, Machine, VaUpdate},
-    layout::{DIRECT_MAP, FIXMAP, INIT_P2M, KERNEL_MAP, LINEAR_P2M},
+    layout::{DIRECT_MAP, FIXMAP, INIT_P2M, KernelMap, LINEAR_P2M},
     paging::{
         entry::{Access, Entry},
         level::{Arithmetic, L4},
@@ -30,6 +31,17 @@ pub struct ImagePart {
     pub pages: PfnRange,
     /// How they are mapped.
     pub access: Access,
+}
+
+/// The kernel's image as the new address space has it.
+#[derive(Clone, Copy, Debug)]
+pub struct MappedImage {
+    /// The parts, in ascending order.
+    pub parts: [ImagePart; 3],
+    /// The page that stays unmapped.
+    pub guard: Pfn,
+    /// Where the pages are mapped.
+    pub map: KernelMap,
 }
 
 /// The first address space of our own: built and pinned, but not in use until [`crate::release`] switches to it.
@@ -48,8 +60,7 @@ impl NewSpace {
     }
 }
 
-/// Builds and pins the address space for a kernel whose image has these parts, in ascending order. `guard` stays
-/// unmapped.
+/// Builds and pins the address space for a kernel with this image.
 ///
 /// # Errors
 /// [`MmuError::NoFrames`] when there is no frame for a table, [`MmuError::Refused`] when Xen refuses a change or the
@@ -60,8 +71,7 @@ pub fn build_space<M: Machine>(
     map: &mut DirectMap,
     tree: &Tree,
     facts: &BootFacts,
-    parts: &[ImagePart],
-    guard: Pfn,
+    image: &MappedImage,
     list: BuilderP2m,
 ) -> Result<NewSpace, MmuError> {
     let source = &mut GrowingFrames { map, p2m: tree };
@@ -84,21 +94,27 @@ pub fn build_space<M: Machine>(
         (BuilderP2m::Kept, P2mPlace::Image(pages)) => Some(ImagePart { pages, access: Access::ReadWrite }),
         _ => None,
     };
-    for part in parts.iter().chain(&kept) {
-        map_part(&mut space_builder, machine, source, part, guard)?;
+    // A list that is kept stays at the builder's address: the toolstack knows it by that.
+    let kept = kept.map(|list| (list, KernelMap::BUILDER));
+    let parts = image.parts.map(|part| (part, image.map));
+    let mut parts: ArrayVec<_, 4> = parts.into_iter().chain(kept).collect();
+    parts.sort_unstable_by_key(|(part, map)| map.address(part.pages.start()));
+    for (part, map) in parts {
+        map_part(&mut space_builder, machine, source, part, map, image.guard)?;
     }
     // An empty entry, for the table of the fixmap.
     space_builder.open(machine, source, FIXMAP)?;
     pin(space_builder, machine, source.map.view(), list).map(NewSpace)
 }
 
-/// Maps the pages of a part except `guard`. Not inlined, because its stack frame has room for the words of a leaf.
+/// Maps the pages of a part except the guard page. Not inlined, because its stack frame has room for the words of a leaf.
 #[inline(never)]
 fn map_part<M: Machine>(
     space_builder: &mut AddressSpaceBuilder<Table<L4, Draft>>,
     machine: &mut M,
     source: &mut GrowingFrames<'_, Tree>,
-    part: &ImagePart,
+    part: ImagePart,
+    map: KernelMap,
     guard: Pfn,
 ) -> Result<(), MmuError> {
     source.p2m.each_entry(machine, part.pages, |machine, pfn, entry| {
@@ -106,7 +122,7 @@ fn map_part<M: Machine>(
             return Ok(());
         }
         let mfn = entry.ram().ok_or(MmuError::NoMemory { pfn })?;
-        let address = KERNEL_MAP + pfn.get() * PAGE_SIZE;
+        let address = map.address(pfn);
         space_builder.map(machine, source, address, Entry::leaf(mfn, part.access))
     })
 }

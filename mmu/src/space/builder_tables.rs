@@ -58,6 +58,9 @@ impl BuilderTables {
         // The L1 tables of other addresses than those of the pages before the boot stack.
         let (mut others, below) = (0, facts.boot_stack().align_down(ENTRIES));
         view.each_table_in(machine, is_read, |level, address, table| {
+            if level == L1::NUMBER && facts.slide_tables().contains(table) {
+                return Ok(());
+            }
             others += u64::from(level == L1::NUMBER && !is_mapping(address, below));
             if tables.contains(table) { Ok(()) } else { Err(MmuError::BuilderTable { level, table, tables }) }
         })?;
@@ -124,7 +127,7 @@ impl LiveTables {
         let is_read = |slot| !is_slot_of_list(facts, slot);
         let mut words = [0; ENTRIES as usize];
         self.each_table_in(machine, is_read, |level, address, table| {
-            if level != L1::NUMBER || is_mapping(address, end) {
+            if level != L1::NUMBER || is_mapping(address, end) || facts.slide_tables().contains(table) {
                 return Ok(());
             }
             let first = self.word(table, Index::FIRST).ok_or(MmuError::NoMemory { pfn: table })?;
@@ -146,7 +149,9 @@ impl LiveTables {
         let (least, most) = (facts.least_boot_end(), facts.most_boot_end());
         let mut end = facts.boot_stack();
         let [mut entries, mut leaf] = [[0; ENTRIES as usize]; 2];
-        while let Some(l1) = self.builder_l1(machine, end)? {
+        // An image at another address may start right after the builder's mapping.
+        let is_builders = |l1: &Table<L1, Live>| !facts.slide_tables().contains(l1.pfn());
+        while let Some(l1) = self.builder_l1(machine, end)?.filter(is_builders) {
             self.load_table(machine, &l1, &mut entries)?;
             list.leaf_words(machine, end.align_down(ENTRIES), &mut leaf);
             for (&entry, &word) in entries.iter().zip(&leaf).skip((end.get() % ENTRIES) as usize) {

@@ -12,5 +12,6 @@ pub(crate) mod released_mfn;
 pub(crate) mod renumber;
 pub(crate) mod roots;
 pub(crate) mod rung;
+pub(crate) mod slide;
 pub(crate) mod table_note;
 pub(crate) mod table_source;

@@ -16,7 +16,7 @@ use crate::{
     direct_map::DirectMap,
     error::{MmuError, Operation},
     hv::{ExtOp, Hypervisor, Machine, Update, VaUpdate},
-    layout::{KERNEL_MAP, MODULES},
+    layout::{KernelMap, MODULES},
     paging::{
         batch::Batch,
         entry::{Access, Entry},
@@ -32,13 +32,35 @@ pub struct Released {
     pub tables: PfnRange,
     /// The builder's boot stack.
     pub stack: PfnRange,
+    /// The tables of an image at an address chosen at boot.
+    pub slide: PfnRange,
     /// The builder's list; with INIT_P2M, also the tables that mapped it. Empty while the list is in use.
     pub list: PfnRange,
+}
+
+impl Released {
+    /// Confirms that no page that is to be given back is a live table.
+    fn has_no_live_table<M: Machine>(&self, machine: &M, map: &DirectMap) -> Result<(), MmuError> {
+        let ranges: ArrayVec<PfnRange, 4> = [self.tables, self.stack, self.slide, self.list].into();
+        // Nearly all tables lie outside all of these.
+        let bounds = ranges.iter().filter(|range| !range.is_empty()).fold(self.stack, |all, range| {
+            PfnRange::between(all.start().min(range.start()), all.end().max(range.end()))
+        });
+        let within =
+            |table: Pfn| bounds.contains(table).then(|| ranges.iter().find(|range| range.contains(table)));
+        map.view().each_table(machine, |_, table| match within(table).flatten() {
+            Some(&released) => Err(MmuError::StillLive { table, released }),
+            None => Ok(()),
+        })
+    }
 }
 
 impl fmt::Display for Released {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "page tables {}, boot stack {}, ", self.tables, self.stack)?;
+        if !self.slide.is_empty() {
+            write!(f, "the image's first tables {}, ", self.slide)?;
+        }
         if self.list.is_empty() { f.write_str("no P2M list") } else { write!(f, "P2M list {}", self.list) }
     }
 }
@@ -73,25 +95,16 @@ pub fn release<M: Machine>(
     let released = Released {
         tables: facts.page_tables().pfns,
         stack: PfnRange::one(facts.boot_stack()),
+        slide: facts.slide_tables(),
         list: match (list, facts.p2m_list().place) {
             (BuilderP2m::Copied, P2mPlace::Image(range) | P2mPlace::Own(range)) => range,
             (BuilderP2m::Kept, _) => PfnRange::EMPTY,
         },
     };
-    let ranges: ArrayVec<PfnRange, 3> = [released.tables, released.stack, released.list].into();
-    // Nearly all tables lie outside all three ranges.
-    let bounds = ranges.iter().filter(|range| !range.is_empty()).fold(released.stack, |all, range| {
-        PfnRange::between(all.start().min(range.start()), all.end().max(range.end()))
-    });
-    let within =
-        |table: Pfn| bounds.contains(table).then(|| ranges.iter().find(|range| range.contains(table)));
-    map.view().each_table(machine, |_, table| match within(table).flatten() {
-        Some(&released) => Err(MmuError::StillLive { table, released }),
-        None => Ok(()),
-    })?;
+    released.has_no_live_table(machine, map)?;
 
     let mut batch = Batch::new(Operation::Release);
-    for range in [released.tables, released.stack] {
+    for range in [released.tables, released.stack, released.slide] {
         for pfn in range.intersection(map.view().direct().frames()).iter() {
             make_writable(machine, &mut batch, map.view(), pfn)?;
         }
@@ -101,7 +114,7 @@ pub fn release<M: Machine>(
     }
     // A stale read-only translation would fault on the first write to a page given back.
     batch.commit(machine)?.flush(machine)?;
-    for range in [released.tables, released.stack] {
+    for range in [released.tables, released.stack, released.slide] {
         map.forget(range);
         map.give_released(machine, range, held_in_holes.clone());
     }
@@ -139,11 +152,11 @@ fn take_from_user_mode<M: Machine>(
 ///
 /// # Errors
 /// [`MmuError::NoMemory`] for a page that does not lie in the top 2 GiB, [`MmuError::Refused`] when Xen refuses.
-pub fn unmap_guard(hypervisor: &mut impl Hypervisor, guard: Pfn) -> Result<(), MmuError> {
-    if guard.get() >= MODULES.as_u64().wrapping_sub(KERNEL_MAP.as_u64()) / PAGE_SIZE {
+pub fn unmap_guard(hypervisor: &mut impl Hypervisor, guard: Pfn, map: KernelMap) -> Result<(), MmuError> {
+    if guard.get() >= MODULES.as_u64().wrapping_sub(map.base().as_u64()) / PAGE_SIZE {
         return Err(MmuError::NoMemory { pfn: guard });
     }
-    let address = KERNEL_MAP + guard.get() * PAGE_SIZE;
+    let address = map.address(guard);
     hypervisor
         .update_va_mapping(VaUpdate::new(address, Entry::EMPTY))
         .map_err(|errno| MmuError::refused_call(Operation::Guard, errno))

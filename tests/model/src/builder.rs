@@ -8,9 +8,10 @@
 
 use std::ops::Range;
 
+use mmu::layout::KernelMap;
 use start_info::{ENTRIES, KernelEntry, Mfn, Pfn, PfnRange};
 use x86_64::VirtAddr;
-use xen_guest::{Failure, Image};
+use xen_guest::{Failure, Image, Kaslr, RandomWords, Source, choose_address};
 
 use crate::frames::FrameIndex;
 use crate::grub;
@@ -70,6 +71,12 @@ impl Booted {
 }
 
 impl Built {
+    /// Chooses the image's address by a random word, as the kernel's entry code does before the boot.
+    pub fn slide(&mut self, word: u64) {
+        let random = RandomWords { words: [word; 5], source: Source::Rdseed };
+        self.image = choose_address(&mut self.machine, &self.page, &self.entry, &self.image, |_| random);
+    }
+
     /// Boots the guest.
     ///
     /// # Errors
@@ -121,7 +128,11 @@ impl GuestConfig {
             image_end: address(places.image.end),
         };
         let image = image_of(&places.image);
-        Ok(Built { machine, entry, page, image, places })
+        let mut built = Built { machine, entry, page, image, places };
+        if let Some(word) = self.slide {
+            built.slide(word);
+        }
+        Ok(built)
     }
 }
 
@@ -335,6 +346,9 @@ fn image_of(pages: &Range<u64>) -> Image {
         data: part(data, pages.end),
         guard: Pfn::new(data + (pages.end - data) / 2),
         relocations: PfnRange::EMPTY,
+        map: KernelMap::BUILDER,
+        drawn: None,
+        kaslr: Kaslr::OFF,
     }
 }
 

@@ -102,6 +102,8 @@ pub struct GuestConfig {
     pub memory_map: Vec<MapEntry>,
     /// What `XENMEM_machine_memory_map` returns to dom0; empty for the model's own map.
     pub machine_map: Vec<MapEntry>,
+    /// The random word by which the kernel's entry code chooses the image's address; `None` if it stays.
+    pub slide: Option<u64>,
     /// Decides the machine frames and what undefined memory holds.
     pub seed: u64,
 }
@@ -126,6 +128,7 @@ impl GuestConfig {
             holes: Vec::new(),
             memory_map: Vec::new(),
             machine_map: Vec::new(),
+            slide: None,
             seed: 1,
         }
     }
@@ -195,6 +198,13 @@ impl GuestConfig {
     #[must_use]
     pub const fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Has the kernel choose its address by this word.
+    #[must_use]
+    pub const fn with_slide(mut self, word: u64) -> Self {
+        self.slide = Some(word);
         self
     }
 

@@ -10,6 +10,8 @@
 //! boot can succeed without these, so they are not required: `console_io` (a release Xen refuses it to a domU),
 //! `platform_op` (no EFI then), `vcpu_op` (the timer goes on), and a domU's own memory map.
 
+use core::arch::x86_64::CpuidResult;
+
 use mmu::Errno;
 
 /// A feature of the processor, as CPUID reports it.
@@ -99,8 +101,8 @@ const CALLS: [Call; 6] = [
 
 /// A machine that can be asked for its features and hypercalls.
 pub(crate) trait Asked {
-    /// Returns EAX and EDX of a leaf of CPUID, as Xen shows it to this guest.
-    fn cpuid(&self, leaf: u32) -> (u32, u32);
+    /// Returns a leaf of CPUID, as Xen shows it to this guest.
+    fn cpuid(&self, leaf: u32) -> CpuidResult;
 
     /// Tries one of [`CALLS`] in a way that changes nothing.
     ///
@@ -116,8 +118,8 @@ pub(crate) trait Asked {
 pub(crate) fn confirm(asked: &impl Asked) -> Result<(), Missing> {
     for feature in FEATURES {
         // A leaf beyond the last one of its range repeats the last, or has anything.
-        let (last, _) = asked.cpuid(feature.leaf & 0x8000_0000);
-        let has = last >= feature.leaf && asked.cpuid(feature.leaf).1 & 1 << feature.bit != 0;
+        let last = asked.cpuid(feature.leaf & 0x8000_0000).eax;
+        let has = last >= feature.leaf && asked.cpuid(feature.leaf).edx & 1 << feature.bit != 0;
         if !has {
             return Err(Missing(What::Feature(feature)));
         }
@@ -144,12 +146,16 @@ mod tests {
     const GOOD: Machine = Machine { without: None, last: 8, refuses: None };
 
     impl Asked for Machine {
-        fn cpuid(&self, leaf: u32) -> (u32, u32) {
+        fn cpuid(&self, leaf: u32) -> CpuidResult {
+            let registers = |eax, edx| CpuidResult { eax, ebx: 0, ecx: 0, edx };
             let last = leaf & 0x8000_0000 | self.last;
             if leaf > last || leaf & 0xffff == 0 {
-                return (last, u32::MAX);
+                return registers(last, u32::MAX);
             }
-            (0, self.without.filter(|feature| feature.leaf == leaf).map_or(u32::MAX, |f| !(1 << f.bit)))
+            registers(
+                0,
+                self.without.filter(|feature| feature.leaf == leaf).map_or(u32::MAX, |f| !(1 << f.bit)),
+            )
         }
 
         fn call(&self, call: &Call) -> Result<(), Errno> {

@@ -1,8 +1,9 @@
 //! The parts of the kernel image.
 
-use mmu::{Access, ImagePart, layout::KERNEL_MAP};
-use start_info::{PAGE_SIZE, Pfn, PfnRange};
-use x86_64::VirtAddr;
+use mmu::{Access, ImagePart, MappedImage, layout::KernelMap};
+use start_info::{Pfn, PfnRange};
+
+use crate::boot::kaslr::Kaslr;
 
 /// Where the parts of the kernel image lie, in pages.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,12 @@ pub struct Image {
     pub guard: Pfn,
     /// The pages after the image that held its relocations: free memory, because nobody reads them again.
     pub relocations: PfnRange,
+    /// Where the pages are mapped: the addresses the kernel runs at.
+    pub map: KernelMap,
+    /// Random words by which the places of the other regions are drawn; `None` for those of `mmu::layout`.
+    pub drawn: Option<[u64; 4]>,
+    /// How the address was chosen.
+    pub kaslr: Kaslr,
 }
 
 impl Image {
@@ -33,23 +40,18 @@ impl Image {
         join(self.text, self.constant)
     }
 
-    /// Returns the parts and how each is mapped, in ascending order.
+    /// Returns the parts and how each is mapped.
     #[must_use]
-    pub(crate) const fn parts(&self) -> [ImagePart; 3] {
-        [
+    pub const fn mapped(&self) -> MappedImage {
+        let parts = [
             ImagePart { pages: self.text, access: Access::Execute },
             ImagePart { pages: self.constant, access: Access::Read },
             ImagePart { pages: self.data, access: Access::ReadWrite },
-        ]
+        ];
+        MappedImage { parts, guard: self.guard, map: self.map }
     }
 }
 
 const fn join(first: PfnRange, last: PfnRange) -> PfnRange {
     PfnRange::between(first.start(), last.end())
-}
-
-/// Returns the `__ka` address of a page of the image.
-#[must_use]
-pub fn image_address(pfn: Pfn) -> VirtAddr {
-    VirtAddr::new_truncate(KERNEL_MAP.as_u64().wrapping_add(pfn.get().wrapping_mul(PAGE_SIZE)))
 }

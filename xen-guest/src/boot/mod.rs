@@ -12,6 +12,7 @@ pub(crate) mod context;
 pub(crate) mod demands;
 pub(crate) mod failure;
 pub(crate) mod image;
+pub(crate) mod kaslr;
 mod mapped;
 pub(crate) mod options;
 pub(crate) mod p2m_or_identity;
@@ -24,9 +25,13 @@ mod settled;
 pub(crate) mod stage;
 mod switched;
 mod translated;
+#[cfg_attr(
+    not(any(target_os = "none", test)),
+    expect(dead_code, reason = "used at the entry point, which a host build lacks")
+)]
+pub(crate) mod weak;
 mod with_p2m;
 
-pub use image::image_address;
 use start_info::KernelEntry;
 
 use crate::{

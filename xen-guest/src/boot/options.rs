@@ -88,10 +88,6 @@ impl Options {
 }
 
 /// Returns what follows `key=` on the command line of an unchecked start_info page, as [`CommandLine::value_of`] would.
-#[cfg_attr(
-    not(any(target_os = "none", test)),
-    expect(dead_code, reason = "used at the entry point, which a host build lacks")
-)]
 pub(crate) fn unchecked_value<'p>(page: &'p [u8; 4096], key: &str) -> Option<&'p [u8]> {
     let (_, line) = page.split_at_checked(offset_of!(xen_sys::start_info, cmd_line))?;
     let line = line.iter().position(|&byte| byte == 0).and_then(|end| line.get(..end))?;

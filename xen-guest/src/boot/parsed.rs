@@ -9,6 +9,7 @@ use crate::{
         context::BootContext,
         failure::{Cause, Failure},
         image::Image,
+        kaslr::KaslrFact,
         options::Options,
         refusal, rings,
         stage::Stage,
@@ -36,20 +37,23 @@ impl Parsed {
         entry: &KernelEntry,
         image: &Image,
     ) -> Result<Self, Failure> {
-        let mut report = Timeline::start(platform);
+        let mut report = Timeline::start(platform, image.kaslr.cost());
         let authority = Authority::take().ok_or(Failure::new(Stage::StartInfo, Cause::Again))?;
         let facts = BootFacts::parse(page, entry).map_err(|cause| {
             refusal::attach_console(platform, &authority, page, entry);
             Failure::new(Stage::StartInfo, cause)
         })?;
+        let facts = facts.with_slide_tables(image.kaslr.tables());
         // The domain builder maps at least this much, so the ring's page can be reached before we map anything.
         let window = LinearMap::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
         let failure = |cause| Failure::new(Stage::StartInfo, cause);
         rings::attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn))
             .map_err(failure)?;
         let options = Options::from_command_line(facts.command_line());
-        report.set_live(options.json);
+        report.set_live(platform, options.json);
         report.end(platform, Stage::StartInfo, 0);
+        image.kaslr.say();
+        report.tell(platform, &KaslrFact(image));
         report.tell(platform, &AtEntry { facts: &facts, image });
         Ok(Self { context: BootContext { facts, map: None, image: *image, options, report }, authority })
     }

@@ -7,6 +7,8 @@ use core::fmt;
 pub enum Stage {
     /// The entry point: traps, the hypercalls that must work, the guard page.
     Entry,
+    /// The image's address is chosen.
+    Kaslr,
     /// start_info is checked, and the console found.
     StartInfo,
     /// The builder's list is compared with Xen's M2P.
@@ -37,6 +39,7 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Entry => "entry",
+            Self::Kaslr => "kaslr",
             Self::StartInfo => "start_info",
             Self::P2mCheck => "p2m check",
             Self::MemoryMap => "memory map",
@@ -62,6 +65,7 @@ mod tests {
     fn every_stage_has_its_name() {
         let names = [
             (Stage::Entry, "entry"),
+            (Stage::Kaslr, "kaslr"),
             (Stage::StartInfo, "start_info"),
             (Stage::P2mCheck, "p2m check"),
             (Stage::MemoryMap, "memory map"),

@@ -36,7 +36,7 @@ impl Translated {
                 .map_err(|cause| Failure::new(Stage::MemoryMap, cause))?,
             None => Renumbering::as_built(self.list),
         };
-        let plan = LayoutPlan::new(pages.pages(), facts.image())
+        let plan = LayoutPlan::new(pages.pages(), facts.image(), self.context.image.map)
             .map_err(|cause| Failure::new(Stage::Layout, cause))?;
         self.context.map = map;
         self.context.report.end(platform, Stage::MemoryMap, 0);

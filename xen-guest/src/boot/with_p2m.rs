@@ -29,7 +29,7 @@ impl WithP2m {
         let Self { context: mut setting, pages, layout, mut map, tree, publication } = self;
         let list = setting.options.builder_p2m();
         let BootContext { facts, image, report, .. } = &mut setting;
-        let space = build_space(platform, &mut map, &tree, facts, &image.parts(), image.guard, list)
+        let space = build_space(platform, &mut map, &tree, facts, &image.mapped(), list)
             .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
         let root_frame = space.root();
         let frame_list_list = match &publication {

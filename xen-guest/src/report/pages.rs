@@ -8,15 +8,11 @@
 use core::fmt;
 
 use arrayvec::ArrayVec;
-use mmu::DirectMap;
+use mmu::{DirectMap, layout::KernelMap};
 use start_info::{BootFacts, P2mPlace, Pfn, PfnRange};
 
 use crate::{
-    boot::{
-        image::{Image, image_address},
-        options::Revector,
-        running::Running,
-    },
+    boot::{image::Image, options::Revector, running::Running},
     platform::Platform,
     report::{
         fact::{Fact, Value},
@@ -43,7 +39,7 @@ impl fmt::Display for AtEntry<'_> {
         let list = facts.p2m_list();
         let (P2mPlace::Image(listed) | P2mPlace::Own(listed)) = list.place;
         let ramdisk = facts.ramdisk();
-        let ka = |pages: PfnRange| Some(image_address(pages.start()));
+        let ka = |pages: PfnRange| Some(KernelMap::BUILDER.address(pages.start()));
         let mapped = [
             ("memory below the kernel", facts.low_memory()),
             ("kernel image", facts.image()),
@@ -77,7 +73,7 @@ impl Padding {
 
 impl fmt::Display for Padding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = image_address(self.0.start()).as_u64();
+        let at = KernelMap::BUILDER.address(self.0.start()).as_u64();
         line(f, "built", "padding", self.0, Some(("at", Value::Hex(at))))
     }
 }

@@ -12,7 +12,7 @@ use arrayvec::ArrayVec;
 use crate::{boot::stage::Stage, platform::Platform};
 
 /// How many stages there is room for.
-const STAGES: usize = 12;
+const STAGES: usize = 13;
 
 /// The cost of one stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,10 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Starts the clock.
-    pub(crate) fn start(platform: &impl Platform) -> Self {
+    /// Starts the clock, after a stage that had none.
+    pub(crate) fn start(platform: &impl Platform, before: Option<StageCost>) -> Self {
         Self {
-            records: ArrayVec::new(),
+            records: before.into_iter().collect(),
             ticks: platform.ticks(),
             hypercalls: platform.hypercalls(),
             frames: 0,
@@ -53,9 +53,12 @@ impl Timeline {
         }
     }
 
-    /// From now on stages are printed as they end, if the command line asks for it.
-    pub(crate) const fn set_live(&mut self, live: bool) {
+    /// From now on stages are printed as they end, if the command line asks for it; what ended before, at once.
+    pub(crate) fn set_live(&mut self, platform: &impl Platform, live: bool) {
         self.live = live;
+        for record in self.records.clone() {
+            self.tell(platform, &Json(&record));
+        }
     }
 
     /// Prints something for programs, if stages are. No stage pays for it.

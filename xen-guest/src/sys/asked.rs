@@ -3,7 +3,7 @@
 //! *What must hold*: CPUID is asked from Xen, with the prefix it emulates for PV guests (`public/arch-x86/xen.h`,
 //! XEN_CPUID). The bare instruction shows the host where the processor cannot be made to fault on it.
 
-use core::arch::asm;
+use core::arch::{asm, x86_64::CpuidResult};
 
 use mmu::Errno;
 
@@ -21,24 +21,27 @@ use crate::{
 pub(super) struct Host;
 
 impl Asked for Host {
-    fn cpuid(&self, leaf: u32) -> (u32, u32) {
-        let (eax, edx);
+    fn cpuid(&self, leaf: u32) -> CpuidResult {
+        let (eax, ebx, ecx, edx);
         // SAFETY: Xen recognises the five bytes, undefined to the processor, in front of cpuid and does what cpuid does
-        // (pv/emul-inv-op.c): four registers change. rbx, which asm! may not name, is put back.
+        // (pv/emul-inv-op.c): four registers change. rbx, which asm! may not name, is
+        // put back.
         unsafe {
             asm!(
                 "mov {saved}, rbx",
                 ".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e",
                 "cpuid",
-                "mov rbx, {saved}",
-                saved = out(reg) _,
+                "xchg rbx, {saved}",
+                saved = out(reg) ebx,
                 inlateout("eax") leaf => eax,
-                inlateout("ecx") 0 => _,
+                inlateout("ecx") 0 => ecx,
                 lateout("edx") edx,
                 options(nomem, nostack, preserves_flags),
             );
         }
-        (eax, edx)
+        // The upper half of rbx is 0 after cpuid.
+        let ebx: u64 = ebx;
+        CpuidResult { eax, ebx: ebx as u32, ecx, edx }
     }
 
     fn call(&self, call: &Call) -> Result<(), Errno> {

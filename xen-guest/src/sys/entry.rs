@@ -10,7 +10,10 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use mmu::{Errno, layout::KERNEL_MAP};
+use mmu::{
+    Errno,
+    layout::{KERNEL_MAP, KernelMap},
+};
 use p2m::Authority;
 use x86_64::VirtAddr;
 
@@ -27,7 +30,7 @@ use crate::{
     },
     guest::Guest,
     report::fact::Value,
-    sys::{asked::Host, logger, pointer, symbols, traps, xen::Xen},
+    sys::{asked::Host, logger, pointer, slide, traps, xen::Xen},
 };
 #[cfg(feature = "modules")]
 use crate::{module::table::ModuleTable, sys::module_abi::exports::exports};
@@ -108,7 +111,8 @@ pub fn entered(start_info: u64, refused_relocation: u64, payload: fn(Guest) -> !
             fields.len(),
         );
     }
-    // SAFETY: this is the one call, as ENTERED says, and the builder's tables are live: the boot has not run.
+    // SAFETY: the one that chose the address is gone, this is the one call after it, as ENTERED says, and the builder's
+    // tables are live: the boot has not run.
     let mut xen = unsafe { Xen::new() };
     match start(&mut xen, start_info, refused_relocation, traps).and_then(|start| start.boot(xen)) {
         Ok(guest) => {
@@ -130,13 +134,34 @@ fn with_exports(mut guest: Guest) -> Guest {
 }
 
 /// What the boot is started with.
-struct Start {
+pub(super) struct Start {
     page: [u8; 4096],
     entry: start_info::KernelEntry,
     image: Image,
 }
 
 impl Start {
+    /// Reads the start_info page, and says what the kernel knows by itself.
+    pub(super) fn read(
+        start_info: u64,
+        image: &Image,
+    ) -> Result<([u8; 4096], start_info::KernelEntry), start_info::StartInfoError> {
+        let entry = start_info::KernelEntry {
+            start_info: VirtAddr::new_truncate(start_info),
+            virt_base: KERNEL_MAP,
+            image_start: KernelMap::BUILDER.address(image.range().start()),
+            image_end: KernelMap::BUILDER.address(image.range().end()),
+        };
+        if !entry.start_info.is_aligned(4096_u64) || entry.start_info < entry.image_end {
+            let (found, image_end) = (entry.start_info, entry.image_end);
+            return Err(start_info::StartInfoError::StartInfoAddress { found, image_end });
+        }
+        let pointer = pointer::to::<[u8; 4096]>(entry.start_info);
+        // SAFETY: the address starts a page behind the image, as just checked, where Xen's builders put start_info; should
+        // it not be mapped all the same, the page fault is reported.
+        Ok((unsafe { pointer.read_volatile() }, entry))
+    }
+
     fn boot(&self, xen: Xen) -> Result<Guest, Failure> {
         boot::boot(xen, &self.page, &self.entry, &self.image).map_err(|(_, failure)| failure)
     }
@@ -148,24 +173,8 @@ fn start(
     refused_relocation: u64,
     traps: Result<(), Errno>,
 ) -> Result<Start, Failure> {
-    let image = symbols::image();
-    let entry = start_info::KernelEntry {
-        start_info: VirtAddr::new_truncate(start_info),
-        virt_base: KERNEL_MAP,
-        image_start: boot::image_address(image.range().start()),
-        image_end: boot::image_address(image.range().end()),
-    };
-    if !entry.start_info.is_aligned(4096_u64) || entry.start_info < entry.image_end {
-        let (found, image_end) = (entry.start_info, entry.image_end);
-        return Err(Failure::new(
-            Stage::Entry,
-            start_info::StartInfoError::StartInfoAddress { found, image_end },
-        ));
-    }
-    let pointer = pointer::to::<[u8; 4096]>(entry.start_info);
-    // SAFETY: the address starts a page behind the image, as just checked, where Xen's builders put start_info; should it
-    // not be mapped all the same, the page fault is reported.
-    let page = unsafe { pointer.read_volatile() };
+    let image = slide::image();
+    let (page, entry) = Start::read(start_info, &image).map_err(|cause| Failure::new(Stage::Entry, cause))?;
     if unchecked_value(&page, "report") == Some(b"json") {
         logger::report_facts();
     }
@@ -175,7 +184,9 @@ fn start(
         .map_err(|errno| Failure::new(Stage::Entry, Cause::Traps(errno)))
         .and_then(|()| all_relocated(refused_relocation))
         .and_then(|()| demands::confirm(&Host).map_err(|missing| Failure::new(Stage::Entry, missing)))
-        .and_then(|()| mmu::unmap_guard(xen, image.guard).map_err(|cause| Failure::new(Stage::Entry, cause)));
+        .and_then(|()| {
+            mmu::unmap_guard(xen, image.guard, image.map).map_err(|cause| Failure::new(Stage::Entry, cause))
+        });
     if early.is_err()
         && let Some(authority) = Authority::take()
     {

@@ -68,6 +68,8 @@ mod registers;
 #[cfg(any(target_os = "none", test))]
 mod ring;
 // Miri runs no assembly.
+#[cfg(target_os = "none")]
+mod random;
 #[cfg(any(target_os = "none", all(test, not(miri))))]
 mod relocations;
 #[cfg(target_os = "none")]
@@ -76,6 +78,8 @@ mod sched;
 mod seam;
 #[cfg(any(target_os = "none", test))]
 mod shared_info;
+#[cfg(target_os = "none")]
+mod slide;
 #[cfg(any(target_os = "none", test))]
 mod stack;
 #[cfg(target_os = "none")]

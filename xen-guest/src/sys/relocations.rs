@@ -11,7 +11,7 @@ mod tests {
     use crate::sys::buffer::Buffer;
 
     unsafe extern "C" {
-        fn apply_relocations(first: u64, end: u64, slide: u64) -> u64;
+        fn apply_relocations(first: u64, end: u64, written: u64, run: u64) -> u64;
     }
 
     const RELATIVE: u64 = 8;
@@ -20,6 +20,11 @@ mod tests {
     /// Applies relocations, given as offset, `r_info` and addend, to an image that was linked at `linked`; returns it and
     /// what was refused.
     fn applied(linked: u64, relocations: &[[u64; 3]]) -> (Buffer, u64) {
+        applied_for(0, linked, relocations)
+    }
+
+    /// The same, for an image that will run `slide` bytes after where it is.
+    fn applied_for(slide: u64, linked: u64, relocations: &[[u64; 3]]) -> (Buffer, u64) {
         let image = Buffer::new(1);
         let start = image.address().as_u64();
         let mut end = TABLE;
@@ -27,8 +32,10 @@ mod tests {
             image.word(end).store(word, Ordering::Relaxed);
             end += 8;
         }
+        let offset = start.wrapping_sub(linked);
         // SAFETY: the table lies in the buffer, and what it relocates too.
-        let refused = unsafe { apply_relocations(start + TABLE, start + end, start.wrapping_sub(linked)) };
+        let refused =
+            unsafe { apply_relocations(start + TABLE, start + end, offset, offset.wrapping_add(slide)) };
         (image, refused)
     }
 
@@ -44,6 +51,13 @@ mod tests {
             let start = image.address().as_u64();
             assert_eq!((words(&image), refused), ([0, start + 0x123, 0, start], 0));
         }
+    }
+
+    #[test]
+    fn a_word_can_be_written_in_one_place_for_another() {
+        let linked = 0xffff_ffff_8100_0000;
+        let (image, refused) = applied_for(0x1234_5000, linked, &[[8, RELATIVE, linked + 0x123]]);
+        assert_eq!((words(&image), refused), ([0, image.address().as_u64() + 0x1234_5123], 0));
     }
 
     #[test]

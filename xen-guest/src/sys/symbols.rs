@@ -1,12 +1,14 @@
 //! The bounds that `xen-guest.ld` defines.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use start_info::{PAGE_SIZE, Pfn, PfnRange};
 use x86_64::VirtAddr;
 
-use mmu::layout::KERNEL_MAP;
+use mmu::layout::{KERNEL_MAP, KernelMap};
 
 use crate::{
-    boot::image::Image,
+    boot::{image::Image, kaslr::Kaslr},
     sys::{stack::Stack, walk::Parts},
 };
 
@@ -20,23 +22,34 @@ unsafe extern "C" {
     safe static boot_stack_guard: u8;
     safe static boot_stack: u8;
     safe static boot_stack_end: u8;
+    safe static image_slide: AtomicU64;
 }
 
 fn address(symbol: &u8) -> VirtAddr {
     VirtAddr::from_ptr(symbol)
 }
 
+/// Returns how far the image is from where it was linked, in bytes.
+pub(super) fn slide() -> u64 {
+    image_slide.load(Ordering::Relaxed)
+}
+
+/// Returns the address of the symbol in the builder's mapping.
+fn linked(symbol: &u8) -> VirtAddr {
+    // The linker script asserts that the image was linked between KERNEL_MAP and the module window.
+    VirtAddr::new_truncate(address(symbol).as_u64().wrapping_sub(slide()))
+}
+
 fn pfn(symbol: &u8) -> Pfn {
-    // The linker script asserts that the image lies within 2 GiB of KERNEL_MAP.
-    Pfn::clamped((address(symbol) - KERNEL_MAP) / PAGE_SIZE)
+    Pfn::clamped((linked(symbol) - KERNEL_MAP) / PAGE_SIZE)
 }
 
 /// The first page that `symbol`, the end of something, leaves free.
 fn pages_to(symbol: &u8) -> Pfn {
-    Pfn::clamped((address(symbol) - KERNEL_MAP).div_ceil(PAGE_SIZE))
+    Pfn::clamped((linked(symbol) - KERNEL_MAP).div_ceil(PAGE_SIZE))
 }
 
-/// Returns the parts of the kernel image.
+/// Returns the parts of the kernel image, as the builder has mapped them.
 pub(super) fn image() -> Image {
     Image {
         text: PfnRange::between(pfn(&image_start), pfn(&text_end)),
@@ -44,6 +57,9 @@ pub(super) fn image() -> Image {
         data: PfnRange::between(pfn(&constant_end), pfn(&image_end)),
         guard: pfn(&boot_stack_guard),
         relocations: PfnRange::between(pfn(&relocations_start), pages_to(&relocations_end)),
+        map: KernelMap::BUILDER,
+        drawn: None,
+        kaslr: Kaslr::OFF,
     }
 }
 

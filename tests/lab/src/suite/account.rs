@@ -7,7 +7,8 @@ use crate::run::facts::{Fact, Facts};
 use crate::suite::proof::WINDOW;
 
 /// The stages of a boot in their order, and whether each has them.
-const STAGES: [(&str, bool); 11] = [
+const STAGES: [(&str, bool); 12] = [
+    ("kaslr", false),
     ("start_info", true),
     ("p2m check", true),
     ("memory map", true),

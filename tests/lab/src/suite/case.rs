@@ -128,7 +128,7 @@ impl Evidence {
         if self.mode == Mode::Dom0 {
             crate::suite::holes::are_identity(self)?;
         }
-        Ok(())
+        crate::suite::kaslr_runs::is_placed(self)
     }
 
     /// How many pages the guest was given: as asked for, or if Xen made the guest (dom0, and on a shim) by the length of the

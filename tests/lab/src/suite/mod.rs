@@ -14,6 +14,7 @@ pub(crate) mod grub_runs;
 pub(crate) mod holes;
 pub(crate) mod host;
 pub(crate) mod host_runs;
+pub(crate) mod kaslr_runs;
 pub(crate) mod machine_runs;
 pub(crate) mod module_runs;
 pub(crate) mod processor_runs;
@@ -49,6 +50,7 @@ use crate::suite::fail_runs::FAIL;
 use crate::suite::groups::Tally;
 use crate::suite::grub_runs::GRUB;
 use crate::suite::host_runs::{HOST, LARGE_HOST};
+use crate::suite::kaslr_runs::kaslr;
 use crate::suite::machine_runs::MACHINE;
 use crate::suite::module_runs::MODULES;
 use crate::suite::processor_runs::PROCESSOR;
@@ -63,7 +65,8 @@ use tools::say::is_heard;
 use tools::usage::Usage;
 
 /// What can be named besides a single run; all of it, and `scripts/check`, if nothing is.
-const GROUPS: [&str; 9] = ["unit", "features", "packages", "model", "miri", "xen", "xens", "soak", "large"];
+const GROUPS: [&str; 10] =
+    ["unit", "features", "packages", "model", "miri", "xen", "xens", "kaslr", "soak", "large"];
 const MACHINES: usize = 2;
 
 /// Runs the groups, or the single runs, that are named; all if none is.
@@ -79,7 +82,7 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     if everything {
         names = GROUPS.to_vec();
     }
-    let cases: Vec<Case> = xen().chain(xens()).chain(large()).collect();
+    let cases: Vec<Case> = xen().chain(xens()).chain(kaslr()).chain(large()).collect();
     let known = |name: &str| GROUPS.contains(&name) || cases.iter().any(|case| case.name == name);
     if names == ["list"] {
         cases.iter().for_each(|case| tools::say!("{}", case.name));
@@ -104,7 +107,8 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<ExitCode> {
     let soaked = soaked.filter(|_| names.contains(&"soak"));
     let of_default = |case: &Case| names.contains(&"xens") && OF_DEFAULT.contains(&case.name);
     let xen = xen().filter(|case| of("xen")(case) || of_default(case));
-    let wanted = xen.chain(xens().filter(of("xens"))).map(Run::Case).chain(soaked);
+    let wanted = xen.chain(xens().filter(of("xens"))).chain(kaslr().filter(of("kaslr")));
+    let wanted = wanted.map(Run::Case).chain(soaked);
     let wanted: Vec<Run> = wanted.chain(large().filter(of("large")).map(Run::Case)).collect();
     if !wanted.is_empty() {
         let ready = make_ready(wanted, release)?;
@@ -286,12 +290,12 @@ fn run_all(runs: &[(Run, Parts)], ration: &Ration) -> Tally {
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, Release, large, passed, take_numbers, take_release, test, xen, xens};
+    use super::{Case, Release, kaslr, large, passed, take_numbers, take_release, test, xen, xens};
     use crate::suite::soak;
 
     #[test]
     fn every_run_has_a_line_that_boot_understands() {
-        let cases: Vec<Case> = xen().chain(xens()).chain(large()).collect();
+        let cases: Vec<Case> = xen().chain(xens()).chain(kaslr()).chain(large()).collect();
         for case in &cases {
             assert!(case.options().is_ok(), "{}", case.name);
             assert_eq!(cases.iter().filter(|other| other.name == case.name).count(), 1);

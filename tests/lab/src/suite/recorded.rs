@@ -22,6 +22,9 @@ use crate::suite::{large, xen, xens};
 #[derive(Debug, Clone)]
 struct Recorded(Vec<(String, String)>);
 
+/// What a guest says whose image stays as its command line asks.
+const STAYED: &str = "@fact {\"fact\":\"kaslr\",\"slide\":\"0x0\",\"bases\":0,\"source\":\"off\"}\n";
+
 /// A paragraph of `changes.txt`.
 #[derive(Debug, Clone, Copy)]
 struct Change<'t> {
@@ -52,6 +55,10 @@ impl Recorded {
         let year = format!("\"year\":{}", this_year()?);
         let guest = recorded.file("guest.log").context("no guest.log")?;
         *guest = guest.replace("\"year\":2026", &year);
+        // Most runs were recorded before an image could move.
+        if guest.contains("@fact ") && !guest.contains("\"fact\":\"kaslr\"") {
+            guest.push_str(STAYED);
+        }
         Ok(recorded)
     }
 
@@ -86,6 +93,9 @@ impl Recorded {
         options.kernel = Some(PathBuf::new());
         let nowhere = PathBuf::new;
         let release = options.release;
+        if self.file("guest.log").is_some_and(|guest| guest.ends_with(STAYED)) {
+            options.cmdline += " kaslr=off";
+        }
         let [xen, xen_efi, shim, linux, root, grub] = std::array::from_fn(|_| nowhere());
         let parts = Parts { release, xen, xen_efi, shim, linux, root, grub };
         let complaints = complaint::of_run(&out, options, 0)?;

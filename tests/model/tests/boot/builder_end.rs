@@ -24,10 +24,15 @@ fn table(built: &Built, pfn: u64, level: u32) -> Mfn {
     (level + 1..=4).rev().fold(built.machine.root().unwrap(), below)
 }
 
+/// Returns the machine address of the entry of a page in the builder's mapping.
+pub(crate) fn slot(built: &Built, pfn: u64) -> u64 {
+    table(built, pfn, 1).maddr().get() + pfn % 512 * 8
+}
+
 /// Has Xen unmap pages of the builder's mapping.
 fn unmap(built: &mut Built, pages: std::ops::Range<u64>) {
     for pfn in pages {
-        let slot = table(built, pfn, 1).maddr().get() + pfn % 512 * 8;
+        let slot = slot(built, pfn);
         built.machine.update_entries(&[(slot, 0)]).unwrap();
     }
 }

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::sync::Once;
 
 use log::{LevelFilter, Log, Metadata, Record};
-use xen_model::{Booted, GuestConfig, Ramdisk};
+use xen_guest::{Image, RandomWords, Source, choose_address};
+use xen_model::{Booted, Built, GuestConfig, Ramdisk};
 
 use crate::host::{RESERVED, dom0_beside, map};
 
@@ -29,14 +30,72 @@ impl Log for Keeper {
 
 /// Boots, and returns the lines logged meanwhile.
 fn said(guest: &GuestConfig) -> (Booted, Vec<String>) {
+    said_of(|| guest.build().unwrap())
+}
+
+fn said_of(build: impl FnOnce() -> Built) -> (Booted, Vec<String>) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         log::set_logger(&Keeper).unwrap();
         log::set_max_level(LevelFilter::Trace);
     });
     SAID.take();
-    let booted = guest.build().unwrap().boot().unwrap();
+    let booted = build().boot().unwrap();
     (booted, SAID.take())
+}
+
+#[test]
+fn the_choice_of_an_address_is_said_and_only_programs_are_told_the_address() {
+    for (source, words) in [
+        (Source::Rdseed, "drawn by rdseed"),
+        (Source::Rdrand, "drawn by rdrand"),
+        (Source::Weak, "weakly drawn: the processor has neither RDSEED nor RDRAND"),
+    ] {
+        for report in ["report=text", "report=json"] {
+            let guest = GuestConfig::new(0x4000).with_command_line(report);
+            let (booted, said) = said_of(|| {
+                let mut built = guest.build().unwrap();
+                let random = RandomWords { words: [0x1234_5678_9abc_def0; 5], source };
+                built.image =
+                    choose_address(&mut built.machine, &built.page, &built.entry, &built.image, |_| random);
+                built
+            });
+            let image = &booted.running.parts().context.image;
+            let (slide, bases) = (image.map.slide(), 0x2_0000 - 0x1400 - image_pages(image) + 1);
+            let line = format!("kaslr: the image is at one of {bases} addresses, {words}");
+            assert_eq!(said.iter().filter(|said| **said == line).count(), 1, "{said:#?}");
+            let start = image.map.address(image.text.start()).as_u64();
+            let gives_away =
+                |line: &&String| line.contains(&format!("{slide:x}")) || line.contains(&format!("{start:x}"));
+            let given: Vec<_> = said.iter().filter(gives_away).collect();
+            let fact = format!(
+                "@fact {{\"fact\":\"kaslr\",\"slide\":\"{slide:#x}\",\"bases\":{bases},\"source\":\"{source}\"}}"
+            );
+            assert_eq!(said.contains(&fact), report == "report=json");
+            assert!(given.iter().all(|line| line.starts_with("@fact ")), "{given:#?}");
+            assert_eq!(given.is_empty(), report == "report=text");
+            let stage = said.iter().position(|line| line.starts_with("@report {\"stage\":\"kaslr\""));
+            assert_eq!(stage, (report == "report=json").then_some(0), "{said:#?}");
+        }
+    }
+}
+
+#[test]
+fn an_image_that_stays_says_why() {
+    let large = GuestConfig { image_pages: 0x1_2000, ..GuestConfig::new(600 * 256) };
+    let (_, said) = said(&large.clone().with_slide(1).with_command_line("report=json"));
+    let why = "the image has 73728 pages, and there are 52224 pages of addresses from the end of the builder's mapping to the \
+               module window; a smaller ramdisk leaves more";
+    assert!(said.contains(&format!("kaslr: the image stays where it was linked: {why}")), "{said:#?}");
+    let fact = "@fact {\"fact\":\"kaslr\",\"slide\":\"0x0\",\"bases\":0,\"source\":\"none\",\"stayed\":\"";
+    assert!(said.iter().any(|line| line.starts_with(fact)), "{said:#?}");
+    let (_, said) = super::lines::said(&large.with_command_line("report=json"));
+    let fact = "@fact {\"fact\":\"kaslr\",\"slide\":\"0x0\",\"bases\":0,\"source\":\"off\"}".to_owned();
+    assert!(said.contains(&fact) && !said.iter().any(|line| line.starts_with("kaslr")), "{said:#?}");
+}
+
+fn image_pages(image: &Image) -> u64 {
+    image.data.end().get() - image.text.start().get()
 }
 
 #[test]
@@ -264,9 +323,9 @@ fn what_is_printed_for_programs_costs_no_stage_anything() {
         assert_eq!((plain.hypercalls, plain.frames), (told.hypercalls, told.frames), "{}", plain.stage);
         let lines = match plain.stage.to_string().as_str() {
             "start_info" => 0,
-            // After start_info its line and what the builder made; after the layout its line and the padding; while memory is
+            // After start_info its line, the choice of an address and what the builder made; after the layout its line and the padding; while memory is
             // mapped one for every 2 GiB.
-            "p2m check" => 2,
+            "p2m check" => 3,
             "direct map" => 2 + 4,
             _ => 1,
         };

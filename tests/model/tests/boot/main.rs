@@ -28,6 +28,7 @@ mod published;
 mod refused;
 mod rings;
 mod shapes;
+mod slide;
 mod sparse;
 #[path = "../common/used.rs"]
 mod used;

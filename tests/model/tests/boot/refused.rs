@@ -1,6 +1,6 @@
 //! Boots that the layer refuses, because of what the builder left or where the map puts it.
 
-use mmu::{MmuError, layout::KERNEL_MAP, layout::MODULES, unmap_guard};
+use mmu::{MmuError, layout::KERNEL_MAP, layout::KernelMap, layout::MODULES, unmap_guard};
 use p2m::Mismatch;
 use start_info::Pfn;
 use xen_guest::Cause;
@@ -100,11 +100,11 @@ fn no_page_behind_the_kernels_mapping_is_taken_away_as_the_guard() {
     let mut built = GuestConfig::new(64 * 256).build().unwrap();
     for pfn in [most, most + 1, 1 << 19, (1 << 28) - 1, (1 << 36) + 5] {
         let pfn = Pfn::new(pfn);
-        assert_eq!(unmap_guard(&mut built.machine, pfn), Err(MmuError::NoMemory { pfn }));
+        assert_eq!(unmap_guard(&mut built.machine, pfn, KernelMap::BUILDER), Err(MmuError::NoMemory { pfn }));
     }
     assert_eq!(built.machine.calls(), 0);
     let guard = built.image.guard;
-    unmap_guard(&mut built.machine, guard).unwrap();
+    unmap_guard(&mut built.machine, guard, KernelMap::BUILDER).unwrap();
     assert!(built.machine.live_leaf(KERNEL_MAP.as_u64() + guard.get() * 4096).is_err());
 }
 

@@ -123,8 +123,9 @@ impl Booted {
             (Revector::Off, Some(at)) => Some(pages(at, 0..places.list_pages)),
         };
         let linear = old_list.unwrap_or(pages(LINEAR_P2M.as_u64(), 0..leaves));
-        let image = pages(KERNEL_MAP.as_u64(), places.image.clone());
-        let guard = KERNEL_MAP.as_u64() + setting.image.guard.get() * 4096;
+        let base = setting.image.map.base().as_u64();
+        let image = pages(base, places.image.clone());
+        let guard = base + setting.image.guard.get() * 4096;
         let modules =
             self.running.parts().window.region().start().as_u64()..self.running.modules_end().as_u64();
         let shared_info = FIXMAP.as_u64();
@@ -135,7 +136,7 @@ impl Booted {
             if direct.contains(&address) || modules.contains(&address) {
             } else if image.contains(&address) && address != guard {
                 in_image += 1;
-                let pfn = Pfn::new((address - KERNEL_MAP.as_u64()) / 4096);
+                let pfn = Pfn::new((address - base) / 4096);
                 let image = &setting.image;
                 let expected = (
                     image.text.contains(pfn),

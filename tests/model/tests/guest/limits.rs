@@ -1,6 +1,9 @@
 //! A request without enough room, frames or pages is refused with what was asked and what there is.
 
-use mmu::{IoAccess, LayoutPlan, MmuError, Region, layout::IO_MAP, layout::IO_MAP_PAGES};
+use mmu::{
+    IoAccess, LayoutPlan, MmuError, Region,
+    layout::{IO_MAP, IO_MAP_PAGES, KernelMap},
+};
 use start_info::{MAX_FRAMES, Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
 use xen_model::{Booted, GuestConfig};
@@ -57,7 +60,7 @@ fn frames_behind_the_last_are_refused_with_the_first() {
 #[test]
 fn more_regions_than_there_is_room_for_are_refused_with_the_limit() {
     let image = PfnRange::between(Pfn::new(0x1000), Pfn::new(0x1100));
-    let mut plan = LayoutPlan::new(PageCount::new(1 << 14), image).unwrap();
+    let mut plan = LayoutPlan::new(PageCount::new(1 << 14), image, KernelMap::BUILDER).unwrap();
     let region = |number: u64| Region::new("more", VirtAddr::new(0x1000 * (number + 1)), PageCount::new(1));
     let refused = (0..99).find_map(|number| plan.reserve(region(number)).err().map(|error| (number, error)));
     // A plan begins with nine regions.

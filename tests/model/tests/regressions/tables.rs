@@ -57,7 +57,10 @@ fn kfence_an_entry_that_maps_nothing_holds_no_frame() {
     }
     assert!(empty > 0x134);
     // The guard page of the stack is one such page, and Xen would refuse to have it cleared the old way.
-    let guard = xen_guest::image_address(booted.running.parts().context.image.guard).as_u64();
+    let guard = {
+        let image = booted.running.parts().context.image;
+        image.map.address(image.guard).as_u64()
+    };
     assert!(booted.machine().live_leaf(guard).is_err());
     let frame = booted.machine().built_mfn(booted.running.parts().context.image.guard.get()).unwrap();
     let kfence = frame.maddr().get() | 0x8000_0000_0000_0062;

@@ -1,0 +1,88 @@
+//! Boots at addresses that are drawn: the group `kaslr`, and what is true of the image's place in every boot.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::machine::size::PAGE;
+use crate::picture::story::Story;
+use crate::suite::boot_runs::DUMP;
+use crate::suite::case::{Case, Evidence};
+use crate::suite::proof::{self, WINDOW};
+
+macro_rules! numbered {
+    ($as:literal $($number:literal)*) => { [$(concat!("kaslr-", $as, "-", $number)),*] };
+}
+
+const DOMU: [&str; 20] = numbered!("domu" 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20);
+const DOM0: [&str; 20] = numbered!("dom0" 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20);
+
+/// Fewer addresses than these are less than 16 bits.
+const ENOUGH: u64 = 1 << 16;
+/// That three boots of a suite draw the same of 2^16 addresses happens once in 100,000 suites of 200 boots.
+const MOST_ALIKE: u64 = 2;
+
+/// How often each slide was seen in this run of the suite.
+static SEEN: Mutex<BTreeMap<u64, u64>> = Mutex::new(BTreeMap::new());
+
+/// The runs of the group.
+pub(crate) fn kaslr() -> impl Iterator<Item = Case> {
+    let domu = DOMU.into_iter().zip(1..).map(|(name, number)| Case {
+        script: Some(DUMP),
+        notes: number % 3 == 0,
+        cmdline: if number % 4 == 0 { "then=idle map=lazy" } else { "then=idle" },
+        proofs: &[elsewhere, proof::tables_walked],
+        ..Case::good(name, if number % 2 == 0 { "domu" } else { "domu --memory 67M" })
+    });
+    let dom0 = DOM0.into_iter().zip(1..).map(|(name, number)| Case {
+        plain: number % 3 == 0,
+        cmdline: if number % 4 == 0 { "map=lazy" } else { "" },
+        proofs: &[elsewhere],
+        ..Case::good(name, if number % 2 == 0 { "dom0" } else { "dom0 --memory 601M" })
+    });
+    domu.chain(dom0)
+}
+
+/// The image is where the guest says it is, and stays in its place only if it must or may.
+pub(crate) fn is_placed(evidence: &Evidence) -> Result<()> {
+    let kaslr = evidence.facts.one("kaslr")?;
+    let (slide, source) = (kaslr.hex("slide")?, kaslr.text("source")?);
+    let off = evidence.cmdline.split_whitespace().any(|word| word == "kaslr=off");
+    match source {
+        "off" => {
+            ensure!(off && slide == 0, "kaslr=off: {off}, not drawn, slid by {slide:#x}");
+            return Ok(());
+        }
+        "none" => drop(kaslr.text("stayed").context("the image stays, and nobody knows why")?),
+        "rdseed" | "rdrand" | "weak" => ensure!(!off && slide != 0, "kaslr=off: {off}, drawn: {slide:#x}"),
+        _ => anyhow::bail!("drawn by {source}"),
+    }
+    ensure!(slide.is_multiple_of(PAGE), "slid by {slide:#x}");
+    ensure!(
+        evidence.facts.stages().any(|(name, _)| name == "kaslr"),
+        "the choice of an address has no stage"
+    );
+    let story = Story::of(&evidence.facts).context("the guest said nothing for pictures")?;
+    let built = story.built.iter().find(|run| run.name == "kernel image").and_then(|run| run.at);
+    let built = built.context("no kernel image at entry")?;
+    let region = evidence.facts.all("region").find(|region| region.text("name").ok() == Some("kernel image"));
+    let region = region.context("no region for the image")?;
+    let (start, last) = (region.hex("start")?, region.hex("last")?);
+    ensure!(start == built + slide, "the image was at {built:#x}, slid by {slide:#x}, and is at {start:#x}");
+    ensure!(last < WINDOW.0, "the image ends at {last:#x}");
+    Ok(())
+}
+
+/// The image was drawn from enough addresses, and is not where it often was before.
+fn elsewhere(evidence: &Evidence) -> Result<()> {
+    let kaslr = evidence.facts.one("kaslr")?;
+    let (slide, bases, source) = (kaslr.hex("slide")?, kaslr.number("bases")?, kaslr.text("source")?);
+    ensure!(["rdseed", "rdrand"].contains(&source), "drawn by {source}");
+    ensure!(bases >= ENOUGH, "drawn from {bases} addresses");
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let times = seen.entry(slide).or_default();
+    *times += 1;
+    ensure!(*times <= MOST_ALIKE, "slid by {slide:#x} {times} times");
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! The image at an address that is chosen at boot.
+
+use mmu::layout::{KERNEL_MAP, MODULES};
+use mmu::{Errno, MmuError};
+use start_info::{PageCount, Pfn};
+use xen_model::{Built, GuestConfig, Loader, audit};
+
+use crate::after::checked;
+use crate::used::{fully_used, ramdisk};
+
+fn start(built: &Built) -> u64 {
+    built.image.map.address(built.image.text.start()).as_u64()
+}
+
+fn pages_mapped(built: &Built) -> usize {
+    let guest = built.image.text.start().get()..built.image.data.end().get();
+    let base = built.image.map.base().as_u64();
+    guest.filter(|pfn| built.machine.live_leaf(base + pfn * 4096).is_ok()).count()
+}
+
+fn guests() -> [GuestConfig; 6] {
+    let domu = GuestConfig::new(67 * 256 + 3).with_ramdisk(ramdisk());
+    [
+        domu.clone(),
+        GuestConfig { image_start: 0x80, image_pages: 0x4e3, ..domu.clone() },
+        domu.clone().with_notes(),
+        domu.clone().with_notes().with_loader(Loader::Krata),
+        domu.with_loader(Loader::Grub),
+        GuestConfig::dom0(0x1_7a01).with_notes().with_ramdisk(ramdisk()),
+    ]
+}
+
+#[test]
+fn an_image_anywhere_uses_all_memory() {
+    for word in [0, u64::MAX, 0x1234_5678_9abc_def0] {
+        for guest in guests() {
+            fully_used(guest.with_slide(word));
+        }
+    }
+}
+
+#[test]
+fn the_image_is_mapped_with_its_protections_before_it_runs_and_its_guard_page_is_not() {
+    for guest in guests() {
+        let mut built = guest.build().unwrap();
+        built.slide(u64::MAX - 12345);
+        assert!(built.image.map.base() > KERNEL_MAP && start(&built) < MODULES.as_u64());
+        let image = built.image;
+        for (pages, executable, writable) in
+            [(image.text, true, false), (image.constant, false, false), (image.data, false, true)]
+        {
+            for pfn in pages.iter().filter(|&pfn| pfn != image.guard) {
+                let leaf = built.machine.live_leaf(image.map.address(pfn).as_u64()).unwrap();
+                assert_eq!((leaf.executable, leaf.writable), (executable, writable), "{pfn}");
+                assert_eq!(leaf.pte.mfn(), built.machine.built_mfn(pfn.get()).unwrap());
+            }
+        }
+        assert!(built.machine.live_leaf(image.map.address(image.guard).as_u64()).is_err());
+        assert_eq!(pages_mapped(&built) as u64, guest.image_pages - 1);
+    }
+}
+
+/// The pages that the slide took for tables come back.
+#[test]
+fn a_slide_costs_no_memory() {
+    for guest in guests() {
+        let free = |guest: &GuestConfig| {
+            let booted = guest.build().unwrap().boot().unwrap();
+            let places = booted.places.clone();
+            assert!(
+                booted.machine().live_leaf(KERNEL_MAP.as_u64() + places.image.start * 4096).is_ok()
+                    == guest.slide.is_none()
+            );
+            booted.running.free() + audit::tables(booted.machine()).count() as u64
+        };
+        assert_eq!(free(&guest.clone().with_slide(77)), free(&guest));
+    }
+}
+
+/// Slides, expects that the image stays, boots, and returns why it stayed.
+fn stayed(mut built: Built) -> MmuError {
+    built.slide(5);
+    let error = *built.image.kaslr.stayed().unwrap();
+    assert_eq!((built.image.map.base(), built.image.drawn), (KERNEL_MAP, None));
+    built.boot().map_err(|(_, failure)| failure).unwrap();
+    error
+}
+
+#[test]
+fn an_image_without_room_stays_and_boots() {
+    let ramdisk = xen_model::Ramdisk::zeros(500 << 20);
+    let full = GuestConfig::new(600 * 256).with_ramdisk(ramdisk);
+    let large = GuestConfig { image_pages: 0x1_2000, ..GuestConfig::new(600 * 256) };
+    for guest in [full, large] {
+        let error = stayed(guest.build().unwrap());
+        assert!(matches!(error, MmuError::ImageRoom { .. }), "{error}");
+    }
+}
+
+/// A builder whose mapping ends with the boot stack leaves no page for a table.
+#[test]
+fn an_image_without_pages_for_tables_stays_and_boots() {
+    let odd = |pages| GuestConfig { image_pages: pages, ..GuestConfig::new(0x4000) }.build().unwrap();
+    let mut built = (100..700).map(odd).find(|built| built.places.stack % 512 == 511).unwrap();
+    let (first, end) = (built.places.stack + 1, built.places.end);
+    for pfn in first..end {
+        let slot = crate::builder_end::slot(&built, pfn);
+        built.machine.update_entries(&[(slot, 0)]).unwrap();
+    }
+    let left = PageCount::ZERO;
+    assert_eq!(stayed(built), MmuError::SlideTables { wanted: PageCount::new(1), left });
+}
+
+/// The builder's list may have no memory for a page that it maps.
+#[test]
+fn a_page_without_memory_keeps_the_image_where_it_is() {
+    let built = GuestConfig::new(0x4000).build().unwrap();
+    let list = built.places.list.clone();
+    // A page after the stack is one that the boot refuses.
+    let (data, behind) = (built.image.data.start().get() + 1, built.places.stack + 1);
+    for (pfn, stays) in [(data, Some(MmuError::NoMemory { pfn: Pfn::new(data) })), (behind, None)] {
+        let mut built = built.clone();
+        let at = built.machine.built_mfn(list.start + pfn / 512).unwrap();
+        built.machine.poke(at, (pfn % 512) as usize, u64::MAX);
+        built.slide(5);
+        assert_eq!(built.image.kaslr.stayed(), stays.as_ref());
+        assert_eq!((built.image.map.base(), built.machine.calls()), (KERNEL_MAP, 0));
+        assert!(built.boot().is_err());
+    }
+}
+
+#[test]
+fn the_command_line_keeps_the_image_where_it_is() {
+    let mut built = GuestConfig::new(0x4000).with_command_line("x kaslr=on kaslr=off").build().unwrap();
+    built.slide(7);
+    assert_eq!((built.image.map.base(), built.image.drawn, built.machine.calls()), (KERNEL_MAP, None, 0));
+    assert!(built.image.kaslr.stayed().is_none());
+}
+
+/// Each request is refused once, and each list is cut. The image stays, one line says why, and nothing is lost.
+#[test]
+fn whatever_xen_refuses_the_image_stays_and_boots() {
+    for guest in guests() {
+        let free = guest.build().unwrap().boot().unwrap().running.free();
+        let (mut call, mut refused) = (1, 0);
+        loop {
+            let mut done = 0;
+            let was_last = loop {
+                let mut built = guest.build().unwrap();
+                let before = built.machine.calls();
+                built.machine.cut_at(call, done, Errno::EINVAL);
+                built.slide(0x7777_7777_7777_7777);
+                let made = built.machine.calls() - before;
+                built.machine.hinder_no_more();
+                let Some(&error) = built.image.kaslr.stayed() else {
+                    break made < call;
+                };
+                assert!(matches!(error, MmuError::Refused(_)), "{error}");
+                assert_eq!((built.image.map.base(), built.image.drawn), (KERNEL_MAP, None));
+                let booted = checked(guest.clone(), built.boot().map_err(|(_, failure)| failure).unwrap());
+                assert_eq!(booted.running.free(), free, "call {call} cut after {done}");
+                (done, refused) = (done + 1, refused + 1);
+            };
+            if was_last {
+                break;
+            }
+            call += 1;
+        }
+        assert!(refused >= 2, "{refused} refusals");
+    }
+}
