@@ -1,6 +1,6 @@
 //! The right to the hypervisor.
 //!
-//! *What must hold*: there is one [`Xen`], made once at entry, and the [`crate::Guest`] owns it. No safe code gets it
+//! *What must hold*: there is one [`Xen`] at a time, made at entry, and the [`crate::Guest`] owns it. No safe code gets it
 //! or a reference to it: so a payload cannot pass numbers of its own to the hypervisor or to memory.
 
 #[cfg(target_os = "none")]
@@ -18,7 +18,7 @@ impl Xen {
     /// Takes possession of the hypervisor.
     ///
     /// # Safety
-    /// Called once in the life of the domain, on its first processor, with the builder's page tables still live.
+    /// There is no other, on the domain's first processor, and the builder's page tables are still live.
     pub(super) const unsafe fn new() -> Self {
         Self { shared_info: None }
     }
