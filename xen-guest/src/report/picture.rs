@@ -1,8 +1,11 @@
 //! The address space as a picture in text.
+//!
+//! *What must hold*: an ordinary line gives no address away that was chosen at boot, nor which of two such regions is the higher one.
 
 use core::fmt;
 
-use mmu::Region;
+use arrayvec::ArrayVec;
+use mmu::{Region, layout::KernelMap};
 
 use crate::{
     boot::running::Running,
@@ -13,23 +16,37 @@ use crate::{
 #[derive(Debug)]
 pub struct Picture<'r>(pub(crate) &'r Running);
 
+/// The regions that every boot has at the same place.
+const FIXED: [&str; 4] = ["hypervisor hole", "builder's P2M", "module window", "fixmap"];
+
 impl fmt::Display for Picture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(running) = self;
-        for region in &regions(running) {
-            let pages = region.pages().get();
-            writeln!(
-                f,
-                "  {:016x} .. {:016x}  {:<16} {pages} pages",
-                region.start(),
-                region.last(),
-                region.name()
-            )?;
+        let is_chosen = is_chosen(running);
+        // In the order of their addresses, or in one that is the same in every boot.
+        let shown = if is_chosen { as_reserved(running) } else { regions(running) };
+        for region in &shown {
+            let (name, pages) = (region.name(), region.pages().get());
+            if is_chosen && !FIXED.contains(&name) {
+                writeln!(f, "  {:.<16} .. {:.<16}  {name:<16} {pages} pages", "", "")?;
+            } else {
+                writeln!(f, "  {:016x} .. {:016x}  {name:<16} {pages} pages", region.start(), region.last())?;
+            }
         }
         let (map, image) = (&running.map, running.layout.image());
-        write!(f, "  image ends at {:#x}, modules end at {:#x}; ", image.last() + 1, running.window.end())?;
+        f.write_str("  ")?;
+        if !is_chosen {
+            write!(f, "image ends at {:#x}, ", image.last() + 1)?;
+        }
+        write!(f, "modules end at {:#x}; ", running.window.end())?;
         write!(f, "{} of {} pages mapped, {} free", map.memory_mapped(), map.memory(), map.free())
     }
+}
+
+/// Tells whether places were chosen at boot, of the image or of other regions.
+fn is_chosen(running: &Running) -> bool {
+    let image = &running.context.image;
+    image.drawn.is_some() || image.map != KernelMap::BUILDER
 }
 
 impl<'r> Picture<'r> {
@@ -40,8 +57,16 @@ impl<'r> Picture<'r> {
     }
 }
 
-pub(crate) fn regions(running: &Running) -> arrayvec::ArrayVec<Region, 16> {
-    let mut regions: arrayvec::ArrayVec<Region, 16> = running.layout.regions().iter().copied().collect();
+/// More regions than a layout has.
+const MAX_REGIONS: usize = 16;
+
+fn as_reserved(running: &Running) -> ArrayVec<Region, MAX_REGIONS> {
+    running.layout.regions().iter().copied().take(MAX_REGIONS).collect()
+}
+
+/// The regions, lowest address first.
+pub(crate) fn regions(running: &Running) -> ArrayVec<Region, MAX_REGIONS> {
+    let mut regions = as_reserved(running);
     regions.sort_unstable_by_key(Region::start);
     regions
 }

@@ -23,6 +23,8 @@ use crate::{
         last_words::{LastWords, Words},
         recent::KEPT,
         sched::{Reason, end, shutdown},
+        slid::Slid,
+        symbols,
     },
 };
 
@@ -96,18 +98,19 @@ pub(super) fn fatal(
     fields: &[(&str, Value<'_>)],
     sure: usize,
 ) -> ! {
+    let slid = Slid(symbols::slide());
     match LAST_WORDS.next() {
         Words::All => {
             // The place goes out before what might fail.
             say(format_args!("fatal: {place}"));
-            say(format_args!("{more}\n"));
+            say(format_args!("{more}\n{slid}"));
             last_hypercalls();
-            fact(&Fact::new("fatal", fields));
+            fact(&Fact::new("fatal", &slid.among(fields)));
             shutdown(Reason::Crash)
         }
         Words::Place => {
-            say(format_args!("\n  {place}, while the end was told: no more is said\n"));
-            fact(&Fact::new("cut short", fields.get(..sure).unwrap_or_default()));
+            say(format_args!("\n{slid}  {place}, while the end was told: no more is said\n"));
+            fact(&Fact::new("cut short", &slid.among(fields.get(..sure).unwrap_or_default())));
             shutdown(Reason::Crash)
         }
         Words::None => end(Reason::Crash),

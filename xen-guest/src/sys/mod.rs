@@ -81,6 +81,8 @@ mod shared_info;
 #[cfg(target_os = "none")]
 mod slide;
 #[cfg(any(target_os = "none", test))]
+mod slid;
+#[cfg(any(target_os = "none", test))]
 mod stack;
 #[cfg(target_os = "none")]
 mod symbols;

@@ -39,7 +39,7 @@ fn greets(evidence: &Evidence) -> Result<()> {
 }
 
 fn gives_all_back(evidence: &Evidence) -> Result<()> {
-    line(evidence, "refused: payload pages 0xffffcb")?;
+    line(evidence, "refused: the pages may be read only")?;
     let said = evidence.guest.matches(" says Ok(\"across both\")").count();
     ensure!(said == 2, "it read its two pages {said} times, not twice");
     let frames = evidence.guest.lines().find_map(|line| line.split_once(" frames free before, "));

@@ -169,3 +169,41 @@ fn whatever_xen_refuses_the_image_stays_and_boots() {
         assert!(refused >= 2, "{refused} refusals");
     }
 }
+
+/// What was chosen at boot is not in the picture: neither the addresses nor the order of them.
+#[test]
+fn the_picture_keeps_what_was_chosen_to_itself() {
+    for (elsewhere, drawn) in [(true, None), (false, Some([1, 2, 3, 4])), (true, Some([9; 4]))] {
+        let mut built = GuestConfig::new(64 * 256).build().unwrap();
+        if elsewhere {
+            slide(&mut built, 1 << 63);
+        }
+        built.image.drawn = drawn;
+        let booted = built.boot().map_err(|(_, failure)| failure).unwrap();
+        let running = &booted.running;
+        let picture = running.picture().to_string();
+        let lines: Vec<&str> = picture.lines().collect();
+        let (last, rows) = lines.split_last().unwrap();
+        let expected: Vec<String> = (running.regions().iter())
+            .map(|region| {
+                let (name, pages) = (region.name(), region.pages().get());
+                match name {
+                    "hypervisor hole" | "builder's P2M" | "module window" | "fixmap" => {
+                        format!(
+                            "  {:016x} .. {:016x}  {name:<16} {pages} pages",
+                            region.start(),
+                            region.last()
+                        )
+                    }
+                    _ => format!("  ................ .. ................  {name:<16} {pages} pages"),
+                }
+            })
+            .collect();
+        assert_eq!(rows, expected);
+        assert_eq!(rows.iter().filter(|row| row.contains("....")).count(), 5);
+        assert!(
+            last.starts_with("  modules end at 0xffffffffa0000000; 16384 of 16384 pages mapped, "),
+            "{last}"
+        );
+    }
+}

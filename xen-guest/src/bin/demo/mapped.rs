@@ -17,7 +17,8 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     let span = guest.take_span(PAGES).map_err(told)?;
     let range = span.range();
     let mut pages = guest.map(span, Access::ReadWrite).map_err(|(_, error)| told(error))?;
-    log::info!("mapping: pfn {range} at {}", pages.region());
+    // Where it is may have been chosen at boot, and is for programs alone.
+    log::info!("mapping: pfn {range} is mapped once more, {} pages", pages.region().pages());
     guest.write_bytes(&mut pages, 0xff0, TEXT).map_err(told)?;
     for access in [Access::ReadWrite, Access::Read, Access::Execute, Access::ReadWrite] {
         guest.protect(&mut pages, access).map_err(told)?;

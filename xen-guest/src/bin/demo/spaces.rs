@@ -34,7 +34,7 @@ pub(crate) fn demonstrate(guest: &mut Guest) -> Result<(), Failed> {
     if there != here || here != guest.pages().get() {
         return Err(differ("max_pfn is", there, here));
     }
-    log::info!("spaces: {} is mapped at {} in both", page.first(), page.region());
+    log::info!("spaces: {} is mapped as {} in both", page.first(), page.region().name());
     report_both(guest, "shared_info", &page);
     if let Some((there, screen)) = screen {
         let here = word(guest, &screen)?;
