@@ -15,6 +15,7 @@ use crate::notes::{from_where_one_stands, wrong};
 use crate::run::backtrace;
 use crate::run::dump::Dump;
 use crate::run::names::Names;
+use crate::run::slide;
 use tools::file;
 
 const USAGE: &str = include_str!("../../../scripts/help/explain.txt");
@@ -23,6 +24,11 @@ const USAGE: &str = include_str!("../../../scripts/help/explain.txt");
 const KERNEL: u64 = 0xffff_ffff_8000_0000;
 /// Where the module window begins.
 const WINDOW: u64 = 0xffff_ffff_a000_0000;
+
+/// Said where Xen's dump of a guest has no address of the file, and nothing says that the image slid.
+const UNKNOWN: &str = "Xen's dump has another address than any of this kernel's code, and the log does not say how far its image \
+                       slid: put the guest's own log before it (cat guest.log xen.log), with report=json on its command line, \
+                       or boot with kaslr=off";
 
 /// Modules by name, with first and last address.
 type Modules = BTreeMap<String, (u64, u64)>;
@@ -42,7 +48,11 @@ pub(crate) fn explain(arguments: &[OsString]) -> Result<ExitCode> {
         return Err(wrong("explain", "LOG ELF", "two files", arguments).into());
     };
     let log = String::from_utf8_lossy(&file::bytes(&from_where_one_stands(log))?).into_owned();
-    let names = Names::of(&from_where_one_stands(kernel))?;
+    let slide = slide::of(&log);
+    let names = Names::of(&from_where_one_stands(kernel))?.slid_by(slide.unwrap_or_default());
+    if let Some(slide) = slide.filter(|slide| *slide != 0) {
+        tools::say!("the image slid by {slide:#x}: so much less are its addresses in the file");
+    }
     if let Some(stranger) = stranger(&log, &names) {
         tools::say!("{stranger}");
     }
@@ -52,6 +62,9 @@ pub(crate) fn explain(arguments: &[OsString]) -> Result<ExitCode> {
     }
     if lines.is_empty() {
         tools::say!("the log has no address of this kernel's code");
+    }
+    if slide.is_none() && Dump::last(&log).is_some_and(|dump| !names.is_code(dump.rip)) {
+        tools::say!("{UNKNOWN}");
     }
     if let Some(lacks) = names.lacks() {
         tools::say!("{lacks}");
@@ -176,6 +189,7 @@ mod tests {
 
     use super::{Modules, explained, modules, stranger};
     use crate::run::names::Names;
+    use crate::run::slide;
 
     /// Two functions of no operations; before the second's first byte there is a call.
     fn kernel(name: &str) -> Names {
@@ -222,6 +236,39 @@ fatal: page fault: writing protected memory at 0x8
             "    0xffffffffa000000f module hello+0xf",
         ];
         assert_eq!(explained(LOG, &kernel("named")), expected);
+    }
+
+    /// The log of the same kernel at another base: what is the kernel's is elsewhere, and the modules' is where it was.
+    #[test]
+    fn an_image_that_slid_has_the_same_names() {
+        const SLIDE: u64 = 0x1234_5000;
+        let moved =
+            |log: &str| log.replace("ffffffff810001", "ffffffff933451") + "  image slid by 0x12345000\n";
+        let log = moved(LOG);
+        assert_eq!(slide::of(&log), Some(SLIDE));
+        let names = kernel("slid").slid_by(SLIDE);
+        let said = explained(&log, &names);
+        let expected = explained(LOG, &kernel("unslid"));
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|line| {
+                line.replace("ffffffff810001", "ffffffff933451").replace("ffffffff810000", "ffffffff933450")
+            })
+            .collect();
+        assert_eq!(said, expected);
+        assert!(said.contains(&"    0xffffffff93345108 second".to_owned()), "{said:?}");
+        // Each return address follows a call, where the image ran and nowhere else.
+        let returns = |log: &str| log.replace("0xffffffff90000000", "0x0");
+        assert_eq!(stranger(&returns(&log), &names), None);
+        assert!(
+            stranger(&returns(&log), &kernel("unmoved")).unwrap().contains("1 of its 1 return addresses")
+        );
+        assert!(stranger(&returns(LOG), &names).is_some());
+        // Xen's own words of a guest that it ended.
+        let xen = "(XEN) RIP:    e033:[<ffffffff93345108>]\n(XEN) RFLAGS: 0   CONTEXT: pv guest (d1v0)\n\
+                   (XEN) rbp: 0   rsp: ffffffff93346000   r8:  0\n(XEN) cr3: 0   cr2: ffffffff93340000\n";
+        let dump = explained(&format!("{log}{xen}"), &names).split_off(said.len());
+        assert_eq!(dump.get(1).map(String::as_str), Some("0xffffffff93345108 second"), "{dump:?}");
     }
 
     #[test]

@@ -9,12 +9,14 @@ use anyhow::Result;
 
 use crate::run::dump::Dump;
 use crate::run::names::Names;
+use crate::run::slide;
 
 /// What a line of addresses starts with: the kernel prints it (`xen-guest/src/sys/backtrace.rs`). `scripts/boot` asks for no facts, so a
 /// word must do; the run `dom0-text-written` fails if the two are no longer the same.
 pub(crate) const MARK: &str = "backtrace:";
 
-/// Names the functions of every backtrace in a guest's log, innermost first; and where the guest was by Xen's dump.
+/// Names the functions of every backtrace in a guest's log, innermost first; and where the guest was by Xen's dump. The guest's log says
+/// how far its image slid, also for what Xen says.
 ///
 /// # Errors
 /// The kernel's file cannot be read as ELF.
@@ -23,7 +25,7 @@ pub(crate) fn named(log: &str, xen: &str, kernel: &Path) -> Result<Vec<String>> 
     if addresses.is_empty() && dump.is_none() {
         return Ok(Vec::new());
     }
-    let names = Names::of(kernel)?;
+    let names = Names::of(kernel)?.slid_by(slide::of(log).unwrap_or_default());
     let dump =
         dump.filter(|dump| names.is_code(dump.rip)).map(|dump| dump.explained(&names)).unwrap_or_default();
     let rips = rips(log);

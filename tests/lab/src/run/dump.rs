@@ -101,6 +101,23 @@ mod tests {
         }
     }
 
+    /// The guard page is where the image ran.
+    #[test]
+    fn an_overflow_is_known_in_an_image_that_slid() {
+        let all = [("deep", 0x100_0000), ("boot_stack_guard", 0x100_2000), ("boot_stack", 0x100_3000)];
+        let mut kernel = KernelFile::good();
+        kernel.sections.push((".text".into(), 1, 6, BASE + 0x100_0000, vec![0x90; 0x1000]));
+        kernel.functions = all.iter().map(|(name, at)| ((*name).into(), BASE + at, 0x100)).collect();
+        let path = std::env::temp_dir().join(format!("lab-dump-slid-{}", std::process::id()));
+        std::fs::write(&path, kernel.bytes()).unwrap();
+        let names = Names::of(&path).unwrap().slid_by(0x900_0000);
+        std::fs::remove_file(path).unwrap();
+        let slid = Dump::last(&XEN.replace("ffffffff81", "ffffffff8a")).unwrap();
+        let said = slid.overflow(&names).unwrap();
+        assert_eq!(said, "0xffffffff8a002ff0 is in the guard page: stack overflow in deep");
+        assert_eq!(Dump::last(XEN).unwrap().overflow(&names), None);
+    }
+
     #[test]
     fn a_log_without_a_whole_dump_has_none() {
         assert_eq!(Dump::last("(XEN) x\n"), None);

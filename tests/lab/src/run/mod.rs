@@ -14,6 +14,7 @@ pub(crate) mod progress;
 pub(crate) mod screen;
 pub(crate) mod serial;
 pub(crate) mod shim;
+pub(crate) mod slide;
 pub(crate) mod watch;
 
 use std::io::Read;
@@ -71,7 +72,8 @@ pub(crate) fn run(options: &Options, parts: &Parts, out: &Path, screen: &Screen)
 /// The stack overflow that Xen's dump shows, if there is one and the kernel's file can say so.
 fn overflow(options: &Options, out: &Path) -> Option<String> {
     let dump = Dump::last(&file::text(&out.join(options.xen_log())).ok()?)?;
-    dump.overflow(&Names::of(&options.kernel_file()).ok()?)
+    let slide = file::text(&out.join("guest.log")).ok().and_then(|log| slide::of(&log));
+    dump.overflow(&Names::of(&options.kernel_file()).ok()?.slid_by(slide.unwrap_or_default()))
 }
 
 /// Passes on what QEMU's serial port gives, until it closes.

@@ -2,6 +2,8 @@
 //!
 //! *What this is*: the symbol table of the file, demangled, which a release build without debug information still has;
 //! debug information adds lines and inlined functions. What is missing is said.
+//!
+//! *What must hold*: addresses that come in and go out are those at which the kernel ran; those of the file stay in here.
 
 use std::path::Path;
 
@@ -13,6 +15,8 @@ use tools::file;
 
 /// What a kernel's file knows of addresses.
 pub(crate) struct Names {
+    /// How far the image ran from where it was linked.
+    slide: u64,
     loader: Option<Loader>,
     /// Start, size and name, by start.
     symbols: Vec<(u64, u64, String)>,
@@ -54,11 +58,22 @@ impl Names {
             code.filter_map(|section| Some((section.address(), section.data().ok()?.to_vec()))).collect();
         let has_lines = elf.section_by_name(".debug_line").is_some();
         let loader = if has_lines { Loader::new(kernel).ok() } else { None };
-        Ok(Self { loader, symbols, places, code, has_lines, kernel: name })
+        Ok(Self { slide: 0, loader, symbols, places, code, has_lines, kernel: name })
+    }
+
+    /// The same for an image that ran so far from where it was linked.
+    pub(crate) fn slid_by(self, slide: u64) -> Self {
+        Self { slide, ..self }
+    }
+
+    /// The address in the file.
+    const fn linked(&self, address: u64) -> u64 {
+        address.wrapping_sub(self.slide)
     }
 
     /// Whether an address is in the kernel's code.
     pub(crate) fn is_code(&self, address: u64) -> bool {
+        let address = self.linked(address);
         self.code
             .iter()
             .any(|(start, bytes)| address.checked_sub(*start).is_some_and(|at| at < bytes.len() as u64))
@@ -66,6 +81,7 @@ impl Names {
 
     /// Whether the instruction before an address may be a call, as it must be for a return address.
     pub(crate) fn is_after_call(&self, address: u64) -> bool {
+        let address = self.linked(address);
         let before = self
             .code
             .iter()
@@ -81,11 +97,13 @@ impl Names {
     pub(crate) fn address_of(&self, name: &str) -> Option<u64> {
         let symbols = self.symbols.iter().map(|(start, _, found)| (start, found));
         let places = self.places.iter().map(|(start, found)| (start, found));
-        symbols.chain(places).find(|(_, found)| *found == name).map(|(start, _)| *start)
+        let linked = symbols.chain(places).find(|(_, found)| *found == name);
+        linked.map(|(start, _)| start.wrapping_add(self.slide))
     }
 
     /// The function or variable that an address is in.
     pub(crate) fn symbol(&self, address: u64) -> Option<&str> {
+        let address = self.linked(address);
         let end = self.symbols.partition_point(|(start, ..)| *start <= address);
         let known = self.symbols[..end].iter().rev().take(8);
         // Symbols of an assembler may have no size: they reach to the next.
@@ -96,7 +114,9 @@ impl Names {
     /// The functions that `address` lies in: one, and those inlined around it.
     pub(crate) fn frames(&self, address: u64) -> Vec<String> {
         let mut lines = Vec::new();
-        if let Some(Ok(mut frames)) = self.loader.as_ref().map(|loader| loader.find_frames(address)) {
+        if let Some(Ok(mut frames)) =
+            self.loader.as_ref().map(|loader| loader.find_frames(self.linked(address)))
+        {
             while let Ok(Some(frame)) = frames.next() {
                 let name = frame.function.as_ref().and_then(|name| name.demangle().ok());
                 let place = frame.location.and_then(|place| Some((place.file?, place.line?)));
@@ -184,6 +204,10 @@ mod tests {
         let names = names("calls", &kernel);
         let after: Vec<u64> = (0..=end + 1).filter(|at| names.is_after_call(BASE + at)).collect();
         assert_eq!(after, [5, 7, 10]);
+        let names = names.slid_by(0x3000);
+        assert!(names.is_after_call(BASE + 0x3005) && !names.is_after_call(BASE + 5));
+        assert!(names.is_code(BASE + 0x3000) && !names.is_code(BASE));
+        let names = names.slid_by(0);
         for call in [
             &[0xff, 0x10][..],
             &[0xff, 0x15, 0, 0, 0, 0],
@@ -204,6 +228,13 @@ mod tests {
         assert_eq!(with.frames(BASE + 0x100_0010), ["0xffffffff81000010 foo::example_function"]);
         assert_eq!(with.frames(BASE + 0x100_0100), ["0xffffffff81000100 no symbol"]);
         assert!(with.lacks().unwrap().contains("no debug information"));
+        // Where it ran, and not where it was linked.
+        let slide = 0x7fff_f000_u64.wrapping_neg();
+        let slid = names("slid", &kernel).slid_by(slide);
+        let ran = (BASE + 0x100_0010).wrapping_add(slide);
+        assert_eq!(slid.frames(ran), [format!("{ran:#x} foo::example_function")]);
+        assert_eq!(slid.frames(BASE + 0x100_0010), ["0xffffffff81000010 no symbol"]);
+        assert_eq!(slid.address_of("foo::example_function"), Some(ran - 0x10));
         kernel.functions.clear();
         assert!(names("stripped", &kernel).lacks().unwrap().contains("is stripped"));
     }
