@@ -189,6 +189,14 @@ pub enum Finding {
         /// The address.
         va: u64,
     },
+    /// The linear list is not where the guest said that it has it.
+    #[error("list-elsewhere: p2m_vaddr {va:#x} is not {expected:#x}")]
+    ListElsewhere {
+        /// The address.
+        va: u64,
+        /// Where it should be.
+        expected: VirtAddr,
+    },
     /// The linear list is marked as being changed.
     #[error("generation: p2m_generation {found} is odd")]
     Generation {
@@ -296,6 +304,7 @@ impl Finding {
             Self::UnlistedPages { .. } => "unlisted-pages",
             Self::MaxPfn { .. } => "max-pfn",
             Self::ListAddress { .. } => "list-address",
+            Self::ListElsewhere { .. } => "list-elsewhere",
             Self::Generation { .. } => "generation",
             Self::ListPage { .. } => "list-page",
             Self::ListUnmapped { .. } => "list-unmapped",

@@ -117,7 +117,13 @@ impl Kernel {
         &self.segments
     }
 
-    /// Returns where the last segment ends.
+    /// Returns where the first segment starts, as it was linked.
+    #[must_use]
+    pub fn start(&self) -> VirtAddr {
+        self.segments.first().map_or(VirtAddr::zero(), |segment| segment.pages.start)
+    }
+
+    /// Returns where the last segment ends, as it was linked.
     #[must_use]
     pub fn end(&self) -> VirtAddr {
         self.segments.last().map_or(VirtAddr::zero(), |segment| segment.pages.end)

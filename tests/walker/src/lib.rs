@@ -5,7 +5,7 @@
 //! shares only the number types with the boot layer, so an error in the layer's arithmetic is not repeated here.
 //!
 //! *What must hold*: the guest was paused while it was dumped (`xl dump-core` without `-L`), and the caller knows where
-//! image and modules end (the guest's log says it).
+//! image and modules end and which places were chosen at boot (the guest's log says it).
 //!
 //! *What is not prevented*: `.xen_p2m` is itself read through the guest's published list, so a list that is wrong in
 //! the same way as the direct map passes if every frame in it belongs to the guest. `xen-mfndump` adds Xen's own types

@@ -7,7 +7,7 @@ use std::{fmt, ops::Range};
 use start_info::{ENTRIES, PAGE_SIZE};
 use x86_64::VirtAddr;
 
-use crate::{CoreFile, ExpectedTables};
+use crate::{CoreFile, ExpectedTables, expected::BUILDERS_MAP};
 
 /// A part of the address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,12 +22,16 @@ pub enum WalkedRegion {
     BesideDirectMap,
     /// The published linear list.
     P2mList,
+    /// Device memory: frames that are not the guest's.
+    Devices,
     /// The kernel mapping below the image.
     BelowImage,
     /// Pages that a payload has mapped once more.
     Payload,
     /// The image.
     Image,
+    /// Where the domain builder mapped an image that is elsewhere now.
+    OldImage,
     /// Between the image and the module window, where the builder left its ramdisk, list and tables.
     BehindImage,
     /// The modules.
@@ -49,6 +53,7 @@ impl WalkedRegion {
             Self::PageZero
                 | Self::BesideDirectMap
                 | Self::BelowImage
+                | Self::OldImage
                 | Self::BehindImage
                 | Self::BehindModules
                 | Self::Elsewhere
@@ -64,9 +69,11 @@ impl fmt::Display for WalkedRegion {
             Self::DirectMap => "the direct map",
             Self::BesideDirectMap => "the direct map's slots beside it",
             Self::P2mList => "the published list",
+            Self::Devices => "device memory",
             Self::BelowImage => "the kernel mapping below the image",
             Self::Payload => "the payload's pages",
             Self::Image => "the image",
+            Self::OldImage => "the place that the image was moved from",
             Self::BehindImage => "the kernel mapping behind the image",
             Self::Modules => "the modules",
             Self::BehindModules => "the module window behind the modules",
@@ -84,12 +91,11 @@ pub(crate) struct Borders {
 }
 
 /// Bytes an L4 slot covers.
-const SLOT: u64 = 1 << 39;
+pub(crate) const SLOT: u64 = 1 << 39;
 
 impl Borders {
     pub(crate) fn new(core: &CoreFile, expected: &ExpectedTables) -> Self {
-        let ExpectedTables { direct_map, payload, kernel_map, image, modules, fixmap, allowed, .. } =
-            expected;
+        let ExpectedTables { direct_map, devices, payload, image, modules, fixmap, allowed, .. } = expected;
         let direct_end = after(*direct_map, core.pfn_end().saturating_mul(PAGE_SIZE));
         let slots = direct_map.align_down(SLOT)..round_up(direct_end, SLOT);
         let mut ranges = vec![(VirtAddr::zero()..after(VirtAddr::zero(), PAGE_SIZE), WalkedRegion::PageZero)];
@@ -97,9 +103,11 @@ impl Borders {
         ranges.extend([
             (*direct_map..direct_end, WalkedRegion::DirectMap),
             (slots, WalkedRegion::BesideDirectMap),
+            (devices.clone(), WalkedRegion::Devices),
             (payload.clone(), WalkedRegion::Payload),
-            (*kernel_map..image.start, WalkedRegion::BelowImage),
             (image.clone(), WalkedRegion::Image),
+            (expected.old_image(), WalkedRegion::OldImage),
+            (BUILDERS_MAP..image.start, WalkedRegion::BelowImage),
             (image.end..modules.start, WalkedRegion::BehindImage),
             (modules.clone(), WalkedRegion::Modules),
             (modules.end..fixmap.start, WalkedRegion::BehindModules),
@@ -131,7 +139,7 @@ fn list_range(core: &CoreFile) -> Range<VirtAddr> {
 const LAST_PAGE: VirtAddr = VirtAddr::new_truncate(u64::MAX - (PAGE_SIZE - 1));
 
 /// The address `bytes` higher, or the last page.
-fn after(start: VirtAddr, bytes: u64) -> VirtAddr {
+pub(crate) fn after(start: VirtAddr, bytes: u64) -> VirtAddr {
     start.as_u64().checked_add(bytes).and_then(|end| VirtAddr::try_new(end).ok()).unwrap_or(LAST_PAGE)
 }
 

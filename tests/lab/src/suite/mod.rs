@@ -25,6 +25,7 @@ pub(crate) mod ration;
 #[cfg(test)]
 mod recorded;
 pub(crate) mod soak;
+pub(crate) mod walked;
 pub(crate) mod xens_runs;
 
 use std::collections::btree_map::Entry;

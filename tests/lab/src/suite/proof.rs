@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use core_walk::{CoreFile, ExpectedTables, Kernel, MfnDump, examine};
-use x86_64::VirtAddr;
+use core_walk::{CoreFile, Kernel, MfnDump, examine};
 
 use crate::machine::options::Mode;
 use crate::run::backtrace;
 use crate::run::facts::{Fact, Facts};
 use crate::suite::case::Evidence;
+use crate::suite::walked;
 use tools::process;
 
 /// How long the model may take, its building included.
@@ -322,7 +322,7 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     // A guest that died with a module does not say where they end.
     let memory = evidence.facts.all("memory").next();
     let module_end = memory.map_or(Ok(WINDOW.1), |memory| memory.hex("modules_end"))?;
-    let mut expected = ExpectedTables::new(kernel.end(), VirtAddr::new_truncate(module_end));
+    let mut expected = walked::expected(&evidence.facts, &kernel, module_end)?;
     expected.own_list = !evidence.cmdline.split_whitespace().any(|word| word == "revector=off");
     let report = examine(&core, &kernel, &expected, Some(&listing))?;
     std::fs::write(out.join("walk.txt"), report.to_string())?;

@@ -9,7 +9,10 @@ pub(crate) fn check(leaf: &WalkedLeaf, region: WalkedRegion, found: &mut Finding
     if leaf.writable && leaf.executable {
         found.push(Finding::WriteExecute { leaf: *leaf });
     } else if leaf.executable
-        && matches!(region, WalkedRegion::DirectMap | WalkedRegion::P2mList | WalkedRegion::Fixmap)
+        && matches!(
+            region,
+            WalkedRegion::DirectMap | WalkedRegion::P2mList | WalkedRegion::Fixmap | WalkedRegion::Devices
+        )
     {
         found.push(Finding::Executable { leaf: *leaf, region });
     }

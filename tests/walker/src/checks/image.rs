@@ -35,7 +35,7 @@ impl<'v> Image<'v> {
         if let Some(seen) = self.seen.get_mut(page as usize) {
             *seen = true;
         }
-        let Some(expected) = self.view.kernel.access(va) else {
+        let Some(expected) = self.view.kernel.access(self.linked(va)) else {
             found.push(Finding::Unexpected { leaf: *leaf, region });
             return;
         };
@@ -49,19 +49,25 @@ impl<'v> Image<'v> {
         }
     }
 
+    /// The address in the kernel's file.
+    fn linked(&self, va: VirtAddr) -> VirtAddr {
+        VirtAddr::new_truncate(va.as_u64().wrapping_sub(self.view.expected.slide))
+    }
+
     /// Returns how many guard pages were absent.
     pub(crate) fn finish(self, found: &mut Findings) -> u64 {
         let View { kernel, expected, .. } = self.view;
-        let end = kernel.end();
+        let end = VirtAddr::new_truncate(kernel.end().as_u64().wrapping_add(expected.slide));
         if end > expected.image.end {
             found.push(Finding::ImageEnd { segments: end, given: expected.image.end });
         }
         let mut guards = 0;
         for (page, seen) in (0..).zip(self.seen) {
             let va = VirtAddr::new_truncate(expected.image.start.as_u64().wrapping_add(page * PAGE_SIZE));
-            match kernel.access(va) {
+            let linked = VirtAddr::new_truncate(va.as_u64().wrapping_sub(expected.slide));
+            match kernel.access(linked) {
                 Some(_) if seen => {}
-                Some(_) if kernel.is_guard(va) => guards += 1,
+                Some(_) if kernel.is_guard(linked) => guards += 1,
                 Some(access) => found.push(Finding::ImageMissing { va, access }),
                 None => {}
             }

@@ -114,6 +114,9 @@ fn check_linear(
     if VirtAddr::try_new(base).is_err() || !base.is_multiple_of(GIB) {
         found.push(Finding::ListAddress { va: base });
     }
+    if let Some(expected) = expected.linear_p2m.filter(|expected| expected.as_u64() != base) {
+        found.push(Finding::ListElsewhere { va: base, expected });
+    }
     for leaf in 0..published.max_pfn.div_ceil(ENTRIES) {
         let va = VirtAddr::new_truncate(base.wrapping_add(leaf * PAGE_SIZE));
         match walk::translate(core, root, va)? {

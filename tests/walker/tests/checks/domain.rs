@@ -57,11 +57,21 @@ pub(crate) struct Plan {
     pub(crate) twins: Option<(u64, u64)>,
     /// How many numbers from [`DEVICES`] on have identity entries.
     pub(crate) identity: u64,
+    /// How far the image is from where the kernel was linked.
+    pub(crate) slide: u64,
+    pub(crate) direct_map: u64,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { list: LIST, list_root: ListRoot::Shared, twins: None, identity: 0 }
+        Self {
+            list: LIST,
+            list_root: ListRoot::Shared,
+            twins: None,
+            identity: 0,
+            slide: 0,
+            direct_map: DIRECT_MAP,
+        }
     }
 }
 
@@ -87,6 +97,7 @@ pub(crate) struct Domain {
     pub(crate) shared_info: Vec<u8>,
     pub(crate) padding: u64,
     identity: std::ops::Range<u64>,
+    direct_map: u64,
 }
 
 pub(crate) fn direct(pfn: u64) -> u64 {
@@ -102,7 +113,7 @@ impl Domain {
         let mut domain = Self::empty(plan);
         domain.identity = DEVICES..DEVICES + plan.identity;
         domain.make_lists();
-        domain.map_kernel();
+        domain.map_kernel(IMAGE + plan.slide);
         domain.map_list(plan);
         domain.map_ram();
         domain.make_xen_slots();
@@ -137,6 +148,7 @@ impl Domain {
             shared_info: vec![0; 4096],
             padding: 0,
             identity: 0..0,
+            direct_map: plan.direct_map,
         };
         domain.root = domain.take();
         domain.tables.insert(domain.root, 4);
@@ -200,6 +212,11 @@ impl Domain {
         &mut self.page(table)[index as usize]
     }
 
+    /// Where a page is in this domain's direct map.
+    pub(crate) const fn direct(&self, pfn: u64) -> u64 {
+        self.direct_map + pfn * 4096
+    }
+
     pub(crate) fn entry(&mut self, va: u64, level: u64) -> &mut u64 {
         self.entry_under(self.root, va, level)
     }
@@ -213,7 +230,7 @@ impl Domain {
 
     pub(crate) fn seal(&mut self) {
         for pfn in self.tables.keys().copied().collect::<Vec<_>>() {
-            *self.entry(direct(pfn), 1) &= !RW;
+            *self.entry(self.direct(pfn), 1) &= !RW;
         }
     }
 
@@ -237,9 +254,9 @@ impl Domain {
         self.page(mid)[..leaf_mfns.len()].copy_from_slice(&leaf_mfns);
     }
 
-    fn map_kernel(&mut self) {
+    fn map_kernel(&mut self, image: u64) {
         for (page, flags) in [(0, 0), (1, 0), (2, NX), (3, NX | RW), (5, NX | RW), (6, NX | RW)] {
-            *self.entry(IMAGE + page * 4096, 1) = self.pte(IMAGE_PFN + page, flags);
+            *self.entry(image + page * 4096, 1) = self.pte(IMAGE_PFN + page, flags);
         }
         let [code, data] = self.module_pages;
         *self.entry(MODULES, 1) = self.pte(code, 0);
@@ -258,7 +275,7 @@ impl Domain {
         for pfn in self.p2m.keys().copied().collect::<Vec<_>>() {
             let is_code = matches!(pfn.wrapping_sub(IMAGE_PFN), 0 | 1) || pfn == self.module_pages[0];
             let flags = if is_code || pfn == self.gdt { NX } else { NX | RW };
-            *self.entry(direct(pfn), 1) = self.pte(pfn, flags);
+            *self.entry(self.direct(pfn), 1) = self.pte(pfn, flags);
         }
         self.seal();
     }

@@ -47,7 +47,7 @@ fn an_image_end_before_the_last_segment_is_found() {
     let mut domain = sound();
     *domain.entry(IMAGE_END - 4096, 1) = 0;
     let at = VirtAddr::new_truncate;
-    let short = ExpectedTables::new(at(IMAGE_END - 4096), at(MODULE_END));
+    let short = ExpectedTables::new(at(IMAGE)..at(IMAGE_END - 4096), at(MODULE_END));
     only(&report_with(&domain, &domain_kernel(), &short, None), "image-end");
 }
 
@@ -68,7 +68,7 @@ fn a_mapping_between_segments_is_found() {
     let mut domain = sound();
     domain.map(IMAGE_END, IMAGE_PFN + 7, NX | RW);
     let at = VirtAddr::new_truncate;
-    let wide = ExpectedTables::new(at(IMAGE_END + 4096), at(MODULE_END));
+    let wide = ExpectedTables::new(at(IMAGE)..at(IMAGE_END + 4096), at(MODULE_END));
     let report = report_with(&domain, &domain_kernel(), &wide, None);
     let found = only(&report, "unexpected");
     assert!(matches!(&found[..], [Finding::Unexpected { region: WalkedRegion::Image, .. }]));

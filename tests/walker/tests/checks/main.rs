@@ -9,17 +9,18 @@ mod image;
 mod lists;
 mod mappings;
 mod report;
+mod slide;
 mod tables;
 
 use core_walk::{CoreFile, ExpectedTables, Finding, Kernel, MfnDump, Report, examine};
 use x86_64::VirtAddr;
 
-use crate::domain::{Domain, IMAGE_END, MODULE_END, Plan, TempFile, domain_kernel};
+use crate::domain::{Domain, IMAGE, IMAGE_END, MODULE_END, Plan, TempFile, domain_kernel};
 
 fn expected() -> ExpectedTables {
     let at = VirtAddr::new_truncate;
     // Each one byte before the page's end: both are rounded up.
-    ExpectedTables::new(at(IMAGE_END - 1), at(MODULE_END - 1))
+    ExpectedTables::new(at(IMAGE)..at(IMAGE_END - 1), at(MODULE_END - 1))
 }
 
 fn report_with(domain: &Domain, kernel: &[u8], expected: &ExpectedTables, listing: Option<&str>) -> Report {
