@@ -29,18 +29,22 @@ pub(crate) fn svg(story: &Story, title: &str, end: Option<&str>) -> String {
     let heads = ["BEFORE: as the domain builder left it", "AFTER: as the payload runs in it"];
     let columns =
         [[built_phys(story), built_ka(story), built_va(story)], [phys(story), ka(story), va(story)]];
-    let names = [
-        "phys: number of the page (4 KiB each)",
-        "__ka: ffffffff80000000 + 4096 × page",
-        "__va: ffff880000000000 + 4096 × page; other regions",
-    ];
+    let (ka, va) = (KA.wrapping_add(story.slide()), story.direct_map());
+    // As the builder has it no page is at `__va`; the words stay.
+    let names = [KA, ka].map(|ka| {
+        [
+            "phys: number of the page (4 KiB each)".to_owned(),
+            format!("__ka: {} + 4096 × page", address(ka)),
+            format!("__va: {} + 4096 × page; other regions", address(va)),
+        ]
+    });
     let title = fitting(&format!("{title}: what is mapped where"), HEADING, width);
     canvas.text("head", HEADING, Anchor::Start, [MARGIN, y], &title);
     for (half, columns) in columns.iter().enumerate() {
         y += 2.0 * LINE;
         canvas.text("head", HEADING, Anchor::Start, [MARGIN, y], heads[half]);
         y += LINE + 4.0;
-        for (at, name) in names.into_iter().enumerate() {
+        for (at, name) in names[half].iter().enumerate() {
             canvas.text("dim", TEXT, Anchor::Start, [MARGIN + PITCH * at as f64, y], name);
         }
         y += 8.0;
@@ -83,6 +87,12 @@ fn notes(story: &Story, Scale(scale): Scale) -> Vec<String> {
         words.push("Frames: what the kernel hands out. First tables: made before that.");
     }
     notes.push(words.join(" "));
+    notes.extend((story.slide() != 0).then(|| {
+        format!(
+            "Kernel image: moved up by {} at boot; its addresses are chosen anew each time.",
+            hex(story.slide())
+        )
+    }));
     notes.extend((story.holes > 0).then(|| {
         let size = measure::of_pages(story.holes);
         format!("Among the frames are holes of the host's memory map ({size}): page numbers without memory.")

@@ -6,8 +6,10 @@
 use crate::machine::size::PAGE;
 use crate::run::facts::{Fact, Facts};
 
-/// The address of page 0 of the guest in the kernel's own mapping.
+/// The address of page 0 of the guest where the domain builder mapped the kernel.
 pub(crate) const KA: u64 = 0xffff_ffff_8000_0000;
+/// The address of page 0 in the direct map of a guest that chose no other.
+const VA: u64 = 0xffff_8800_0000_0000;
 /// Where modules belong.
 pub(crate) const MODULES_VADDR: u64 = 0xffff_ffff_a000_0000;
 
@@ -116,6 +118,23 @@ impl Story {
         story.regions.sort_by_key(|region| region.start);
         story.modules.sort_by_key(|module| module.start);
         Some(story)
+    }
+
+    /// The region of this name.
+    fn region(&self, name: &str) -> Option<&NamedRegion> {
+        self.regions.iter().find(|region| region.name == name)
+    }
+
+    /// How far the image was moved from where the builder mapped it.
+    pub(crate) fn slide(&self) -> u64 {
+        let built = self.built.iter().find(|run| run.name == "kernel image").and_then(|run| run.at);
+        let moved = self.region("kernel image").zip(built);
+        moved.map_or(0, |(image, built)| image.start.wrapping_sub(built))
+    }
+
+    /// The address of page 0 in the direct map.
+    pub(crate) fn direct_map(&self) -> u64 {
+        self.region("direct map").map_or(VA, |region| region.start)
     }
 
     /// Where the builder's mapping ends, as a page number.

@@ -184,6 +184,54 @@ fn the_pictures_say_how_a_run_ended_unless_well() {
     }
 }
 
+/// The 64 MiB run as it would be with an image and a direct map at places of their own.
+fn slid() -> String {
+    RUNS[0]
+        .1
+        .replace(
+            "\"kernel image\",\"start\":\"0xffffffff81000000\",\"last\":\"0xffffffff81110fff\"",
+            "\"kernel image\",\"start\":\"0xffffffff93345000\",\"last\":\"0xffffffff93455fff\"",
+        )
+        .replace(
+            "\"start\":\"0xffff880000000000\",\"last\":\"0xffff880003ffffff\"",
+            "\"start\":\"0xffff918000000000\",\"last\":\"0xffff918003ffffff\"",
+        )
+}
+
+/// The builder's picture has the image where it was, the other one where it is.
+#[test]
+fn an_image_that_was_moved_is_drawn_where_it_is() {
+    judged("slid", &slid());
+    let file = &drawn(&slid())[0];
+    let (all, _) = texts(file);
+    let said = |text: &str| all.iter().filter(|set| set.text == text).count();
+    let tops = |text: &str| -> Vec<f64> {
+        all.iter().filter(|set| set.text == text).map(|set| set.sides[1]).collect()
+    };
+    let after = tops("AFTER: as the payload runs in it")[0];
+    for (address, is_after) in
+        [("ffffffff81000000", false), ("ffffffff93345000", true), ("ffff918000000000", true)]
+    {
+        let found = tops(address);
+        assert!(found.len() == 1 && (found[0] > after) == is_after, "{address}: {found:?}");
+    }
+    // Nothing is where it was: there, the hypervisor hole ends.
+    assert_eq!((said("ffffffff80000000"), said("ffff880000000000")), (2, 1));
+    assert_eq!(said("__ka: ffffffff80000000 + 4096 × page"), 1);
+    assert_eq!(said("__ka: ffffffff92345000 + 4096 × page"), 1);
+    assert_eq!(said("__va: ffff918000000000 + 4096 × page; other regions"), 2);
+    assert_eq!(
+        said("Kernel image: moved up by 0x12345000 at boot; its addresses are chosen anew each time."),
+        1
+    );
+    // Where it stayed, nothing of it is said.
+    for (name, run) in RUNS {
+        let file = &drawn(run)[0];
+        assert!(!file.contains("moved up by"), "{name}");
+        assert_eq!(file.matches("__ka: ffffffff80000000 + 4096 × page").count(), 2, "{name}");
+    }
+}
+
 #[test]
 fn no_text_of_a_recorded_run_meets_another() {
     for (name, said) in RUNS {
