@@ -19,6 +19,8 @@ use crate::run::backtrace;
 use crate::run::facts::Facts;
 use crate::run::screen::Screen;
 use crate::run::shim;
+use crate::run::slide;
+use crate::run::system_map;
 use crate::setup;
 use tools::usage::Usage;
 use tools::{file, folder, paths};
@@ -73,6 +75,9 @@ pub(crate) fn boot(arguments: Vec<std::ffi::OsString>) -> Result<ExitCode> {
         Err(error) => screen.note(&format!("no names for addresses: {error:#}")),
     }
     let log = if options.shim { shim::without_xen(&log) } else { log };
+    if let Some(slide) = slide::of(&log) {
+        system_map::write(&out.join(system_map::NAME), &options.kernel_file(), slide)?;
+    }
     match Story::of(&Facts::found(&log)) {
         Some(story) => {
             picture::draw(&out, &story, &options, &report.last)?;
@@ -135,6 +140,7 @@ pub(crate) fn fresh(out: &Path) -> Result<PathBuf> {
         "shim.log",
         "xl-watch.log",
         "xenctx.log",
+        system_map::NAME,
     ];
     for name in old.into_iter().chain(picture::NAMES) {
         file::remove(&out.join(name))?;

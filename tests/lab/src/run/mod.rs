@@ -15,6 +15,7 @@ pub(crate) mod screen;
 pub(crate) mod serial;
 pub(crate) mod shim;
 pub(crate) mod slide;
+pub(crate) mod system_map;
 pub(crate) mod watch;
 
 use std::io::Read;

@@ -25,6 +25,7 @@ use crate::run::progress::Progress;
 use crate::run::screen::{Screen, is_for_programs};
 use crate::run::serial::{Line, Splitter};
 use crate::run::shim::Shim;
+use crate::run::{slide, system_map};
 use tools::file;
 
 /// The event that dom0 serves guests: it is about to make one.
@@ -71,6 +72,10 @@ pub(crate) struct Watch<'s> {
     ended: Option<String>,
     /// The file that asks dom0 whether the guest runs.
     ask: PathBuf,
+    kernel: PathBuf,
+    /// The kernel's symbols for dom0, and how far its image slid if the guest has said it.
+    symbols: PathBuf,
+    slide: Option<u64>,
     /// Set when there is nothing more to wait for.
     end: Option<End>,
     /// When to stop waiting for the guest's end.
@@ -114,6 +119,9 @@ impl<'s> Watch<'s> {
             script: None,
             ended: None,
             ask: machine::inputs(out).join("ask"),
+            kernel: options.kernel_file(),
+            symbols: machine::inputs(out).join(system_map::NAME),
+            slide: None,
             end: None,
             until: None,
         })
@@ -325,8 +333,22 @@ impl<'s> Watch<'s> {
         Ok(())
     }
 
+    /// Gives dom0 the kernel's symbols as soon as the guest says where its image is: `xenctx` reads them if it crashes.
+    fn locate(&mut self, line: &str) {
+        let Some(slide) = slide::of(line).filter(|slide| self.slide != Some(*slide)) else { return };
+        self.slide = Some(slide);
+        let part = self.symbols.with_extension("part");
+        let written = system_map::write(&part, &self.kernel, slide);
+        if let Err(error) = written.and_then(|()| file::rename(&part, &self.symbols)) {
+            self.screen.progress(&format!("no symbols for xenctx: {error:#}"));
+        }
+    }
+
     fn guest(&mut self, line: &str) {
         self.progress.take(line);
+        if self.mode == Mode::DomU {
+            self.locate(line);
+        }
         if line.starts_with("verdict: ") {
             // Shown at the very end, where it belongs.
             self.verdict = Some(line.to_owned());

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use kit::elf::{ALLOC, EXECUTE, Elf, Kind, PROGBITS};
+
 use super::Watch;
 use crate::machine;
 use crate::machine::options::{Mode, Options};
@@ -102,4 +104,35 @@ fn a_guest_stays_if_dom0_says_so_and_not_before() {
     assert_eq!(end_of("stays", "then=idle", VERDICT, &events), End::Stays);
     let silent = end_of("silent", "then=idle", VERDICT, &["up", "created 1"]);
     assert!(matches!(&silent, End::TimedOut(what) if what.contains("dom0 is asked")), "{silent:?}");
+}
+
+/// `xenctx` reads them if the guest crashes. A dom0 of our own is not seen by any.
+#[test]
+fn the_symbols_are_there_once_the_guest_has_said_where_its_image_is() {
+    let mut kernel =
+        Elf { kind: Kind::Program, segments: Vec::new(), sections: Vec::new(), symbols: Vec::new() };
+    kernel.section(".text", PROGBITS, ALLOC | EXECUTE, &[0; 16]);
+    kernel.symbol("image_start", 0x10, 1, 0xffff_ffff_8100_0000);
+    for mode in [Mode::DomU, Mode::Dom0] {
+        let out: PathBuf = std::env::temp_dir().join(format!("lab-run-symbols-{}", std::process::id()));
+        std::fs::create_dir_all(machine::inputs(&out)).unwrap();
+        let mut options = Options::new(mode);
+        options.kernel = Some(out.join("kernel"));
+        std::fs::write(out.join("kernel"), kernel.bytes()).unwrap();
+        let screen = Screen::dark();
+        let mut watch = Watch::new(&options, &out, &screen).unwrap();
+        let symbols = || std::fs::read_to_string(machine::inputs(&out).join("System.map")).ok();
+        watch.guest("hello");
+        assert_eq!(symbols(), None);
+        for (line, address) in [
+            ("@fact {\"fact\":\"kaslr\",\"slide\":\"0x12345000\",\"bases\":9}", "ffffffff93345000"),
+            ("@fact {\"fact\":\"fatal\",\"slide\":\"0x1000\"}", "ffffffff81001000"),
+            ("more", "ffffffff81001000"),
+        ] {
+            watch.guest(line);
+            let wanted = format!("{address} T _stext\n{address} T image_start\n");
+            assert_eq!(symbols(), (mode == Mode::DomU).then_some(wanted), "{line}");
+        }
+        std::fs::remove_dir_all(out).unwrap();
+    }
 }
