@@ -78,10 +78,10 @@ mod sched;
 mod seam;
 #[cfg(any(target_os = "none", test))]
 mod shared_info;
-#[cfg(target_os = "none")]
-mod slide;
 #[cfg(any(target_os = "none", test))]
 mod slid;
+#[cfg(target_os = "none")]
+mod slide;
 #[cfg(any(target_os = "none", test))]
 mod stack;
 #[cfg(target_os = "none")]

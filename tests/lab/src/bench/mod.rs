@@ -114,8 +114,8 @@ fn measure(way: &Way, memory: u64, parts: &Parts, ration: &Ration) -> Result<Mea
     let mut options = Options::new(Mode::Dom0);
     options.memory = memory;
     options.icount = true;
-    // Modules are loaded after the boot layer's last stage.
-    options.cmdline = format!("report=json modules=none {}", way.words);
+    // Modules are loaded after the boot layer's last stage. Where addresses are chosen, how many tables the image takes is too.
+    options.cmdline = format!("report=json modules=none kaslr=off {}", way.words);
     options.timeout = Some(2 * options.patience());
     let _portion = ration.take(machine::touched(&options))?;
     let started = Instant::now();

@@ -11,8 +11,6 @@ use crate::suite::ramdisk::Ramdisk;
 /// A script for dom0 that takes what the walker needs.
 pub(crate) const DUMP: &str = include_str!("../../dom0/dump.sh");
 const SOURCE_DOCUMENT: &str = "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784";
-const SOURCE_DOCUMENT_OFF: &str =
-    "domu --memory 128G --image-pages 0xe43 --ramdisk-pages 0x10784 --cmdline revector=off";
 
 /// The runs of the group `xen`.
 pub(crate) const XEN: [Case; 28] = [
@@ -94,10 +92,15 @@ pub(crate) const XEN: [Case; 28] = [
 
 /// The runs of the group `large`.
 pub(crate) const LARGE: [Case; 2] = [
-    Case { proofs: &[proof::source_document_layout], ..Case::good("domu-128G", SOURCE_DOCUMENT) },
+    // Address for address.
+    Case::words("domu-128G", SOURCE_DOCUMENT, "kaslr=off", &[proof::source_document_layout]),
     Case {
         outcomes: &[Outcome::Failure],
-        proofs: &[proof::source_document_layout, proof::both_ranges_named, proof::reason_given],
-        ..Case::good("domu-128G-revector-off", SOURCE_DOCUMENT_OFF)
+        ..Case::words(
+            "domu-128G-revector-off",
+            SOURCE_DOCUMENT,
+            "revector=off kaslr=off",
+            &[proof::source_document_layout, proof::both_ranges_named, proof::reason_given],
+        )
     },
 ];

@@ -125,6 +125,7 @@ impl Evidence {
         crate::suite::proof::whole_audit(self)?;
         crate::suite::proof::spaces_agree(self)?;
         crate::suite::proof::protection_changes(self)?;
+        crate::suite::secret::is_kept(self)?;
         if self.mode == Mode::Dom0 {
             crate::suite::holes::are_identity(self)?;
         }

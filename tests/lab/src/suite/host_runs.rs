@@ -8,6 +8,7 @@ use crate::suite::case::{Case, Evidence};
 use crate::suite::fail_runs::calls_shown;
 use crate::suite::proof;
 use crate::suite::ramdisk::Ramdisk;
+use crate::suite::secret;
 
 const DUMP: &str = include_str!("../../dom0/dump.sh");
 /// Says which domain a script is given.
@@ -133,6 +134,7 @@ fn in_fail(fact: &Fact) -> Result<()> {
 /// What failed while the panic was reported is the last line for people, and the only one about it.
 fn cut_short<const PANIC: bool>(evidence: &Evidence) -> Result<()> {
     let cut = evidence.facts.one("cut short")?;
+    secret::slide_said(evidence, cut)?;
     match PANIC {
         true => in_fail(cut)?,
         false => {
@@ -149,7 +151,7 @@ fn cut_short<const PANIC: bool>(evidence: &Evidence) -> Result<()> {
     ensure!(evidence.facts.all("fatal").next().is_none(), "the panic was reported as a whole");
     // Nor are the last hypercalls: they come after what failed.
     ensure!(evidence.facts.all("last hypercalls").next().is_none(), "the report went on after it failed");
-    let lines = evidence.guest.lines().filter(|line| !line.starts_with('@'));
+    let lines = evidence.guest.lines().filter(|line| !line.starts_with('@') && !secret::is_line(line));
     let lines: Vec<&str> = lines.skip_while(|line| !line.starts_with("fatal: ")).collect();
     ensure!(
         lines.len() == 2 && lines[0].contains("/sys/fail.rs:"),

@@ -24,6 +24,7 @@ pub(crate) mod ramdisk;
 pub(crate) mod ration;
 #[cfg(test)]
 mod recorded;
+pub(crate) mod secret;
 pub(crate) mod soak;
 pub(crate) mod walked;
 pub(crate) mod xens_runs;

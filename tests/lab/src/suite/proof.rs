@@ -9,6 +9,7 @@ use crate::machine::options::Mode;
 use crate::run::backtrace;
 use crate::run::facts::{Fact, Facts};
 use crate::suite::case::Evidence;
+use crate::suite::secret;
 use crate::suite::walked;
 use tools::process;
 
@@ -127,7 +128,9 @@ impl Audit {
 pub(crate) fn fatal(evidence: &Evidence) -> Result<&Fact> {
     let lines = evidence.guest.lines().filter(|line| line.starts_with("fatal:")).count();
     ensure!(lines == 1, "{lines} fatal lines instead of one");
-    evidence.facts.one("fatal")
+    let fatal = evidence.facts.one("fatal")?;
+    secret::slide_said(evidence, fatal)?;
+    Ok(fatal)
 }
 
 /// The boot ended in this stage because of an error of this kind.
@@ -157,6 +160,8 @@ pub(crate) struct PageFault {
     /// The module that the address belongs to.
     pub(crate) of: String,
     pub(crate) rip: u64,
+    /// How far the image was from where it was linked.
+    pub(crate) slide: u64,
     /// Where it happened, and the return addresses.
     pub(crate) backtrace: Vec<u64>,
 }
@@ -171,6 +176,7 @@ impl PageFault {
             address: fatal.hex("address")?,
             of: fatal.text("of")?.to_owned(),
             rip: fatal.hex("rip")?,
+            slide: secret::slide_said(evidence, fatal)?,
             backtrace: fatal.list("backtrace")?,
         })
     }
@@ -235,9 +241,9 @@ pub(crate) fn ring_refused<const CONSOLE: bool>(evidence: &Evidence) -> Result<(
 /// A trap gave the access, the address, the place and the way there.
 pub(crate) fn trap_shown(evidence: &Evidence) -> Result<()> {
     let fault = PageFault::of(evidence)?;
-    let right =
-        fault.code & 0b10011 == 0b11 && fault.address == 0xffff_ffff_8100_0000 && fault.module.is_empty();
-    ensure!(right && fault.rip >> 24 == 0xff_ffff_ff81, "another fault: {fault:x?}");
+    let [address, rip] = [fault.address, fault.rip].map(|at| at.wrapping_sub(fault.slide));
+    let right = fault.code & 0b10011 == 0b11 && address == 0xffff_ffff_8100_0000 && fault.module.is_empty();
+    ensure!(right && rip >> 24 == 0xff_ffff_ff81, "another fault: {fault:x?}");
     explained(evidence, "kernel text", "read-only, pfn 0x1000")?;
     ensure!(fault.backtrace.len() > 1, "no way there: {fault:x?}");
     ensure!(fault.backtrace[0] == fault.rip, "the way does not begin where it happened: {fault:x?}");
