@@ -1,7 +1,7 @@
 //! What no ordinary line may give away, and what the report of an end must say: addresses that were chosen at boot.
 //!
-//! *What this is*: the lines for people of a guest that ended well, held against the places that it says for programs. A report of an end
-//! may have addresses: it needs them, and who reads it then knows the one boot that is over.
+//! *What this is*: the lines for people of a guest that ended well, held against the places that it says for programs. A
+//! report of an end may have addresses: it needs them, and who reads it then knows the one boot that is over.
 
 use anyhow::{Result, ensure};
 
@@ -45,17 +45,20 @@ pub(crate) fn is_kept(evidence: &Evidence) -> Result<()> {
     Ok(())
 }
 
-/// How far the image slid, by the report of an end: its fact says the same as the one at entry, and its line for people is there if the
-/// image was moved. Older runs say nothing of it: their image stayed.
+/// How far the image slid, by the report of an end: its fact says the same as the one at entry, if the boot came so far, and
+/// its line for people is there if the image was moved.
 ///
 /// # Errors
 /// The two differ, or the line is not as it must be.
 pub(crate) fn slide_said(evidence: &Evidence, end: &Fact) -> Result<u64> {
-    let Some(kaslr) = evidence.facts.all("kaslr").next() else {
-        return Ok(end.hex("slide").unwrap_or_default());
-    };
-    let (at_entry, at_end) = (kaslr.hex("slide")?, end.hex("slide")?);
-    ensure!(at_end == at_entry, "the image slid by {at_entry:#x} at entry, and by {at_end:#x} at the end");
+    let at_end = end.hex("slide")?;
+    if let Some(kaslr) = evidence.facts.all("kaslr").next() {
+        let at_entry = kaslr.hex("slide")?;
+        ensure!(
+            at_end == at_entry,
+            "the image slid by {at_entry:#x} at entry, and by {at_end:#x} at the end"
+        );
+    }
     let lines: Vec<&str> = evidence.guest.lines().filter(|line| is_line(line)).collect();
     let wanted = format!("{LINE}{at_end:#x}");
     let right = if at_end == 0 { lines.is_empty() } else { lines == [wanted.as_str()] };

@@ -176,7 +176,7 @@ fn the_picture_keeps_what_was_chosen_to_itself() {
     for (elsewhere, drawn) in [(true, None), (false, Some([1, 2, 3, 4])), (true, Some([9; 4]))] {
         let mut built = GuestConfig::new(64 * 256).build().unwrap();
         if elsewhere {
-            slide(&mut built, 1 << 63);
+            built.slide(1 << 63);
         }
         built.image.drawn = drawn;
         let booted = built.boot().map_err(|(_, failure)| failure).unwrap();

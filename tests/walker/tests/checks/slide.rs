@@ -1,4 +1,5 @@
-//! A domain that chose its places at boot: the image is not where it was linked, and other regions are not where they usually are.
+//! A domain that chose its places at boot: the image is not where it was linked, and other regions are not where they
+//! usually are.
 
 use core_walk::{ExpectedTables, Finding, Report, WalkedRegion};
 use x86_64::VirtAddr;
