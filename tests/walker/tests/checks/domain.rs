@@ -31,6 +31,9 @@ pub(crate) const LIST: u64 = 0xffff_c900_0000_0000;
 pub(crate) const LOW_PAGES: u64 = 300;
 pub(crate) const IMAGE_PFN: u64 = 0x1000;
 pub(crate) const PFN_END: u64 = IMAGE_PFN + 8;
+pub(crate) const RENUMBERED: u64 = LOW_PAGES + 9;
+/// The last page but one of the image.
+const MAY_MOVE: u64 = 5;
 pub(crate) const MAX_PFN: u64 = PFN_END + 2;
 pub(crate) const FOREIGN: u64 = 0x50;
 /// A number in the memory hole, not at the start of a leaf, and the mark of an identity entry.
@@ -60,6 +63,9 @@ pub(crate) struct Plan {
     /// How far the image is from where the kernel was linked.
     pub(crate) slide: u64,
     pub(crate) direct_map: u64,
+    /// How many pages of the image, from the last but one on, have numbers that the machine has no RAM for: they have
+    /// got those from [`RENUMBERED`] on.
+    pub(crate) renumbered: u64,
 }
 
 impl Default for Plan {
@@ -71,6 +77,7 @@ impl Default for Plan {
             identity: 0,
             slide: 0,
             direct_map: DIRECT_MAP,
+            renumbered: 0,
         }
     }
 }
@@ -113,7 +120,7 @@ impl Domain {
         let mut domain = Self::empty(plan);
         domain.identity = DEVICES..DEVICES + plan.identity;
         domain.make_lists();
-        domain.map_kernel(IMAGE + plan.slide);
+        domain.map_kernel(plan);
         domain.map_list(plan);
         domain.map_ram();
         domain.make_xen_slots();
@@ -130,6 +137,10 @@ impl Domain {
             (0..LOW_PAGES).map(frame).chain((IMAGE_PFN..PFN_END).map(frame)).collect();
         if let Some((first, second)) = plan.twins {
             p2m.insert(second, p2m[&first]);
+        }
+        for number in 0..plan.renumbered {
+            let frame = p2m.remove(&(IMAGE_PFN + MAY_MOVE + number)).unwrap();
+            p2m.insert(RENUMBERED + number, frame);
         }
         let mut domain = Self {
             p2m,
@@ -254,9 +265,11 @@ impl Domain {
         self.page(mid)[..leaf_mfns.len()].copy_from_slice(&leaf_mfns);
     }
 
-    fn map_kernel(&mut self, image: u64) {
+    fn map_kernel(&mut self, plan: Plan) {
         for (page, flags) in [(0, 0), (1, 0), (2, NX), (3, NX | RW), (5, NX | RW), (6, NX | RW)] {
-            *self.entry(image + page * 4096, 1) = self.pte(IMAGE_PFN + page, flags);
+            let has_moved = (MAY_MOVE..MAY_MOVE + plan.renumbered).contains(&page);
+            let pfn = if has_moved { RENUMBERED + page - MAY_MOVE } else { IMAGE_PFN + page };
+            *self.entry(IMAGE + plan.slide + page * 4096, 1) = self.pte(pfn, flags);
         }
         let [code, data] = self.module_pages;
         *self.entry(MODULES, 1) = self.pte(code, 0);

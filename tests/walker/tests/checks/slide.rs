@@ -5,8 +5,8 @@ use core_walk::{ExpectedTables, Finding, Report, WalkedRegion};
 use x86_64::VirtAddr;
 
 use crate::domain::{
-    DATA, Domain, FOREIGN, GUARD, IMAGE, IMAGE_END, IMAGE_PFN, LIST, MODULE_END, NX, P, Plan, RODATA, RW,
-    domain_kernel,
+    DATA, Domain, FOREIGN, GUARD, IMAGE, IMAGE_END, IMAGE_PFN, LIST, MODULE_END, NX, P, Plan, RENUMBERED,
+    RODATA, RW, domain_kernel,
 };
 use crate::{only, report, report_with};
 
@@ -116,6 +116,34 @@ fn the_image_is_judged_where_it_is() {
     places.image.end = short;
     *domain.entry(at(0x6000), 1) = 0;
     only(&report_with(&domain, &domain_kernel(), &places, None), "image-end");
+}
+
+/// Under a hole of the machine's memory the same frame has another number, that nothing else may say.
+#[test]
+fn a_page_of_the_image_may_have_got_another_number() {
+    let plan =
+        Plan { renumbered: 1, slide: SLIDE, direct_map: DIRECT_MAP, list: LINEAR_P2M, ..Plan::default() };
+    let found = judged(&Domain::new(plan));
+    assert!(found.is_clean(), "{found}");
+    let at = IMAGE + SLIDE + 0x5000;
+    // A frame of another's.
+    let mut domain = Domain::new(plan);
+    *domain.entry(at, 1) = FOREIGN << 12 | NX | RW | P;
+    let found = judged(&domain);
+    assert_eq!(found.counts.keys().copied().collect::<Vec<_>>(), ["foreign-frame", "image-wrong"], "{found}");
+    // A page that has its number must have its frame.
+    let mut domain = Domain::new(plan);
+    let pte = domain.pte(RENUMBERED, NX | RW);
+    *domain.entry(at + 0x1000, 1) = pte;
+    let found = only(&judged(&domain), "image-wrong");
+    assert!(matches!(&found[..], [Finding::ImageWrong { expected: Some(_), .. }]));
+    // And no page is two pages of the image.
+    let mut domain = Domain::new(Plan { renumbered: 2, ..plan });
+    assert!(judged(&domain).is_clean());
+    let pte = domain.pte(RENUMBERED, NX | RW);
+    *domain.entry(at + 0x1000, 1) = pte;
+    let found = only(&judged(&domain), "image-wrong");
+    assert!(matches!(&found[..], [Finding::ImageWrong { expected: None, .. }]));
 }
 
 #[test]
