@@ -63,6 +63,8 @@ pub(crate) fn addresses(log: &str) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use kit::kernel::{BASE, KernelFile};
+
     use super::*;
 
     #[test]
@@ -78,6 +80,24 @@ mod tests {
         let rips = rips("fatal: page fault\n  rip ffffffff81000108  cs e030\n  r9  0000000000000001\n");
         assert_eq!(rips, [0xffff_ffff_8100_0108]);
         assert_eq!([inside(rips[0], &rips), inside(9, &rips), inside(0, &rips)], [rips[0], 8, 0]);
+    }
+
+    /// The guest's log says how far, for its own lines and for Xen's.
+    #[test]
+    fn an_image_that_slid_has_names() {
+        let mut kernel = KernelFile::good();
+        kernel.sections.push((".text".into(), 1, 6, BASE + 0x100_0000, vec![0x90; 0x100]));
+        kernel.functions = vec![("main".into(), BASE + 0x100_0000, 0x100)];
+        let path = std::env::temp_dir().join(format!("lab-backtrace-{}", std::process::id()));
+        std::fs::write(&path, kernel.bytes()).unwrap();
+        let log = "  backtrace: 0xffffffff91000011\n  image slid by 0x10000000\n";
+        let xen = "(XEN) RIP:    e033:[<ffffffff91000020>]\n(XEN) RFLAGS: 0   CONTEXT: pv guest (d1v0)\n\
+                   (XEN) rbp: 0   rsp: ffffffff91002ff0   r8:  0\n(XEN) cr3: 0   cr2: 0000000000000000\n";
+        let lines = named(log, xen, &path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(lines[0], "0xffffffff91000010 main");
+        assert!(lines[1].starts_with("Xen ended it at rip 0xffffffff91000020, "), "{lines:?}");
+        assert_eq!(lines[2], "0xffffffff91000020 main");
     }
 
     #[test]

@@ -192,6 +192,12 @@ mod tests {
             "{frames:?}"
         );
         assert_eq!(names.lacks(), None);
+        let (start, slide) = (*start, 0x1234_5000);
+        let slid = names.slid_by(slide).frames(start + slide);
+        assert!(
+            slid.iter()
+                .any(|line| line.starts_with(&format!("{:#x} ", start + slide)) && line.contains("boot.rs:"))
+        );
     }
 
     #[test]
