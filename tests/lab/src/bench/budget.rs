@@ -3,7 +3,7 @@
 //! A budget is a constant and so much for each page of the guest, about a tenth above what was measured
 //! (docs/performance.md).
 
-use crate::bench::measured::{Measured, STAGES};
+use crate::bench::measured::{KASLR, Measured, STAGES};
 use crate::machine::size::{GIB, text};
 
 /// What a stage may cost.
@@ -30,6 +30,10 @@ const fn budget(fixed: u64, hundred_pages: u64) -> Budget {
     Budget { fixed, hundred_pages }
 }
 
+/// The builder's tables are walked once more, and the image's pages mapped.
+const CHOICE: Budget = budget(200_000, 0);
+/// What an address that is chosen may cost in all, the second pass of the relocations included.
+const CHOSEN: u64 = 3_000_000;
 const START_INFO: Budget = budget(5_400, 0);
 const CHECK: Budget = budget(1_300, 0);
 const MAP: Budget = budget(16_000, 0);
@@ -66,7 +70,7 @@ const fn stages(
 }
 
 /// The ways that are measured.
-pub(crate) const WAYS: [Way; 4] = [
+pub(crate) const WAYS: [Way; 5] = [
     Way {
         name: "eager, P2M copied",
         words: "map=eager revector=on",
@@ -105,7 +109,15 @@ pub(crate) const WAYS: [Way; 4] = [
         ),
         grows_from: 8 * GIB,
     },
+    Way {
+        name: "eager, P2M copied, address chosen",
+        words: "map=eager revector=on kaslr=on",
+        budgets: stages(RENUMBER, EAGER, COPY, TABLES_AND_LINEAR_P2M, RELEASE),
+        grows_from: GIB,
+    },
 ];
+/// The way with a chosen address, and the one that differs from it in that alone.
+pub(crate) const CHOICES: (usize, usize) = (4, 0);
 
 /// Below this many instructions a page a stage may grow as it likes.
 const FLOOR: u64 = 1;
@@ -116,6 +128,15 @@ const GROWTH: u64 = 20;
 pub(crate) fn exceeded(way: &Way, runs: &[(u64, Measured)]) -> Vec<String> {
     let mut lines = Vec::new();
     for (memory, measured) in runs {
+        if let Some(cost) = measured.kaslr.filter(|cost| cost.instructions > CHOICE.fixed) {
+            lines.push(format!(
+                "stage {KASLR}, dom0 of {}, {}: {} instructions, budget {}",
+                text(*memory),
+                way.name,
+                cost.instructions,
+                CHOICE.fixed
+            ));
+        }
         for ((stage, cost), budget) in STAGES.iter().zip(&measured.costs).zip(&way.budgets) {
             let allowed = budget.fixed + budget.hundred_pages * measured.pages / 100;
             if cost.instructions > allowed {
@@ -152,11 +173,26 @@ pub(crate) fn exceeded(way: &Way, runs: &[(u64, Measured)]) -> Vec<String> {
     lines
 }
 
+/// What a chosen address costs too much, a line each: `chosen` and `fixed` are runs on machines of the same sizes.
+pub(crate) fn chosen_exceeds(chosen: &[(u64, Measured)], fixed: &[(u64, Measured)]) -> Vec<String> {
+    let more = |((memory, chosen), (_, fixed)): (&(u64, Measured), &(u64, Measured))| {
+        let [chosen, fixed] = [chosen, fixed].map(|measured| measured.until_payload);
+        (chosen > fixed + CHOSEN).then(|| {
+            format!(
+                "dom0 of {}: a chosen address costs {} instructions, budget {CHOSEN}",
+                text(*memory),
+                chosen - fixed
+            )
+        })
+    };
+    chosen.iter().zip(fixed).filter_map(more).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{WAYS, exceeded};
-    use crate::bench::measured::Measured;
+    use super::{WAYS, chosen_exceeds, exceeded};
     use crate::bench::measured::tests::console;
+    use crate::bench::measured::{Cost, Measured};
     use crate::machine::size::GIB;
 
     const PAGES: u64 = GIB / 4096;
@@ -192,5 +228,18 @@ mod tests {
         // Smaller machines are all constants, and less than an instruction a page is nothing.
         assert_eq!(exceeded(&WAYS[0], &[run(GIB / 4, 10 * PAGES), run(GIB, 100 * PAGES)]), [""; 0]);
         assert_eq!(exceeded(&WAYS[0], &[run(GIB, 1), run(8 * GIB, PAGES)]), [""; 0]);
+    }
+
+    #[test]
+    fn a_chosen_address_that_costs_too_much_is_named() {
+        let at = |until_payload| vec![(GIB, Measured { until_payload, ..run(GIB, 1).1 })];
+        assert_eq!(chosen_exceeds(&at(5_000_000), &at(2_000_000)), [""; 0]);
+        let line = "dom0 of 1G: a chosen address costs 3000001 instructions, budget 3000000";
+        assert_eq!(chosen_exceeds(&at(5_000_001), &at(2_000_000)), [line]);
+        let mut dear = run(GIB, 1);
+        dear.1.kaslr = Some(Cost { instructions: 200_001, ..Cost::default() });
+        let line =
+            "stage kaslr, dom0 of 1G, eager, P2M copied, address chosen: 200001 instructions, budget 200000";
+        assert_eq!(exceeded(&WAYS[4], &[dear]), [line]);
     }
 }

@@ -4,7 +4,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::run::facts::Facts;
+use crate::run::facts::{Fact, Facts};
 use crate::suite::proof::Audit;
 
 /// The stages of a boot, in their order.
@@ -21,12 +21,23 @@ pub(crate) const STAGES: [&str; 10] = [
     "shared_info",
 ];
 
+/// The stage before these, where the image's address is chosen.
+pub(crate) const KASLR: &str = "kaslr";
+
 /// What a stage cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) instructions: u64,
     pub(crate) hypercalls: u64,
     pub(crate) frames: u64,
+}
+
+impl Cost {
+    fn of(fact: &Fact) -> Result<Self> {
+        let [instructions, hypercalls, frames] =
+            ["took", "hypercalls", "frames"].map(|field| fact.number(field));
+        Ok(Self { instructions: instructions?, hypercalls: hypercalls?, frames: frames? })
+    }
 }
 
 /// What a boot cost.
@@ -36,6 +47,10 @@ pub(crate) struct Measured {
     pub(crate) pages: u64,
     /// How many of them the direct map had at the end.
     pub(crate) mapped: u64,
+    /// The time stamp counter when the last stage had ended.
+    pub(crate) until_payload: u64,
+    /// The choice of the image's address, if there was one.
+    pub(crate) kaslr: Option<Cost>,
     /// One for each of [`STAGES`].
     pub(crate) costs: [Cost; STAGES.len()],
 }
@@ -50,7 +65,9 @@ impl Measured {
         let mapped = facts.one("memory")?.number("mapped")?;
         let pages = Audit::of(&facts)?.confirmed;
         ensure!(pages > 0, "a guest without a page");
-        let stages: Vec<_> = facts.stages().collect();
+        let mut stages: Vec<_> = facts.stages().collect();
+        let kaslr = stages.iter().position(|(name, _)| *name == KASLR).map(|at| stages.remove(at));
+        let kaslr = kaslr.map(|(_, fact)| Cost::of(fact)).transpose()?;
         ensure!(stages.len() >= STAGES.len(), "{} stages reported of {}", stages.len(), STAGES.len());
         let mut costs = [Cost::default(); STAGES.len()];
         let mut before = None;
@@ -60,16 +77,16 @@ impl Measured {
             // What is printed between two stages is in neither.
             let since = before.map_or(Some(end), |before| end.checked_sub(before));
             ensure!(since.is_some_and(|since| instructions <= since), "time runs backwards: {fact:?}");
-            *cost =
-                Cost { instructions, hypercalls: fact.number("hypercalls")?, frames: fact.number("frames")? };
+            *cost = Cost::of(fact)?;
             before = Some(end);
         }
-        Ok(Self { pages, mapped, costs })
+        let until_payload = before.unwrap_or_default();
+        Ok(Self { pages, mapped, until_payload, kaslr, costs })
     }
 
     /// All stages together.
     pub(crate) fn sum(&self) -> Cost {
-        self.costs.iter().fold(Cost::default(), |sum, cost| Cost {
+        self.kaslr.iter().chain(&self.costs).fold(Cost::default(), |sum, cost| Cost {
             instructions: sum.instructions + cost.instructions,
             hypercalls: sum.hypercalls + cost.hypercalls,
             frames: sum.frames + cost.frames,
@@ -101,6 +118,15 @@ pub(crate) mod tests {
         assert_eq!((measured.pages, measured.mapped), (7, 7));
         assert_eq!(measured.costs, [Cost { instructions: 500, hypercalls: 1, frames: 2 }; STAGES.len()]);
         assert_eq!(measured.sum(), Cost { instructions: 5000, hypercalls: 10, frames: 20 });
+    }
+
+    #[test]
+    fn the_choice_of_an_address_is_a_cost_of_its_own() {
+        let line = "@report {\"stage\":\"kaslr\",\"tsc\":900,\"took\":70,\"hypercalls\":3,\"frames\":0}\n";
+        let measured = Measured::of(&format!("{line}{}", console(7, 500))).unwrap();
+        assert_eq!(measured.kaslr, Some(Cost { instructions: 70, hypercalls: 3, frames: 0 }));
+        assert_eq!(measured.sum(), Cost { instructions: 5070, hypercalls: 13, frames: 20 });
+        assert_eq!((measured.until_payload, Measured::of(&console(7, 500)).unwrap().kaslr), (6000, None));
     }
 
     #[test]

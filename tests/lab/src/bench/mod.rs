@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::bench::budget::{WAYS, Way, exceeded};
-use crate::bench::measured::{Cost, Measured, STAGES};
+use crate::bench::budget::{CHOICES, WAYS, Way, chosen_exceeds, exceeded};
+use crate::bench::measured::{Cost, KASLR, Measured, STAGES};
 use crate::bench::peers::PEERS;
 use crate::build;
 use crate::is_help;
@@ -81,8 +81,10 @@ pub(crate) fn bench(arguments: &[OsString]) -> Result<ExitCode> {
         page = replaced(&page, "bench-large", &tables(&runs, &[LARGE]))?;
     }
     std::fs::write(&path, page).context(PAGE)?;
-    let over: Vec<String> =
+    let mut over: Vec<String> =
         WAYS.iter().enumerate().flat_map(|(index, way)| exceeded(way, &of_way(&runs, index))).collect();
+    let [chosen, fixed] = [CHOICES.0, CHOICES.1].map(|way| of_way(&runs, way));
+    over.extend(chosen_exceeds(&chosen, &fixed));
     for line in &over {
         tools::say!("over budget: {line}");
     }
@@ -114,7 +116,7 @@ fn measure(way: &Way, memory: u64, parts: &Parts, ration: &Ration) -> Result<Mea
     let mut options = Options::new(Mode::Dom0);
     options.memory = memory;
     options.icount = true;
-    // Modules are loaded after the boot layer's last stage. Where addresses are chosen, how many tables the image takes is too.
+    // Modules are loaded after the boot layer's last stage. Of two words with one key the last counts.
     options.cmdline = format!("report=json modules=none kaslr=off {}", way.words);
     options.timeout = Some(2 * options.patience());
     let _portion = ration.take(machine::touched(&options))?;
@@ -165,6 +167,11 @@ fn tables(runs: &[Run], sizes: &[u64]) -> String {
                 grouped(cost.frames)
             )
         };
+        if runs.iter().all(|(_, measured)| measured.kaslr.is_some()) {
+            let cost =
+                |(_, measured): &(u64, Measured)| row(measured.kaslr.unwrap_or_default(), measured.pages);
+            lines.push(format!("| {KASLR} |{}", cells(&cost)));
+        }
         for (number, stage) in STAGES.iter().enumerate() {
             let cost = |(_, measured): &(u64, Measured)| row(measured.costs[number], measured.pages);
             lines.push(format!("| {stage} |{}", cells(&cost)));
