@@ -186,7 +186,8 @@ fn moved<P: Platform>(
     let [word, drawn @ ..] = random.words;
     let stayed = |tables, error| {
         let kaslr = Kaslr { choice: Choice::Stayed(error), bases: room.bases(), tables, cost: None };
-        Image { kaslr, ..*image }
+        // The other regions can move all the same.
+        Image { kaslr, drawn: Some(drawn), ..*image }
     };
     let map = match room.draw(word) {
         Ok(map) => map,

@@ -41,7 +41,22 @@ pub(crate) fn kaslr() -> impl Iterator<Item = Case> {
         proofs: &[elsewhere],
         ..Case::good(name, if number % 2 == 0 { "dom0" } else { "dom0 --memory 601M" })
     });
-    domu.chain(dom0)
+    let special = [
+        // The processor has neither instruction.
+        Case { proofs: &[weakly], ..Case::good("kaslr-dom0-weak", "dom0 --cpu -rdrand,-rdseed") },
+        Case {
+            script: Some(DUMP),
+            cmdline: "then=idle kaslr=off",
+            proofs: &[at_home, proof::tables_walked],
+            ..Case::good("kaslr-off-walked", "domu")
+        },
+        // The ramdisk is mapped up to a few pages below the module window.
+        Case {
+            proofs: &[stays],
+            ..Case::good("kaslr-domu-full", "domu --memory 1G --ramdisk-pages 0x1e800")
+        },
+    ];
+    domu.chain(dom0).chain(special)
 }
 
 /// The image is where the guest says it is, and stays in its place only if it must or may.
@@ -71,6 +86,40 @@ pub(crate) fn is_placed(evidence: &Evidence) -> Result<()> {
     let (start, last) = (region.hex("start")?, region.hex("last")?);
     ensure!(start == built + slide, "the image was at {built:#x}, slid by {slide:#x}, and is at {start:#x}");
     ensure!(last < WINDOW.0, "the image ends at {last:#x}");
+    Ok(())
+}
+
+/// The processor has nothing to draw by, and the guest says so.
+fn weakly(evidence: &Evidence) -> Result<()> {
+    let source = evidence.facts.one("kaslr")?.text("source")?;
+    let said = evidence.guest.lines().any(|line| line.starts_with("kaslr:") && line.contains("weak"));
+    ensure!(source == "weak" && said, "drawn by {source}, said: {said}");
+    Ok(())
+}
+
+/// All regions are where docs/memory-layout.md has them.
+fn at_home(evidence: &Evidence) -> Result<()> {
+    for (name, wanted) in [
+        ("kernel image", 0xffff_ffff_8100_0000),
+        ("direct map", 0xffff_8800_0000_0000),
+        ("linear P2M", 0xffff_c900_0000_0000),
+        ("device memory", 0xffff_ca00_0000_0000),
+        ("payload", 0xffff_cb00_0000_0000),
+    ] {
+        let region = evidence.facts.all("region").find(|region| region.text("name").ok() == Some(name));
+        let start = region.with_context(|| format!("no region {name}"))?.hex("start")?;
+        ensure!(start == wanted, "{name} is at {start:#x}, not {wanted:#x}");
+    }
+    Ok(())
+}
+
+/// The image has no room elsewhere, and the guest says so.
+fn stays(evidence: &Evidence) -> Result<()> {
+    let kaslr = evidence.facts.one("kaslr")?;
+    let why = kaslr.text("stayed").context("the image moved")?;
+    let said =
+        evidence.guest.lines().any(|line| line.starts_with("kaslr: the image stays") && line.ends_with(why));
+    ensure!(why.contains("pages of addresses") && said, "stayed because {why}, said: {said}");
     Ok(())
 }
 
