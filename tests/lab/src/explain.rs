@@ -63,7 +63,7 @@ pub(crate) fn explain(arguments: &[OsString]) -> Result<ExitCode> {
     if lines.is_empty() {
         tools::say!("the log has no address of this kernel's code");
     }
-    if slide.is_none() && Dump::last(&log).is_some_and(|dump| !names.is_code(dump.rip)) {
+    if slide.is_none() && is_lost(&log, &names) {
         tools::say!("{UNKNOWN}");
     }
     if let Some(lacks) = names.lacks() {
@@ -89,6 +89,11 @@ fn stranger(log: &str, names: &Names) -> Option<String> {
             returns.len()
         )
     })
+}
+
+/// Whether Xen's dump shows a kernel at an address that is none of this file's code.
+fn is_lost(log: &str, names: &Names) -> bool {
+    Dump::last(log).is_some_and(|dump| (KERNEL..WINDOW).contains(&dump.rip) && !names.is_code(dump.rip))
 }
 
 /// The lines with addresses, and below each their names.
@@ -187,7 +192,7 @@ fn modules(log: &str) -> Modules {
 mod tests {
     use kit::kernel::{BASE, KernelFile};
 
-    use super::{Modules, explained, modules, stranger};
+    use super::{Modules, explained, is_lost, modules, stranger};
     use crate::run::names::Names;
     use crate::run::slide;
 
@@ -267,6 +272,7 @@ fatal: page fault: writing protected memory at 0x8
         // Xen's own words of a guest that it ended.
         let xen = "(XEN) RIP:    e033:[<ffffffff93345108>]\n(XEN) RFLAGS: 0   CONTEXT: pv guest (d1v0)\n\
                    (XEN) rbp: 0   rsp: ffffffff93346000   r8:  0\n(XEN) cr3: 0   cr2: ffffffff93340000\n";
+        assert!(is_lost(xen, &kernel("lost")) && !is_lost(xen, &names) && !is_lost(LOG, &names));
         let dump = explained(&format!("{log}{xen}"), &names).split_off(said.len());
         assert_eq!(dump.get(1).map(String::as_str), Some("0xffffffff93345108 second"), "{dump:?}");
     }

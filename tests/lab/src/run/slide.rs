@@ -10,7 +10,7 @@ const FIELD: &str = "\"slide\":\"0x";
 
 /// Finds how far the image slid; `None` if the log does not say. Of several boots in one log the last counts.
 pub(crate) fn of(log: &str) -> Option<u64> {
-    log.lines().filter_map(said).last()
+    log.lines().rev().find_map(said)
 }
 
 fn said(line: &str) -> Option<u64> {
