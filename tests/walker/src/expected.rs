@@ -40,6 +40,8 @@ pub struct ExpectedTables {
     pub slide: u64,
     /// The image's pages.
     pub image: Range<VirtAddr>,
+    /// Pages of the image, by their distance from `kernel_map`, that are known to have other PFNs than that: the first of these.
+    pub renumbered: Vec<(Range<u64>, u64)>,
     /// The modules' pages, from the start of the module window.
     pub modules: Range<VirtAddr>,
     /// Addresses where frames that are not the guest's may be mapped.
@@ -68,6 +70,7 @@ impl ExpectedTables {
             kernel_map: BUILDERS_MAP,
             slide: 0,
             image: image.start..page_end(image.end),
+            renumbered: Vec::new(),
             modules: at(0xffff_ffff_a000_0000)..page_end(module_end),
             fixmap: at(0xffff_ffff_ff00_0000)..at(0xffff_ffff_ff20_0000),
             allowed: Vec::new(),
@@ -87,6 +90,12 @@ impl ExpectedTables {
     #[must_use]
     pub fn slot(start: VirtAddr) -> Range<VirtAddr> {
         start..after(start, SLOT)
+    }
+
+    /// Returns the PFN of the image's page `page`, counted from `kernel_map`.
+    pub(crate) fn image_pfn(&self, page: u64) -> u64 {
+        let run = self.renumbered.iter().find(|(pages, _)| pages.contains(&page));
+        run.map_or(page, |(pages, pfn)| pfn.saturating_add(page - pages.start))
     }
 
     /// The addresses at which the domain builder mapped the image; none if it is still there.

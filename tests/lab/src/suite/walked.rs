@@ -3,6 +3,8 @@
 //! *What this is*: the facts `region` name the places of a boot that came to its end. For a guest that says none the places are those of
 //! `kaslr=off`, and the image is where it was linked.
 
+use std::ops::Range;
+
 use anyhow::{Context, Result, ensure};
 use core_walk::{ExpectedTables, Kernel};
 use x86_64::VirtAddr;
@@ -36,8 +38,23 @@ pub(crate) fn expected(facts: &Facts, kernel: &Kernel, module_end: u64) -> Resul
             true => Some(place("linear P2M")?),
             false => None,
         },
+        renumbered: renumbered(facts)?,
         ..ExpectedTables::new(image, module_end).slid_by(slide)
     })
+}
+
+/// The pages of the image that have other numbers than the builder gave them, and the first of these.
+fn renumbered(facts: &Facts) -> Result<Vec<(Range<u64>, u64)>> {
+    let mut runs = Vec::new();
+    for owner in
+        facts.all("owner").filter(|owner| owner.text("name").is_ok_and(|name| name == "kernel image"))
+    {
+        let pfn = owner.hex("pfn")?;
+        if let Some(listed) = owner.hex("listed").ok().filter(|listed| *listed != pfn) {
+            runs.push((listed..listed + owner.number("pages")?, pfn));
+        }
+    }
+    Ok(runs)
 }
 
 #[cfg(test)]
@@ -83,6 +100,12 @@ mod tests {
             ..ExpectedTables::new(at(0)..at(0), at(MODULE_END))
         };
         assert_eq!(found, right);
+        // Pages of the image have other numbers where the machine has no memory, and the guest says which.
+        let said = "@fact {\"fact\":\"owner\",\"name\":\"kernel image\",\"pfn\":\"0x100000\",\"pages\":3,\"listed\":\"0x1000\"}\n\
+                    @fact {\"fact\":\"owner\",\"name\":\"kernel image\",\"pfn\":\"0x1003\",\"pages\":4,\"listed\":\"0x1003\"}\n\
+                    @fact {\"fact\":\"owner\",\"name\":\"rings\",\"pfn\":\"0x100003\",\"pages\":2,\"listed\":\"0x1009\"}\n";
+        let renumbered = vec![(0x1000..0x1003, 0x10_0000)];
+        assert_eq!(tables(&format!("{LOG}{said}")).unwrap(), ExpectedTables { renumbered, ..right.clone() });
         // A list that was left is where the builder put it.
         let left = tables(&LOG.replace("true", "false")).unwrap();
         assert_eq!(left, ExpectedTables { linear_p2m: None, ..right });

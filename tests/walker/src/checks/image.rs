@@ -46,9 +46,9 @@ impl<'v> Image<'v> {
         if !allows_just(leaf, expected) {
             found.push(Finding::ImageAccess { leaf: *leaf, expected });
         }
-        let number = va.as_u64().wrapping_sub(self.view.expected.kernel_map.as_u64()) / PAGE_SIZE;
-        let frame = self.view.core.mfn(number);
-        // Where the machine has no RAM for the number, the same frame has got another number.
+        let page = va.as_u64().wrapping_sub(self.view.expected.kernel_map.as_u64()) / PAGE_SIZE;
+        let frame = self.view.core.mfn(self.view.expected.image_pfn(page));
+        // Where the machine has no RAM for the number, the same frame has got another number, that nobody has named.
         let is_right = frame.map_or_else(
             || leaf.pfn.is_some() && self.renumbered.insert(leaf.mfn),
             |frame| frame == leaf.mfn,

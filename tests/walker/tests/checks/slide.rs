@@ -137,6 +137,16 @@ fn a_page_of_the_image_may_have_got_another_number() {
     *domain.entry(at + 0x1000, 1) = pte;
     let found = only(&judged(&domain), "image-wrong");
     assert!(matches!(&found[..], [Finding::ImageWrong { expected: Some(_), .. }]));
+    // Where the new number is named, it is that one and no other.
+    for (pages, pfn, is_right) in [
+        (IMAGE_PFN + 5..IMAGE_PFN + 6, RENUMBERED, true),
+        (IMAGE_PFN + 4..IMAGE_PFN + 6, RENUMBERED - 1, true),
+        (IMAGE_PFN + 5..IMAGE_PFN + 6, 7, false),
+    ] {
+        let named = ExpectedTables { renumbered: vec![(pages, pfn)], ..places() };
+        let found = report_with(&Domain::new(plan), &domain_kernel(), &named, None);
+        assert_eq!(found.is_clean(), is_right, "{found}");
+    }
     // And no page is two pages of the image.
     let mut domain = Domain::new(Plan { renumbered: 2, ..plan });
     assert!(judged(&domain).is_clean());
