@@ -75,7 +75,7 @@ pub enum RunOf {
     Payload,
     /// A ramdisk that lies, at these pages, where the machine has no RAM.
     Ramdisk(PfnRange),
-    /// The first page tables, which come from below the image that starts at this page.
+    /// The first page tables, which come from the memory around the image that starts at this page.
     FirstTables(Pfn),
 }
 
@@ -393,8 +393,8 @@ fn no_run(
         ),
         RunOf::FirstTables(image) => write!(
             f,
-            "the first page tables need {pages} of {free} pages of memory below the kernel image at pfn {image}; \
-             link the kernel higher (xen-guest.ld), or boot with a smaller ramdisk"
+            "the first page tables need {pages} of {free} free pages around the kernel image at pfn {image}; boot with a \
+             smaller ramdisk, or start the kernel higher (xen_guest_physical_start in xen-guest.ld)"
         ),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! *What this is*: the pages that start_info names. Pages between them, such as the domain builder's padding, are free.
 //!
-//! *What must hold*: a listed page is neither handed out nor moved until its user releases it.
+//! *What must hold*: a listed page is not handed out, and keeps its number until its user releases it. Pages that are never
+//! released may get other numbers ([`crate::LastingPages`]).
 
 use core::fmt;
 
@@ -85,22 +86,38 @@ impl BootReserved {
         self.ranges.iter().copied()
     }
 
-    /// Returns the pages in use.
-    pub fn ranges(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+    /// Returns the pages in use, by the numbers of the builder's list.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         self.ranges.iter().map(|&(_, range)| range)
     }
 
-    /// Tells whether the pages can become free later: the image stays where it is, and the toolstack finds a domU's
-    /// start_info and rings by their place.
-    pub(crate) const fn may_leave(&self, occupant: Occupant) -> bool {
+    /// Returns the pages that stay in use: the image, a domU's start_info and its rings.
+    pub(crate) fn lasting(&self) -> [PfnRange; 3] {
+        [Occupant::Image, Occupant::StartInfo, Occupant::Ring].map(|wanted| {
+            let ranges =
+                self.ranges.iter().filter(|&&(occupant, _)| occupant == wanted && self.is_lasting(occupant));
+            let ranges = ranges.map(|&(_, pages)| pages);
+            // The pages for rings are adjacent.
+            ranges.reduce(|all, pages| PfnRange::between(all.start(), pages.end())).unwrap_or(PfnRange::EMPTY)
+        })
+    }
+
+    /// Returns the uses that end during the boot, and their pages: all but [`BootReserved::lasting`].
+    pub fn passing(&self) -> impl Iterator<Item = (Occupant, PfnRange)> + Clone + '_ {
+        self.ranges.iter().copied().filter(|&(occupant, _)| !self.is_lasting(occupant))
+    }
+
+    /// Tells whether the pages stay in use. dom0's start_info is no longer used once it is copied; a domU's, and its rings,
+    /// are known to the toolstack by their frames.
+    const fn is_lasting(&self, occupant: Occupant) -> bool {
         match occupant {
-            Occupant::Image | Occupant::Ring => false,
-            Occupant::StartInfo => self.is_dom0,
+            Occupant::Image | Occupant::Ring => true,
+            Occupant::StartInfo => !self.is_dom0,
             Occupant::List
             | Occupant::PageTables
             | Occupant::BootStack
             | Occupant::SlideTables
-            | Occupant::Ramdisk => true,
+            | Occupant::Ramdisk => false,
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use core::fmt::{self, Display};
 
-use start_info::{MapRegion, PfnRange};
+use start_info::{MapRegion, PageCount, PfnRange};
 
 use crate::Occupant;
 
-/// Something in use that cannot move lies where the machine has no RAM.
+/// Something in use lies where the machine has no RAM, and cannot leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{occupant} at {:#x}..{:#x} lies where the machine has {}; {}",
-    .pages.start().get() << 12, .pages.end().get() << 12, has(*.obstacle, *.hole), remedy(*.occupant)
+    .pages.start().get() << 12, .pages.end().get() << 12, has(*.obstacle, *.hole), remedy(*.occupant, *.without_number)
 )]
 pub struct Conflict {
     /// What it is.
@@ -21,6 +21,8 @@ pub struct Conflict {
     pub hole: PfnRange,
     /// What the map has there; `None` for a gap.
     pub obstacle: Option<MapRegion>,
+    /// For how many pages that stay in use there is no other number.
+    pub without_number: PageCount,
 }
 
 fn has(obstacle: Option<MapRegion>, hole: PfnRange) -> impl Display {
@@ -30,11 +32,14 @@ fn has(obstacle: Option<MapRegion>, hole: PfnRange) -> impl Display {
     })
 }
 
-const fn remedy(occupant: Occupant) -> &'static str {
-    match occupant {
-        Occupant::Image => "link the kernel elsewhere (xen-guest.ld), or boot it with e820_host=0 as domU",
-        Occupant::List => "boot with revector=on",
-        // Only in a domU: these pages follow the image.
-        _ => "boot with e820_host=0, or link the kernel elsewhere (xen-guest.ld)",
-    }
+fn remedy(occupant: Occupant, without_number: PageCount) -> impl Display {
+    fmt::from_fn(move |f| match occupant {
+        Occupant::List => f.write_str("boot with revector=on"),
+        _ => write!(
+            f,
+            "{} pages that stay in use need numbers after the guest's last one where the machine has RAM; give the guest \
+             less memory, or boot it with e820_host=0 as domU",
+            without_number.get()
+        ),
+    })
 }

@@ -10,8 +10,9 @@
 //! not worth their cost.
 //!
 //! *What must hold*: a page in use keeps its number until it is released; then it is given back
-//! ([`Renumbering::held_in_holes`]). A page that stays in use for good where there is no RAM is a [`Conflict`]. The
-//! plan is made before anything is mapped.
+//! ([`Renumbering::held_in_holes`]). Pages that are never released, such as the kernel image, get their new numbers first,
+//! while they are in use, and stay where they are mapped ([`LastingPages`]). Where there are no numbers for them, that is a
+//! [`Conflict`]. The plan is made before anything is mapped.
 //!
 //! *What is not prevented*: a map that is wrong.
 
@@ -19,7 +20,9 @@ use core::{cell::Cell, fmt};
 
 use start_info::{ENTRIES, MemoryMap, PageCount, Pfn, PfnRange};
 
-use crate::{Authority, BootReserved, Conflict, List, Memory, Occupant, P2mEntry, translate::Translate};
+use crate::{
+    Authority, BootReserved, Conflict, LastingPages, List, Memory, Occupant, P2mEntry, translate::Translate,
+};
 
 /// Numbers for which the P2M takes [`PAGES_PER_SPAN`] pages, whether they mean anything or not: 1 GiB of them.
 const SPAN: u64 = ENTRIES * ENTRIES;
@@ -31,7 +34,7 @@ const PAGES_PER_SPAN: u64 = 3;
 pub enum Displaced {
     /// It gets another number; if none is left, it is given back.
     Moved,
-    /// It is given back: the builder's list has no room for more numbers.
+    /// It is given back, unless it stays in use: the builder's list has no room for more numbers.
     GivenBack,
 }
 
@@ -49,6 +52,7 @@ pub struct Move {
 struct Machine {
     map: &'static MemoryMap,
     boot_reserved: BootReserved,
+    lasting: LastingPages,
     displaced: Displaced,
     /// The first number that no page is moved to.
     end: Pfn,
@@ -60,6 +64,7 @@ pub struct Renumbering {
     list: List,
     /// How many numbers there are.
     pages: PageCount,
+    lasting: LastingPages,
     machine: Option<Machine>,
     /// The run of the last number that was looked up: the next is likely in it too.
     last: Cell<Run>,
@@ -87,16 +92,17 @@ enum Meaning {
 impl Renumbering {
     /// Keeps every page's number: for a domU without a map.
     #[must_use]
-    pub fn as_built(list: List) -> Self {
+    pub fn as_built(list: List, boot_reserved: &BootReserved) -> Self {
         let last = Run { pages: PfnRange::EMPTY, meaning: Meaning::Listed };
-        Self { list, pages: list.pages(), machine: None, last: Cell::new(last) }
+        let lasting = LastingPages::as_built(boot_reserved.lasting());
+        Self { list, pages: list.pages(), lasting, machine: None, last: Cell::new(last) }
     }
 
     /// Plans which pages get new numbers, because the map has no RAM where they are. The holder of the authority
     /// vouches that `boot_reserved` lists all pages in use: the rest may lose its memory.
     ///
     /// # Errors
-    /// [`Conflict`] for something in use that cannot move.
+    /// [`Conflict`] for something in use that cannot leave.
     pub fn plan(
         _: &Authority,
         list: List,
@@ -104,9 +110,10 @@ impl Renumbering {
         boot_reserved: BootReserved,
         displaced: Displaced,
     ) -> Result<Self, Conflict> {
-        let mut plan = Self::as_built(list);
+        let mut plan = Self::as_built(list, &boot_reserved);
         let listed = PfnRange::first(list.pages()).end();
-        let mut machine = Machine { map, boot_reserved, displaced, end: Pfn::LAST };
+        plan.lasting = plan.lasting.on_machine(listed, map);
+        let mut machine = Machine { map, boot_reserved, lasting: plan.lasting, displaced, end: Pfn::LAST };
         machine.check(listed)?;
         machine.end = machine.best_end(listed);
         plan.machine = Some(machine);
@@ -121,6 +128,12 @@ impl Renumbering {
         &self.list
     }
 
+    /// Returns which numbers the pages have that stay in use.
+    #[must_use]
+    pub const fn lasting(&self) -> LastingPages {
+        self.lasting
+    }
+
     /// Returns how many numbers there are, those without memory included.
     #[must_use]
     pub const fn pages(&self) -> PageCount {
@@ -133,7 +146,8 @@ impl Renumbering {
         self.given_back().fold(self.list.pages(), |rest, range| rest.less(range.len()))
     }
 
-    /// Returns the pages that get new numbers, in ascending order of both numbers.
+    /// Returns the pages that get new numbers: first those that stay in use, then the others, each in ascending order. The
+    /// new numbers ascend.
     pub fn moves(&self) -> impl Iterator<Item = Move> + '_ {
         self.machine.iter().flat_map(|machine| machine.moves(self.listed().end()))
     }
@@ -141,12 +155,13 @@ impl Renumbering {
     /// Returns the pages, by the list's numbers, that are given back at once.
     pub fn given_back(&self) -> impl Iterator<Item = PfnRange> + '_ {
         let end = self.listed().end();
-        let moved = self.moves().last().map_or(Pfn::new(0), |last| last.from.end());
+        let others = self.moves().filter(|moved| !self.lasting.contains(moved.from.start()));
+        let moved = others.last().map_or(Pfn::new(0), |last| last.from.end());
         let vacant = self.machine.iter().flat_map(move |machine| machine.vacant(end));
         vacant.map(move |vacant| vacant.from(moved)).filter(|rest| !rest.is_empty())
     }
 
-    /// Returns the pages that are in use where there is no RAM. They are given back when they are released.
+    /// Returns the pages that are in use for now where there is no RAM. They are given back when they are released.
     pub fn held_in_holes(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         let end = self.listed().end();
         self.machine.iter().flat_map(move |machine| machine.in_holes(end)).map(|(_, _, in_holes)| in_holes)
@@ -154,7 +169,7 @@ impl Renumbering {
 
     /// Returns the numbers that mean the machine frame of the same number.
     pub(crate) fn identity(&self) -> impl Iterator<Item = PfnRange> + '_ {
-        self.machine.iter().flat_map(|machine| machine.vacant(PfnRange::first(self.pages).end()))
+        self.machine.iter().flat_map(|machine| machine.identity(PfnRange::first(self.pages).end()))
     }
 
     /// Tells whether every page has the number the builder gave it.
@@ -225,7 +240,7 @@ impl Renumbering {
         let listed = self.listed().end();
         if pfn < listed {
             let mut start = Pfn::new(0);
-            for pages in self.machine.iter().flat_map(|machine| machine.vacant(listed)) {
+            for pages in self.machine.iter().flat_map(|machine| machine.identity(listed)) {
                 if pages.contains(pfn) {
                     return Run { pages, meaning: Meaning::Identity };
                 }
@@ -251,70 +266,90 @@ impl Renumbering {
 }
 
 impl Machine {
-    /// Checks that every page in use where there is no RAM can move.
+    /// Checks that every page in use where there is no RAM can leave.
     fn check(&self, end: Pfn) -> Result<(), Conflict> {
-        let stuck = |occupant| {
-            let list_stays = occupant == Occupant::List && self.displaced == Displaced::GivenBack;
-            list_stays || !self.boot_reserved.may_leave(occupant)
-        };
-        match self.in_holes(end).find(|&(occupant, ..)| stuck(occupant)) {
+        let unnumbered = || self.lasting.without_number();
+        let without_number = unnumbered().fold(PageCount::ZERO, |sum, pages| sum.and(pages.len()));
+        let user = |hole: PfnRange| self.boot_reserved.iter().find(|(_, pages)| pages.overlaps(hole));
+        let lasting =
+            unnumbered().find_map(|hole| user(hole).map(|(occupant, pages)| (occupant, pages, hole)));
+        let list_stays = self.displaced == Displaced::GivenBack;
+        let list = || self.in_holes(end).find(|&(occupant, ..)| list_stays && occupant == Occupant::List);
+        match lasting.or_else(list) {
             Some((occupant, pages, hole)) => {
-                Err(Conflict { occupant, pages, hole, obstacle: self.map.obstacle(hole) })
+                Err(Conflict { occupant, pages, hole, obstacle: self.map.obstacle(hole), without_number })
             }
             None => Ok(()),
         }
     }
 
-    /// Returns the uses where there is no RAM: the use, all its pages, and those of them that are not RAM.
+    /// Returns the passing uses where there is no RAM: the use, all its pages, and those of them that are not RAM.
     fn in_holes(&self, end: Pfn) -> impl Iterator<Item = (Occupant, PfnRange, PfnRange)> + Clone + '_ {
         self.map.holes(end).flat_map(|hole| {
             let held = self
                 .boot_reserved
-                .iter()
+                .passing()
                 .map(move |(occupant, pages)| (occupant, pages, hole.intersection(pages)));
             held.filter(|(_, _, in_holes)| !in_holes.is_empty())
         })
     }
 
+    /// Returns the numbers below `end` that are not RAM and that no page keeps.
+    fn identity(&self, end: Pfn) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+        let kept = self.boot_reserved.passing().map(|(_, pages)| pages);
+        self.map.holes(end).flat_map(move |hole| without(hole, kept.clone()))
+    }
+
     /// Returns the numbers below `end` that are not RAM and not in use.
     fn vacant(&self, end: Pfn) -> impl Iterator<Item = PfnRange> + Clone + '_ {
-        self.map.holes(end).flat_map(|hole| without(hole, &self.boot_reserved))
+        let used = self.boot_reserved.ranges();
+        self.map.holes(end).flat_map(move |hole| without(hole, used.clone()))
     }
 
     /// Returns the end of numbers that leaves the most memory: the pages moved, minus what the P2M takes for the
-    /// numbers beyond `end`.
+    /// numbers beyond `end`. Pages that stay in use must move, whatever their numbers take.
     fn best_end(&self, end: Pfn) -> Pfn {
+        let least = self.lasting.moves().fold(end, |end, moved| end.max(moved.to.end()));
         let mut moved = 0;
-        let choices = self.moves(end).map(|step| {
+        let others = self.moves(end).filter(|step| !self.lasting.contains(step.from.start()));
+        let choices = others.map(|step| {
             moved += step.from.len().get();
-            let spans = step.to.end().get().div_ceil(SPAN) - end.get().div_ceil(SPAN);
+            let spans = step.to.end().get().div_ceil(SPAN) - least.get().div_ceil(SPAN);
             (moved.saturating_sub(spans * PAGES_PER_SPAN), step.to.end())
         });
         // Of ends that leave the same, the first.
-        choices.fold((0, end), |best, choice| if choice.0 > best.0 { choice } else { best }).1
+        choices.fold((0, least), |best, choice| if choice.0 > best.0 { choice } else { best }).1
     }
 
     /// Pairs the numbers to be cleared with those beyond `end` where the machine has RAM.
     fn moves(&self, end: Pfn) -> impl Iterator<Item = Move> + '_ {
-        let mut vacant = self.vacant(end);
+        let others = self.vacant(end).filter(|_| self.displaced == Displaced::Moved);
         let free = self.map.ram().map(move |ram| ram.from(end).below(self.end));
-        let free = free.filter(|ram| !ram.is_empty());
-        let mut free = free.filter(|_| self.displaced == Displaced::Moved);
-        let (mut from, mut to) = (PfnRange::EMPTY, PfnRange::EMPTY);
-        core::iter::from_fn(move || {
-            if from.is_empty() {
-                from = vacant.next()?;
-            }
-            if to.is_empty() {
-                to = free.next()?;
-            }
-            let len = from.len().min(to.len()).get();
-            let (at, on) = (from.start().plus(len), to.start().plus(len));
-            let moved = Move { from: from.below(at), to: to.below(on) };
-            (from, to) = (from.from(at), to.from(on));
-            Some(moved)
-        })
+        pair(self.lasting.in_holes().chain(others), free)
     }
+}
+
+/// Gives the n-th number of `from` the n-th number of `free`, until one of them ends.
+pub(crate) fn pair<V, F>(from: V, free: F) -> impl Iterator<Item = Move> + Clone + use<V, F>
+where
+    V: Iterator<Item = PfnRange> + Clone,
+    F: Iterator<Item = PfnRange> + Clone,
+{
+    let (mut vacant, mut free) = (from, free.filter(|free| !free.is_empty()));
+    let (mut from, mut to) = (PfnRange::EMPTY, PfnRange::EMPTY);
+    core::iter::from_fn(move || {
+        if from.is_empty() {
+            from = vacant.next()?;
+        }
+        if to.is_empty() {
+            to = free.next()?;
+        }
+        let len = from.len().min(to.len()).get();
+        let (at, on) = (from.start().plus(len), to.start().plus(len));
+        let moved = Move { from: from.below(at), to: to.below(on) };
+        (from, to) = (from.from(at), to.from(on));
+        Some(moved)
+    })
 }
 
 /// What a leaf of the P2M is made of.
@@ -390,13 +425,16 @@ impl fmt::Display for Renumbering {
     }
 }
 
-/// Returns the parts of `range` that are not in use, in ascending order.
-fn without(range: PfnRange, boot_reserved: &BootReserved) -> impl Iterator<Item = PfnRange> + Clone + '_ {
+/// Returns the parts of `range` that are in none of the ranges `used`, in ascending order.
+fn without<U>(range: PfnRange, used: U) -> impl Iterator<Item = PfnRange> + Clone + use<U>
+where
+    U: Iterator<Item = PfnRange> + Clone,
+{
     let mut rest = range;
     core::iter::from_fn(move || {
         while !rest.is_empty() {
-            let next = boot_reserved
-                .ranges()
+            let next = used
+                .clone()
                 .map(|held| held.intersection(rest))
                 .filter(|held| !held.is_empty())
                 .min_by_key(|held| held.start());

@@ -4,10 +4,11 @@
 //! not mapped at all until it is released (see `deferred.rs`).
 //!
 //! *What must hold*: a page is on the lists before its chunk is mapped, and is taken off them when it is released. Live
-//! tables of the builder, pages it may have made tables, our own first tables and the kernel's constants are read-only.
+//! tables of the builder, pages it may have made tables, our own first tables and the kernel's constants are read-only,
+//! by the numbers that their pages have now.
 
 use arrayvec::ArrayVec;
-use p2m::{BootReserved, MAX_OCCUPANTS};
+use p2m::{BootReserved, LastingPages, MAX_OCCUPANTS};
 use start_info::{BootFacts, P2mPlace, Pfn, PfnRange};
 
 use crate::{direct_map::needed::Needed, paging::entry::Access, space::builder_p2m::BuilderP2m};
@@ -18,9 +19,13 @@ const MAX_RANGES: usize = MAX_OCCUPANTS + 2;
 /// Pages that the direct map treats differently.
 #[derive(Debug)]
 pub(super) struct BootPages {
-    /// Pages in use, which the allocator never hands out.
+    /// Pages that stay in use.
+    lasting: LastingPages,
+    /// The pages of the image that are never written, by the numbers of the builder's list.
+    constant: PfnRange,
+    /// Other pages in use, which the allocator never hands out.
     reserved: ArrayVec<PfnRange, MAX_RANGES>,
-    /// Pages mapped read-only.
+    /// Other pages mapped read-only.
     read_only: ArrayVec<PfnRange, MAX_RANGES>,
     /// Pages that are not mapped until they are released.
     deferred: PfnRange,
@@ -29,19 +34,20 @@ pub(super) struct BootPages {
 impl BootPages {
     /// Lists them: `own` are our own first tables, `constant` the pages of the image that are never written.
     pub(super) fn new(
+        lasting: LastingPages,
         boot_reserved: &BootReserved,
         facts: &BootFacts,
         own: PfnRange,
         constant: PfnRange,
         old_list: BuilderP2m,
     ) -> Self {
-        let mut reserved: ArrayVec<PfnRange, MAX_RANGES> = boot_reserved.ranges().collect();
+        let mut reserved: ArrayVec<PfnRange, MAX_RANGES> =
+            boot_reserved.passing().map(|(_, pages)| pages).collect();
         // Page 0 stays unused: a pseudo-physical address of 0 is never right.
         reserved.push(PfnRange::one(Pfn::new(0)));
         reserved.push(own);
         let mut read_only = ArrayVec::new();
         read_only.push(own);
-        read_only.push(constant);
         read_only.push(facts.page_tables().pfns);
         read_only.push(facts.slide_tables());
         let mut deferred = PfnRange::EMPTY;
@@ -51,12 +57,17 @@ impl BootPages {
                 deferred = frames;
             }
         }
-        Self { reserved, read_only, deferred }
+        Self { lasting, constant, reserved, read_only, deferred }
     }
 
     /// Returns the pages that are never handed out.
     pub(super) fn reserved(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
-        self.reserved.iter().copied()
+        self.reserved.iter().copied().chain(self.lasting.all().map(|run| run.pfns))
+    }
+
+    /// Returns which numbers the pages have that stay in use.
+    pub(super) const fn lasting(&self) -> LastingPages {
+        self.lasting
     }
 
     /// Tells whether all of these pages are left out for now.
@@ -66,22 +77,28 @@ impl BootPages {
 
     /// Tells whether some of these pages are mapped read-only.
     pub(super) fn has_read_only(&self, pages: PfnRange) -> bool {
-        self.read_only.iter().any(|range| range.overlaps(pages))
+        let mut lasting = self.lasting.pfns(self.constant);
+        self.read_only.iter().any(|range| range.overlaps(pages)) || lasting.any(|range| range.overlaps(pages))
     }
 
     /// Returns how a page is mapped.
     pub(super) fn access(&self, pfn: Pfn) -> Access {
-        if self.read_only.iter().any(|range| range.contains(pfn)) { Access::Read } else { Access::ReadWrite }
+        let is_constant = self.constant.contains(self.lasting.origin(pfn));
+        if is_constant || self.read_only.iter().any(|range| range.contains(pfn)) {
+            Access::Read
+        } else {
+            Access::ReadWrite
+        }
     }
 
     /// Returns how many frames mapping `unmapped` may take without yielding any, because the mapped pages are in use.
     pub(super) fn tables_without_yield(&self, unmapped: PfnRange) -> u64 {
-        let tables = |range: &PfnRange| {
+        let tables = |range: PfnRange| {
             let tables =
-                if *range == self.deferred { 0 } else { Needed::tables(range.intersection(unmapped)) };
+                if range == self.deferred { 0 } else { Needed::tables(range.intersection(unmapped)) };
             tables + Needed::EDGES
         };
-        self.reserved.iter().filter(|range| range.overlaps(unmapped)).map(tables).sum()
+        self.reserved().filter(|range| range.overlaps(unmapped)).map(tables).sum()
     }
 
     /// Takes the given pages off the lists, because they are released before their chunk is mapped.

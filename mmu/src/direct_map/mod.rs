@@ -2,7 +2,7 @@
 //!
 //! *What this is*: the scheme of the 2012 thread. A chunk is what one L2 table covers, 1 GiB. Its tables are taken from
 //! the end of the previous chunk, where they can be filled through their own mapping; then that mapping becomes
-//! read-only and one update hooks them. The first chunk takes its tables from the pages below the kernel, which the
+//! read-only and one update hooks them. The first chunk takes its tables from free pages around the kernel, which the
 //! builder mapped.
 //!
 //! | job | where |
@@ -39,7 +39,7 @@ mod needed;
 mod open;
 pub(crate) mod ramdisk;
 
-use p2m::{BootReserved, FrameAllocator, Renumbering, SharedPage, Span, Unmapped};
+use p2m::{BootReserved, FrameAllocator, LastingPages, Renumbering, SharedPage, Span, Unmapped};
 use start_info::{BootFacts, PageCount, Pfn, PfnRange};
 
 use crate::{
@@ -68,13 +68,13 @@ pub struct DirectMap {
 }
 
 impl DirectMap {
-    /// Maps what the builder mapped a second time, at `__va`, with tables from the pages below the kernel.
+    /// Maps what the builder mapped a second time, at `__va`, with tables from the free pages around the kernel.
     ///
-    /// `constant` are the pages of the image that are never written. A builder's list that will be copied is left out
+    /// `constant` are the pages of the image that are never written, by the numbers of the builder's list. A builder's list that will be copied is left out
     /// if it is not in the builder's mapping.
     ///
     /// # Errors
-    /// [`MmuError::NoRun`] when there is no room below the kernel, [`MmuError::Refused`] when Xen refuses.
+    /// [`MmuError::NoRun`] when there is no room in what the builder mapped, [`MmuError::Refused`] when Xen refuses.
     pub fn bootstrap<M: Machine>(
         machine: &mut M,
         pages: &Renumbering,
@@ -88,12 +88,13 @@ impl DirectMap {
         let view = tables.into_view();
         let rest = Span::<Unmapped>::all_memory(view.authority(), pages.pages());
         let first = builder.frames().intersection(rest.range());
-        let own = own_tables(machine, pages, facts, Needed::exactly(machine, pages, first))?;
+        let need = Needed::exactly(machine, pages, first);
+        let own = own_tables(machine, pages, boot_reserved, facts, need, first)?;
         let mut frames = FrameAllocator::new(builder);
         frames.give(machine, builder.free_span(view.authority(), own));
         let mut map = Self {
             extent: Extent::new(rest, pages.memory()),
-            boot_pages: BootPages::new(boot_reserved, facts, own, constant, old_list),
+            boot_pages: BootPages::new(pages.lasting(), boot_reserved, facts, own, constant, old_list),
             frames,
             undo: None,
             ramdisk: RamdiskPages::of(view.authority(), facts),
@@ -146,6 +147,12 @@ impl DirectMap {
     /// Returns the pages in use that are never handed out, in no order.
     pub fn reserved(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
         self.boot_pages.reserved()
+    }
+
+    /// Returns which numbers the pages have that stay in use, such as the kernel image.
+    #[must_use]
+    pub const fn lasting(&self) -> LastingPages {
+        self.boot_pages.lasting()
     }
 
     /// Returns how many of the pages are free frames. Page numbers without memory between them count.

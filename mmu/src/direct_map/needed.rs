@@ -1,6 +1,6 @@
 //! How many tables are needed, and where the first of them come from.
 
-use p2m::{Renumbering, Translate};
+use p2m::{BootReserved, Renumbering, Translate};
 use start_info::{BootFacts, ENTRIES, PageCount, Pfn, PfnRange};
 
 use crate::{
@@ -9,33 +9,40 @@ use crate::{
     hv::Machine,
 };
 
-/// Returns the highest run of `need` pages below the image that have memory: they become the first tables. Page 0 and
-/// at least one more page are left out.
+/// Returns the highest run of `need` pages that have memory and that nothing uses: they become the first tables. It is looked
+/// for below the image, then after it, as far as the builder mapped pages. Page 0 and at least one more page are left out.
 ///
 /// # Errors
 /// [`MmuError::NoRun`] when there is none.
 pub(super) fn own_tables<M: Machine>(
     machine: &M,
     pages: &Renumbering,
+    boot_reserved: &BootReserved,
     facts: &BootFacts,
     need: u64,
+    mapped: PfnRange,
 ) -> Result<PfnRange, MmuError> {
-    let image = facts.image().start();
-    let below = PfnRange::between(Pfn::new(1), image);
-    let (mut end, mut longest, mut free) = (image, 0, 0);
-    for pfn in below.iter().rev() {
-        if pages.entry(machine, pfn).ram().is_none() {
-            end = pfn;
-            continue;
+    let image = facts.image();
+    let (below, after) = (PfnRange::between(Pfn::new(1), image.start()), mapped.from(image.end()));
+    let (mut longest, mut free) = (0, 0);
+    for part in [below, after] {
+        let mut end = part.end();
+        for pfn in part.iter().rev() {
+            let is_passing = boot_reserved.passing().any(|(_, used)| used.contains(pfn));
+            let is_used = is_passing || pages.lasting().contains(pfn);
+            if is_used || pages.entry(machine, pfn).ram().is_none() {
+                end = pfn;
+                continue;
+            }
+            let run = PfnRange::between(pfn, end);
+            if run.len().get() > need {
+                return Ok(run.from(pfn.plus(run.len().get() - need)));
+            }
+            (longest, free) = (run.len().get().max(longest), free + 1);
         }
-        let run = PfnRange::between(pfn, end);
-        if run.len().get() > need {
-            return Ok(run.from(pfn.plus(run.len().get() - need)));
-        }
-        (longest, free) = (run.len().get().max(longest), free + 1);
     }
     let [need, longest, free] = [need + 1, longest, free].map(PageCount::clamped);
-    Err(MmuError::NoRun { object: RunOf::FirstTables(image), need, longest, free })
+    Err(MmuError::NoRun { object: RunOf::FirstTables(image.start()), need, longest, free })
 }
 
 /// How many tables a range takes.

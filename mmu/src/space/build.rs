@@ -4,12 +4,15 @@
 //! of the kernel image with the protection each needs, and an empty table for the fixmap. What the builder put after
 //! the image is no longer mapped there.
 //!
+//! A page of the image that got a new number has its address all the same: that follows from its number in the builder's list.
+//!
 //! *What must hold*: addresses are mapped in ascending order, as [`AddressSpaceBuilder`] demands; the regions are in
 //! that order.
 
 use arrayvec::ArrayVec;
-use p2m::{NewLeaf, Translate, Tree};
+use p2m::{LastingRun, NewLeaf, Translate, Tree};
 use start_info::{BootFacts, Index, Mfn, P2mPlace, PAGE_SIZE, Pfn, PfnRange};
+use x86_64::VirtAddr;
 
 use crate::{
     direct_map::{DirectMap, growing_frames::GrowingFrames},
@@ -27,7 +30,7 @@ use crate::{
 /// Pages of the image with the same protection.
 #[derive(Clone, Copy, Debug)]
 pub struct ImagePart {
-    /// The pages.
+    /// The pages, by the numbers of the builder's list.
     pub pages: PfnRange,
     /// How they are mapped.
     pub access: Access,
@@ -99,31 +102,34 @@ pub fn build_space<M: Machine>(
     let parts = image.parts.map(|part| (part, image.map));
     let mut parts: ArrayVec<_, 4> = parts.into_iter().chain(kept).collect();
     parts.sort_unstable_by_key(|(part, map)| map.address(part.pages.start()));
+    let numbers = source.map.lasting();
     for (part, map) in parts {
-        map_part(&mut space_builder, machine, source, part, map, image.guard)?;
+        for run in numbers.runs(part.pages) {
+            let address = |listed| (listed != image.guard).then(|| map.address(listed));
+            map_run(&mut space_builder, machine, source, run, part.access, address)?;
+        }
     }
     // An empty entry, for the table of the fixmap.
     space_builder.open(machine, source, FIXMAP)?;
     pin(space_builder, machine, source.map.view(), list).map(NewSpace)
 }
 
-/// Maps the pages of a part except the guard page. Not inlined, because its stack frame has room for the words of a leaf.
+/// Maps pages that have an address by their numbers in the builder's list. Not inlined, because its stack frame has room
+/// for the words of a leaf.
 #[inline(never)]
-fn map_part<M: Machine>(
+fn map_run<M: Machine>(
     space_builder: &mut AddressSpaceBuilder<Table<L4, Draft>>,
     machine: &mut M,
     source: &mut GrowingFrames<'_, Tree>,
-    part: ImagePart,
-    map: KernelMap,
-    guard: Pfn,
+    run: LastingRun,
+    access: Access,
+    address: impl Fn(Pfn) -> Option<VirtAddr>,
 ) -> Result<(), MmuError> {
-    source.p2m.each_entry(machine, part.pages, |machine, pfn, entry| {
-        if pfn == guard {
-            return Ok(());
-        }
+    let mut listed = run.listed.iter();
+    source.p2m.each_entry(machine, run.pfns, |machine, pfn, entry| {
+        let Some(address) = listed.next().and_then(&address) else { return Ok(()) };
         let mfn = entry.ram().ok_or(MmuError::NoMemory { pfn })?;
-        let address = map.address(pfn);
-        space_builder.map(machine, source, address, Entry::leaf(mfn, part.access))
+        space_builder.map(machine, source, address, Entry::leaf(mfn, access))
     })
 }
 

@@ -2,10 +2,11 @@
 //!
 //! *What this is*: for every page that gets a new number, Xen's M2P is updated. If the builder mapped the page, that
 //! mapping is removed: it is at the old number's address, where nobody would look for it when the page becomes a table.
-//! Pages that get no number are given back.
+//! Pages that get no number are given back. Pages that stay in use stay mapped: the code that runs may be in them, and a
+//! console's ring is. They become no table, and the builder's mapping of them ends with the builder's tables.
 //!
-//! *What must hold*: the direct map does not exist yet, so the builder's mapping is the only one. The pages are not in
-//! use ([`Renumbering::plan`]).
+//! *What must hold*: the direct map does not exist yet, so the only mappings are the builder's, and that of an image at an
+//! address of its own. All other pages are not in use ([`Renumbering::plan`]).
 //!
 //! *What is not prevented*: a refusal by Xen half-way. Then the boot ends.
 
@@ -31,7 +32,9 @@ impl BuilderTables {
         for moved in plan.moves() {
             for (from, to) in moved.from.iter().zip(moved.to.iter()) {
                 let Some(mfn) = plan.list().entry(machine, from).ram() else { continue };
-                if let Some(clear) = self.clear(machine, from)? {
+                let in_use = plan.lasting().contains(from);
+                let clear = if in_use { None } else { self.clear(machine, from)? };
+                if let Some(clear) = clear {
                     batch.push(machine, clear)?;
                 }
                 batch.push(machine, Update::machine_to_phys(mfn, to))?;

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use p2m::{
-    Frame, FrameAllocator, FrameSource, List, MachineToPhys, Memory, P2mEntry, P2mError, Register,
-    Renumbering, Translate, Tree,
+    BootReserved, Frame, FrameAllocator, FrameSource, List, MachineToPhys, Memory, P2mEntry, P2mError,
+    Register, Renumbering, Translate, Tree,
 };
 use p2m::{LinearMap, Word, WordMut};
 use start_info::{Index, Mfn, PageCount, Pfn, PfnRange};
@@ -198,7 +198,8 @@ pub(crate) fn tree(pages: u64, frames: u64, holes: &[std::ops::Range<u64>]) -> (
     let frames = frames.min(pages / 2 - 10 - STOCK);
     let range = PfnRange::try_new(Pfn::new(STOCK), PageCount::new(frames)).unwrap();
     stock.frames.give(&mut paper, window().free_span(&authority(), range));
-    let tree = Tree::over(&Renumbering::as_built(List::from_facts(&facts)), &mut paper, &mut stock).unwrap();
+    let pages = Renumbering::as_built(List::from_facts(&facts), &BootReserved::at_entry(&facts));
+    let tree = Tree::over(&pages, &mut paper, &mut stock).unwrap();
     (paper, stock, tree)
 }
 

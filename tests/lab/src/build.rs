@@ -42,6 +42,8 @@ pub(crate) enum Kernel {
     Demo,
     /// The demonstration without the notes of the second variant, built in a way of its own.
     Profiled(Profile),
+    /// The demonstration with the notes of the second variant, linked at 8 MiB of the guest's memory.
+    AtEightMebibytes,
     /// The guest that runs the probes of `tests/conformance`.
     Probe,
     /// An example, by its folder's name.
@@ -56,6 +58,7 @@ impl Kernel {
         match self {
             Self::Demo => None,
             Self::Profiled(profile) => Some(profiled(profile)),
+            Self::AtEightMebibytes => Some(paths::target().join("xen-guest-at-8m.elf")),
             Self::Probe => Some(paths::target().join("probe.elf")),
             Self::Example(name) => Some(paths::target().join("examples").join(format!("{name}.elf"))),
             Self::Packaged => Some(paths::target().join("packages/hello.elf")),
@@ -70,6 +73,7 @@ impl Kernel {
         match self {
             Self::Demo => Ok(()),
             Self::Profiled(profile) => in_profile(profile),
+            Self::AtEightMebibytes => at_eight_mebibytes(),
             Self::Probe => probe_guest(),
             Self::Example(name) => example(name),
             Self::Packaged => {
@@ -107,18 +111,27 @@ pub(crate) fn kernels() -> Result<()> {
     // Two folders, so that the variants do not push each other out.
     let demo = ("xen-guest", "demo");
     let (folder, profile) = (paths::target(), Profile::Release);
-    variant(&folder, demo, profile, &["--features", "fault-injection"], &kernel(false))?;
+    variant(&folder, demo, profile, &["--features", "fault-injection"], &[], &kernel(false))?;
     let features = ["--features", "fault-injection,init-p2m"];
-    variant(&folder.join("initp2m"), demo, profile, &features, &kernel(true))
+    variant(&folder.join("initp2m"), demo, profile, &features, &[], &kernel(true))
+}
+
+/// As anybody may say where the kernel starts (`xen-guest.ld`).
+fn at_eight_mebibytes() -> Result<()> {
+    let (folder, demo) = (paths::target().join("at-8m"), ("xen-guest", "demo"));
+    let features = ["--features", "fault-injection,init-p2m"];
+    let link = ["--", "-C", "link-arg=--defsym=xen_guest_physical_start=0x800000"];
+    variant(&folder, demo, Profile::Release, &features, &link, &paths::target().join("xen-guest-at-8m.elf"))
 }
 
 fn in_profile(profile: Profile) -> Result<()> {
     let features = ["--features", "fault-injection"];
-    variant(&paths::target(), ("xen-guest", "demo"), profile, &features, &profiled(profile))
+    variant(&paths::target(), ("xen-guest", "demo"), profile, &features, &[], &profiled(profile))
 }
 
 fn probe_guest() -> Result<()> {
-    variant(&paths::target(), ("probe", "probe"), Profile::Release, &[], &paths::target().join("probe.elf"))
+    let to = paths::target().join("probe.elf");
+    variant(&paths::target(), ("probe", "probe"), Profile::Release, &[], &[], &to)
 }
 
 /// Builds an example as its reader does: in its folder, which has a workspace of its own.
@@ -140,12 +153,15 @@ fn variant(
     (package, bin): (&str, &str),
     profile: Profile,
     features: &[&str],
+    link: &[&str],
     to: &Path,
 ) -> Result<()> {
     kernel_target::ensure()?;
     let mut cargo = tools::cargo();
-    cargo.args(["build", "--quiet", "--target", KERNEL_TARGET, "--package", package, "--bin", bin]);
-    cargo.args(["--profile", profile.name()]).args(features).arg("--target-dir").arg(folder);
+    // With arguments for the linker only the kernel's own crate is built by another command.
+    let command = if link.is_empty() { "build" } else { "rustc" };
+    cargo.args([command, "--quiet", "--target", KERNEL_TARGET, "--package", package, "--bin", bin]);
+    cargo.args(["--profile", profile.name()]).args(features).arg("--target-dir").arg(folder).args(link);
     if profile == Profile::Small {
         // Instead of the flags in .cargo/config.toml.
         cargo.env("CARGO_ENCODED_RUSTFLAGS", "");

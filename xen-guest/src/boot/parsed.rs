@@ -47,7 +47,8 @@ impl Parsed {
         // The domain builder maps at least this much, so the ring's page can be reached before we map anything.
         let window = LinearMap::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
         let failure = |cause| Failure::new(Stage::StartInfo, cause);
-        rings::attach_console(platform, &facts, |pfn| window.shared_page(&authority, pfn))
+        let rings = core::iter::once(facts.ring_pages());
+        rings::attach_console(platform, &facts, rings, |pfn| window.shared_page(&authority, pfn))
             .map_err(failure)?;
         let options = Options::from_command_line(facts.command_line());
         report.set_live(platform, options.json);

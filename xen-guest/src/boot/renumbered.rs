@@ -1,7 +1,7 @@
 //! Stage 3: every page has its number; the layout is planned.
 
 use mmu::{BuilderTables, LayoutPlan};
-use p2m::{Authority, BootReserved, Renumbering};
+use p2m::{Authority, BootReserved, Move, Renumbering};
 
 use crate::{
     boot::{context::BootContext, failure::Failure, settled::Settled, stage::Stage},
@@ -35,6 +35,9 @@ impl Renumbered {
         if !self.pages.is_as_built() {
             builder.renumber(platform, &self.pages).map_err(|cause| Failure::new(Stage::MemoryMap, cause))?;
             log::info!("memory map: {}", self.pages);
+            for Move { from, to } in self.pages.lasting().moves() {
+                log::info!("memory map: pfn {from} stays in use, as pfn {to}");
+            }
             self.context.report.end(platform, Stage::Renumber, 0);
         }
         let Self { context: setting, boot_reserved, pages, plan, .. } = self;

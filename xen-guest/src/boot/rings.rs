@@ -11,7 +11,8 @@ use start_info::{BootFacts, Console, Pfn, PfnRange, Ring, RingName, StartInfoErr
 
 use crate::platform::Platform;
 
-/// Uses the console ring, if the domain has one, where `page_of` says its page is mapped.
+/// Uses the console ring, if the domain has one, where `page_of` says its page is mapped. `allowed` are the pages for rings, by
+/// the numbers they have at this moment.
 ///
 /// # Errors
 /// [`StartInfoError::RingElsewhere`] when its frame is not that of a page for rings. Then the page where it belongs is
@@ -19,18 +20,35 @@ use crate::platform::Platform;
 pub(crate) fn attach_console<P: Platform>(
     platform: &mut P,
     facts: &BootFacts,
+    allowed: impl Iterator<Item = PfnRange> + Clone,
     page_of: impl FnOnce(Pfn) -> Option<SharedPage>,
 ) -> Result<(), StartInfoError> {
     let Console::Ring(console) = facts.console() else { return Ok(()) };
-    let checked = ring_page(platform, facts.ring_pages(), RingName::Console, console);
+    let checked = ring_page_in(platform, allowed.clone(), RingName::Console, console);
     let pfn = match checked {
         Ok(pfn) => Some(pfn),
-        Err(_) => vacant(platform, facts),
+        Err(_) => vacant(platform, facts, allowed),
     };
     if let Some(page) = pfn.and_then(page_of) {
         platform.attach_console(page, console.port);
     }
     checked.map(|_| ())
+}
+
+/// Returns the page of a ring, which must be in one of the ranges.
+fn ring_page_in<P: Platform>(
+    platform: &P,
+    allowed: impl Iterator<Item = PfnRange>,
+    name: RingName,
+    ring: Ring,
+) -> Result<Pfn, StartInfoError> {
+    let mut result = ring_page(platform, PfnRange::EMPTY, name, ring);
+    for allowed in allowed {
+        if result.is_err() {
+            result = ring_page(platform, allowed, name, ring);
+        }
+    }
+    result
 }
 
 /// Uses the console ring of a refused start_info, if its frame belongs to one of the two pages in `allowed`.
@@ -68,8 +86,13 @@ fn rings(facts: &BootFacts) -> impl Iterator<Item = (RingName, Ring)> + use<> {
 }
 
 /// Returns the last page for rings that does not hold xenstore's.
-fn vacant<P: Platform>(platform: &P, facts: &BootFacts) -> Option<Pfn> {
-    let allowed = facts.ring_pages();
-    let store = facts.xenstore().and_then(|ring| ring_page(platform, allowed, RingName::Xenstore, ring).ok());
-    allowed.iter().rev().find(|&pfn| Some(pfn) != store)
+fn vacant<P: Platform>(
+    platform: &P,
+    facts: &BootFacts,
+    allowed: impl Iterator<Item = PfnRange> + Clone,
+) -> Option<Pfn> {
+    let store = facts
+        .xenstore()
+        .and_then(|ring| ring_page_in(platform, allowed.clone(), RingName::Xenstore, ring).ok());
+    allowed.flat_map(PfnRange::iter).filter(|&pfn| Some(pfn) != store).last()
 }

@@ -20,7 +20,7 @@ impl Translated {
     /// Asks for the memory map and plans which pages get other numbers. Nothing is changed yet.
     ///
     /// # Errors
-    /// [`Failure`] when dom0 gets no map, with both ranges when something in use that cannot move lies where the
+    /// [`Failure`] when dom0 gets no map, with both ranges when something in use that cannot leave lies where the
     /// machine has no RAM, or with the regions of the layout that overlap.
     pub(crate) fn renumber<P: Platform>(mut self, platform: &mut P) -> Result<Renumbered, Failure> {
         let facts = &self.context.facts;
@@ -34,7 +34,7 @@ impl Translated {
         let pages = match map {
             Some(map) => Renumbering::plan(&self.authority, self.list, map, boot_reserved.clone(), displaced)
                 .map_err(|cause| Failure::new(Stage::MemoryMap, cause))?,
-            None => Renumbering::as_built(self.list),
+            None => Renumbering::as_built(self.list, &boot_reserved),
         };
         let plan = LayoutPlan::new(pages.pages(), facts.image(), self.context.image.map)
             .map_err(|cause| Failure::new(Stage::Layout, cause))?;

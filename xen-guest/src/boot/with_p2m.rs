@@ -2,6 +2,7 @@
 
 use mmu::{DirectMap, Layout, build_space, release};
 use p2m::{Publication, Renumbering, Tree};
+use start_info::{Pfn, PfnRange};
 
 use crate::{
     boot::{context::BootContext, failure::Failure, rings, stage::Stage, switched::Switched},
@@ -29,6 +30,10 @@ impl WithP2m {
         let Self { context: mut setting, pages, layout, mut map, tree, publication } = self;
         let list = setting.options.builder_p2m();
         let BootContext { facts, image, report, .. } = &mut setting;
+        // The new address space has the tables that the direct map has now, so the console's page must be mapped before.
+        let rings = map.lasting().pfns(facts.ring_pages());
+        let end = rings.clone().map(PfnRange::end).fold(Pfn::new(0), Pfn::max);
+        map.grow_to(platform, &tree, end).map_err(|cause| Failure::new(Stage::PageTables, cause))?;
         let space = build_space(platform, &mut map, &tree, facts, &image.mapped(), list)
             .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
         let root_frame = space.root();
@@ -39,7 +44,7 @@ impl WithP2m {
             None => u64::MAX,
         };
         // The ring's page leaves __ka with the builder's tables, so the console moves to __va first.
-        rings::attach_console(platform, facts, |pfn| map.shared_page(pfn))
+        rings::attach_console(platform, facts, rings, |pfn| map.shared_page(pfn))
             .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
         report.end(platform, Stage::PageTables, map.taken());
         let released = release(platform, &mut map, &tree, facts, space, list, pages.held_in_holes())

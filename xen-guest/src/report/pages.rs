@@ -20,9 +20,6 @@ use crate::{
     },
 };
 
-/// More ranges than a guest has: what was in use at entry, page 0, our first tables, the ramdisk.
-const MAX_RANGES: usize = 16;
-
 /// What the domain builder made of the guest's memory.
 pub(crate) struct AtEntry<'f> {
     pub(crate) facts: &'f BootFacts,
@@ -119,9 +116,9 @@ impl<P: Platform> fmt::Display for AfterBoot<'_, P> {
             range(f, "owner", "frames", mapped, Some(("free", Value::Number(free))))?;
             range(f, "owner", "not mapped yet", rest, None)
         };
-        for (name, pages) in held(running) {
+        while let Some((name, pages, listed)) = held_from(running, next) {
             frames(f, PfnRange::between(next, pages.start()))?;
-            range(f, "owner", name, pages, None)?;
+            range(f, "owner", name, pages, listed.map(|pfn| ("listed", Value::Hex(pfn.get()))))?;
             next = pages.end();
         }
         frames(f, PfnRange::between(next, Pfn::new(0).plus(map.total().get())))
@@ -161,26 +158,28 @@ fn line(
     write!(f, "{}", Fact::new(fact, &fields))
 }
 
-/// The ranges that the allocator never hands out, by their start.
-fn held(running: &Running) -> ArrayVec<(&'static str, PfnRange), MAX_RANGES> {
+/// Returns the first range from `next` on that the allocator never hands out, and for one that stays in use the number that its
+/// first page has in the builder's list.
+fn held_from(running: &Running, next: Pfn) -> Option<(&'static str, PfnRange, Option<Pfn>)> {
     let facts = &running.context.facts;
-    let ramdisk = running.ramdisk_pages();
+    let (ramdisk, lasting) = (running.ramdisk_pages(), running.map.lasting());
+    let listed = |pages: PfnRange| lasting.all().find(|run| run.pfns == pages).map(|run| run.listed);
     let list_is_kept = running.context.options.revector == Revector::Off;
+    let is_in = |pages, of| listed(pages).unwrap_or(pages).overlaps(of);
     let name = |pages: PfnRange| {
         let (P2mPlace::Image(list) | P2mPlace::Own(list)) = facts.p2m_list().place;
         match pages {
-            _ if pages == facts.image() => "kernel image",
-            _ if pages == PfnRange::one(facts.start_info_pfn()) => "start_info",
-            _ if pages.overlaps(facts.ring_pages()) => "rings",
+            _ if Some(pages) == ramdisk => "ramdisk",
+            _ if is_in(pages, facts.image()) => "kernel image",
+            _ if is_in(pages, PfnRange::one(facts.start_info_pfn())) => "start_info",
+            _ if is_in(pages, facts.ring_pages()) => "rings",
             _ if pages == PfnRange::one(Pfn::new(0)) => "page 0",
             _ if list_is_kept && pages == list => "P2M list",
             _ => "first tables",
         }
     };
-    let others =
-        running.map.reserved().filter(|pages| Some(*pages) != ramdisk).map(|pages| (name(pages), pages));
-    let mut all: ArrayVec<_, MAX_RANGES> =
-        ramdisk.map(|pages| ("ramdisk", pages)).into_iter().chain(others).take(MAX_RANGES).collect();
-    all.sort_unstable_by_key(|(_, pages)| pages.start());
-    all
+    let held =
+        running.map.reserved().chain(ramdisk).filter(|pages| pages.start() >= next && !pages.is_empty());
+    held.min_by_key(|pages| pages.start())
+        .map(|pages| (name(pages), pages, listed(pages).map(PfnRange::start)))
 }

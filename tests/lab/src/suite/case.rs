@@ -227,7 +227,7 @@ impl Case {
 
     /// Whether it boots the demonstration, however that was built.
     const fn is_demo(&self) -> bool {
-        matches!(self.kernel, Kernel::Demo | Kernel::Profiled(_))
+        matches!(self.kernel, Kernel::Demo | Kernel::Profiled(_) | Kernel::AtEightMebibytes)
     }
 
     /// What `scripts/boot` would be asked for.

@@ -3,11 +3,11 @@
 //! *What this is*: Xen prints the memory map it was started with, a line each: `[first byte, last byte] (usable)` and the like. A page
 //! that is not usable as a whole must be an identity entry of dom0's P2M; all others must be memory or missing.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::machine::size::PAGE;
 use crate::suite::case::Evidence;
-use crate::suite::proof::Audit;
+use crate::suite::proof::{self, Audit};
 
 /// The identity entries are as many as the map has pages without memory below the end of the P2M.
 pub(crate) fn are_identity(evidence: &Evidence) -> Result<()> {
@@ -25,6 +25,27 @@ pub(crate) fn are_identity(evidence: &Evidence) -> Result<()> {
     // What lay in them was given other numbers, or went back to Xen.
     let renumbered = evidence.facts.stages().any(|(stage, _)| stage == "renumber");
     ensure!(renumbered, "the report has no stage in which pages were renumbered");
+    Ok(())
+}
+
+/// Pages of the kernel image lie where the machine has no memory, and just these have other numbers, where it has.
+pub(crate) fn image_left(evidence: &Evidence) -> Result<()> {
+    let ram = usable(&evidence.xen);
+    let is_ram = |pfn: u64| ram.iter().any(|&(start, end)| (start..end).contains(&pfn));
+    let mut built = evidence.facts.all("built");
+    let image = built.find(|range| range.text("name").is_ok_and(|name| name == "kernel image"));
+    let image = image.context("the guest does not say where its image was")?;
+    let first = image.hex("pfn")?;
+    let in_holes: Vec<u64> = (first..first + image.number("pages")?).filter(|&pfn| !is_ram(pfn)).collect();
+    ensure!(!in_holes.is_empty(), "the machine has memory under the whole image");
+    let renumbered = proof::renumbered(&evidence.facts)?;
+    let mut left: Vec<u64> = renumbered.iter().flat_map(|(pages, _)| pages.clone()).collect();
+    left.sort_unstable();
+    ensure!(left == in_holes, "in holes are {in_holes:x?}, and other numbers have {left:x?}");
+    for (pages, pfn) in renumbered {
+        let now = pfn..pfn + (pages.end - pages.start);
+        ensure!(now.clone().all(is_ram), "the machine has no memory at all of {now:x?}");
+    }
     Ok(())
 }
 

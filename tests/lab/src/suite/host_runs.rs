@@ -19,7 +19,7 @@ const SMALL: u64 = 200 * MIB / PAGE;
 const HALF: u64 = 4 * GIB / PAGE;
 
 /// Those of the group `xen`.
-pub(crate) const HOST: [Case; 23] = [
+pub(crate) const HOST: [Case; 24] = [
     Case::good("dom0-256M", "dom0 --memory 256M"),
     // All memory ends where the hole for devices begins; then, 5 GiB of it lie above the hole.
     Case::good("dom0-3G", "dom0 --memory 3G"),
@@ -53,6 +53,17 @@ pub(crate) const HOST: [Case; 23] = [
             "domu --memory 600M --machine max-ram-below-4g=512M --config e820_host=1",
             "then=idle",
             &[hosts_map, has_a_hole, proof::tables_walked],
+        )
+    },
+    // EFI has a hole at 8 MiB, and the toolstack calls all memory from there to 4 GiB unusable: the image, start_info and the rings are
+    // in it, and get other numbers.
+    Case {
+        script: Some(DUMP),
+        ..Case::words(
+            "domu-efi-e820-host-walked",
+            "domu --efi --config e820_host=1",
+            "then=idle",
+            &[hosts_map, is_far, proof::tables_walked],
         )
     },
     // As distributions make ramdisks.
@@ -171,6 +182,20 @@ fn has_a_hole(evidence: &Evidence) -> Result<()> {
 fn called_web1(evidence: &Evidence) -> Result<()> {
     let said = std::fs::read_to_string(evidence.report.out.join("script.log"))?;
     ensure!(said == "domain 1 is called web1\n", "the script was told: {said}");
+    Ok(())
+}
+
+/// All that stays in use has numbers from 4 GiB on, and there are three such things.
+fn is_far(evidence: &Evidence) -> Result<()> {
+    for name in ["kernel image", "start_info", "rings"] {
+        let mut owners = evidence.facts.all("owner");
+        let owner = owners.find(|owner| owner.text("name").is_ok_and(|found| found == name));
+        let (pfn, listed) = match owner {
+            Some(owner) => (owner.hex("pfn")?, owner.hex("listed")?),
+            None => anyhow::bail!("the guest does not say where {name} is"),
+        };
+        ensure!(pfn >= 4 * GIB / PAGE && listed < pfn, "{name} is pfn {pfn:#x}, and was {listed:#x}");
+    }
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! Boots of kernels as others may build theirs: not optimized, or as small as possible, stripped and without frame pointers.
+//! Boots of kernels as others may build theirs: not optimized, as small as possible, stripped and without frame pointers, or linked
+//! elsewhere.
 
 use anyhow::{Result, ensure};
 
@@ -6,10 +7,10 @@ use crate::build::{Kernel, Profile};
 use crate::run::backtrace;
 use crate::run::outcome::Outcome;
 use crate::suite::case::{Case, Evidence};
-use crate::suite::proof;
+use crate::suite::{holes, host, proof};
 
 /// The runs of the group `xen` for which a kernel is built once more.
-pub(crate) const PROFILE: [Case; 4] = [
+pub(crate) const PROFILE: [Case; 7] = [
     Case { kernel: Kernel::Profiled(Profile::Unoptimized), ..Case::good("domu-unoptimized", "domu") },
     Case {
         kernel: Kernel::Profiled(Profile::Unoptimized),
@@ -24,6 +25,17 @@ pub(crate) const PROFILE: [Case; 4] = [
         proofs: &[callers_are_guesses],
         ..Case::good("dom0-small-null", "dom0 --cmdline fail=null")
     },
+    // EFI has ACPI NVS at 8 MiB: the kernel gets out of its way.
+    Case {
+        kernel: Kernel::AtEightMebibytes,
+        proofs: &[host::efi_host, holes::image_left],
+        ..Case::good("dom0-efi-at-8M", "dom0 --efi")
+    },
+    Case {
+        kernel: Kernel::AtEightMebibytes,
+        ..Case::words("dom0-efi-at-8M-list-left", "dom0 --efi", "map=lazy revector=off", &[holes::image_left])
+    },
+    Case { kernel: Kernel::AtEightMebibytes, ..Case::good("domu-at-8M", "domu") },
 ];
 
 /// Without frame pointers a trap's callers are guessed from the stack, and said to be.

@@ -1,5 +1,6 @@
 //! What must be true of a run besides its end.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -91,10 +92,28 @@ pub(crate) fn whole_audit(evidence: &Evidence) -> Result<()> {
     let confirmed = audit.confirmed;
     ensure!(confirmed == memory, "the audit confirms {confirmed} pages, the guest counts {memory} of memory");
     let given = evidence.given()?;
-    // Pages under a hole of the machine get other numbers; only with the list left in place they go back.
-    let gone = if p2m.flag("copied")? { 0 } else { audit.identity };
-    ensure!(given == confirmed + gone, "{given} pages were given, the audit confirms {confirmed}");
+    // Pages under a hole of the machine get other numbers; only with the list left in place they go back, all but the image's.
+    let image: u64 = renumbered(&evidence.facts)?.iter().map(|(pages, _)| pages.end - pages.start).sum();
+    let gone = if p2m.flag("copied")? { 0 } else { audit.identity.saturating_sub(image) };
+    let expected = confirmed + gone..=confirmed + gone + cleared(&evidence.facts)?;
+    ensure!(expected.contains(&given), "{given} pages were given, the audit confirms {confirmed}");
     Ok(())
+}
+
+/// The most pages that can have gone back because they were in use for some time under a hole of the machine.
+fn cleared(facts: &Facts) -> Result<u64> {
+    let mut most = 0;
+    if facts.stages().any(|(stage, _)| stage == "clear holes") {
+        for built in facts.all("built") {
+            if matches!(
+                built.text("name")?,
+                "page tables" | "boot stack" | "P2M list" | "ramdisk" | "start_info"
+            ) {
+                most += built.number("pages")?;
+            }
+        }
+    }
+    Ok(most)
 }
 
 /// What the audit counted.
@@ -330,6 +349,7 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     let module_end = memory.map_or(Ok(WINDOW.1), |memory| memory.hex("modules_end"))?;
     let mut expected = walked::expected(&evidence.facts, &kernel, module_end)?;
     expected.own_list = !evidence.cmdline.split_whitespace().any(|word| word == "revector=off");
+    expected.renumbered = renumbered(&evidence.facts)?;
     let report = examine(&core, &kernel, &expected, Some(&listing))?;
     std::fs::write(out.join("walk.txt"), report.to_string())?;
     ensure!(report.is_clean(), "the walker found something (walk.txt): {:?}", report.counts);
@@ -345,6 +365,21 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     ensure!(report.summary.mappings > 0 && report.summary.mfndump_lines > 0, "the walker saw nothing");
     std::fs::remove_file(out.join("core"))?;
     Ok(())
+}
+
+/// The pages of the image that have other numbers than the builder gave them, and the first of these.
+pub(crate) fn renumbered(facts: &Facts) -> Result<Vec<(Range<u64>, u64)>> {
+    let mut runs = Vec::new();
+    for owner in facts.all("owner") {
+        if owner.text("name")? != "kernel image" {
+            continue;
+        }
+        let (pfn, listed) = (owner.hex("pfn")?, owner.hex("listed")?);
+        if pfn != listed {
+            runs.push((listed..listed + owner.number("pages")?, pfn));
+        }
+    }
+    Ok(runs)
 }
 
 /// All hexadecimal numbers with `0x` in a line.

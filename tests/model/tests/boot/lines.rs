@@ -300,10 +300,42 @@ fn the_facts_say_whose_every_page_is() {
             said.iter().flat_map(|said| said.lines()).filter(|line| line.contains("\"name\":\"frames\""));
         let free: u64 = lines.map(|line| field(line, "free").parse::<u64>().unwrap()).sum();
         assert_eq!(free, booted.running.free(), "{words}");
+        let image: Vec<_> = owners.iter().filter(|(name, ..)| *name == "kernel image").collect();
+        let places = &booted.places;
+        assert_eq!(image[..], [&("kernel image", places.image.start, places.image.end - places.image.start)]);
         let kept = owners.iter().any(|(name, ..)| *name == "P2M list");
         assert_eq!(kept, words == "revector=off");
         assert_eq!(owners.iter().any(|(name, ..)| *name == "not mapped yet"), words == "map=lazy");
     }
+}
+
+/// The image has more than one range where the machine has holes under it, and is addressed by the builder's numbers.
+#[test]
+fn the_facts_say_which_numbers_the_image_has() {
+    let holes = [(0x1002, 0x1005, RESERVED), (0x1120, 0x1200, RESERVED)];
+    let guest = GuestConfig { machine_map: map(0x7000, &holes), ..GuestConfig::dom0(0x6000) };
+    let (_, said) = said(&guest.with_command_line("report=json"));
+    let lines = said.iter().flat_map(|said| said.lines());
+    let owners = lines.filter(|line| line.starts_with("@fact {\"fact\":\"owner\",\"name\":\"kernel image\""));
+    let runs: Vec<_> =
+        owners.map(|line| (field(line, "pfn"), field(line, "pages"), field(line, "listed"))).collect();
+    assert_eq!(
+        runs,
+        [
+            ("0x1000", "2", "0x1000"),
+            ("0x1005", "283", "0x1005"),
+            ("0x6000", "3", "0x1002"),
+            ("0x6003", "3", "0x1120")
+        ]
+    );
+    let told: Vec<_> = said.iter().filter(|line| line.contains(" stays in use, as ")).collect();
+    assert_eq!(
+        told,
+        [
+            "memory map: pfn 0x1002..0x1005 stays in use, as pfn 0x6000..0x6003",
+            "memory map: pfn 0x1120..0x1123 stays in use, as pfn 0x6003..0x6006"
+        ]
+    );
 }
 
 /// The model's clock ticks whenever it is read: once before a line and once after it, of which the first is the stage's.

@@ -20,6 +20,7 @@ mod guests;
 #[path = "../common/host.rs"]
 mod host;
 mod hosts;
+mod image_holes;
 mod large;
 mod lines;
 mod maps;

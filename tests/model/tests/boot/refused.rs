@@ -10,9 +10,9 @@ use crate::host::map;
 
 const ACPI: u32 = 3;
 
-/// The toolstack of a domU knows start_info and the rings by their place, so they are never given back.
+/// The toolstack of a domU knows start_info and the rings, so they are never given back: there must be other numbers for them.
 #[test]
-fn what_the_toolstack_knows_by_its_place_stays() {
+fn what_stays_in_use_without_other_numbers_is_told() {
     let guest = GuestConfig::new(0x6000);
     let places = guest.build().unwrap().places;
     let pages = [
@@ -22,7 +22,7 @@ fn what_the_toolstack_knows_by_its_place_stays() {
         (places.image.start, "the kernel image"),
         (places.image.end - 1, "the kernel image"),
     ];
-    let with_hole = |pfn| GuestConfig { memory_map: map(0x7000, &[(pfn, pfn + 1, ACPI)]), ..guest.clone() };
+    let with_hole = |pfn| GuestConfig { memory_map: map(0x6000, &[(pfn, pfn + 1, ACPI)]), ..guest.clone() };
     for (pfn, name) in pages {
         let (built, failure) = with_hole(pfn).build().unwrap().boot().unwrap_err();
         assert!(matches!(failure.cause(), Cause::Conflict(_)), "{failure}");

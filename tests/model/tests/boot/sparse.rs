@@ -9,6 +9,7 @@ use xen_model::{GuestConfig, Ramdisk, audit};
 
 use crate::after::booted;
 use crate::host::{RESERVED, map};
+use crate::used::fully_used;
 
 const PAGES: u64 = 0x6011;
 /// Where the map has memory for the pages in the hole.
@@ -88,20 +89,32 @@ fn a_ramdisk_without_a_run_to_go_to_is_told_with_what_helps() {
 }
 
 #[test]
-fn first_tables_without_room_below_the_image_are_told() {
-    let line = no_run(&GuestConfig { image_start: 5, ..GuestConfig::new(0x1400) });
+fn first_tables_without_room_around_the_image_are_told() {
+    let guest = GuestConfig { image_start: 4, ..GuestConfig::new(0x1400) };
+    let places = guest.build().unwrap().places;
+    // All that the builder mapped after its stack.
+    let hole = (places.stack + 1, places.end, RESERVED);
+    let line = no_run(&GuestConfig { memory_map: map(0x1800, &[hole]), ..guest.clone() });
     assert_eq!(
         line,
-        "direct map: the first page tables need a run of 5 pages, the longest is 4 of 4 pages of memory below the kernel \
-         image at pfn 0x5; link the kernel higher (xen-guest.ld), or boot with a smaller ramdisk"
+        "direct map: the first page tables need a run of 4 pages, the longest is 3 of 3 free pages around the kernel image at \
+         pfn 0x4; boot with a smaller ramdisk, or start the kernel higher (xen_guest_physical_start in xen-guest.ld)"
     );
+    // With room after the image there are tables from there.
+    let hole = (places.stack + 1, places.end - 4, RESERVED);
+    assert!(
+        no_run(&GuestConfig { memory_map: map(0x1800, &[hole]), ..guest.clone() }).contains("is 4 of 7 ")
+    );
+    let hole = (places.stack + 1, places.end - 0x80, RESERVED);
+    fully_used(GuestConfig { memory_map: map(0x1800, &[hole]), ..guest.clone() });
+    fully_used(guest);
     // There is enough memory, but all of it in pieces.
-    let holes: Vec<_> = (1..0x400).map(|piece| (piece * 4, piece * 4 + 1, RESERVED)).collect();
-    let holes = &holes[..59];
-    let guest =
-        GuestConfig { image_start: 4 * 60, machine_map: map(0x9000, holes), ..GuestConfig::dom0(0x6000) };
-    let line = no_run(&guest);
-    assert!(line.contains("the longest is 3 of ") && line.contains("link the kernel higher"), "{line}");
+    let mut holes: Vec<_> = (1..60).map(|piece| (piece * 4, piece * 4 + 1, RESERVED)).collect();
+    let guest = GuestConfig { image_start: 4 * 60, ..GuestConfig::dom0(0x6000) };
+    let places = guest.build().unwrap().places;
+    holes.push((places.stack + 1, places.end, RESERVED));
+    let line = no_run(&GuestConfig { machine_map: map(0x9000, &holes), ..guest });
+    assert!(line.contains("the longest is 3 of "), "{line}");
 }
 
 #[test]

@@ -87,6 +87,9 @@ impl Booted {
     fn direct_map(&self) -> Complaints {
         let mut complaints = Complaints::default();
         let (machine, mapped) = (self.machine(), self.running.mapped().get());
+        let image = &self.running.parts().context.image;
+        let constant = image.text.iter().chain(image.constant.iter());
+        let constant: HashSet<_> = constant.filter_map(|pfn| machine.built_mfn(pfn.get())).collect();
         if self.running.options().mapping == Mapping::Eager && mapped != self.pages() {
             complaints.add(|| format!("{mapped:#x} of {:#x} pages are mapped", self.pages()));
         }
@@ -101,6 +104,9 @@ impl Booted {
             let mfn = held.next_if_eq(&pfn).and_then(|pfn| machine.held_mfn(pfn));
             if mfn != Some(leaf.pte.mfn()) || leaf.pte.is_executable() {
                 complaints.add(|| format!("pfn {pfn:#x} is mfn {mfn:?}, and mapped {leaf:?}"));
+            }
+            if leaf.writable && constant.contains(&leaf.pte.mfn()) {
+                complaints.add(|| format!("pfn {pfn:#x} is never written in the image, and mapped {leaf:?}"));
             }
         });
         for pfn in held {
@@ -122,6 +128,8 @@ impl Booted {
             (Revector::Off, None) => Some(pages(KERNEL_MAP.as_u64(), places.list.clone())),
             (Revector::Off, Some(at)) => Some(pages(at, 0..places.list_pages)),
         };
+        // The builder's list has the builder's numbers only.
+        let leaves = if old_list.is_some() { places.list_pages } else { leaves };
         let linear = old_list.unwrap_or(pages(LINEAR_P2M.as_u64(), 0..leaves));
         let base = setting.image.map.base().as_u64();
         let image = pages(base, places.image.clone());
@@ -136,12 +144,13 @@ impl Booted {
             if direct.contains(&address) || modules.contains(&address) {
             } else if image.contains(&address) && address != guard {
                 in_image += 1;
+                // Whatever number the page has now, its address and its frame are the builder's.
                 let pfn = Pfn::new((address - base) / 4096);
                 let image = &setting.image;
                 let expected = (
                     image.text.contains(pfn),
                     image.data.contains(pfn),
-                    machine.held_mfn(pfn.get()).unwrap(),
+                    machine.built_mfn(pfn.get()).unwrap(),
                 );
                 if (leaf.pte.is_executable(), leaf.writable, leaf.pte.mfn()) != expected {
                     complaints.add(|| format!("image page {pfn} is mapped {leaf:?}"));

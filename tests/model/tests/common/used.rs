@@ -120,13 +120,18 @@ impl Booted {
             }
         };
         own(0..1, "page 0");
-        own(places.image.clone(), "image");
+        // What stays in use keeps its frame, under whatever number.
+        let now = |page| {
+            let pfn = machine.held_pfn(machine.built_mfn(page).unwrap()).unwrap().get();
+            pfn..pfn + 1
+        };
+        places.image.clone().for_each(|page| own(now(page), "image"));
         // dom0's start_info goes back if the machine has no RAM there.
-        if machine.held_mfn(places.start_info).is_some() {
-            own(places.start_info..places.start_info + 1, "start_info");
+        if places.console.is_some() || machine.held_mfn(places.start_info).is_some() {
+            own(now(places.start_info), "start_info");
         }
         for ring in [places.xenstore, places.console].into_iter().flatten() {
-            own(ring..ring + 1, "ring");
+            own(now(ring), "ring");
         }
         let ramdisk = self.running.ramdisk_pages().unwrap_or(start_info::PfnRange::EMPTY);
         own(ramdisk.start().get()..ramdisk.end().get(), "ramdisk");

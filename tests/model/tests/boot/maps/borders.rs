@@ -44,7 +44,7 @@ fn borders(map: &[MapEntry], below: u64) -> Vec<u64> {
 }
 
 /// Tells whether all the pages are in one entry of RAM and in no other entry.
-fn is_ram(map: &[MapEntry], pages: Range<u64>) -> bool {
+pub(crate) fn is_ram(map: &[MapEntry], pages: Range<u64>) -> bool {
     let (start, end) = (pages.start << 12, pages.end << 12);
     let touches = |entry: &&MapEntry| entry.start < end && start < entry.start + entry.len;
     let holds = |entry: &MapEntry| entry.kind == 1 && entry.start <= start && end <= entry.start + entry.len;

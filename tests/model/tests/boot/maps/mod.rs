@@ -9,7 +9,7 @@
 //!
 //! *What is not checked*: how long a boot takes.
 
-mod borders;
+pub(crate) mod borders;
 
 use std::fmt;
 
@@ -26,6 +26,16 @@ pub(crate) struct Host {
     /// How much of its memory a guest gets.
     pages: u64,
     map: Vec<MapEntry>,
+}
+
+impl Host {
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn map(&self) -> &[MapEntry] {
+        &self.map
+    }
 }
 
 /// Reads the file.
