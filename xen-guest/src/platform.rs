@@ -3,7 +3,7 @@
 //! *What this is*: the second half of the seam whose first half is [`mmu::Machine`]. Real Xen implements it in `sys`,
 //! the model in `tests/model`; the boot is generic over it, so it also runs in `cargo test`.
 
-use mmu::{Errno, FixmapPage, Machine, RamdiskPages, Region};
+use mmu::{Errno, FixmapPage, Machine, RamdiskPages, Region, layout::Bases};
 use p2m::{LinearMap, SharedPage};
 use start_info::{MapError, MemoryMap};
 use x86_64::VirtAddr;
@@ -98,6 +98,10 @@ pub trait Platform: Machine {
 
     /// Calls a module's exit function, `extern "C" fn()`.
     fn end_module(&mut self, _exit: EntryPoint) {}
+
+    /// Records where the regions start that can move, before anything is mapped there, so that a fault can be reported with the
+    /// region of its address.
+    fn note_bases(&mut self, _bases: &Bases) {}
 
     /// Records a module's addresses, so that a fault there can be reported with its name.
     fn note_module(&mut self, _name: &str, _region: Region) {}

@@ -9,7 +9,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use xen_guest::{
-    Console, Guest, PAGE_SIZE, VirtAddr, entry, layout, log,
+    Console, Guest, Pfn, VirtAddr, entry, layout, log,
     sys::{Reason, hypercall, shutdown},
 };
 
@@ -45,7 +45,7 @@ fn run(guest: &Guest) -> Result<(), &'static str> {
         log::info!("tick {tick} after {} us", (now() - before) / 1000);
     }
     let Console::Ring(ring) = guest.facts().console() else { return Ok(()) };
-    let page = shared_page(ring.mfn.get());
+    let page = shared_page(guest, ring.mfn.get()).ok_or("the console's page is not mapped")?;
     log::info!("type something, or wait");
     for _ in 0..20 {
         poll(ring.port, now() + 100_000_000);
@@ -58,9 +58,10 @@ fn run(guest: &Guest) -> Result<(), &'static str> {
 }
 
 /// The address at which the layer maps the page of a machine frame: the M2P says which page it is.
-fn shared_page(mfn: u64) -> VirtAddr {
+fn shared_page(guest: &Guest, mfn: u64) -> Option<VirtAddr> {
     let m2p = VirtAddr::new(0xffff_8000_0000_0000 + mfn * 8);
-    layout::DIRECT_MAP + word(m2p).load(Ordering::Relaxed) * PAGE_SIZE
+    let pfn = Pfn::try_new(word(m2p).load(Ordering::Relaxed)).ok()?;
+    guest.direct_address(pfn)
 }
 
 /// The next byte of the console's input, if there is one (`struct xencons_interface` of public/io/console.h).

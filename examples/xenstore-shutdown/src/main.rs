@@ -9,7 +9,7 @@
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use xen_guest::{
-    Guest, PAGE_SIZE, Ring, VirtAddr, entry, layout, log,
+    Guest, Pfn, Ring, VirtAddr, entry, log,
     sys::{Reason, hypercall, shutdown},
 };
 
@@ -30,7 +30,11 @@ fn main(guest: Guest) -> ! {
         log::info!("verdict: FAILURE the domain has no xenstore");
         shutdown(Reason::Poweroff)
     };
-    let mut store = Store { page: shared_page(ring.mfn.get()), ring };
+    let Some(page) = shared_page(&guest, ring.mfn.get()) else {
+        log::info!("verdict: FAILURE the page of xenstore is not mapped");
+        shutdown(Reason::Poweroff)
+    };
+    let mut store = Store { page, ring };
     let mut bytes = [0; 256];
     let Some(name) = store.ask(READ, b"name\0", &mut bytes) else {
         log::info!("verdict: FAILURE xenstore does not say the domain's name");
@@ -105,11 +109,11 @@ impl Store {
 }
 
 /// The address at which the layer maps the page of a machine frame: the M2P says which page it is.
-fn shared_page(mfn: u64) -> VirtAddr {
+fn shared_page(guest: &Guest, mfn: u64) -> Option<VirtAddr> {
     let m2p = VirtAddr::new(0xffff_8000_0000_0000 + mfn * 8);
     // SAFETY: an aligned word of the M2P, which Xen maps for every guest; the frame is the guest's own.
     let pfn = unsafe { AtomicU64::from_ptr(m2p.as_mut_ptr()) }.load(Ordering::Relaxed);
-    layout::DIRECT_MAP + pfn * PAGE_SIZE
+    guest.direct_address(Pfn::try_new(pfn).ok()?)
 }
 
 fn half(at: VirtAddr) -> &'static AtomicU32 {

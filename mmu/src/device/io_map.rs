@@ -23,7 +23,7 @@ use crate::{
     direct_map::{DirectMap, chunk::L1_PAGES},
     error::{MmuError, Operation},
     hv::Machine,
-    layout::{IO_MAP, IO_MAP_PAGES, plan::Layout, region::Region},
+    layout::{plan::Layout, region::Region},
     paging::{
         batch::Batch,
         entry::{Access, Entry},
@@ -122,8 +122,8 @@ impl IoPages {
 impl IoMap {
     /// Opens the region of a settled layout.
     #[must_use]
-    pub fn new(_: &Layout) -> Self {
-        Self { region: Region::new("device memory", IO_MAP, IO_MAP_PAGES), taken: Vec::new() }
+    pub fn new(layout: &Layout) -> Self {
+        Self { region: layout.bases().io_map_region(), taken: Vec::new() }
     }
 
     /// Maps `pages` machine frames from `first` on.

@@ -10,6 +10,7 @@
 use arrayvec::ArrayVec;
 use p2m::{BootReserved, LastingPages, MAX_OCCUPANTS};
 use start_info::{BootFacts, P2mPlace, Pfn, PfnRange};
+use x86_64::VirtAddr;
 
 use crate::{direct_map::needed::Needed, paging::entry::Access, space::builder_p2m::BuilderP2m};
 
@@ -91,11 +92,12 @@ impl BootPages {
         }
     }
 
-    /// Returns how many frames mapping `unmapped` may take without yielding any, because the mapped pages are in use.
-    pub(super) fn tables_without_yield(&self, unmapped: PfnRange) -> u64 {
+    /// Returns how many frames mapping `unmapped`, in a direct map at `base`, may take without yielding any, because the mapped
+    /// pages are in use.
+    pub(super) fn tables_without_yield(&self, unmapped: PfnRange, base: VirtAddr) -> u64 {
         let tables = |range: PfnRange| {
             let tables =
-                if range == self.deferred { 0 } else { Needed::tables(range.intersection(unmapped)) };
+                if range == self.deferred { 0 } else { Needed::tables(range.intersection(unmapped), base) };
             tables + Needed::EDGES
         };
         self.reserved().filter(|range| range.overlaps(unmapped)).map(tables).sum()

@@ -10,12 +10,7 @@ use p2m::{Frame, FrameAllocator, P2mEntry, Translate};
 use start_info::{PageCount, Pfn, PfnRange};
 
 use crate::{
-    direct_map::{
-        boot_pages::BootPages,
-        chunk::{L1_PAGES, direct_address},
-        chunk_undo::ChunkUndo,
-        extent::Extent,
-    },
+    direct_map::{boot_pages::BootPages, chunk::L1_PAGES, chunk_undo::ChunkUndo, extent::Extent},
     error::{MmuError, Operation},
     hv::Machine,
     paging::{
@@ -119,7 +114,7 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
         }
         let mut words = [P2mEntry::MISSING; L1_PAGES as usize];
         let Some(words) = words.get_mut(..pages.len().get() as usize) else {
-            return Err(MmuError::OutOfOrder { address: direct_address(pages.end()).as_u64() });
+            return Err(MmuError::OutOfOrder { address: self.view().direct_address(pages.end()).as_u64() });
         };
         self.frames.source.p2m.leaf_words(machine, pages.start(), words);
         let memory = words.iter().filter(|&&word| P2mEntry::decode(word).ram().is_some()).count();
@@ -134,7 +129,8 @@ impl<'m, T: Translate> ChunkMapper<'m, T> {
             Some(mfn) => Entry::leaf(mfn, access(pfn)),
             None => Entry::EMPTY,
         });
-        self.space_builder.fill(machine, &mut self.frames, direct_address(pages.start()), entries)
+        let address = self.view().direct_address(pages.start());
+        self.space_builder.fill(machine, &mut self.frames, address, entries)
     }
 
     /// Sends what is left to Xen; then the pages are mapped.

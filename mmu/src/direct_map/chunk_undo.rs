@@ -15,7 +15,7 @@ use p2m::{Frame, Memory};
 use start_info::{ENTRIES, Index, Pfn, PfnRange};
 
 use crate::{
-    direct_map::chunk::{L1_PAGES, direct_address},
+    direct_map::chunk::L1_PAGES,
     error::{MmuError, Operation},
     hv::Machine,
     space::{live_tables::LiveTables, table_note::TableNote, table_source::Note},
@@ -56,7 +56,7 @@ impl ChunkUndo {
     /// As [`TableNote::undo`].
     pub(super) fn unmap<M: Machine>(&self, machine: &mut M, view: &LiveTables) -> Result<(), MmuError> {
         let starts = self.chunk.pieces(L1_PAGES).map(PfnRange::start);
-        self.undo(machine, view, Operation::DirectMap, starts.map(direct_address))
+        self.undo(machine, view, Operation::DirectMap, starts.map(|pfn| view.direct_address(pfn)))
     }
 }
 

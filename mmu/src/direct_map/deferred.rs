@@ -16,7 +16,7 @@ use start_info::PfnRange;
 use crate::{
     direct_map::{
         DirectMap,
-        chunk::{L1_PAGES, L2_PAGES, direct_address},
+        chunk::{L1_PAGES, L2_PAGES},
     },
     error::{MmuError, Operation},
     hv::Machine,
@@ -54,7 +54,7 @@ impl DirectMap {
         let mut batch = Batch::new(Operation::Release);
         let mut mapper = self.mapper(p2m, Operation::Release);
         for pages in part.pieces(L1_PAGES) {
-            if mapper.view().l1(machine, direct_address(pages.start()))?.is_some() {
+            if mapper.view().l1(machine, mapper.view().direct_address(pages.start()))?.is_some() {
                 for pfn in pages.iter() {
                     make_writable(machine, &mut batch, mapper.view(), pfn)?;
                 }

@@ -67,7 +67,7 @@ impl DirectMap {
     /// Returns how many frames are kept for mapping more. A chunk's tables come from what is mapped, so the map must
     /// grow before the last frame is gone. A chunk may yield no frame, if it holds the ramdisk or the builder's list.
     fn reserve(&self) -> u64 {
-        Needed::MAX + self.boot_pages.tables_without_yield(self.extent.rest())
+        Needed::MAX + self.boot_pages.tables_without_yield(self.extent.rest(), self.view.direct().base())
     }
 
     /// Takes a frame back.

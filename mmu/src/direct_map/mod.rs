@@ -88,7 +88,8 @@ impl DirectMap {
         let view = tables.into_view();
         let rest = Span::<Unmapped>::all_memory(view.authority(), pages.pages());
         let first = builder.frames().intersection(rest.range());
-        let need = Needed::exactly(machine, pages, first);
+        let base = view.direct().base();
+        let need = Needed::exactly(machine, pages, first, base);
         let own = own_tables(machine, pages, boot_reserved, facts, need, first)?;
         let mut frames = FrameAllocator::new(builder);
         frames.give(machine, builder.free_span(view.authority(), own));

@@ -1,12 +1,14 @@
 //! How many tables are needed, and where the first of them come from.
 
 use p2m::{BootReserved, Renumbering, Translate};
-use start_info::{BootFacts, ENTRIES, PageCount, Pfn, PfnRange};
+use start_info::{BootFacts, ENTRIES, PAGE_SIZE, PageCount, Pfn, PfnRange};
+use x86_64::VirtAddr;
 
 use crate::{
-    direct_map::chunk::{L1_PAGES, L2_PAGES, L3_PAGES},
+    direct_map::chunk::{L1_PAGES, L2_PAGES},
     error::{MmuError, RunOf},
     hv::Machine,
+    paging::level::{Arithmetic, L4},
 };
 
 /// Returns the highest run of `need` pages that have memory and that nothing uses: they become the first tables. It is looked
@@ -55,20 +57,38 @@ impl Needed {
     /// How many more a range may take because its first and last tables are shared with what lies around it.
     pub(super) const EDGES: u64 = 2 * (ENTRIES + 2);
 
-    /// Returns how many tables map the pages of a range that have memory, if nothing around it is mapped.
-    pub(super) fn exactly<M: Machine>(machine: &M, p2m: &impl Translate, range: PfnRange) -> u64 {
-        let has_memory = |range: PfnRange| p2m.first_memory(machine, range).is_some();
-        [L1_PAGES, L2_PAGES, L3_PAGES]
-            .into_iter()
-            .map(|reach| range.pieces(reach).filter(|&piece| has_memory(piece)).count() as u64)
-            .sum()
+    /// Returns how many tables map the pages of a range that have memory in a direct map at `base`, if nothing around it is
+    /// mapped.
+    pub(super) fn exactly<M: Machine>(
+        machine: &M,
+        p2m: &impl Translate,
+        range: PfnRange,
+        base: VirtAddr,
+    ) -> u64 {
+        let has_memory = |range: &PfnRange| p2m.first_memory(machine, *range).is_some();
+        let l1 = range.pieces(L1_PAGES).filter(has_memory).count() as u64;
+        let (mut l2, mut l3, mut last) = (0, 0, None);
+        for piece in range.pieces(L2_PAGES).filter(has_memory) {
+            // A direct map need not start where the range of an L3 table does.
+            let slot = Some(L4::index(base + piece.start().get() * PAGE_SIZE));
+            l2 += 1;
+            l3 += u64::from(slot != last);
+            last = slot;
+        }
+        l1 + l2 + l3
     }
 
-    /// Returns how many tables map the pages of a range, if all have memory and nothing around it is mapped.
-    pub(super) const fn tables(range: PfnRange) -> u64 {
-        const fn of(range: PfnRange, reach: u64) -> u64 {
-            range.end().get().div_ceil(reach) - range.start().get() / reach
+    /// Returns how many tables map the pages of a range in a direct map at `base`, if all have memory and nothing around it is
+    /// mapped.
+    pub(super) const fn tables(range: PfnRange, base: VirtAddr) -> u64 {
+        const fn of(start: u64, end: u64, reach: u64) -> u64 {
+            end.div_ceil(reach) - start / reach
         }
-        of(range, L1_PAGES) + of(range, L2_PAGES) + of(range, L3_PAGES)
+        let (start, end) = (range.start().get(), range.end().get());
+        // Only the top-level table's entries need not start where the direct map does.
+        let before = base.as_u64() % L4::REACH;
+        of(start, end, L1_PAGES)
+            + of(start, end, L2_PAGES)
+            + of(before + start * PAGE_SIZE, before + end * PAGE_SIZE, L4::REACH)
     }
 }

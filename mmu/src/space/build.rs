@@ -18,7 +18,7 @@ use crate::{
     direct_map::{DirectMap, growing_frames::GrowingFrames},
     error::{MmuError, Operation},
     hv::{ExtOp, Machine, VaUpdate},
-    layout::{DIRECT_MAP, FIXMAP, INIT_P2M, KernelMap, LINEAR_P2M},
+    layout::{FIXMAP, INIT_P2M, KernelMap},
     paging::{
         entry::{Access, Entry},
         level::{Arithmetic, L4},
@@ -77,13 +77,14 @@ pub fn build_space<M: Machine>(
     image: &MappedImage,
     list: BuilderP2m,
 ) -> Result<NewSpace, MmuError> {
+    let linear = map.view().bases().linear_p2m();
     let source = &mut GrowingFrames { map, p2m: tree };
     let mut space_builder = AddressSpaceBuilder::new_space(machine, source)?;
     if list == BuilderP2m::Copied {
         let mut index = 0;
         while index < tree.leaves() {
             let (mfn, end) = tree.leaves_alike(machine, source.map.view().direct(), index)?;
-            let address = LINEAR_P2M + index * PAGE_SIZE;
+            let address = linear + index * PAGE_SIZE;
             let leaf = || Entry::leaf(mfn, Access::Read);
             if end == index + 1 {
                 space_builder.map(machine, source, address, leaf())?;
@@ -148,7 +149,7 @@ fn pin<M: Machine>(
         BuilderP2m::Copied => L4::index(INIT_P2M).get(),
         BuilderP2m::Kept => L4::index(INIT_P2M).get() + 1,
     };
-    for slot in L4::index(DIRECT_MAP).get()..end {
+    for slot in L4::index(view.direct().base()).get()..end {
         let slot = Index::containing(u64::from(slot));
         if let Some(l3) = view.below(machine, &root, slot)? {
             l4.share(machine, slot, &l3);
@@ -173,7 +174,7 @@ pub fn map_leaf<M: Machine>(
     new: &NewLeaf,
 ) -> Result<(), MmuError> {
     let mfn = tree.leaf_mfn(machine, map.view().direct(), new.index())?;
-    let address = LINEAR_P2M + new.index() * PAGE_SIZE;
+    let address = map.view().bases().linear_p2m() + new.index() * PAGE_SIZE;
     machine
         .update_va_mapping(VaUpdate::new(address, Entry::leaf(mfn, Access::Read)))
         .map_err(|errno| MmuError::refused_call(Operation::AddressSpace, errno))

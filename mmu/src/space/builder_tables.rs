@@ -18,7 +18,7 @@ use x86_64::VirtAddr;
 
 use crate::{
     error::MmuError,
-    layout::{DIRECT_MAP, KERNEL_MAP},
+    layout::{KERNEL_MAP, bases::Bases},
     paging::{
         entry::Entry,
         level::{Arithmetic, L1, L4},
@@ -35,7 +35,7 @@ pub struct BuilderTables {
 }
 
 impl BuilderTables {
-    /// Walks the builder's tables and finds the end of its mapping.
+    /// Walks the builder's tables and finds the end of its mapping. `bases` says where the direct map will be.
     ///
     /// # Errors
     /// [`MmuError::NoMemory`] when the P2M has no frame for the root; [`MmuError::BuilderTable`] for a live table that
@@ -47,13 +47,14 @@ impl BuilderTables {
         machine: &M,
         list: &List,
         facts: &BootFacts,
+        bases: &Bases,
     ) -> Result<Self, MmuError> {
         let tables = facts.page_tables().pfns;
         let pfn = tables.start();
         let P2mEntry::Ram(mfn) = list.entry(machine, pfn) else { return Err(MmuError::NoMemory { pfn }) };
         // All tables lie below the stack, so this much of the mapping is enough to find its real end.
         let linear = LinearMap::of_builder(&authority, KERNEL_MAP, facts.least_boot_end().count_below());
-        let mut view = LiveTables::new(authority, (pfn, mfn), LinearMap::empty(DIRECT_MAP), Some(linear));
+        let mut view = LiveTables::new(authority, (pfn, mfn), *bases, linear);
         let is_read = |slot| !is_slot_of_list(facts, slot);
         // The L1 tables of other addresses than those of the pages before the boot stack.
         let (mut others, below) = (0, facts.boot_stack().align_down(ENTRIES));

@@ -8,12 +8,13 @@
 //! *What is not prevented*: an entry that changes while it is read. Only Xen changes live entries, on our request.
 
 use p2m::{Authority, LinearMap, MachineToPhys, Mapped, Memory, Span, Unmapped, Word};
-use start_info::{ENTRIES, Index, Maddr, Mfn, Pfn};
+use start_info::{ENTRIES, Index, Maddr, Mfn, PAGE_SIZE, Pfn};
 use x86_64::VirtAddr;
 
 use crate::{
     error::MmuError,
     hv::Machine,
+    layout::bases::Bases,
     paging::{
         batch::Batch,
         entry::Entry,
@@ -28,6 +29,7 @@ use crate::{
 pub struct LiveTables {
     authority: Authority,
     roots: Roots,
+    bases: Bases,
     direct: LinearMap,
     /// The builder's mapping while its tables are live: a second, writable alias of what it covers.
     builder: Option<LinearMap>,
@@ -37,10 +39,11 @@ impl LiveTables {
     pub(crate) const fn new(
         authority: Authority,
         root: (Pfn, Mfn),
-        direct: LinearMap,
-        builder: Option<LinearMap>,
+        bases: Bases,
+        builder: LinearMap,
     ) -> Self {
-        Self { authority, roots: Roots::new(root), direct, builder }
+        let direct = LinearMap::empty(bases.direct_map());
+        Self { authority, roots: Roots::new(root), bases, direct, builder: Some(builder) }
     }
 
     pub(crate) const fn authority(&self) -> &Authority {
@@ -86,6 +89,16 @@ impl LiveTables {
     #[must_use]
     pub const fn direct(&self) -> &LinearMap {
         &self.direct
+    }
+
+    /// Returns where the regions start that can move.
+    pub(crate) const fn bases(&self) -> &Bases {
+        &self.bases
+    }
+
+    /// Returns the address of a page in the direct map, whether it is mapped yet or not.
+    pub(crate) fn direct_address(&self, pfn: Pfn) -> VirtAddr {
+        self.direct.base() + pfn.get() * PAGE_SIZE
     }
 
     /// Records that Xen accepted the tables that map `span` in the direct map.

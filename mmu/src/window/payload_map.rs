@@ -1,6 +1,6 @@
 //! The payload's own pages, mapped once more with a protection that can change.
 //!
-//! *What this is*: a window of its own (`PAYLOAD`), with the machinery of the modules' window. What is mapped is given
+//! *What this is*: a window of its own, with the machinery of the modules' window. What is mapped is given
 //! away; the [`MappedPages`] stand for it, and unmapping gives it back. The pages are read and written through the
 //! mapping.
 //!
@@ -87,7 +87,7 @@ impl<O> MappedPages<O> {
 impl PayloadMap {
     /// Opens the payload's addresses of a settled layout.
     #[must_use]
-    pub const fn new(layout: &Layout) -> Self {
+    pub fn new(layout: &Layout) -> Self {
         Self { window: Window::of_payload(layout) }
     }
 

@@ -66,8 +66,13 @@ impl Window {
     }
 
     /// Opens the payload's window of a settled layout.
-    pub(crate) const fn of_payload(layout: &Layout) -> Self {
-        Self { of: WindowOf::Payload, window: layout.payload(), places: Vec::new(), builder_list: None }
+    pub(crate) fn of_payload(layout: &Layout) -> Self {
+        Self {
+            of: WindowOf::Payload,
+            window: layout.bases().payload_region(),
+            places: Vec::new(),
+            builder_list: None,
+        }
     }
 
     /// Returns the window.
@@ -357,13 +362,15 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{FIXMAP, KernelMap, MODULES, PAYLOAD, PAYLOAD_PAGES, plan::LayoutPlan};
+    use crate::layout::{Bases, FIXMAP, KernelMap, MODULES, PAYLOAD_PAGES, plan::LayoutPlan};
     use start_info::{Pfn, PfnRange};
     use std::string::ToString;
 
     fn window() -> Window {
         let image = PfnRange::try_new(Pfn::new(0x1000), PageCount::new(0x100)).unwrap();
-        let layout = LayoutPlan::new(PageCount::new(1 << 14), image, KernelMap::BUILDER).unwrap().settle();
+        let layout = LayoutPlan::new(PageCount::new(1 << 14), image, KernelMap::BUILDER, Bases::FIXED)
+            .unwrap()
+            .settle();
         Window::new(&layout, None)
     }
 
@@ -392,9 +399,11 @@ mod tests {
     #[test]
     fn the_payloads_window_has_its_own_addresses() {
         let image = PfnRange::try_new(Pfn::new(0x1000), PageCount::new(0x100)).unwrap();
-        let layout = LayoutPlan::new(PageCount::new(1 << 14), image, KernelMap::BUILDER).unwrap().settle();
+        let layout = LayoutPlan::new(PageCount::new(1 << 14), image, KernelMap::BUILDER, Bases::FIXED)
+            .unwrap()
+            .settle();
         let mut window = Window::of_payload(&layout);
-        assert_eq!(start(&mut window, 3, 0), PAYLOAD.as_u64());
+        assert_eq!(start(&mut window, 3, 0), Bases::FIXED.payload().as_u64());
         let error = window.reserve(PageCount::new(PAYLOAD_PAGES.get() - 2), 0).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use mmu::{Errno, Region};
+use mmu::{Errno, Region, layout::Bases};
 use start_info::{ENTRIES, Mfn, Pfn};
 use xen_guest::Published;
 
@@ -86,6 +86,8 @@ pub struct ModelMachine {
     pub(crate) ring_port: Option<u32>,
     /// How often a module's exit function was called.
     pub(crate) modules_ended: u64,
+    /// Where a trap would be reported to be, of the regions that can move.
+    pub(crate) bases_noted: Option<Bases>,
     /// The modules whose names a trap would be reported with.
     pub(crate) modules_noted: Vec<(String, Region)>,
     /// What the next module's init function returns.
@@ -187,6 +189,7 @@ impl ModelMachine {
             accesses: std::cell::Cell::new(0),
             ring_port: None,
             modules_ended: 0,
+            bases_noted: None,
             modules_noted: Vec::new(),
             init_code: 0,
         }
@@ -366,6 +369,12 @@ impl ModelMachine {
     #[must_use]
     pub const fn console_port(&self) -> Option<u32> {
         self.ring_port
+    }
+
+    /// Returns where the regions start that can move, as a trap would be reported; `None` before the boot has said so.
+    #[must_use]
+    pub const fn bases_noted(&self) -> Option<&Bases> {
+        self.bases_noted.as_ref()
     }
 
     /// Returns the modules whose names a trap would be reported with, and their addresses.

@@ -5,7 +5,10 @@
 //! *What must hold*: what the guest attaches must be the page it says, at the address it says. A ramdisk that is read
 //! must not have been overwritten.
 
-use mmu::{Errno, FixmapPage, RamdiskPages, Region, layout::KERNEL_MAP};
+use mmu::{
+    Errno, FixmapPage, RamdiskPages, Region,
+    layout::{Bases, KERNEL_MAP},
+};
 use p2m::{LinearMap, SharedPage};
 use start_info::MemoryMap;
 use xen_guest::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
@@ -100,6 +103,10 @@ impl Platform for ModelMachine {
     fn end_module(&mut self, exit: EntryPoint) {
         self.check_entered(&exit);
         self.modules_ended += 1;
+    }
+
+    fn note_bases(&mut self, bases: &Bases) {
+        self.bases_noted = Some(*bases);
     }
 
     fn note_module(&mut self, name: &str, region: Region) {

@@ -20,7 +20,7 @@ pub struct Image {
     pub relocations: PfnRange,
     /// Where the pages are mapped: the addresses the kernel runs at.
     pub map: KernelMap,
-    /// Random words by which the places of the other regions are drawn; `None` for those of `mmu::layout`.
+    /// Random words by which the places of the other regions are drawn (see [`mmu::layout::Bases`]); `None` for the usual ones.
     pub drawn: Option<[u64; 4]>,
     /// How the address was chosen.
     pub kaslr: Kaslr,

@@ -10,7 +10,7 @@
 
 use core::fmt;
 
-use mmu::{BuilderTables, ImageRoom, MmuError, map_image_at};
+use mmu::{BuilderTables, ImageRoom, MmuError, layout::Bases, map_image_at};
 use p2m::{Authority, List};
 use start_info::{BootFacts, KernelEntry, PageCount};
 
@@ -181,7 +181,8 @@ fn moved<P: Platform>(
 ) -> Image {
     let list = List::from_facts(facts);
     // What is wrong with the builder's tables, the boot finds again, and says so.
-    let Ok(builder) = BuilderTables::adopt(authority, platform, &list, facts) else { return *image };
+    let usual = &Bases::FIXED;
+    let Ok(builder) = BuilderTables::adopt(authority, platform, &list, facts, usual) else { return *image };
     let room = ImageRoom::after(builder.end(), facts.image());
     let [word, drawn @ ..] = random.words;
     let stayed = |tables, error| {

@@ -26,8 +26,11 @@ impl Renumbered {
     /// [`Failure`] when the builder's mapping does not end where it must, or when Xen refuses a new number.
     pub(crate) fn settle<P: Platform>(mut self, platform: &mut P) -> Result<Settled, Failure> {
         let BootContext { facts, report, .. } = &mut self.context;
-        let builder = BuilderTables::adopt(self.authority, platform, self.pages.list(), facts)
-            .map_err(|cause| Failure::new(Stage::BuilderTables, cause))?;
+        let layout = self.plan.settle();
+        platform.note_bases(layout.bases());
+        let builder =
+            BuilderTables::adopt(self.authority, platform, self.pages.list(), facts, layout.bases())
+                .map_err(|cause| Failure::new(Stage::BuilderTables, cause))?;
         report.end(platform, Stage::Layout, 0);
         if let Some(padding) = Padding::up_to(facts, builder.end()) {
             report.tell(platform, &padding);
@@ -40,7 +43,7 @@ impl Renumbered {
             }
             self.context.report.end(platform, Stage::Renumber, 0);
         }
-        let Self { context: setting, boot_reserved, pages, plan, .. } = self;
-        Ok(Settled { context: setting, boot_reserved, pages, layout: plan.settle(), builder })
+        let Self { context: setting, boot_reserved, pages, .. } = self;
+        Ok(Settled { context: setting, boot_reserved, pages, layout, builder })
     }
 }

@@ -1,6 +1,6 @@
 //! Stage 7: our own page tables are live; shared_info is mapped and the P2M published.
 
-use mmu::{DirectMap, Fixmap, IoMap, Layout, PayloadMap, Region, Window, layout::LINEAR_P2M};
+use mmu::{DirectMap, Fixmap, IoMap, Layout, PayloadMap, Region, Window};
 use p2m::{Publication, Renumbering, Tree};
 use start_info::Mfn;
 
@@ -40,11 +40,12 @@ impl Switched {
         let list = facts.p2m_list();
         // If the builder's list, unchanged, no longer says where every page is, there is no linear form to publish.
         let linear = self.publication.is_some() || self.pages.is_as_built();
+        let copied_to = self.layout.bases().linear_p2m();
         platform.publish(&Published {
             max_pfn: self.tree.pages().get(),
             frame_list_list: self.frame_list_list,
             p2m_cr3: if linear { self.root.maddr().get() } else { 0 },
-            p2m_vaddr: if self.publication.is_some() { LINEAR_P2M } else { list.at },
+            p2m_vaddr: if self.publication.is_some() { copied_to } else { list.at },
         });
         let builder_list = match self.publication {
             Some(_) => None,

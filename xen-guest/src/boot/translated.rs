@@ -1,6 +1,6 @@
 //! Stage 2: pages can be translated; the machine's memory map decides under which numbers.
 
-use mmu::LayoutPlan;
+use mmu::{LayoutPlan, layout::Bases};
 use p2m::{Authority, BootReserved, Displaced, List, Renumbering};
 
 use crate::{
@@ -36,7 +36,9 @@ impl Translated {
                 .map_err(|cause| Failure::new(Stage::MemoryMap, cause))?,
             None => Renumbering::as_built(self.list, &boot_reserved),
         };
-        let plan = LayoutPlan::new(pages.pages(), facts.image(), self.context.image.map)
+        let image = &self.context.image;
+        let bases = image.drawn.map_or(Bases::FIXED, |words| Bases::drawn(pages.pages(), words));
+        let plan = LayoutPlan::new(pages.pages(), facts.image(), image.map, bases)
             .map_err(|cause| Failure::new(Stage::Layout, cause))?;
         self.context.map = map;
         self.context.report.end(platform, Stage::MemoryMap, 0);

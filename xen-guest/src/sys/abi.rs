@@ -21,6 +21,8 @@ pub(super) const DOMID_SELF: u16 = 0x7ff0;
 pub(super) const UVMF_INVLPG: u64 = 2;
 /// The first address that is Xen's own (`HYPERVISOR_VIRT_START`).
 pub(super) const HYPERVISOR_VIRT_START: u64 = xen_sys::__HYPERVISOR_VIRT_START.cast_unsigned();
+/// The first address after Xen's own (`HYPERVISOR_VIRT_END`).
+pub(super) const HYPERVISOR_VIRT_END: u64 = xen_sys::__HYPERVISOR_VIRT_END.cast_unsigned();
 /// The table of the PFN of every machine frame (`MACH2PHYS_VIRT_START`), a word for each.
 pub(super) const M2P: VirtAddr = VirtAddr::new(xen_sys::__MACH2PHYS_VIRT_START.cast_unsigned());
 /// How many frames the table's addresses have room for (`MACH2PHYS_VIRT_END`).

@@ -8,12 +8,13 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use mmu::layout::{DIRECT_MAP, KERNEL_MAP};
+use mmu::layout::KERNEL_MAP;
 use start_info::PAGE_SIZE;
 use x86_64::{VirtAddr, registers::control::Cr3};
 
 use crate::sys::{
     abi::{M2P, M2P_ENTRIES},
+    starts::Starts,
     walk::{Mapping, TableReader},
     word_or_none::load_or_none,
 };
@@ -35,7 +36,7 @@ impl CurrentTables {
             return Self { root: 0, base: 0 };
         }
         let root = Cr3::read_raw().0.start_address().as_u64() / PAGE_SIZE;
-        let bases = [DIRECT_MAP.as_u64(), KERNEL_MAP.as_u64()];
+        let bases = [Starts::noted().direct_map, KERNEL_MAP.as_u64()];
         let tables = bases.map(|base| Self { root, base }).into_iter().find(Self::is_right);
         SEEKING.store(false, Ordering::Relaxed);
         tables.unwrap_or(Self { root, base: 0 })

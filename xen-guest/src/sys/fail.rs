@@ -5,18 +5,20 @@
 
 use core::{fmt, mem::offset_of};
 
-use mmu::layout::{DIRECT_MAP, FIXMAP};
+use mmu::layout::FIXMAP;
 use start_info::{CommandLine, PAGE_SIZE};
 use x86_64::{VirtAddr, registers::control::Cr3};
 
 use crate::{
     boot::options::unchecked_value,
     sys::{
+        abi::HYPERVISOR_VIRT_END,
         current_tables::CurrentTables,
         entry::entered,
         hypercall::hypercall,
         pointer,
         sched::{Reason, end},
+        starts::Starts,
         symbols,
     },
 };
@@ -56,10 +58,10 @@ pub(super) fn as_asked(line: &CommandLine) {
                 .for_each(|table| write(table, NO_FRAME));
         }
         Some("guard") => write(VirtAddr::new_truncate(symbols::parts().guard.start), 0),
-        Some("hole") => read(DIRECT_MAP - 8),
+        Some("hole") => read(VirtAddr::new_truncate(HYPERVISOR_VIRT_END - 8)),
         Some("window") => read(FIXMAP - 8),
         Some("execute") => {
-            let pointer = pointer::to::<()>(DIRECT_MAP + 0x1000);
+            let pointer = pointer::to::<()>(VirtAddr::new_truncate(Starts::noted().direct_map + 0x1000));
             // SAFETY: not sound, and meant so: the direct map is not executable, and the fault is what was asked for.
             let function = unsafe { core::mem::transmute_copy::<*const (), extern "C" fn()>(&pointer) };
             function();

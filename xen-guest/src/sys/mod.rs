@@ -84,6 +84,8 @@ mod slid;
 mod slide;
 #[cfg(any(target_os = "none", test))]
 mod stack;
+#[cfg(any(target_os = "none", test))]
+mod starts;
 #[cfg(target_os = "none")]
 mod symbols;
 #[cfg(target_os = "none")]

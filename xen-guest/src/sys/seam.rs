@@ -8,6 +8,7 @@
 
 use mmu::{
     Errno, ExtOp, FixmapPage, Hypervisor, Partial, RamdiskPages, Region, ReleasedMfn, Update, VaUpdate,
+    layout::Bases,
 };
 use p2m::{Frame, LinearMap, MachineToPhys, Memory, Register, SharedPage, Word, WordMut};
 use start_info::{MemoryMap, Mfn};
@@ -24,6 +25,7 @@ use crate::{
         outcome::{check, stopped},
         ramdisk,
         shared_info::SharedInfo,
+        starts::Starts,
         traps::MODULES,
         word_or_none::load_or_none,
         words,
@@ -141,6 +143,10 @@ impl Platform for Xen {
     #[cfg(feature = "modules")]
     fn end_module(&mut self, exit: EntryPoint) {
         module::end(exit);
+    }
+
+    fn note_bases(&mut self, bases: &Bases) {
+        Starts::of(bases).note();
     }
 
     fn note_module(&mut self, name: &str, region: Region) {

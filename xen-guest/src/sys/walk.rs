@@ -9,13 +9,13 @@
 use core::fmt;
 use core::ops::Range;
 
-use mmu::layout::{
-    DIRECT_MAP, FIXMAP, INIT_P2M, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES, PAYLOAD,
-    PAYLOAD_PAGES, is_xen_slot,
-};
+use mmu::layout::{Bases, FIXMAP, INIT_P2M, IO_MAP_PAGES, KERNEL_MAP, MODULES, PAYLOAD_PAGES, is_xen_slot};
 use start_info::{Index, PAGE_SIZE};
 
-use crate::sys::abi::HYPERVISOR_VIRT_START;
+use crate::sys::{
+    abi::{HYPERVISOR_VIRT_END, HYPERVISOR_VIRT_START},
+    starts::Starts,
+};
 
 const PRESENT: u64 = 1;
 const WRITABLE: u64 = 1 << 1;
@@ -24,13 +24,11 @@ const NO_EXECUTE: u64 = 1 << 63;
 const FRAME: u64 = 0x000f_ffff_ffff_f000;
 
 const END_OF_LOWER_HALF: u64 = 1 << 47;
-const START_OF_DIRECT_MAP: u64 = DIRECT_MAP.as_u64();
 const START_OF_LIST: u64 = INIT_P2M.as_u64();
-const START_OF_LINEAR_P2M: u64 = LINEAR_P2M.as_u64();
-const START_OF_DEVICES: u64 = IO_MAP.as_u64();
-const END_OF_DEVICES: u64 = START_OF_DEVICES + IO_MAP_PAGES.get() * PAGE_SIZE;
-const START_OF_PAYLOAD: u64 = PAYLOAD.as_u64();
-const END_OF_PAYLOAD: u64 = START_OF_PAYLOAD + PAYLOAD_PAGES.get() * PAGE_SIZE;
+/// The part of the address space that the linear P2M is drawn in starts here, and that of the list ends.
+const END_OF_LIST: u64 = Bases::FIXED.linear_p2m().as_u64();
+/// As for the linear P2M.
+const END_OF_LINEAR_P2M: u64 = Bases::FIXED.io_map().as_u64();
 const START_OF_IMAGE: u64 = KERNEL_MAP.as_u64();
 const START_OF_MODULES: u64 = MODULES.as_u64();
 const START_OF_FIXMAP: u64 = FIXMAP.as_u64();
@@ -88,22 +86,28 @@ impl Parts {
             (data, "kernel data"),
         ];
         let part = parts.iter().find(|(range, _)| range.contains(&address));
-        part.map_or_else(|| region(address), |(_, name)| name)
+        part.map_or_else(|| region(address, Starts::noted()), |(_, name)| name)
     }
 }
 
 /// Returns what the layout has at an address outside the image.
-fn region(address: u64) -> &'static str {
+fn region(address: u64, starts: Starts) -> &'static str {
+    let Starts { direct_map, linear_p2m, io_map, payload } = starts;
+    let moved = [
+        (direct_map..START_OF_LIST, "direct map"),
+        (linear_p2m..END_OF_LINEAR_P2M, "linear P2M"),
+        (io_map..io_map + IO_MAP_PAGES.bytes(), "device memory"),
+        (payload..payload + PAYLOAD_PAGES.bytes(), "payload"),
+    ];
+    if let Some((_, name)) = moved.into_iter().find(|(addresses, _)| addresses.contains(&address)) {
+        return name;
+    }
     match address {
         0..0x1_0000 => "near the null pointer",
         0x1_0000..END_OF_LOWER_HALF => "lower half",
         END_OF_LOWER_HALF..HYPERVISOR_VIRT_START => "not canonical",
-        HYPERVISOR_VIRT_START..START_OF_DIRECT_MAP => "hypervisor hole",
-        START_OF_DIRECT_MAP..START_OF_LIST => "direct map",
-        START_OF_LIST..START_OF_LINEAR_P2M => "builder's P2M list",
-        START_OF_LINEAR_P2M..START_OF_DEVICES => "linear P2M",
-        START_OF_DEVICES..END_OF_DEVICES => "device memory",
-        START_OF_PAYLOAD..END_OF_PAYLOAD => "payload",
+        HYPERVISOR_VIRT_START..HYPERVISOR_VIRT_END => "hypervisor hole",
+        START_OF_LIST..END_OF_LIST => "builder's P2M list",
         START_OF_IMAGE..START_OF_MODULES => "beside the kernel image",
         START_OF_MODULES..START_OF_FIXMAP => "module window",
         START_OF_FIXMAP..END_OF_FIXMAP => "fixmap",
@@ -207,7 +211,11 @@ mod tests {
     use std::collections::BTreeMap;
     use std::string::ToString;
 
-    use super::{LARGE, Mapping, NO_EXECUTE, PRESENT, Parts, TableReader, WRITABLE};
+    use mmu::layout::Bases;
+    use start_info::PageCount;
+
+    use super::{LARGE, Mapping, NO_EXECUTE, PRESENT, Parts, TableReader, WRITABLE, region};
+    use crate::sys::starts::Starts;
 
     /// Tables by their frames; the page number of a frame is 0x1000 less.
     struct Fake(BTreeMap<(u64, u64), u64>);
@@ -337,6 +345,36 @@ mod tests {
         for rsp in [image + 0x3000, guard, image + 0x4000] {
             assert_eq!(parts.place(guard, rsp), "guard page of the stack: stack overflow", "{rsp:#x}");
             assert_eq!(parts.place(image, rsp), "kernel text");
+        }
+    }
+
+    #[test]
+    fn a_region_that_moved_is_known_where_it_is() {
+        let bases = Bases::drawn(PageCount::new(1 << 20), [1_000, 300, 0x123_4567, 0x7ff_ffff]);
+        let place = |address| region(address, Starts::of(&bases));
+        let [direct, linear] = [0xffff_8800_0000_0000 + (1_000 << 30), 0xffff_c900_0000_0000 + (300 << 30)];
+        let (devices, payload) =
+            (0xffff_ca00_0000_0000 + (0x123_4567 << 12), 0xffff_cb00_0000_0000 + (0x7ff_ffff << 12));
+        for (address, name) in [
+            (0xffff_87ff_ffff_ffff, "hypervisor hole"),
+            (0xffff_8800_0000_0000, "no region"),
+            (direct - 1, "no region"),
+            (direct, "direct map"),
+            (0xffff_c7ff_ffff_ffff, "direct map"),
+            (0xffff_c800_0000_0000, "builder's P2M list"),
+            (0xffff_c900_0000_0000, "no region"),
+            (linear - 1, "no region"),
+            (linear, "linear P2M"),
+            (devices - 1, "no region"),
+            (devices, "device memory"),
+            (devices + (1 << 39) - 1, "device memory"),
+            (devices + (1 << 39), "no region"),
+            (payload - 1, "no region"),
+            (payload, "payload"),
+            (payload + (1 << 39) - 1, "payload"),
+            (payload + (1 << 39), "no region"),
+        ] {
+            assert_eq!(place(address), name, "{address:#x}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Guests of many gibibytes, in little memory.
 
-use mmu::{MmuError, layout::DIRECT_MAP};
+use mmu::{MmuError, layout::Bases};
 use start_info::{PageCount, Pfn};
 use xen_model::GuestConfig;
 
@@ -47,7 +47,10 @@ fn a_dom0_of_one_tebibyte_boots() {
         let mfn = machine.built_mfn(pfn).unwrap();
         assert_eq!(running.entry(Pfn::new(pfn)).ram(), Some(mfn));
         assert_eq!(machine.read(published.p2m_vaddr.as_u64() + pfn * 8), Ok(mfn.get()));
-        assert_eq!(machine.live_leaf(DIRECT_MAP.as_u64() + pfn * 4096).unwrap().pte.mfn(), mfn);
+        assert_eq!(
+            machine.live_leaf(Bases::FIXED.direct_map().as_u64() + pfn * 4096).unwrap().pte.mfn(),
+            mfn
+        );
     }
 }
 

@@ -12,6 +12,7 @@
 mod account;
 #[path = "../common/after.rs"]
 mod after;
+mod bases;
 mod builder_end;
 mod domains;
 mod flushes;

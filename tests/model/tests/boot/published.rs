@@ -1,6 +1,6 @@
 //! Every published word.
 
-use mmu::layout::LINEAR_P2M;
+use mmu::layout::Bases;
 use xen_guest::Published;
 use xen_model::{Booted, GuestConfig};
 
@@ -54,7 +54,7 @@ fn what_was_copied_is_published_where_it_was_copied_to() {
         max_pfn: 300 * 256 + 3,
         frame_list_list: list,
         p2m_cr3: root.maddr().get(),
-        p2m_vaddr: LINEAR_P2M,
+        p2m_vaddr: Bases::FIXED.linear_p2m(),
     };
     assert_eq!(published(&booted), expected);
 }
@@ -66,7 +66,8 @@ fn no_leaf_is_writable_where_the_linear_form_has_it() {
     let mut booted = GuestConfig { holes, ..GuestConfig::new(64 * 256 + 1) }.build().unwrap().boot().unwrap();
     let check = |booted: &Booted| {
         for leaf in 0..booted.running.pages().get().div_ceil(512) {
-            let mapped = booted.machine().live_leaf(LINEAR_P2M.as_u64() + leaf * 4096).unwrap();
+            let mapped =
+                booted.machine().live_leaf(Bases::FIXED.linear_p2m().as_u64() + leaf * 4096).unwrap();
             assert!(!mapped.writable && !mapped.executable, "leaf {leaf:#x}: {mapped:?}");
         }
     };
@@ -74,9 +75,19 @@ fn no_leaf_is_writable_where_the_linear_form_has_it() {
     for (pfn, entry) in
         [(0x3001, p2m::P2mEntry::Identity), (0x3201, p2m::P2mEntry::Foreign(start_info::Mfn::new(5)))]
     {
-        let shared = booted.machine().live_leaf(LINEAR_P2M.as_u64() + (pfn >> 9) * 4096).unwrap().pte.mfn();
+        let shared = booted
+            .machine()
+            .live_leaf(Bases::FIXED.linear_p2m().as_u64() + (pfn >> 9) * 4096)
+            .unwrap()
+            .pte
+            .mfn();
         booted.running.set_entry(start_info::Pfn::new(pfn), entry).unwrap();
-        let own = booted.machine().live_leaf(LINEAR_P2M.as_u64() + (pfn >> 9) * 4096).unwrap().pte.mfn();
+        let own = booted
+            .machine()
+            .live_leaf(Bases::FIXED.linear_p2m().as_u64() + (pfn >> 9) * 4096)
+            .unwrap()
+            .pte
+            .mfn();
         assert_ne!(own, shared, "the leaf was replaced");
         check(&booted);
     }

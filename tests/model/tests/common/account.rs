@@ -8,15 +8,15 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use mmu::layout::DIRECT_MAP;
 use p2m::P2mEntry;
 use start_info::Mfn;
 use xen_model::{Booted, ModelMachine, audit};
 
 /// The owners found so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Account {
     owners: HashMap<u64, &'static str>,
+    direct_map: u64,
 }
 
 impl Account {
@@ -30,8 +30,9 @@ impl Account {
 
     /// Finds the owners of all pages but the free ones after a boot.
     pub(crate) fn of(booted: &Booted) -> Self {
-        let mut account = Self::default();
         let (machine, places, running) = (booted.machine(), &booted.places, booted.running.parts());
+        let direct_map = running.layout.bases().direct_map().as_u64();
+        let mut account = Self { owners: HashMap::new(), direct_map };
         account.own(0..1, "page 0");
         account.own(places.image.clone(), "image");
         account.own(places.start_info..places.start_info + 1, "start_info");
@@ -67,7 +68,7 @@ impl Account {
         if running.publication.is_some() {
             let mut seen = HashSet::new();
             for &leaf in leaves.iter().filter(|&&leaf| seen.insert(leaf)) {
-                let pfn = page(leaf);
+                let pfn = (leaf - self.direct_map) / 4096;
                 self.own(pfn..pfn + 1, "P2M leaf");
             }
             self.frame_list(machine);
@@ -100,7 +101,7 @@ impl Account {
                 let pfn =
                     found.unwrap_or_else(|| panic!("no page of level {levels} leads to {addresses:x?}"));
                 self.own(pfn..pfn + 1, "P2M inner page");
-                level.push(DIRECT_MAP.as_u64() + pfn * 4096);
+                level.push(self.direct_map + pfn * 4096);
             }
             (below, levels) = (level, levels + 1);
         }
@@ -142,10 +143,6 @@ impl Account {
     pub(crate) fn len(&self) -> u64 {
         self.owners.len() as u64
     }
-}
-
-fn page(address: u64) -> u64 {
-    (address - DIRECT_MAP.as_u64()) / 4096
 }
 
 /// Takes every free frame and writes its number into it; returns them in ascending order.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use mmu::layout::{DIRECT_MAP, FIXMAP, KERNEL_MAP, LINEAR_P2M};
+use mmu::layout::{Bases, FIXMAP, KERNEL_MAP};
 use p2m::P2mEntry;
 use start_info::Pfn;
 use xen_guest::{Mapping, Platform, Revector};
@@ -43,6 +43,11 @@ impl Booted {
         self.running.platform_mut()
     }
 
+    /// Returns where the regions start that can move.
+    pub(crate) fn bases(&self) -> &Bases {
+        self.running.parts().layout.bases()
+    }
+
     /// Returns how many page numbers there are now.
     pub(crate) fn pages(&self) -> u64 {
         self.machine().pages_now()
@@ -61,6 +66,7 @@ impl Booted {
         let machine = self.machine();
         self.audit();
         self.modules_are_noted();
+        assert_eq!(self.machine().bases_noted(), Some(self.bases()));
         self.direct_map().assert_none();
         self.nothing_else_is_mapped().assert_none();
         self.p2m_is_right().assert_none();
@@ -96,7 +102,7 @@ impl Booted {
         // Leaves and pages with memory come in ascending order, and a guest may have millions: neither list is stored.
         let mut held = machine.held(0..mapped).peekable();
         machine.each_leaf(machine.root().unwrap(), |leaf| {
-            let offset = leaf.address.checked_sub(DIRECT_MAP.as_u64());
+            let offset = leaf.address.checked_sub(self.bases().direct_map().as_u64());
             let Some(pfn) = offset.map(|offset| offset / 4096).filter(|&pfn| pfn < mapped) else { return };
             while let Some(pfn) = held.next_if(|&next| next < pfn) {
                 complaints.add(|| format!("pfn {pfn:#x} has memory and is not mapped"));
@@ -130,14 +136,14 @@ impl Booted {
         };
         // The builder's list has the builder's numbers only.
         let leaves = if old_list.is_some() { places.list_pages } else { leaves };
-        let linear = old_list.unwrap_or(pages(LINEAR_P2M.as_u64(), 0..leaves));
+        let linear = old_list.unwrap_or(pages(self.bases().linear_p2m().as_u64(), 0..leaves));
         let base = setting.image.map.base().as_u64();
         let image = pages(base, places.image.clone());
         let guard = base + setting.image.guard.get() * 4096;
         let modules =
             self.running.parts().window.region().start().as_u64()..self.running.modules_end().as_u64();
         let shared_info = FIXMAP.as_u64();
-        let direct = pages(DIRECT_MAP.as_u64(), 0..self.running.mapped().get());
+        let direct = pages(self.bases().direct_map().as_u64(), 0..self.running.mapped().get());
         let (mut in_image, mut in_linear, mut in_fixmap) = (0, 0, 0);
         machine.each_leaf(machine.root().unwrap(), |leaf| {
             let address = leaf.address;

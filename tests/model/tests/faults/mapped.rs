@@ -3,7 +3,7 @@
 //! *What must hold*: at once nothing is writable and executable, and no old translation does harm. The pages are with
 //! their owner, or wait and become free memory. What was refused can be tried again, and nothing is lost.
 
-use mmu::{Access, Errno, MappedPages, MmuError, layout::PAYLOAD};
+use mmu::{Access, Errno, MappedPages, MmuError, layout::Bases};
 use p2m::{Mapped, Span};
 use start_info::PageCount;
 use xen_model::{Booted, GuestConfig, Pte, audit};
@@ -163,7 +163,7 @@ fn hindered(deed: Deed, is_first: bool, (call, done, more): (u64, usize, u64)) {
         }
     }
     // The first mapping makes three tables, and the lowest goes with it.
-    let slot = (PAYLOAD.as_u64() >> 39) as usize % 512;
+    let slot = (Bases::FIXED.payload().as_u64() >> 39) as usize % 512;
     let root = case.booted.machine().root().unwrap();
     let stays = is_first && case.booted.machine().peek(root, slot) != Some(0);
     case.end(if stays { 2 } else { 0 }, &what);
@@ -258,7 +258,7 @@ fn an_unmapping_that_loses_a_page_gives_the_mapping_away() {
     let mut case = Case::prepared(deed, false);
     let pages = case.pages.as_ref().unwrap().region();
     let lost = case.booted.running.lookup(pages.start() + 2 * 4096_u64).unwrap().page.unwrap().pfn.unwrap();
-    let address = mmu::layout::DIRECT_MAP.as_u64() + lost.get() * 4096;
+    let address = Bases::FIXED.direct_map().as_u64() + lost.get() * 4096;
     let machine = case.booted.machine_mut();
     let index = |level: u32| (address >> (12 + 9 * (level - 1))) as usize % 512;
     let table = [4, 3, 2]

@@ -1,6 +1,6 @@
 //! Device memory: what may be mapped, and what Xen refuses half-way.
 
-use mmu::{Errno, IoAccess, IoPages, MmuError, Refused, layout::IO_MAP};
+use mmu::{Errno, IoAccess, IoPages, MmuError, Refused, layout::Bases};
 use start_info::{Mfn, PageCount, Pfn, PfnRange};
 use xen_model::GuestConfig;
 
@@ -165,13 +165,13 @@ fn what_is_left_of_a_refused_mapping_goes_with_the_next() {
     booted.machine_mut().cut_at(2, 0, Errno::ENOMEM);
     let error = map(&mut booted, 4).unwrap_err();
     assert!(matches!(error, MmuError::Refused(Refused { done: 3, errno: Errno::ENOMEM, .. })), "{error}");
-    assert!(booted.machine().live_leaf(IO_MAP.as_u64()).is_ok(), "nothing was left");
+    assert!(booted.machine().live_leaf(Bases::FIXED.io_map().as_u64()).is_ok(), "nothing was left");
     // A shorter range, so that it does not cover all that was left.
     let pages = map(&mut booted, 1).unwrap();
-    assert_eq!(pages.region().start(), IO_MAP);
+    assert_eq!(pages.region().start(), Bases::FIXED.io_map());
     assert!(booted.running.read_device::<u64>(&pages, 0).is_ok());
     assert!(
-        booted.machine().live_leaf(IO_MAP.as_u64() + 2 * 4096).is_err(),
+        booted.machine().live_leaf(Bases::FIXED.io_map().as_u64() + 2 * 4096).is_err(),
         "nobody has it, and it is mapped"
     );
     booted.audit();
@@ -225,7 +225,7 @@ fn what_xen_refuses_of_device_memory_leaves_nothing_mapped() {
         }
         other => other.unwrap(),
     };
-    assert_eq!(page.region().start(), IO_MAP, "the addresses were free again");
+    assert_eq!(page.region().start(), Bases::FIXED.io_map(), "the addresses were free again");
     booted.audit();
 }
 

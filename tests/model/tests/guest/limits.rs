@@ -2,7 +2,7 @@
 
 use mmu::{
     IoAccess, LayoutPlan, MmuError, Region,
-    layout::{IO_MAP, IO_MAP_PAGES, KernelMap},
+    layout::{Bases, IO_MAP_PAGES, KernelMap},
 };
 use start_info::{MAX_FRAMES, Mfn, PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
@@ -30,7 +30,7 @@ fn no_pages_are_not_mapped() {
 #[test]
 fn more_than_the_region_has_addresses_for_is_refused_with_the_region() {
     let mut booted = booted();
-    let region = Region::new("device memory", IO_MAP, IO_MAP_PAGES);
+    let region = Region::new("device memory", Bases::FIXED.io_map(), IO_MAP_PAGES);
     for more in [1, 3, 1 << 12] {
         let wanted = PageCount::new(IO_MAP_PAGES.get() + more);
         assert_eq!(device(&mut booted, 0x1234, wanted.get()), MmuError::IoFull { wanted, region });
@@ -60,7 +60,7 @@ fn frames_behind_the_last_are_refused_with_the_first() {
 #[test]
 fn more_regions_than_there_is_room_for_are_refused_with_the_limit() {
     let image = PfnRange::between(Pfn::new(0x1000), Pfn::new(0x1100));
-    let mut plan = LayoutPlan::new(PageCount::new(1 << 14), image, KernelMap::BUILDER).unwrap();
+    let mut plan = LayoutPlan::new(PageCount::new(1 << 14), image, KernelMap::BUILDER, Bases::FIXED).unwrap();
     let region = |number: u64| Region::new("more", VirtAddr::new(0x1000 * (number + 1)), PageCount::new(1));
     let refused = (0..99).find_map(|number| plan.reserve(region(number)).err().map(|error| (number, error)));
     // A plan begins with nine regions.
@@ -93,7 +93,7 @@ fn a_space_that_xen_keeps_is_kept_in_step() {
     let space = space.unwrap();
     let shared_info = booted.running.facts().shared_info().mfn();
     let _page = booted.running.map_device(shared_info, PageCount::new(1), IoAccess::Read).unwrap();
-    let slot = (IO_MAP.as_u64() >> 39) as usize % 512;
+    let slot = (Bases::FIXED.io_map().as_u64() >> 39) as usize % 512;
     let entry = |root: Mfn| booted.machine().peek(root, slot).unwrap();
     assert_ne!(entry(booted.machine().held_mfn(space.page().get()).unwrap()), 0);
     assert_eq!(

@@ -1,6 +1,6 @@
 //! The payload's own pages, mapped once more: what may be done with them, and who has them.
 
-use mmu::layout::{DIRECT_MAP, PAYLOAD, PAYLOAD_PAGES};
+use mmu::layout::{Bases, PAYLOAD_PAGES};
 use mmu::{Access, Errno, MappedPages, MmuError, OwnedPages};
 use p2m::Frame;
 use start_info::{Index, PageCount};
@@ -37,7 +37,7 @@ fn check<O>(booted: &Booted, pages: &MappedPages<O>, access: Access) {
         let leaf = machine.live_leaf(address.as_u64()).unwrap();
         assert_eq!((leaf.writable, leaf.executable), (writable, executable), "page {number}, {access:?}");
         let pfn = machine.built_pfn(leaf.pte.mfn()).unwrap();
-        let direct = machine.live_leaf(DIRECT_MAP.as_u64() + pfn.get() * 4096).unwrap();
+        let direct = machine.live_leaf(Bases::FIXED.direct_map().as_u64() + pfn.get() * 4096).unwrap();
         assert_eq!((direct.writable, direct.executable), (writable, false), "page {number}, {access:?}");
         let found = booted.running.lookup(address + 0xfff).unwrap();
         let page = found.page.unwrap();
@@ -61,7 +61,10 @@ fn every_protection_can_become_every_other_and_no_page_is_ever_writable_and_exec
                 let given = frames(&mut booted, count);
                 let numbers: Vec<_> = given.iter().map(Frame::pfn).collect();
                 let mut pages = booted.running.map(given, from).unwrap();
-                assert_eq!((pages.region().start(), pages.region().pages().get()), (PAYLOAD, count));
+                assert_eq!(
+                    (pages.region().start(), pages.region().pages().get()),
+                    (Bases::FIXED.payload(), count)
+                );
                 check(&booted, &pages, from);
                 booted.running.protect(&mut pages, to).unwrap();
                 check(&booted, &pages, to);
@@ -90,10 +93,10 @@ fn a_mapping_reaches_over_a_border_of_a_gib() {
     let numbers: Vec<_> = given.iter().map(Frame::pfn).collect();
     let mut pages = booted.running.map(given, Access::ReadWrite).unwrap();
     for page in [0, 1, GIB - 1, GIB, GIB + 2] {
-        let found = booted.running.lookup(PAYLOAD + page * 4096).unwrap().page.unwrap();
+        let found = booted.running.lookup(Bases::FIXED.payload() + page * 4096).unwrap().page.unwrap();
         assert_eq!((found.pfn, found.writable), (Some(numbers[page as usize]), true), "page {page:#x}");
     }
-    assert!(booted.running.lookup(PAYLOAD + (GIB + 3) * 4096).unwrap().page.is_none());
+    assert!(booted.running.lookup(Bases::FIXED.payload() + (GIB + 3) * 4096).unwrap().page.is_none());
     booted.running.write_bytes(&mut pages, GIB * 4096 - 3, b"border").unwrap();
     let mut text = [0; 6];
     booted.running.read_bytes(&pages, GIB * 4096 - 3, &mut text).unwrap();
@@ -262,15 +265,15 @@ fn an_address_is_known_by_its_region_and_what_is_mapped() {
     let page = shared_info.page.unwrap();
     assert_eq!((page.pfn, page.mfn), (None, booted.running.platform().shared_info()));
     // Xen's own part of the address space, the null page, an address between the regions, and the ends of regions.
-    let end = PAYLOAD.as_u64() + PAYLOAD_PAGES.bytes();
+    let end = Bases::FIXED.payload().as_u64() + PAYLOAD_PAGES.bytes();
     for (address, region) in [
         (0xffff_8000_0000_0000, Some("hypervisor hole")),
         (0, None),
         (0xffff_cd00_0000_1000, None),
-        (PAYLOAD.as_u64(), Some("payload")),
+        (Bases::FIXED.payload().as_u64(), Some("payload")),
         (end - 1, Some("payload")),
         (end, None),
-        (PAYLOAD.as_u64() - 1, None),
+        (Bases::FIXED.payload().as_u64() - 1, None),
     ] {
         let found = booted.running.lookup(VirtAddr::new(address)).unwrap();
         assert_eq!((found.region.map(|region| region.name()), found.page), (region, None), "{address:#x}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mmu::{AddressSpace, IoAccess, MmuError, layout::DIRECT_MAP, layout::IO_MAP};
+use mmu::{AddressSpace, IoAccess, MmuError, layout::Bases};
 use start_info::{Mfn, PageCount, Pfn, PfnRange};
 use xen_model::{GuestConfig, ModelMachine, TracedCall, audit};
 
@@ -35,7 +35,9 @@ fn a_top_level_entry_made_later_is_in_every_space() {
     assert!(booted.running.read_device::<u64>(&page, 4096).is_err());
     booted.audit();
     let first = booted.running.parts().map.view().root_frame().1;
-    for address in [0, IO_MAP.as_u64(), DIRECT_MAP.as_u64(), 0xffff_ffff_8100_0000] {
+    for address in
+        [0, Bases::FIXED.io_map().as_u64(), Bases::FIXED.direct_map().as_u64(), 0xffff_ffff_8100_0000]
+    {
         let entry = top(&booted, first, address);
         assert_ne!(entry, 0, "{address:#x}");
         for space in &spaces {
@@ -66,7 +68,7 @@ fn a_direct_map_that_reaches_the_next_512_gib_later_is_in_every_space() {
     let mut running = guest.build().unwrap().boot().unwrap().running;
     let space = running.new_space().unwrap();
     while running.grow().unwrap() {}
-    let slot = ((DIRECT_MAP.as_u64() + (1 << 39)) >> 39) as usize % 512;
+    let slot = ((Bases::FIXED.direct_map().as_u64() + (1 << 39)) >> 39) as usize % 512;
     let first = running.parts().map.view().root_frame().1;
     let entry = running.platform().peek(first, slot).unwrap();
     assert_ne!(entry, 0);
@@ -117,7 +119,7 @@ fn a_space_that_was_retired_is_not_kept_in_step() {
     let [one, two] = [0; 2].map(|_| booted.running.new_space().unwrap());
     let root = root_of(booted.machine(), &one);
     booted.running.retire_space(one).unwrap();
-    let slot = (IO_MAP.as_u64() >> 39) as usize % 512;
+    let slot = (Bases::FIXED.io_map().as_u64() >> 39) as usize % 512;
     let before = booted.machine().peek(root, slot);
     // One more for the second space.
     assert_eq!(updates(&mut booted), without + 1);

@@ -1,7 +1,7 @@
 //! The page that `docs/tour.md` follows: what is said of it there is so.
 
 use kit::module::small_module;
-use mmu::layout::{DIRECT_MAP, KERNEL_MAP, MODULES};
+use mmu::layout::{Bases, KERNEL_MAP, MODULES};
 use p2m::{MachineToPhys as _, P2mEntry};
 use start_info::{Mfn, P2mPlace, PageCount, Pfn};
 use xen_model::GuestConfig;
@@ -35,7 +35,7 @@ fn the_page_of_the_tour() {
     assert_eq!(text.pte.mfn(), FRAME);
     assert!(text.executable && !text.writable);
     let alias = booted.machine().live_leaf(0xffff_8800_0114_1000).unwrap();
-    assert_eq!((DIRECT_MAP + PAGE.get() * 4096).as_u64(), 0xffff_8800_0114_1000);
+    assert_eq!((Bases::FIXED.direct_map() + PAGE.get() * 4096).as_u64(), 0xffff_8800_0114_1000);
     assert_eq!(alias.pte.mfn(), FRAME);
     assert!(!alias.executable && !alias.writable);
     assert_eq!(booted.running.entry(PAGE), P2mEntry::Ram(FRAME));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mmu::layout::{FIXMAP, KERNEL_MAP, KernelMap, MODULES};
+use mmu::layout::{Bases, FIXMAP, KERNEL_MAP, KernelMap, MODULES};
 use mmu::{Errno, LayoutPlan};
 use start_info::{PageCount, Pfn, PfnRange};
 use xen_model::{GuestConfig, Ramdisk};
@@ -52,7 +52,7 @@ fn a_240_gb_cleanup_that_ends_at_2_mib_leaves_nothing_up_to_4_mib() {
 fn kaslr_image_size_no_two_regions_meet_whatever_the_size_is() {
     let image = |pages| PfnRange::try_new(Pfn::new(0x1000), PageCount::new(pages)).unwrap();
     for pages in (1..0x3_0000).step_by(0x3f1).chain([TO_MODULES - 0x1000, TO_MODULES - 0xfff]) {
-        match LayoutPlan::new(PageCount::new(1 << 20), image(pages), KernelMap::BUILDER) {
+        match LayoutPlan::new(PageCount::new(1 << 20), image(pages), KernelMap::BUILDER, Bases::FIXED) {
             Ok(plan) => {
                 assert!(pages <= TO_MODULES - 0x1000, "{pages:#x} pages reach the modules");
                 let layout = plan.settle();

@@ -1,6 +1,5 @@
 //! What might have been overwritten: the P2M, lent bytes, what the payload and its modules hold.
 
-use mmu::layout::LINEAR_P2M;
 use p2m::P2mEntry;
 use start_info::{Mfn, Pfn};
 use xen_model::{ModelMachine, NotMapped, Pte};
@@ -45,8 +44,9 @@ fn p2m(ledger: &Ledger, payload: &Payload) -> Checked {
     let frame = |mfn: Mfn, index: u64| Mfn::try_new(machine.peek(mfn, index as usize)?).ok();
     let listed = |leaf: u64| frame(frame(Mfn::try_new(top).ok()?, leaf / 512)?, leaf % 512);
     let mut last = None;
+    let linear = payload.subject.bases().linear_p2m().as_u64();
     for leaf in 0..ledger.pages().div_ceil(512) {
-        let at = LINEAR_P2M.as_u64() + leaf * PAGE;
+        let at = linear + leaf * PAGE;
         let linear = machine.live_leaf(at).map(|leaf| leaf.pte.mfn());
         let listed = listed(leaf);
         if listed.is_none() || linear.ok() != listed {

@@ -1,6 +1,6 @@
 //! The check itself: each fault it looks for is made, against all rules, and must be found.
 
-use mmu::layout::{DIRECT_MAP, IO_MAP, KERNEL_MAP, LINEAR_P2M};
+use mmu::layout::{Bases, KERNEL_MAP};
 use start_info::Mfn;
 use xen_model::pte::GUEST_KERNEL;
 use xen_model::{ModelMachine, Pte};
@@ -34,7 +34,7 @@ fn change(machine: &mut ModelMachine, address: u64, to: impl FnOnce(u64) -> u64)
 }
 
 fn direct(pfn: u64) -> u64 {
-    DIRECT_MAP.as_u64() + pfn * 4096
+    Bases::FIXED.direct_map().as_u64() + pfn * 4096
 }
 
 /// Makes a few calls, does damage, and returns what the check says.
@@ -94,12 +94,14 @@ fn a_wrong_mapping_is_found() {
     );
     let alias = |machine: &mut ModelMachine, payload: &Payload| {
         let frame = machine.held_mfn(payload.frames[0].pfn().get()).unwrap().maddr().get();
-        change(machine, IO_MAP.as_u64(), |entry| entry & !FRAME | frame);
+        change(machine, Bases::FIXED.io_map().as_u64(), |entry| entry & !FRAME | frame);
     };
     assert_said(alias, "is mapped as");
     let device = machine_frame_behind_the_end();
     let more = |machine: &mut ModelMachine, _: &Payload| {
-        change(machine, IO_MAP.as_u64() + 4096, |_| device << 12 | NO_EXECUTE | GUEST_KERNEL | 0x63);
+        change(machine, Bases::FIXED.io_map().as_u64() + 4096, |_| {
+            device << 12 | NO_EXECUTE | GUEST_KERNEL | 0x63
+        });
     };
     assert_said(more, "which the payload does not hold");
     let guard = |machine: &mut ModelMachine, _: &Payload| {
@@ -111,7 +113,7 @@ fn a_wrong_mapping_is_found() {
         "is the payload's and not mapped writable",
     );
     assert_said(
-        |machine, _| change(machine, LINEAR_P2M.as_u64(), |entry| entry | WRITABLE),
+        |machine, _| change(machine, Bases::FIXED.linear_p2m().as_u64(), |entry| entry | WRITABLE),
         "a leaf of the P2M is not read only",
     );
 }
@@ -152,7 +154,7 @@ fn contents_that_change_are_found() {
     );
     assert_said(
         |machine, _| {
-            let mfn = machine.live_leaf(LINEAR_P2M.as_u64() + 4096).unwrap().pte.mfn();
+            let mfn = machine.live_leaf(Bases::FIXED.linear_p2m().as_u64() + 4096).unwrap().pte.mfn();
             machine.poke(mfn, 3, 0x77);
         },
         "pfn 0x203 is Ram(mfn 0x77) in the P2M",

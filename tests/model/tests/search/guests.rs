@@ -13,6 +13,8 @@ pub(crate) struct Shape {
     /// Runs that the heap gets before the search begins, so that few pages are left: they run out, or the direct map
     /// must grow.
     pub(crate) heap: &'static [u64],
+    /// Random words by which the regions are drawn.
+    pub(crate) drawn: Option<[u64; 4]>,
 }
 
 fn ramdisk() -> Ramdisk {
@@ -28,7 +30,13 @@ pub(crate) fn small() -> Shape {
         holes: vec![absent],
         ..GuestConfig::dom0(0x813)
     };
-    Shape { guest: guest.with_ramdisk(ramdisk()), hole: 0x425, gap: 0x657, heap: &[587, 379, 12] }
+    Shape {
+        guest: guest.with_ramdisk(ramdisk()),
+        hole: 0x425,
+        gap: 0x657,
+        heap: &[587, 379, 12],
+        drawn: None,
+    }
 }
 
 /// A dom0 some of whose pages got other numbers, because its machine has no memory there.
@@ -41,7 +49,7 @@ pub(crate) fn renumbered() -> Shape {
     let (image_start, image_pages, holes) = (0x180, 0x33, vec![absent]);
     let guest = GuestConfig { image_start, image_pages, machine_map, holes, ..GuestConfig::dom0(0xa13) };
     let heap = &[512, 512, 159, 124, 94, 52];
-    Shape { guest: guest.with_ramdisk(ramdisk()), hole: hole + 5, gap: 0x657, heap }
+    Shape { guest: guest.with_ramdisk(ramdisk()), hole: hole + 5, gap: 0x657, heap, drawn: None }
 }
 
 /// A domU whose second chunk is mapped only when needed.
@@ -49,5 +57,8 @@ pub(crate) fn growing() -> Shape {
     let holes = vec![0x8a5..0x8a7, 0xa00..0x4_0000, 0x4_0011..0x4_0015];
     let guest = GuestConfig { image_start: 0x180, image_pages: 0x33, holes, ..GuestConfig::new(0x4_0457) };
     let guest = guest.with_ramdisk(ramdisk()).with_command_line("map=lazy");
-    Shape { guest, hole: 0x8a5, gap: 0xa57, heap: &[1024, 384, 28, 5] }
+    // The border of two top-level entries lies between the two chunks of the direct map, and in the middle of what the payload and
+    // devices get.
+    let drawn = Some([511, 77, (1 << 27) - 3, (1 << 27) - 5]);
+    Shape { guest, hole: 0x8a5, gap: 0xa57, heap: &[1024, 384, 28, 5], drawn }
 }

@@ -14,9 +14,7 @@
 use std::collections::BTreeMap;
 
 use kit::module::{DATA_BYTE, RODATA_BYTE, TEXT_BYTE};
-use mmu::layout::{
-    DIRECT_MAP, FIXMAP, IO_MAP, IO_MAP_PAGES, KERNEL_MAP, LINEAR_P2M, MODULES, PAYLOAD, PAYLOAD_PAGES,
-};
+use mmu::layout::{FIXMAP, IO_MAP_PAGES, KERNEL_MAP, MODULES, PAYLOAD_PAGES};
 use start_info::Mfn;
 use xen_model::{Leaf, ModelMachine, audit};
 
@@ -138,9 +136,10 @@ impl<'p> Look<'p> {
         let Leaf { address, pte, writable, executable } = leaf;
         let mfn = pte.mfn();
         let within = |start: u64, pages: u64| (start..start + pages * PAGE).contains(&address);
-        let ledger = self.ledger;
-        if within(DIRECT_MAP.as_u64(), ledger.pages()) {
-            let pfn = (address - DIRECT_MAP.as_u64()) / PAGE;
+        let (ledger, bases) = (self.ledger, self.payload.subject.bases());
+        let (direct, linear) = (bases.direct_map().as_u64(), bases.linear_p2m().as_u64());
+        if within(direct, ledger.pages()) {
+            let pfn = (address - direct) / PAGE;
             if ledger.frame(pfn) != Some(mfn) || executable {
                 return wrong(&leaf, &format!("pfn {pfn:#x} of the direct map is {:?}", ledger.frame(pfn)));
             }
@@ -157,14 +156,14 @@ impl<'p> Look<'p> {
                 return wrong(&leaf, "no such page in the image");
             }
             self.in_image += 1;
-        } else if within(LINEAR_P2M.as_u64(), self.linear.len() as u64) {
+        } else if within(linear, self.linear.len() as u64) {
             if writable || executable {
                 return wrong(&leaf, "a leaf of the P2M is not read only");
             }
-            self.linear[((address - LINEAR_P2M.as_u64()) / PAGE) as usize] = Some(mfn);
+            self.linear[((address - linear) / PAGE) as usize] = Some(mfn);
         } else if (MODULES.as_u64()..FIXMAP.as_u64()).contains(&address) {
             self.modules.push(leaf);
-        } else if within(PAYLOAD.as_u64(), PAYLOAD_PAGES.get()) {
+        } else if within(bases.payload().as_u64(), PAYLOAD_PAGES.get()) {
             self.own.insert(address, leaf);
         } else if address == FIXMAP.as_u64() && mfn == self.machine.shared_info() {
         } else if address == FIXMAP.as_u64() + PAGE && !writable && !executable {
@@ -172,7 +171,7 @@ impl<'p> Look<'p> {
             if !self.payload.refused {
                 return wrong(&leaf, "a page that was looked at is still shown");
             }
-        } else if address < 1 << 47 || within(IO_MAP.as_u64(), IO_MAP_PAGES.get()) {
+        } else if address < 1 << 47 || within(bases.io_map().as_u64(), IO_MAP_PAGES.get()) {
             if executable {
                 return wrong(&leaf, "device memory is executable");
             }

@@ -83,7 +83,8 @@ fn caught<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 impl Search {
     /// Boots the guest once, and opens the ledger.
     pub(crate) fn of(shape: Shape, alphabet: Alphabet, drains: bool) -> Self {
-        let built = shape.guest.build().unwrap();
+        let mut built = shape.guest.build().unwrap();
+        built.image.drawn = shape.drawn;
         let mut payload = Payload::booted(&shape, &built);
         let mut ledger = Ledger::of(&built, payload.subject.machine(), &payload.heap);
         let owners = check(&ledger, &payload).unwrap();

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use mmu::{Access, AddressSpace, IoAccess, IoPages, MappedPages, OwnedPages};
+use mmu::{Access, AddressSpace, IoAccess, IoPages, MappedPages, OwnedPages, layout::Bases};
 use p2m::{Frame, Mapped, P2mEntry, Span};
 use start_info::{Index, Maddr, Mfn, PageCount, Pfn, PfnRange};
 use xen_guest::Guest;
@@ -39,6 +39,11 @@ impl Subject {
 
     pub(crate) const fn machine_mut(&mut self) -> &mut ModelMachine {
         self.running.platform_mut()
+    }
+
+    /// Returns where the regions start that can move.
+    pub(crate) fn bases(&self) -> &Bases {
+        self.running.parts().layout.bases()
     }
 
     /// Writes down the whole state of the layer.
