@@ -20,7 +20,8 @@ const CHOSEN: [&str; 5] = ["kernel image", "direct map", "linear P2M", "device m
 /// The first that has one.
 pub(crate) fn is_kept(evidence: &Evidence) -> Result<()> {
     let Some(kaslr) = evidence.facts.all("kaslr").next() else { return Ok(()) };
-    if kaslr.text("source")? == "off" {
+    // Nothing was chosen.
+    if ["off", "none"].contains(&kaslr.text("source")?) {
         return Ok(());
     }
     let mut secret = Vec::new();
