@@ -105,12 +105,13 @@ fn cleared(facts: &Facts) -> Result<u64> {
     let mut most = 0;
     if facts.stages().any(|(stage, _)| stage == "clear holes") {
         for built in facts.all("built") {
-            if matches!(
-                built.text("name")?,
-                "page tables" | "boot stack" | "P2M list" | "ramdisk" | "start_info"
-            ) {
-                most += built.number("pages")?;
-            }
+            let pages = built.number("pages")?;
+            most += match built.text("name")? {
+                "page tables" | "boot stack" | "P2M list" | "ramdisk" | "start_info" => pages,
+                // The tables of an image at an address of its own.
+                "kernel image" => pages.div_ceil(512) + 1,
+                _ => 0,
+            };
         }
     }
     Ok(most)
