@@ -1,8 +1,8 @@
 //! What the caller knows about the guest's address space.
 //!
-//! *What this is*: where the regions lie, with the values of a guest with `kaslr=off` as defaults. Where the image is and where the
-//! modules end differ from boot to boot and must be given; so must the other regions of a guest that chose their places. The guest says
-//! them all in its facts `region`.
+//! *What this is*: where the regions lie, with the values of a guest with `kaslr=off` as defaults. Where the image is
+//! and where the modules end differ from boot to boot and must be given; so must the other regions of a guest that
+//! chose their places. The guest says them all in its facts `region`.
 
 use std::ops::Range;
 
@@ -36,11 +36,13 @@ pub struct ExpectedTables {
     pub payload: Range<VirtAddr>,
     /// Where PFN 0 would be in the kernel mapping.
     pub kernel_map: VirtAddr,
-    /// How far the image is from where the kernel was linked and the domain builder mapped it. Nothing may be mapped there any more.
+    /// How far the image is from where the kernel was linked and the domain builder mapped it. Nothing may be mapped
+    /// there any more.
     pub slide: u64,
     /// The image's pages.
     pub image: Range<VirtAddr>,
-    /// Pages of the image, by their distance from `kernel_map`, that are known to have other PFNs than that: the first of these.
+    /// Pages of the image, by their distance from `kernel_map`, that are known to have other PFNs than that: the first
+    /// of these.
     pub renumbered: Vec<(Range<u64>, u64)>,
     /// The modules' pages, from the start of the module window.
     pub modules: Range<VirtAddr>,
@@ -56,8 +58,8 @@ pub struct ExpectedTables {
 }
 
 impl ExpectedTables {
-    /// Makes the layout of a guest of ours with its image in this range and modules that end at the given address, and all
-    /// other regions at their usual places.
+    /// Makes the layout of a guest of ours with its image in this range and modules that end at the given address, and
+    /// all other regions at their usual places.
     #[must_use]
     pub fn new(image: Range<VirtAddr>, module_end: VirtAddr) -> Self {
         let at = VirtAddr::new_truncate;

@@ -83,8 +83,8 @@ pub enum Finding {
         /// What its segment is for.
         expected: KernelAccess,
     },
-    /// A page of the image is another frame than the P2M's; or, where the P2M has none, is no page of the guest's or twice in
-    /// the image.
+    /// A page of the image is another frame than the P2M's; or, where the P2M has none, is no page of the guest's or
+    /// twice in the image.
     #[error("image-wrong: {leaf}, but the P2M has mfn {} for the address", Maybe(*.expected))]
     ImageWrong {
         /// The mapping.

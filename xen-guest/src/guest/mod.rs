@@ -80,8 +80,8 @@ impl<P: Platform> Guest<P> {
         &self.parts.context.report
     }
 
-    /// Returns the regions of the address space as lines of text, lowest address first. Where addresses were chosen at boot, those
-    /// are left out.
+    /// Returns the regions of the address space as lines of text, lowest address first. Where addresses were chosen at
+    /// boot, those are left out.
     #[must_use]
     pub const fn picture(&self) -> Picture<'_> {
         Picture(&self.parts)

@@ -1,6 +1,7 @@
 //! The address space as a picture in text.
 //!
-//! *What must hold*: an ordinary line gives no address away that was chosen at boot, nor which of two such regions is the higher one.
+//! *What must hold*: an ordinary line gives no address away that was chosen at boot, nor which of two such regions is
+//! the higher one.
 
 use core::fmt;
 

@@ -1,7 +1,7 @@
 //! How far the image runs from where it was linked, as the report of an end says it.
 //!
-//! *What must hold*: no ordinary line says it. Where an address is chosen at boot, whoever reads the console must not learn it while
-//! the kernel runs.
+//! *What must hold*: no ordinary line says it. Where an address is chosen at boot, whoever reads the console must not
+//! learn it while the kernel runs.
 
 use core::fmt;
 

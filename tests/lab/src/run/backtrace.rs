@@ -15,8 +15,8 @@ use crate::run::slide;
 /// word must do; the run `dom0-text-written` fails if the two are no longer the same.
 pub(crate) const MARK: &str = "backtrace:";
 
-/// Names the functions of every backtrace in a guest's log, innermost first; and where the guest was by Xen's dump. The guest's log says
-/// how far its image slid, also for what Xen says.
+/// Names the functions of every backtrace in a guest's log, innermost first; and where the guest was by Xen's dump. The
+/// guest's log says how far its image slid, also for what Xen says.
 ///
 /// # Errors
 /// The kernel's file cannot be read as ELF.

@@ -3,7 +3,8 @@
 //! *What this is*: the symbol table of the file, demangled, which a release build without debug information still has;
 //! debug information adds lines and inlined functions. What is missing is said.
 //!
-//! *What must hold*: addresses that come in and go out are those at which the kernel ran; those of the file stay in here.
+//! *What must hold*: addresses that come in and go out are those at which the kernel ran; those of the file stay in
+//! here.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! How far the image of a guest's kernel ran from where it was linked, by what its log says.
 //!
-//! *What this is*: a fact at entry says it, and each report of an end: as a field, and as a line if the image was moved. Whoever looks an
-//! address up in the kernel's file takes so much off first.
+//! *What this is*: a fact at entry says it, and each report of an end: as a field, and as a line if the image was
+//! moved. Whoever looks an address up in the kernel's file takes so much off first.
 
 /// What the line in a report begins with: the kernel prints it (`xen-guest/src/sys/slid.rs`).
 const LINE: &str = "image slid by 0x";

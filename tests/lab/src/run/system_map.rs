@@ -1,8 +1,8 @@
 //! `System.map`: the symbols of a kernel at the addresses where it ran, as `nm -C -n` shows a file.
 //!
-//! *What this is*: what `xenctx -s` and other tools read that know nothing of an image that was moved at boot. What is absolute in the file
-//! did not move. `xenctx` takes an address for code if it lies between two symbols that Linux has: a kernel on this layer has
-//! other names for them, so they are added.
+//! *What this is*: what `xenctx -s` and other tools read that know nothing of an image that was moved at boot. What is
+//! absolute in the file did not move. `xenctx` takes an address for code if it lies between two symbols that Linux has:
+//! a kernel on this layer has other names for them, so they are added.
 
 use std::path::Path;
 

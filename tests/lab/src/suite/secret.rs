@@ -1,7 +1,7 @@
 //! What no ordinary line may give away, and what the report of an end must say: addresses that were chosen at boot.
 //!
-//! *What this is*: the lines for people of a guest that ended well, held against the places that it says for programs. A
-//! report of an end may have addresses: it needs them, and who reads it then knows the one boot that is over.
+//! *What this is*: the lines for people of a guest that ended well, held against the places that it says for programs.
+//! A report of an end may have addresses: it needs them, and who reads it then knows the one boot that is over.
 
 use anyhow::{Result, ensure};
 
@@ -46,8 +46,8 @@ pub(crate) fn is_kept(evidence: &Evidence) -> Result<()> {
     Ok(())
 }
 
-/// How far the image slid, by the report of an end: its fact says the same as the one at entry, if the boot came so far, and
-/// its line for people is there if the image was moved.
+/// How far the image slid, by the report of an end: its fact says the same as the one at entry, if the boot came so
+/// far, and its line for people is there if the image was moved.
 ///
 /// # Errors
 /// The two differ, or the line is not as it must be.

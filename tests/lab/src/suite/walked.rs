@@ -1,7 +1,7 @@
 //! Where the walker must find what, by what the guest says of its address space.
 //!
-//! *What this is*: the facts `region` name the places of a boot that came to its end. For a guest that says none the places are those of
-//! `kaslr=off`, and the image is where it was linked.
+//! *What this is*: the facts `region` name the places of a boot that came to its end. For a guest that says none the
+//! places are those of `kaslr=off`, and the image is where it was linked.
 
 use std::ops::Range;
 

@@ -1,8 +1,9 @@
 //! Every page of the image is mapped as its segment says.
 //!
-//! *What must hold*: the image was moved as a whole, or is where it was linked, so the PFN follows from the address, unless
-//! the machine has no RAM for that number. Pages of code are readable and executable, of constants readable, of data readable
-//! and writable, each by all four levels together. Guard pages may be absent; between segments nothing is mapped.
+//! *What must hold*: the image was moved as a whole, or is where it was linked, so the PFN follows from the address,
+//! unless the machine has no RAM for that number. Pages of code are readable and executable, of constants readable, of
+//! data readable and writable, each by all four levels together. Guard pages may be absent; between segments nothing is
+//! mapped.
 
 use std::collections::BTreeSet;
 

@@ -104,6 +104,7 @@ pub(crate) enum End {
 
 /// Boots a guest, and checks that it ends in one of the two ways.
 pub(crate) fn boot(what: &str, guest: GuestConfig) -> End {
+    let pages = guest.pages;
     match guest.build().unwrap().boot() {
         Ok(booted) => {
             let mut booted = checked(guest, booted);
@@ -113,6 +114,11 @@ pub(crate) fn boot(what: &str, guest: GuestConfig) -> End {
         }
         Err((built, failure)) => {
             let line = failure.to_string();
+            // The P2M of a few pages at numbers far apart may take more than a guest of some MiB has.
+            if pages < 0x1000 && line.contains("; give the guest more memory") {
+                audit::references(&built.machine).assert_none();
+                return End::Refused(line);
+            }
             let Cause::Conflict(_) = failure.cause() else { panic!("{what}: {line}") };
             assert_eq!(line.matches("..0x").count(), 2, "{what}: both ranges: {line}");
             assert!(line.contains("; ") && !line.contains('\n'), "{what}: what to change: {line}");
