@@ -98,7 +98,9 @@ impl LiveTables {
 
     /// Returns the address of a page in the direct map, whether it is mapped yet or not.
     pub(crate) fn direct_address(&self, pfn: Pfn) -> VirtAddr {
-        self.direct.base() + pfn.get() * PAGE_SIZE
+        // The layout ends the direct map before the address space ends. A check here takes a register from the loop that fills
+        // the tables: an instruction a page.
+        VirtAddr::new_truncate(self.direct.base().as_u64() + pfn.get() * PAGE_SIZE)
     }
 
     /// Records that Xen accepted the tables that map `span` in the direct map.
