@@ -86,9 +86,9 @@ impl Needed {
         }
         let (start, end) = (range.start().get(), range.end().get());
         // Only the top-level table's entries need not start where the direct map does.
-        let before = base.as_u64() % L4::REACH;
+        let before = base.as_u64() % L4::REACH / PAGE_SIZE;
         of(start, end, L1_PAGES)
             + of(start, end, L2_PAGES)
-            + of(before + start * PAGE_SIZE, before + end * PAGE_SIZE, L4::REACH)
+            + of(before + start, before + end, L4::REACH / PAGE_SIZE)
     }
 }
