@@ -13,6 +13,7 @@ pub(crate) mod borders;
 
 use std::fmt;
 
+use mmu::MmuError;
 use start_info::MapEntry;
 use xen_guest::Cause;
 use xen_model::{Domain, GuestConfig, Ramdisk, audit};
@@ -104,8 +105,13 @@ pub(crate) enum End {
 
 /// Boots a guest, and checks that it ends in one of the two ways.
 pub(crate) fn boot(what: &str, guest: GuestConfig) -> End {
-    let pages = guest.pages;
-    match guest.build().unwrap().boot() {
+    let entries = guest.machine_map.iter().chain(&guest.memory_map);
+    let has_far_ram = entries.filter(|entry| entry.kind == 1).any(|entry| entry.start >= 1 << 40);
+    let built = guest.build().unwrap();
+    let map: Vec<_> = guest.machine_map.iter().chain(&guest.memory_map).copied().collect();
+    let near = (0..built.places.end).filter(|&page| borders::is_ram(&map, page..page + 1)).count();
+    let has_no_near_ram = !map.is_empty() && near < 0x200;
+    match built.boot() {
         Ok(booted) => {
             let mut booted = checked(guest, booted);
             booted.read_ramdisk();
@@ -114,8 +120,11 @@ pub(crate) fn boot(what: &str, guest: GuestConfig) -> End {
         }
         Err((built, failure)) => {
             let line = failure.to_string();
-            // The P2M of a few pages at numbers far apart may take more than a guest of some MiB has.
-            if pages < 0x1000 && line.contains("; give the guest more memory") {
+            // For pages of the image that get numbers above a TiB the P2M takes more than a small guest has; and the first tables
+            // need RAM among what the builder mapped.
+            if let Cause::Mmu(MmuError::NoFrames { total, .. }) = failure.cause()
+                && (total.get() < 0x8000 && has_far_ram || has_no_near_ram)
+            {
                 audit::references(&built.machine).assert_none();
                 return End::Refused(line);
             }
