@@ -1,12 +1,10 @@
 //! What can go wrong with page tables.
 
-pub(crate) mod operation;
-
 use core::fmt;
 
-pub(crate) use operation::Operation;
 use start_info::{Mfn, PageCount, Pfn, PfnRange};
 
+pub(crate) use crate::operation::Operation;
 use crate::{
     errno::{Errno, Partial},
     layout::region::Region,

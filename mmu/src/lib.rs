@@ -29,6 +29,7 @@ mod errno;
 mod error;
 mod hv;
 pub mod layout;
+mod operation;
 mod paging;
 mod space;
 mod window;
