@@ -102,7 +102,7 @@ impl BootReserved {
         })
     }
 
-    /// Returns the uses that end during the boot, and their pages: all but [`BootReserved::lasting`].
+    /// Returns the uses that end during the boot, and their pages: all but those that last.
     pub fn passing(&self) -> impl Iterator<Item = (Occupant, PfnRange)> + Clone + '_ {
         self.ranges.iter().copied().filter(|&(occupant, _)| !self.is_lasting(occupant))
     }

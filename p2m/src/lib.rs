@@ -27,6 +27,7 @@ mod error;
 mod frame;
 mod frame_source;
 mod lasting_pages;
+mod leaf_kind;
 mod linear_map;
 mod list;
 mod m2p;

@@ -21,7 +21,8 @@ use core::{cell::Cell, fmt};
 use start_info::{ENTRIES, MemoryMap, PageCount, Pfn, PfnRange};
 
 use crate::{
-    Authority, BootReserved, Conflict, LastingPages, List, Memory, Occupant, P2mEntry, translate::Translate,
+    Authority, BootReserved, Conflict, LastingPages, List, Memory, Occupant, P2mEntry, leaf_kind::LeafKind,
+    translate::Translate,
 };
 
 /// Numbers for which the P2M takes [`PAGES_PER_SPAN`] pages, whether they mean anything or not: 1 GiB of them.
@@ -350,19 +351,6 @@ where
         (from, to) = (from.from(at), to.from(on));
         Some(moved)
     })
-}
-
-/// What a leaf of the P2M is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LeafKind {
-    /// A page of the builder's list, unchanged.
-    List,
-    /// Identity entries only.
-    Identity,
-    /// No memory at all.
-    Missing,
-    /// A mix, built entry by entry.
-    Mixed,
 }
 
 impl Translate for Renumbering {

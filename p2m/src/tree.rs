@@ -19,8 +19,8 @@ use crate::{
     Frame, LinearMap, List, Memory, P2mError, Renumbering,
     entry::P2mEntry,
     frame_source::FrameSource,
+    leaf_kind::LeafKind,
     page::{Page, copy_of, mixed_leaf, new_page, page_pfn},
-    renumbering::LeafKind,
     translate::Translate,
 };
 
