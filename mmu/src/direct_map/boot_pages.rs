@@ -22,6 +22,9 @@ const MAX_RANGES: usize = MAX_OCCUPANTS + 2;
 pub(super) struct BootPages {
     /// Pages that stay in use.
     lasting: LastingPages,
+    /// The same, if some of them have other numbers than in the builder's list; otherwise they are in the lists below, which
+    /// takes less time.
+    renumbered: Option<LastingPages>,
     /// The pages of the image that are never written, by the numbers of the builder's list.
     constant: PfnRange,
     /// Other pages in use, which the allocator never hands out.
@@ -58,12 +61,18 @@ impl BootPages {
                 deferred = frames;
             }
         }
-        Self { lasting, constant, reserved, read_only, deferred }
+        let renumbered = lasting.moves().next().map(|_| lasting);
+        if renumbered.is_none() {
+            reserved.extend(lasting.all().map(|run| run.pfns));
+            read_only.push(constant);
+        }
+        Self { lasting, renumbered, constant, reserved, read_only, deferred }
     }
 
     /// Returns the pages that are never handed out.
     pub(super) fn reserved(&self) -> impl Iterator<Item = PfnRange> + Clone + '_ {
-        self.reserved.iter().copied().chain(self.lasting.all().map(|run| run.pfns))
+        let renumbered = self.renumbered.iter().flat_map(|lasting| lasting.all().map(|run| run.pfns));
+        self.reserved.iter().copied().chain(renumbered)
     }
 
     /// Returns which numbers the pages have that stay in use.
@@ -78,13 +87,14 @@ impl BootPages {
 
     /// Tells whether some of these pages are mapped read-only.
     pub(super) fn has_read_only(&self, pages: PfnRange) -> bool {
-        let mut lasting = self.lasting.pfns(self.constant);
-        self.read_only.iter().any(|range| range.overlaps(pages)) || lasting.any(|range| range.overlaps(pages))
+        let mut renumbered = self.renumbered.iter().flat_map(|lasting| lasting.pfns(self.constant));
+        self.read_only.iter().any(|range| range.overlaps(pages))
+            || renumbered.any(|range| range.overlaps(pages))
     }
 
     /// Returns how a page is mapped.
     pub(super) fn access(&self, pfn: Pfn) -> Access {
-        let is_constant = self.constant.contains(self.lasting.origin(pfn));
+        let is_constant = self.renumbered.is_some_and(|lasting| self.constant.contains(lasting.origin(pfn)));
         if is_constant || self.read_only.iter().any(|range| range.contains(pfn)) {
             Access::Read
         } else {

@@ -30,9 +30,10 @@ impl BuilderTables {
     pub fn renumber<M: Machine>(&self, machine: &mut M, plan: &Renumbering) -> Result<(), MmuError> {
         let mut batch = Batch::new(Operation::Renumbering);
         for moved in plan.moves() {
+            // All of them, or none.
+            let in_use = plan.lasting().contains(moved.from.start());
             for (from, to) in moved.from.iter().zip(moved.to.iter()) {
                 let Some(mfn) = plan.list().entry(machine, from).ram() else { continue };
-                let in_use = plan.lasting().contains(from);
                 let clear = if in_use { None } else { self.clear(machine, from)? };
                 if let Some(clear) = clear {
                     batch.push(machine, clear)?;

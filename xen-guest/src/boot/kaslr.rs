@@ -98,23 +98,28 @@ impl Kaslr {
         }
     }
 
-    /// Says in a line what a person has to know, if anything was chosen. It gives no address away.
-    pub(crate) fn say(&self) {
-        match &self.choice {
-            Choice::Builders => {}
-            Choice::Drawn(source) => {
-                let bases = self.bases;
-                match source {
-                    Source::Rdseed | Source::Rdrand => {
-                        log::info!("kaslr: the image is at one of {bases} addresses, drawn by {source}");
-                    }
-                    Source::Weak => log::info!(
-                        "kaslr: the image is at one of {bases} addresses, weakly drawn: the processor has neither RDSEED nor \
-                         RDRAND"
-                    ),
-                }
+    /// Returns what a person has to know, if anything was chosen. It gives no address away.
+    pub(crate) fn line(&self) -> Option<KaslrLine<'_>> {
+        (self.choice != Choice::Builders).then_some(KaslrLine(self))
+    }
+}
+
+/// A line for people.
+pub(crate) struct KaslrLine<'k>(&'k Kaslr);
+
+impl fmt::Display for KaslrLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Kaslr { choice, bases, .. }) = self;
+        match choice {
+            Choice::Builders => f.write_str("kaslr: off"),
+            Choice::Drawn(source @ (Source::Rdseed | Source::Rdrand)) => {
+                write!(f, "kaslr: the image is at one of {bases} addresses, drawn by {source}")
             }
-            Choice::Stayed(error) => log::info!("kaslr: the image stays where it was linked: {error}"),
+            Choice::Drawn(Source::Weak) => write!(
+                f,
+                "kaslr: the image is at one of {bases} addresses, weakly drawn: the processor has neither RDSEED nor RDRAND"
+            ),
+            Choice::Stayed(error) => write!(f, "kaslr: the image stays where it was linked: {error}"),
         }
     }
 }

@@ -53,7 +53,9 @@ impl Parsed {
         let options = Options::from_command_line(facts.command_line());
         report.set_live(platform, options.json);
         report.end(platform, Stage::StartInfo, 0);
-        image.kaslr.say();
+        if let Some(line) = image.kaslr.line() {
+            report.say(platform, &line);
+        }
         report.tell(platform, &KaslrFact(image));
         report.tell(platform, &AtEntry { facts: &facts, image });
         Ok(Self { context: BootContext { facts, map: None, image: *image, options, report }, authority })

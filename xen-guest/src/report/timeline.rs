@@ -56,20 +56,27 @@ impl Timeline {
     /// From now on stages are printed as they end, if the command line asks for it; what ended before, at once.
     pub(crate) fn set_live(&mut self, platform: &impl Platform, live: bool) {
         self.live = live;
-        for record in self.records.clone() {
-            self.tell(platform, &Json(&record));
+        for index in 0..self.records.len() {
+            if let Some(&record) = self.records.get(index) {
+                self.tell(platform, &Json(&record));
+            }
         }
     }
 
     /// Prints something for programs, if stages are. No stage pays for it.
     pub(crate) fn tell(&mut self, platform: &impl Platform, line: &dyn fmt::Display) {
         if self.live {
-            let (ticks, hypercalls) = (platform.ticks(), platform.hypercalls());
-            log::info!("{line}");
-            self.ticks = self.ticks.saturating_add(platform.ticks().saturating_sub(ticks));
-            let made = platform.hypercalls().saturating_sub(hypercalls);
-            self.hypercalls = self.hypercalls.saturating_add(made);
+            self.say(platform, line);
         }
+    }
+
+    /// Prints a line that no stage pays for.
+    pub(crate) fn say(&mut self, platform: &impl Platform, line: &dyn fmt::Display) {
+        let (ticks, hypercalls) = (platform.ticks(), platform.hypercalls());
+        log::info!("{line}");
+        self.ticks = self.ticks.saturating_add(platform.ticks().saturating_sub(ticks));
+        let made = platform.hypercalls().saturating_sub(hypercalls);
+        self.hypercalls = self.hypercalls.saturating_add(made);
     }
 
     /// Ends a stage; `frames` is how many were taken since the boot began.

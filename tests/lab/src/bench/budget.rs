@@ -35,7 +35,7 @@ const CHOICE: Budget = budget(200_000, 0);
 /// What an address that is chosen may cost in all, the second pass of the relocations included.
 const CHOSEN: u64 = 3_000_000;
 const START_INFO: Budget = budget(5_400, 0);
-const CHECK: Budget = budget(1_300, 0);
+const CHECK: Budget = budget(1_700, 0);
 const MAP: Budget = budget(16_000, 0);
 /// A hole of 1 GiB below 4 GiB at most.
 const RENUMBER: Budget = budget(100_000_000, 0);

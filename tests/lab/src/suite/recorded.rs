@@ -25,6 +25,17 @@ struct Recorded(Vec<(String, String)>);
 /// What a guest says whose image stays as its command line asks.
 const STAYED: &str = "@fact {\"fact\":\"kaslr\",\"slide\":\"0x0\",\"bases\":0,\"source\":\"off\"}\n";
 
+/// The line with what it lacks if it was recorded before a page of what stays in use could have another number than the builder's.
+fn with_listed(line: &str) -> String {
+    const LASTING: [&str; 3] = ["kernel image", "start_info", "rings"];
+    let is_lasting = LASTING.iter().any(|name| line.contains(&format!("\"owner\",\"name\":\"{name}\"")));
+    let pfn = line.split_once("\"pfn\":").and_then(|(_, rest)| rest.split_once(','));
+    match pfn.filter(|_| is_lasting && !line.contains("\"listed\"")) {
+        Some((pfn, _)) => line.replace("}", &format!(",\"listed\":{pfn}}}")),
+        None => line.to_owned(),
+    }
+}
+
 /// A paragraph of `changes.txt`.
 #[derive(Debug, Clone, Copy)]
 struct Change<'t> {
@@ -63,6 +74,7 @@ impl Recorded {
             }
             guest.push_str(STAYED);
         }
+        *guest = guest.split_inclusive('\n').map(with_listed).collect();
         Ok(recorded)
     }
 
