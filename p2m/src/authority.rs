@@ -5,6 +5,9 @@
 //!
 //! *What must hold*: a kernel has only one, so a payload cannot make a linear map, a span or a frame out of nothing. On
 //! a host, where one process boots many models, every caller gets one.
+//!
+//! *What is not prevented*: a step of [`Authority::lend`] that keeps what it was lent. Only code that runs before the boot can
+//! be such a step, and a payload does not run then.
 
 #[cfg(target_os = "none")]
 use core::sync::atomic::{AtomicBool, Ordering};

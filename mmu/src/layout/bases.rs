@@ -141,7 +141,7 @@ mod tests {
         (0..).zip(&counts).map(of).sum()
     }
 
-    /// With equal chances a sum of 64 groups is above 131 once in a million times. There are 40 sums, of fixed seeds.
+    /// With equal chances a sum of 64 groups is above 131 once in 900,000 times. There are 40 sums, of fixed seeds.
     #[test]
     fn every_place_is_as_likely_as_another() {
         for (seed, pages) in [(1, 1), (2, 0x4_0001), (3, 1 << 30), (4, 1 << 32), (5, 12_345_678_901)] {

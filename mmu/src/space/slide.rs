@@ -60,6 +60,13 @@ impl ImageRoom {
         PageCount::clamped((self.pages.get() + 1).saturating_sub(self.image.len().get()))
     }
 
+    /// Tells whether the image has one of these addresses.
+    fn has(&self, map: KernelMap) -> bool {
+        let start = map.address(self.image.start()).as_u64();
+        let end = u128::from(start) + u128::from(self.image.len().bytes());
+        start >= self.first.as_u64() && end <= u128::from(MODULES.as_u64())
+    }
+
     /// Chooses one of them by a random word: of 2^64 words, as many lead to each as to any other, give or take one.
     ///
     /// # Errors
@@ -80,6 +87,7 @@ impl ImageRoom {
 /// the boot stack.
 ///
 /// # Errors
+/// [`MmuError::ImageRoom`] for addresses that are not between the builder's mapping and the module window,
 /// [`MmuError::SlideTables`] when the builder has mapped too few pages for the tables, [`MmuError::NoMemory`] for a page of
 /// the image or for a table that the list lacks: then nothing was changed. [`MmuError::Refused`] when Xen refuses: some of
 /// the tables may be read-only then, and in use.
@@ -91,6 +99,11 @@ pub fn map_image_at<M: Machine>(
     image: &MappedImage,
 ) -> Result<(), MmuError> {
     let pages = facts.image();
+    let room = ImageRoom::after(builder.end(), pages);
+    // What is mapped there would be lost.
+    if !room.has(image.map) {
+        return Err(MmuError::ImageRoom { image: pages.len(), room: room.pages });
+    }
     let count = tables_for(pages, image.map);
     let tables = PfnRange::one(facts.boot_stack()).end();
     let left = PfnRange::between(tables, builder.end()).len();

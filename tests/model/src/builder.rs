@@ -73,7 +73,14 @@ impl Booted {
 impl Built {
     /// Chooses the image's address by a random word, as the kernel's entry code does before the boot.
     pub fn slide(&mut self, word: u64) {
-        let random = RandomWords { words: [word; 5], source: Source::Rdseed };
+        let words = [
+            word,
+            !word,
+            word.rotate_left(7) ^ 0x5555,
+            word.wrapping_mul(3).wrapping_add(1),
+            word ^ 0xf0f0_f0f0,
+        ];
+        let random = RandomWords { words, source: Source::Rdseed };
         self.image = choose_address(&mut self.machine, &self.page, &self.entry, &self.image, |_| random);
     }
 

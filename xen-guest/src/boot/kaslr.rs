@@ -44,7 +44,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// RandomWords words: the first for the image's address, the others for the other regions'.
+/// Random words: the first for the image's address, the others for the other regions'.
 #[derive(Clone, Copy, Debug)]
 pub struct RandomWords {
     /// The words.
@@ -60,8 +60,8 @@ enum Choice {
     Builders,
     /// It was drawn.
     Drawn(Source),
-    /// It is the builder's, because the image could not be mapped elsewhere.
-    Stayed(MmuError),
+    /// It is the builder's, because the image could not be mapped elsewhere. The other regions' places are drawn all the same.
+    Stayed(MmuError, Source),
 }
 
 /// How the image's address was chosen.
@@ -93,7 +93,7 @@ impl Kaslr {
     #[must_use]
     pub const fn stayed(&self) -> Option<&MmuError> {
         match &self.choice {
-            Choice::Stayed(error) => Some(error),
+            Choice::Stayed(error, _) => Some(error),
             Choice::Builders | Choice::Drawn(_) => None,
         }
     }
@@ -119,7 +119,9 @@ impl fmt::Display for KaslrLine<'_> {
                 f,
                 "kaslr: the image is at one of {bases} addresses, weakly drawn: the processor has neither RDSEED nor RDRAND"
             ),
-            Choice::Stayed(error) => write!(f, "kaslr: the image stays where it was linked: {error}"),
+            Choice::Stayed(error, source) => {
+                write!(f, "kaslr: the image stays, and the other regions are drawn by {source}: {error}")
+            }
         }
     }
 }
@@ -135,12 +137,13 @@ impl fmt::Display for KaslrFact<'_> {
         let source: &dyn fmt::Display = match choice {
             Choice::Builders => &"off",
             Choice::Drawn(source) => source,
-            Choice::Stayed(_) => &"none",
+            Choice::Stayed(..) => &"none",
         };
         let source = ("source", Value::Text(source));
         match choice {
-            Choice::Stayed(error) => {
-                write!(f, "{}", Fact::new("kaslr", &[slide, bases, source, ("stayed", Value::Text(error))]))
+            Choice::Stayed(error, others) => {
+                let (stayed, others) = (("stayed", Value::Text(error)), ("others", Value::Text(others)));
+                write!(f, "{}", Fact::new("kaslr", &[slide, bases, source, stayed, others]))
             }
             Choice::Builders | Choice::Drawn(_) => {
                 write!(f, "{}", Fact::new("kaslr", &[slide, bases, source]))
@@ -191,7 +194,8 @@ fn moved<P: Platform>(
     let room = ImageRoom::after(builder.end(), facts.image());
     let [word, drawn @ ..] = random.words;
     let stayed = |tables, error| {
-        let kaslr = Kaslr { choice: Choice::Stayed(error), bases: room.bases(), tables, cost: None };
+        let kaslr =
+            Kaslr { choice: Choice::Stayed(error, random.source), bases: room.bases(), tables, cost: None };
         // The other regions can move all the same.
         Image { kaslr, drawn: Some(drawn), ..*image }
     };

@@ -45,6 +45,12 @@ mod tests {
             page[4095] = 1;
             of(&page, 1)
         }];
+        let mut stamps = 0;
+        let _words: [u64; 5] = words(&page, &mut || {
+            stamps += 1;
+            stamps
+        });
+        assert_eq!(stamps, 80);
         let mut seen: Vec<u64> = all.into_iter().flatten().collect();
         seen.sort_unstable();
         seen.dedup();

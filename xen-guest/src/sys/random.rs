@@ -1,4 +1,4 @@
-//! RandomWords words, before there is anything but a stack.
+//! Random words, before there is anything but a stack.
 //!
 //! *What must hold*: an instruction is used only if CPUID, as Xen shows it, says the processor has it.
 //!
@@ -46,14 +46,14 @@ pub(super) fn words(xen: &Xen, page: &[u8; 4096]) -> RandomWords {
     RandomWords { words: weak::words(page, &mut tick), source: Source::Weak }
 }
 
-/// Draws as many words as are needed; `None` if there are none, or all are the same.
+/// Draws as many words as are needed; `None` if there are none, or if one comes twice.
 fn drawn(draw: fn() -> Option<u64>) -> Option<[u64; 5]> {
     let mut words = [0; 5];
     for word in &mut words {
         *word = (0..TRIES).find_map(|_| draw())?;
     }
-    let [first, rest @ ..] = words;
-    rest.iter().any(|&word| word != first).then_some(words)
+    let is_again = |(index, word): (usize, &u64)| words.iter().take(index).any(|before| before == word);
+    (!words.iter().enumerate().any(is_again)).then_some(words)
 }
 
 fn seed() -> Option<u64> {
