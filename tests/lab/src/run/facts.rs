@@ -58,6 +58,11 @@ impl Facts {
         self.all.iter().filter(move |fact| fact.0.get("fact").is_some_and(|found| found == name))
     }
 
+    /// The region of this name, if the guest said where it is.
+    pub(crate) fn region(&self, name: &str) -> Option<&Fact> {
+        self.all("region").find(|region| region.text("name").ok() == Some(name))
+    }
+
     /// The one fact of a name.
     ///
     /// # Errors

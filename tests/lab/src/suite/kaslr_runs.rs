@@ -81,7 +81,7 @@ pub(crate) fn is_placed(evidence: &Evidence) -> Result<()> {
     let story = Story::of(&evidence.facts).context("the guest said nothing for pictures")?;
     let built = story.built.iter().find(|run| run.name == "kernel image").and_then(|run| run.at);
     let built = built.context("no kernel image at entry")?;
-    let region = evidence.facts.all("region").find(|region| region.text("name").ok() == Some("kernel image"));
+    let region = evidence.facts.region("kernel image");
     let region = region.context("no region for the image")?;
     let (start, last) = (region.hex("start")?, region.hex("last")?);
     ensure!(start == built + slide, "the image was at {built:#x}, slid by {slide:#x}, and is at {start:#x}");
@@ -106,7 +106,7 @@ fn at_home(evidence: &Evidence) -> Result<()> {
         ("device memory", 0xffff_ca00_0000_0000),
         ("payload", 0xffff_cb00_0000_0000),
     ] {
-        let region = evidence.facts.all("region").find(|region| region.text("name").ok() == Some(name));
+        let region = evidence.facts.region(name);
         let start = region.with_context(|| format!("no region {name}"))?.hex("start")?;
         ensure!(start == wanted, "{name} is at {start:#x}, not {wanted:#x}");
     }
@@ -131,7 +131,7 @@ fn elsewhere(evidence: &Evidence) -> Result<()> {
     ensure!(["rdseed", "rdrand"].contains(&source), "drawn by {source}");
     ensure!(bases >= ENOUGH, "drawn from {bases} addresses");
     let offset = |name: &str, usual: u64| -> Result<u64> {
-        let region = evidence.facts.all("region").find(|region| region.text("name").ok() == Some(name));
+        let region = evidence.facts.region(name);
         let start = region.with_context(|| format!("no region {name}"))?.hex("start")?;
         ensure!(start != usual, "{name} is at its usual place");
         Ok(start - usual)

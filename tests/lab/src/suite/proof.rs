@@ -48,8 +48,7 @@ pub(crate) fn spaces_agree(evidence: &Evidence) -> Result<()> {
     let wanted: &[&str] =
         if evidence.mode == Mode::DomU { &["shared_info"] } else { &["shared_info", "screen"] };
     ensure!(found == wanted, "{found:?} is mapped in both address spaces, not {wanted:?}");
-    let devices =
-        evidence.facts.all("region").find(|region| region.text("name").ok() == Some("device memory"));
+    let devices = evidence.facts.region("device memory");
     let devices = devices.context("no region for device memory")?;
     for space in evidence.facts.all("space") {
         let at = space.hex("at")?;
@@ -65,7 +64,7 @@ pub(crate) fn spaces_agree(evidence: &Evidence) -> Result<()> {
 /// The payload's pages had each protection in turn, and only one of the two addresses of a page can ever be written or
 /// executed against it.
 pub(crate) fn protection_changes(evidence: &Evidence) -> Result<()> {
-    let payload = evidence.facts.all("region").find(|region| region.text("name").ok() == Some("payload"));
+    let payload = evidence.facts.region("payload");
     let payload = payload.context("no region for the payload")?;
     let addresses = payload.hex("start")?..payload.hex("last")?;
     let mut seen = Vec::new();

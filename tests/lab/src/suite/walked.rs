@@ -17,7 +17,7 @@ use crate::run::facts::{Fact, Facts};
 /// A fact has no number, or two facts contradict each other.
 pub(crate) fn expected(facts: &Facts, kernel: &Kernel, module_end: u64) -> Result<ExpectedTables> {
     let module_end = VirtAddr::new_truncate(module_end);
-    let region = |name: &str| facts.all("region").find(|region| region.text("name").ok() == Some(name));
+    let region = |name: &str| facts.region(name);
     let start = |fact: &Fact| fact.hex("start").map(VirtAddr::new_truncate);
     let Some(image) = region("kernel image") else {
         return Ok(ExpectedTables::new(kernel.start()..kernel.end(), module_end));
