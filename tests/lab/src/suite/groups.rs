@@ -115,6 +115,7 @@ fn cargo_test(group: &str, commands: Vec<Command>) -> Tally {
         if !output.status.success() {
             // What did not compile has no count, nor has what Miri or a signal ended.
             counts.failed = counts.failed.max(1);
+            tools::say!("{}", failures(&output.said).join("\n"));
             tools::say!("{}", output.tail());
         }
         tally.add(counts);
@@ -128,6 +129,23 @@ fn cargo_test(group: &str, commands: Vec<Command>) -> Tally {
     tally
 }
 
+/// The first lines of what each test that failed printed: the tests of other packages follow, so they are not at the end.
+fn failures(said: &str) -> Vec<&str> {
+    const LINES: usize = 15;
+    let mut left = 0;
+    let mut shown = |line: &str| {
+        if line.starts_with("---- ") {
+            left = LINES;
+        } else if line == "failures:" || line.starts_with("test result: ") {
+            left = 0;
+        }
+        let shown = left > 0;
+        left = left.saturating_sub(1);
+        shown
+    };
+    said.lines().filter(|line| shown(line)).collect()
+}
+
 /// The numbers in `test result: ok. 12 passed; 0 failed; …`.
 fn counted(line: &str) -> Option<Tally> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
@@ -138,7 +156,20 @@ fn counted(line: &str) -> Option<Tally> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tally, counted};
+    use super::{Tally, counted, failures};
+
+    #[test]
+    fn what_failed_is_shown_from_its_start() {
+        let long = "at x\n".repeat(40);
+        let said = format!(
+            "running 2 tests\n..F\nfailures:\n\n---- a::b stdout ----\npanicked\n{long}\n---- c stdout ----\nleft: 1\n\n\
+             failures:\n    a::b\n    c\n\ntest result: FAILED. 0 passed; 2 failed;\nrunning 1 test\n"
+        );
+        let shown = failures(&said);
+        assert_eq!(shown[..2], ["---- a::b stdout ----", "panicked"]);
+        assert_eq!(shown[2..15], ["at x"; 13]);
+        assert_eq!(shown[15..], ["---- c stdout ----", "left: 1", ""]);
+    }
 
     #[test]
     fn cargos_summary() {
