@@ -39,6 +39,23 @@ impl List {
         address >= self.address && address.as_u64() - self.address.as_u64() < self.pages.get() * 8
     }
 
+    /// Tells whether the toolstack reads all of the list if its address is published, and each of its L1 tables has a frame of
+    /// its own.
+    ///
+    /// The toolstack's walk cuts off equal L1 tables at the end, and takes the last for one of those unless its number among the
+    /// tables of the list is also its place in the L2 table (`xg_core_x86.c`, `xc_core_arch_map_p2m_list_rw`;
+    /// `xg_sr_save_x86_pv.c`, `map_p2m_list`).
+    #[must_use]
+    pub fn is_read_by_toolstack(&self) -> bool {
+        let start = self.address.as_u64();
+        let in_window = start % (1 << 30);
+        let tables_before_last = (in_window % (1 << 21) + self.pages.of_words().get() * PAGE_SIZE)
+            .div_ceil(1 << 21)
+            .saturating_sub(1);
+        let is_cut = in_window >= 1 << 21;
+        start.is_multiple_of(PAGE_SIZE) && (!is_cut || tables_before_last << 18 >= self.pages.get())
+    }
+
     /// Returns how many pages of memory the list describes.
     #[must_use]
     pub const fn pages(&self) -> PageCount {

@@ -100,6 +100,10 @@ impl Borders {
         let slots = direct_map.align_down(SLOT)..round_up(direct_end, SLOT);
         let mut ranges = vec![(VirtAddr::zero()..after(VirtAddr::zero(), PAGE_SIZE), WalkedRegion::PageZero)];
         ranges.extend(allowed.iter().map(|range| (range.clone(), WalkedRegion::Allowed)));
+        if !expected.own_list {
+            // The builder may have put it after the image.
+            ranges.push((list_range(core), WalkedRegion::P2mList));
+        }
         ranges.extend([
             (*direct_map..direct_end, WalkedRegion::DirectMap),
             (slots, WalkedRegion::BesideDirectMap),

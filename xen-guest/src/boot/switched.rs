@@ -38,8 +38,14 @@ impl Switched {
             .map_err(|cause| Failure::new(Stage::SharedInfo, cause))?;
         platform.attach_shared_info(page);
         let list = facts.p2m_list();
-        // If the builder's list, unchanged, no longer says where every page is, there is no linear form to publish.
-        let linear = self.publication.is_some() || self.pages.is_as_built();
+        // The builder's list may no longer say where every page is, or be where the toolstack reads only a part of it.
+        let left = self.pages.list();
+        let linear = self.publication.is_some() || self.pages.is_as_built() && left.is_read_by_toolstack();
+        if !linear && !facts.is_dom0() {
+            log::info!(
+                "p2m: the toolstack cannot read the list where it is, so none is published: no xl dump-core, no xl save"
+            );
+        }
         let copied_to = self.layout.bases().linear_p2m();
         platform.publish(&Published {
             max_pfn: self.tree.pages().get(),

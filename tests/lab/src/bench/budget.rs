@@ -34,7 +34,7 @@ const fn budget(fixed: u64, hundred_pages: u64) -> Budget {
 const CHOICE: Budget = budget(200_000, 0);
 /// What an address that is chosen may cost in all, the second pass of the relocations included.
 const CHOSEN: u64 = 3_000_000;
-const START_INFO: Budget = budget(5_400, 0);
+const START_INFO: Budget = budget(6_300, 0);
 const CHECK: Budget = budget(1_700, 0);
 const MAP: Budget = budget(16_000, 0);
 /// A hole of 1 GiB below 4 GiB at most.

@@ -136,6 +136,8 @@ fn a_boot_says_that_the_list_was_left() {
             tables.end,
             stack + 1
         ),
+        "p2m: the toolstack cannot read the list where it is, so none is published: no xl dump-core, no xl save"
+            .to_owned(),
     ];
     assert_eq!(said, expected);
 }

@@ -13,8 +13,8 @@ fn published(booted: &Booted) -> Published {
 #[test]
 fn a_list_that_stays_is_published_where_it_stays() {
     for guest in [
-        GuestConfig::new(300 * 256 + 3),
         GuestConfig::new(300 * 256).with_notes(),
+        GuestConfig::new(5 * 0x4_0000 + 3).with_notes(),
         GuestConfig::dom0(300 * 256).with_notes(),
     ] {
         let pages = guest.pages;
@@ -32,6 +32,25 @@ fn a_list_that_stays_is_published_where_it_stays() {
             let listed = booted.machine().read(at.as_u64() + pfn * 8).unwrap();
             assert_eq!(listed, booted.machine().held_mfn(pfn).unwrap().get());
         }
+    }
+}
+
+/// The tools read a list after the image only if it begins in the last page table but one that it needs.
+#[test]
+fn a_list_that_stays_where_the_tools_do_not_read_all_of_it_is_not_published() {
+    for (image_pages, pages, is_read) in [
+        (0x123, 0x4000, false),
+        (0x1e0, 0x4000, false),
+        (0x1e1, 0x4000, true),
+        (0x200, 0x4_0000, false),
+        (0x201, 0x4_0000, true),
+        (0x201, 0x4_0001, false),
+        (0x3ff, 0x4_0201, true),
+    ] {
+        let guest = GuestConfig { image_pages, ..GuestConfig::new(pages) };
+        let booted = guest.with_command_line("revector=off").build().unwrap().boot().unwrap();
+        let expected = if is_read { booted.machine().root().unwrap().maddr().get() } else { 0 };
+        assert_eq!(published(&booted).p2m_cr3, expected, "{image_pages:#x} {pages:#x}");
     }
 }
 

@@ -74,8 +74,11 @@ impl Booted {
         let (memory, audit) = (self.running.parts().map.memory().get(), self.running.audit().unwrap());
         let most = audit.ram + audit.missing;
         assert!((audit.ram..=most).contains(&memory), "{memory} pages of memory, {audit:?}");
-        if self.running.options().revector == Revector::On {
-            toolstack::check(machine).unwrap();
+        match self.running.options().revector {
+            Revector::On => toolstack::check(machine).unwrap(),
+            Revector::Off => {
+                toolstack::check_left(machine, self.running.facts().p2m_list().at.as_u64()).unwrap()
+            }
         }
     }
 
