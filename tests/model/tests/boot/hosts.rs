@@ -113,6 +113,13 @@ fn an_image_for_which_there_are_no_other_numbers_is_told_with_both_ranges() {
     }
 }
 
+/// There is one number, and four pages of the image in two holes.
+#[test]
+fn all_pages_without_numbers_are_counted() {
+    let line = refused(&dom0(0x6000, 0x6001, &[(0x1000, 0x1002, NVS), (0x1010, 0x1012, NVS)]));
+    assert!(line.contains("ACPI NVS 0x1000000..0x1002000; 3 pages that stay in use need numbers"), "{line}");
+}
+
 #[test]
 fn a_gap_under_the_image_is_told_too() {
     let mut guest = dom0(0x6000, 0x6000, &[]);

@@ -1,6 +1,7 @@
 //! Boots that the layer refuses, because of what the builder left or where the map puts it.
 
-use mmu::{MmuError, layout::KERNEL_MAP, layout::KernelMap, layout::MODULES, unmap_guard};
+use mmu::layout::{INIT_P2M, KERNEL_MAP, KernelMap, MODULES};
+use mmu::{MmuError, unmap_guard};
 use p2m::Mismatch;
 use start_info::Pfn;
 use xen_guest::Cause;
@@ -102,6 +103,10 @@ fn no_page_behind_the_kernels_mapping_is_taken_away_as_the_guard() {
         let pfn = Pfn::new(pfn);
         assert_eq!(unmap_guard(&mut built.machine, pfn, KernelMap::BUILDER), Err(MmuError::NoMemory { pfn }));
     }
+    // An image that was drawn has less room after it.
+    let moved = KernelMap::with_base(KERNEL_MAP + 0x1234 * 4096);
+    let pfn = Pfn::new(most - 0x1234);
+    assert_eq!(unmap_guard(&mut built.machine, pfn, moved), Err(MmuError::NoMemory { pfn }));
     assert_eq!(built.machine.calls(), 0);
     let guard = built.image.guard;
     unmap_guard(&mut built.machine, guard, KernelMap::BUILDER).unwrap();
@@ -122,6 +127,24 @@ fn a_table_that_is_still_live_is_not_given_back() {
     let Cause::Mmu(MmuError::StillLive { table, released }) = failure.cause() else { panic!("{failure}") };
     assert_eq!(built.machine.held_mfn(table.get()), Some(xen_model::Pte(l3).mfn()));
     assert_eq!((released.start().get(), released.end().get()), (tables.start, tables.end));
+    audit::references(&built.machine).assert_none();
+}
+
+/// A table of the drawn image to which the tables of a list that stays lead too.
+#[test]
+fn a_table_of_the_drawn_image_that_is_still_live_is_not_given_back() {
+    let guest = GuestConfig::new(64 * 256).with_notes().with_command_line("revector=off");
+    let mut built = guest.with_slide(1 << 63).build().unwrap();
+    let slide = built.places.stack + 1;
+    let index = |shift: u32| (INIT_P2M.as_u64() >> shift) as usize % 512;
+    let below = |mfn, index| xen_model::Pte(built.machine.peek(mfn, index).unwrap()).mfn();
+    let l3 = below(built.machine.root().unwrap(), index(39));
+    let last = below(l3, index(30)).maddr().get() + 511 * 8;
+    let entry = built.machine.built_mfn(slide).unwrap().maddr().get() | 0x67;
+    built.machine.update_entries(&[(last, entry)]).unwrap();
+    let (built, failure) = built.boot().unwrap_err();
+    let Cause::Mmu(MmuError::StillLive { table, released }) = failure.cause() else { panic!("{failure}") };
+    assert_eq!((table.get(), released.start().get()), (slide, slide));
     audit::references(&built.machine).assert_none();
 }
 

@@ -4,9 +4,9 @@ use mmu::layout::{Bases, KERNEL_MAP, KernelMap, MODULES};
 use mmu::{BuilderTables, Errno, MmuError, map_image_at};
 use p2m::{Authority, List};
 use start_info::BootFacts;
-use start_info::{PageCount, Pfn};
+use start_info::{PageCount, Pfn, PfnRange};
 use x86_64::VirtAddr;
-use xen_guest::{RandomWords, Source, choose_address};
+use xen_guest::{Cause, RandomWords, Source, choose_address};
 use xen_model::{Built, GuestConfig, Loader, audit};
 
 use crate::after::checked;
@@ -78,6 +78,40 @@ fn a_slide_costs_no_memory() {
             booted.running.free() + audit::tables(booted.machine()).count() as u64
         };
         assert_eq!(free(&guest.clone().with_slide(77)), free(&guest));
+    }
+}
+
+/// What was asked of Xen before the boot is in its report.
+#[test]
+fn the_stage_has_the_hypercalls_of_the_slide() {
+    for guest in guests() {
+        let mut built = guest.build().unwrap();
+        built.slide(1 << 63);
+        let calls = built.machine.calls();
+        let booted = built.boot().map_err(|(_, failure)| failure).unwrap();
+        let records = booted.running.report().records();
+        let stage = records.iter().find(|record| record.stage.to_string() == "kaslr").unwrap();
+        assert!(calls > 0 && stage.hypercalls == calls, "{calls} calls, {stage:?}");
+    }
+}
+
+/// A page that was to be an L1 table of the drawn image is a table of another level.
+#[test]
+fn a_table_of_another_level_among_the_drawn_images_is_refused() {
+    for level in [2, 3] {
+        let mut built = GuestConfig::new(0x4000).with_loader(Loader::Grub).build().unwrap();
+        built.slide(1 << 63);
+        let (tables, stray) = (built.places.tables.clone(), built.places.stack + 1);
+        let above = match level {
+            3 => built.machine.root().unwrap(),
+            _ => built.machine.built_mfn(tables.end - 3).unwrap(),
+        };
+        let entry = built.machine.built_mfn(stray).unwrap().maddr().get() | 0x67;
+        built.machine.poke(above, 100, entry);
+        let (_, failure) = built.boot().unwrap_err();
+        let tables = PfnRange::between(Pfn::new(tables.start), Pfn::new(tables.end));
+        let expected = MmuError::BuilderTable { level, table: Pfn::new(stray), tables };
+        assert_eq!(failure.cause(), &Cause::Mmu(expected));
     }
 }
 
