@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::machine::size::{GIB, MIB, PAGE};
-use crate::run::facts::Fact;
+use crate::run::facts::{Fact, Facts};
 use crate::suite::case::{Case, Evidence};
 use crate::suite::fail_runs::calls_shown;
 use crate::suite::proof;
@@ -187,8 +187,12 @@ fn called_web1(evidence: &Evidence) -> Result<()> {
 
 /// All that stays in use has numbers from 4 GiB on, and there are three such things.
 fn is_far(evidence: &Evidence) -> Result<()> {
+    all_far(&evidence.facts)
+}
+
+fn all_far(facts: &Facts) -> Result<()> {
     for name in ["kernel image", "start_info", "rings"] {
-        let mut owners = evidence.facts.all("owner");
+        let mut owners = facts.all("owner");
         let owner = owners.find(|owner| owner.text("name").is_ok_and(|found| found == name));
         let (pfn, listed) = match owner {
             Some(owner) => (owner.hex("pfn")?, owner.hex("listed")?),
@@ -203,4 +207,28 @@ fn is_far(evidence: &Evidence) -> Result<()> {
 fn hosts_map(evidence: &Evidence) -> Result<()> {
     ensure!(evidence.xl.contains("e820_sanitize"), "xl did not make a memory map from the host's");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Facts, all_far};
+
+    const LOG: &str = "\
+@fact {\"fact\":\"owner\",\"name\":\"kernel image\",\"pfn\":\"0x100000\",\"pages\":277,\"listed\":\"0x1000\"}
+@fact {\"fact\":\"owner\",\"name\":\"start_info\",\"pfn\":\"0x100115\",\"pages\":1,\"listed\":\"0x1200\"}
+@fact {\"fact\":\"owner\",\"name\":\"rings\",\"pfn\":\"0x100116\",\"pages\":2,\"listed\":\"0x1201\"}
+";
+
+    #[test]
+    fn what_is_not_far_is_refused() {
+        let judged = |log: &str| all_far(&Facts::found(log)).map_err(|error| format!("{error:#}"));
+        assert_eq!(judged(LOG), Ok(()));
+        for (from, to, complaint) in [
+            ("0x100000", "0xfffff", "kernel image is pfn 0xfffff, and was 0x1000"),
+            ("0x1201", "0x100116", "rings is pfn 0x100116, and was 0x100116"),
+            ("start_info", "page 0", "the guest does not say where start_info is"),
+        ] {
+            assert_eq!(judged(&LOG.replace(from, to)), Err(complaint.to_owned()));
+        }
+    }
 }
