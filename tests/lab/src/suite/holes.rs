@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::machine::size::PAGE;
 use crate::suite::case::Evidence;
-use crate::suite::proof::{self, Audit};
+use crate::suite::proof::Audit;
+use crate::suite::walked;
 
 /// The identity entries are as many as the map has pages without memory below the end of the P2M.
 pub(crate) fn are_identity(evidence: &Evidence) -> Result<()> {
@@ -38,7 +39,7 @@ pub(crate) fn image_left(evidence: &Evidence) -> Result<()> {
     let first = image.hex("pfn")?;
     let in_holes: Vec<u64> = (first..first + image.number("pages")?).filter(|&pfn| !is_ram(pfn)).collect();
     ensure!(!in_holes.is_empty(), "the machine has memory under the whole image");
-    let renumbered = proof::renumbered(&evidence.facts)?;
+    let renumbered = walked::renumbered(&evidence.facts)?;
     let mut left: Vec<u64> = renumbered.iter().flat_map(|(pages, _)| pages.clone()).collect();
     left.sort_unstable();
     ensure!(left == in_holes, "in holes are {in_holes:x?}, and other numbers have {left:x?}");

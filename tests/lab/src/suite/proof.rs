@@ -1,6 +1,5 @@
 //! What must be true of a run besides its end.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -92,7 +91,8 @@ pub(crate) fn whole_audit(evidence: &Evidence) -> Result<()> {
     ensure!(confirmed == memory, "the audit confirms {confirmed} pages, the guest counts {memory} of memory");
     let given = evidence.given()?;
     // Pages under a hole of the machine get other numbers; only with the list left in place they go back, all but the image's.
-    let image: u64 = renumbered(&evidence.facts)?.iter().map(|(pages, _)| pages.end - pages.start).sum();
+    let image: u64 =
+        walked::renumbered(&evidence.facts)?.iter().map(|(pages, _)| pages.end - pages.start).sum();
     let gone = if p2m.flag("copied")? { 0 } else { audit.identity.saturating_sub(image) };
     let expected = confirmed + gone..=confirmed + gone + cleared(&evidence.facts)?;
     ensure!(expected.contains(&given), "{given} pages were given, the audit confirms {confirmed}");
@@ -364,21 +364,6 @@ pub(crate) fn tables_walked(evidence: &Evidence) -> Result<()> {
     ensure!(report.summary.mappings > 0 && report.summary.mfndump_lines > 0, "the walker saw nothing");
     std::fs::remove_file(out.join("core"))?;
     Ok(())
-}
-
-/// The pages of the image that have other numbers than the builder gave them, and the first of these.
-pub(crate) fn renumbered(facts: &Facts) -> Result<Vec<(Range<u64>, u64)>> {
-    let mut runs = Vec::new();
-    for owner in facts.all("owner") {
-        if owner.text("name")? != "kernel image" {
-            continue;
-        }
-        let (pfn, listed) = (owner.hex("pfn")?, owner.hex("listed")?);
-        if pfn != listed {
-            runs.push((listed..listed + owner.number("pages")?, pfn));
-        }
-    }
-    Ok(runs)
 }
 
 /// All hexadecimal numbers with `0x` in a line.

@@ -44,13 +44,14 @@ pub(crate) fn expected(facts: &Facts, kernel: &Kernel, module_end: u64) -> Resul
 }
 
 /// The pages of the image that have other numbers than the builder gave them, and the first of these.
-fn renumbered(facts: &Facts) -> Result<Vec<(Range<u64>, u64)>> {
+pub(crate) fn renumbered(facts: &Facts) -> Result<Vec<(Range<u64>, u64)>> {
     let mut runs = Vec::new();
-    for owner in
-        facts.all("owner").filter(|owner| owner.text("name").is_ok_and(|name| name == "kernel image"))
-    {
-        let pfn = owner.hex("pfn")?;
-        if let Some(listed) = owner.hex("listed").ok().filter(|listed| *listed != pfn) {
+    for owner in facts.all("owner") {
+        if owner.text("name")? != "kernel image" {
+            continue;
+        }
+        let (pfn, listed) = (owner.hex("pfn")?, owner.hex("listed")?);
+        if pfn != listed {
             runs.push((listed..listed + owner.number("pages")?, pfn));
         }
     }
