@@ -73,8 +73,13 @@ pub enum RunOf {
     Payload,
     /// A ramdisk that lies, at these pages, where the machine has no RAM.
     Ramdisk(PfnRange),
-    /// The first page tables, which come from the memory around the image that starts at this page.
-    FirstTables(Pfn),
+    /// The first page tables, which come from the memory below the image, or after it as far as the builder mapped pages.
+    FirstTables {
+        /// The pages below.
+        below: PfnRange,
+        /// The pages after.
+        after: PfnRange,
+    },
 }
 
 /// Why page tables could not be built or changed.
@@ -389,10 +394,10 @@ fn no_run(
              free pages; boot with a ramdisk of at most {longest} pages, or give the guest {} pages more",
             more_for(need.get().saturating_sub(longest.get()))
         ),
-        RunOf::FirstTables(image) => write!(
+        RunOf::FirstTables { below, after } => write!(
             f,
-            "the first page tables need {pages} of {free} free pages around the kernel image at pfn {image}; boot with a \
-             smaller ramdisk, or start the kernel higher (xen_guest_physical_start in xen-guest.ld)"
+            "the first page tables need {pages} of {free} free pages in pfn {below}, below the kernel image, and pfn {after}, \
+             after it; boot with a smaller ramdisk, or link the kernel for a higher start (linker argument --defsym=xen_guest_physical_start=ADDRESS)"
         ),
     }
 }

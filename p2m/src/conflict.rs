@@ -35,11 +35,15 @@ fn has(obstacle: Option<MapRegion>, hole: PfnRange) -> impl Display {
 fn remedy(occupant: Occupant, without_number: PageCount) -> impl Display {
     fmt::from_fn(move |f| match occupant {
         Occupant::List => f.write_str("boot with revector=on"),
-        _ => write!(
-            f,
-            "{} pages that stay in use need numbers after the guest's last one where the machine has RAM; give the guest \
-             less memory, or boot it with e820_host=0 as domU",
-            without_number.get()
-        ),
+        _ => {
+            match without_number.get() {
+                1 => f.write_str("1 page that stays in use needs a number")?,
+                pages => write!(f, "{pages} pages that stay in use need numbers")?,
+            }
+            f.write_str(
+                " after the guest's last one where the machine has RAM; give the guest less memory, or boot it with \
+                 e820_host=0 as domU",
+            )
+        }
     })
 }

@@ -44,7 +44,7 @@ pub(super) fn own_tables<M: Machine>(
         }
     }
     let [need, longest, free] = [need + 1, longest, free].map(PageCount::clamped);
-    Err(MmuError::NoRun { object: RunOf::FirstTables(image.start()), need, longest, free })
+    Err(MmuError::NoRun { object: RunOf::FirstTables { below, after }, need, longest, free })
 }
 
 /// How many tables a range takes.

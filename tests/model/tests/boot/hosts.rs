@@ -98,16 +98,17 @@ fn a_hole_below_4_gib_as_machines_have_it() {
 
 #[test]
 fn an_image_for_which_there_are_no_other_numbers_is_told_with_both_ranges() {
-    for line in ["", "revector=off"] {
-        let end = 0x6000 + u64::from(line.is_empty());
+    for (line, end, lacking) in [
+        ("", 0x6001, "1 page that stays in use needs a number"),
+        ("revector=off", 0x6000, "2 pages that stay in use need numbers"),
+    ] {
         let guest = dom0(0x6000, end, &[(0x1000, 0x1002, NVS)]).with_command_line(line);
         assert_eq!(
             refused(&guest),
             format!(
                 "memory map: the kernel image at 0x1000000..0x1123000 lies where the machine has ACPI NVS \
-                 0x1000000..0x1002000; {} pages that stay in use need numbers after the guest's last one where the machine has \
-                 RAM; give the guest less memory, or boot it with e820_host=0 as domU",
-                0x6002 - end
+                 0x1000000..0x1002000; {lacking} after the guest's last one where the machine has RAM; give the guest less \
+                 memory, or boot it with e820_host=0 as domU"
             )
         );
     }

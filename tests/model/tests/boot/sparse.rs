@@ -97,8 +97,9 @@ fn first_tables_without_room_around_the_image_are_told() {
     let line = no_run(&GuestConfig { memory_map: map(0x1800, &[hole]), ..guest.clone() });
     assert_eq!(
         line,
-        "direct map: the first page tables need a run of 4 pages, the longest is 3 of 3 free pages around the kernel image at \
-         pfn 0x4; boot with a smaller ramdisk, or start the kernel higher (xen_guest_physical_start in xen-guest.ld)"
+        "direct map: the first page tables need a run of 4 pages, the longest is 3 of 3 free pages in pfn 0x1..0x4, below the \
+         kernel image, and pfn 0x127..0x400, after it; boot with a smaller ramdisk, or link the kernel for a higher start (linker argument \
+         --defsym=xen_guest_physical_start=ADDRESS)"
     );
     // With room after the image there are tables from there.
     let hole = (places.stack + 1, places.end - 4, RESERVED);
