@@ -51,7 +51,7 @@ pub use space::builder_tables::BuilderTables;
 pub use space::live_tables::LiveTables;
 pub use space::lookup::MappedPage;
 pub use space::release::{Released, release, unmap_guard};
-pub use space::slide::{ImageRoom, map_image_at, tables_for};
+pub use space::slide::{ImageRoom, Unmoved, map_image_at};
 pub use window::module::{MappedModule, ModulePart};
 pub use window::owned::OwnedPages;
 pub use window::payload_map::{MappedPages, PayloadMap};

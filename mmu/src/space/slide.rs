@@ -3,8 +3,8 @@
 //! *What this is*: before any code knows where it runs, the pages of the image are mapped a second time, at another address
 //! of the top 2 GiB, in L1 tables of their own. The builder's mapping of them stays until its tables are left.
 //!
-//! *What must hold*: the tables are the pages right after the boot stack, [`tables_for`] of them, and the boot that follows
-//! knows them by [`BootFacts::slide_tables`]. The new addresses lie after the end of the builder's mapping and before the
+//! *What must hold*: the tables are the pages right after the boot stack, as many as [`map_image_at`] says, and the boot that
+//! follows knows them by [`BootFacts::slide_tables`]. The new addresses lie after the end of the builder's mapping and before the
 //! module window, so they share the builder's L2 table and no L1 table.
 
 use p2m::{List, Translate};
@@ -24,13 +24,20 @@ use crate::{
     space::{build::MappedImage, builder_tables::BuilderTables},
 };
 
-/// Returns how many L1 tables map `image` where `map` has it; none where the builder has it.
-#[must_use]
-pub fn tables_for(image: PfnRange, map: KernelMap) -> PageCount {
-    if map == KernelMap::BUILDER {
-        return PageCount::ZERO;
+/// An image that could not be mapped at another address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unmoved {
+    /// Why.
+    pub error: MmuError,
+    /// How many pages after the boot stack may be read-only since, and in use as tables.
+    pub tables: PageCount,
+}
+
+impl From<MmuError> for Unmoved {
+    /// Nothing was changed.
+    fn from(error: MmuError) -> Self {
+        Self { error, tables: PageCount::ZERO }
     }
-    PageCount::clamped(region(image, map).pieces(L2::REACH).count() as u64)
 }
 
 fn region(image: PfnRange, map: KernelMap) -> Region {
@@ -84,38 +91,48 @@ impl ImageRoom {
 }
 
 /// Maps the pages of the image where `image` says, each part with its protection, in tables made of the pages right after
-/// the boot stack.
+/// the boot stack. Returns how many tables these are.
 ///
 /// # Errors
 /// [`MmuError::ImageRoom`] for addresses that are not between the builder's mapping and the module window,
-/// [`MmuError::SlideTables`] when the builder has mapped too few pages for the tables, [`MmuError::NoMemory`] for a page of
-/// the image or for a table that the list lacks: then nothing was changed. [`MmuError::Refused`] when Xen refuses: some of
-/// the tables may be read-only then, and in use.
+/// [`MmuError::SlideTables`] when the builder has mapped too few pages for the tables: then nothing was changed.
+/// [`MmuError::NoMemory`] for a page of the image or for a table that the list lacks, [`MmuError::Refused`] when Xen refuses.
 pub fn map_image_at<M: Machine>(
     builder: BuilderTables,
     machine: &mut M,
     list: &List,
     facts: &BootFacts,
     image: &MappedImage,
-) -> Result<(), MmuError> {
+) -> Result<PageCount, Unmoved> {
     let pages = facts.image();
     let room = ImageRoom::after(builder.end(), pages);
     // What is mapped there would be lost.
     if !room.has(image.map) {
-        return Err(MmuError::ImageRoom { image: pages.len(), room: room.pages });
+        return Err(MmuError::ImageRoom { image: pages.len(), room: room.pages }.into());
     }
-    let count = tables_for(pages, image.map);
+    let count = PageCount::clamped(region(pages, image.map).pieces(L2::REACH).count() as u64);
     let tables = PfnRange::one(facts.boot_stack()).end();
     let left = PfnRange::between(tables, builder.end()).len();
     let tables =
         PfnRange::try_new(tables, count).map_err(|_| MmuError::SlideTables { wanted: count, left })?;
     if count > left {
-        return Err(MmuError::SlideTables { wanted: count, left });
+        return Err(MmuError::SlideTables { wanted: count, left }.into());
     }
-    // Later, some of it would be done.
-    if let Some(pfn) = pages.iter().find(|&pfn| list.entry(machine, pfn).ram().is_none()) {
-        return Err(MmuError::NoMemory { pfn });
+    match map_in(tables, builder, machine, list, image, pages) {
+        Ok(()) => Ok(count),
+        // Some of it may be done.
+        Err(error) => Err(Unmoved { error, tables: count }),
     }
+}
+
+fn map_in<M: Machine>(
+    tables: PfnRange,
+    builder: BuilderTables,
+    machine: &mut M,
+    list: &List,
+    image: &MappedImage,
+    pages: PfnRange,
+) -> Result<(), MmuError> {
     let linear = *builder.linear();
     let view = builder.into_view();
     let mut span = linear.free_span(view.authority(), tables);

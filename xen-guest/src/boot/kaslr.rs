@@ -10,7 +10,7 @@
 
 use core::fmt;
 
-use mmu::{BuilderTables, ImageRoom, MmuError, layout::Bases, map_image_at};
+use mmu::{BuilderTables, ImageRoom, MmuError, Unmoved, layout::Bases, map_image_at};
 use p2m::{Authority, List};
 use start_info::{BootFacts, KernelEntry, PageCount};
 
@@ -99,30 +99,25 @@ impl Kaslr {
     }
 
     /// Returns what a person has to know, if anything was chosen. It gives no address away.
-    pub(crate) fn line(&self) -> Option<KaslrLine<'_>> {
-        (self.choice != Choice::Builders).then_some(KaslrLine(self))
-    }
-}
-
-/// A line for people.
-pub(crate) struct KaslrLine<'k>(&'k Kaslr);
-
-impl fmt::Display for KaslrLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(Kaslr { choice, bases, .. }) = self;
-        match choice {
-            Choice::Builders => f.write_str("kaslr: off"),
-            Choice::Drawn(source @ (Source::Rdseed | Source::Rdrand)) => {
+    pub(crate) fn line(&self) -> Option<impl fmt::Display + '_> {
+        let (stayed, source) = match &self.choice {
+            Choice::Builders => return None,
+            Choice::Drawn(source) => (None, source),
+            Choice::Stayed(error, source) => (Some(error), source),
+        };
+        let bases = self.bases;
+        Some(fmt::from_fn(move |f| match (stayed, source) {
+            (Some(error), _) => {
+                write!(f, "kaslr: the image stays, and the other regions are drawn by {source}: {error}")
+            }
+            (None, Source::Rdseed | Source::Rdrand) => {
                 write!(f, "kaslr: the image is at one of {bases} addresses, drawn by {source}")
             }
-            Choice::Drawn(Source::Weak) => write!(
+            (None, Source::Weak) => write!(
                 f,
                 "kaslr: the image is at one of {bases} addresses, weakly drawn: the processor has neither RDSEED nor RDRAND"
             ),
-            Choice::Stayed(error, source) => {
-                write!(f, "kaslr: the image stays, and the other regions are drawn by {source}: {error}")
-            }
-        }
+        }))
     }
 }
 
@@ -203,16 +198,13 @@ fn moved<P: Platform>(
         Ok(map) => map,
         Err(error) => return stayed(PageCount::ZERO, error),
     };
-    let tables = mmu::tables_for(facts.image(), map);
     let there = Image { map, drawn: Some(drawn), ..*image };
     match map_image_at(builder, platform, &list, facts, &there.mapped()) {
-        Ok(()) => {
+        Ok(tables) => {
             let kaslr =
                 Kaslr { choice: Choice::Drawn(random.source), bases: room.bases(), tables, cost: None };
             Image { kaslr, ..there }
         }
-        Err(error @ MmuError::Refused(_)) => stayed(tables, error),
-        // Nothing was changed.
-        Err(error) => stayed(PageCount::ZERO, error),
+        Err(Unmoved { error, tables }) => stayed(tables, error),
     }
 }

@@ -184,6 +184,8 @@ fn start(
         .map_err(|errno| Failure::new(Stage::Entry, Cause::Traps(errno)))
         .and_then(|()| all_relocated(refused_relocation))
         .and_then(|()| demands::confirm(&Host).map_err(|missing| Failure::new(Stage::Entry, missing)))
+        // Before the image's address was chosen this was tried, and a refusal could not be said. Where the image moved it
+        // changes nothing.
         .and_then(|()| {
             mmu::unmap_guard(xen, image.guard, image.map).map_err(|cause| Failure::new(Stage::Entry, cause))
         });

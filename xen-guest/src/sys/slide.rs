@@ -24,7 +24,8 @@ extern "C" fn xen_guest_slide(start_info: u64) -> u64 {
     let Ok((page, entry)) = Start::read(start_info, &image) else { return 0 };
     // SAFETY: the builder's tables are live, and this one is gone before `entered` makes another.
     let mut xen = unsafe { Xen::new() };
-    // Should Xen refuse this, it does so again.
+    // Should Xen refuse this, it does so again if the image stays. One that moves has its stack at the new address, and there
+    // no guard page is mapped.
     let _refused = mmu::unmap_guard(&mut xen, image.guard, image.map);
     let image = choose_address(&mut xen, &page, &entry, &image, |xen| random::words(xen, &page));
     *CHOSEN.lock() = Some(image);

@@ -275,7 +275,7 @@ fn an_image_is_mapped_over_nothing_that_is_mapped() {
         let authority = Authority::take().unwrap();
         let builder = BuilderTables::adopt(authority, &built.machine, &list, &facts, &Bases::FIXED).unwrap();
         let mapped = built.image.mapped();
-        let error = map_image_at(builder, &mut built.machine, &list, &facts, &mapped).unwrap_err();
+        let error = map_image_at(builder, &mut built.machine, &list, &facts, &mapped).unwrap_err().error;
         assert!(matches!(error, MmuError::ImageRoom { .. }), "{pages:#x}: {error}");
         assert_eq!(built.machine.calls(), 0);
     }
