@@ -185,6 +185,46 @@ fn a_ring_in_a_hole_is_written_at_its_new_number() {
     }
 }
 
+/// The builder loads relocations after the image, and nobody needs them after the entry: they are free memory, and go where
+/// free memory goes.
+#[test]
+fn relocations_in_a_hole_are_free_memory() {
+    let first = IMAGE.end - 9;
+    let page = Pfn::new;
+    for hole in [
+        first..IMAGE.end,
+        first..first + 1,
+        first + 3..first + 5,
+        IMAGE.end - 1..IMAGE.end,
+        // With the end of the image.
+        first - 2..first + 4,
+    ] {
+        for guest in guests(std::slice::from_ref(&hole)) {
+            let mut built = guest.build().unwrap();
+            built.image.data = PfnRange::between(built.image.data.start(), page(first));
+            built.image.relocations = PfnRange::between(page(first), page(IMAGE.end));
+            built.entry.image_end = KernelMap::BUILDER.address(page(first));
+            built.places.image.end = first;
+            let frames: Vec<_> =
+                (first..IMAGE.end).map(|pfn| (pfn, built.machine.built_mfn(pfn).unwrap())).collect();
+            let goes_back = guest.command_line.contains("revector=off");
+            let guest = GuestConfig { image_pages: guest.image_pages - 9, ..guest };
+            let mut booted = checked(guest, built.boot().map_err(|(_, failure)| failure).unwrap());
+            for (pfn, mfn) in frames {
+                let now = booted.machine().held_pfn(mfn).map(Pfn::get);
+                let right = match hole.contains(&pfn) {
+                    true if goes_back => now.is_none(),
+                    true => now.is_some_and(|now| now >= PAGES),
+                    false => now == Some(pfn),
+                };
+                assert!(right, "{pfn:#x} is {now:x?} now, {hole:x?}");
+            }
+            booted.read_ramdisk();
+            booted.use_and_check();
+        }
+    }
+}
+
 /// As many pieces as a map has room for, and the new numbers are in pieces too.
 #[test]
 fn an_image_in_many_pieces() {
