@@ -24,9 +24,8 @@ impl fmt::Display for Picture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(running) = self;
         let is_chosen = is_chosen(running);
-        // In the order of their addresses, or in one that is the same in every boot.
-        let shown = if is_chosen { as_reserved(running) } else { regions(running) };
-        for region in &shown {
+        // The layout's order is the same in every boot, and that of the addresses where none was chosen.
+        for region in running.layout.regions() {
             let (name, pages) = (region.name(), region.pages().get());
             if is_chosen && !FIXED.contains(&name) {
                 writeln!(f, "  {:.<16} .. {:.<16}  {name:<16} {pages} pages", "", "")?;
@@ -61,13 +60,10 @@ impl<'r> Picture<'r> {
 /// More regions than a layout has.
 const MAX_REGIONS: usize = 16;
 
-fn as_reserved(running: &Running) -> ArrayVec<Region, MAX_REGIONS> {
-    running.layout.regions().iter().copied().take(MAX_REGIONS).collect()
-}
-
 /// The regions, lowest address first.
 pub(crate) fn regions(running: &Running) -> ArrayVec<Region, MAX_REGIONS> {
-    let mut regions = as_reserved(running);
+    let mut regions: ArrayVec<_, MAX_REGIONS> =
+        running.layout.regions().iter().copied().take(MAX_REGIONS).collect();
     regions.sort_unstable_by_key(Region::start);
     regions
 }
