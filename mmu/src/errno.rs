@@ -11,10 +11,18 @@ pub struct Errno(pub u16);
 impl Errno {
     /// Not permitted: device memory the domain has no right to, or a call only the control domain may make.
     pub const EPERM: Self = Self(1);
+    /// There is no such thing.
+    pub const ENOENT: Self = Self(2);
+    /// To be tried again.
+    pub const EAGAIN: Self = Self(11);
     /// Out of memory.
     pub const ENOMEM: Self = Self(12);
     /// Bad pointer.
     pub const EFAULT: Self = Self(14);
+    /// It may not be accessed.
+    pub const EACCES: Self = Self(13);
+    /// It exists already.
+    pub const EEXIST: Self = Self(17);
     /// The frame is in use in another way, or not this domain's.
     pub const EBUSY: Self = Self(16);
     /// The entry, the table or the argument breaks a rule.
@@ -29,6 +37,7 @@ impl Errno {
             1 => "EPERM",
             2 => "ENOENT",
             3 => "ESRCH",
+            5 => "EIO",
             7 => "E2BIG",
             11 => "EAGAIN",
             12 => "ENOMEM",
@@ -36,10 +45,14 @@ impl Errno {
             14 => "EFAULT",
             16 => "EBUSY",
             17 => "EEXIST",
+            21 => "EISDIR",
             22 => "EINVAL",
             28 => "ENOSPC",
+            30 => "EROFS",
             38 => "ENOSYS",
+            39 => "ENOTEMPTY",
             95 => "EOPNOTSUPP",
+            106 => "EISCONN",
             _ => return None,
         })
     }

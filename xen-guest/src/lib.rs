@@ -20,6 +20,7 @@
 //! | `logger` | yes | the target of the `log` crate; without it, `sys::ConsoleWriter` is written to |
 //! | `modules` | yes | loading modules; `object` and `miniz_oxide` are needed only for this |
 //! | `firmware` | yes | EFI and ACPI, for dom0 |
+//! | `xenstore` | yes | xenstore, and what the toolstack asks for through it |
 //! | `init-p2m` | no | the builder puts the P2M list at an address of ours (INIT_P2M, MOD_START_PFN) |
 //! | `fault-injection` | no | faults on purpose, for tests: `fail=NAME` on the command line |
 //!
@@ -51,7 +52,7 @@
 
 #![cfg_attr(not(test), no_std)]
 
-#[cfg(feature = "modules")]
+#[cfg(any(feature = "modules", feature = "xenstore"))]
 extern crate alloc;
 
 mod boot;
@@ -62,7 +63,10 @@ mod guest;
 pub mod module;
 mod platform;
 mod report;
+mod ring;
 pub mod sys;
+#[cfg(feature = "xenstore")]
+mod xenstore;
 
 pub use boot::boot;
 pub use boot::context::BootContext;
@@ -86,6 +90,14 @@ pub use platform::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
 pub use report::fact::{Fact, Value};
 pub use report::picture::{Picture, PictureJson};
 pub use report::timeline::{StageCost, Timeline};
+pub use ring::{error::RingError, words::SharedWords};
+#[cfg(feature = "xenstore")]
+pub use xenstore::{
+    answer::{StorePermission, WatchEvent},
+    error::{AnswerError, OutOfStep, RequestError, XenstoreError},
+    store::Xenstore,
+    transaction::StoreTransaction,
+};
 
 // What a kernel needs of the crates below.
 pub use log;

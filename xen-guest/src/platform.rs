@@ -8,6 +8,8 @@ use p2m::{LinearMap, SharedPage};
 use start_info::{MapError, MemoryMap};
 use x86_64::VirtAddr;
 
+use crate::ring::words::SharedWords;
+
 /// What is published about the P2M for the toolstack (`public/arch-x86/xen.h`, `struct arch_shared_info`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -72,6 +74,24 @@ pub trait Platform: Machine {
 
     /// Uses the console ring at `page` from now on; `port` tells the other side.
     fn attach_console(&mut self, page: SharedPage, port: u32);
+
+    /// Returns the words of a page that is shared with another domain.
+    fn shared<'w>(&'w mut self, page: &'w SharedPage) -> impl SharedWords + 'w;
+
+    /// Takes what was typed at Xen's console while that belongs to dom0, and returns how many bytes.
+    fn read_hypervisor_console(&mut self, bytes: &mut [u8]) -> usize;
+
+    /// Notifies the other side of an event channel.
+    fn notify(&mut self, port: u32);
+
+    /// Lets other domains run.
+    fn give_way(&mut self);
+
+    /// Returns how often another domain is given the processor before it counts as gone.
+    fn patience(&self) -> u32;
+
+    /// Blocks until the other side of an event channel has notified us since the last call.
+    fn wait_for(&mut self, port: u32);
 
     /// Uses the shared_info page from now on.
     fn attach_shared_info(&mut self, page: FixmapPage);

@@ -4,7 +4,7 @@
 //!
 //! *What must hold*: a domU has two open ports from its start: xenstore's and the console's. dom0 has none.
 //!
-//! *What is not modelled*: the other end of a port, and opening or closing ports.
+//! *What is not modelled*: opening or closing ports. The other ends are `shared.rs` and `xenstored.rs`.
 
 use mmu::Errno;
 

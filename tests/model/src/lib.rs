@@ -48,9 +48,12 @@ mod processor;
 pub mod pte;
 mod reservation;
 mod sched;
+mod shared;
 mod shuffle;
 mod stale;
 mod start_of_day;
+mod store_lie;
+mod store_tree;
 mod tlb;
 pub mod toolstack;
 mod trace;
@@ -58,6 +61,7 @@ mod trap_table;
 mod types;
 mod update;
 mod walk;
+mod xenstored;
 
 pub use builder::{Booted, Built};
 pub use call::Hypercall;
@@ -67,6 +71,7 @@ pub use guest::{Build, Domain, GuestConfig, Loader, Ramdisk, Release};
 pub use machine::ModelMachine;
 pub use plan::{Places, TooSmall};
 pub use pte::Pte;
+pub use store_lie::StoreLie;
 pub use trace::{MemoryCommand, Plain, Traced, TracedCall};
 pub use walk::{Leaf, NotMapped};
 

@@ -21,10 +21,12 @@ use crate::guest::{Build, Domain, Release};
 use crate::heap::Heap;
 use crate::hypercall::Refusal;
 use crate::memory_map::Maps;
+use crate::shared::Daemons;
 use crate::shuffle::Shuffle;
 use crate::stale::Stale;
 use crate::tlb::Tlb;
 use crate::trace::Trace;
+use crate::xenstored::Xenstored;
 
 /// Frames after the guest's: shared_info, then a few of another domain, then free ones.
 const EXTRA: u64 = 4 * ENTRIES;
@@ -70,6 +72,9 @@ pub struct ModelMachine {
     pub(crate) xens_console: String,
     pub(crate) ring: Option<Mfn>,
     pub(crate) ring_at: Option<u64>,
+    pub(crate) store_ring: Option<Mfn>,
+    pub(crate) daemons: Daemons,
+    pub(crate) xenstored: Xenstored,
     pub(crate) shared_info_at: Option<u64>,
     pub(crate) published: Option<Published>,
     /// Never freed, because the guest may keep it.
@@ -179,6 +184,9 @@ impl ModelMachine {
             xens_console: String::new(),
             ring: None,
             ring_at: None,
+            store_ring: None,
+            daemons: Daemons::default(),
+            xenstored: Xenstored::new(),
             shared_info_at: None,
             published: None,
             ramdisk: &[],

@@ -11,7 +11,7 @@ use mmu::{
 };
 use p2m::{LinearMap, SharedPage};
 use start_info::MemoryMap;
-use xen_guest::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
+use xen_guest::{EntryPoint, MapOf, NoMap, Platform, Published, SharedWords, Simulated};
 
 use crate::machine::ModelMachine;
 
@@ -21,6 +21,9 @@ pub(crate) const FRAME_LIST_LIST: usize = 0xc18 / 8;
 pub(crate) const P2M_CR3: usize = 0xc28 / 8;
 pub(crate) const P2M_VADDR: usize = 0xc30 / 8;
 pub(crate) const P2M_GENERATION: usize = 0xc38 / 8;
+
+/// Nobody is slow here.
+const PATIENCE: u32 = 20_000;
 
 impl Simulated for ModelMachine {}
 
@@ -40,6 +43,35 @@ impl Platform for ModelMachine {
         self.ring_at = Some(page.address().as_u64());
         self.ring_port = Some(port);
         self.write_console("");
+    }
+
+    fn shared<'w>(&'w mut self, page: &'w SharedPage) -> impl SharedWords + 'w {
+        self.words_of_ring(page)
+    }
+
+    fn read_hypervisor_console(&mut self, bytes: &mut [u8]) -> usize {
+        self.type_into(bytes)
+    }
+
+    fn notify(&mut self, port: u32) {
+        // As in a kernel, a refusal is ignored.
+        let _refused = self.event_operation(xen_sys::EVTCHNOP_send, port);
+        self.others_run();
+    }
+
+    fn give_way(&mut self) {
+        let _refused = self.sched_operation(xen_sys::SCHEDOP_yield, 0);
+        self.others_run();
+    }
+
+    fn patience(&self) -> u32 {
+        PATIENCE
+    }
+
+    fn wait_for(&mut self, port: u32) {
+        let _refused = self.poll(&[port]);
+        self.others_run();
+        self.check_woken(port);
     }
 
     fn attach_shared_info(&mut self, page: FixmapPage) {

@@ -9,7 +9,56 @@
 use p2m::{List, SharedPage, ring_page};
 use start_info::{BootFacts, Console, Pfn, PfnRange, Ring, RingName, StartInfoError};
 
-use crate::platform::Platform;
+use crate::{
+    platform::Platform,
+    ring::{consumer::Consumer, layout::CONSOLE_INPUT},
+};
+
+/// A ring of the domain's, where it is mapped for good.
+#[derive(Debug)]
+pub(crate) struct DomainRing {
+    pub(crate) page: SharedPage,
+    pub(crate) port: u32,
+}
+
+/// The rings that the running guest reads and writes. Its log is written by the platform.
+#[derive(Debug)]
+pub(crate) struct DomainRings {
+    /// The console's, and how far its input was read.
+    pub(crate) console: Option<(DomainRing, Consumer)>,
+    #[cfg(feature = "xenstore")]
+    pub(crate) xenstore: Option<DomainRing>,
+}
+
+impl DomainRings {
+    /// Finds the rings as [`attach_console`] does.
+    pub(crate) fn find<P: Platform>(
+        platform: &mut P,
+        facts: &BootFacts,
+        allowed: impl Iterator<Item = PfnRange> + Clone,
+        page_of: impl Fn(Pfn) -> Option<SharedPage>,
+    ) -> Self {
+        let find = |platform: &P, name, ring: Ring| {
+            let pfn = ring_page_in(platform, allowed.clone(), name, ring).ok()?;
+            Some(DomainRing { page: page_of(pfn)?, port: ring.port })
+        };
+        let console = match facts.console() {
+            Console::Ring(ring) => find(platform, RingName::Console, ring),
+            Console::Hypervisor { .. } => None,
+        };
+        let console = console.map(|ring| {
+            let input = Consumer::attach(&platform.shared(&ring.page), CONSOLE_INPUT);
+            (ring, input)
+        });
+        #[cfg(feature = "xenstore")]
+        let xenstore = facts.xenstore().and_then(|ring| find(platform, RingName::Xenstore, ring));
+        Self {
+            console,
+            #[cfg(feature = "xenstore")]
+            xenstore,
+        }
+    }
+}
 
 /// Uses the console ring, if the domain has one, where `page_of` says its page is mapped. `allowed` are the pages for rings, by
 /// the numbers they have at this moment.

@@ -6,8 +6,10 @@ use start_info::{Pfn, PfnRange};
 
 #[cfg(feature = "modules")]
 use crate::module::table::ModuleTable;
+#[cfg(feature = "xenstore")]
+use crate::xenstore::store::StoreState;
 use crate::{
-    boot::{context::BootContext, p2m_or_identity::P2mOrIdentity},
+    boot::{context::BootContext, p2m_or_identity::P2mOrIdentity, rings::DomainRings},
     platform::Platform,
 };
 
@@ -30,6 +32,11 @@ pub struct Running {
     pub payload: PayloadMap,
     /// The module window.
     pub window: Window,
+    /// The pages shared with the console's daemon and with xenstored.
+    pub(crate) rings: DomainRings,
+    /// What is known of the connection to xenstored.
+    #[cfg(feature = "xenstore")]
+    pub(crate) store: StoreState,
     /// The modules in the window.
     #[cfg(feature = "modules")]
     pub modules: ModuleTable,

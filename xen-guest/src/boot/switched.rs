@@ -6,8 +6,10 @@ use start_info::Mfn;
 
 #[cfg(feature = "modules")]
 use crate::module::table::ModuleTable;
+#[cfg(feature = "xenstore")]
+use crate::xenstore::store::StoreState;
 use crate::{
-    boot::{context::BootContext, failure::Failure, running::Running, stage::Stage},
+    boot::{context::BootContext, failure::Failure, rings::DomainRings, running::Running, stage::Stage},
     platform::{Platform, Published},
 };
 
@@ -20,6 +22,7 @@ pub(crate) struct Switched {
     pub(super) map: DirectMap,
     pub(super) tree: Tree,
     pub(super) publication: Option<Publication>,
+    pub(super) rings: DomainRings,
     pub(super) root: Mfn,
     /// The machine frame of the top page of the three-level list, or all ones.
     pub(super) frame_list_list: u64,
@@ -61,7 +64,7 @@ impl Switched {
         let io = IoMap::new(&self.layout);
         let payload = PayloadMap::new(&self.layout);
         self.context.report.end(platform, Stage::SharedInfo, self.map.taken());
-        let Self { context: setting, pages, layout, map, tree, publication, .. } = self;
+        let Self { context: setting, pages, layout, map, tree, publication, rings, .. } = self;
         let mut running = Running {
             context: setting,
             layout,
@@ -71,6 +74,9 @@ impl Switched {
             io,
             payload,
             window,
+            rings,
+            #[cfg(feature = "xenstore")]
+            store: StoreState::new(),
             #[cfg(feature = "modules")]
             modules: ModuleTable::new(&[]),
         };

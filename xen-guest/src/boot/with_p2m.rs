@@ -5,7 +5,13 @@ use p2m::{Publication, Renumbering, Tree};
 use start_info::{Pfn, PfnRange};
 
 use crate::{
-    boot::{context::BootContext, failure::Failure, rings, stage::Stage, switched::Switched},
+    boot::{
+        context::BootContext,
+        failure::Failure,
+        rings::{self, DomainRings},
+        stage::Stage,
+        switched::Switched,
+    },
     platform::Platform,
 };
 
@@ -44,8 +50,9 @@ impl WithP2m {
             None => u64::MAX,
         };
         // The ring's page leaves __ka with the builder's tables, so the console moves to __va first.
-        rings::attach_console(platform, facts, rings, |pfn| map.shared_page(pfn))
+        rings::attach_console(platform, facts, rings.clone(), |pfn| map.shared_page(pfn))
             .map_err(|cause| Failure::new(Stage::PageTables, cause))?;
+        let rings = DomainRings::find(platform, facts, rings, |pfn| map.shared_page(pfn));
         report.end(platform, Stage::PageTables, map.taken());
         let released = release(platform, &mut map, &tree, facts, space, list, pages.held_in_holes())
             .map_err(|cause| Failure::new(Stage::Release, cause))?;
@@ -58,6 +65,7 @@ impl WithP2m {
             map,
             tree,
             publication,
+            rings,
             root: root_frame,
             frame_list_list,
         })

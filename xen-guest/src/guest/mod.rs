@@ -9,6 +9,7 @@
 //!
 //! *What is not prevented*: `unsafe` code that takes the guest apart ([`Guest::into_parts`]).
 
+mod console;
 mod device;
 #[cfg(feature = "firmware")]
 mod firmware;
@@ -24,6 +25,8 @@ mod ramdisk;
 mod ramdisk_modules;
 mod simulated;
 mod space;
+#[cfg(feature = "xenstore")]
+mod xenstore;
 
 use mmu::Region;
 use start_info::{BootFacts, CommandLine};

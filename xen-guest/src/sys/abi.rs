@@ -34,6 +34,10 @@ const _: () = assert!(M2P.as_u64() == 0xffff_8000_0000_0000 && M2P_ENTRIES == 0x
 // xen.h and arch-x86/xen.h: `struct shared_info` and, in it, `struct arch_shared_info`
 
 const ARCH: u64 = offset_of!(shared_info, arch) as u64;
+/// A bit for each event channel that was notified and not looked at (`evtchn_pending`).
+pub(super) const PENDING: u64 = offset_of!(shared_info, evtchn_pending) as u64;
+/// How many words there are of these.
+pub(super) const PENDING_WORDS: u64 = 64;
 /// The number of P2M entries.
 pub(super) const MAX_PFN: u64 = ARCH + offset_of!(arch_shared_info, max_pfn) as u64;
 /// The machine frame of the top page of the three-level list (`pfn_to_mfn_frame_list_list`).
@@ -48,6 +52,7 @@ pub(super) const P2M_GENERATION: u64 = ARCH + offset_of!(arch_shared_info, p2m_g
 
 const _: () = {
     assert!(size_of::<shared_info>() == 3136);
+    assert!(PENDING == 0x800 && offset_of!(shared_info, evtchn_mask) as u64 == PENDING + PENDING_WORDS * 8);
     assert!(MAX_PFN == 0xc10 && FRAME_LIST_LIST == 0xc18);
     assert!(P2M_CR3 == 0xc28 && P2M_VADDR == 0xc30 && P2M_GENERATION == 0xc38);
 };
@@ -80,31 +85,6 @@ const _: () = {
     assert!(size_of::<SchedPoll>() == 24 && offset_of!(SchedPoll, timeout) == 16);
     assert!(size_of::<EvtchnSend>() == 4);
     assert!(size_of::<EvtchnStatus>() == 24 && offset_of!(EvtchnStatus, port) == 4);
-};
-
-// io/console.h
-
-/// `struct xencons_interface`: the two rings of a console and their indices.
-#[repr(C)]
-pub(super) struct ConsoleRing {
-    /// What the guest reads.
-    pub(super) input: [u8; 1024],
-    /// What the guest writes.
-    pub(super) output: [u8; 2048],
-    /// How far the guest has read.
-    pub(super) input_consumer: u32,
-    /// How far the other side has written.
-    pub(super) input_producer: u32,
-    /// How far the other side has read.
-    pub(super) output_consumer: u32,
-    /// How far the guest has written.
-    pub(super) output_producer: u32,
-}
-
-const _: () = {
-    assert!(size_of::<ConsoleRing>() == 3088 && offset_of!(ConsoleRing, output) == 1024);
-    assert!(offset_of!(ConsoleRing, output_consumer) == 3080);
-    assert!(offset_of!(ConsoleRing, output_producer) == 3084);
 };
 
 // memory.h

@@ -13,18 +13,19 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use p2m::SharedPage;
 use spin::Mutex;
 
-use crate::sys::{
-    event,
-    hypercall::unnoted,
-    outcome::check,
-    ring::{Reader, Ring},
-    sched,
+use crate::{
+    ring::{
+        layout::CONSOLE_OUTPUT,
+        patient::{PatientWriter, Reader},
+        producer::Producer,
+    },
+    sys::{event, hypercall::unnoted, outcome::check, ring::PageWords, sched},
 };
 
-/// How often the processor is yielded to the ring's reader before text is dropped.
-const PATIENCE: u32 = 1 << 20;
+/// How often the processor is yielded to a ring's other side before that counts as gone.
+pub(super) const PATIENCE: u32 = 1 << 20;
 
-static RING: Mutex<Option<Ring<Port>>> = Mutex::new(None);
+static RING: Mutex<Option<Attached>> = Mutex::new(None);
 /// Set once Xen refused `console_io`: the refusal does not change later.
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
@@ -42,28 +43,46 @@ impl Reader for Port {
     }
 }
 
+/// The ring, where it is now.
+struct Attached {
+    page: SharedPage,
+    port: Port,
+    writer: PatientWriter,
+}
+
 /// Uses the ring at `page` from now on: for the first time, or at its new address.
 pub(super) fn attach(page: SharedPage, port: u32) {
     let Some(mut ring) = RING.try_lock() else { return };
     match ring.as_mut() {
-        Some(ring) => ring.move_to(page, Port(port)),
-        None => *ring = Some(Ring::new(page, Port(port), PATIENCE)),
+        Some(ring) => (ring.page, ring.port) = (page, Port(port)),
+        None => {
+            let writer = PatientWriter::new(Producer::attach(&PageWords(&page), CONSOLE_OUTPUT), PATIENCE);
+            *ring = Some(Attached { page, port: Port(port), writer });
+        }
     }
 }
 
 /// Writes text.
 pub(super) fn write(text: &str) {
     write_hypervisor(text);
-    if let Some(ring) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
-        ring.write(text);
+    if let Some(Attached { page, port, writer }) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
+        writer.write(&mut PageWords(page), port, text);
     }
 }
 
 /// Waits until the ring's reader has everything, so that nothing is lost when the domain ends.
 pub(super) fn drain() {
-    if let Some(ring) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
-        ring.drain();
+    if let Some(Attached { page, port, writer }) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
+        writer.drain(&PageWords(page), port);
     }
+}
+
+/// Takes what was typed at Xen's console while that belongs to dom0, and returns how many bytes. A refusal is none.
+pub(super) fn read_hypervisor(bytes: &mut [u8]) -> usize {
+    let arguments = [u64::from(xen_sys::CONSOLEIO_read), bytes.len() as u64, bytes.as_mut_ptr() as u64, 0];
+    // SAFETY: Xen writes at most `len` bytes at the pointer, which are the slice's.
+    let read = check(unsafe { unnoted(xen_sys::__HYPERVISOR_console_io, arguments) });
+    read.map_or(0, |read| bytes.len().min(read as usize))
 }
 
 fn write_hypervisor(text: &str) {

@@ -1,133 +1,46 @@
-//! The output half of the console ring (`public/io/console.h`).
-//!
-//! *What this is*: 2048 bytes and two indices in a page that xenconsoled maps too. We write bytes and advance the
-//! producer index; it advances the consumer index. Indices are never reset and wrap at 2^32.
-//!
-//! *What must hold*: a byte is stored before the index that covers it. A full ring does not stop the guest for good:
-//! after many yields without a reader the text is dropped, and so is what follows, until the reader moves. After one
-//! wait in vain, neither a later line nor the end waits again until the reader has moved.
-//!
-//! *What is not prevented*: a reader that moves its index backwards gets bytes twice, or none until it is back.
+//! The words of a page that is shared with another domain, as atomics.
 
-use core::{
-    mem::offset_of,
-    sync::atomic::{AtomicU8, AtomicU32, Ordering, fence},
-};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use p2m::SharedPage;
+use start_info::PAGE_SIZE;
 
-use crate::sys::{abi::ConsoleRing, pointer};
+use crate::{ring::words::SharedWords, sys::pointer};
 
-const OUT: u64 = offset_of!(ConsoleRing, output) as u64;
-const OUT_SIZE: u32 = (offset_of!(ConsoleRing, input_consumer) - offset_of!(ConsoleRing, output)) as u32;
-const OUT_CONSUMER: u64 = offset_of!(ConsoleRing, output_consumer) as u64;
-const OUT_PRODUCER: u64 = offset_of!(ConsoleRing, output_producer) as u64;
-
-const _: () = assert!(size_of::<ConsoleRing>() as u64 <= start_info::PAGE_SIZE);
-const _: () = assert!(OUT_SIZE.is_power_of_two(), "or an index that wraps would jump in the ring");
-
-/// The domain that reads the ring.
-pub(super) trait Reader {
-    /// Notifies it that there is something to read.
-    fn notify(&mut self);
-
-    /// Lets it run.
-    fn give_way(&mut self);
-}
-
-/// A ring and its reader.
+/// A shared page, to be read and written.
 #[derive(Debug)]
-pub(super) struct Ring<R> {
-    page: SharedPage,
-    reader: R,
-    /// How often the processor is yielded to the reader before text is dropped.
-    patience: u32,
-    /// The reader's index after a wait in vain: it is not waited for again until it has moved.
-    deaf_at: Option<u32>,
-}
+pub(super) struct PageWords<'p>(pub(super) &'p SharedPage);
 
-impl<R: Reader> Ring<R> {
-    pub(super) const fn new(page: SharedPage, reader: R, patience: u32) -> Self {
-        Self { page, reader, patience, deaf_at: None }
-    }
-
-    /// Continues at the ring's new address, with what is known of its reader.
-    pub(super) fn move_to(&mut self, page: SharedPage, reader: R) {
-        (self.page, self.reader) = (page, reader);
-    }
-
-    /// Writes text, with a carriage return before every line feed as a terminal needs it, and notifies the reader.
-    pub(super) fn write(&mut self, text: &str) {
-        for piece in text.split_inclusive('\n') {
-            match piece.strip_suffix('\n') {
-                Some(line) => {
-                    self.bytes(line.as_bytes());
-                    self.bytes(b"\r\n");
-                }
-                None => self.bytes(piece.as_bytes()),
-            }
-        }
-        self.reader.notify();
-    }
-
-    /// Waits until the reader has everything, so that nothing is lost when the domain ends.
-    pub(super) fn drain(&mut self) {
-        let _in_vain = self.wait_until(|waiting| waiting == 0);
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            if self.waiting() >= OUT_SIZE {
-                self.reader.notify();
-                if !self.wait_until(|waiting| waiting < OUT_SIZE) {
-                    return;
-                }
-            }
-            let producer = self.index(OUT_PRODUCER).load(Ordering::Relaxed);
-            self.byte(producer % OUT_SIZE).store(byte, Ordering::Relaxed);
-            fence(Ordering::Release);
-            self.index(OUT_PRODUCER).store(producer.wrapping_add(1), Ordering::Release);
-        }
-    }
-
-    /// How many bytes the reader has not taken yet.
-    fn waiting(&self) -> u32 {
-        let producer = self.index(OUT_PRODUCER).load(Ordering::Relaxed);
-        producer.wrapping_sub(self.consumer())
-    }
-
-    /// Returns the reader's index.
-    fn consumer(&self) -> u32 {
-        self.index(OUT_CONSUMER).load(Ordering::Acquire)
-    }
-
-    /// Lets the reader run until at most so many bytes wait for it; tells whether that happened.
-    fn wait_until(&mut self, enough: impl Fn(u32) -> bool) -> bool {
-        for _ in 0..self.patience {
-            if enough(self.waiting()) {
-                return true;
-            }
-            if self.deaf_at == Some(self.consumer()) {
-                return false;
-            }
-            self.reader.give_way();
-        }
-        let came = enough(self.waiting());
-        self.deaf_at = (!came).then(|| self.consumer());
-        came
-    }
-
-    fn index(&self, offset: u64) -> &AtomicU32 {
-        let pointer = pointer::to_mut(self.page.address() + offset);
-        // SAFETY: a `SharedPage` is a whole mapped page that only its two sides use (p2m::window), and the offset is
-        // one of the two constants above, a multiple of 4 inside it; atomics, because the other side writes it too.
+impl PageWords<'_> {
+    fn word(&self, at: u16) -> &AtomicU32 {
+        let pointer = pointer::to_mut(self.0.address() + (u64::from(at) & (PAGE_SIZE - 4)));
+        // SAFETY: a `SharedPage` is a whole mapped page that only its two sides use (p2m::linear_map), and the offset is a
+        // multiple of 4 inside it; atomics, because the other side writes it too.
         unsafe { AtomicU32::from_ptr(pointer) }
     }
 
-    fn byte(&self, offset: u32) -> &AtomicU8 {
-        let pointer = pointer::to_mut(self.page.address() + OUT + u64::from(offset));
-        // SAFETY: as for `index`; callers pass an offset below OUT_SIZE, and 1024 + 2048 lie inside the page.
+    fn place(&self, at: u16) -> &AtomicU8 {
+        let pointer = pointer::to_mut(self.0.address() + (u64::from(at) & (PAGE_SIZE - 1)));
+        // SAFETY: as for `word`; the offset is inside the page.
         unsafe { AtomicU8::from_ptr(pointer) }
+    }
+}
+
+impl SharedWords for PageWords<'_> {
+    fn index(&self, at: u16) -> u32 {
+        self.word(at).load(Ordering::Acquire)
+    }
+
+    fn set_index(&mut self, at: u16, value: u32) {
+        self.word(at).store(value, Ordering::Release);
+    }
+
+    fn byte(&self, at: u16) -> u8 {
+        self.place(at).load(Ordering::Relaxed)
+    }
+
+    fn set_byte(&mut self, at: u16, byte: u8) {
+        self.place(at).store(byte, Ordering::Relaxed);
     }
 }
 
@@ -138,10 +51,45 @@ mod tests {
     use std::string::String;
     use std::vec::Vec;
 
-    use super::{OUT, OUT_CONSUMER, OUT_PRODUCER, OUT_SIZE, Reader, Ring};
+    use p2m::SharedPage;
+
+    use super::PageWords;
+    use crate::ring::{
+        layout::CONSOLE_OUTPUT,
+        patient::{PatientWriter, Reader},
+        producer::Producer,
+        words::SharedWords,
+    };
     use crate::sys::buffer::Buffer;
 
     const PATIENCE: u32 = 5;
+    // By number, as in `public/io/console.h`, because this tests the constants of `ring::layout`.
+    const OUT: u64 = 1024;
+    const OUT_SIZE: u32 = 2048;
+    const OUT_CONSUMER: u64 = 3080;
+    const OUT_PRODUCER: u64 = 3084;
+
+    /// A console's output, as `sys::console` holds it.
+    struct Ring {
+        page: SharedPage,
+        reader: Rc<RefCell<Daemon>>,
+        writer: PatientWriter,
+    }
+
+    impl Ring {
+        fn write(&mut self, text: &str) {
+            self.writer.write(&mut PageWords(&self.page), &mut self.reader, text);
+        }
+
+        fn drain(&mut self) {
+            self.writer.drain(&PageWords(&self.page), &mut self.reader);
+        }
+
+        fn waiting(&self) -> u32 {
+            let words = PageWords(&self.page);
+            words.index(OUT_PRODUCER as u16).wrapping_sub(words.index(OUT_CONSUMER as u16))
+        }
+    }
 
     /// The other side: takes up to `appetite` bytes whenever it gets the processor.
     struct Daemon {
@@ -185,14 +133,18 @@ mod tests {
     }
 
     /// A ring whose indices start at `index`, and its reader.
-    fn ring(index: u32, appetite: u32) -> (Ring<Rc<RefCell<Daemon>>>, Rc<RefCell<Daemon>>) {
-        let buffer = Buffer::new(1);
+    fn ring(index: u32, appetite: u32) -> (Ring, Rc<RefCell<Daemon>>) {
+        ring_in(Buffer::new(1), index, appetite)
+    }
+
+    fn ring_in(buffer: Buffer, index: u32, appetite: u32) -> (Ring, Rc<RefCell<Daemon>>) {
         buffer.set_half(OUT_CONSUMER, index);
         buffer.set_half(OUT_PRODUCER, index);
         let page = buffer.shared_page(0);
         let daemon = Daemon { buffer, appetite, text: Vec::new(), notified: 0, turns: 0 };
         let daemon = Rc::new(RefCell::new(daemon));
-        (Ring::new(page, Rc::clone(&daemon), PATIENCE), daemon)
+        let writer = PatientWriter::new(Producer::attach(&PageWords(&page), CONSOLE_OUTPUT), PATIENCE);
+        (Ring { page, reader: Rc::clone(&daemon), writer }, daemon)
     }
 
     #[test]
@@ -222,10 +174,9 @@ mod tests {
 
     #[test]
     fn a_write_touches_only_its_bytes_and_its_index() {
-        let (mut ring, daemon) = ring(0, 0);
-        daemon.borrow().buffer.set_bytes(0, &[0xff; 4096]);
-        daemon.borrow().buffer.set_half(OUT_CONSUMER, OUT_SIZE - 2);
-        daemon.borrow().buffer.set_half(OUT_PRODUCER, OUT_SIZE - 2);
+        let buffer = Buffer::new(1);
+        buffer.set_bytes(0, &[0xff; 4096]);
+        let (mut ring, daemon) = ring_in(buffer, OUT_SIZE - 2, 0);
         ring.write("1234");
         let mut expected = std::vec![0xff; 4096];
         expected[1024 + 2046..1024 + 2048].copy_from_slice(b"12");
@@ -288,8 +239,7 @@ mod tests {
         let (mut ring, daemon) = ring(7, 0);
         ring.write("lost");
         ring.drain();
-        let page = daemon.borrow().buffer.shared_page(0);
-        ring.move_to(page, Rc::clone(&daemon));
+        ring.page = daemon.borrow().buffer.shared_page(0);
         ring.drain();
         assert_eq!(daemon.borrow().turns, PATIENCE);
     }
@@ -302,6 +252,20 @@ mod tests {
             ring.write("never");
             assert_eq!(daemon.borrow().buffer.half(OUT_PRODUCER), 0);
             assert_eq!(daemon.borrow().buffer.bytes(OUT, 8), [0; 8]);
+        }
+    }
+
+    #[test]
+    fn no_offset_leaves_the_page() {
+        let buffer = Buffer::new(1);
+        let page = buffer.shared_page(0);
+        let mut words = PageWords(&page);
+        for at in [4096, 4097, 4099, u16::MAX] {
+            words.set_index(at, 0x1234_5678);
+            words.set_byte(at, 0x9a);
+            assert_eq!(words.byte(at), 0x9a);
+            assert_eq!(words.byte(at), buffer.bytes(u64::from(at % 4096), 1)[0]);
+            assert_eq!(words.index(at), buffer.half(u64::from(at % 4096 / 4 * 4)));
         }
     }
 

@@ -37,6 +37,12 @@ pub(super) fn give_way() {
     ask(&Operation::Yield);
 }
 
+/// Blocks until an event channel is notified, or at once if it was since its pending bit was cleared.
+pub(super) fn wait_for(port: u32) {
+    let mut port = port;
+    ask(&Operation::Poll(&SchedPoll { ports: &raw mut port, nr_ports: 1, timeout: 0 }));
+}
+
 /// Stays up, blocked, for good: a poll of no ports without a timeout never ends. The toolstack can pause, dump and
 /// destroy the domain; requests through xenstore are not answered.
 pub fn idle() -> ! {
@@ -51,7 +57,7 @@ pub fn idle() -> ! {
 enum Operation<'a> {
     Yield,
     Shutdown(&'a SchedShutdown),
-    /// Of no ports.
+    /// Of no ports, or of one that its pointer leads to.
     Poll(&'a SchedPoll),
 }
 
@@ -64,7 +70,7 @@ fn ask(operation: &Operation<'_>) {
     };
     let arguments = [u64::from(command), argument, 0, 0];
     // SAFETY: the argument is what public/sched.h wants with the command: nothing, `struct sched_shutdown`, or `struct
-    // sched_poll` with no port numbers to read. Xen reads it and changes nothing of ours.
+    // sched_poll` with no port numbers to read, or one. Xen reads it and changes nothing of ours.
     let _refused = unsafe { unnoted(xen_sys::__HYPERVISOR_sched_op, arguments) };
 }
 

@@ -17,13 +17,16 @@ use start_info::{MemoryMap, Mfn};
 use crate::{platform::EntryPoint, sys::module};
 use crate::{
     platform::{MapOf, NoMap, Platform, Published},
+    ring::words::SharedWords,
     sys::{
         abi::{DOMID_SELF, M2P, M2P_ENTRIES, UVMF_INVLPG},
-        console,
+        console, event,
         hypercall::hypercall,
         memory,
         outcome::{check, stopped},
         ramdisk,
+        ring::PageWords,
+        sched,
         shared_info::SharedInfo,
         starts::Starts,
         traps::MODULES,
@@ -112,6 +115,34 @@ impl Platform for Xen {
 
     fn attach_console(&mut self, page: SharedPage, port: u32) {
         console::attach(page, port);
+    }
+
+    fn shared<'w>(&'w mut self, page: &'w SharedPage) -> impl SharedWords + 'w {
+        PageWords(page)
+    }
+
+    fn read_hypervisor_console(&mut self, bytes: &mut [u8]) -> usize {
+        console::read_hypervisor(bytes)
+    }
+
+    fn notify(&mut self, port: u32) {
+        event::notify(port);
+    }
+
+    fn give_way(&mut self) {
+        sched::give_way();
+    }
+
+    fn patience(&self) -> u32 {
+        console::PATIENCE
+    }
+
+    fn wait_for(&mut self, port: u32) {
+        let Some(shared_info) = &mut self.shared_info else { return sched::give_way() };
+        if !shared_info.take_pending(port) {
+            sched::wait_for(port);
+            shared_info.take_pending(port);
+        }
     }
 
     fn attach_shared_info(&mut self, page: FixmapPage) {

@@ -12,7 +12,7 @@ use x86_64::VirtAddr;
 use crate::{
     platform::Published,
     sys::{
-        abi::{FRAME_LIST_LIST, MAX_PFN, P2M_CR3, P2M_GENERATION, P2M_VADDR},
+        abi::{FRAME_LIST_LIST, MAX_PFN, P2M_CR3, P2M_GENERATION, P2M_VADDR, PENDING, PENDING_WORDS},
         pointer,
     },
 };
@@ -32,6 +32,13 @@ impl SharedInfo {
         for (offset, value) in stores(generation, published) {
             self.field(offset).store(value, Ordering::SeqCst);
         }
+    }
+
+    /// Tells whether an event channel was notified since the last call.
+    #[cfg_attr(not(target_os = "none"), expect(dead_code, reason = "a host has no event channels"))]
+    pub(super) fn take_pending(&mut self, port: u32) -> bool {
+        let (word, bit) = (u64::from(port / 64) % PENDING_WORDS, 1_u64 << (port % 64));
+        self.field(PENDING + word * 8).fetch_and(!bit, Ordering::SeqCst) & bit != 0
     }
 
     fn field(&self, offset: u64) -> &AtomicU64 {

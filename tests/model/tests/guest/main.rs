@@ -13,6 +13,7 @@
 
 #[path = "../common/after.rs"]
 mod after;
+mod console_input;
 mod devices;
 mod flushes;
 #[path = "../common/host.rs"]
@@ -29,6 +30,8 @@ mod tour;
 #[path = "../common/used.rs"]
 #[expect(dead_code, reason = "ramdisks and modules by hand are for boots")]
 mod used;
+mod xenstore;
+mod xenstore_lies;
 
 use xen_model::{Booted, GuestConfig};
 
