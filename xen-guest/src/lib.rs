@@ -56,6 +56,8 @@
 extern crate alloc;
 
 mod boot;
+#[cfg(feature = "xenstore")]
+pub mod control;
 #[cfg(feature = "firmware")]
 pub mod firmware;
 mod guest;

@@ -44,7 +44,7 @@ pub(super) fn wait_for(port: u32) {
 }
 
 /// Stays up, blocked, for good: a poll of no ports without a timeout never ends. The toolstack can pause, dump and
-/// destroy the domain; requests through xenstore are not answered.
+/// destroy the domain; what it asks for through xenstore is not answered (`control::Control::wait` does that).
 pub fn idle() -> ! {
     stop_timer();
     let poll = SchedPoll { ports: core::ptr::null_mut(), nr_ports: 0, timeout: 0 };

@@ -2,10 +2,10 @@
 
 use xen_guest::{
     Guest, HeapError, MmuError, PageCount, Then, Value, entry, log,
-    sys::{Reason, idle, shutdown},
+    sys::{Reason, shutdown},
 };
 
-use crate::{failed::Failed, host, mapped, modules, processor, report::report, spaces};
+use crate::{failed::Failed, host, idle::idle, mapped, modules, processor, report::report, spaces};
 
 entry!(main);
 
@@ -42,7 +42,7 @@ fn main(mut guest: Guest) -> ! {
         Then::Poweroff => shutdown(Reason::Poweroff),
         Then::Reboot => shutdown(Reason::Reboot),
         Then::Crash => shutdown(Reason::Crash),
-        Then::Idle => idle(),
+        Then::Idle => idle(&mut guest),
     }
 }
 

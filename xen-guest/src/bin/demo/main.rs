@@ -11,6 +11,8 @@ mod failed;
 #[cfg(target_os = "none")]
 mod host;
 #[cfg(target_os = "none")]
+mod idle;
+#[cfg(target_os = "none")]
 mod kernel;
 #[cfg(target_os = "none")]
 mod mapped;
