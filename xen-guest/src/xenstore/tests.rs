@@ -1,1 +1,5 @@
+//! Messages byte by byte, and the client against anything.
 
+mod fuzz;
+mod messages;
+mod noise;

@@ -14,6 +14,7 @@
 #[path = "../common/after.rs"]
 mod after;
 mod console_input;
+mod control;
 mod devices;
 mod flushes;
 #[path = "../common/host.rs"]
