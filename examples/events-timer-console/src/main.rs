@@ -1,15 +1,15 @@
 //! Time and input without interrupts: the wall clock, three ticks of the timer, and what somebody types on the console.
 //!
-//! The layer does not have these yet, so this kernel makes the hypercalls itself. It polls: `SCHEDOP_poll` returns when an
+//! The layer reads the console. It does not have the rest yet, so this kernel makes those hypercalls itself. It polls: `SCHEDOP_poll` returns when an
 //! event channel is pending, also while events are masked.
 
 #![no_std]
 #![no_main]
 
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use xen_guest::{
-    Console, Guest, Pfn, VirtAddr, entry, layout, log,
+    Console, Guest, VirtAddr, entry, layout, log,
     sys::{Reason, hypercall, shutdown},
 };
 
@@ -18,20 +18,19 @@ const SET_TIMER_OP: u32 = 15;
 const SCHED_OP: u32 = 29;
 const EVENT_CHANNEL_OP: u32 = 32;
 const BIND_VIRQ: u64 = 1;
-const SEND: u64 = 4;
 const POLL: u64 = 3;
 
 entry!(main);
 
-fn main(guest: Guest) -> ! {
-    match run(&guest) {
+fn main(mut guest: Guest) -> ! {
+    match run(&mut guest) {
         Ok(()) => log::info!("verdict: SUCCESS"),
         Err(error) => log::info!("verdict: FAILURE {error}"),
     }
     shutdown(Reason::Poweroff)
 }
 
-fn run(guest: &Guest) -> Result<(), &'static str> {
+fn run(guest: &mut Guest) -> Result<(), &'static str> {
     log::info!("wall clock: {} s since 1970", boot_time() + now() / 1_000_000_000);
     let timer = bind_timer().ok_or("no event channel for the timer")?;
     for tick in 0..3 {
@@ -45,37 +44,17 @@ fn run(guest: &Guest) -> Result<(), &'static str> {
         log::info!("tick {tick} after {} us", (now() - before) / 1000);
     }
     let Console::Ring(ring) = guest.facts().console() else { return Ok(()) };
-    let page = shared_page(guest, ring.mfn.get()).ok_or("the console's page is not mapped")?;
-    log::info!("type something, or wait");
-    for _ in 0..20 {
+    log::info!("idle: type something, or wait");
+    for _ in 0..30 {
         poll(ring.port, now() + 100_000_000);
-        while let Some(byte) = typed(page) {
-            log::info!("you typed {byte:#x}");
-            send(ring.port);
+        let mut bytes = [0; 64];
+        match guest.read_console(&mut bytes) {
+            Ok(0) => {}
+            Ok(count) => log::info!("you typed {:?}", core::str::from_utf8(&bytes[..count])),
+            Err(error) => log::info!("{error}"),
         }
     }
     Ok(())
-}
-
-/// The address at which the layer maps the page of a machine frame: the M2P says which page it is.
-fn shared_page(guest: &Guest, mfn: u64) -> Option<VirtAddr> {
-    let m2p = VirtAddr::new(0xffff_8000_0000_0000 + mfn * 8);
-    let pfn = Pfn::try_new(word(m2p).load(Ordering::Relaxed)).ok()?;
-    guest.direct_address(pfn)
-}
-
-/// The next byte of the console's input, if there is one (`struct xencons_interface` of public/io/console.h).
-fn typed(page: VirtAddr) -> Option<u8> {
-    let (consumer, producer) = (half(page + 3072_u64), half(page + 3076_u64));
-    let next = consumer.load(Ordering::Relaxed);
-    if next == producer.load(Ordering::Acquire) {
-        return None;
-    }
-    let at = page + u64::from(next % 1024);
-    // SAFETY: the input ring is the first 1024 bytes of the console's page, which stays mapped.
-    let byte = unsafe { AtomicU8::from_ptr(at.as_mut_ptr()) }.load(Ordering::Relaxed);
-    consumer.store(next.wrapping_add(1), Ordering::Release);
-    Some(byte)
 }
 
 /// Seconds from 1970 to the start of the host (`wc_sec` of public/xen.h; even versions are stable).
@@ -130,11 +109,6 @@ fn bind_timer() -> Option<u32> {
 fn set_timer(at: u64) {
     // SAFETY: the argument is a number; the only effect is an event.
     let _refused = unsafe { hypercall(SET_TIMER_OP, [at, 0, 0, 0]) };
-}
-
-fn send(port: u32) {
-    // SAFETY: Xen reads the port's number.
-    let _refused = unsafe { hypercall(EVENT_CHANNEL_OP, [SEND, &raw const port as u64, 0, 0]) };
 }
 
 /// Waits until the port is pending or the time has come (0: without limit), and clears it.

@@ -6,7 +6,7 @@
 
 use xen_guest::{
     Guest, PageCount, XenstoreError,
-    control::{Control, Request},
+    control::{Control, ControlRequest},
     entry, log,
     sys::{Reason, shutdown},
 };
@@ -62,10 +62,10 @@ fn serve(guest: &mut Guest) -> Result<Reason, XenstoreError> {
         let Some(request) = control.request(&mut store, &event)? else { continue };
         log::info!("asked for {request}");
         match request {
-            Request::Poweroff | Request::Halt => return Ok(Reason::Poweroff),
-            Request::Reboot => return Ok(Reason::Reboot),
-            Request::Crash => return Ok(Reason::Crash),
-            Request::Suspend | Request::Sysrq(_) | Request::Unknown(_) => {}
+            ControlRequest::Poweroff | ControlRequest::Halt => return Ok(Reason::Poweroff),
+            ControlRequest::Reboot => return Ok(Reason::Reboot),
+            ControlRequest::Crash => return Ok(Reason::Crash),
+            ControlRequest::Suspend | ControlRequest::Sysrq(_) | ControlRequest::Unknown(_) => {}
         }
     }
 }

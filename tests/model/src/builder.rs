@@ -319,7 +319,7 @@ impl Work<'_> {
             let frame = self.frame(ring);
             self.machine.contents.fill(frame, 0);
         }
-        self.machine.store_ring = self.places.xenstore.map(|xenstore| self.mfn(xenstore));
+        self.machine.daemons.store_ring = self.places.xenstore.map(|xenstore| self.mfn(xenstore));
         self.machine.ring = self.places.console.map(|console| self.mfn(console));
         let (Some(ramdisk), Some(pages)) = (&self.guest.ramdisk, self.places.ramdisk.clone()) else { return };
         for (pfn, bytes) in pages.clone().zip(ramdisk.content.chunks(4096).chain(std::iter::repeat(&[][..])))

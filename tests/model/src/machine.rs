@@ -26,7 +26,6 @@ use crate::shuffle::Shuffle;
 use crate::stale::Stale;
 use crate::tlb::Tlb;
 use crate::trace::Trace;
-use crate::xenstored::Xenstored;
 
 /// Frames after the guest's: shared_info, then a few of another domain, then free ones.
 const EXTRA: u64 = 4 * ENTRIES;
@@ -72,9 +71,7 @@ pub struct ModelMachine {
     pub(crate) xens_console: String,
     pub(crate) ring: Option<Mfn>,
     pub(crate) ring_at: Option<u64>,
-    pub(crate) store_ring: Option<Mfn>,
     pub(crate) daemons: Daemons,
-    pub(crate) xenstored: Xenstored,
     pub(crate) shared_info_at: Option<u64>,
     pub(crate) published: Option<Published>,
     /// Never freed, because the guest may keep it.
@@ -184,9 +181,7 @@ impl ModelMachine {
             xens_console: String::new(),
             ring: None,
             ring_at: None,
-            store_ring: None,
-            daemons: Daemons::default(),
-            xenstored: Xenstored::new(),
+            daemons: Daemons::new(),
             shared_info_at: None,
             published: None,
             ramdisk: &[],

@@ -14,6 +14,7 @@ use xen_guest::SharedWords;
 use crate::guest::Domain;
 use crate::machine::ModelMachine;
 use crate::start_of_day::{CONSOLE_PORT, XENSTORE_PORT};
+use crate::xenstored::Xenstored;
 
 /// `struct xencons_interface`: the input's bytes, and its two indices.
 const INPUT_LEN: u32 = 1024;
@@ -21,14 +22,29 @@ const INPUT_CONSUMER: u16 = 3072;
 const INPUT_PRODUCER: u16 = 3076;
 
 /// What the other sides of the rings do.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Daemons {
+    /// The frame of xenstore's ring; the console's is the machine's own.
+    pub(crate) store_ring: Option<Mfn>,
+    pub(crate) xenstored: Xenstored,
     /// What was typed and is not in the ring yet, or not read by dom0.
     typed: VecDeque<u8>,
     /// Ports that were notified since the guest waited for them.
     notified: BTreeSet<u32>,
     /// What the toolstack stores, a step each time the guest waits and nothing comes.
     later: VecDeque<(String, Vec<u8>)>,
+}
+
+impl Daemons {
+    pub(crate) fn new() -> Self {
+        Self {
+            store_ring: None,
+            xenstored: Xenstored::new(),
+            typed: VecDeque::new(),
+            notified: BTreeSet::new(),
+            later: VecDeque::new(),
+        }
+    }
 }
 
 /// The words of a ring's page, as the guest sees them.
@@ -82,7 +98,8 @@ impl ModelMachine {
     pub(crate) fn words_of_ring(&mut self, page: &SharedPage) -> impl SharedWords + '_ {
         let page = page.address().as_u64();
         match self.live_leaf(page) {
-            Ok(leaf) if leaf.writable && [self.ring, self.store_ring].contains(&Some(leaf.pte.mfn())) => {}
+            Ok(leaf)
+                if leaf.writable && [self.ring, self.daemons.store_ring].contains(&Some(leaf.pte.mfn())) => {}
             other => self.guest_bug(&format!("took {page:#x} for a ring, but it is {other:?}")),
         }
         RingWords { machine: self, page }
@@ -91,7 +108,7 @@ impl ModelMachine {
     /// Returns the frame of xenstore's ring; `None` for dom0.
     #[must_use]
     pub const fn store_ring(&self) -> Option<Mfn> {
-        self.store_ring
+        self.daemons.store_ring
     }
 
     /// Returns the frame of the console's ring; `None` for dom0.

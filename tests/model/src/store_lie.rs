@@ -25,6 +25,8 @@ pub enum StoreLie {
     Doubled,
     /// Nothing.
     Nothing,
+    /// The answer, and then the one to the request two before it.
+    Late,
     /// Events that make no sense, and then the answer.
     BadEvents,
     /// More events than anybody keeps, and then the answer.
@@ -56,6 +58,7 @@ impl StoreLie {
             Self::EndlessError => vec![message([ERROR, id, transaction], b"ENOENT")],
             Self::Cut(len) => vec![answer[..len.min(answer.len())].to_vec()],
             Self::Doubled => vec![answer.to_vec(), answer.to_vec()],
+            Self::Late => vec![answer.to_vec(), message([kind, id.wrapping_sub(2), transaction], body)],
             Self::Nothing | Self::AnswerIndex(_) | Self::RequestIndex(_) => Vec::new(),
             Self::BadEvents => {
                 let bodies: [&[u8]; 5] = [b"", b"\0", b"data", b"data\0data", b"data\0data\0data\0"];

@@ -239,61 +239,61 @@ impl ModelMachine {
     /// Returns what xenstored stores at a path.
     #[must_use]
     pub fn stored(&self, path: &str) -> Option<Vec<u8>> {
-        let mut tree = self.xenstored.tree.clone();
+        let mut tree = self.daemons.xenstored.tree.clone();
         StoreTree::absolute(path).ok().and_then(|path| tree.get(0, &path).ok())
     }
 
     /// Stores a value, as dom0's toolstack does.
     pub fn store_as_dom0(&mut self, path: &str, value: &[u8]) {
         let Ok(path) = StoreTree::absolute(path) else { return };
-        if self.xenstored.tree.put(0, 0, &path, value).is_ok() {
-            let events = self.xenstored.events(&BTreeSet::from([path]));
-            events.iter().for_each(|event| self.xenstored.send(event));
+        if self.daemons.xenstored.tree.put(0, 0, &path, value).is_ok() {
+            let events = self.daemons.xenstored.events(&BTreeSet::from([path]));
+            events.iter().for_each(|event| self.daemons.xenstored.send(event));
             self.others_run();
         }
     }
 
     /// Has dom0 change a path before each of the next commits.
     pub fn interfere(&mut self, commits: u32, path: &str) {
-        self.xenstored.interference = StoreTree::absolute(path).ok().map(|path| (commits, path));
+        self.daemons.xenstored.interference = StoreTree::absolute(path).ok().map(|path| (commits, path));
     }
 
     /// Has xenstored take and give that many bytes at a time, and send events before the answer they come with or after it.
     pub const fn slow_xenstored(&mut self, bite: u32, events_first: bool) {
-        (self.xenstored.bite, self.xenstored.events_first) = (bite, events_first);
+        (self.daemons.xenstored.bite, self.daemons.xenstored.events_first) = (bite, events_first);
     }
 
     /// Has xenstored lie in its `n`-th answer from now on (1 is the next).
     pub fn lie_at(&mut self, n: u64, lie: StoreLie) {
-        self.xenstored.lie = Some((self.xenstored.answered + n, lie));
+        self.daemons.xenstored.lie = Some((self.daemons.xenstored.answered + n, lie));
     }
 
     /// Has xenstored offer these features.
     pub fn offer_features(&mut self, features: u32) {
-        self.xenstored.features = features;
+        self.daemons.xenstored.features = features;
         self.others_run();
     }
 
     /// Returns how many requests xenstored has answered.
     #[must_use]
     pub const fn answered(&self) -> u64 {
-        self.xenstored.answered
+        self.daemons.xenstored.answered
     }
 
     /// Returns how many watches and transactions the guest has.
     #[must_use]
     pub fn watches_and_transactions(&self) -> (usize, usize) {
-        (self.xenstored.watches.len(), self.xenstored.tree.open())
+        (self.daemons.xenstored.watches.len(), self.daemons.xenstored.tree.open())
     }
 
     /// xenstored does what there is to do.
     pub(crate) fn run_xenstored(&mut self) {
-        let Some(ring) = self.store_ring else { return };
-        self.poke_half(ring, FEATURES, self.xenstored.features);
-        if self.peek_half(ring, CONNECTION) != 0 && self.xenstored.features & RECONNECTION != 0 {
+        let Some(ring) = self.daemons.store_ring else { return };
+        self.poke_half(ring, FEATURES, self.daemons.xenstored.features);
+        if self.peek_half(ring, CONNECTION) != 0 && self.daemons.xenstored.features & RECONNECTION != 0 {
             self.reset_connection(ring);
         }
-        if self.xenstored.silent {
+        if self.daemons.xenstored.silent {
             return;
         }
         self.take_requests(ring);
@@ -301,7 +301,7 @@ impl ModelMachine {
     }
 
     fn reset_connection(&mut self, ring: Mfn) {
-        let store = &mut self.xenstored;
+        let store = &mut self.daemons.xenstored;
         (store.silent, store.lie) = (false, None);
         store.input.clear();
         store.output.clear();
@@ -319,31 +319,31 @@ impl ModelMachine {
         let there = producer.wrapping_sub(consumer);
         if there > RING_LEN {
             // A lie of xenstored's own about its index may be the cause.
-            self.xenstored.silent = true;
+            self.daemons.xenstored.silent = true;
             return;
         }
-        for _ in 0..there.min(self.xenstored.bite) {
+        for _ in 0..there.min(self.daemons.xenstored.bite) {
             let byte = self.peek_byte(ring, (consumer % RING_LEN) as u16);
-            self.xenstored.input.push(byte);
+            self.daemons.xenstored.input.push(byte);
             consumer = consumer.wrapping_add(1);
         }
         if there > 0 {
             self.poke_half(ring, REQUEST_CONSUMER, consumer);
             self.xenstored_notifies();
         }
-        while let Some(head) = self.xenstored.input.first_chunk::<HEAD>().copied() {
+        while let Some(head) = self.daemons.xenstored.input.first_chunk::<HEAD>().copied() {
             let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
             let len = word(12) as usize;
             if len > MAX_PAYLOAD {
                 self.guest_bug(&format!("sent xenstored a message of {len} bytes"));
             }
-            if self.xenstored.input.len() < HEAD + len {
+            if self.daemons.xenstored.input.len() < HEAD + len {
                 break;
             }
-            let rest = self.xenstored.input.split_off(HEAD + len);
-            let whole = std::mem::replace(&mut self.xenstored.input, rest);
-            self.xenstored.serve([word(0), word(4), word(8), word(12)], &whole[HEAD..]);
-            let lie = self.xenstored.lie.filter(|(at, _)| *at == self.xenstored.answered);
+            let rest = self.daemons.xenstored.input.split_off(HEAD + len);
+            let whole = std::mem::replace(&mut self.daemons.xenstored.input, rest);
+            self.daemons.xenstored.serve([word(0), word(4), word(8), word(12)], &whole[HEAD..]);
+            let lie = self.daemons.xenstored.lie.filter(|(at, _)| *at == self.daemons.xenstored.answered);
             if let Some((_, lie)) = lie {
                 self.damage(ring, lie);
             }
@@ -355,8 +355,8 @@ impl ModelMachine {
             (self.peek_half(ring, ANSWER_CONSUMER), self.peek_half(ring, ANSWER_PRODUCER));
         let mut given = 0;
         while producer.wrapping_sub(consumer) < RING_LEN
-            && given < self.xenstored.bite
-            && let Some(byte) = self.xenstored.output.pop_front()
+            && given < self.daemons.xenstored.bite
+            && let Some(byte) = self.daemons.xenstored.output.pop_front()
         {
             self.poke_byte(ring, RING_LEN as u16 + (producer % RING_LEN) as u16, byte);
             producer = producer.wrapping_add(1);
@@ -376,13 +376,13 @@ impl ModelMachine {
                     if matches!(lie, StoreLie::AnswerIndex(_)) { ANSWER_PRODUCER } else { REQUEST_CONSUMER };
                 let index = self.peek_half(ring, at).wrapping_add(by);
                 self.poke_half(ring, at, index);
-                self.xenstored.output.clear();
-                self.xenstored.silent = true;
+                self.daemons.xenstored.output.clear();
+                self.daemons.xenstored.silent = true;
             }
             StoreLie::Cut(_) => {
                 // What it has begun still goes out; then nothing more.
                 self.give_answers(ring);
-                self.xenstored.silent = true;
+                self.daemons.xenstored.silent = true;
             }
             _ => {}
         }

@@ -9,5 +9,5 @@
 mod request;
 mod watched;
 
-pub use request::Request;
+pub use request::ControlRequest;
 pub use watched::Control;

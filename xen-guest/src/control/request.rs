@@ -5,7 +5,7 @@ use core::fmt;
 
 /// What the toolstack asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum ControlRequest {
     /// End, and stay off (`xl shutdown`).
     Poweroff,
     /// End, and be started again (`xl reboot`).
@@ -22,7 +22,7 @@ pub enum Request {
     Unknown(String),
 }
 
-impl Request {
+impl ControlRequest {
     /// Returns what a word in `control/shutdown` asks for; `None` for an empty one.
     pub(super) fn from_word(word: &str) -> Option<Self> {
         Some(match word {
@@ -37,7 +37,7 @@ impl Request {
     }
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for ControlRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Poweroff => f.write_str("poweroff"),

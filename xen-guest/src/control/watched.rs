@@ -5,7 +5,7 @@ use alloc::string::String;
 use mmu::Errno;
 
 use crate::{
-    control::request::Request,
+    control::request::ControlRequest,
     platform::Platform,
     xenstore::{answer::WatchEvent, error::XenstoreError, store::Xenstore},
 };
@@ -51,7 +51,7 @@ impl Control {
         &self,
         store: &mut Xenstore<'_, P>,
         event: &WatchEvent,
-    ) -> Result<Option<Request>, XenstoreError> {
+    ) -> Result<Option<ControlRequest>, XenstoreError> {
         if event.token == TOKEN { self.look(store) } else { Ok(None) }
     }
 
@@ -59,18 +59,21 @@ impl Control {
     ///
     /// # Errors
     /// As [`Xenstore::transaction`].
-    pub fn look<P: Platform>(&self, store: &mut Xenstore<'_, P>) -> Result<Option<Request>, XenstoreError> {
-        if let Some(request) = take(store, SHUTDOWN)?.and_then(|word| Request::from_word(&word)) {
+    pub fn look<P: Platform>(
+        &self,
+        store: &mut Xenstore<'_, P>,
+    ) -> Result<Option<ControlRequest>, XenstoreError> {
+        if let Some(request) = take(store, SHUTDOWN)?.and_then(|word| ControlRequest::from_word(&word)) {
             return Ok(Some(request));
         }
-        Ok(take(store, SYSRQ)?.and_then(|word| word.chars().next()).map(Request::Sysrq))
+        Ok(take(store, SYSRQ)?.and_then(|word| word.chars().next()).map(ControlRequest::Sysrq))
     }
 
     /// Blocks until something is asked for. The events of other watches are dropped.
     ///
     /// # Errors
     /// As [`Control::look`] and [`Xenstore::wait_event`].
-    pub fn wait<P: Platform>(&self, store: &mut Xenstore<'_, P>) -> Result<Request, XenstoreError> {
+    pub fn wait<P: Platform>(&self, store: &mut Xenstore<'_, P>) -> Result<ControlRequest, XenstoreError> {
         loop {
             let asked = match store.wait_event() {
                 Ok(event) => self.request(store, &event)?,

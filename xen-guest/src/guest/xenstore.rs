@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl<P: Platform> Guest<P> {
-    /// Returns xenstore. Values and events are on the heap, so there must be one ([`Guest::heap`], or a kernel's own).
+    /// Returns xenstore. Values and events are on the heap, so there must be one (`Guest::heap`, or a kernel's own).
     ///
     /// # Errors
     /// [`XenstoreError::Missing`] as dom0: it has no ring to xenstored.

@@ -20,6 +20,8 @@ use crate::xenstore::{
 
 /// How many requests may be given up before the two sides count as out of step.
 const MAX_LATE: usize = 8;
+/// How many messages that are no event of a watch are dropped before an event is said to be lost.
+const MAX_DROPPED: usize = 256;
 
 /// What is known of the conversation with xenstored.
 #[derive(Debug)]
@@ -90,12 +92,17 @@ impl StoreClient {
         &mut self,
         channel: &mut impl Channel,
     ) -> Result<Option<WatchEvent>, XenstoreError> {
-        if let Some(event) = self.events.next()? {
-            return Ok(Some(event));
+        for _ in 0..MAX_DROPPED {
+            if let Some(event) = self.events.next()? {
+                return Ok(Some(event));
+            }
+            self.check_step()?;
+            if !self.take_one(channel).inspect_err(|error| self.note(error))? {
+                return Ok(None);
+            }
         }
-        self.check_step()?;
-        self.take_events(channel).inspect_err(|error| self.note(error))?;
-        self.events.next()
+        // So much that is of no use hides what is.
+        Err(XenstoreError::EventsLost { limit: MAX_DROPPED })
     }
 
     /// Starts a new conversation, with the watches there were.
@@ -143,12 +150,15 @@ impl StoreClient {
     fn note(&mut self, error: &XenstoreError) {
         match error {
             XenstoreError::OutOfStep(why) => self.out_of_step = Some(*why),
-            XenstoreError::NoAnswer { .. } | XenstoreError::NoMemory { .. } => {
-                if self.late.try_push(self.last_id).is_err() {
-                    self.out_of_step = Some(OutOfStep::Unanswered { count: MAX_LATE + 1 });
-                }
-            }
+            XenstoreError::NoAnswer { .. } | XenstoreError::NoMemory { .. } => self.note_late(),
             _ => {}
+        }
+    }
+
+    /// Remembers that the last request was given up.
+    fn note_late(&mut self) {
+        if self.late.try_push(self.last_id).is_err() {
+            self.out_of_step = Some(OutOfStep::Unanswered { count: MAX_LATE + 1 });
         }
     }
 
@@ -167,7 +177,7 @@ impl StoreClient {
             if sent == len {
                 return Ok(());
             }
-            self.take_events(channel)?;
+            self.take_one(channel)?;
             if !channel.wait(patience) {
                 let (operation, path) = (request.operation(), request.shown());
                 return Err(match sent {
@@ -206,11 +216,11 @@ impl StoreClient {
         }
     }
 
-    /// Takes what has come while no answer is expected, as far as one message.
-    fn take_events(&mut self, channel: &mut impl Channel) -> Result<(), XenstoreError> {
+    /// Takes a message that comes while no answer is expected, and tells whether there was one.
+    fn take_one(&mut self, channel: &mut impl Channel) -> Result<bool, XenstoreError> {
         match self.inbox.take(channel)? {
-            Some(message) => self.sort(&message, self.last_id),
-            None => Ok(()),
+            Some(message) => self.sort(&message, self.last_id).map(|()| true),
+            None => Ok(false),
         }
     }
 

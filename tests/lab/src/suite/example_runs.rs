@@ -5,6 +5,12 @@ use anyhow::{Result, ensure};
 use crate::build::Kernel;
 use crate::suite::case::{Case, Evidence};
 
+/// Somebody types on the console, as `xl console` would.
+const TYPES: &str = "printf 'hello\\r' >\"$(xenstore-read /local/domain/$DOMID/console/tty)\"; sleep 4\n";
+/// Somebody has something to say through xenstore, and then wants an end.
+const SAYS: &str = "sleep 1\nxenstore-write /local/domain/$DOMID/data/message 'hello guest'; sleep 1
+xenstore-ls /local/domain/$DOMID/data\nxl shutdown -w \"$DOMID\"\n";
+
 /// The runs of the group `xen` that boot an example.
 pub(crate) const EXAMPLES: [Case; 8] = [
     Case::example("example-hello", "domu --cmdline name=you", "hello", &[greets]),
@@ -15,9 +21,12 @@ pub(crate) const EXAMPLES: [Case; 8] = [
     },
     Case::example("example-frames-and-pages", "domu", "frames-and-pages", &[gives_all_back]),
     Case::example("example-modules", "domu --memory 67M", "modules", &[loads_both]),
-    Case::example("example-events-timer-console", "domu", "events-timer-console", &[ticks]),
     Case {
-        script: Some("sleep 1\nxl shutdown -w \"$DOMID\"\n"),
+        script: Some(TYPES),
+        ..Case::example("example-events-timer-console", "domu", "events-timer-console", &[ticks, reads_line])
+    },
+    Case {
+        script: Some(SAYS),
         ..Case::example("example-xenstore-shutdown", "domu", "xenstore-shutdown", &[obeys])
     },
     Case::example("example-dom0-acpi", "dom0 --memory 515M", "dom0-acpi", &[lists_tables]),
@@ -70,8 +79,15 @@ fn ticks(evidence: &Evidence) -> Result<()> {
     Ok(())
 }
 
+fn reads_line(evidence: &Evidence) -> Result<()> {
+    ensure!(line(evidence, "you typed ")? == "Ok(\"hello\\r\")", "it read something else");
+    Ok(())
+}
+
 fn obeys(evidence: &Evidence) -> Result<()> {
     ensure!(line(evidence, "this domain is ")? == "guest", "another domain");
+    line(evidence, "the toolstack made control/shutdown")?;
+    ensure!(line(evidence, "message: ")? == "hello guest", "another message");
     ensure!(line(evidence, "asked for ")? == "poweroff", "asked for something else");
     Ok(())
 }

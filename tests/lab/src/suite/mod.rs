@@ -15,6 +15,7 @@ pub(crate) mod holes;
 pub(crate) mod host;
 pub(crate) mod host_runs;
 pub(crate) mod kaslr_runs;
+pub(crate) mod life_runs;
 pub(crate) mod machine_runs;
 pub(crate) mod module_runs;
 pub(crate) mod processor_runs;
@@ -53,6 +54,7 @@ use crate::suite::groups::Tally;
 use crate::suite::grub_runs::GRUB;
 use crate::suite::host_runs::{HOST, LARGE_HOST};
 use crate::suite::kaslr_runs::kaslr;
+use crate::suite::life_runs::LIFE;
 use crate::suite::machine_runs::MACHINE;
 use crate::suite::module_runs::MODULES;
 use crate::suite::processor_runs::PROCESSOR;
@@ -241,7 +243,7 @@ impl Run {
 
 fn xen() -> impl Iterator<Item = Case> {
     let special = FAIL.into_iter().chain(GRUB).chain(PROFILE).chain(EXAMPLES);
-    XEN.into_iter().chain(HOST).chain(MACHINE).chain(MODULES).chain(special)
+    XEN.into_iter().chain(HOST).chain(LIFE).chain(MACHINE).chain(MODULES).chain(special)
 }
 
 fn xens() -> impl Iterator<Item = Case> {

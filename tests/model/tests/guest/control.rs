@@ -1,6 +1,6 @@
 //! What the toolstack asks for in `control/`.
 
-use xen_guest::control::{Control, Request};
+use xen_guest::control::{Control, ControlRequest};
 use xen_guest::{Guest, OutOfStep, XenstoreError};
 use xen_model::{ModelMachine, StoreLie};
 
@@ -15,7 +15,7 @@ fn started(guest: &mut Guest<ModelMachine>) -> Control {
 }
 
 /// What is asked for in the events that have come.
-fn asked(control: &Control, guest: &mut Guest<ModelMachine>) -> Option<Request> {
+fn asked(control: &Control, guest: &mut Guest<ModelMachine>) -> Option<ControlRequest> {
     let mut store = guest.xenstore().unwrap();
     while let Some(event) = store.next_event().unwrap() {
         if let Some(request) = control.request(&mut store, &event).unwrap() {
@@ -46,13 +46,13 @@ fn each_word_is_taken_once_and_leaves_an_empty_node() {
     let mut guest = guest();
     let control = started(&mut guest);
     for (word, request) in [
-        ("poweroff", Request::Poweroff),
-        ("reboot", Request::Reboot),
-        ("halt", Request::Halt),
-        ("crash", Request::Crash),
-        ("suspend", Request::Suspend),
-        ("s3", Request::Unknown("s3".into())),
-        ("POWEROFF", Request::Unknown("POWEROFF".into())),
+        ("poweroff", ControlRequest::Poweroff),
+        ("reboot", ControlRequest::Reboot),
+        ("halt", ControlRequest::Halt),
+        ("crash", ControlRequest::Crash),
+        ("suspend", ControlRequest::Suspend),
+        ("s3", ControlRequest::Unknown("s3".into())),
+        ("POWEROFF", ControlRequest::Unknown("POWEROFF".into())),
     ] {
         guest.platform_mut().store_as_dom0("control/shutdown", word.as_bytes());
         assert_eq!(asked(&control, &mut guest), Some(request));
@@ -60,9 +60,9 @@ fn each_word_is_taken_once_and_leaves_an_empty_node() {
         assert_eq!(asked(&control, &mut guest), None);
     }
     guest.platform_mut().store_as_dom0("control/shutdown", b"\xff\xfe");
-    assert!(matches!(asked(&control, &mut guest), Some(Request::Unknown(_))));
+    assert!(matches!(asked(&control, &mut guest), Some(ControlRequest::Unknown(_))));
     guest.platform_mut().store_as_dom0("control/sysrq", b"h");
-    assert_eq!(asked(&control, &mut guest), Some(Request::Sysrq('h')));
+    assert_eq!(asked(&control, &mut guest), Some(ControlRequest::Sysrq('h')));
     assert_eq!(stored(&guest, "control/sysrq"), "");
 }
 
@@ -73,7 +73,7 @@ fn a_word_that_replaces_another_meanwhile_is_not_emptied_unread() {
     guest.platform_mut().store_as_dom0("control/shutdown", b"poweroff");
     guest.platform_mut().interfere(1, "control/shutdown");
     let request = asked(&control, &mut guest);
-    assert_eq!(request, Some(Request::Unknown("changed 1 times more".into())));
+    assert_eq!(request, Some(ControlRequest::Unknown("changed 1 times more".into())));
     assert_eq!(stored(&guest, "control/shutdown"), "");
 }
 
@@ -87,7 +87,7 @@ fn who_waits_gets_the_request_and_the_events_of_others_are_theirs() {
     assert_eq!(control.request(&mut store, &event), Ok(None));
     guest.platform_mut().store_later("data/x", b"1");
     guest.platform_mut().store_later("control/shutdown", b"halt");
-    assert_eq!(control.wait(&mut guest.xenstore().unwrap()), Ok(Request::Halt));
+    assert_eq!(control.wait(&mut guest.xenstore().unwrap()), Ok(ControlRequest::Halt));
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn a_flood_of_events_hides_no_request() {
     guest.xenstore().unwrap().read("name").unwrap();
     guest.platform_mut().store_later("control/shutdown", b"halt");
     let mut store = guest.xenstore().unwrap();
-    assert_eq!(control.wait(&mut store), Ok(Request::Reboot));
-    assert_eq!(control.wait(&mut store), Ok(Request::Halt));
+    assert_eq!(control.wait(&mut store), Ok(ControlRequest::Reboot));
+    assert_eq!(control.wait(&mut store), Ok(ControlRequest::Halt));
 }
 
 /// Each index of the live ring, moved by dom0 to where it cannot be.
@@ -129,7 +129,7 @@ fn an_index_that_dom0_corrupts_is_one_line_and_the_guest_goes_on_after_a_reconne
             assert!(!error.to_string().contains('\n'));
             store.reconnect().unwrap();
             guest.platform_mut().store_later("control/shutdown", b"poweroff");
-            assert_eq!(control.wait(&mut guest.xenstore().unwrap()), Ok(Request::Poweroff));
+            assert_eq!(control.wait(&mut guest.xenstore().unwrap()), Ok(ControlRequest::Poweroff));
         }
     }
 }

@@ -106,6 +106,33 @@ fn a_late_answer_is_dropped() {
 }
 
 #[test]
+fn an_event_after_messages_that_are_dropped_is_not_slept_over() {
+    let mut guest = guest();
+    let mut store = guest.xenstore().unwrap();
+    store.watch("data", "mine").unwrap();
+    store.watch("data", "ended").unwrap();
+    store.wait_event().unwrap();
+    store.wait_event().unwrap();
+    // Both events of each change are on their way when one of the watches ends.
+    guest.platform_mut().slow_xenstored(u32::MAX, true);
+    guest.platform_mut().lie_at(1, StoreLie::Doubled);
+    let mut store = guest.xenstore().unwrap();
+    assert_eq!(store.read("name").unwrap(), b"guest");
+    assert!(matches!(store.next_event(), Err(XenstoreError::OutOfStep(OutOfStep::Id { .. }))));
+    store.reconnect().unwrap();
+    while store.next_event().unwrap().is_some() {}
+    // The late answer comes first, then the event.
+    guest.platform_mut().lie_at(1, StoreLie::Nothing);
+    assert!(guest.xenstore().unwrap().read("name").is_err());
+    guest.platform_mut().lie_at(2, StoreLie::Late);
+    let mut store = guest.xenstore().unwrap();
+    assert_eq!(store.read("name").unwrap(), b"guest");
+    assert_eq!(store.read("name").unwrap(), b"guest");
+    guest.platform_mut().store_as_dom0("data/x", b"");
+    assert_eq!(guest.xenstore().unwrap().wait_event().unwrap().path, "data/x");
+}
+
+#[test]
 fn requests_without_an_answer_are_not_collected_without_end() {
     let mut guest = guest();
     for _ in 0..8 {

@@ -4,7 +4,7 @@ use core::convert::Infallible;
 
 use xen_guest::{
     Guest, XenstoreError,
-    control::{Control, Request},
+    control::{Control, ControlRequest},
     log,
     sys::{Reason, shutdown},
 };
@@ -32,11 +32,15 @@ fn obey(guest: &mut Guest) -> Result<Infallible, XenstoreError> {
         let request = control.wait(&mut store)?;
         log::info!("control: {request}");
         match request {
-            Request::Poweroff | Request::Halt | Request::Sysrq('o') => shutdown(Reason::Poweroff),
-            Request::Reboot | Request::Sysrq('b') => shutdown(Reason::Reboot),
-            Request::Crash | Request::Sysrq('c') => shutdown(Reason::Crash),
-            Request::Suspend => log::warn!("control: this kernel cannot suspend, so it cannot be saved"),
-            Request::Sysrq(_) | Request::Unknown(_) => {}
+            ControlRequest::Poweroff | ControlRequest::Halt | ControlRequest::Sysrq('o') => {
+                shutdown(Reason::Poweroff)
+            }
+            ControlRequest::Reboot | ControlRequest::Sysrq('b') => shutdown(Reason::Reboot),
+            ControlRequest::Crash | ControlRequest::Sysrq('c') => shutdown(Reason::Crash),
+            ControlRequest::Suspend => {
+                log::warn!("control: this kernel cannot suspend, so it cannot be saved")
+            }
+            ControlRequest::Sysrq(_) | ControlRequest::Unknown(_) => {}
         }
     }
 }
