@@ -54,6 +54,11 @@ fn serve(guest: &mut Guest) -> Result<Reason, XenstoreError> {
         let event = store.wait_event()?;
         if event.token == "message" {
             match store.read_text("data/message") {
+                // As after an error that says that the two sides are out of step.
+                Ok(text) if text == "reconnect" => {
+                    store.remove("data/message")?;
+                    log::info!("reconnected: {:?}", store.reconnect());
+                }
                 Ok(text) => log::info!("message: {text}"),
                 Err(error) => log::info!("{error}"),
             }

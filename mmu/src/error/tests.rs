@@ -273,6 +273,7 @@ fn every_errno_has_the_name_of_its_number() {
         (1, "EPERM"),
         (2, "ENOENT"),
         (3, "ESRCH"),
+        (5, "EIO"),
         (7, "E2BIG"),
         (11, "EAGAIN"),
         (12, "ENOMEM"),
@@ -280,10 +281,14 @@ fn every_errno_has_the_name_of_its_number() {
         (14, "EFAULT"),
         (16, "EBUSY"),
         (17, "EEXIST"),
+        (21, "EISDIR"),
         (22, "EINVAL"),
         (28, "ENOSPC"),
+        (30, "EROFS"),
         (38, "ENOSYS"),
+        (39, "ENOTEMPTY"),
         (95, "EOPNOTSUPP"),
+        (106, "EISCONN"),
     ];
     for (number, name) in named {
         assert_eq!(Errno(number).to_string(), std::format!("{name} (-{number})"));
@@ -293,6 +298,8 @@ fn every_errno_has_the_name_of_its_number() {
     let constants = [Errno::EPERM, Errno::ENOMEM, Errno::EFAULT, Errno::EBUSY, Errno::EINVAL, Errno::ENOSYS];
     assert_eq!(constants.map(|errno| errno.0), [1, 12, 14, 16, 22, 38]);
     assert_eq!(Errno::EOPNOTSUPP.0, 95);
+    let constants = [Errno::ENOENT, Errno::EAGAIN, Errno::EACCES, Errno::EEXIST];
+    assert_eq!(constants.map(|errno| errno.0), [2, 11, 13, 17]);
 }
 
 #[test]
