@@ -2,17 +2,11 @@
 
 use mmu::Errno;
 
-/// No such thing.
-pub(crate) const ENOENT: Errno = Errno(2);
 /// No such domain.
 pub(crate) const ESRCH: Errno = Errno(3);
 /// No such frame.
 pub(crate) const ENXIO: Errno = Errno(6);
 /// More than allowed.
 pub(crate) const E2BIG: Errno = Errno(7);
-/// Not allowed.
-pub(crate) const EACCES: Errno = Errno(13);
-/// There is one already.
-pub(crate) const EEXIST: Errno = Errno(17);
 /// Not supported for this kind of guest.
 pub(crate) const EOPNOTSUPP: Errno = Errno(95);

@@ -7,7 +7,7 @@
 use mmu::Errno;
 use start_info::Mfn;
 
-use crate::errno::{EACCES, EOPNOTSUPP};
+use crate::errno::EOPNOTSUPP;
 use crate::frames::PageInfo;
 use crate::guest::{Domain, Release};
 use crate::machine::ModelMachine;
@@ -38,10 +38,10 @@ impl ModelMachine {
                 Ok(())
             }
             // Only domains with device memory may flush caches (asm/iocap.h, cache_flush_permitted).
-            xen_sys::MMUEXT_FLUSH_CACHE => self.only_dom0(EACCES),
+            xen_sys::MMUEXT_FLUSH_CACHE => self.only_dom0(Errno::EACCES),
             // Since 4.20 both are one command.
             xen_sys::MMUEXT_FLUSH_CACHE_GLOBAL => {
-                self.only_dom0(if self.release < Release::V4_20 { Errno::EINVAL } else { EACCES })
+                self.only_dom0(if self.release < Release::V4_20 { Errno::EINVAL } else { Errno::EACCES })
             }
             // The number of entries has 32 bits.
             xen_sys::MMUEXT_SET_LDT => self.set_ldt(first, second as u32),

@@ -7,7 +7,6 @@
 
 use mmu::Errno;
 
-use crate::errno::{EEXIST, ENOENT};
 use crate::machine::ModelMachine;
 use crate::sched::POWEROFF;
 use crate::trace::{Plain, TracedCall};
@@ -35,10 +34,10 @@ impl ModelMachine {
         let call = TracedCall::Plain { call: Plain::VcpuOp, command };
         self.carry_out_one(call, |machine| {
             if processor != 0 {
-                return Err(ENOENT);
+                return Err(Errno::ENOENT);
             }
             match command {
-                INITIALISE => Err(EEXIST),
+                INITIALISE => Err(Errno::EEXIST),
                 UP | IS_UP | STOP_PERIODIC_TIMER | STOP_SINGLESHOT_TIMER => Ok(()),
                 DOWN => {
                     // It was the last processor.

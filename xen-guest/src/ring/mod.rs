@@ -22,4 +22,6 @@ mod peer;
 pub(crate) mod producer;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, not(miri)))]
+mod threads;
 pub(crate) mod words;
