@@ -51,10 +51,10 @@
 
 #![cfg_attr(not(test), no_std)]
 
-#[cfg(feature = "modules")]
 extern crate alloc;
 
 mod boot;
+mod event;
 #[cfg(feature = "firmware")]
 pub mod firmware;
 mod guest;
@@ -63,6 +63,7 @@ pub mod module;
 mod platform;
 mod report;
 pub mod sys;
+mod time;
 
 pub use boot::boot;
 pub use boot::context::BootContext;
@@ -73,6 +74,12 @@ pub use boot::kaslr::{Kaslr, RandomWords, Source, choose_address};
 pub use boot::options::{Mapping, Options, Revector, Then};
 pub use boot::running::Running;
 pub use boot::stage::Stage;
+pub use event::error::EventError;
+pub use event::events::Events;
+pub use event::handlers::{EventHandler, EventHandlers};
+pub use event::port::EventPort;
+pub use event::scan::{EventWords, scan};
+pub use event::source::{DomId, EventSource, Virq};
 #[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub use guest::HeapError;
 pub use guest::{Guest, Lookup};
@@ -86,6 +93,7 @@ pub use platform::{EntryPoint, MapOf, NoMap, Platform, Published, Simulated};
 pub use report::fact::{Fact, Value};
 pub use report::picture::{Picture, PictureJson};
 pub use report::timeline::{StageCost, Timeline};
+pub use time::instant::Instant;
 
 // What a kernel needs of the crates below.
 pub use log;

@@ -14,5 +14,7 @@ pub(crate) const E2BIG: Errno = Errno(7);
 pub(crate) const EACCES: Errno = Errno(13);
 /// There is one already.
 pub(crate) const EEXIST: Errno = Errno(17);
+/// No room for one more.
+pub(crate) const ENOSPC: Errno = Errno(28);
 /// Not supported for this kind of guest.
 pub(crate) const EOPNOTSUPP: Errno = Errno(95);

@@ -8,6 +8,7 @@ use start_info::{Pfn, PfnRange};
 use crate::module::table::ModuleTable;
 use crate::{
     boot::{context::BootContext, p2m_or_identity::P2mOrIdentity},
+    event::port::EventPort,
     platform::Platform,
 };
 
@@ -30,6 +31,8 @@ pub struct Running {
     pub payload: PayloadMap,
     /// The module window.
     pub window: Window,
+    /// The port of the timer, once somebody waited until a time.
+    pub timer: Option<EventPort>,
     /// The modules in the window.
     #[cfg(feature = "modules")]
     pub modules: ModuleTable,

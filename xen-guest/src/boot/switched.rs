@@ -7,7 +7,12 @@ use start_info::Mfn;
 #[cfg(feature = "modules")]
 use crate::module::table::ModuleTable;
 use crate::{
-    boot::{context::BootContext, failure::Failure, running::Running, stage::Stage},
+    boot::{
+        context::BootContext,
+        failure::{Cause, Failure},
+        running::Running,
+        stage::Stage,
+    },
     platform::{Platform, Published},
 };
 
@@ -51,6 +56,7 @@ impl Switched {
             Some(_) => None,
             None => Some(Region::new("P2M list", list.at, self.pages.list().pages().of_words())),
         };
+        platform.start_events().map_err(|errno| Failure::new(Stage::SharedInfo, Cause::Events(errno)))?;
         let window = Window::new(&self.layout, builder_list);
         let io = IoMap::new(&self.layout);
         let payload = PayloadMap::new(&self.layout);
@@ -65,6 +71,7 @@ impl Switched {
             io,
             payload,
             window,
+            timer: None,
             #[cfg(feature = "modules")]
             modules: ModuleTable::new(&[]),
         };

@@ -10,6 +10,7 @@
 //! *What is not prevented*: `unsafe` code that takes the guest apart ([`Guest::into_parts`]).
 
 mod device;
+mod events;
 #[cfg(feature = "firmware")]
 mod firmware;
 mod frames;
@@ -24,6 +25,7 @@ mod ramdisk;
 mod ramdisk_modules;
 mod simulated;
 mod space;
+mod time;
 
 use mmu::Region;
 use start_info::{BootFacts, CommandLine};

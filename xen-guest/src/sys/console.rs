@@ -3,7 +3,7 @@
 //! *What this is*: the one writer that the log, panics and refusals share. A release Xen lets only dom0 use
 //! `console_io`; a domU's output goes through the ring (`public/io/console.h`). Both are tried.
 //!
-//! *What must hold*: a full ring does not stop the guest for good: after many yields without a reader the text is
+//! *What must hold*: events are masked while the ring is written, because a handler may write too. A full ring does not stop the guest for good: after many yields without a reader the text is
 //! dropped.
 //!
 //! *What is not prevented*: text of a panic inside the writer. It goes out by `console_io` only.
@@ -16,6 +16,7 @@ use spin::Mutex;
 use crate::sys::{
     event,
     hypercall::unnoted,
+    masked::masked,
     outcome::check,
     ring::{Reader, Ring},
     sched,
@@ -44,26 +45,33 @@ impl Reader for Port {
 
 /// Uses the ring at `page` from now on: for the first time, or at its new address.
 pub(super) fn attach(page: SharedPage, port: u32) {
-    let Some(mut ring) = RING.try_lock() else { return };
-    match ring.as_mut() {
-        Some(ring) => ring.move_to(page, Port(port)),
-        None => *ring = Some(Ring::new(page, Port(port), PATIENCE)),
-    }
+    masked(|| {
+        let Some(mut ring) = RING.try_lock() else { return };
+        match ring.as_mut() {
+            Some(ring) => ring.move_to(page, Port(port)),
+            None => *ring = Some(Ring::new(page, Port(port), PATIENCE)),
+        }
+    });
 }
 
 /// Writes text.
 pub(super) fn write(text: &str) {
     write_hypervisor(text);
-    if let Some(ring) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
-        ring.write(text);
-    }
+    with_ring(|ring| ring.write(text));
 }
 
 /// Waits until the ring's reader has everything, so that nothing is lost when the domain ends.
 pub(super) fn drain() {
-    if let Some(ring) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
-        ring.drain();
-    }
+    with_ring(Ring::drain);
+}
+
+/// Does something with the ring, if there is one and nobody else is at it.
+fn with_ring(work: impl FnOnce(&mut Ring<Port>)) {
+    masked(|| {
+        if let Some(ring) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
+            work(ring);
+        }
+    });
 }
 
 fn write_hypervisor(text: &str) {

@@ -1,6 +1,6 @@
-//! Exceptions: set up before anything else, fatal but for one.
+//! Exceptions: set up before anything else, fatal but for one. And the callbacks for events.
 //!
-//! *What this is*: the table given to Xen, and the handler that shows registers and ends the domain. The one fault that
+//! *What this is*: the tables given to Xen, and the handler that shows registers and ends the domain. The one fault that
 //! is expected is [`word_or_none`]'s.
 //!
 //! *What must hold*: the frame layout of `traps.S` and [`Registers`] agree.
@@ -9,13 +9,17 @@ use core::arch::global_asm;
 
 use arrayvec::ArrayString;
 use mmu::Errno;
-use x86_64::registers::control::Cr2;
+use x86_64::{VirtAddr, registers::control::Cr2};
 
 use crate::{
     report::fact::Value,
     sys::{
-        abi::{FLAT_KERNEL_CS, TrapInfo},
+        abi::{
+            CALLBACKF_MASK_EVENTS, CALLBACKOP_REGISTER, CALLBACKTYPE_EVENT, CALLBACKTYPE_FAILSAFE,
+            CallbackRegister, FLAT_KERNEL_CS, TRAP_MASKS_EVENTS, TrapInfo,
+        },
         current_tables::CurrentTables,
+        events,
         exception::{Access, name},
         hypercall::hypercall,
         logger::fatal,
@@ -35,9 +39,13 @@ pub(super) static MODULES: Table = Table::new();
 
 const ENTRIES: usize = 22;
 const PAGE_FAULT: u64 = 14;
+/// What `traps.S` calls the upcall.
+const UPCALL: u64 = 0x101;
 
 unsafe extern "C" {
     safe static trap_entries: [[u64; 2]; ENTRIES];
+    safe static upcall_entry: u8;
+    safe static failsafe_entry: u8;
 }
 
 /// Gives Xen the trap table.
@@ -48,7 +56,8 @@ pub(super) fn install() -> Result<(), Errno> {
     for (entry, [vector, address]) in table.iter_mut().zip(&trap_entries) {
         // int3 is meant to be executed by anybody; all vectors here are below 32.
         entry.vector = *vector as u8;
-        entry.flags = if *vector == 3 { 3 } else { 0 };
+        // Events are masked meanwhile, so that no upcall's fault replaces the address of this one.
+        entry.flags = TRAP_MASKS_EVENTS | if *vector == 3 { 3 } else { 0 };
         entry.address = *address;
     }
     // SAFETY: Xen copies the table, which ends with an address of 0; each address is an entry of traps.S.
@@ -56,9 +65,28 @@ pub(super) fn install() -> Result<(), Errno> {
         .map(|_| ())
 }
 
-/// Where `traps.S` goes with every exception.
+/// Gives Xen the callbacks for events, and for selectors that it cannot load.
+pub(super) fn install_callbacks() -> Result<(), Errno> {
+    for (kind, flags, entry) in [
+        (CALLBACKTYPE_FAILSAFE, CALLBACKF_MASK_EVENTS, &failsafe_entry),
+        (CALLBACKTYPE_EVENT, 0, &upcall_entry),
+    ] {
+        let address = VirtAddr::from_ptr(entry).as_u64();
+        let register = CallbackRegister { kind, flags, address };
+        let arguments = [CALLBACKOP_REGISTER, &raw const register as u64, 0, 0];
+        // SAFETY: Xen reads `struct callback_register`; each address is an entry of traps.S.
+        check(unsafe { hypercall(xen_sys::__HYPERVISOR_callback_op, arguments) })?;
+    }
+    Ok(())
+}
+
+/// Where `traps.S` goes with every exception and callback.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn xen_guest_trap(registers: &mut Registers) {
+    if registers.vector == UPCALL {
+        events::upcall();
+        return;
+    }
     if registers.vector == PAGE_FAULT
         && let Some(next) = word_or_none::after_fault(registers.rip)
     {
