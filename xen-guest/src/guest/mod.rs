@@ -11,6 +11,8 @@
 
 mod device;
 mod events;
+#[cfg(target_os = "none")]
+mod exceptions;
 #[cfg(feature = "firmware")]
 mod firmware;
 mod frames;

@@ -20,7 +20,7 @@ impl fmt::Display for Access {
 }
 
 /// What `traps.S` calls the failsafe callback.
-const FAILSAFE: u64 = 0x100;
+pub(super) const FAILSAFE: u64 = 0x100;
 
 /// Returns the name of an exception.
 pub(super) const fn name(vector: u64) -> &'static str {

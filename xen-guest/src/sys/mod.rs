@@ -41,6 +41,8 @@ mod exception;
 mod fail;
 #[cfg(all(feature = "global-allocator", any(target_os = "none", test)))]
 mod heap;
+#[cfg(target_os = "none")]
+mod hook;
 #[cfg(not(target_os = "none"))]
 mod host_target;
 #[cfg(target_os = "none")]
@@ -120,6 +122,10 @@ pub use heap::used as heap_used;
 #[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub(crate) use heap::{init as init_heap, size as heap_size};
 #[cfg(target_os = "none")]
+pub(crate) use hook::set as set_exception_handler;
+#[cfg(target_os = "none")]
+pub use hook::{Exception, ExceptionHandler, Verdict};
+#[cfg(target_os = "none")]
 pub use hypercall::hypercall;
 #[cfg(target_os = "none")]
 pub use logger::{ConsoleWriter, panic_report};
@@ -127,6 +133,8 @@ pub use logger::{ConsoleWriter, panic_report};
 pub use masked::masked;
 #[cfg(all(feature = "modules", target_os = "none"))]
 pub use module_abi::exports::exports;
+#[cfg(target_os = "none")]
+pub use registers::GeneralRegisters;
 #[cfg(target_os = "none")]
 pub use sched::{Reason, idle, shutdown};
 #[cfg(feature = "modules")]

@@ -20,9 +20,10 @@ use crate::{
         },
         current_tables::CurrentTables,
         events,
-        exception::{Access, name},
+        exception::{Access, FAILSAFE, name},
+        hook,
         hypercall::hypercall,
-        logger::fatal,
+        logger::{self, fatal},
         modules::{Place, Table},
         outcome::check,
         registers::Registers,
@@ -93,6 +94,10 @@ pub(super) extern "C" fn xen_guest_trap(registers: &mut Registers) {
         registers.rip = next;
         return;
     }
+    let address = (registers.vector == PAGE_FAULT).then(Cr2::read_raw);
+    if registers.vector != FAILSAFE && !logger::is_ending() && hook::takes(registers, address) {
+        return;
+    }
     let what = name(registers.vector);
     let running = registers.module();
     let module = running.as_ref().map_or_else(ArrayString::new, Place::name);
@@ -107,8 +112,7 @@ pub(super) extern "C" fn xen_guest_trap(registers: &mut Registers) {
         ("backtrace", Value::HexList(&way)),
     ];
     let culprit = Culprit(running);
-    if vector == PAGE_FAULT {
-        let address = Cr2::read_raw();
+    if let Some(address) = address {
         let access = Access(code);
         let whose = MODULES.place(address);
         let owner = whose.as_ref().map_or_else(ArrayString::new, Place::name);

@@ -23,6 +23,7 @@ fn run(guest: &mut Guest) -> Result<(), String> {
     crate::slept::run(guest)?;
     crate::refused::run(guest)?;
     crate::interrupted::run(guest)?;
+    crate::trapped::run(guest)?;
     log::info!("{} hypercalls, {} refused", guest.hypercalls(), guest.refused());
     Ok(())
 }

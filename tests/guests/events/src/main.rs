@@ -15,6 +15,8 @@ mod loopback;
 mod refused;
 #[cfg(target_os = "none")]
 mod slept;
+#[cfg(target_os = "none")]
+mod trapped;
 
 #[cfg(not(target_os = "none"))]
 fn main() {
