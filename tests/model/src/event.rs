@@ -152,13 +152,13 @@ impl ModelMachine {
     }
 
     fn new_channel(&mut self, channel: Channel) -> Result<u32, Errno> {
-        let port = self.channels.free(HIGHEST[usize::from(self.domain == Domain::Dom0)])?;
-        self.channels.put(port, channel);
+        let port = self.events.channels.free(HIGHEST[usize::from(self.domain == Domain::Dom0)])?;
+        self.events.channels.put(port, channel);
         Ok(port)
     }
 
     fn bind_virq(&mut self, virq: u32) -> Result<u32, Errno> {
-        if self.channels.virq(virq).is_some() {
+        if self.events.channels.virq(virq).is_some() {
             return Err(EEXIST);
         }
         self.new_channel(Channel::Virq(virq))
@@ -166,23 +166,23 @@ impl ModelMachine {
 
     /// `evtchn_bind_interdomain`, for a port of the guest's own. The new port is signalled: what came before cannot be known.
     fn bind_own(&mut self, port: u32) -> Result<u32, Errno> {
-        if self.channels.get(port)? != Channel::Unbound(DomId::SELF) {
+        if self.events.channels.get(port)? != Channel::Unbound(DomId::SELF) {
             return Err(Errno::EINVAL);
         }
         let local = self.new_channel(Channel::Interdomain(port))?;
-        self.channels.put(port, Channel::Interdomain(local));
+        self.events.channels.put(port, Channel::Interdomain(local));
         self.mark(local);
         Ok(local)
     }
 
     /// `evtchn_close`: the other end can be bound again, and the port's event is forgotten.
     fn close_channel(&mut self, port: u32) -> Result<(), Errno> {
-        match self.channels.get(port)? {
+        match self.events.channels.get(port)? {
             Channel::Free | Channel::Reserved => return Err(Errno::EINVAL),
-            Channel::Interdomain(other) => self.channels.put(other, Channel::Unbound(DomId::SELF)),
+            Channel::Interdomain(other) => self.events.channels.put(other, Channel::Unbound(DomId::SELF)),
             Channel::Outside | Channel::Unbound(_) | Channel::Virq(_) => {}
         }
-        self.channels.put(port, Channel::Free);
+        self.events.channels.put(port, Channel::Free);
         let (word, bit) = place(port);
         self.change_shared(PENDING + word, |pending| pending & !bit);
         Ok(())
@@ -190,7 +190,7 @@ impl ModelMachine {
 
     /// `evtchn_send`.
     fn send_event(&mut self, port: u32) -> Result<(), Errno> {
-        match self.channels.get(port)? {
+        match self.events.channels.get(port)? {
             Channel::Interdomain(other) => self.mark(other),
             Channel::Outside | Channel::Unbound(_) => {}
             Channel::Free | Channel::Reserved | Channel::Virq(_) => return Err(Errno::EINVAL),
@@ -210,7 +210,7 @@ impl ModelMachine {
 
     /// `evtchn_2l_unmask`.
     fn unmask(&mut self, port: u32) -> Result<(), Errno> {
-        self.channels.get(port)?;
+        self.events.channels.get(port)?;
         let (word, bit) = place(port);
         self.change_shared(MASK + word, |mask| mask & !bit);
         if self.shared(PENDING + word) & bit != 0 {
@@ -229,7 +229,7 @@ impl ModelMachine {
 
     /// Signals the port of the timer, if it has one.
     pub(crate) fn mark_timer(&mut self) {
-        if let Some(port) = self.channels.virq(xen_sys::VIRQ_TIMER) {
+        if let Some(port) = self.events.channels.virq(xen_sys::VIRQ_TIMER) {
             self.mark(port);
         }
     }
@@ -237,7 +237,7 @@ impl ModelMachine {
     /// Returns how many ports are open.
     #[must_use]
     pub fn open_ports(&self) -> usize {
-        self.channels.open()
+        self.events.channels.open()
     }
 
     fn shared(&self, word: usize) -> u64 {

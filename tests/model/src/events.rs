@@ -71,13 +71,13 @@ impl Events for ModelMachine {
 
     fn set_handler(&mut self, port: u32, handler: Option<EventHandler>) -> bool {
         self.step();
-        self.handlers.set(port, handler)
+        self.events.handlers.set(port, handler)
     }
 
     fn take_event(&mut self, port: u32) -> bool {
         self.step();
-        let arrived = self.arrived.iter().position(|arrived| *arrived == port);
-        arrived.map(|rank| self.arrived.remove(rank)).is_some()
+        let arrived = self.events.arrived.iter().position(|arrived| *arrived == port);
+        arrived.map(|rank| self.events.arrived.remove(rank)).is_some()
     }
 
     fn mask_events(&mut self) -> bool {
@@ -105,9 +105,9 @@ impl Events for ModelMachine {
 
     fn now(&self) -> Instant {
         if !self.timeless {
-            self.clock.set(self.clock.get() + LOOK);
+            self.events.clock.set(self.events.clock.get() + LOOK);
         }
-        Instant::from_nanos(self.clock.get())
+        Instant::from_nanos(self.events.clock.get())
     }
 
     fn wall_clock_start(&self) -> Duration {
@@ -124,7 +124,7 @@ impl ModelMachine {
         let call = TracedCall::Plain { call: Plain::CallbackOp, command: kind.into() };
         self.carry_out_one(call, |machine| match kind {
             EVENT => {
-                machine.has_callback = true;
+                machine.events.has_callback = true;
                 Ok(())
             }
             FAILSAFE => Ok(()),
@@ -139,8 +139,9 @@ impl ModelMachine {
     pub fn set_timer_operation(&mut self, at: u64) -> Result<(), Errno> {
         let call = TracedCall::Plain { call: Plain::SetTimerOp, command: 0 };
         self.carry_out_one(call, |machine| {
-            let (now, is_far) = (machine.clock.get(), at > machine.clock.get().saturating_add(FAR));
-            machine.timer = (at != 0).then_some(if is_far { now + SOON } else { at });
+            let (now, is_far) =
+                (machine.events.clock.get(), at > machine.events.clock.get().saturating_add(FAR));
+            machine.events.timer = (at != 0).then_some(if is_far { now + SOON } else { at });
             Ok(())
         })
     }
@@ -154,19 +155,19 @@ impl ModelMachine {
     /// Signals a port before the `n`-th step of the guest from now on (1 is the next): a request about events or time. A guest
     /// that waits before is woken by it.
     pub fn signal_at(&mut self, n: u64, port: u32) {
-        self.signals.push((self.steps + n, port));
+        self.events.signals.push((self.events.steps + n, port));
     }
 
     /// Returns how many steps the guest took so far.
     #[must_use]
     pub const fn steps(&self) -> u64 {
-        self.steps
+        self.events.steps
     }
 
     /// Returns how many upcalls were made.
     #[must_use]
     pub const fn upcalls(&self) -> u64 {
-        self.upcalls
+        self.events.upcalls
     }
 
     /// Tells whether events are let through.
@@ -179,17 +180,18 @@ impl ModelMachine {
     }
 
     fn step(&mut self) {
-        self.steps += 1;
-        let now = self.steps;
-        let due: Vec<u32> = self.signals.extract_if(.., |(at, _)| *at <= now).map(|(_, port)| port).collect();
+        self.events.steps += 1;
+        let now = self.events.steps;
+        let due: Vec<u32> =
+            self.events.signals.extract_if(.., |(at, _)| *at <= now).map(|(_, port)| port).collect();
         due.into_iter().for_each(|port| self.mark(port));
         self.fire_timer();
         self.deliver();
     }
 
     fn fire_timer(&mut self) {
-        if self.timer.is_some_and(|at| at <= self.clock.get()) {
-            self.timer = None;
+        if self.events.timer.is_some_and(|at| at <= self.events.clock.get()) {
+            self.events.timer = None;
             self.mark_timer();
         }
     }
@@ -197,7 +199,7 @@ impl ModelMachine {
     /// What happens at the end of every hypercall.
     pub(crate) fn end_of_call(&mut self) {
         if !self.timeless {
-            self.clock.set(self.clock.get() + HYPERCALL);
+            self.events.clock.set(self.events.clock.get() + HYPERCALL);
         }
         self.fire_timer();
         self.deliver();
@@ -209,13 +211,13 @@ impl ModelMachine {
         if SharedWords(self).is_due() {
             return;
         }
-        self.signals.sort_unstable();
-        if self.signals.is_empty() {
-            let Some(at) = self.timer else { self.guest_bug("waits for good: nothing will wake it") };
-            self.clock.set(self.clock.get().max(at));
+        self.events.signals.sort_unstable();
+        if self.events.signals.is_empty() {
+            let Some(at) = self.events.timer else { self.guest_bug("waits for good: nothing will wake it") };
+            self.events.clock.set(self.events.clock.get().max(at));
             self.fire_timer();
         } else {
-            let (_, port) = self.signals.remove(0);
+            let (_, port) = self.events.signals.remove(0);
             self.mark(port);
         }
         if !SharedWords(self).is_due() {
@@ -226,18 +228,18 @@ impl ModelMachine {
     /// Makes the upcalls that are due.
     fn deliver(&mut self) {
         while SharedWords(self).is_due() {
-            if !self.has_callback {
+            if !self.events.has_callback {
                 self.guest_bug("let events through without a callback");
             }
-            self.upcalls += 1;
+            self.events.upcalls += 1;
             SharedWords(self).set_mask(true);
             let mut ports = Vec::new();
             scan(&mut SharedWords(self), |port| ports.push(port));
             for port in ports {
-                if !self.arrived.contains(&port) {
-                    self.arrived.push(port);
+                if !self.events.arrived.contains(&port) {
+                    self.events.arrived.push(port);
                 }
-                if let Some(handler) = self.handlers.of(port) {
+                if let Some(handler) = self.events.handlers.of(port) {
                     handler();
                 }
             }

@@ -27,6 +27,7 @@ mod contents;
 mod descriptor;
 mod errno;
 mod event;
+mod event_state;
 mod events;
 mod exchange;
 mod fingerprint;

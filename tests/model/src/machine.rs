@@ -12,10 +12,10 @@ use std::ops::Range;
 
 use mmu::{Errno, Region, layout::Bases};
 use start_info::{ENTRIES, Mfn, Pfn};
-use xen_guest::{EventHandlers, Published};
+use xen_guest::Published;
 
 use crate::contents::Contents;
-use crate::event::Channels;
+use crate::event_state::EventState;
 use crate::frames::{Found, FrameIndex, Frames, Owner, PageInfo};
 use crate::gdt::LocalTable;
 use crate::guest::{Build, Domain, Release};
@@ -93,19 +93,7 @@ pub struct ModelMachine {
     pub(crate) modules_noted: Vec<(String, Region)>,
     /// What the next module's init function returns.
     pub(crate) init_code: i32,
-    pub(crate) channels: Channels,
-    /// The guest registered its callback for events.
-    pub(crate) has_callback: bool,
-    pub(crate) handlers: EventHandlers,
-    /// The ports that were signalled since the guest asked.
-    pub(crate) arrived: Vec<u32>,
-    pub(crate) upcalls: u64,
-    /// The steps of the guest, and what a test signals before which.
-    pub(crate) steps: u64,
-    pub(crate) signals: Vec<(u64, u32)>,
-    /// The system time, and when the timer comes.
-    pub(crate) clock: std::cell::Cell<u64>,
-    pub(crate) timer: Option<u64>,
+    pub(crate) events: EventState,
 }
 
 /// A machine holds too much to print. [`ModelMachine::fingerprint`] tells two apart.
@@ -159,8 +147,6 @@ impl ModelMachine {
         frames.set(shared_info, record);
         let mut contents = Contents::new(shuffle.clone(), all, seed);
         contents.fill(shared_info, 0);
-        // Events are masked (d0b, xg_dom_x86.c).
-        contents.set(shared_info, 0, 0x100);
         Self {
             domain,
             release: Release::V4_17,
@@ -208,15 +194,7 @@ impl ModelMachine {
             bases_noted: None,
             modules_noted: Vec::new(),
             init_code: 0,
-            channels: Channels::new(domain),
-            has_callback: false,
-            handlers: EventHandlers::new(),
-            arrived: Vec::new(),
-            upcalls: 0,
-            steps: 0,
-            signals: Vec::new(),
-            clock: std::cell::Cell::new(1_000_000_000),
-            timer: None,
+            events: EventState::new(domain),
         }
     }
 

@@ -18,11 +18,12 @@ use crate::{
             DOMID_SELF, EvtchnAllocUnbound, EvtchnBindInterdomain, EvtchnBindVirq, EvtchnClose, EvtchnSend,
             EvtchnUnmask,
         },
+        callbacks,
         hypercall::hypercall,
         mask,
         masked::masked,
         outcome::check,
-        sched, traps,
+        sched,
     },
 };
 
@@ -50,7 +51,7 @@ pub(super) fn start() -> Result<(), Errno> {
     let Some(page) = mask::shared_info() else { return Err(Errno::EINVAL) };
     let _masked = mask::mask();
     page.mask_all_ports();
-    traps::install_callbacks()?;
+    callbacks::install()?;
     sched::stop_timer()
 }
 

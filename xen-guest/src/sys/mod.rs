@@ -22,6 +22,8 @@ mod buffer;
 #[cfg(any(target_os = "none", test))]
 mod bytes;
 #[cfg(target_os = "none")]
+mod callbacks;
+#[cfg(target_os = "none")]
 mod clock;
 #[cfg(target_os = "none")]
 mod console;

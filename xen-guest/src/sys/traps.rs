@@ -1,7 +1,7 @@
-//! Exceptions: set up before anything else, fatal but for one. And the callbacks for events.
+//! Exceptions: set up before anything else, fatal but for one and for those that the payload handles.
 //!
-//! *What this is*: the tables given to Xen, and the handler that shows registers and ends the domain. The one fault that
-//! is expected is [`word_or_none`]'s.
+//! *What this is*: the table given to Xen, and the handler that shows registers and ends the domain. The one fault that
+//! is expected is [`word_or_none`]'s. Upcalls come here too, in the same frame.
 //!
 //! *What must hold*: the frame layout of `traps.S` and [`Registers`] agree.
 
@@ -9,15 +9,12 @@ use core::arch::global_asm;
 
 use arrayvec::ArrayString;
 use mmu::Errno;
-use x86_64::{VirtAddr, registers::control::Cr2};
+use x86_64::registers::control::Cr2;
 
 use crate::{
     report::fact::Value,
     sys::{
-        abi::{
-            CALLBACKF_MASK_EVENTS, CALLBACKOP_REGISTER, CALLBACKTYPE_EVENT, CALLBACKTYPE_FAILSAFE,
-            CallbackRegister, FLAT_KERNEL_CS, TRAP_MASKS_EVENTS, TrapInfo,
-        },
+        abi::{FLAT_KERNEL_CS, TRAP_MASKS_EVENTS, TrapInfo},
         current_tables::CurrentTables,
         events,
         exception::{Access, FAILSAFE, name},
@@ -45,8 +42,6 @@ const UPCALL: u64 = 0x101;
 
 unsafe extern "C" {
     safe static trap_entries: [[u64; 2]; ENTRIES];
-    safe static upcall_entry: u8;
-    safe static failsafe_entry: u8;
 }
 
 /// Gives Xen the trap table.
@@ -66,36 +61,26 @@ pub(super) fn install() -> Result<(), Errno> {
         .map(|_| ())
 }
 
-/// Gives Xen the callbacks for events, and for selectors that it cannot load.
-pub(super) fn install_callbacks() -> Result<(), Errno> {
-    for (kind, flags, entry) in [
-        (CALLBACKTYPE_FAILSAFE, CALLBACKF_MASK_EVENTS, &failsafe_entry),
-        (CALLBACKTYPE_EVENT, 0, &upcall_entry),
-    ] {
-        let address = VirtAddr::from_ptr(entry).as_u64();
-        let register = CallbackRegister { kind, flags, address };
-        let arguments = [CALLBACKOP_REGISTER, &raw const register as u64, 0, 0];
-        // SAFETY: Xen reads `struct callback_register`; each address is an entry of traps.S.
-        check(unsafe { hypercall(xen_sys::__HYPERVISOR_callback_op, arguments) })?;
+/// Does what an upcall or an exception wants that is not the end; tells whether it was one. `address` is that of a page fault.
+fn is_handled(registers: &mut Registers, address: Option<u64>) -> bool {
+    if registers.vector == UPCALL {
+        events::upcall();
+        return true;
     }
-    Ok(())
+    if address.is_some()
+        && let Some(next) = word_or_none::after_fault(registers.rip)
+    {
+        registers.rip = next;
+        return true;
+    }
+    registers.vector != FAILSAFE && !logger::is_ending() && hook::takes(registers, address)
 }
 
 /// Where `traps.S` goes with every exception and callback.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn xen_guest_trap(registers: &mut Registers) {
-    if registers.vector == UPCALL {
-        events::upcall();
-        return;
-    }
-    if registers.vector == PAGE_FAULT
-        && let Some(next) = word_or_none::after_fault(registers.rip)
-    {
-        registers.rip = next;
-        return;
-    }
     let address = (registers.vector == PAGE_FAULT).then(Cr2::read_raw);
-    if registers.vector != FAILSAFE && !logger::is_ending() && hook::takes(registers, address) {
+    if is_handled(registers, address) {
         return;
     }
     let what = name(registers.vector);
