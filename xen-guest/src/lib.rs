@@ -52,12 +52,12 @@
 
 #![cfg_attr(not(test), no_std)]
 
-#[cfg(any(feature = "modules", feature = "xenstore"))]
 extern crate alloc;
 
 mod boot;
 #[cfg(feature = "xenstore")]
 pub mod control;
+mod event;
 #[cfg(feature = "firmware")]
 pub mod firmware;
 mod guest;
@@ -67,6 +67,7 @@ mod platform;
 mod report;
 mod ring;
 pub mod sys;
+mod time;
 #[cfg(feature = "xenstore")]
 mod xenstore;
 
@@ -79,6 +80,12 @@ pub use boot::kaslr::{Kaslr, RandomWords, Source, choose_address};
 pub use boot::options::{Mapping, Options, Revector, Then};
 pub use boot::running::Running;
 pub use boot::stage::Stage;
+pub use event::error::EventError;
+pub use event::events::Events;
+pub use event::handlers::{EventHandler, EventHandlers};
+pub use event::port::EventPort;
+pub use event::scan::{EventWords, scan};
+pub use event::source::{DomId, EventSource, Virq};
 #[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub use guest::HeapError;
 pub use guest::{Guest, Lookup};
@@ -93,6 +100,7 @@ pub use report::fact::{Fact, Value};
 pub use report::picture::{Picture, PictureJson};
 pub use report::timeline::{StageCost, Timeline};
 pub use ring::{error::RingError, words::SharedWords};
+pub use time::instant::Instant;
 #[cfg(feature = "xenstore")]
 pub use xenstore::{
     answer::{StorePermission, WatchEvent},

@@ -8,6 +8,7 @@ use p2m::{LinearMap, SharedPage};
 use start_info::{MapError, MemoryMap};
 use x86_64::VirtAddr;
 
+use crate::event::events::Events;
 use crate::ring::words::SharedWords;
 
 /// What is published about the P2M for the toolstack (`public/arch-x86/xen.h`, `struct arch_shared_info`).
@@ -68,7 +69,7 @@ pub trait Simulated: Platform {}
 ///
 /// Implementing it gives no access to memory: a boot passes only numbers to it, and [`crate::boot()`] runs once in a
 /// kernel.
-pub trait Platform: Machine {
+pub trait Platform: Machine + Events {
     /// Writes text to every console: the hypervisor's and, once attached, the ring.
     fn write_console(&mut self, text: &str);
 

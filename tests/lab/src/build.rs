@@ -46,6 +46,8 @@ pub(crate) enum Kernel {
     AtEightMebibytes,
     /// The guest that runs the probes of `tests/conformance`.
     Probe,
+    /// The guest that tries events, time and its own exception handlers.
+    Events,
     /// An example, by its folder's name.
     Example(&'static str),
     /// `examples/hello` outside the repository, from the packages that are published.
@@ -60,6 +62,7 @@ impl Kernel {
             Self::Profiled(profile) => Some(profiled(profile)),
             Self::AtEightMebibytes => Some(paths::target().join("xen-guest-at-8m.elf")),
             Self::Probe => Some(paths::target().join("probe.elf")),
+            Self::Events => Some(paths::target().join("events.elf")),
             Self::Example(name) => Some(paths::target().join("examples").join(format!("{name}.elf"))),
             Self::Packaged => Some(paths::target().join("packages/hello.elf")),
         }
@@ -74,7 +77,8 @@ impl Kernel {
             Self::Demo => Ok(()),
             Self::Profiled(profile) => in_profile(profile),
             Self::AtEightMebibytes => at_eight_mebibytes(),
-            Self::Probe => probe_guest(),
+            Self::Probe => test_guest("probe"),
+            Self::Events => test_guest("events"),
             Self::Example(name) => example(name),
             Self::Packaged => {
                 packages::hello().and_then(|elf| replace(&paths::target().join("packages/hello.elf"), &elf))
@@ -129,9 +133,10 @@ fn in_profile(profile: Profile) -> Result<()> {
     variant(&paths::target(), ("xen-guest", "demo"), profile, &features, &[], &profiled(profile))
 }
 
-fn probe_guest() -> Result<()> {
-    let to = paths::target().join("probe.elf");
-    variant(&paths::target(), ("probe", "probe"), Profile::Release, &[], &[], &to)
+/// A guest of `tests/guests`.
+fn test_guest(name: &str) -> Result<()> {
+    let to = paths::target().join(format!("{name}.elf"));
+    variant(&paths::target(), (name, name), Profile::Release, &[], &[], &to)
 }
 
 /// Builds an example as its reader does: in its folder, which has a workspace of its own.

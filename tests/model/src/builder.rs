@@ -3,7 +3,7 @@
 //! *What this is*: what Xen's two builders, GRUB or krata leave at entry, after [`Places`] has decided where.
 //!
 //! *What must hold*: everything in the boot mapping is mapped writable and executable, its page tables read-only; only
-//! the root is pinned; memory the builder promises nothing about holds leftovers. The tables are checked by the same
+//! the root is pinned; events are masked; memory the builder promises nothing about holds leftovers. The tables are checked by the same
 //! code that checks the guest's, except that they may be writable and executable.
 
 use std::ops::Range;
@@ -13,6 +13,7 @@ use start_info::{ENTRIES, KernelEntry, Mfn, Pfn, PfnRange};
 use x86_64::VirtAddr;
 use xen_guest::{Failure, Image, Kaslr, RandomWords, Source, choose_address};
 
+use crate::event::SharedWords;
 use crate::frames::FrameIndex;
 use crate::grub;
 use crate::guest::{Domain, GuestConfig, Loader};
@@ -150,6 +151,7 @@ impl ModelMachine {
         let pinned = self.extended(xen_sys::MMUEXT_PIN_L4_TABLE, mfn.get(), 0);
         let used = self.extended(xen_sys::MMUEXT_NEW_BASEPTR, mfn.get(), 0);
         assert!(pinned.is_ok() && used.is_ok(), "the builder's own tables were refused: {pinned:?} {used:?}");
+        SharedWords(self).set_mask(true);
         self.building = false;
     }
 }

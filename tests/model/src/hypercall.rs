@@ -136,6 +136,9 @@ impl ModelMachine {
         }
         self.tlb.flush();
         self.settle();
+        if !self.within_multicall {
+            self.end_of_call();
+        }
         self.trace.add(Traced { number, call, result });
         result
     }

@@ -10,8 +10,8 @@
 //!
 //! *What is not modelled*: accessed and dirty bits, several processors, preempted hypercalls, the use of selectors (so
 //! a local descriptor table is only recorded), linear page tables (always refused), caching of device memory (dom0 may
-//! map it, and nothing counts it), user mode, writable page-table emulation, grants, traps, the opening of event
-//! channels, time. [`Hypercall`] has the known calls; any other call of Xen's fails the test.
+//! map it, and nothing counts it), user mode, writable page-table emulation, grants, traps, the other end of event
+//! channels. [`Hypercall`] has the known calls; any other call of Xen's fails the test.
 //!
 //! A mistake of the guest outside a hypercall, such as a store to a page mapped read-only, fails the test with a panic
 //! that says what was done and shows the last hypercalls.
@@ -27,6 +27,8 @@ mod contents;
 mod descriptor;
 mod errno;
 mod event;
+mod event_state;
+mod events;
 mod exchange;
 mod fingerprint;
 mod frames;

@@ -15,6 +15,7 @@ use start_info::{ENTRIES, Mfn, Pfn};
 use xen_guest::Published;
 
 use crate::contents::Contents;
+use crate::event_state::EventState;
 use crate::frames::{Found, FrameIndex, Frames, Owner, PageInfo};
 use crate::gdt::LocalTable;
 use crate::guest::{Build, Domain, Release};
@@ -94,6 +95,7 @@ pub struct ModelMachine {
     pub(crate) modules_noted: Vec<(String, Region)>,
     /// What the next module's init function returns.
     pub(crate) init_code: i32,
+    pub(crate) events: EventState,
 }
 
 /// A machine holds too much to print. [`ModelMachine::fingerprint`] tells two apart.
@@ -195,6 +197,7 @@ impl ModelMachine {
             bases_noted: None,
             modules_noted: Vec::new(),
             init_code: 0,
+            events: EventState::new(domain),
         }
     }
 

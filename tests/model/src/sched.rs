@@ -4,8 +4,7 @@
 //!
 //! *What must hold*: the reason of a shutdown has eight bits.
 //!
-//! *What is not modelled*: time and events. A guest that waits goes on at once, and one that has ended can still make
-//! calls.
+//! *What is not modelled*: a guest that polls goes on at once, and one that has ended can still make calls.
 
 use mmu::Errno;
 
@@ -27,7 +26,11 @@ impl ModelMachine {
     /// `ENOSYS` for an unknown command.
     pub fn sched_operation(&mut self, command: u32, reason: u32) -> Result<(), Errno> {
         self.carry_out_one(TracedCall::Plain { call: Plain::SchedOp, command }, |machine| match command {
-            xen_sys::SCHEDOP_yield | xen_sys::SCHEDOP_block => Ok(()),
+            xen_sys::SCHEDOP_yield => Ok(()),
+            xen_sys::SCHEDOP_block => {
+                machine.wait();
+                Ok(())
+            }
             xen_sys::SCHEDOP_shutdown => {
                 machine.stopped = Some(reason as u8);
                 Ok(())

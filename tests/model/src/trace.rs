@@ -81,6 +81,10 @@ pub enum Plain {
     SchedOp,
     /// `event_channel_op`.
     EventChannelOp,
+    /// `callback_op`.
+    CallbackOp,
+    /// `set_timer_op`.
+    SetTimerOp,
     /// One that Xen does not have.
     None,
 }
@@ -115,6 +119,7 @@ impl TracedCall {
             },
             Self::Mapping { .. } => 'V',
             Self::Memory { command: MemoryCommand::DecreaseReservation, .. } => 'M',
+            Self::Plain { call: Plain::CallbackOp | Plain::VcpuOp, .. } => 'E',
             _ => 'Q',
         }
     }
@@ -174,7 +179,7 @@ impl Trace {
     }
 
     /// Returns the calls, one letter each: `U` a list of entry updates, `F` a flush, `V` one mapping, which may flush
-    /// its address, `R` a new root, which flushes, `P` a pin or its end, `M` memory given back, `Q` a question.
+    /// its address, `R` a new root, which flushes, `P` a pin or its end, `M` memory given back, `E` how events come, `Q` a question.
     #[must_use]
     pub fn letters(&self) -> String {
         self.calls.iter().map(|traced| traced.call.letter()).collect()

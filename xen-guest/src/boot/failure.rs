@@ -43,6 +43,9 @@ pub enum Cause {
     /// Xen refused the trap table.
     #[error("Xen refused the trap table with {0}")]
     Traps(Errno),
+    /// Xen refused the callbacks for events, or to stop its periodic timer.
+    #[error("Xen refused to set up events with {0}")]
+    Events(Errno),
     /// The image has a relocation that cannot be applied.
     #[error(
         "the image has a relocation of type {kind}, and only type 8 (R_X86_64_RELATIVE) is applied; link the kernel as a \

@@ -43,6 +43,8 @@ use crate::{
 
 /// Boots: reads start_info, builds the P2M and the page tables, and gives back what the builder left.
 ///
+/// At the end events are let through.
+///
 /// `page` is a copy of start_info, `entry` what the kernel knows of itself, `image` its parts.
 ///
 /// # Errors
@@ -59,6 +61,7 @@ pub fn boot<P: Platform>(
             if parts.context.options.json {
                 log::info!("{}", AfterBoot { platform: &platform, running: &parts });
             }
+            platform.unmask_events();
             Ok(Guest::new(platform, parts))
         }
         Err(failure) => Err((platform, failure)),

@@ -10,6 +10,7 @@ use crate::module::table::ModuleTable;
 use crate::xenstore::store::StoreState;
 use crate::{
     boot::{context::BootContext, p2m_or_identity::P2mOrIdentity, rings::DomainRings},
+    event::port::EventPort,
     platform::Platform,
 };
 
@@ -37,6 +38,8 @@ pub struct Running {
     /// What is known of the connection to xenstored.
     #[cfg(feature = "xenstore")]
     pub(crate) store: StoreState,
+    /// The port of the timer, once somebody waited until a time.
+    pub timer: Option<EventPort>,
     /// The modules in the window.
     #[cfg(feature = "modules")]
     pub modules: ModuleTable,

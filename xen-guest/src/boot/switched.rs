@@ -9,7 +9,13 @@ use crate::module::table::ModuleTable;
 #[cfg(feature = "xenstore")]
 use crate::xenstore::store::StoreState;
 use crate::{
-    boot::{context::BootContext, failure::Failure, rings::DomainRings, running::Running, stage::Stage},
+    boot::{
+        context::BootContext,
+        failure::{Cause, Failure},
+        rings::DomainRings,
+        running::Running,
+        stage::Stage,
+    },
     platform::{Platform, Published},
 };
 
@@ -60,6 +66,7 @@ impl Switched {
             Some(_) => None,
             None => Some(Region::new("P2M list", list.at, self.pages.list().pages().of_words())),
         };
+        platform.start_events().map_err(|errno| Failure::new(Stage::SharedInfo, Cause::Events(errno)))?;
         let window = Window::new(&self.layout, builder_list);
         let io = IoMap::new(&self.layout);
         let payload = PayloadMap::new(&self.layout);
@@ -77,6 +84,7 @@ impl Switched {
             rings,
             #[cfg(feature = "xenstore")]
             store: StoreState::new(),
+            timer: None,
             #[cfg(feature = "modules")]
             modules: ModuleTable::new(&[]),
         };

@@ -11,6 +11,9 @@
 
 mod console;
 mod device;
+mod events;
+#[cfg(target_os = "none")]
+mod exceptions;
 #[cfg(feature = "firmware")]
 mod firmware;
 mod frames;
@@ -25,6 +28,7 @@ mod ramdisk;
 mod ramdisk_modules;
 mod simulated;
 mod space;
+mod time;
 #[cfg(feature = "xenstore")]
 mod xenstore;
 

@@ -11,7 +11,7 @@
 use core::mem::offset_of;
 
 use x86_64::VirtAddr;
-use xen_sys::{arch_shared_info, shared_info};
+use xen_sys::{arch_shared_info, arch_vcpu_info, shared_info, vcpu_info, vcpu_time_info};
 
 // xen.h
 
@@ -57,7 +57,77 @@ const _: () = {
     assert!(P2M_CR3 == 0xc28 && P2M_VADDR == 0xc30 && P2M_GENERATION == 0xc38);
 };
 
+// xen.h: `struct vcpu_info` of the first processor, which is the first in `struct shared_info`, and the rest of that
+
+/// Set while there is an event that is not masked: a byte.
+pub(super) const UPCALL_PENDING: u64 = offset_of!(vcpu_info, evtchn_upcall_pending) as u64;
+/// Set while Xen makes no upcall: a byte.
+pub(super) const UPCALL_MASK: u64 = offset_of!(vcpu_info, evtchn_upcall_mask) as u64;
+/// A bit for each word of ports.
+pub(super) const PENDING_SELECTOR: u64 = offset_of!(vcpu_info, evtchn_pending_sel) as u64;
+/// A bit for each port that is pending.
+pub(super) const EVTCHN_PENDING: u64 = offset_of!(shared_info, evtchn_pending) as u64;
+/// A bit for each port that is masked.
+pub(super) const EVTCHN_MASK: u64 = offset_of!(shared_info, evtchn_mask) as u64;
+
+const TIME: u64 = offset_of!(vcpu_info, time) as u64;
+/// `struct vcpu_time_info`: odd while it changes.
+pub(super) const TIME_VERSION: u64 = TIME + offset_of!(vcpu_time_info, version) as u64;
+/// The counter when the system time was what it says.
+pub(super) const TIME_STAMP: u64 = TIME + offset_of!(vcpu_time_info, tsc_timestamp) as u64;
+/// The system time then.
+pub(super) const TIME_SYSTEM: u64 = TIME + offset_of!(vcpu_time_info, system_time) as u64;
+/// From ticks to nanoseconds.
+pub(super) const TIME_FACTOR: u64 = TIME + offset_of!(vcpu_time_info, tsc_to_system_mul) as u64;
+/// The shift before that: a byte.
+pub(super) const TIME_SHIFT: u64 = TIME + offset_of!(vcpu_time_info, tsc_shift) as u64;
+
+/// The wall clock: odd while it changes.
+pub(super) const WALL_VERSION: u64 = offset_of!(shared_info, wc_version) as u64;
+/// The lower half of its seconds.
+pub(super) const WALL_LOW: u64 = offset_of!(shared_info, wc_sec) as u64;
+/// Its nanoseconds.
+pub(super) const WALL_NANOS: u64 = offset_of!(shared_info, wc_nsec) as u64;
+/// The upper half of its seconds.
+pub(super) const WALL_HIGH: u64 = offset_of!(shared_info, wc_sec_hi) as u64;
+
+const _: () = {
+    assert!(offset_of!(shared_info, vcpu_info) == 0 && size_of::<arch_vcpu_info>() == 16);
+    assert!(UPCALL_PENDING == 0 && UPCALL_MASK == 1 && PENDING_SELECTOR == 8);
+    assert!(EVTCHN_PENDING == 0x800 && EVTCHN_MASK == 0xa00);
+    assert!(TIME_VERSION == 0x20 && TIME_STAMP == 0x28 && TIME_SYSTEM == 0x30);
+    assert!(TIME_FACTOR == 0x38 && TIME_SHIFT == 0x3c);
+    assert!(WALL_VERSION == 0xc00 && WALL_LOW == 0xc04 && WALL_NANOS == 0xc08 && WALL_HIGH == 0xc0c);
+};
+
+// callback.h
+
+/// Registers a callback.
+pub(super) const CALLBACKOP_REGISTER: u64 = 0;
+/// The callback for events.
+pub(super) const CALLBACKTYPE_EVENT: u16 = 0;
+/// The callback for selectors that cannot be loaded.
+pub(super) const CALLBACKTYPE_FAILSAFE: u16 = 1;
+/// Events are masked when it is called.
+pub(super) const CALLBACKF_MASK_EVENTS: u16 = 1;
+
+/// `struct callback_register`.
+#[repr(C)]
+pub(super) struct CallbackRegister {
+    /// Which callback.
+    pub(super) kind: u16,
+    /// How it is called.
+    pub(super) flags: u16,
+    /// Its address.
+    pub(super) address: u64,
+}
+
+const _: () = assert!(size_of::<CallbackRegister>() == 16 && offset_of!(CallbackRegister, address) == 8);
+
 // arch-x86/xen.h
+
+/// Events are masked when the trap's handler is called (`TI_SET_IF`).
+pub(super) const TRAP_MASKS_EVENTS: u8 = 4;
 
 /// An entry of the trap table.
 pub(super) use xen_sys::trap_info as TrapInfo;
@@ -73,7 +143,9 @@ const _: () = {
 // sched.h, vcpu.h and event_channel.h
 
 pub(super) use xen_sys::{
-    evtchn_send as EvtchnSend, evtchn_status as EvtchnStatus, sched_poll as SchedPoll,
+    evtchn_alloc_unbound as EvtchnAllocUnbound, evtchn_bind_interdomain as EvtchnBindInterdomain,
+    evtchn_bind_virq as EvtchnBindVirq, evtchn_close as EvtchnClose, evtchn_send as EvtchnSend,
+    evtchn_status as EvtchnStatus, evtchn_unmask as EvtchnUnmask, sched_poll as SchedPoll,
     sched_shutdown as SchedShutdown,
 };
 
@@ -83,7 +155,11 @@ pub(super) const VCPUOP_STOP_PERIODIC_TIMER: u64 = 7;
 const _: () = {
     assert!(size_of::<SchedShutdown>() == 4);
     assert!(size_of::<SchedPoll>() == 24 && offset_of!(SchedPoll, timeout) == 16);
-    assert!(size_of::<EvtchnSend>() == 4);
+    assert!(size_of::<EvtchnSend>() == 4 && size_of::<EvtchnClose>() == 4);
+    assert!(size_of::<EvtchnUnmask>() == 4);
+    assert!(size_of::<EvtchnAllocUnbound>() == 8 && offset_of!(EvtchnAllocUnbound, port) == 4);
+    assert!(size_of::<EvtchnBindInterdomain>() == 12 && offset_of!(EvtchnBindInterdomain, local_port) == 8);
+    assert!(size_of::<EvtchnBindVirq>() == 12 && offset_of!(EvtchnBindVirq, port) == 8);
     assert!(size_of::<EvtchnStatus>() == 24 && offset_of!(EvtchnStatus, port) == 4);
 };
 

@@ -3,7 +3,7 @@
 //! *What this is*: the one writer that the log, panics and refusals share. A release Xen lets only dom0 use
 //! `console_io`; a domU's output goes through the ring (`public/io/console.h`). Both are tried.
 //!
-//! *What must hold*: a full ring does not stop the guest for good: after many yields without a reader the text is
+//! *What must hold*: events are masked while the ring is written, because a handler may write too. A full ring does not stop the guest for good: after many yields without a reader the text is
 //! dropped.
 //!
 //! *What is not prevented*: text of a panic inside the writer. It goes out by `console_io` only.
@@ -19,7 +19,7 @@ use crate::{
         patient::{PatientWriter, Reader},
         producer::Producer,
     },
-    sys::{event, hypercall::unnoted, outcome::check, ring::PageWords, sched},
+    sys::{event, hypercall::unnoted, masked::masked, outcome::check, ring::PageWords, sched},
 };
 
 /// How often the processor is yielded to a ring's other side before that counts as gone.
@@ -52,29 +52,37 @@ struct Attached {
 
 /// Uses the ring at `page` from now on: for the first time, or at its new address.
 pub(super) fn attach(page: SharedPage, port: u32) {
-    let Some(mut ring) = RING.try_lock() else { return };
-    match ring.as_mut() {
-        Some(ring) => (ring.page, ring.port) = (page, Port(port)),
-        None => {
-            let writer = PatientWriter::new(Producer::attach(&PageWords(&page), CONSOLE_OUTPUT), PATIENCE);
-            *ring = Some(Attached { page, port: Port(port), writer });
+    masked(|| {
+        let Some(mut ring) = RING.try_lock() else { return };
+        match ring.as_mut() {
+            Some(ring) => (ring.page, ring.port) = (page, Port(port)),
+            None => {
+                let writer =
+                    PatientWriter::new(Producer::attach(&PageWords(&page), CONSOLE_OUTPUT), PATIENCE);
+                *ring = Some(Attached { page, port: Port(port), writer });
+            }
         }
-    }
+    });
 }
 
 /// Writes text.
 pub(super) fn write(text: &str) {
     write_hypervisor(text);
-    if let Some(Attached { page, port, writer }) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
-        writer.write(&mut PageWords(page), port, text);
-    }
+    with_ring(|Attached { page, port, writer }| writer.write(&mut PageWords(page), port, text));
 }
 
 /// Waits until the ring's reader has everything, so that nothing is lost when the domain ends.
 pub(super) fn drain() {
-    if let Some(Attached { page, port, writer }) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
-        writer.drain(&PageWords(page), port);
-    }
+    with_ring(|Attached { page, port, writer }| writer.drain(&PageWords(page), port));
+}
+
+/// Does something with the ring, if there is one and nobody else is at it.
+fn with_ring(work: impl FnOnce(&mut Attached)) {
+    masked(|| {
+        if let Some(ring) = RING.try_lock().as_mut().and_then(|ring| ring.as_mut()) {
+            work(ring);
+        }
+    });
 }
 
 /// Takes what was typed at Xen's console while that belongs to dom0, and returns how many bytes. A refusal is none.

@@ -19,6 +19,9 @@ impl fmt::Display for Access {
     }
 }
 
+/// What `traps.S` calls the failsafe callback.
+pub(super) const FAILSAFE: u64 = 0x100;
+
 /// Returns the name of an exception.
 pub(super) const fn name(vector: u64) -> &'static str {
     match vector {
@@ -40,6 +43,7 @@ pub(super) const fn name(vector: u64) -> &'static str {
         17 => "alignment check",
         18 => "machine check",
         21 => "control protection",
+        FAILSAFE => "selector that cannot be loaded",
         _ => "exception",
     }
 }
@@ -92,6 +96,7 @@ mod tests {
             (19, "floating point"),
             (20, "exception"),
             (21, "control protection"),
+            (0x100, "selector that cannot be loaded"),
             (u64::MAX, "exception"),
         ];
         for (vector, expected) in names {

@@ -1,6 +1,7 @@
 //! The payload's heap.
 //!
-//! *What this is*: `linked_list_allocator` over memory the guest gives away, with the layer's one kind of lock.
+//! *What this is*: `linked_list_allocator` over memory the guest gives away, with the layer's one kind of lock. Events are
+//! masked while it is held, because a handler may use the heap too.
 //!
 //! *What is not prevented*: running out. `alloc` reports it to the caller, or panics by Rust's rules.
 
@@ -11,7 +12,9 @@ use core::{
 };
 
 use linked_list_allocator::Heap;
-use spin::{Mutex, MutexGuard};
+use spin::Mutex;
+
+use crate::sys::masked::masked;
 
 // On the host, tests use the host's allocator, and each makes a heap of its own.
 #[cfg_attr(target_os = "none", global_allocator)]
@@ -27,21 +30,22 @@ impl LockedHeap {
         Self(Mutex::new(Heap::empty()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Heap> {
-        self.0.lock()
+    /// Does something with the heap.
+    fn with<R>(&self, work: impl FnOnce(&mut Heap) -> R) -> R {
+        masked(|| work(&mut self.0.lock()))
     }
 }
 
 // SAFETY: what `Heap` gives has the layout asked for and overlaps nothing it gave before; the lock keeps calls apart.
 unsafe impl GlobalAlloc for LockedHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.lock().allocate_first_fit(layout).map_or(null_mut(), NonNull::as_ptr)
+        self.with(|heap| heap.allocate_first_fit(layout)).map_or(null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         if let Some(memory) = NonNull::new(memory) {
             // SAFETY: the caller returns what `alloc` gave, with the same layout (GlobalAlloc's contract).
-            unsafe { self.lock().deallocate(memory, layout) };
+            self.with(|heap| unsafe { heap.deallocate(memory, layout) });
         }
     }
 }
@@ -55,21 +59,22 @@ pub(crate) fn init(memory: &'static mut [MaybeUninit<u8>]) {
 /// Returns how many bytes of the heap are in use.
 #[must_use]
 pub fn used() -> usize {
-    HEAP.lock().used()
+    HEAP.with(|heap| heap.used())
 }
 
 /// Returns how many bytes the heap has.
 #[cfg(target_os = "none")]
 pub(crate) fn size() -> usize {
-    HEAP.lock().size()
+    HEAP.with(|heap| heap.size())
 }
 
 fn give(heap: &LockedHeap, memory: &'static mut [MaybeUninit<u8>]) {
-    let mut heap = heap.lock();
-    // Neither a second time nor with too little for a list: the allocator would panic.
-    if heap.size() == 0 && memory.len() >= LEAST {
-        heap.init_from_slice(memory);
-    }
+    heap.with(|heap| {
+        // Neither a second time nor with too little for a list: the allocator would panic.
+        if heap.size() == 0 && memory.len() >= LEAST {
+            heap.init_from_slice(memory);
+        }
+    });
 }
 
 #[cfg(test)]
@@ -95,7 +100,7 @@ mod tests {
 
     /// Takes memory from a heap; null when none is left.
     fn taken(heap: &LockedHeap, layout: Layout) -> *mut u8 {
-        heap.lock().allocate_first_fit(layout).map_or(null_mut(), NonNull::as_ptr)
+        heap.with(|heap| heap.allocate_first_fit(layout)).map_or(null_mut(), NonNull::as_ptr)
     }
 
     #[test]
@@ -115,7 +120,7 @@ mod tests {
         assert_eq!(buffer.bytes(3 * 4096, 4096), [0; 4096]);
         // SAFETY: the heap gave it, with this layout.
         unsafe { heap.dealloc(memory, layout) };
-        assert_eq!(heap.lock().used(), 0);
+        assert_eq!(heap.with(|heap| heap.used()), 0);
     }
 
     #[test]
@@ -137,7 +142,7 @@ mod tests {
                 // SAFETY: the heap gave it, with this layout, and it is given back once.
                 unsafe { heap.dealloc(memory[at], layouts[at]) };
             }
-            assert_eq!(heap.lock().used(), 0);
+            assert_eq!(heap.with(|heap| heap.used()), 0);
         }
         let all = Layout::from_size_align(8192, 8).unwrap();
         assert!(!taken(&heap, all).is_null());
@@ -148,10 +153,10 @@ mod tests {
         let buffer = Buffer::new(2);
         let heap = LockedHeap::empty();
         give(&heap, &mut memory(&buffer, 0, 1)[..LEAST - 1]);
-        assert_eq!(heap.lock().size(), 0);
+        assert_eq!(heap.with(|heap| heap.size()), 0);
         give(&heap, memory(&buffer, 0, 1));
         give(&heap, memory(&buffer, 1, 1));
-        let heap = heap.lock();
-        assert_eq!((heap.size(), heap.bottom().addr() as u64), (4096, buffer.address().as_u64()));
+        let found = heap.with(|heap| (heap.size(), heap.bottom().addr() as u64));
+        assert_eq!(found, (4096, buffer.address().as_u64()));
     }
 }

@@ -28,6 +28,11 @@ impl LastWords {
         Self(AtomicU8::new(0))
     }
 
+    /// Tells whether there was a failure.
+    pub(super) fn have_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
     /// Returns how much may be printed for one more failure.
     pub(super) fn next(&self) -> Words {
         let before = self.0.load(Ordering::Relaxed);
@@ -47,7 +52,8 @@ mod tests {
     #[test]
     fn a_failure_is_told_whole_then_by_its_place_then_never_again() {
         let words = LastWords::new();
-        assert_eq!((words.next(), words.next()), (Words::All, Words::Place));
+        assert!(!words.have_begun());
+        assert_eq!((words.next(), words.have_begun(), words.next()), (Words::All, true, Words::Place));
         assert!((0..1000).all(|_| words.next() == Words::None));
     }
 }

@@ -83,6 +83,11 @@ pub(super) fn report_facts() {
     FACTS.store(true, Ordering::Relaxed);
 }
 
+/// Tells whether the domain's end is being reported.
+pub(super) fn is_ending() -> bool {
+    LAST_WORDS.have_begun()
+}
+
 /// Reports why the boot ended, and ends the domain.
 pub(super) fn boot_failed(failure: &Failure) -> ! {
     let stage = failure.stage();

@@ -22,6 +22,10 @@ mod buffer;
 #[cfg(any(target_os = "none", test))]
 mod bytes;
 #[cfg(target_os = "none")]
+mod callbacks;
+#[cfg(target_os = "none")]
+mod clock;
+#[cfg(target_os = "none")]
 mod console;
 #[cfg(target_os = "none")]
 mod current_tables;
@@ -31,12 +35,16 @@ mod efi;
 mod entry;
 #[cfg(target_os = "none")]
 mod event;
+#[cfg(target_os = "none")]
+mod events;
 #[cfg(any(target_os = "none", test))]
 mod exception;
 #[cfg(all(target_os = "none", feature = "fault-injection"))]
 mod fail;
 #[cfg(all(feature = "global-allocator", any(target_os = "none", test)))]
 mod heap;
+#[cfg(target_os = "none")]
+mod hook;
 #[cfg(not(target_os = "none"))]
 mod host_target;
 #[cfg(target_os = "none")]
@@ -47,6 +55,10 @@ mod last_words;
 mod logger;
 #[cfg(any(target_os = "none", test))]
 mod maps;
+#[cfg(target_os = "none")]
+mod mask;
+#[cfg(any(target_os = "none", test))]
+mod masked;
 #[cfg(target_os = "none")]
 mod memory;
 #[cfg(all(feature = "modules", any(target_os = "none", test)))]
@@ -76,8 +88,12 @@ mod relocations;
 mod sched;
 #[cfg(target_os = "none")]
 mod seam;
+#[cfg(target_os = "none")]
+mod seam_events;
 #[cfg(any(target_os = "none", test))]
 mod shared_info;
+#[cfg(any(target_os = "none", test))]
+mod shared_words;
 #[cfg(any(target_os = "none", test))]
 mod slid;
 #[cfg(target_os = "none")]
@@ -108,11 +124,19 @@ pub use heap::used as heap_used;
 #[cfg(all(feature = "global-allocator", target_os = "none"))]
 pub(crate) use heap::{init as init_heap, size as heap_size};
 #[cfg(target_os = "none")]
+pub(crate) use hook::set as set_exception_handler;
+#[cfg(target_os = "none")]
+pub use hook::{Exception, ExceptionHandler, Verdict};
+#[cfg(target_os = "none")]
 pub use hypercall::hypercall;
 #[cfg(target_os = "none")]
 pub use logger::{ConsoleWriter, panic_report};
+#[cfg(target_os = "none")]
+pub use masked::masked;
 #[cfg(all(feature = "modules", target_os = "none"))]
 pub use module_abi::exports::exports;
+#[cfg(target_os = "none")]
+pub use registers::GeneralRegisters;
 #[cfg(target_os = "none")]
 pub use sched::{Reason, idle, shutdown};
 #[cfg(feature = "modules")]

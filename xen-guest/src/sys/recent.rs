@@ -42,9 +42,8 @@ impl RecentCalls {
     /// Notes a call that is about to be made.
     #[inline(always)]
     pub(super) fn begin(&self, number: u32, first: u64, second: u64) -> &Slot {
-        // One processor, and no trap handler makes hypercalls but to end: no need for a locked instruction.
-        let noted = self.noted.load(Ordering::Relaxed);
-        self.noted.store(noted.wrapping_add(1), Ordering::Relaxed);
+        // An upcall may come here at any time, and its handler may make calls too.
+        let noted = self.noted.fetch_add(1, Ordering::Relaxed);
         let slot = &self.ring[noted % KEPT];
         slot.number.store(number.into(), Ordering::Relaxed);
         slot.first.store(first, Ordering::Relaxed);
@@ -117,6 +116,8 @@ fn name(number: u64) -> Option<&'static str> {
         xen_sys::__HYPERVISOR_vcpu_op => "vcpu_op",
         xen_sys::__HYPERVISOR_mmuext_op => "mmuext_op",
         xen_sys::__HYPERVISOR_sched_op => "sched_op",
+        xen_sys::__HYPERVISOR_set_timer_op => "set_timer_op",
+        xen_sys::__HYPERVISOR_callback_op => "callback_op",
         xen_sys::__HYPERVISOR_event_channel_op => "event_channel_op",
         xen_sys::__HYPERVISOR_platform_op => "platform_op",
         _ => return None,

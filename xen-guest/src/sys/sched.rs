@@ -1,9 +1,12 @@
 //! Yielding the processor, and ending the domain.
 
+use mmu::Errno;
+
 use crate::sys::{
     abi::{SchedPoll, SchedShutdown, VCPUOP_STOP_PERIODIC_TIMER},
     console,
     hypercall::{hypercall, unnoted},
+    outcome::check,
 };
 
 /// Why a domain ends, as the toolstack sees it (`public/sched.h`).
@@ -43,10 +46,16 @@ pub(super) fn wait_for(port: u32) {
     ask(&Operation::Poll(&SchedPoll { ports: &raw mut port, nr_ports: 1, timeout: 0 }));
 }
 
+/// Waits until an event is delivered, and lets events through, in one step.
+pub(super) fn block() -> Result<(), Errno> {
+    // SAFETY: the command has no argument, and changes nothing of ours but the mask of events.
+    check(unsafe { hypercall(xen_sys::__HYPERVISOR_sched_op, [u64::from(xen_sys::SCHEDOP_block), 0, 0, 0]) })
+        .map(|_| ())
+}
+
 /// Stays up, blocked, for good: a poll of no ports without a timeout never ends. The toolstack can pause, dump and
 /// destroy the domain; what it asks for through xenstore is not answered (`control::Control::wait` does that).
 pub fn idle() -> ! {
-    stop_timer();
     let poll = SchedPoll { ports: core::ptr::null_mut(), nr_ports: 0, timeout: 0 };
     loop {
         ask(&Operation::Poll(&poll));
@@ -75,7 +84,8 @@ fn ask(operation: &Operation<'_>) {
 }
 
 /// Stops the periodic timer that Xen starts for every PV processor (10 ms); nothing here uses it.
-fn stop_timer() {
+pub(super) fn stop_timer() -> Result<(), Errno> {
     // SAFETY: the call has no argument but the processor's number, 0, and changes nothing in memory.
-    let _refused = unsafe { hypercall(xen_sys::__HYPERVISOR_vcpu_op, [VCPUOP_STOP_PERIODIC_TIMER, 0, 0, 0]) };
+    check(unsafe { hypercall(xen_sys::__HYPERVISOR_vcpu_op, [VCPUOP_STOP_PERIODIC_TIMER, 0, 0, 0]) })
+        .map(|_| ())
 }

@@ -22,7 +22,7 @@ use crate::{
         abi::{DOMID_SELF, M2P, M2P_ENTRIES, UVMF_INVLPG},
         console, event,
         hypercall::hypercall,
-        memory,
+        mask, memory,
         outcome::{check, stopped},
         ramdisk,
         ring::PageWords,
@@ -146,7 +146,9 @@ impl Platform for Xen {
     }
 
     fn attach_shared_info(&mut self, page: FixmapPage) {
-        self.shared_info = Some(SharedInfo::new(&page));
+        let page = SharedInfo::new(&page);
+        self.shared_info = Some(page);
+        mask::attach(page);
     }
 
     fn publish(&mut self, published: &Published) {

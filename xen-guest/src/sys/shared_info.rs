@@ -1,11 +1,11 @@
 //! The page that Xen and the toolstack share with the guest.
 //!
-//! *What this is*: the fields of `struct shared_info` this layer writes.
+//! *What this is*: the fields of `struct shared_info` this layer writes, and the words of events and time in it.
 //!
 //! *What must hold*: the toolstack takes a non-zero `p2m_cr3` as "the linear form is valid", so that field is written
 //! last; an odd generation says that a change is in progress.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use x86_64::VirtAddr;
 
@@ -17,8 +17,8 @@ use crate::{
     },
 };
 
-/// The mapped page, by its address.
-#[derive(Debug)]
+/// The mapped page, by its address. Whoever has one may use its words, of which each has its own rules.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct SharedInfo(VirtAddr);
 
 impl SharedInfo {
@@ -41,7 +41,30 @@ impl SharedInfo {
         self.field(PENDING + word * 8).fetch_and(!bit, Ordering::SeqCst) & bit != 0
     }
 
-    fn field(&self, offset: u64) -> &AtomicU64 {
+    /// Returns the address of the page.
+    #[cfg(target_os = "none")]
+    pub(super) const fn address(self) -> VirtAddr {
+        self.0
+    }
+
+    /// Returns the page at an address.
+    pub(super) const fn at(address: VirtAddr) -> Self {
+        Self(address)
+    }
+
+    pub(super) fn byte(&self, offset: u64) -> &AtomicU8 {
+        let pointer = pointer::to_mut::<u8>(self.0).wrapping_byte_add(offset as usize);
+        // SAFETY: as for `field`; any byte will do.
+        unsafe { AtomicU8::from_ptr(pointer) }
+    }
+
+    pub(super) fn half(&self, offset: u64) -> &AtomicU32 {
+        let pointer = pointer::to_mut::<u32>(self.0).wrapping_byte_add(offset as usize);
+        // SAFETY: as for `field`; the offsets are multiples of 4.
+        unsafe { AtomicU32::from_ptr(pointer) }
+    }
+
+    pub(super) fn field(&self, offset: u64) -> &AtomicU64 {
         let pointer = pointer::to_mut::<u64>(self.0).wrapping_byte_add(offset as usize);
         // SAFETY: the fixmap maps a whole page read-write (mmu::fixmap) and keeps it mapped; the offsets of `abi` are
         // multiples of 8 inside it; Xen and the tools write the page too, so it is accessed as atomics only.

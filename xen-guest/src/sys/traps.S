@@ -1,5 +1,5 @@
 // Exception entries. Xen pushes rcx and r11 above the hardware's frame (entry.S, create_bounce_frame) and does not skip a red
-// zone. All vectors build one frame: the general registers, the vector, the error code or 0, and what the hardware has.
+// zone. All vectors and callbacks build one frame: the general registers, the vector, the error code or 0, and what the hardware has.
 
     .macro trap vector, code
     .balign 16
@@ -21,6 +21,26 @@ trap_\vector:
     trap \vector, 1
     .endr
 
+// The failsafe callback: four selectors lie above rcx and r11 (entry.S, failsafe_callback).
+    .balign 16
+    .globl failsafe_entry
+failsafe_entry:
+    pop rcx
+    pop r11
+    add rsp, 32
+    push 0
+    push 0x100
+    jmp trap_common
+
+// The upcall: an event. Its frame is that of an exception without a code.
+    .balign 16
+    .globl upcall_entry
+upcall_entry:
+    pop rcx
+    pop r11
+    push 0
+    push 0x101
+
 trap_common:
     cld
     push rax
@@ -40,6 +60,9 @@ trap_common:
     push r15
     mov rdi, rsp
     mov rbx, rsp
+    // An upcall goes on afterwards: nothing on the stack may be lost.
+    cmp qword ptr [rsp + 15 * 8], 0x101
+    je 1f
     // After a stack overflow the frame may lie below the guard page, in what is not the stack's. The middle of the stack
     // holds nothing that is needed any more, and the innermost callers are below it.
     lea rax, [rip + boot_stack]
@@ -68,6 +91,7 @@ trap_common:
     pop rbx
     pop rax
     add rsp, 16
+    // rflags.IF says whether Xen lets events through afterwards, and it looks for one that came meanwhile.
     // HYPERVISOR_iret wants rax, r11, rcx and flags on top of the hardware's frame (public/arch-x86/xen-x86_64.h,
     // struct iret_context).
     push 0

@@ -1,7 +1,7 @@
-//! Exceptions: set up before anything else, fatal but for one.
+//! Exceptions: set up before anything else, fatal but for one and for those that the payload handles.
 //!
 //! *What this is*: the table given to Xen, and the handler that shows registers and ends the domain. The one fault that
-//! is expected is [`word_or_none`]'s.
+//! is expected is [`word_or_none`]'s. Upcalls come here too, in the same frame.
 //!
 //! *What must hold*: the frame layout of `traps.S` and [`Registers`] agree.
 
@@ -14,11 +14,13 @@ use x86_64::registers::control::Cr2;
 use crate::{
     report::fact::Value,
     sys::{
-        abi::{FLAT_KERNEL_CS, TrapInfo},
+        abi::{FLAT_KERNEL_CS, TRAP_MASKS_EVENTS, TrapInfo},
         current_tables::CurrentTables,
-        exception::{Access, name},
+        events,
+        exception::{Access, FAILSAFE, name},
+        hook,
         hypercall::hypercall,
-        logger::fatal,
+        logger::{self, fatal},
         modules::{Place, Table},
         outcome::check,
         registers::Registers,
@@ -35,6 +37,8 @@ pub(super) static MODULES: Table = Table::new();
 
 const ENTRIES: usize = 22;
 const PAGE_FAULT: u64 = 14;
+/// What `traps.S` calls the upcall.
+const UPCALL: u64 = 0x101;
 
 unsafe extern "C" {
     safe static trap_entries: [[u64; 2]; ENTRIES];
@@ -48,7 +52,8 @@ pub(super) fn install() -> Result<(), Errno> {
     for (entry, [vector, address]) in table.iter_mut().zip(&trap_entries) {
         // int3 is meant to be executed by anybody; all vectors here are below 32.
         entry.vector = *vector as u8;
-        entry.flags = if *vector == 3 { 3 } else { 0 };
+        // Events are masked meanwhile, so that no upcall's fault replaces the address of this one.
+        entry.flags = TRAP_MASKS_EVENTS | if *vector == 3 { 3 } else { 0 };
         entry.address = *address;
     }
     // SAFETY: Xen copies the table, which ends with an address of 0; each address is an entry of traps.S.
@@ -56,13 +61,26 @@ pub(super) fn install() -> Result<(), Errno> {
         .map(|_| ())
 }
 
-/// Where `traps.S` goes with every exception.
-#[unsafe(no_mangle)]
-pub(super) extern "C" fn xen_guest_trap(registers: &mut Registers) {
-    if registers.vector == PAGE_FAULT
+/// Does what an upcall or an exception wants that is not the end; tells whether it was one. `address` is that of a page fault.
+fn is_handled(registers: &mut Registers, address: Option<u64>) -> bool {
+    if registers.vector == UPCALL {
+        events::upcall();
+        return true;
+    }
+    if address.is_some()
         && let Some(next) = word_or_none::after_fault(registers.rip)
     {
         registers.rip = next;
+        return true;
+    }
+    registers.vector != FAILSAFE && !logger::is_ending() && hook::takes(registers, address)
+}
+
+/// Where `traps.S` goes with every exception and callback.
+#[unsafe(no_mangle)]
+pub(super) extern "C" fn xen_guest_trap(registers: &mut Registers) {
+    let address = (registers.vector == PAGE_FAULT).then(Cr2::read_raw);
+    if is_handled(registers, address) {
         return;
     }
     let what = name(registers.vector);
@@ -79,8 +97,7 @@ pub(super) extern "C" fn xen_guest_trap(registers: &mut Registers) {
         ("backtrace", Value::HexList(&way)),
     ];
     let culprit = Culprit(running);
-    if vector == PAGE_FAULT {
-        let address = Cr2::read_raw();
+    if let Some(address) = address {
         let access = Access(code);
         let whose = MODULES.place(address);
         let owner = whose.as_ref().map_or_else(ArrayString::new, Place::name);

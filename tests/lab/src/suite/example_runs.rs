@@ -74,6 +74,9 @@ fn ticks(evidence: &Evidence) -> Result<()> {
         let late: u64 = said.trim_end_matches(" us").parse()?;
         ensure!((100_000..2_000_000).contains(&late), "tick {tick} came after {late} us");
     }
+    ensure!(line(evidence, "5 events came")?.is_empty(), "other events came");
+    let waited = line(evidence, "waited for one: ")?;
+    ensure!(waited == "true, for another: false", "waited for one: {waited}");
     // 2024 began then.
     let seconds: u64 = line(evidence, "wall clock: ")?.trim_end_matches(" s since 1970").parse()?;
     ensure!(seconds > 1_704_067_200, "the wall clock says {seconds}");

@@ -7,6 +7,7 @@ pub(crate) mod account;
 pub(crate) mod boot_runs;
 pub(crate) mod case;
 pub(crate) mod drawn;
+pub(crate) mod event_runs;
 pub(crate) mod example_runs;
 pub(crate) mod fail_runs;
 pub(crate) mod groups;
@@ -48,6 +49,7 @@ use crate::setup::release::Release;
 use crate::setup::{self, Parts};
 use crate::suite::boot_runs::{LARGE, XEN};
 use crate::suite::case::Case;
+use crate::suite::event_runs::EVENTS;
 use crate::suite::example_runs::EXAMPLES;
 use crate::suite::fail_runs::FAIL;
 use crate::suite::groups::Tally;
@@ -242,7 +244,7 @@ impl Run {
 }
 
 fn xen() -> impl Iterator<Item = Case> {
-    let special = FAIL.into_iter().chain(GRUB).chain(PROFILE).chain(EXAMPLES);
+    let special = FAIL.into_iter().chain(GRUB).chain(PROFILE).chain(EXAMPLES).chain(EVENTS);
     XEN.into_iter().chain(HOST).chain(LIFE).chain(MACHINE).chain(MODULES).chain(special)
 }
 

@@ -5,6 +5,7 @@
 use crate::suite::boot_runs::DUMP;
 use crate::suite::case::Case;
 use crate::suite::drawn;
+use crate::suite::event_runs;
 use crate::suite::grub_runs;
 use crate::suite::host;
 use crate::suite::proof;
@@ -22,7 +23,7 @@ pub(crate) const OF_DEFAULT: [&str; 8] = [
 ];
 
 /// The runs of the group `xens`.
-pub(crate) const XENS: [Case; 25] = [
+pub(crate) const XENS: [Case; 26] = [
     Case {
         proofs: &[drawn::is_whole],
         ..Case::good("domu-67M-on-4.14", "domu --xen-release 4.14 --memory 67M")
@@ -51,6 +52,7 @@ pub(crate) const XENS: [Case; 25] = [
     Case::good("shim-2G-of-4.14", "domu --shim --memory 2G --xen-release 4.14"),
     Case::good("shim-2G-of-4.17", "domu --shim --memory 2G"),
     Case::good("shim-2G-of-4.20", "domu --shim --memory 2G --xen-release 4.20"),
+    event_runs::on("events-domu-4.20", "domu --xen-release 4.20"),
     on_shim("conformance-shim-4.14", "domu --shim --xen-release 4.14 --cmdline domain=shim"),
     on_shim("conformance-shim-4.17", "domu --shim --cmdline domain=shim"),
     on_shim("conformance-shim-4.20", "domu --shim --xen-release 4.20 --cmdline domain=shim"),

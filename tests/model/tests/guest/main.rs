@@ -1,4 +1,5 @@
-//! What a payload does with a booted guest: devices, further address spaces, modules, entries of the P2M.
+//! What a payload does with a booted guest: devices, further address spaces, modules, entries of the P2M,
+//! events, time.
 //!
 //! *What must hold*: what is asked for is done, or refused with one line and the numbers in it; what is given back is
 //! gone. Each action makes exactly its hypercalls, so no flush is dropped.
@@ -16,6 +17,7 @@ mod after;
 mod console_input;
 mod control;
 mod devices;
+mod events;
 mod flushes;
 #[path = "../common/host.rs"]
 mod host;
@@ -27,6 +29,7 @@ mod modules;
 mod noted;
 mod owned;
 mod spaces;
+mod time;
 mod tour;
 #[path = "../common/used.rs"]
 #[expect(dead_code, reason = "ramdisks and modules by hand are for boots")]
