@@ -19,6 +19,10 @@ pub(crate) mod layout;
 pub(crate) mod patient;
 #[cfg(test)]
 mod peer;
+#[cfg_attr(
+    not(any(target_os = "none", test, feature = "xenstore")),
+    expect(dead_code, reason = "used by the console, which a host build lacks")
+)]
 pub(crate) mod producer;
 #[cfg(test)]
 mod tests;

@@ -25,12 +25,12 @@ xl pause $DOMID; xl shutdown -w $DOMID & sleep 2; xl unpause $DOMID; wait; echo 
 ";
 
 /// The runs; they belong to the group `xen`.
-pub(crate) const LIFE: [Case; 4] = [
-    Case {
-        script: Some(SHUTDOWN),
-        proofs: &[obeys_shutdown],
-        ..Case::good("life-shutdown", "domu --cmdline then=idle")
-    },
+pub(crate) const LIFE: [Case; 6] = [
+    shutdown("life-shutdown", "domu --cmdline then=idle"),
+    // The rings are the outer Xen's.
+    shutdown("life-shutdown-on-shim", "domu --shim --memory 128M --cmdline then=idle"),
+    // GRUB has spoken with xenstored before.
+    shutdown("life-shutdown-by-grub", "domu --through grub --cmdline then=idle"),
     Case {
         script: Some(REBOOT),
         proofs: &[obeys_reboot],
@@ -48,6 +48,11 @@ pub(crate) const LIFE: [Case; 4] = [
         ..Case::good("life-paused", "domu --cmdline then=idle")
     },
 ];
+
+/// A guest that is asked for many things, and at last for an end.
+pub(crate) const fn shutdown(name: &'static str, line: &'static str) -> Case {
+    Case { script: Some(SHUTDOWN), proofs: &[obeys_shutdown], ..Case::good(name, line) }
+}
 
 /// What the script in dom0 printed.
 fn script(evidence: &Evidence) -> Result<String> {

@@ -8,10 +8,11 @@ use crate::suite::drawn;
 use crate::suite::event_runs;
 use crate::suite::grub_runs;
 use crate::suite::host;
+use crate::suite::life_runs::shutdown;
 use crate::suite::proof;
 
 /// The runs of other groups that show of the default release what [`XENS`] shows of the others.
-pub(crate) const OF_DEFAULT: [&str; 8] = [
+pub(crate) const OF_DEFAULT: [&str; 9] = [
     "domu-67M",
     "dom0-512M",
     "dom0-512M-plain",
@@ -20,10 +21,11 @@ pub(crate) const OF_DEFAULT: [&str; 8] = [
     "conformance-domu",
     "conformance-dom0",
     "grub-domu",
+    "life-shutdown",
 ];
 
 /// The runs of the group `xens`.
-pub(crate) const XENS: [Case; 26] = [
+pub(crate) const XENS: [Case; 28] = [
     Case {
         proofs: &[drawn::is_whole],
         ..Case::good("domu-67M-on-4.14", "domu --xen-release 4.14 --memory 67M")
@@ -40,6 +42,8 @@ pub(crate) const XENS: [Case; 26] = [
     Case { proofs: &[host::efi_host], ..Case::good("dom0-efi-on-4.20", "dom0 --xen-release 4.20 --efi") },
     walked("domu-67M-walked-on-4.14", "domu --xen-release 4.14 --memory 67M --cmdline then=idle"),
     walked("domu-67M-walked-on-4.20", "domu --xen-release 4.20 --memory 67M --cmdline then=idle"),
+    shutdown("life-shutdown-on-4.14", "domu --xen-release 4.14 --cmdline then=idle"),
+    shutdown("life-shutdown-on-4.20", "domu --xen-release 4.20 --cmdline then=idle"),
     Case::probes("conformance-domu-4.14", "domu --xen-release 4.14", &[proof::model_conforms_in_domu]),
     Case::probes("conformance-dom0-4.14", "dom0 --xen-release 4.14", &[proof::model_conforms_in_dom0]),
     Case::probes("conformance-domu-4.20", "domu --xen-release 4.20", &[proof::model_conforms_in_domu]),
