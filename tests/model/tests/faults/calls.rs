@@ -39,8 +39,9 @@ fn stopped(name: &str, built: &Built, call: u64, done: usize, errno: Errno) -> u
     let errno = if is_count { Errno(0) } else { errno };
     assert!(line.contains(&errno.to_string()), "{name}: {line:?} does not name {errno}");
     let cause = tried.result.as_ref().unwrap_err().1.cause();
-    let (Cause::Mmu(MmuError::Refused(Refused { errno: said, .. })) | Cause::NoMap(NoMap::Refused(said))) =
-        *cause
+    let (Cause::Mmu(MmuError::Refused(Refused { errno: said, .. }))
+    | Cause::NoMap(NoMap::Refused(said))
+    | Cause::Events(said)) = *cause
     else {
         panic!("{name}: {line}");
     };
