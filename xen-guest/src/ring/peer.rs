@@ -7,10 +7,13 @@ use kit::random::Random;
 
 use crate::ring::words::SharedWords;
 
+/// What the other side does with the bytes.
+type Other<'p> = std::boxed::Box<dyn FnMut(&mut [u8]) + 'p>;
+
 /// A page whose other side does what a closure does, before every access of ours.
 pub(crate) struct Page<'p> {
     bytes: RefCell<Vec<u8>>,
-    other: RefCell<std::boxed::Box<dyn FnMut(&mut [u8]) + 'p>>,
+    other: RefCell<Other<'p>>,
     /// How often the page was accessed.
     pub(crate) accesses: Cell<u64>,
 }
