@@ -141,13 +141,12 @@ impl ModelMachine {
     /// guest's maps describe memory and devices below page `told`.
     pub(crate) fn new(domain: Domain, pages: u64, holes: &[Range<u64>], told: u64, seed: u64) -> Self {
         let shuffle = Shuffle::new(pages, told, seed);
-        let all = shuffle.frames() + EXTRA;
         let (mut frames, held) = frames_at_start(&shuffle, pages, holes);
         // shared_info is always writable (common/domain.c, share_xen_page_with_guest).
         let shared_info = FrameIndex::numbered(shuffle.frames() as u32);
         let record = frames.get(shared_info).used_once_as(crate::PageType::Writable).held_once_more();
         frames.set(shared_info, record);
-        let mut contents = Contents::new(shuffle.clone(), all, seed);
+        let mut contents = Contents::new(shuffle.clone(), shuffle.frames() + EXTRA, seed);
         contents.fill(shared_info, 0);
         Self {
             domain,
