@@ -35,8 +35,16 @@ pub(crate) const FAIL: [Case; 11] = [
 /// The last hypercalls are there, the latest first, each by its name. One of the first that are made sets the traps.
 pub(crate) fn calls_shown(evidence: &Evidence) -> Result<()> {
     let calls = evidence.facts.one("last hypercalls")?.texts("calls")?;
-    let known =
-        ["mmu_update(", "mmuext_op(", "update_va_mapping(", "memory_op(", "event_channel_op(", "sched_op("];
+    let known = [
+        "mmu_update(",
+        "mmuext_op(",
+        "update_va_mapping(",
+        "memory_op(",
+        "event_channel_op(",
+        "sched_op(",
+        "callback_op(",
+        "vcpu_op(",
+    ];
     let known = |call: &str| {
         (known.iter().any(|name| call.starts_with(name)) || call.starts_with("set_trap_table("))
             && call.contains(") = ")

@@ -12,7 +12,7 @@ use crate::suite::life_runs::shutdown;
 use crate::suite::proof;
 
 /// The runs of other groups that show of the default release what [`XENS`] shows of the others.
-pub(crate) const OF_DEFAULT: [&str; 9] = [
+pub(crate) const OF_DEFAULT: [&str; 10] = [
     "domu-67M",
     "dom0-512M",
     "dom0-512M-plain",
@@ -21,6 +21,7 @@ pub(crate) const OF_DEFAULT: [&str; 9] = [
     "conformance-domu",
     "conformance-dom0",
     "grub-domu",
+    "events-domu",
     "life-shutdown",
 ];
 
