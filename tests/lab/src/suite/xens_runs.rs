@@ -26,7 +26,7 @@ pub(crate) const OF_DEFAULT: [&str; 10] = [
 ];
 
 /// The runs of the group `xens`.
-pub(crate) const XENS: [Case; 28] = [
+pub(crate) const XENS: [Case; 29] = [
     Case {
         proofs: &[drawn::is_whole],
         ..Case::good("domu-67M-on-4.14", "domu --xen-release 4.14 --memory 67M")
@@ -57,6 +57,7 @@ pub(crate) const XENS: [Case; 28] = [
     Case::good("shim-2G-of-4.14", "domu --shim --memory 2G --xen-release 4.14"),
     Case::good("shim-2G-of-4.17", "domu --shim --memory 2G"),
     Case::good("shim-2G-of-4.20", "domu --shim --memory 2G --xen-release 4.20"),
+    event_runs::on("events-domu-4.14", "domu --xen-release 4.14"),
     event_runs::on("events-domu-4.20", "domu --xen-release 4.20"),
     on_shim("conformance-shim-4.14", "domu --shim --xen-release 4.14 --cmdline domain=shim"),
     on_shim("conformance-shim-4.17", "domu --shim --cmdline domain=shim"),
