@@ -140,7 +140,8 @@ mod tests {
         let masked = buffer.word(MASK + word * 8).load(Ordering::SeqCst) & bit != 0;
         if !merged && !masked && buffer.word(SELECTOR).fetch_or(1 << word, Ordering::SeqCst) >> word & 1 == 0
         {
-            buffer.word(0).fetch_or(1, Ordering::SeqCst);
+            // A byte, as Xen writes it.
+            info(buffer).byte(0).store(1, Ordering::SeqCst);
         }
         merged
     }
