@@ -1,6 +1,6 @@
 //! A xenstored that lies, falls silent or breaks the ring: each kind of that, in place of each answer of a conversation.
 
-use xen_guest::{Guest, OutOfStep, XenstoreError};
+use xen_guest::{AnswerError, Guest, OutOfStep, RingError, XenstoreError};
 use xen_model::{ModelMachine, StoreLie};
 
 use crate::xenstore::guest;
@@ -92,6 +92,26 @@ fn every_lie_in_place_of_every_answer_is_an_error_or_harmless_and_a_reconnection
 }
 
 #[test]
+fn each_lie_is_called_what_it_is() {
+    let ring = |producer| RingError { ring: "xenstore's answer", size: 1024, consumer: 0, producer };
+    let content = |error| XenstoreError::Answer { operation: "read", path: "name".into(), error };
+    for (lie, error) in [
+        (StoreLie::Kind(99), OutOfStep::Kind { expected: 2, found: 99 }.into()),
+        (StoreLie::Id(1), OutOfStep::Id { expected: 1, found: 2 }.into()),
+        (StoreLie::Transaction(1), OutOfStep::Transaction { expected: 0, found: 1 }.into()),
+        (StoreLie::TooLong(4097), OutOfStep::TooLong { len: 4097, limit: 4096 }.into()),
+        (StoreLie::AnswerIndex(1025), OutOfStep::Ring(ring(1025)).into()),
+        (StoreLie::Content(3, 0xff), content(AnswerError::NotText { at: 0 })),
+        (StoreLie::UnknownError, content(AnswerError::UnknownError { len: 9 })),
+        (StoreLie::EndlessError, content(AnswerError::Unterminated { len: 6 })),
+    ] {
+        let mut guest = guest();
+        guest.platform_mut().lie_at(1, lie);
+        assert_eq!(guest.xenstore().unwrap().read_text("name"), Err(error), "{lie:?}");
+    }
+}
+
+#[test]
 fn a_late_answer_is_dropped() {
     let mut guest = guest();
     guest.platform_mut().lie_at(1, StoreLie::Nothing);
@@ -129,7 +149,8 @@ fn an_event_after_messages_that_are_dropped_is_not_slept_over() {
     assert_eq!(store.read("name").unwrap(), b"guest");
     assert_eq!(store.read("name").unwrap(), b"guest");
     guest.platform_mut().store_as_dom0("data/x", b"");
-    assert_eq!(guest.xenstore().unwrap().wait_event().unwrap().path, "data/x");
+    let event = guest.xenstore().unwrap().next_event().unwrap();
+    assert_eq!(event.map(|event| event.path).as_deref(), Some("data/x"));
 }
 
 #[test]
