@@ -44,7 +44,8 @@ const GIVE_BACK: Budget = budget(256_000_000, 0);
 /// The walk of the builder's tables, and of its mapping from the boot stack on, compared with the list: 1,152 pages at most,
 /// by Xen's rule.
 const LAYOUT: Budget = budget(95_000, 0);
-const SHARED_INFO: Budget = budget(3_100, 0);
+/// With three hypercalls that set up events.
+const SHARED_INFO: Budget = budget(4_900, 0);
 const EAGER: Budget = budget(100_000, 45_500);
 /// The first 20 MiB.
 const LAZY: Budget = budget(1_850_000, 0);
